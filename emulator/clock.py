@@ -1,0 +1,116 @@
+"""The only clock. Everyone else is handed one and asks it; nobody else calls `time`.
+
+Times are integer UTC milliseconds since the epoch. `SystemClock` is real time, `VirtualClock`
+stands still until it is advanced, so that "sleep 30 days" takes no time in a test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+# A wall clock can jump (NTP, a laptop that slept) while loop time does not, so a long wait is
+# taken in slices and measured against the wall clock again after each.
+MAX_WAIT_SLICE_MS = 30_000
+
+
+class Alarm(Protocol):
+    """A pending call; `cancel()` may be called any number of times."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """What the engine knows of time."""
+
+    def now_ms(self) -> int:
+        """Return the time now, in UTC milliseconds since the epoch."""
+        ...
+
+    def call_at(self, when_ms: int, callback: Callable[[], None]) -> Alarm:
+        """Call `callback` once, on the event loop, when `now_ms()` has reached `when_ms`."""
+        ...
+
+
+class _SystemAlarm:
+    def __init__(self, clock: SystemClock, when_ms: int, callback: Callable[[], None]) -> None:
+        self._clock = clock
+        self._when_ms = when_ms
+        self._callback = callback
+        self._loop = asyncio.get_running_loop()
+        self._handle: asyncio.Handle
+        self._wait()
+
+    def _wait(self) -> None:
+        remaining_ms = self._when_ms - self._clock.now_ms()
+        if remaining_ms <= 0:
+            self._handle = self._loop.call_soon(self._callback)
+        else:
+            slice_ms = min(remaining_ms, MAX_WAIT_SLICE_MS)
+            self._handle = self._loop.call_later(slice_ms / 1000, self._wait)
+
+    def cancel(self) -> None:
+        self._handle.cancel()
+
+
+class SystemClock:
+    """Real time."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def call_at(self, when_ms: int, callback: Callable[[], None]) -> Alarm:
+        return _SystemAlarm(self, when_ms, callback)
+
+
+class _VirtualAlarm:
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class VirtualClock:
+    """A clock that moves only when told to: `advance` by a span, or `advance_to_next` alarm."""
+
+    def __init__(self, start_ms: int = 1_767_225_600_000) -> None:
+        self._now_ms = start_ms
+        self._order = 0
+        self._alarms: list[tuple[int, int, _VirtualAlarm]] = []
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def call_at(self, when_ms: int, callback: Callable[[], None]) -> Alarm:
+        alarm = _VirtualAlarm(callback)
+        self._order += 1
+        heapq.heappush(self._alarms, (when_ms, self._order, alarm))
+        return alarm
+
+    def next_ms(self) -> int | None:
+        """Return when the next alarm is due, or None when nothing waits."""
+        while self._alarms and self._alarms[0][2].callback is None:
+            heapq.heappop(self._alarms)
+        return self._alarms[0][0] if self._alarms else None
+
+    def advance(self, span_ms: int) -> None:
+        """Move `span_ms` forward, calling every alarm that becomes due, in order of its time."""
+        end_ms = self._now_ms + span_ms
+        while (due_ms := self.next_ms()) is not None and due_ms <= end_ms:
+            self._now_ms = max(self._now_ms, due_ms)
+            callback = heapq.heappop(self._alarms)[2].callback
+            if callback is not None:
+                callback()
+        self._now_ms = end_ms
+
+    def advance_to_next(self) -> bool:
+        """Move to the next alarm and call what is due then; return False when nothing waits."""
+        due_ms = self.next_ms()
+        if due_ms is None:
+            return False
+        self.advance(max(0, due_ms - self._now_ms))
+        return True

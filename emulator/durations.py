@@ -1,0 +1,63 @@
+"""Durations as Cloudflare writes them: `"5 minutes"` <-> milliseconds.
+
+Accepts exactly the documented grammar: a number of milliseconds, or `"<number> <unit>"`.
+Differs: the official local engine also takes `"5 min"`, and takes it to mean 5 ms.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+# Source: `WorkflowDurationLabel` in workerd types/defines/workflows.d.ts; lengths as in itty-time.
+UNIT_MS = {
+    "second": 1_000,
+    "minute": 60_000,
+    "hour": 3_600_000,
+    "day": 86_400_000,
+    "week": 604_800_000,
+    "month": 2_592_000_000,
+    "year": 31_557_600_000,
+}
+EXPECTED = 'milliseconds or "<number> <unit>", e.g. "5 minutes" (units: second to year)'
+
+_TEXT = re.compile(r"(\d+(?:\.\d+)?) +([a-z]+?)s?")
+
+
+class InvalidDuration(ValueError):
+    """The value is not a duration; the message quotes it and says what was expected."""
+
+    def __init__(self, value: object) -> None:
+        shown = f'"{value}"' if isinstance(value, str) else repr(value)
+        super().__init__(f"{shown}; expected {EXPECTED}")
+
+
+def parse_duration_ms(value: object) -> int:
+    """Return `value` as whole milliseconds: `"5 minutes"` -> 300000, `1500` -> 1500.
+
+    Raises InvalidDuration for anything else: other units, negative or non-finite numbers, booleans.
+    Source: docs "Sleeping and retrying", workflows/build/sleeping-and-retrying.
+    """
+    if isinstance(value, bool):
+        raise InvalidDuration(value)
+    if isinstance(value, int | float):
+        if not math.isfinite(value) or value < 0:
+            raise InvalidDuration(value)
+        return int(value)
+    if isinstance(value, str):
+        match = _TEXT.fullmatch(value)
+        if match and match[2] in UNIT_MS:
+            return int(float(match[1]) * UNIT_MS[match[2]])
+    raise InvalidDuration(value)
+
+
+def format_duration(duration_ms: int) -> str:
+    """Return a duration as people write it: 300000 -> `"5 minutes"`, 1500 -> `"1.5 seconds"`."""
+    if duration_ms < 1_000:
+        return f"{duration_ms} ms"
+    for unit in ("day", "hour", "minute", "second"):
+        if duration_ms >= UNIT_MS[unit]:
+            amount = duration_ms / UNIT_MS[unit]
+            text = f"{amount:.2f}".rstrip("0").rstrip(".")
+            return f"{text} {unit}" + ("" if text == "1" else "s")
+    raise AssertionError(duration_ms)

@@ -1,0 +1,68 @@
+"""Messages <-> bytes, sans-I/O; the same over a socket, a pipe or a WebSocket.
+
+frame = length of the rest (u32, big-endian) | length of the header (u32) | header | payload
+"""
+
+from __future__ import annotations
+
+import struct
+
+from . import messages
+from .messages import Message, ProtocolError
+
+MAX_FRAME_BYTES = 64 * 1024 * 1024  # a body travels in pieces; only a value can be this large
+_HEAD = struct.Struct(">II")
+
+
+class FrameTooLarge(ValueError):
+    """The message would not fit in a frame; nothing was sent."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(
+            f"a message of {size_bytes:,} bytes is over the limit of {MAX_FRAME_BYTES:,} bytes"
+        )
+
+
+def frame(message: Message) -> bytes:
+    """Return `message` as one frame. Raises FrameTooLarge."""
+    header, payload = messages.encode(message)
+    size = 4 + len(header) + len(payload)
+    if size > MAX_FRAME_BYTES:
+        raise FrameTooLarge(size)
+    return b"".join((_HEAD.pack(size, len(header)), header, payload))
+
+
+class FrameReader:
+    """Turns received bytes into messages, however they were cut on the way."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def receive(self, data: bytes) -> list[Message]:
+        """Take `data` in and return every message that is complete by now, in order.
+
+        Raises ProtocolError when the peer sends what is no frame; the reader is then useless.
+        """
+        buffer = self._buffer
+        buffer += data
+        received: list[Message] = []
+        start = 0
+        while len(buffer) - start >= _HEAD.size:
+            size, header_size = _HEAD.unpack_from(buffer, start)
+            if size > MAX_FRAME_BYTES or header_size + 4 > size:
+                raise ProtocolError(f"a frame claims {size} bytes with a header of {header_size}")
+            end = start + 4 + size
+            if len(buffer) < end:
+                break
+            split = start + _HEAD.size + header_size
+            received.append(
+                messages.decode(bytes(buffer[start + _HEAD.size : split]), bytes(buffer[split:end]))
+            )
+            start = end
+        if start:
+            del buffer[:start]
+        return received
+
+    def at_boundary(self) -> bool:
+        """Return whether everything received so far was whole frames."""
+        return not self._buffer

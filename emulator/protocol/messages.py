@@ -1,0 +1,419 @@
+"""One frozen dataclass per message of the runner protocol; `PROTOCOL.md` says when each is sent.
+
+A message is a flat record of JSON fields and, at most, one `payload` of bytes, which is never
+interpreted on the way (a value in tagged JSON, or a piece of a body). Fields that hold their
+default are left out on the wire. `encode` and `decode` are the only places that know the JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar
+
+PROTOCOL_VERSION = 1
+
+
+class ProtocolError(Exception):
+    """The peer broke the protocol. The connection cannot go on."""
+
+
+Json = Any  # any JSON value
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What all messages share: a name on the wire."""
+
+    type: ClassVar[str]
+
+
+# --- Loading: host -> guest Load; guest -> host Loaded or LoadFailed -----------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Load(Message):
+    """Import the user's code. `payload`: `{"vars": {name: value}}` in tagged JSON."""
+
+    type = "load"
+    protocol: int
+    generation: int
+    project_dir: str
+    main: str
+    compatibility_date: str
+    compatibility_flags: list[str]
+    bindings: dict[str, Json]
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Message):
+    """The code is imported. `workflows` and `entrypoints`: class name -> `"src/entry.py:12"`.
+
+    `classes` holds every other class the main module defines, for error messages.
+    """
+
+    type = "loaded"
+    entrypoints: dict[str, str]
+    workflows: dict[str, str]
+    classes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed(Message):
+    """The import raised. `traceback` is the user's own, cut at our frames."""
+
+    type = "load_failed"
+    name: str
+    message: str
+    traceback: str
+    file: str = ""
+    line: int = 0
+
+
+# --- Requests: exchange ids are even when the host opens them, odd when the guest does -----------
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Message):
+    """host -> guest: an HTTP request. Headers are (name, value) pairs, latin-1, repeats kept."""
+
+    type = "fetch"
+    id: int
+    method: str
+    url: str
+    headers: list[list[str]]
+    has_body: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResponse(Message):
+    """guest -> host: the head of the response; with `has_body`, Data and End follow."""
+
+    type = "fetch_response"
+    id: int
+    status: int
+    headers: list[list[str]]
+    has_body: bool = False
+    status_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed(Message):
+    """guest -> host: the handler raised, before or after the head was sent."""
+
+    type = "fetch_failed"
+    id: int
+    name: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchDone(Message):
+    """guest -> host: response and every `wait_until` promise of this request have ended."""
+
+    type = "fetch_done"
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Data(Message):
+    """either way: a piece of the body the sender is sending on exchange `id`."""
+
+    type = "data"
+    id: int
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class End(Message):
+    """either way: the sender's body on exchange `id` is complete; `error` says it was cut off."""
+
+    type = "end"
+    id: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credit(Message):
+    """either way: the receiver of a body has room for `bytes` more."""
+
+    type = "credit"
+    id: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Message):
+    """either way: nobody will read the peer's body on exchange `id` any more."""
+
+    type = "cancel"
+    id: int
+
+
+# --- Binding calls -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BindingCall(Message):
+    """guest -> host: call `method` of binding `binding`. `payload`: the argument list.
+
+    `run` is the workflow run it is made from, 0 outside runs: a dropped run can no longer call.
+    """
+
+    type = "binding_call"
+    id: int
+    binding: str
+    method: str
+    run: int = 0
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class BindingResult(Message):
+    """host -> guest: `payload` is the result; with `stream`, Data and End follow instead."""
+
+    type = "binding_result"
+    id: int
+    stream: bool = False
+    content_type: str = ""
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class BindingFailed(Message):
+    """host -> guest: raise this in front of user code."""
+
+    type = "binding_failed"
+    id: int
+    name: str
+    message: str
+    code: int = 0
+
+
+# --- Workflow runs -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class History(Message):
+    """host -> guest, before RunStart: finished steps. `payload`: a list of
+
+    `[kind, name, count, "ok", value]` or `[kind, name, count, "error", {"name", "message"}]`.
+    """
+
+    type = "history"
+    run: int
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart(Message):
+    """host -> guest: call `run()` of `class_name`. `payload`: the event's fields, tagged."""
+
+    type = "run_start"
+    run: int
+    class_name: str
+    workflow: str
+    instance: str
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class RunAbort(Message):
+    """host -> guest: drop the run without settling anything in it. Nothing is answered."""
+
+    type = "run_abort"
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd(Message):
+    """guest -> host: `run()` returned (`payload`: its value) or raised (`name` is not empty)."""
+
+    type = "run_end"
+    run: int
+    name: str = ""
+    message: str = ""
+    traceback: str = ""
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegin(Message):
+    """guest -> host: user code called a step that History does not answer.
+
+    `kind` is "do", "sleep" or "waitForEvent"; `count` counts that name and kind from 1.
+    `options`: do {"config": …?}; sleep {"duration": …} or {"timestamp": ms};
+    waitForEvent {"type": …, "timeout": …?}. `line` is `"src/entry.py:31"`, where known.
+    """
+
+    type = "step_begin"
+    run: int
+    call: int
+    kind: str
+    name: str
+    count: int
+    options: dict[str, Json]
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRun(Message):
+    """host -> guest: execute the step's callback as attempt `attempt` (from 1)."""
+
+    type = "step_run"
+    run: int
+    call: int
+    attempt: int
+    config: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd(Message):
+    """guest -> host: the callback returned (`payload`) or raised (`name` is not empty).
+
+    `fatal` marks a value that cannot be cloned: the instance fails, nothing is retried.
+    """
+
+    type = "step_end"
+    run: int
+    call: int
+    attempt: int
+    name: str = ""
+    message: str = ""
+    traceback: str = ""
+    fatal: bool = False
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone(Message):
+    """host -> guest: the step is recorded as succeeded. `payload` is its value where the guest
+
+    does not have it (an event); for "do" it is empty: the value is the one StepEnd carried.
+    """
+
+    type = "step_done"
+    run: int
+    call: int
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed(Message):
+    """host -> guest: the step call raises this in front of user code."""
+
+    type = "step_failed"
+    run: int
+    call: int
+    name: str
+    message: str
+
+
+# --- Life ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ping(Message):
+    """host -> guest: are you there?"""
+
+    type = "ping"
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pong(Message):
+    """guest -> host: yes. Sent from the event loop, so a loop that is stuck does not answer."""
+
+    type = "pong"
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown(Message):
+    """host -> guest: exit as soon as what is being written is written."""
+
+    type = "shutdown"
+
+
+# --- Bytes ---------------------------------------------------------------------------------------
+
+
+class _Shape(typing.NamedTuple):
+    cls: type[Message]
+    plain: tuple[tuple[str, Any], ...]  # (field, default) in order, without the payload
+    types: dict[str, tuple[type, ...] | None]  # None: any JSON
+    required: frozenset[str]
+    has_payload: bool
+
+
+def _shape(cls: type[Message]) -> _Shape:
+    hints = typing.get_type_hints(cls)
+    plain = [f for f in fields(cls) if f.name != "payload"]
+    return _Shape(
+        cls,
+        tuple((f.name, f.default) for f in plain),
+        {f.name: _accepted(hints[f.name]) for f in plain},
+        frozenset(f.name for f in plain if f.default is MISSING),
+        any(f.name == "payload" for f in fields(cls)),
+    )
+
+
+def _accepted(hint: Any) -> tuple[type, ...] | None:
+    if hint is Any:
+        return None
+    origin = typing.get_origin(hint)
+    return (origin if isinstance(origin, type) else hint,)
+
+
+_SHAPES: dict[str, _Shape] = {cls.type: _shape(cls) for cls in Message.__subclasses__()}
+_BY_CLASS: dict[type[Message], _Shape] = {shape.cls: shape for shape in _SHAPES.values()}
+MESSAGE_TYPES: types.MappingProxyType[str, type[Message]] = types.MappingProxyType(
+    {name: shape.cls for name, shape in _SHAPES.items()}
+)
+
+_dump = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
+
+
+def encode(message: Message) -> tuple[bytes, bytes]:
+    """Return a message as its JSON header and its payload."""
+    shape = _BY_CLASS[type(message)]
+    header: dict[str, Json] = {"type": message.type}
+    for name, default in shape.plain:
+        value = getattr(message, name)
+        if value != default:
+            header[name] = value
+    payload: bytes = message.payload if shape.has_payload else b""  # type: ignore[attr-defined]
+    return _dump(header).encode("ascii"), payload
+
+
+def decode(header: bytes, payload: bytes) -> Message:
+    """Return the message that `header` and `payload` carry.
+
+    Unknown fields are ignored, so that a newer peer may add some.
+    Raises ProtocolError for an unknown type, a missing field or a field of the wrong type.
+    """
+    try:
+        record = json.loads(header)
+    except ValueError as error:
+        raise ProtocolError(f"a frame header is not JSON: {error}") from error
+    shape = _SHAPES.get(record.get("type", "")) if isinstance(record, dict) else None
+    if shape is None:
+        raise ProtocolError(f"unknown message {header[:80]!r}")
+    values = {}
+    for name, accepted in shape.types.items():
+        if name in record:
+            value = record[name]
+            if accepted is not None and type(value) not in accepted:
+                raise ProtocolError(f"{shape.cls.type}.{name} is {type(value).__name__}")
+            values[name] = value
+        elif name in shape.required:
+            raise ProtocolError(f"{shape.cls.type} lacks {name}")
+    if shape.has_payload:
+        values["payload"] = payload
+    elif payload:
+        raise ProtocolError(f"{shape.cls.type} carries no payload")
+    return shape.cls(**values)
