@@ -1,0 +1,58 @@
+"""What the layers above exchange with a worker: an HTTP request and its reply, bodies as streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from emulator.errors import EmulatorError, GuestError
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """An HTTP request for the worker. Header order and repeats are kept; names as received."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: AsyncIterator[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchReply:
+    """The worker's answer. `body` must be read to its end, or `close` called.
+
+    Iterating `body` raises HandlerError when the worker cut it off.
+    """
+
+    status: int
+    status_text: str
+    headers: list[tuple[str, str]]
+    body: AsyncIterator[bytes] | None
+    close: Callable[[], Awaitable[None]]
+
+
+class HandlerError(EmulatorError):
+    """User code raised while it handled a request. `traceback` is the user's, cut at our frames."""
+
+    def __init__(self, name: str, message: str, traceback: str) -> None:
+        super().__init__(f"{name}: {message}" if message else name)
+        self.name = name
+        self.message = message
+        self.traceback = traceback
+
+
+class LoadError(EmulatorError):
+    """The user's code could not be imported. `file`/`line`: where, when known (else "" and 0)."""
+
+    def __init__(self, name: str, message: str, traceback: str, file: str, line: int) -> None:
+        super().__init__(f"{name}: {message}" if message else name)
+        self.name = name
+        self.message = message
+        self.traceback = traceback
+        self.file = file
+        self.line = line
+
+
+class GuestLost(GuestError):
+    """The guest ended while it handled the request; the message says how."""
