@@ -248,6 +248,7 @@ class StepBegin(Message):
     `kind` is "do", "sleep" or "waitForEvent"; `count` counts that name and kind from 1.
     `options`: do {"config": …?}; sleep {"duration": …} or {"timestamp": ms};
     waitForEvent {"type": …, "timeout": …?}. `line` is `"src/entry.py:31"`, where known.
+    `parent` is the call whose callback made this call, 0 when `run()` itself did.
     """
 
     type = "step_begin"
@@ -258,6 +259,7 @@ class StepBegin(Message):
     count: int
     options: dict[str, Json]
     line: str = ""
+    parent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

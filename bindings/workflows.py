@@ -1,0 +1,111 @@
+"""The workflow binding: `env.MY_WORKFLOW`, over whatever executes workflows.
+
+The engine is reached through the `Executor` protocol declared here; params, payloads and outputs
+cross it as tagged JSON made and read by the caller's `encode`.
+Source: workflows.md sections 2.8, 2.9 and 17.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from emulator.errors import WorkerError
+
+Json = Any
+
+
+class Executor(Protocol):
+    """What the binding asks of the engine; each raises WorkerError as production does."""
+
+    async def create(self, workflow: str, instance_id: str | None, params: bytes | None) -> str: ...
+    async def create_batch(
+        self, workflow: str, items: list[tuple[str | None, bytes | None]]
+    ) -> list[str]: ...
+    def check_exists(self, workflow: str, instance_id: str) -> None: ...
+    def status(self, workflow: str, instance_id: str) -> dict[str, Json]: ...
+    async def pause(self, workflow: str, instance_id: str) -> None: ...
+    async def resume(self, workflow: str, instance_id: str) -> None: ...
+    async def terminate(self, workflow: str, instance_id: str) -> None: ...
+    async def restart(self, workflow: str, instance_id: str) -> None: ...
+    async def send_event(
+        self, workflow: str, instance_id: str, event_type: str, payload: bytes
+    ) -> None: ...
+
+
+class WorkflowBinding:
+    """One workflow, by name. Methods are those of the JavaScript binding and of its instances."""
+
+    kind = "workflow"
+
+    def __init__(self, workflow: str, executor: Executor, encode: Callable[[Any], bytes]) -> None:
+        self._workflow = workflow
+        self._executor = executor
+        self._encode = encode
+
+    async def call(self, method: str, args: list[Any]) -> Any:
+        """Run a method; `get`, `create` and `createBatch` return `{"id": …}` records."""
+        first = args[0] if args else None
+        match method:
+            case "create":
+                instance_id, params = self._new(first)
+                created = await self._executor.create(self._workflow, instance_id, params)
+                return {"id": created}
+            case "createBatch":
+                return await self._create_batch(first)
+            case "get":
+                self._executor.check_exists(self._workflow, self._id(first))
+                return {"id": first}
+            case "status":
+                return self._executor.status(self._workflow, self._id(first))
+            case "pause" | "resume" | "terminate":
+                await getattr(self._executor, method)(self._workflow, self._id(first))
+                return None
+            case "restart":
+                return await self._restart(self._id(first), args[1:])
+            case "sendEvent":
+                return await self._send_event(self._id(first), args[1:])
+        raise WorkerError(f"{method} is not a method of a Workflow", name="TypeError")
+
+    async def close(self) -> None:
+        """Nothing to release: instances belong to the engine."""
+
+    async def _create_batch(self, items: Any) -> list[dict[str, str]]:
+        if not isinstance(items, list):
+            raise WorkerError("(body) Provided argument is invalid", name="WorkflowError")
+        batch = [self._new(item) for item in items]
+        created = await self._executor.create_batch(self._workflow, batch)
+        return [{"id": instance_id} for instance_id in created]
+
+    async def _restart(self, instance_id: str, options: list[Any]) -> None:
+        if options and isinstance(options[0], dict) and options[0].get("from") is not None:
+            raise WorkerError(
+                "Groundfog does not restart from a step yet; restart() starts from the beginning",
+                name="WorkflowError",
+            )
+        await self._executor.restart(self._workflow, instance_id)
+
+    async def _send_event(self, instance_id: str, args: list[Any]) -> None:
+        event = args[0] if args else None
+        if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+            raise WorkerError(
+                'sendEvent expects {"type": string, "payload": value}', name="TypeError"
+            )
+        payload = self._encode(event.get("payload"))
+        await self._executor.send_event(self._workflow, instance_id, event["type"], payload)
+
+    def _new(self, options: Any) -> tuple[str | None, bytes | None]:
+        """Return id and params of create's options; production refuses an id of null."""
+        if options is None:
+            return None, None
+        if not isinstance(options, dict):
+            raise WorkerError("(body) Provided argument is invalid", name="WorkflowError")
+        if "id" in options and not isinstance(options["id"], str):
+            raise WorkerError("Workflow instance has invalid id", name="WorkflowError")
+        params = options.get("params")
+        return options.get("id"), None if params is None else self._encode(params)
+
+    def _id(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise WorkerError("(instance.invalid_id) Instance ID is invalid", name="WorkflowError")
+        return value

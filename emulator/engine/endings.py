@@ -1,0 +1,77 @@
+"""How an instance ends: what `run()` returning, raising or losing its guest is recorded as. Pure.
+
+Source: workflows.md sections 8.5, 9 and 10.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.engine import steps
+from emulator.engine.model import Entry, EntryKind, ErrorInfo, Instance, Step
+from emulator.engine.retries import NON_RETRYABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A workflow as configured. `plain_non_retryable`: keep a NonRetryableError's own message.
+
+    Source: compatibility flag `workflows_preserve_non_retryable_error_message`.
+    """
+
+    name: str
+    class_name: str
+    step_limit: int = steps.STEP_LIMIT
+    plain_non_retryable: bool = True
+
+
+def returned(instance: Instance, output: bytes, now_ms: int) -> Entry:
+    """Return the entry for a `run()` that returned: its output is held to the same 1 MiB."""
+    if len(output) > steps.VALUE_MAX_BYTES:
+        text = "Workflow output is too large. Maximum allowed size is 1MiB."
+        return failed(instance, ErrorInfo("WorkflowInternalError", text), now_ms)
+    return Entry(instance.key, now_ms, EntryKind.WORKFLOW_SUCCESS, value=output)
+
+
+def raised(
+    instance: Instance, error: ErrorInfo, definition: Definition | None, now_ms: int
+) -> Entry:
+    """Return the entry for a `run()` that raised `error`; `run()` itself is never retried."""
+    if error.name == NON_RETRYABLE and definition and not definition.plain_non_retryable:
+        error = ErrorInfo(
+            "WorkflowFatalError",
+            "The execution of the Workflow instance was terminated, as a step threw an"
+            " NonRetryableError and it was not handled",
+        )
+    return failed(instance, error, now_ms)
+
+
+def failed(instance: Instance, error: ErrorInfo, now_ms: int) -> Entry:
+    """Return the entry that ends an instance with `error`."""
+    return Entry(instance.key, now_ms, EntryKind.WORKFLOW_FAILURE, data={"error": error.as_json()})
+
+
+def not_serialisable(instance: Instance, step: Step, detail: str, now_ms: int) -> list[Entry]:
+    """Return the entries for a step value that cannot be cloned: no retry, the instance ends."""
+    key = instance.key
+    error = ErrorInfo(
+        "WorkflowFatalError",
+        f'Value returned from step "{step.name}" is not serialisable: {detail}',
+    )
+    data = {"error": error.as_json()}
+    text = (
+        f'The execution of the Workflow instance was terminated, as the step "{step.name}"'
+        " returned a value which is not serialisable"
+    )
+    return [
+        Entry(key, now_ms, EntryKind.ATTEMPT_FAILURE, step.key, step.attempts, data),
+        Entry(key, now_ms, EntryKind.STEP_FAILURE, step.key, data=data),
+        failed(instance, ErrorInfo("WorkflowFatalError", text), now_ms),
+    ]
+
+
+def guest_lost(reason: str) -> ErrorInfo:
+    """Return the error of an attempt whose guest went away. Source: workflows.md section 7, 8."""
+    return ErrorInfo(
+        "WorkflowInternalError", f"Attempt failed due to internal workflows error: {reason}"
+    )

@@ -1,0 +1,608 @@
+"""The engine: instances and runs in memory, between guests that call and a journal that remembers.
+
+Every public method is one thing that happens: a guest calls a step, a callback ends, a run ends, a
+guest goes away, a deadline passes. Each asks a pure module what it means (`steps`, `lifecycle`),
+records the answer (`_record`) and acts on it. Nobody is answered before the commit.
+
+Stays whole although it is long: these methods share the run and instance tables, and every one of
+them must keep calls, statuses and timers in step. What users ask for is in `control.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from emulator.clock import Clock
+from emulator.engine import endings, lifecycle, payloads, steps
+from emulator.engine.endings import Definition
+from emulator.engine.journal import InstanceRow, Journal
+from emulator.engine.lifecycle import Effect, Verdict
+from emulator.engine.model import (
+    FINISHED,
+    Entry,
+    EntryKind,
+    ErrorInfo,
+    Instance,
+    Status,
+    StepKind,
+    StepState,
+)
+from emulator.engine.ready import ReadyQueue
+from emulator.engine.runs import Call, CallState, Guest, Run
+from emulator.engine.steps import Decision, Execute, Reject, Resolve, StepCall
+from emulator.engine.timers import Timers
+from emulator.protocol import messages
+
+IDLE_GRACE_MS = 1_000  # a run that only waits is kept in the guest this long
+RECOVERY_DELAY_MS = 1_000  # after a failed commit
+LOST_GUESTS_MAX = 5  # in a row, while one instance's own code was running outside steps
+
+
+class Engine:
+    """Runs workflow instances durably. Use from the event loop's thread only."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        *,
+        concurrency: int,
+        grace_ms: int,
+        report: Callable[[str], None],
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self._queue = ReadyQueue(concurrency)
+        self._grace_ms = grace_ms
+        self._report = report
+        self._definitions: dict[str, Definition] = {}
+        self._guest: Guest | None = None
+        self._instances: dict[int, Instance] = {}
+        self._runs: dict[int, Run] = {}
+        self._run_of: dict[int, Run] = {}  # by instance key
+        self._next_run = 1
+        self._lost: dict[int, int] = {}  # instance key -> guests lost in a row in its own code
+        self._unrecorded: set[int] = set()
+        self._refused = False  # the journal could not be written the last time
+        self._homeless: set[int] = set()  # instances whose workflow or class is gone
+        self._timers = Timers(clock, self._wake)
+        self._closed = False
+        self._leaving: dict[int, asyncio.Future[None]] = {}  # by generation
+        journal.on_failure = self._commit_failed
+
+    # --- life
+
+    def start(self) -> int:
+        """Take up every unfinished instance of the journal; return how many there are."""
+        rows = self.journal.unfinished()
+        for row in rows:
+            self._take_up(row)
+        return len(rows)
+
+    def _take_up(self, row: InstanceRow) -> None:
+        match row.status:
+            case Status.WAITING:
+                self._timers.set(row.key, row.wake_ms)
+            case Status.WAITING_FOR_PAUSE:  # the attempts it waited for are gone
+                self._obey(
+                    self.instance(row.key),
+                    lifecycle.attempts_ended(self.instance(row.key), self.clock.now_ms()),
+                )
+            case Status.RUNNING:
+                self._enqueue(row.key, waking=True)
+            case Status.QUEUED:
+                self._enqueue(row.key)
+            case _:
+                return
+
+    def define(self, definitions: Iterable[Definition]) -> None:
+        """Set the workflows that exist from now on."""
+        self._definitions = {definition.name: definition for definition in definitions}
+
+    def definition(self, workflow: str) -> Definition:
+        """Return a workflow. Raises KeyError."""
+        return self._definitions[workflow]
+
+    def stop(self) -> None:
+        """Drop every run and timer; what is in flight continues at the next start."""
+        self._closed = True
+        self._timers.stop()
+        for run in list(self._runs.values()):
+            self._drop(run)
+
+    # --- guests
+
+    def use_guest(self, guest: Guest) -> None:
+        """Run everything in `guest` from now on; runs elsewhere move there.
+
+        A run whose callbacks are in flight gets `grace_ms` to end them where it is.
+        """
+        self._guest = guest
+        for run in list(self._runs.values()):
+            if run.guest is guest:
+                continue
+            if run.executing:
+                run.leaving = True
+                self.clock.call_at(
+                    self.clock.now_ms() + self._grace_ms, partial(self._move_on, run, True)
+                )
+            else:
+                self._move_on(run)
+        for key in sorted(self._homeless):
+            self._enqueue(key)
+        self._homeless.clear()
+        self._dispatch()
+
+    async def released(self, guest: Guest) -> None:
+        """Return once no run is left in `guest`."""
+        if any(run.guest is guest for run in self._runs.values()):
+            future = asyncio.get_running_loop().create_future()
+            await self._leaving.setdefault(guest.generation, future)
+
+    def guest_lost(self, guest: Guest, reason: str) -> None:
+        """A guest ended by itself: its attempts in flight have failed, its runs start again."""
+        if self._guest is guest:
+            self._guest = None
+        now_ms = self.clock.now_ms()
+        error = endings.guest_lost(reason)
+        for run in [run for run in self._runs.values() if run.guest is guest]:
+            instance = run.instance
+            blamed = not run.calls
+            for key, call in run.calls.items():
+                if call.state is CallState.EXECUTING:
+                    self._record(
+                        instance, steps.fail(instance, instance.steps[key], error, now_ms).entries
+                    )
+            self._drop(run)
+            if blamed and self._is_hopeless(instance, reason, now_ms):
+                continue
+            self._obey(instance, lifecycle.attempts_ended(instance, now_ms))
+            self._continue(instance)
+
+    def _is_hopeless(self, instance: Instance, reason: str, now_ms: int) -> bool:
+        """Fail an instance whose own code has now taken several guests down in a row."""
+        lost = self._lost[instance.key] = self._lost.get(instance.key, 0) + 1
+        if lost < LOST_GUESTS_MAX:
+            return False
+        text = f"The worker went away {lost} times while it ran this instance: {reason}"
+        error = ErrorInfo("WorkflowInternalError", text)
+        self._end(instance, [endings.failed(instance, error, now_ms)])
+        return True
+
+    def work_of(self, guest: Guest) -> list[str]:
+        """Return what `guest` is doing for workflows, in words, for the person at the terminal."""
+        work = []
+        for run in self._runs.values():
+            if run.guest is not guest:
+                continue
+            where = f'{run.instance.workflow} instance "{run.instance.id}"'
+            executing = [
+                f'{where}, step "{run.instance.steps[key].name}"'
+                f" #{run.instance.steps[key].count}, attempt {call.attempt}"
+                for key, call in run.calls.items()
+                if call.state is CallState.EXECUTING
+            ]
+            work += executing or ([] if run.calls else [f"{where}, outside steps"])
+        return work
+
+    def _move_on(self, run: Run, grace_over: bool = False) -> None:
+        """Take a run off its old guest; what still executes there is cut off and runs again."""
+        if self._runs.get(run.number) is not run:
+            return
+        if grace_over and not self._closed:
+            now_ms = self.clock.now_ms()
+            for key, call in run.calls.items():
+                if call.state is CallState.EXECUTING:
+                    step = run.instance.steps[key]
+                    entry = steps.interrupt(run.instance, step, now_ms, "reload")
+                    self._record(run.instance, [entry])
+        self._drop(run)
+        self._obey(run.instance, lifecycle.attempts_ended(run.instance, self.clock.now_ms()))
+        self._continue(run.instance)
+
+    def _continue(self, instance: Instance) -> None:
+        """Run an instance again that has just lost its run, unless it only waits or has ended."""
+        if instance.status is Status.WAITING:
+            self._timers.set(instance.key, instance.next_due_ms())
+            self._evict(instance)
+        elif instance.status in (Status.RUNNING, Status.QUEUED):
+            self._enqueue(instance.key, waking=True)
+
+    # --- what guests say
+
+    def step_begun(self, guest: Guest, message: messages.StepBegin) -> None:
+        """User code called a step."""
+        run = self._runs.get(message.run)
+        if run is None or run.guest is not guest:
+            return
+        pausing = run.instance.status is Status.WAITING_FOR_PAUSE
+        if (run.leaving or pausing) and not message.parent:
+            run.held.append(message)
+            return
+        self._lost.pop(run.instance.key, None)
+        instance = run.instance
+        call = StepCall(
+            StepKind(message.kind), message.name, message.count, message.options, message.line
+        )
+        definition = self._definitions.get(instance.workflow)
+        limit = definition.step_limit if definition else steps.STEP_LIMIT
+        decision = steps.begin(instance, call, self.clock.now_ms(), limit)
+        run.calls[call.key] = Call(message.call, CallState.WAITING)
+        self._carry_out(run, call.key, decision)
+
+    def step_ended(self, guest: Guest, message: messages.StepEnd) -> None:
+        """A callback returned or raised. The end of an attempt that is over already is ignored."""
+        run = self._runs.get(message.run)
+        if run is None or run.guest is not guest:
+            return
+        key = next((key for key, call in run.calls.items() if call.number == message.call), None)
+        if key is None or not run.calls[key].is_attempt(message.attempt):
+            return
+        run.calls[key].state = CallState.WAITING
+        instance, now_ms = run.instance, self.clock.now_ms()
+        step = instance.steps[key]
+        if message.fatal:
+            self._drop(run)
+            self._end(instance, endings.not_serialisable(instance, step, message.message, now_ms))
+            return
+        if message.name:
+            error = ErrorInfo(message.name, message.message)
+            decision = steps.fail(instance, step, error, now_ms)
+        else:
+            decision = steps.succeed(instance, step, message.payload, now_ms)
+        self._carry_out(run, key, decision)
+        if not run.executing:
+            self._obey(instance, lifecycle.attempts_ended(instance, now_ms))
+            if run.leaving:
+                self._move_on(run)
+
+    def run_ended(self, guest: Guest, message: messages.RunEnd) -> None:
+        """`run()` returned or raised: the instance has ended."""
+        run = self._runs.get(message.run)
+        if run is None or run.guest is not guest:
+            return
+        instance, now_ms = run.instance, self.clock.now_ms()
+        unfinished = [instance.steps[key].label for key in run.calls if key in instance.steps]
+        if unfinished:
+            self._report(
+                f"{instance.workflow} {instance.id}: run() ended before"
+                f" {', '.join(sorted(unfinished))}; await every step"
+            )
+        self._forget(run)
+        if message.name:
+            error = ErrorInfo(message.name, message.message)
+            definition = self._definitions.get(instance.workflow)
+            self._end(instance, [endings.raised(instance, error, definition, now_ms)])
+        else:
+            self._end(instance, [endings.returned(instance, message.payload, now_ms)])
+
+    def _end(self, instance: Instance, entries: list[Entry]) -> None:
+        self._record(instance, entries)
+        self._lost.pop(instance.key, None)
+        self._evict(instance)
+        self._dispatch()
+
+    # --- carrying out
+
+    def _carry_out(self, run: Run, key: str, decision: Decision) -> None:
+        """Record a decision about a call and answer the call, once that is durable."""
+        self._record(run.instance, decision.entries)
+        call = run.calls[key]
+        match decision.answer:
+            case Execute(attempt, config):
+                # The start need not be durable first: an attempt that a crash cuts off is not
+                # charged to the user, so losing its entry loses nothing.
+                call.state, call.attempt = CallState.EXECUTING, attempt
+                run.guest.send(messages.StepRun(run.number, call.number, attempt, config))
+            case Resolve() | Reject() as answer:
+                call.state = CallState.ANSWERING
+                send = partial(self._answer, run, key, answer)
+                if decision.entries:
+                    self.journal.after_commit(send)
+                else:
+                    send(None)
+            case None:
+                call.state = CallState.WAITING
+        self._note_progress(run)
+
+    def _answer(
+        self, run: Run, key: str, answer: Resolve | Reject, error: sqlite3.Error | None
+    ) -> None:
+        if error is not None or self._runs.get(run.number) is not run or run.leaving:
+            return
+        call = run.calls.pop(key)
+        match answer:
+            case Resolve(value):
+                # A `do` has its value already: it is the one its own guest sent.
+                own = key.startswith("do:") and call.attempt
+                run.guest.send(messages.StepDone(run.number, call.number, b"" if own else value))
+            case Reject(problem):
+                run.guest.send(
+                    messages.StepFailed(run.number, call.number, problem.name, problem.message)
+                )
+
+    def _note_progress(self, run: Run) -> None:
+        """Keep the status of an instance in step with what its run is doing."""
+        instance = run.instance
+        if run.blocked and not run.leaving:
+            if instance.status is Status.RUNNING:
+                self._record(
+                    instance,
+                    [Entry(instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_WAITING)],
+                )
+                self._queue.vacate(instance.key)
+                self._dispatch()
+            elif instance.status is Status.WAITING:
+                self._project(instance)
+            if run.idle_alarm is None:
+                run.idle_alarm = self.clock.call_at(
+                    self.clock.now_ms() + IDLE_GRACE_MS, partial(self._drop_idle, run)
+                )
+            return
+        if instance.status is Status.WAITING:
+            self._queue.occupy(instance.key)
+            self._record(
+                instance, [Entry(instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_RUNNING)]
+            )
+        if run.idle_alarm is not None:
+            run.idle_alarm.cancel()
+            run.idle_alarm = None
+
+    def _drop_idle(self, run: Run) -> None:
+        """A run that only waits gives its guest's memory back; it is replayed when it is due."""
+        run.idle_alarm = None
+        if self._runs.get(run.number) is run and run.blocked:
+            self._drop(run)
+            self._evict(run.instance)
+
+    def _record(self, instance: Instance, entries: list[Entry]) -> None:
+        status = instance.status
+        for entry in entries:
+            self.journal.append(entry)
+            instance.apply(entry)
+            if entry.step:
+                self._timers.set(instance.key, instance.steps[entry.step].due_ms)
+        if instance.status is not status:
+            self._project(instance)
+
+    def _project(self, instance: Instance) -> None:
+        """Write what the instances table repeats of the fold."""
+        waiting = instance.status is Status.WAITING
+        wake_ms = instance.next_due_ms() if waiting else None
+        self.journal.set_status(instance.key, instance.status, wake_ms, instance.ended_ms)
+        if instance.is_terminal or instance.status is Status.PAUSED:
+            self._timers.forget(instance.key)
+
+    # --- operations on an instance (control.py decides which)
+
+    def instance(self, key: int) -> Instance:
+        """Return an instance, from memory or folded from the journal. Raises KeyError."""
+        instance = self._instances.get(key)
+        return self.journal.load(key) if instance is None else instance
+
+    def admit(self, instance: Instance, entry: Entry) -> None:
+        """Take in a new instance; it is queued once its first entry is durable."""
+        self._instances[instance.key] = instance
+        self._record(instance, [entry])
+        self.journal.after_commit(partial(self._admitted, instance.key))
+
+    def _admitted(self, key: int, error: sqlite3.Error | None) -> None:
+        if error is None:
+            self._enqueue(key)
+
+    def is_executing(self, instance: Instance) -> bool:
+        """Whether a callback of this instance is in flight."""
+        run = self._run_of.get(instance.key)
+        return run is not None and run.executing
+
+    def obey(self, instance: Instance, verdict: Verdict) -> None:
+        """Carry out what `lifecycle` decided for a user."""
+        self._instances.setdefault(instance.key, instance)
+        self._obey(self._instances[instance.key], verdict)
+        self._evict(instance)
+
+    def deliver_events(self, instance: Instance) -> None:
+        """Hand buffered events to the steps that wait for them, the longest waiting first."""
+        if instance.status not in (Status.RUNNING, Status.WAITING, Status.QUEUED):
+            return
+        run = self._run_of.get(instance.key)
+        for step in list(instance.steps.values()):
+            if step.state is StepState.WAITING and instance.events.get(step.event_type):
+                decision = steps.deliver(instance, step, self.clock.now_ms())
+                if run is not None and step.key in run.calls and not run.leaving:
+                    self._carry_out(run, step.key, decision)
+                else:
+                    self._record(instance, decision.entries)
+                    if run is None:
+                        self._enqueue(instance.key, waking=True)
+
+    def _obey(self, instance: Instance, verdict: Verdict) -> None:
+        run = self._run_of.get(instance.key)
+        match verdict.effect:
+            case Effect.RESTART:
+                if run is not None:
+                    self._drop(run)
+                self._timers.forget(instance.key)
+                self._lost.pop(instance.key, None)
+                self.journal.wipe(instance.key)
+                fresh = Instance(instance.key, instance.workflow, instance.id)
+                self._instances[instance.key] = fresh
+                self._record(fresh, verdict.entries)
+                self._project(fresh)
+                self._enqueue(instance.key)
+            case Effect.DROP:
+                self._record(instance, verdict.entries)
+                if run is not None:
+                    self._drop(run)
+                self._dispatch()
+            case Effect.QUEUE:
+                self._record(instance, verdict.entries)
+                self._enqueue(instance.key, waking=True)
+            case Effect.RELEASE:
+                self._record(instance, verdict.entries)
+                if run is not None:
+                    held, run.held = run.held, []
+                    for message in held:
+                        self.step_begun(run.guest, message)
+                    self._note_progress(run)
+            case Effect.NOTHING:
+                self._record(instance, verdict.entries)
+
+    # --- time
+
+    def _wake(self, key: int) -> None:
+        """The earliest deadline of an instance may have passed."""
+        instance = self._instances.get(key) or self.journal.load(key)
+        run = self._run_of.get(key)
+        if instance.is_terminal or instance.status is Status.PAUSED:
+            return
+        if run is not None:
+            self._wake_run(run)
+        elif self._wake_dormant(instance):
+            self._instances[key] = instance
+            self._enqueue(key, waking=True)
+        self._timers.set(key, instance.next_due_ms(after_ms=self.clock.now_ms()))
+
+    def _wake_run(self, run: Run) -> None:
+        now_ms = self.clock.now_ms()
+        for key, call in list(run.calls.items()):
+            step = run.instance.steps[key]
+            if call.state is CallState.ANSWERING or run.leaving:
+                continue
+            decision = steps.due(run.instance, step, now_ms)
+            if decision is not None and key in run.calls:
+                if call.state is CallState.EXECUTING:
+                    call.state = CallState.WAITING
+                self._carry_out(run, key, decision)
+        if not run.executing and not run.leaving:
+            self._obey(run.instance, lifecycle.attempts_ended(run.instance, now_ms))
+
+    def _wake_dormant(self, instance: Instance) -> bool:
+        """Record what is due for an instance without a run; return whether it must run now."""
+        now_ms = self.clock.now_ms()
+        must_run = False
+        for step in list(instance.steps.values()):
+            if step.state in FINISHED or step.due_ms is None or step.due_ms > now_ms:
+                continue
+            must_run = True
+            if step.state in (StepState.SLEEPING, StepState.WAITING):
+                decision = steps.due(instance, step, now_ms)
+                self._record(instance, decision.entries if decision else [])
+        return must_run
+
+    # --- starting runs
+
+    def _enqueue(self, key: int, waking: bool = False) -> None:
+        self._queue.add(key, waking)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Start queued instances while there is room."""
+        while self._guest is not None and not self._closed:
+            key = self._queue.take()
+            if key is None:
+                return
+            if key not in self._run_of and key not in self._unrecorded:
+                self._start_run(self.instance(key), self._guest)
+
+    def _start_run(self, instance: Instance, guest: Guest) -> None:
+        if instance.is_terminal or instance.status is Status.PAUSED:
+            return
+        definition = self._definitions.get(instance.workflow)
+        if definition is None or definition.class_name not in guest.loaded.workflows:
+            self._keep_homeless(instance, definition)
+            return
+        run = Run(self._next_run, instance, guest)
+        self._next_run += 1
+        self._runs[run.number] = self._run_of[instance.key] = run
+        self._instances[instance.key] = instance
+        self._queue.occupy(instance.key)
+        if instance.status is not Status.RUNNING:
+            first = instance.started_ms is None
+            kind = EntryKind.WORKFLOW_START if first else EntryKind.WORKFLOW_RUNNING
+            self._record(instance, [Entry(instance.key, self.clock.now_ms(), kind)])
+        for payload in payloads.history(instance.steps.values()):
+            guest.send(messages.History(run.number, payload))
+        guest.send(
+            messages.RunStart(
+                run.number,
+                definition.class_name,
+                instance.workflow,
+                instance.id,
+                payloads.workflow_event(instance),
+            )
+        )
+
+    def _keep_homeless(self, instance: Instance, definition: Definition | None) -> None:
+        """Hold an instance whose code is not there, until code comes that has it."""
+        self._homeless.add(instance.key)
+        missing = (
+            f'no workflow named "{instance.workflow}" is configured'
+            if definition is None
+            else f'the worker exports no class "{definition.class_name}"'
+        )
+        self._report(f"{instance.workflow} {instance.id}: held, because {missing}")
+
+    # --- letting go
+
+    def _drop(self, run: Run) -> None:
+        """Forget a run, here and in its guest; nothing in it is ever answered."""
+        self._forget(run)
+        run.guest.send(messages.RunAbort(run.number))
+
+    def _forget(self, run: Run) -> None:
+        del self._runs[run.number]
+        del self._run_of[run.instance.key]
+        released = self._leaving.get(run.guest.generation)
+        if released and not any(other.guest is run.guest for other in self._runs.values()):
+            del self._leaving[run.guest.generation]
+            if not released.done():
+                released.set_result(None)
+        self._queue.vacate(run.instance.key)
+        if run.idle_alarm is not None:
+            run.idle_alarm.cancel()
+            run.idle_alarm = None
+
+    def _evict(self, instance: Instance) -> None:
+        """Keep an instance in memory only while it runs or is about to."""
+        key = instance.key
+        if key not in self._run_of and key not in self._queue:
+            self._instances.pop(key, None)
+
+    # --- when the disk refuses
+
+    def _commit_failed(self, keys: set[int], error: sqlite3.Error) -> None:
+        """Memory is ahead of the disk for these instances: forget them and read them again."""
+        if not self._refused:
+            self._refused = True
+            self._report(
+                f"{self.journal.path}: nothing can be recorded ({error})."
+                " Workflows stand still until it can; nothing that was acknowledged is lost."
+            )
+        for key in keys:
+            if key in self._run_of:
+                self._drop(self._run_of[key])
+            self._instances.pop(key, None)
+            self._timers.forget(key)
+            self._queue.remove(key)
+        if not self._unrecorded:
+            self.clock.call_at(self.clock.now_ms() + RECOVERY_DELAY_MS, self._recover)
+        self._unrecorded |= keys
+
+    def _recover(self) -> None:
+        keys, self._unrecorded = self._unrecorded, set()
+        if self._closed:
+            return
+        for key in sorted(keys):
+            row = self.journal.row(key)
+            if row is not None:
+                self._take_up(row)
+        self.journal.after_commit(self._recovered)
+
+    def _recovered(self, error: sqlite3.Error | None) -> None:
+        if error is None and self._refused:
+            self._refused = False
+            self._report(f"{self.journal.path}: recording again; workflows go on")

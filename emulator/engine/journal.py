@@ -1,0 +1,326 @@
+"""The journal: the append-only record of instances, and all of the engine's SQL.
+
+Writes are collected and committed together once per turn of the event loop (**group commit**), on
+the loop's own thread: a commit costs about 0.2 ms, a hand-over to a writer thread and back costs
+as much again, and nothing may be answered before the commit anyway. Who needs to know that what it
+wrote is durable passes a callback to `after_commit`.
+
+A commit that fails writes nothing; all who waited are told, and `on_failure` says for which
+instances the caller's memory is now ahead of the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator import sqlite
+from emulator.engine.model import TERMINAL, Entry, EntryKind, Instance, Status
+from emulator.errors import StateError
+
+SCHEMA_VERSION = 1
+_SCHEMA = Path(__file__).with_name("schema.sql")
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+_USER_VERSION_OFFSET = 60  # https://sqlite.org/fileformat2.html#the_database_header
+
+CommitCallback = Callable[[sqlite3.Error | None], None]
+
+_INSERT_ENTRY = (
+    "INSERT INTO entries (id, instance, at_ms, kind, step, attempt, data, value)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_INSTANCE = (
+    "INSERT INTO instances (key, workflow, id, created_ms, status) VALUES (?, ?, ?, ?, ?)"
+)
+_SET_STATUS = "UPDATE instances SET status = ?, wake_ms = ?, ended_ms = ? WHERE key = ?"
+_WIPE = "DELETE FROM entries WHERE instance = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRow:
+    """An instance as the table lists it, without its history."""
+
+    key: int
+    workflow: str
+    id: str
+    created_ms: int
+    status: Status
+    wake_ms: int | None
+    ended_ms: int | None
+
+
+class Journal:
+    """One open journal file. Use from the event loop's thread only."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self.on_failure: Callable[[set[int], sqlite3.Error], None] = lambda keys, error: None
+        self.on_commit: Callable[[list[Entry]], None] = lambda entries: None
+        self._connection = connection
+        self._pending: list[tuple[str, tuple[object, ...]]] = []
+        self._entries: list[Entry] = []
+        self._new: dict[tuple[str, str], int] = {}
+        self._touched: set[int] = set()
+        self._waiting: list[CommitCallback] = []
+        self._scheduled = False
+        self._next_entry = self._one("SELECT coalesce(max(id), 0) + 1 FROM entries")
+        self._next_instance = self._one("SELECT coalesce(max(key), 0) + 1 FROM instances")
+
+    @classmethod
+    def open(cls, path: Path, synchronous: sqlite.Synchronous = "FULL") -> Journal:
+        """Open or create the journal at `path`.
+
+        Raises StateError, having changed nothing, when it is no journal, damaged, or was written
+        by a newer Groundfog.
+        """
+        _check_header(path)
+        try:
+            connection = sqlite.connect(path, synchronous)
+            try:
+                _prepare(connection, path)
+                return cls(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise StateError(
+                f"{path}: the journal cannot be read ({error}). Nothing was changed.\n"
+                "  Restore it from a copy, or start afresh with `groundfog state reset`."
+            ) from error
+
+    # --- writing
+
+    def new_instance(self, workflow: str, instance_id: str, now_ms: int) -> int:
+        """Record a new instance and return its key; the id must not be in use."""
+        key = self._next_instance
+        self._next_instance += 1
+        self._new[workflow, instance_id] = key
+        self._write(
+            key, _INSERT_INSTANCE, (key, workflow, instance_id, now_ms, Status.QUEUED.value)
+        )
+        return key
+
+    def append(self, entry: Entry) -> None:
+        """Record `entry`; durable once a callback of `after_commit` has been called."""
+        data = None if entry.data is None else json.dumps(entry.data, separators=(",", ":"))
+        row = (
+            self._next_entry,
+            entry.instance,
+            entry.at_ms,
+            int(entry.kind),
+            entry.step,
+            entry.attempt,
+            data,
+            entry.value or None,
+        )
+        self._next_entry += 1
+        self._entries.append(entry)
+        self._write(entry.instance, _INSERT_ENTRY, row)
+
+    def set_status(
+        self, key: int, status: Status, wake_ms: int | None, ended_ms: int | None
+    ) -> None:
+        """Record what the fold of an instance now says."""
+        self._write(key, _SET_STATUS, (status.value, wake_ms, ended_ms, key))
+
+    def wipe(self, key: int) -> None:
+        """Delete every entry of an instance: it is about to be restarted."""
+        self._write(key, _WIPE, (key,))
+
+    def after_commit(self, callback: CommitCallback) -> None:
+        """Call `callback` once everything written so far is durable, or with the error if not."""
+        self._waiting.append(callback)
+        self._schedule()
+
+    async def committed(self) -> None:
+        """Return once everything written so far is durable. Raises StateError if it is not."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settle(error: sqlite3.Error | None) -> None:
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(StateError(f"{self.path}: not recorded: {error}"))
+
+        self.after_commit(settle)
+        await future
+
+    def _write(self, key: int, statement: str, parameters: tuple[object, ...]) -> None:
+        self._pending.append((statement, parameters))
+        self._touched.add(key)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Commit what is pending, then call everyone who waits."""
+        self._scheduled = False
+        pending, self._pending = self._pending, []
+        entries, self._entries = self._entries, []
+        touched, self._touched = self._touched, set()
+        waiting, self._waiting = self._waiting, []
+        self._new.clear()
+        failure: sqlite3.Error | None = None
+        if pending:
+            try:
+                self._commit(pending)
+            except sqlite3.Error as error:
+                failure = error
+                self.on_failure(touched, error)
+            else:
+                self.on_commit(entries)
+        for callback in waiting:
+            callback(failure)
+
+    def _commit(self, pending: list[tuple[str, tuple[object, ...]]]) -> None:
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            for statement, rows in _runs_of_equal_statements(pending):
+                self._connection.executemany(statement, rows)
+            execute("COMMIT")
+        except sqlite3.Error:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+
+    # --- reading (what is pending for the same instance is committed first)
+
+    def find(self, workflow: str, instance_id: str) -> int | None:
+        """Return the key of an instance, or None when there is none."""
+        new = self._new.get((workflow, instance_id))
+        if new is not None:
+            return new
+        row = self._connection.execute(
+            "SELECT key FROM instances WHERE workflow = ? AND id = ?", (workflow, instance_id)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def row(self, key: int) -> InstanceRow | None:
+        """Return the row of an instance, or None when there is none."""
+        if key in self._touched:
+            self.flush()
+        return next(self._rows("WHERE key = ?", (key,)), None)
+
+    def unfinished(self) -> list[InstanceRow]:
+        """Return every instance that has not ended, oldest first."""
+        self.flush()
+        ended = ",".join(f"'{status.value}'" for status in sorted(TERMINAL))
+        return list(self._rows(f"WHERE status NOT IN ({ended}) ORDER BY key", ()))
+
+    def load(self, key: int) -> Instance:
+        """Return an instance folded from its entries. Raises KeyError for an unknown key."""
+        row = self.row(key)
+        if row is None:
+            raise KeyError(key)
+        instance = Instance(row.key, row.workflow, row.id)
+        for entry in self.entries(key):
+            instance.apply(entry)
+        return instance
+
+    def entries(self, key: int) -> Iterator[Entry]:
+        """Yield the entries of an instance in the order they were decided."""
+        if key in self._touched:
+            self.flush()
+        for at_ms, kind, step, attempt, data, value in self._connection.execute(
+            "SELECT at_ms, kind, step, attempt, data, value FROM entries"
+            " WHERE instance = ? ORDER BY id",
+            (key,),
+        ):
+            yield Entry(
+                key,
+                at_ms,
+                EntryKind(kind),
+                step,
+                attempt,
+                None if data is None else json.loads(data),
+                value or b"",
+            )
+
+    def _rows(self, where: str, parameters: tuple[object, ...]) -> Iterator[InstanceRow]:
+        for row in self._connection.execute(
+            "SELECT key, workflow, id, created_ms, status, wake_ms, ended_ms"
+            f" FROM instances {where}",
+            parameters,
+        ):
+            yield InstanceRow(row[0], row[1], row[2], row[3], Status(row[4]), row[5], row[6])
+
+    def _one(self, statement: str) -> int:
+        return int(self._connection.execute(statement).fetchone()[0])
+
+    def close(self) -> None:
+        """Commit what is pending and close the file."""
+        self.flush()
+        self._connection.close()
+
+
+def _runs_of_equal_statements(
+    pending: Iterable[tuple[str, tuple[object, ...]]],
+) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
+    """Yield neighbours with the same statement together: order is kept, `executemany` is quick."""
+    statement = ""
+    rows: list[tuple[object, ...]] = []
+    for next_statement, row in pending:
+        if next_statement is not statement and rows:
+            yield statement, rows
+            rows = []
+        statement = next_statement
+        rows.append(row)
+    if rows:
+        yield statement, rows
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a file that is not ours before SQLite has a chance to write to it."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StateError(f"{path}: the journal cannot be opened ({error.strerror}).") from error
+    if not header:  # just created, or its first page is still in the write-ahead log
+        return
+    if not header.startswith(_SQLITE_MAGIC):
+        raise StateError(
+            f"{path}: this is not a SQLite database, so it is no journal. Nothing was changed.\n"
+            "  Restore it from a copy, or start afresh with `groundfog state reset`."
+        )
+    _check_version(int.from_bytes(header[_USER_VERSION_OFFSET : _USER_VERSION_OFFSET + 4]), path)
+
+
+def _check_version(version: int, path: Path) -> None:
+    if version > SCHEMA_VERSION:
+        raise StateError(
+            f"{path}: written by a newer Groundfog (journal version {version}; this one reads up to"
+            f" {SCHEMA_VERSION}). Nothing was changed.\n"
+            "  Upgrade Groundfog, or use another state directory with --persist-to DIR."
+        )
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    _check_version(version, path)
+    if version == 0:
+        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise StateError(
+                f"{path}: a SQLite database, but not a journal. Nothing was changed.\n"
+                "  Move it away, or use another state directory with --persist-to DIR."
+            )
+        connection.executescript(
+            f"BEGIN;\n{_SCHEMA.read_text(encoding='utf-8')}\n"
+            f"PRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
+        )
+        return
+    damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if damage != "ok":
+        raise sqlite3.DatabaseError(f"damaged: {damage}")

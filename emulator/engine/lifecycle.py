@@ -1,0 +1,109 @@
+"""What a lifecycle operation means in every status. Pure: entries to record, and what then follows.
+
+Source: the operation by status table, workflows.md section 16.3. Where production is silent on a
+status, the choice stands beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
+
+from emulator.engine.model import Entry, EntryKind, Instance, Status
+from emulator.errors import WorkerError
+
+
+class Effect(StrEnum):
+    """What the engine does once the entries are recorded."""
+
+    NOTHING = "nothing"
+    DROP = "drop"  # drop the run in progress, if any
+    QUEUE = "queue"  # start a run when there is room
+    RELEASE = "release"  # answer the step calls that were held back
+    RESTART = "restart"  # drop the run, forget the history, queue
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Entries to record in this order, then the effect."""
+
+    entries: list[Entry] = field(default_factory=list)
+    effect: Effect = Effect.NOTHING
+
+
+def pause(instance: Instance, executing: bool, now_ms: int) -> Verdict:
+    """Pause: at once, or when the step attempts in flight (`executing`) have ended."""
+    match instance.status:
+        case Status.RUNNING | Status.WAITING | Status.QUEUED:
+            kind = EntryKind.WORKFLOW_PAUSING if executing else EntryKind.WORKFLOW_PAUSED
+            effect = Effect.NOTHING if executing else Effect.DROP
+            return Verdict([Entry(instance.key, now_ms, kind)], effect)
+        case Status.WAITING_FOR_PAUSE | Status.PAUSED:
+            return Verdict()
+        case Status.COMPLETE | Status.ERRORED | Status.TERMINATED:
+            return Verdict()
+        case _:
+            assert_never(instance.status)
+
+
+def attempts_ended(instance: Instance, now_ms: int) -> Verdict:
+    """The last attempt in flight has ended: a pause that waited for it takes effect."""
+    if instance.status is not Status.WAITING_FOR_PAUSE:
+        return Verdict()
+    return Verdict([Entry(instance.key, now_ms, EntryKind.WORKFLOW_PAUSED)], Effect.DROP)
+
+
+def resume(instance: Instance, now_ms: int) -> Verdict:
+    """Resume a paused instance, or call off a pause that has not taken effect."""
+    resumed = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED)
+    match instance.status:
+        case Status.PAUSED:
+            return Verdict([resumed], Effect.QUEUE)
+        case Status.WAITING_FOR_PAUSE:
+            return Verdict([resumed], Effect.RELEASE)
+        case Status.QUEUED | Status.RUNNING | Status.WAITING:
+            return Verdict()  # docs: no effect (the type comment says it throws)
+        case Status.COMPLETE | Status.ERRORED | Status.TERMINATED:
+            return Verdict()
+        case _:
+            assert_never(instance.status)
+
+
+def terminate(instance: Instance, now_ms: int) -> Verdict:
+    """End the instance now; attempts in flight are not awaited. Raises WorkerError when ended."""
+    if instance.is_terminal:
+        raise WorkerError(
+            "(instance.cannot_terminate) Cannot terminate instance since its on a finite state",
+            name="WorkflowError",
+        )
+    data = {"trigger": {"source": "api"}}
+    entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_TERMINATED, data=data)
+    return Verdict([entry], Effect.DROP)
+
+
+def restart(instance: Instance, now_ms: int) -> Verdict:
+    """Start over from nothing, in any status: same id and params; the timestamp stays."""
+    return Verdict([queued(instance.key, instance.created_ms, instance.params)], Effect.RESTART)
+
+
+def send_event(instance: Instance, event_type: str, payload: bytes, now_ms: int) -> Verdict:
+    """Buffer an event. Raises WorkerError when the instance has ended.
+
+    Differs: the official local engine stores it in silence, and nobody ever sees it.
+    """
+    if instance.is_terminal:
+        raise WorkerError(
+            "(instance.cannot_send_event) Cannot send an event to an instance that is"
+            f" {instance.status.value}",
+            name="WorkflowError",
+        )
+    data = {"event": event_type}
+    entry = Entry(instance.key, now_ms, EntryKind.EVENT_RECEIVED, data=data, value=payload)
+    return Verdict([entry])
+
+
+def queued(key: int, created_ms: int, params: bytes, source: str = "binding") -> Entry:
+    """Return the first entry of an instance; `source` is what triggered it."""
+    data = {"trigger": {"source": source}}
+    return Entry(key, created_ms, EntryKind.WORKFLOW_QUEUED, data=data, value=params)

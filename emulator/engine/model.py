@@ -1,0 +1,341 @@
+"""What the engine remembers of an instance, and how each journal entry changes it.
+
+`Instance.apply` is the one place where a state changes: an instance in memory is always the fold of
+its entries, whether they were just decided or read back after a crash. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+Json = Any
+
+
+class Status(StrEnum):
+    """The statuses `status()` reports. Source: workflows.md section 16.1."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ERRORED = "errored"
+    TERMINATED = "terminated"
+    COMPLETE = "complete"
+    WAITING = "waiting"
+    WAITING_FOR_PAUSE = "waitingForPause"
+
+
+TERMINAL = frozenset({Status.ERRORED, Status.TERMINATED, Status.COMPLETE})
+
+
+class EntryKind(IntEnum):
+    """What an entry says happened.
+
+    Codes below 100 are `InstanceEvent` of workers-sdk (workflows-shared/src/instance.ts); the
+    others are ours, for what production does not log.
+    """
+
+    WORKFLOW_QUEUED = 0
+    WORKFLOW_START = 1
+    WORKFLOW_SUCCESS = 2
+    WORKFLOW_FAILURE = 3
+    WORKFLOW_TERMINATED = 4
+    STEP_START = 5
+    STEP_SUCCESS = 6
+    STEP_FAILURE = 7
+    SLEEP_START = 8
+    SLEEP_COMPLETE = 9
+    ATTEMPT_START = 10
+    ATTEMPT_SUCCESS = 11
+    ATTEMPT_FAILURE = 12
+    WAIT_START = 14
+    WAIT_COMPLETE = 15
+    WAIT_TIMED_OUT = 16
+    WORKFLOW_RUNNING = 100
+    WORKFLOW_WAITING = 101
+    WORKFLOW_PAUSING = 102
+    WORKFLOW_PAUSED = 103
+    WORKFLOW_RESUMED = 104
+    ATTEMPT_INTERRUPTED = 105
+    EVENT_RECEIVED = 106
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the journal. `step` is a step key, empty for what concerns the whole instance.
+
+    `data` is a small JSON record whose fields depend on `kind` (see `Instance.apply`), `value` a
+    value in tagged JSON that nobody here looks into.
+    """
+
+    instance: int
+    at_ms: int
+    kind: EntryKind
+    step: str = ""
+    attempt: int = 0
+    data: dict[str, Json] | None = None
+    value: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """An error as it is recorded: no stack. Source: workflows.md section 9.1."""
+
+    name: str
+    message: str
+
+    def as_json(self) -> dict[str, str]:
+        """Return `{"name": …, "message": …}`."""
+        return {"name": self.name, "message": self.message}
+
+
+class StepKind(StrEnum):
+    """Kinds of steps; `sleep_until` is a `sleep`. Source: restart's `type`, workflows.md 2.9."""
+
+    DO = "do"
+    SLEEP = "sleep"
+    WAIT = "waitForEvent"
+
+
+class StepState(StrEnum):
+    """How far a step is."""
+
+    STARTED = "started"  # recorded, no attempt in flight
+    RUNNING = "running"  # an attempt is in flight, or was when its guest or host went away
+    RETRYING = "retrying"  # the next attempt is due at `due_ms`
+    SLEEPING = "sleeping"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+FINISHED = frozenset({StepState.SUCCEEDED, StepState.FAILED})
+BLOCKED = frozenset({StepState.RETRYING, StepState.SLEEPING, StepState.WAITING})
+
+
+def step_key(kind: str, name: str, count: int) -> str:
+    """Return a step's identity within its instance: kind, name and count, never its position.
+
+    Differs: the official local engine hashes the duration of a sleep in as well.
+    """
+    return f"{kind}:{count}:{name}"
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of an instance, as recorded so far."""
+
+    key: str
+    state: StepState
+    config: dict[str, Json] = field(default_factory=dict)  # resolved; of the first encounter
+    attempts: int = 0  # number of the last attempt started
+    charged: int = 0  # attempts that failed and count against the user's retries
+    due_ms: int | None = None  # end of sleep, next attempt, wait timeout or attempt timeout
+    event_type: str = ""
+    value: bytes = b""
+    error: ErrorInfo | None = None
+
+    @property
+    def kind(self) -> StepKind:
+        """The step's kind, from its key."""
+        return StepKind(self.key.split(":", 1)[0])
+
+    @property
+    def count(self) -> int:
+        """Which call of this name and kind it is, from 1."""
+        return int(self.key.split(":", 2)[1])
+
+    @property
+    def name(self) -> str:
+        """The name user code gave it."""
+        return self.key.split(":", 2)[2]
+
+    @property
+    def label(self) -> str:
+        """The display name of logs and REST: `"charge-1"`."""
+        return f"{self.name}-{self.count}"
+
+
+@dataclass(slots=True)
+class Instance:
+    """One durable execution: the fold of its journal entries."""
+
+    key: int
+    workflow: str
+    id: str
+    status: Status = Status.QUEUED
+    created_ms: int = 0
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    paused_ms: int | None = None
+    params: bytes = b""
+    output: bytes = b""
+    error: ErrorInfo | None = None
+    steps: dict[str, Step] = field(default_factory=dict)
+    events: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)  # (at_ms, payload)
+    do_steps: int = 0  # how many different `do` steps it has recorded
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing will ever happen to it again, unless it is restarted."""
+        return self.status in TERMINAL
+
+    def next_due_ms(self, after_ms: int = 0) -> int | None:
+        """Return the earliest deadline of its steps later than `after_ms`, or None."""
+        return min(
+            (
+                step.due_ms
+                for step in self.steps.values()
+                if step.due_ms is not None and step.state not in FINISHED and step.due_ms > after_ms
+            ),
+            default=None,
+        )
+
+    def apply(self, entry: Entry) -> None:
+        """Change the state as `entry` says. Entries must come in the order they were decided."""
+        _APPLY[entry.kind](self, entry)
+
+    def _queued(self, entry: Entry) -> None:
+        self.status = Status.QUEUED
+        self.created_ms = entry.at_ms
+        self.params = entry.value
+
+    def _started(self, entry: Entry) -> None:
+        self.status = Status.RUNNING
+        self.started_ms = entry.at_ms
+
+    def _succeeded(self, entry: Entry) -> None:
+        self._ended(entry, Status.COMPLETE)
+        self.output = entry.value
+
+    def _failed(self, entry: Entry) -> None:
+        self._ended(entry, Status.ERRORED)
+        self.error = _error_of(entry)
+
+    def _terminated(self, entry: Entry) -> None:
+        self._ended(entry, Status.TERMINATED)
+
+    def _ended(self, entry: Entry, status: Status) -> None:
+        self.status = status
+        self.ended_ms = entry.at_ms
+
+    def _running(self, entry: Entry) -> None:
+        self.status = Status.RUNNING
+
+    def _waiting(self, entry: Entry) -> None:
+        self.status = Status.WAITING
+
+    def _pausing(self, entry: Entry) -> None:
+        self.status = Status.WAITING_FOR_PAUSE
+
+    def _paused(self, entry: Entry) -> None:
+        self.status = Status.PAUSED
+        self.paused_ms = entry.at_ms
+
+    def _resumed(self, entry: Entry) -> None:
+        """Resume: every deadline moves by the time that was spent paused."""
+        if self.paused_ms is None:  # the pause had not taken effect yet
+            self.status = Status.RUNNING
+            return
+        for step in self.steps.values():
+            if step.due_ms is not None and step.state in BLOCKED:
+                step.due_ms += entry.at_ms - self.paused_ms
+        self.paused_ms = None
+        self.status = Status.QUEUED
+
+    def _step_started(self, entry: Entry) -> None:
+        config = (entry.data or {}).get("config", {})
+        self.steps[entry.step] = Step(entry.step, StepState.STARTED, config=config)
+        self.do_steps += 1
+
+    def _attempt_started(self, entry: Entry) -> None:
+        step = self.steps[entry.step]
+        step.state = StepState.RUNNING
+        step.attempts = entry.attempt
+        step.due_ms = entry.at_ms + step.config["timeoutMs"]
+
+    def _attempt_succeeded(self, entry: Entry) -> None:
+        """Nothing: the step's own success follows."""
+
+    def _attempt_failed(self, entry: Entry) -> None:
+        step = self.steps[entry.step]
+        step.charged += 1
+        step.error = _error_of(entry)
+        delay_ms = (entry.data or {}).get("retryDelayMs")
+        step.state = StepState.STARTED if delay_ms is None else StepState.RETRYING
+        step.due_ms = None if delay_ms is None else entry.at_ms + delay_ms
+
+    def _attempt_interrupted(self, entry: Entry) -> None:
+        step = self.steps[entry.step]
+        step.state = StepState.RETRYING
+        step.due_ms = entry.at_ms
+
+    def _step_succeeded(self, entry: Entry) -> None:
+        step = self.steps[entry.step]
+        step.state = StepState.SUCCEEDED
+        step.due_ms = None
+        step.value = entry.value
+
+    def _step_failed(self, entry: Entry) -> None:
+        step = self.steps[entry.step]
+        step.state = StepState.FAILED
+        step.due_ms = None
+        step.error = _error_of(entry)
+
+    def _sleep_started(self, entry: Entry) -> None:
+        until_ms = (entry.data or {})["untilMs"]
+        self.steps[entry.step] = Step(entry.step, StepState.SLEEPING, due_ms=until_ms)
+
+    def _wait_started(self, entry: Entry) -> None:
+        data = entry.data or {}
+        self.steps[entry.step] = Step(
+            entry.step,
+            StepState.WAITING,
+            due_ms=entry.at_ms + data["timeoutMs"],
+            config={"timeoutMs": data["timeoutMs"]},
+            event_type=data["event"],
+        )
+
+    def _wait_completed(self, entry: Entry) -> None:
+        """The oldest buffered event of the type has been delivered to this step."""
+        buffered = self.events[self.steps[entry.step].event_type]
+        buffered.popleft()
+        self._step_succeeded(entry)
+
+    def _event_received(self, entry: Entry) -> None:
+        event_type = (entry.data or {})["event"]
+        self.events.setdefault(event_type, deque()).append((entry.at_ms, entry.value))
+
+
+def _error_of(entry: Entry) -> ErrorInfo:
+    error = (entry.data or {})["error"]
+    return ErrorInfo(error["name"], error["message"])
+
+
+_APPLY = {
+    EntryKind.WORKFLOW_QUEUED: Instance._queued,
+    EntryKind.WORKFLOW_START: Instance._started,
+    EntryKind.WORKFLOW_SUCCESS: Instance._succeeded,
+    EntryKind.WORKFLOW_FAILURE: Instance._failed,
+    EntryKind.WORKFLOW_TERMINATED: Instance._terminated,
+    EntryKind.WORKFLOW_RUNNING: Instance._running,
+    EntryKind.WORKFLOW_WAITING: Instance._waiting,
+    EntryKind.WORKFLOW_PAUSING: Instance._pausing,
+    EntryKind.WORKFLOW_PAUSED: Instance._paused,
+    EntryKind.WORKFLOW_RESUMED: Instance._resumed,
+    EntryKind.STEP_START: Instance._step_started,
+    EntryKind.STEP_SUCCESS: Instance._step_succeeded,
+    EntryKind.STEP_FAILURE: Instance._step_failed,
+    EntryKind.SLEEP_START: Instance._sleep_started,
+    EntryKind.SLEEP_COMPLETE: Instance._step_succeeded,
+    EntryKind.ATTEMPT_START: Instance._attempt_started,
+    EntryKind.ATTEMPT_SUCCESS: Instance._attempt_succeeded,
+    EntryKind.ATTEMPT_FAILURE: Instance._attempt_failed,
+    EntryKind.ATTEMPT_INTERRUPTED: Instance._attempt_interrupted,
+    EntryKind.WAIT_START: Instance._wait_started,
+    EntryKind.WAIT_COMPLETE: Instance._wait_completed,
+    EntryKind.WAIT_TIMED_OUT: Instance._step_failed,
+    EntryKind.EVENT_RECEIVED: Instance._event_received,
+}

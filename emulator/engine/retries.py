@@ -1,0 +1,136 @@
+"""Step configuration and retries: what user code may ask for, and how long to wait. Pure.
+
+Source: workers-sdk packages/workflows-shared/src/lib/{validators,retries}.ts; the default delay is
+production's (docs "Sleeping and retrying"), not the local engine's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.engine.model import ErrorInfo, Step
+
+Json = Any
+
+DEFAULT_LIMIT = 5
+DEFAULT_DELAY_MS = 10_000
+DEFAULT_BACKOFF = "exponential"
+DEFAULT_TIMEOUT_MS = 600_000
+BACKOFFS = ("constant", "linear", "exponential")
+RETRIES_MAX = 10_000  # docs "Limits": retries per step
+LONGEST_WAIT_MS = 365 * 86_400_000  # docs "Limits": longest sleep
+NON_RETRYABLE = "NonRetryableError"
+
+
+class InvalidStepConfig(ValueError):
+    """The step configuration breaks a rule; the message says which."""
+
+
+def resolve_config(given: Json) -> dict[str, Json]:
+    """Return a step's full configuration: what was given over the defaults, spans in ms too.
+
+    `{"timeout": "1 minute"}` -> `{"retries": {"limit": 5, "delay": 10000, "backoff":
+    "exponential"}, "timeout": "1 minute", "timeoutMs": 60000, "delayMs": 10000}`.
+    `retries` is strict: `limit` and `delay` are both required when it is given, as in production.
+    Raises InvalidStepConfig.
+    """
+    given = _record("config", {} if given is None else given, {"retries", "timeout", "sensitive"})
+    retries: dict[str, Json] = {
+        "limit": DEFAULT_LIMIT,
+        "delay": DEFAULT_DELAY_MS,
+        "backoff": DEFAULT_BACKOFF,
+    }
+    if given.get("retries") is not None:
+        retries |= _retries(given["retries"])
+    timeout = DEFAULT_TIMEOUT_MS if given.get("timeout") is None else given["timeout"]
+    timeout_ms = _span("timeout", timeout)
+    if timeout_ms == 0:
+        raise InvalidStepConfig(f"timeout is {timeout!r}; expected more than 0")
+    resolved = {
+        "retries": retries,
+        "timeout": timeout,
+        "timeoutMs": timeout_ms,
+        "delayMs": _span("retries.delay", retries["delay"]),
+    }
+    if given.get("sensitive") is not None:
+        if given["sensitive"] != "output":
+            raise InvalidStepConfig(f'sensitive is {given["sensitive"]!r}; expected "output"')
+        resolved["sensitive"] = "output"
+    return resolved
+
+
+def _retries(given: Json) -> dict[str, Json]:
+    retries = _record("retries", given, {"limit", "delay", "backoff"})
+    for key in ("limit", "delay"):
+        if retries.get(key) is None:
+            raise InvalidStepConfig(f"retries.{key} is missing; limit and delay are both required")
+    limit = retries["limit"]
+    if isinstance(limit, dict) and limit.get("$number") == "Infinity":
+        limit = retries["limit"] = RETRIES_MAX
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or math.isnan(limit):
+        raise InvalidStepConfig(f"retries.limit is {limit!r}; expected a number of retries")
+    if not 0 <= limit <= RETRIES_MAX:
+        raise InvalidStepConfig(f"retries.limit is {limit}; expected 0 to {RETRIES_MAX}")
+    backoff = retries.get("backoff")
+    if backoff is None:
+        retries.pop("backoff", None)
+    elif backoff not in BACKOFFS:
+        raise InvalidStepConfig(
+            f'retries.backoff is {backoff!r}; expected "constant", "linear" or "exponential"'
+        )
+    return retries
+
+
+def _record(name: str, given: Json, known: set[str]) -> dict[str, Json]:
+    if not isinstance(given, dict):
+        raise InvalidStepConfig(f"{name} is {given!r}; expected an object")
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise InvalidStepConfig(
+            f"{name} has no key {unknown[0]!r}; expected {', '.join(sorted(known))}"
+        )
+    return dict(given)
+
+
+def _span(name: str, value: Json) -> int:
+    try:
+        span_ms = parse_duration_ms(value)
+    except InvalidDuration as error:
+        raise InvalidStepConfig(f"{name} is {error}") from None
+    if span_ms > LONGEST_WAIT_MS:
+        raise InvalidStepConfig(f"{name} is {value!r}; expected 365 days at the most")
+    return span_ms
+
+
+def next_delay_ms(config: dict[str, Json], failed: int) -> int:
+    """Return how long to wait before the next attempt, in ms.
+
+    `failed` counts from 1 and is how many attempts have failed so far.
+    Source: workers-sdk packages/workflows-shared/src/lib/retries.ts (calcRetryDuration).
+    """
+    base_ms: int = config["delayMs"]
+    match config["retries"]["backoff"]:
+        case "constant":
+            delay_ms = base_ms
+        case "linear":
+            delay_ms = base_ms * failed
+        case _:
+            delay_ms = base_ms * 2 ** min(failed - 1, 64)
+    return min(delay_ms, LONGEST_WAIT_MS)
+
+
+def retry_delay_ms(step: Step, error: ErrorInfo) -> int | None:
+    """Return when to try `step` again after `error`, in ms from now; None when it has failed."""
+    if is_non_retryable(error) or step.charged + 1 > step.config["retries"]["limit"]:
+        return None
+    return next_delay_ms(step.config, step.charged + 1)
+
+
+def is_non_retryable(error: ErrorInfo) -> bool:
+    """Return whether user code asked for no further attempt.
+
+    Source: workers-sdk workflows-shared/src/context.ts: by name, or by how the message begins.
+    """
+    return error.name == NON_RETRYABLE or error.message.startswith(NON_RETRYABLE)

@@ -1,0 +1,312 @@
+"""What to do when a guest calls a step, finishes an attempt, or a deadline passes. Pure.
+
+Each function looks at the instance as recorded and returns a `Decision`: entries to record, and the
+answer to give once they are durable. Nothing is changed and nobody is told here.
+Source: workflows.md sections 7, 8, 12 and 13.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.engine import payloads
+from emulator.engine.model import (
+    Entry,
+    EntryKind,
+    ErrorInfo,
+    Instance,
+    Step,
+    StepKind,
+    StepState,
+    step_key,
+)
+from emulator.engine.retries import (
+    LONGEST_WAIT_MS,
+    InvalidStepConfig,
+    resolve_config,
+    retry_delay_ms,
+)
+
+Json = Any
+
+STEP_NAME_MAX_CHARS = 256  # workers-sdk workflows-shared/src/lib/validators.ts
+VALUE_MAX_BYTES = 1_048_576  # docs "Limits": step result, params, event payload, 1 MiB
+STEP_LIMIT = 10_000  # docs "Limits": step.do calls per instance, paid plan
+EVENT_TYPE_MAX_CHARS = 100
+DEFAULT_EVENT_TIMEOUT_MS = 86_400_000
+SHORTEST_EVENT_TIMEOUT_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class StepCall:
+    """A step as user code called it. `line` is `"src/entry.py:31"` or empty."""
+
+    kind: StepKind
+    name: str
+    count: int
+    options: dict[str, Json]
+    line: str = ""
+
+    @property
+    def key(self) -> str:
+        """The step's identity in its instance."""
+        return step_key(self.kind.value, self.name, self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Run the callback as this attempt."""
+
+    attempt: int
+    config: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """The call returns `value`."""
+
+    value: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The call raises `error`."""
+
+    error: ErrorInfo
+
+
+Answer = Execute | Resolve | Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Entries to record in this order, and the answer to the call; no answer: it waits."""
+
+    entries: list[Entry] = field(default_factory=list)
+    answer: Answer | None = None
+
+
+def begin(
+    instance: Instance, call: StepCall, now_ms: int, step_limit: int = STEP_LIMIT
+) -> Decision:
+    """Decide what a step call gets: replayed, executed, made to wait, or refused."""
+    step = instance.steps.get(call.key)
+    if step is None:
+        problem = _name_problem(call.name)
+        if problem:
+            return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", problem)))
+        match call.kind:
+            case StepKind.DO:
+                return _first_do(instance, call, now_ms, step_limit)
+            case StepKind.SLEEP:
+                return _first_sleep(instance, call, now_ms)
+            case StepKind.WAIT:
+                return _first_wait(instance, call, now_ms)
+    match step.state:
+        case StepState.SUCCEEDED:
+            return Decision(answer=Resolve(step.value))
+        case StepState.FAILED:
+            return Decision(answer=Reject(step.error or ErrorInfo("Error", "")))
+        case StepState.RUNNING:
+            return _again_after_interruption(instance, step, now_ms, "restart")
+        case StepState.STARTED:
+            return _attempt(instance, step, now_ms)
+        case StepState.RETRYING | StepState.SLEEPING:
+            return due(instance, step, now_ms) or Decision()
+        case StepState.WAITING:
+            late = due(instance, step, now_ms)
+            if late is None and instance.events.get(step.event_type):
+                return deliver(instance, step, now_ms)
+            return late or Decision()
+
+
+def due(instance: Instance, step: Step, now_ms: int) -> Decision | None:
+    """Decide what a passed deadline means for a step; None when nothing is due yet."""
+    if step.due_ms is None or step.due_ms > now_ms:
+        return None
+    match step.state:
+        case StepState.RETRYING:
+            return _attempt(instance, step, now_ms)
+        case StepState.SLEEPING:
+            entry = Entry(instance.key, now_ms, EntryKind.SLEEP_COMPLETE, step.key)
+            return Decision([entry], Resolve())
+        case StepState.WAITING:
+            return _wait_timed_out(instance, step, now_ms)
+        case StepState.RUNNING:
+            error = ErrorInfo(
+                "WorkflowTimeoutError", f"Execution timed out after {step.config['timeoutMs']}ms"
+            )
+            return fail(instance, step, error, now_ms)
+        case _:
+            return None
+
+
+def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decision:
+    """Decide what a returned callback means: recorded, or too large and therefore failed."""
+    if len(value) > VALUE_MAX_BYTES:
+        error = ErrorInfo(
+            "WorkflowInternalError",
+            f"Step {step.label} output is too large. Maximum allowed size is 1MiB.",
+        )
+        return fail(instance, step, error, now_ms)
+    key = instance.key
+    return Decision(
+        [
+            Entry(key, now_ms, EntryKind.ATTEMPT_SUCCESS, step.key, step.attempts),
+            Entry(key, now_ms, EntryKind.STEP_SUCCESS, step.key, value=value),
+        ],
+        Resolve(),
+    )
+
+
+def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decision:
+    """Decide what a failed attempt means: another one later, or the end of the step."""
+    delay_ms = retry_delay_ms(step, error)
+    data: dict[str, Json] = {"error": error.as_json()}
+    if delay_ms is not None:
+        data["retryDelayMs"] = delay_ms
+    failure = Entry(instance.key, now_ms, EntryKind.ATTEMPT_FAILURE, step.key, step.attempts, data)
+    if delay_ms is not None:
+        return Decision([failure])
+    end = Entry(
+        instance.key, now_ms, EntryKind.STEP_FAILURE, step.key, data={"error": error.as_json()}
+    )
+    return Decision([failure, end], Reject(error))
+
+
+def interrupt(instance: Instance, step: Step, now_ms: int, reason: str) -> Entry:
+    """Return the entry for an attempt that was cut off through no fault of the user's code.
+
+    It keeps its number and does not count against the user's retries.
+    """
+    return Entry(
+        instance.key,
+        now_ms,
+        EntryKind.ATTEMPT_INTERRUPTED,
+        step.key,
+        step.attempts,
+        {"reason": reason},
+    )
+
+
+def deliver(instance: Instance, step: Step, now_ms: int) -> Decision:
+    """Give the oldest buffered event of its type to a waiting step."""
+    at_ms, payload = instance.events[step.event_type][0]
+    value = payloads.received_event(step.event_type, at_ms, payload)
+    entry = Entry(instance.key, now_ms, EntryKind.WAIT_COMPLETE, step.key, value=value)
+    return Decision([entry], Resolve(value))
+
+
+def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) -> Decision:
+    if instance.do_steps >= step_limit:
+        message = (
+            f"The limit of {step_limit} steps has been reached."
+            " This limit can be changed in your worker configuration."
+        )
+        return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", message)))
+    try:
+        config = resolve_config(call.options.get("config"))
+    except InvalidStepConfig as error:
+        return _refused(call, str(error))
+    start = Entry(
+        instance.key,
+        now_ms,
+        EntryKind.STEP_START,
+        call.key,
+        data={"config": config, "line": call.line},
+    )
+    attempt = _attempt_start(instance, call.key, 1, now_ms)
+    return Decision([start, attempt], Execute(1, config))
+
+
+def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
+    if "timestamp" in call.options:
+        until_ms = call.options["timestamp"]
+        if isinstance(until_ms, bool) or not isinstance(until_ms, int | float):
+            return _refused(call, f"the time is {until_ms!r}; expected a datetime")
+        if until_ms < now_ms:
+            message = "You can't sleep until a time in the past, time-traveler"
+            return Decision(answer=Reject(ErrorInfo("Error", message)))
+        duration_ms = int(until_ms) - now_ms
+    else:
+        try:
+            duration_ms = parse_duration_ms(call.options.get("duration"))
+        except InvalidDuration as error:
+            return _refused(call, f"the duration is {error}")
+    if duration_ms > LONGEST_WAIT_MS:
+        return _refused(call, "it sleeps for more than 365 days, the longest production allows")
+    data = {"durationMs": duration_ms, "untilMs": now_ms + duration_ms, "line": call.line}
+    return Decision([Entry(instance.key, now_ms, EntryKind.SLEEP_START, call.key, data=data)])
+
+
+def _first_wait(instance: Instance, call: StepCall, now_ms: int) -> Decision:
+    event_type = call.options.get("type")
+    if not isinstance(event_type, str) or not 0 < len(event_type) <= EVENT_TYPE_MAX_CHARS:
+        return _refused(
+            call, f"the event type is {event_type!r}; expected a string of 1 to 100 characters"
+        )
+    try:
+        timeout_ms = parse_duration_ms(call.options.get("timeout") or DEFAULT_EVENT_TIMEOUT_MS)
+    except InvalidDuration as error:
+        return _refused(call, f"timeout is {error}")
+    if not SHORTEST_EVENT_TIMEOUT_MS <= timeout_ms <= LONGEST_WAIT_MS:
+        return _refused(
+            call, f"timeout is {call.options['timeout']!r}; expected 1 second to 365 days"
+        )
+    data = {"event": event_type, "timeoutMs": timeout_ms, "line": call.line}
+    start = Entry(instance.key, now_ms, EntryKind.WAIT_START, call.key, data=data)
+    if not instance.events.get(event_type):
+        return Decision([start])
+    at_ms, payload = instance.events[event_type][0]
+    value = payloads.received_event(event_type, at_ms, payload)
+    end = Entry(instance.key, now_ms, EntryKind.WAIT_COMPLETE, call.key, value=value)
+    return Decision([start, end], Resolve(value))
+
+
+def _again_after_interruption(instance: Instance, step: Step, now_ms: int, reason: str) -> Decision:
+    entries = [
+        interrupt(instance, step, now_ms, reason),
+        _attempt_start(instance, step.key, step.attempts + 1, now_ms),
+    ]
+    return Decision(entries, Execute(step.attempts + 1, step.config))
+
+
+def _attempt(instance: Instance, step: Step, now_ms: int) -> Decision:
+    attempt = step.attempts + 1
+    entry = _attempt_start(instance, step.key, attempt, now_ms)
+    return Decision([entry], Execute(attempt, step.config))
+
+
+def _attempt_start(instance: Instance, key: str, attempt: int, now_ms: int) -> Entry:
+    return Entry(instance.key, now_ms, EntryKind.ATTEMPT_START, key, attempt)
+
+
+def _wait_timed_out(instance: Instance, step: Step, now_ms: int) -> Decision:
+    error = ErrorInfo(
+        "WorkflowTimeoutError", f"Execution timed out after {step.config['timeoutMs']}ms"
+    )
+    entry = Entry(
+        instance.key,
+        now_ms,
+        EntryKind.WAIT_TIMED_OUT,
+        step.key,
+        data={"error": error.as_json()},
+    )
+    return Decision([entry], Reject(error))
+
+
+def _name_problem(name: str) -> str:
+    if len(name) > STEP_NAME_MAX_CHARS or any(c < " " for c in name):
+        return (
+            f'Step name "{name}" exceeds max length ({STEP_NAME_MAX_CHARS} chars)'
+            " or invalid characters found"
+        )
+    return ""
+
+
+def _refused(call: StepCall, problem: str) -> Decision:
+    where = f"{call.line}: " if call.line else ""
+    message = f'{where}step "{call.name}": {problem}'
+    return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", message)))
