@@ -1,0 +1,87 @@
+"""Journal entries as lines for the person at the terminal: what the workflows are doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from emulator.durations import format_duration
+from emulator.engine.journal import Journal
+from emulator.engine.model import Entry, EntryKind
+
+NAMES_MAX = 10_000
+
+
+class ProgressLines:
+    """Shows committed entries through `show_line`, each with its workflow and instance."""
+
+    def __init__(self, journal: Journal, show_line: Callable[[str], None]) -> None:
+        self._journal = journal
+        self._show_line = show_line
+        self._names: dict[int, str] = {}
+
+    def show(self, entries: list[Entry]) -> None:
+        """Show what is worth a line, in order."""
+        for entry in entries:
+            text = describe(entry)
+            if text is not None:
+                self._show_line(f"{self._name(entry.instance)}: {text}")
+
+    def _name(self, key: int) -> str:
+        name = self._names.get(key)
+        if name is None:
+            row = self._journal.row(key)
+            name = f"{row.workflow} {row.id}" if row else f"instance {key}"
+            if len(self._names) >= NAMES_MAX:
+                self._names.clear()
+            self._names[key] = name
+        return name
+
+
+def describe(entry: Entry) -> str | None:
+    """Return what happened in words, or None for what is not worth a line.
+
+    `ATTEMPT_FAILURE {"error": …, "retryDelayMs": 10000}` of step `do:1:charge`, attempt 1 ->
+    `"charge failed (attempt 1): ValueError: no; again in 10 seconds"`.
+    """
+    data = entry.data or {}
+    step = entry.step.split(":", 2)[2] if entry.step else ""
+    match entry.kind:
+        case EntryKind.WORKFLOW_QUEUED:
+            return "created"
+        case EntryKind.WORKFLOW_SUCCESS:
+            return "complete"
+        case EntryKind.WORKFLOW_FAILURE:
+            return f"errored: {_error(data)}"
+        case EntryKind.WORKFLOW_TERMINATED:
+            return "terminated"
+        case EntryKind.WORKFLOW_PAUSED:
+            return "paused"
+        case EntryKind.WORKFLOW_RESUMED:
+            return "resumed"
+        case EntryKind.STEP_SUCCESS:
+            return f"{step} done"
+        case EntryKind.ATTEMPT_FAILURE:
+            delay_ms = data.get("retryDelayMs")
+            again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"
+            return f"{step} failed (attempt {entry.attempt}): {_error(data)}{again}"
+        case EntryKind.ATTEMPT_INTERRUPTED:
+            return f"{step} was cut off by a {data['reason']}; it runs again"
+        case EntryKind.SLEEP_START:
+            return f"{step}: sleeping {format_duration(data['durationMs'])}"
+        case EntryKind.SLEEP_COMPLETE:
+            return f"{step}: awake"
+        case EntryKind.WAIT_START:
+            timeout = format_duration(data["timeoutMs"])
+            return f'{step}: waiting for "{data["event"]}" (at most {timeout})'
+        case EntryKind.WAIT_COMPLETE:
+            return f"{step}: event received"
+        case EntryKind.WAIT_TIMED_OUT:
+            return f"{step}: no event came"
+        case _:
+            return None
+
+
+def _error(data: dict[str, object]) -> str:
+    error = data["error"]
+    assert isinstance(error, dict)
+    return f"{error['name']}: {error['message']}"

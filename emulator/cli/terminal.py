@@ -1,0 +1,135 @@
+"""What the person at the terminal sees while a server runs: one owner of levels, labels, colours.
+
+Lines are collected and written once per turn of the event loop, so that a chatty worker costs one
+write and not thousands. Worker output goes to the stream it was written to, our own warnings and
+errors to standard error, everything else to standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from enum import IntEnum
+from pathlib import Path
+from typing import TextIO
+
+from emulator.runner.requests import LoadError
+from emulator.runner.runner import OutputLine
+
+
+class Level(IntEnum):
+    """How much is shown; names as wrangler's --log-level."""
+
+    NONE = 0
+    ERROR = 1
+    WARN = 2
+    LOG = 3
+    INFO = 4
+    DEBUG = 5
+
+
+_RESET = "\x1b[0m"
+_RED, _YELLOW, _GREEN, _CYAN, _DIM = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[36m", "\x1b[2m"
+
+
+class ConsoleTerminal:
+    """Writes to this process's standard output and error."""
+
+    def __init__(self, level: Level, directory: Path) -> None:
+        self._level = level
+        self._directory = directory
+        self._pending: dict[TextIO, list[str]] = {sys.stdout: [], sys.stderr: []}
+        self._scheduled = False
+        self._colours = {
+            stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._pending
+        }
+
+    # --- messages of ours
+
+    def notice(self, text: str) -> None:
+        """Something worth knowing."""
+        self._write(Level.INFO, sys.stdout, text)
+
+    def progress(self, text: str) -> None:
+        """A workflow went on."""
+        self._write(Level.INFO, sys.stdout, self._paint(sys.stdout, _CYAN, "workflow ") + text)
+
+    def warning(self, text: str) -> None:
+        """Something that will surprise unless it is read."""
+        self._write(Level.WARN, sys.stderr, self._paint(sys.stderr, _YELLOW, "warning: ") + text)
+
+    def error(self, text: str) -> None:
+        """Something that does not work."""
+        self._write(Level.ERROR, sys.stderr, self._paint(sys.stderr, _RED, "error: ") + text)
+
+    def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None:
+        """New code serves."""
+        names = sorted(self._relative(path) for path in changed)
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        text = f"reloaded in {duration_ms:.0f} ms ({shown})"
+        self._write(Level.INFO, sys.stdout, self._paint(sys.stdout, _GREEN, text))
+
+    def load_failed(self, error: LoadError, still_serving: bool) -> None:
+        """New code does not run: the user's own traceback, and what happens meanwhile."""
+        self._write(Level.ERROR, sys.stderr, error.traceback.rstrip())
+        after = (
+            "The code that worked before still serves. Mend it and save."
+            if still_serving
+            else "Every request is answered with this error. Mend it and save."
+        )
+        self.error(f"the worker could not be loaded. {after}")
+
+    # --- what others write
+
+    def output(self, line: OutputLine) -> None:
+        """A line the worker wrote."""
+        stream = sys.stderr if line.stream == "stderr" else sys.stdout
+        label = self._paint(stream, _DIM, "worker | ")
+        self._write(Level.LOG, stream, label + line.text)
+
+    def request(self, method: str, path: str, status: int, duration_ms: float) -> None:
+        """A request was answered."""
+        if self._level < Level.INFO:
+            return
+        colour = _GREEN if status < 400 else _YELLOW if status < 500 else _RED
+        shown = self._paint(sys.stdout, colour, str(status))
+        self._write(Level.INFO, sys.stdout, f"{method} {path} {shown} ({duration_ms:.0f}ms)")
+
+    # --- writing
+
+    def _relative(self, path: Path) -> str:
+        return os.path.relpath(path, self._directory)
+
+    def _paint(self, stream: TextIO, colour: str, text: str) -> str:
+        return f"{colour}{text}{_RESET}" if self._colours[stream] else text
+
+    def _write(self, level: Level, stream: TextIO, text: str) -> None:
+        if level > self._level:
+            return
+        self._pending[stream].append(text)
+        if self._scheduled:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:  # no loop: before the server runs, or after
+            self.flush()
+        else:
+            self._scheduled = True
+
+    def flush(self) -> None:
+        """Write everything collected so far."""
+        self._scheduled = False
+        for stream, lines in self._pending.items():
+            if lines:
+                text = "\n".join(lines) + "\n"
+                lines.clear()
+                try:
+                    stream.write(text)
+                    stream.flush()
+                except (BrokenPipeError, ValueError):  # nobody reads any more; serving goes on
+                    continue
+                except UnicodeEncodeError:
+                    encoding = stream.encoding or "ascii"
+                    stream.write(text.encode(encoding, "replace").decode(encoding))
+                    stream.flush()

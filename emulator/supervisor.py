@@ -1,0 +1,211 @@
+"""When what runs: load, switch on a save, replace a lost guest, stop. Owns the generations.
+
+A save starts a new generation beside the old one, which serves until the new one is ready; one that
+does not load changes nothing. This module decides *when*; processes are `runner/`, meaning is
+`engine/`, and how the parts fit is `wiring.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from emulator import watch, wiring
+from emulator.clock import Clock
+from emulator.config.load import check_exports
+from emulator.config.model import Config
+from emulator.engine.control import Control
+from emulator.errors import ConfigError, GuestError
+from emulator.runner.guest import Guest
+from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
+from emulator.runner.runner import OutputLine, Runner
+from emulator.state import State
+
+DRAIN_LIMIT_MS = 30_000  # an old generation may finish its requests for this long
+RESPAWN_FIRST_MS = 100
+RESPAWN_LONGEST_MS = 5_000
+HEALTHY_AFTER_MS = 10_000  # a guest that lived this long was no failed start
+
+
+class Terminal(Protocol):
+    """What the person at the terminal is told."""
+
+    def notice(self, text: str) -> None: ...
+    def warning(self, text: str) -> None: ...
+    def error(self, text: str) -> None: ...
+    def output(self, line: OutputLine) -> None: ...
+    def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None: ...
+    def load_failed(self, error: LoadError, still_serving: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What is run: the configuration, how to read it again, where state lives, which Python."""
+
+    config: Config
+    reread: Callable[[], Config]
+    state: State
+    interpreter: Path
+
+
+class Supervisor:
+    """Runs one project. `fetch` and `failed_load` make it the worker that ingress serves."""
+
+    def __init__(self, project: Project, clock: Clock, terminal: Terminal) -> None:
+        self._project = project
+        self._config = project.config
+        self._clock = clock
+        self._terminal = terminal
+        self._config_files = set(project.config.files)
+        self._failed: LoadError | None = None
+        self._losses = 0
+        self._started_ms = 0
+        self._changing = asyncio.Lock()
+        self._ready = asyncio.Event()  # a first load has been tried
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.engine = wiring.open_engine(project.config, project.state, clock, terminal.warning)
+        self.control = Control(self.engine)
+        self._pool = wiring.BindingPool(project.state, self.control, terminal.notice)
+        self.runner = Runner(
+            project.interpreter,
+            self.engine,
+            terminal.output,
+            terminal.error,
+            project.config.settings.hang_timeout_ms,
+        )
+        self.runner.on_lost = self._guest_lost
+
+    async def start(self) -> None:
+        """Load the code, take up unfinished instances, watch for changes."""
+        self.engine.define(wiring.definitions(self._config))
+        unfinished = self.engine.start()
+        if unfinished:
+            plural = "s" if unfinished != 1 else ""
+            self._terminal.notice(f"{unfinished} unfinished workflow instance{plural} continue")
+        await self.runner.start()
+        await self._load()
+        self._spawn(self._watch(), "watch")
+
+    async def stop(self) -> None:
+        """Stop everything; what is in flight continues at the next start."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.engine.stop()
+        await self.runner.stop()
+        await self._pool.close()
+        self.engine.journal.close()
+
+    # --- the worker, as ingress sees it
+
+    async def fetch(self, request: FetchRequest) -> FetchReply:
+        """Let the current generation answer. Raises LoadError, HandlerError, GuestLost."""
+        if self.runner.current is None:
+            await self._ready.wait()
+            if self.runner.current is None:
+                if self._failed is not None:
+                    raise self._failed
+                raise GuestLost("the worker is not running; see the terminal for why")
+        return await self.runner.fetch(request)
+
+    def failed_load(self) -> LoadError | None:
+        """Return why the newest code does not run, when it does not."""
+        return self._failed
+
+    # --- generations
+
+    async def _load(self) -> bool:
+        """Bring up a generation of the code as it is now; return whether it took over."""
+        async with self._changing:
+            config = self._config
+            try:
+                guest = await self.runner.load(
+                    wiring.worker_spec(config), self._pool.bindings(config)
+                )
+            except LoadError as error:
+                self._failed = error
+                self._terminal.load_failed(error, self.runner.current is not None)
+                return False
+            except GuestError as error:
+                self._terminal.error(str(error))
+                return False
+            finally:
+                self._ready.set()
+            self._failed = None
+            self._started_ms = self._clock.now_ms()
+            for problem in check_exports(config, guest.loaded.workflows, guest.loaded.classes):
+                self._terminal.error(str(problem))
+            self.engine.define(wiring.definitions(config))
+            old = self.runner.switch(guest)
+            self.engine.use_guest(guest)
+            if old is not None:
+                self._spawn(self._retire(old), f"retire generation {old.generation}")
+            return True
+
+    async def _retire(self, guest: Guest) -> None:
+        """Let an old generation end what it is doing, then stop it."""
+        try:
+            async with asyncio.timeout(DRAIN_LIMIT_MS / 1000):
+                await asyncio.gather(guest.drain(DRAIN_LIMIT_MS), self.engine.released(guest))
+        except TimeoutError:
+            self._terminal.warning(
+                f"generation {guest.generation} still had requests after"
+                f" {DRAIN_LIMIT_MS // 1000} s; they were cut off"
+            )
+        finally:
+            await guest.stop()
+
+    async def _watch(self) -> None:
+        async for changed in watch.changes(self._roots, lambda: self._config_files):
+            await self._reload(changed)
+
+    def _roots(self) -> list[Path]:
+        return [self._config.main.parent, self._config.project_dir / "python_modules"]
+
+    async def _reload(self, changed: frozenset[Path]) -> None:
+        started = asyncio.get_running_loop().time()
+        if not changed.isdisjoint(path.resolve() for path in self._config_files):
+            try:
+                config = self._project.reread()
+            except ConfigError as error:
+                self._terminal.error(f"{error}\n  The configuration in use stays as it was.")
+                return
+            for problem in config.warnings:
+                if problem not in self._config.warnings:
+                    self._terminal.warning(str(problem))
+            self._config = config
+            self._config_files = set(config.files)
+        if await self._load():
+            elapsed_ms = (asyncio.get_running_loop().time() - started) * 1000
+            self._terminal.reloaded(changed, elapsed_ms)
+
+    def _guest_lost(self, guest: Guest, reason: str) -> None:
+        """The serving guest ended by itself: bring up another, later when it happens again."""
+        self._terminal.error(f"generation {guest.generation} {reason}; starting it again")
+        healthy = self._clock.now_ms() - self._started_ms > HEALTHY_AFTER_MS
+        self._losses = 0 if healthy else self._losses + 1
+        delay_ms = 0
+        if self._losses > 1:
+            delay_ms = min(RESPAWN_FIRST_MS * 2 ** min(self._losses, 10), RESPAWN_LONGEST_MS)
+        self._ready.clear()
+        self._spawn(self._respawn(delay_ms), "respawn")
+
+    async def _respawn(self, delay_ms: int) -> None:
+        await asyncio.sleep(delay_ms / 1000)
+        if self.runner.current is None:
+            await self._load()
+        else:
+            self._ready.set()
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._terminal.error(f"{task.get_name()}: {type(error).__name__}: {error}")
