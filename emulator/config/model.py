@@ -39,6 +39,7 @@ class WorkflowConfig:
     step_limit: int | None = None
     schedules: tuple[str, ...] = ()
     where: str = ""  # "wrangler.toml:14", for messages about class_name
+    index: int = 0  # its place in the list: `workflows[0]`
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class UnsupportedBinding:
 class DevConfig:
     """The `dev` table. `port` is None when not set: 8787, or the next free one."""
 
-    ip: str = "127.0.0.1"
+    ip: str = "localhost"
     port: int | None = None
 
 
@@ -135,7 +136,7 @@ class Config:
     compatibility_date: str
     compatibility_flags: tuple[str, ...] = ()
     environment: str | None = None
-    vars: dict[str, Json] = field(default_factory=dict)  # secrets included
+    vars: dict[str, Json] = field(default_factory=dict, repr=False)  # secrets included
     secret_names: frozenset[str] = frozenset()  # never show the values of these
     workflows: tuple[WorkflowConfig, ...] = ()
     d1_databases: tuple[D1Config, ...] = ()

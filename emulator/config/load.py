@@ -1,0 +1,181 @@
+"""Reads a project's whole configuration: every file, every rule, one report.
+
+Start here; each step below is a module of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from emulator.clock import Clock, SystemClock
+from emulator.config import vars_section, worker_section
+from emulator.config.binding_names import BindingNames
+from emulator.config.bindings_section import read_ai, read_d1, read_vectorize
+from emulator.config.discover import Location, NotFound, locate
+from emulator.config.dotenv_files import EnvFiles, Secrets, load_secrets
+from emulator.config.environments import Selected, chosen_environment, select_environment
+from emulator.config.jsonc_source import parse_jsonc
+from emulator.config.model import Config, Settings
+from emulator.config.problems import Fault, InvalidConfig, Report
+from emulator.config.settings import FILE_NAME, load_settings, warn_about_unused_indexes
+from emulator.config.source import Source, key_name
+from emulator.config.text_files import read_text, shown_path
+from emulator.config.toml_source import parse_toml
+from emulator.config.unsupported import read_unsupported, warn_about_unsupported
+from emulator.config.workflows_section import read_workflows
+
+_EMPTY_FIX = 'Give it at least name, main and compatibility_date, e.g. main = "src/entry.py".'
+_NO_VARS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # it holds secrets
+class _Inputs:
+    location: Location
+    env_files: EnvFiles
+    cli_vars: Mapping[str, str]
+    process_env: Mapping[str, str]
+    now_ms: int
+
+
+def load_config(
+    start_dir: Path,
+    *,
+    config_path: Path | None = None,
+    environment: str | None = None,
+    cli_vars: Mapping[str, str] = _NO_VARS,
+    env_files: Sequence[Path] = (),
+    process_env: Mapping[str, str],
+    clock: Clock | None = None,
+) -> Config:
+    """Return the configuration of the worker in `start_dir` or above it.
+
+    `config_path` (`--config`) is relative to `start_dir` and used as it is. `environment` None
+    leaves the choice to CLOUDFLARE_ENV, "" chooses the top level. `env_files` (`--env-file`) are
+    relative to the configuration's directory.
+    Raises InvalidConfig, whose text lists every problem, and whose `files` are worth watching.
+    """
+    report = Report()
+    try:
+        location = locate(start_dir, config_path, report)
+    except NotFound as fault:
+        raise InvalidConfig([fault.problem(fault.shown)], report.warnings, fault.probed) from None
+    chosen = chosen_environment(environment, process_env)
+    dotenv = EnvFiles(location.project_dir, start_dir, chosen, env_files)
+    now_ms = (clock or SystemClock()).now_ms()
+    inputs = _Inputs(location, dotenv, cli_vars, process_env, now_ms)
+    return _load(inputs, report)
+
+
+def _load(inputs: _Inputs, report: Report) -> Config:
+    location, start_dir = inputs.location, inputs.env_files.start_dir
+    settings_path = location.project_dir / FILE_NAME
+    files = [*location.probed, settings_path]
+    files += [*inputs.env_files.dev_vars(), *inputs.env_files.dot_env()]
+    source = _read_source(location, start_dir, report)
+    selected = _select(source, inputs, report) if source is not None else None
+    shown = shown_path(settings_path, start_dir)
+    settings, settings_source = load_settings(settings_path, shown, report)
+    if selected is None:
+        # The rest cannot be read; what the other files say is still worth reporting.
+        load_secrets(inputs.env_files, inputs.process_env, report, always_include_env=False)
+        raise InvalidConfig(report.problems, report.warnings, _unique(files))
+    config = _read_config(selected, inputs, settings, report)
+    warn_about_unused_indexes(settings, settings_source, config.vectorize, report)
+    if report.problems:
+        raise InvalidConfig(report.problems, report.warnings, _unique([*files, config.main]))
+    return _finished(config, report, files)
+
+
+def _read_source(location: Location, start_dir: Path, report: Report) -> Source | None:
+    shown = shown_path(location.path, start_dir)
+    try:
+        text = read_text(location.path)
+        if not text.strip():
+            raise Fault("the file is empty; expected the worker's configuration", _EMPTY_FIX)
+        parse = parse_toml if location.path.suffix == ".toml" else parse_jsonc
+        source = Source(shown, parse(text))
+    except Fault as fault:
+        report.problems.append(fault.problem(shown))
+        return None
+    for path, line in source.parsed.repeated:
+        text = f"{key_name(path)} is given twice; the last one counts"
+        report.warn(f"{shown}:{line}", text, "Remove one of the two.")
+    return source
+
+
+def _select(source: Source, inputs: _Inputs, report: Report) -> Selected | None:
+    if inputs.location.is_redirected and "env" in source.parsed.data:
+        report.error(
+            source.where(("env",)),
+            "Redirected configurations cannot include environments, and this one has env",
+            f"Remove env from it; it was generated from {inputs.location.user_path.name}.",
+        )
+    if "pages_build_output_dir" in source.parsed.data:
+        report.error(
+            source.where(("pages_build_output_dir",)),
+            "pages_build_output_dir makes this a Pages project; expected a Worker",
+            "Remove it and set main.",
+        )
+    try:
+        return select_environment(source, inputs.env_files.environment, report)
+    except Fault as fault:
+        report.problems.append(fault.problem(source.shown))
+        return None
+
+
+def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report: Report) -> Config:
+    location = inputs.location
+    config_dir = location.path.parent
+    names = BindingNames()
+    name = worker_section.read_name(selected)
+    main = worker_section.read_main(selected, config_dir)
+    workflows, other_workflows = read_workflows(selected, names, name)
+    d1_databases = read_d1(selected, names, config_dir)
+    vectorize = read_vectorize(selected, names)
+    ai_binding = read_ai(selected, names)
+    unsupported = (*other_workflows, *read_unsupported(selected, names))
+    variables = _read_variables(selected, names, inputs, report)
+    config = Config(
+        path=location.path,
+        project_dir=location.project_dir,
+        name=name,
+        main=main or config_dir,
+        compatibility_date=worker_section.read_compatibility_date(selected, inputs.now_ms),
+        compatibility_flags=worker_section.read_compatibility_flags(selected, main),
+        environment=selected.environment,
+        vars=variables.values,
+        secret_names=variables.secret_names,
+        workflows=workflows,
+        d1_databases=d1_databases,
+        vectorize=vectorize,
+        ai_binding=ai_binding,
+        unsupported=unsupported,
+        dev=worker_section.read_dev(selected),
+        settings=settings,
+    )
+    names.report_duplicates(report)
+    warn_about_unsupported(selected, unsupported, name)
+    return config
+
+
+def _read_variables(
+    selected: Selected, names: BindingNames, inputs: _Inputs, report: Report
+) -> vars_section.Variables:
+    configured = vars_section.read_vars(selected, names)
+    required = vars_section.read_required_secrets(selected, names)
+    secrets: Secrets = load_secrets(
+        inputs.env_files, inputs.process_env, report, always_include_env=required is not None
+    )
+    variables = vars_section.combine(configured, required, secrets, inputs.cli_vars)
+    vars_section.report_variables(variables, required, secrets, names, inputs.cli_vars, selected)
+    return variables
+
+
+def _finished(config: Config, report: Report, files: Sequence[Path]) -> Config:
+    return replace(config, warnings=tuple(report.warnings), files=_unique(files))
+
+
+def _unique(paths: Sequence[Path]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(paths))

@@ -1,0 +1,129 @@
+"""groundfog.toml: what only Groundfog knows. Strict: a key it does not know is an error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, cast
+
+from emulator.config.ai_rules import read_rule
+from emulator.config.durations_key import read_duration_ms
+from emulator.config.model import AiRule, IndexSettings, Settings, VectorizeConfig
+from emulator.config.problems import Fault, Report, nearest, quoted
+from emulator.config.source import Parsed, Source
+from emulator.config.table import Table
+from emulator.config.text_files import read_text
+from emulator.config.toml_source import parse_toml
+
+FILE_NAME = "groundfog.toml"
+
+ENGINE_KEYS = ("durability", "concurrency")
+RELOAD_KEYS = ("grace",)
+GUEST_KEYS = ("hang_timeout",)
+AI_KEYS = ("strict", "rules")
+INDEX_KEYS = ("dimensions", "metric", "metadata_indexes")
+SECTIONS = ("engine", "reload", "guest", "vectorize", "ai")
+
+DURABILITIES = ("full", "process")
+METRICS = ("cosine", "euclidean", "dot-product")
+METADATA_TYPES = ("string", "number", "boolean")
+CONCURRENCY_MAX = 1_000_000
+DIMENSIONS_MAX = 1_536  # docs "Vectorize limits"
+METADATA_INDEXES_MAX = 10  # docs "Vectorize limits"
+
+
+def load_settings(path: Path, shown: str, report: Report) -> tuple[Settings, Source]:
+    """Return the settings of the file at `path`, or the defaults when there is none."""
+    if not os.path.exists(path):
+        return Settings(), Source(shown, Parsed({}, {}))
+    try:
+        source = Source(shown, parse_toml(read_text(path)))
+    except Fault as fault:
+        report.problems.append(fault.problem(shown))
+        return Settings(), Source(shown, Parsed({}, {}))
+    return read_settings(source, report), source
+
+
+def read_settings(source: Source, report: Report) -> Settings:
+    """Return the settings that `source` holds; everything wrong in them goes to `report`."""
+    top = Table(source.parsed.data, (), source, report)
+    top.unknown_keys(SECTIONS, report.error)
+    engine = _section(top, "engine", ENGINE_KEYS)
+    reload = _section(top, "reload", RELOAD_KEYS)
+    guest = _section(top, "guest", GUEST_KEYS)
+    ai = _section(top, "ai", AI_KEYS)
+    defaults = Settings()
+    durability = engine.choice("durability", DURABILITIES) or defaults.durability
+    hang_timeout_ms = read_duration_ms(guest, "hang_timeout", defaults.hang_timeout_ms)
+    if hang_timeout_ms == 0:
+        guest.error("hang_timeout", "guest.hang_timeout is 0; expected a duration above 0")
+    return Settings(
+        durability=cast(Literal["full", "process"], durability),
+        concurrency=engine.integer("concurrency", 1, CONCURRENCY_MAX) or defaults.concurrency,
+        reload_grace_ms=read_duration_ms(reload, "grace", defaults.reload_grace_ms),
+        hang_timeout_ms=hang_timeout_ms,
+        indexes=_read_indexes(top),
+        ai_rules=_read_rules(ai),
+        ai_strict=bool(ai.boolean("strict")),
+    )
+
+
+def warn_about_unused_indexes(
+    settings: Settings, source: Source, indexes: Sequence[VectorizeConfig], report: Report
+) -> None:
+    """Warn about settings for an index that no binding uses: most often a typing mistake."""
+    used = {index.index_name for index in indexes}
+    for name in settings.indexes:
+        if name not in used:
+            close = nearest(name, used)
+            report.warn(
+                source.where(("vectorize", name)),
+                f"no [[vectorize]] binding has index_name {quoted(name)}; its settings are unused",
+                f'Did you mean "{close}"?' if close else "",
+            )
+
+
+def _section(top: Table, key: str, known: tuple[str, ...]) -> Table:
+    table = top.table(key, f"Write [{key}] with its settings below it.")
+    if table is None:
+        return Table({}, (key,), top.source, top.report)
+    table.unknown_keys(known, top.report.error)
+    return table
+
+
+def _read_rules(ai: Table) -> tuple[AiRule, ...]:
+    items = ai.tables("rules", 'Write [[ai.rules]] with model = "*" and text = "…" below it.')
+    return tuple(rule for rule in map(read_rule, items) if rule is not None)
+
+
+def _read_indexes(top: Table) -> dict[str, IndexSettings]:
+    vectorize = top.table("vectorize", "Write [vectorize.my-index] with its settings below it.")
+    if vectorize is None:
+        return {}
+    indexes = {}
+    for name in vectorize.data:
+        table = vectorize.table(name, "Write [vectorize.my-index] with its settings below it.")
+        if table is not None:
+            indexes[name] = _read_index(table)
+    return indexes
+
+
+def _read_index(table: Table) -> IndexSettings:
+    table.unknown_keys(INDEX_KEYS, table.report.error)
+    metric = table.choice("metric", METRICS)
+    metadata: dict[str, Literal["string", "number", "boolean"]] = {}
+    types = table.table("metadata_indexes", 'Write metadata_indexes = { category = "string" }.')
+    if types is not None:
+        for key in types.data:
+            kind = types.choice(key, METADATA_TYPES)
+            if kind is not None:
+                metadata[key] = cast(Literal["string", "number", "boolean"], kind)
+        if len(types.data) > METADATA_INDEXES_MAX:
+            found = f"{types.name()} has {len(types.data)} entries"
+            types.error(None, f"{found}; Vectorize allows {METADATA_INDEXES_MAX} for an index")
+    return IndexSettings(
+        table.integer("dimensions", 1, DIMENSIONS_MAX),
+        cast(Literal["cosine", "euclidean", "dot-product"] | None, metric),
+        metadata,
+    )

@@ -1,0 +1,175 @@
+"""The `workflows` list, and the check of its class names against the loaded code.
+
+Source: workers-sdk packages/workers-utils/src/config/validation.ts (validateWorkflowBinding).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from emulator.config import keys
+from emulator.config.binding_kinds import EMULATED_FRIENDLY
+from emulator.config.binding_names import BindingNames
+from emulator.config.environments import Selected
+from emulator.config.model import Config, Problem, UnsupportedBinding, WorkflowConfig
+from emulator.config.problems import listed, nearest, quoted
+from emulator.config.table import Table
+from emulator.config.text_files import shown_path
+
+WORKFLOW_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,63}")
+NAME_RULE = (
+    "Workflow names must be 1-64 characters long, start with a letter, number, or underscore, and "
+    "may only contain letters, numbers, underscores, or hyphens."
+)
+STEPS_MAX = 2**31 - 1
+STEPS_WARNING = 25_000  # production's highest step limit; wrangler warns above it
+
+_EXAMPLE = 'with binding = "MY_WORKFLOW", name = "my-workflow" and class_name = "MyWorkflow".'
+
+
+def read_workflows(
+    selected: Selected, names: BindingNames, worker_name: str
+) -> tuple[tuple[WorkflowConfig, ...], tuple[UnsupportedBinding, ...]]:
+    """Return the workflows of this worker, and bindings to workflows that another one defines."""
+    owner = selected.owner("workflows")
+    own: list[WorkflowConfig] = []
+    others: list[UnsupportedBinding] = []
+    for item in owner.tables("workflows", f"Write [[{selected.prefix()}workflows]] {_EXAMPLE}"):
+        workflow = _read_workflow(item, names)
+        if workflow is None:
+            continue
+        if workflow.script_name in (None, worker_name):
+            own.append(workflow)
+        else:
+            _check_only_the_owner_sets_limits(item)
+            others.append(UnsupportedBinding(workflow.binding, "workflows", "Workflow"))
+    _report_duplicate_names(owner)
+    return tuple(own), tuple(others)
+
+
+def check_exports(
+    config: Config, exports: Mapping[str, str], other_classes: Mapping[str, str]
+) -> tuple[Problem, ...]:
+    """Return a problem for every workflow whose class the loaded code does not define.
+
+    `exports`: each workflow class of the main module and where it stands, `"OrderWorkflow"` ->
+    `"src/entry.py:8"`. `other_classes`: its classes that are no workflows.
+    """
+    return tuple(
+        _missing_class(config, workflow, exports, other_classes)
+        for workflow in config.workflows
+        if workflow.class_name not in exports
+    )
+
+
+def _read_workflow(item: Table, names: BindingNames) -> WorkflowConfig | None:
+    item.unknown_keys(keys.WORKFLOW_ITEM)
+    binding = item.string("binding", required=True, example="MY_WORKFLOW")
+    names.add(binding, EMULATED_FRIENDLY["workflows"], item.where("binding"))
+    name = item.string("name", required=True, example="my-workflow")
+    class_name = item.string("class_name", required=True, example="MyWorkflow")
+    script_name = item.string("script_name")
+    step_limit = _read_step_limit(item)
+    schedules = _read_schedules(item)
+    if item.boolean("remote"):
+        text = "Workflow bindings do not support accessing remote resources"
+        item.error("remote", f"{item.name('remote')} is true; {text}", "Remove it.")
+    if name is not None and not WORKFLOW_NAME.fullmatch(name):
+        item.error("name", f"{item.name('name')} is {quoted(name)}. {NAME_RULE}")
+        return None
+    if not binding or not name or not class_name:
+        return None
+    return WorkflowConfig(
+        binding,
+        name,
+        class_name,
+        script_name,
+        step_limit,
+        schedules,
+        where=item.where("class_name"),
+        index=_index(item),
+    )
+
+
+def _read_step_limit(item: Table) -> int | None:
+    limits = item.table("limits", "Write limits = { steps = 1000 }.")
+    if limits is None:
+        return None
+    limits.unknown_keys({"steps"})
+    steps = limits.integer("steps", 1, STEPS_MAX)
+    if steps is not None and steps > STEPS_WARNING:
+        text = f"{limits.name('steps')} is {steps}; Cloudflare allows at most {STEPS_WARNING:,}"
+        limits.warn("steps", text)
+    return steps
+
+
+def _read_schedules(item: Table) -> tuple[str, ...]:
+    value = item.data.get("schedules")
+    if value is None:
+        return ()
+    schedules = (value,) if isinstance(value, str) else item.strings("schedules")
+    if value == [] or any(not schedule.strip() for schedule in schedules):
+        found = f"{item.name('schedules')} is empty; expected at least one cron expression"
+        item.error("schedules", found, 'For example schedules = ["0 9 * * *"].')
+    return schedules
+
+
+def _check_only_the_owner_sets_limits(item: Table) -> None:
+    for key in ("limits", "schedules"):
+        if key in item.data:
+            item.error(
+                key,
+                f"{item.name(key)} is set, but script_name says that the worker "
+                f"{quoted(item.data['script_name'])} defines this workflow",
+                f"Set {key} in that worker's configuration only.",
+            )
+
+
+def _report_duplicate_names(owner: Table) -> None:
+    first: dict[str, Table] = {}
+    items = owner.data.get("workflows")
+    for index, data in enumerate(items if isinstance(items, list) else []):
+        name = data.get("name") if isinstance(data, dict) else None
+        if not isinstance(name, str) or not name:
+            continue
+        item = Table(data, (*owner.path, "workflows", index), owner.source, owner.report)
+        if name in first:
+            found = f"{item.name('name')} is {quoted(name)}, which {first[name].name()} is called"
+            fix = "Give each workflow a name of its own: it is where its instances are kept."
+            item.error("name", f"{found} already ({first[name].where('name')})", fix)
+        first.setdefault(name, item)
+
+
+def _missing_class(
+    config: Config,
+    workflow: WorkflowConfig,
+    exports: Mapping[str, str],
+    other_classes: Mapping[str, str],
+) -> Problem:
+    wanted = workflow.class_name
+    main = shown_path(config.main, config.project_dir)
+    found = f"workflows[{workflow.index}].class_name is {quoted(wanted)}"
+    if wanted in other_classes:
+        return Problem(
+            workflow.where,
+            f"{found}, but that class is not a subclass of WorkflowEntrypoint.",
+            f"It stands at {other_classes[wanted]}. "
+            f"Write class {wanted}(WorkflowEntrypoint) and give it a run method.",
+        )
+    text = f"{found}, but {main} defines no such class."
+    if not exports:
+        fix = f"It defines no workflow class at all. Add class {wanted}(WorkflowEntrypoint)."
+        return Problem(workflow.where, text, fix)
+    defined = listed(f"{name} ({where})" for name, where in sorted(exports.items()))
+    close = nearest(wanted, exports) if len(exports) > 1 else None
+    advice = f'Did you mean "{close}"?' if close else "Rename one of the two."
+    if len(exports) > 1 and not close:
+        advice = "Use one of these names, or add the class."
+    return Problem(workflow.where, text, f"It defines {defined}. {advice}")
+
+
+def _index(item: Table) -> int:
+    index = item.path[-1]
+    assert isinstance(index, int)
+    return index

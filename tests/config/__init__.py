@@ -1,0 +1,1 @@
+"""The configuration layer, with real files in temporary directories."""

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import pytest
+
+from emulator.config.model import AiRule, IndexSettings, Settings
+from tests.config.project import Project
+
+
+def settings(project: Project, text: str) -> Settings:
+    project.toml()
+    project.write("groundfog.toml", text)
+    return project.load().settings
+
+
+def problem(project: Project, text: str) -> str:
+    project.toml()
+    project.write("groundfog.toml", text)
+    return project.problem()
+
+
+def test_without_a_file_everything_has_its_default(project: Project) -> None:
+    project.toml()
+
+    assert project.load().settings == Settings()
+
+
+def test_an_empty_file_is_no_problem(project: Project) -> None:
+    assert settings(project, "") == Settings()
+
+
+def test_every_setting_is_read(project: Project) -> None:
+    text = """
+[engine]
+durability = "process"
+concurrency = 10
+[reload]
+grace = "2 seconds"
+[guest]
+hang_timeout = 1500
+[vectorize.skills]
+dimensions = 768
+metric = "dot-product"
+metadata_indexes = { area = "string", level = "number" }
+[ai]
+strict = true
+[[ai.rules]]
+model = "@cf/meta/*"
+task = "Text Generation"
+prompt = '\\bbrief\\b'
+json = { intent = "design" }
+delay = "1 second"
+[[ai.rules]]
+sequence = ["a", { b = 1 }]
+[[ai.rules]]
+error = { code = 3040, message = "Capacity" }
+[[ai.rules]]
+text = ""
+"""
+
+    assert settings(project, text) == Settings(
+        durability="process",
+        concurrency=10,
+        reload_grace_ms=2_000,
+        hang_timeout_ms=1_500,
+        indexes={
+            "skills": IndexSettings(768, "dot-product", {"area": "string", "level": "number"})
+        },
+        ai_rules=(
+            AiRule(
+                model="@cf/meta/*",
+                task="Text Generation",
+                prompt="\\bbrief\\b",
+                json={"intent": "design"},
+                delay_ms=1_000,
+                where="groundfog.toml:15",
+            ),
+            AiRule(sequence=("a", {"b": 1}), where="groundfog.toml:21"),
+            AiRule(error={"code": 3040, "message": "Capacity"}, where="groundfog.toml:23"),
+            AiRule(text="", where="groundfog.toml:25"),
+        ),
+        ai_strict=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[engin]\n", 'groundfog.toml:1: engin is not a known key\n  Did you mean "engine"?'),
+        (
+            "[engine]\ndurabilty = 'full'\n",
+            'groundfog.toml:2: engine.durabilty is not a known key\n  Did you mean "durability"?',
+        ),
+        (
+            "[reload]\nx = 1\n",
+            "groundfog.toml:2: reload.x is not a known key\n  Known keys: grace.",
+        ),
+        (
+            "[engine]\ndurability = 'ful'\n",
+            'groundfog.toml:2: engine.durability is "ful"; expected "full" or "process"\n'
+            '  Did you mean "full"?',
+        ),
+        (
+            "[engine]\nconcurrency = 0\n",
+            "groundfog.toml:2: engine.concurrency is 0; expected a whole number from 1 to 1000000",
+        ),
+        (
+            "[reload]\ngrace = '5 min'\n",
+            'groundfog.toml:2: reload.grace is "5 min"; expected milliseconds or "<number> <unit>"',
+        ),
+        ("[guest]\nhang_timeout = 0\n", "expected a duration above 0"),
+        ("engine = 5\n", "groundfog.toml:1: engine is 5; expected an object"),
+        ("[vectorize]\nskills = 5\n", "vectorize.skills is 5; expected an object"),
+        ("[vectorize.s]\ndimension = 5\n", 'Did you mean "dimensions"?'),
+        ("[vectorize.s]\ndimensions = 1537\n", "a whole number from 1 to 1536"),
+        ("[vectorize.s]\nmetric = 'cosin'\n", 'Did you mean "cosine"?'),
+        (
+            "[vectorize.s.metadata_indexes]\na = 'text'\n",
+            'vectorize.s.metadata_indexes.a is "text"; expected "string", "number" or "boolean"',
+        ),
+        (
+            "[vectorize.s.metadata_indexes]\n" + "".join(f"a{i} = 'string'\n" for i in range(11)),
+            "has 11 entries; Vectorize allows 10",
+        ),
+        ("[ai]\nstrict = 'yes'\n", 'ai.strict is "yes"; expected true or false'),
+        ("[ai.rules]\n", "ai.rules is an object; expected an array of objects"),
+        ("[[ai.rules]]\n", "ai.rules[0] has no answer; expected exactly one of"),
+        ("[[ai.rules]]\ntext = 'a'\njson = 1\n", 'ai.rules[0] has "text" and "json"; expected'),
+        ("[[ai.rules]]\ntext = 'a'\nanswer = 1\n", "ai.rules[0].answer is not a known key"),
+        ("[[ai.rules]]\ntext = 'a'\nprompt = '('\n", "is not a regular expression: missing )"),
+        ("[[ai.rules]]\ntext = 'a'\nmodel = ''\n", "ai.rules[0].model is empty"),
+        ("[[ai.rules]]\ntext = 'a'\ndelay = 'soon'\n", 'ai.rules[0].delay is "soon"; expected'),
+        ("[[ai.rules]]\nsequence = []\n", "ai.rules[0].sequence is not a list of answers"),
+        ("[[ai.rules]]\nerror = {message = 'x'}\n", "ai.rules[0].error has no code"),
+        ("[[ai.rules]]\nerror = {code = 1}\n", "ai.rules[0].error has no message"),
+        ("x = \n", "groundfog.toml:1:5: TOML syntax"),
+    ],
+)
+def test_a_wrong_setting_is_refused(project: Project, text: str, expected: str) -> None:
+    assert expected in problem(project, text)
+
+
+def test_settings_stand_beside_the_wrangler_file(project: Project) -> None:
+    project.toml()
+    project.write("groundfog.toml", "[engine]\nconcurrency = 3\n")
+
+    assert project.load(start="src").settings.concurrency == 3
+
+
+def test_settings_of_an_index_nobody_binds_are_a_warning(project: Project) -> None:
+    project.toml('[[vectorize]]\nbinding = "V"\nindex_name = "skills"\n')
+    project.write("groundfog.toml", "[vectorize.skils]\ndimensions = 8\n")
+
+    assert project.warnings() == [
+        'groundfog.toml:1: no [[vectorize]] binding has index_name "skils"; its settings are '
+        'unused\n  Did you mean "skills"?'
+    ]
+
+
+def test_a_groundfog_toml_that_is_a_directory_says_so(project: Project) -> None:
+    project.toml()
+    (project.directory / "groundfog.toml").mkdir()
+
+    assert project.problem() == "groundfog.toml: is a directory; expected a file"
