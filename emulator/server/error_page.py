@@ -1,0 +1,149 @@
+"""What a client gets instead of a reply: a page for browsers, plain text for everyone else.
+
+The page is one self-contained document: no script, no request to anywhere, every word from user
+code escaped, and a Content-Security-Policy that allows nothing but its own style. A page about code
+that does not load asks the browser to look again every few seconds; a page about a handler that
+raised never does, because looking again would run the handler again.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from dataclasses import dataclass
+
+from starlette.types import Scope, Send
+
+from emulator.errors import EmulatorError
+from emulator.runner.requests import HandlerError, LoadError
+from emulator.server.connection import target_of
+from emulator.server.headers import RawHeaders, value_of
+
+REFRESH_S = 2
+
+_STYLE = """
+:root{color-scheme:light dark;--ground:#fbfaf8;--ink:#22252b;--soft:#6a6f78;--mark:#b3261e;
+--panel:#f1efeb;--line:#dcd8d1}
+@media(prefers-color-scheme:dark){:root{--ground:#16181d;--ink:#e4e5e8;--soft:#969ca8;
+--mark:#ff8a80;--panel:#1f2229;--line:#343944}}
+body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+main{max-width:62rem;margin:0 auto;padding:3rem 1.5rem}
+h1{margin:.25rem 0 .5rem;font-size:1.6rem;line-height:1.25;color:var(--mark);
+overflow-wrap:anywhere;white-space:pre-wrap}
+p{margin:.5rem 0;color:var(--soft);overflow-wrap:anywhere}
+pre{margin:1.5rem 0;padding:1rem 1.25rem;overflow-x:auto;background:var(--panel);
+border:1px solid var(--line);border-radius:8px;font:14px/1.55 ui-monospace,Menlo,Consolas,monospace}
+pre b{color:var(--mark)}
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS = [
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (
+        b"content-security-policy",
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
+        "form-action 'none'".encode(),
+    ),
+]
+
+# Where a frame of a Python or a JavaScript traceback says its place.
+_PLACE = re.compile(r'File "[^"\n]+", line \d+|\(?(?:file:///?)?[^\s()]+:\d+:\d+\)?')
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    title: str
+    explanation: str
+    traceback: str
+    refresh: bool = False
+
+
+def is_navigation(method: str, headers: RawHeaders) -> bool:
+    """Return whether a person is opening this in a browser, as opposed to a program fetching it."""
+    if not wants_html(headers):
+        return False
+    mode = value_of(headers, b"sec-fetch-mode")
+    return mode == b"navigate" if mode is not None else method == "GET"
+
+
+def wants_html(headers: RawHeaders) -> bool:
+    """Return whether the client lists text/html among what it accepts."""
+    return b"text/html" in (value_of(headers, b"accept") or b"").lower()
+
+
+async def send(
+    error: EmulatorError, scope: Scope, send: Send, *, still_serving: bool = False
+) -> None:
+    """Answer 500 with what happened. `still_serving`: an older generation serves other clients."""
+    report = _report(error, f"{scope['method']} {target_of(scope)}", still_serving)
+    if wants_html(scope["headers"]):
+        media, text = b"text/html; charset=utf-8", as_html(report, scope["method"] == "GET")
+    else:
+        media, text = b"text/plain; charset=utf-8", as_text(report)
+    # A message of user code may hold a lone surrogate, which UTF-8 has no bytes for.
+    body = text.encode("utf-8", "backslashreplace")
+    headers = [(b"content-type", media), (b"content-length", b"%d" % len(body)), *_HEADERS]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def as_text(report: _Report) -> str:
+    """Return the report for a terminal: explanation, then the traceback or the title."""
+    return f"{report.explanation}\n\n{(report.traceback or report.title).rstrip()}\n"
+
+
+def as_html(report: _Report, may_refresh: bool) -> str:
+    """Return the report as a whole HTML document."""
+    refresh = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if may_refresh else ""
+    traceback = f"<pre>{_marked(report.traceback.rstrip())}</pre>" if report.traceback else ""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"{refresh if report.refresh else ''}"
+        f"<title>{html.escape(report.title)}</title><style>{_STYLE}</style></head><body><main>"
+        f"<h1>{html.escape(report.title)}</h1>"
+        f"<p>{html.escape(report.explanation)}</p>{traceback}</main></body></html>\n"
+    )
+
+
+def _report(error: EmulatorError, request: str, still_serving: bool) -> _Report:
+    match error:
+        case LoadError():
+            place = f" ({error.file}:{error.line})" if error.file else ""
+            serving = (
+                "Programs are still answered by the code saved before."
+                if still_serving
+                else "Nothing is served until it is mended."
+            )
+            return _Report(
+                title=str(error),
+                explanation=f"Your worker's code could not be loaded{place}. {serving} "
+                "Save the file to try again.",
+                traceback=error.traceback,
+                refresh=True,
+            )
+        case HandlerError():
+            return _Report(
+                title=str(error),
+                explanation=f"Your worker raised this and did not catch it, in {request}.",
+                traceback=error.traceback,
+            )
+        case _:
+            return _Report(
+                title=str(error),
+                explanation=f"Your worker could not answer {request}.",
+                traceback="",
+            )
+
+
+def _marked(traceback: str) -> str:
+    """Return `traceback` escaped, with each place (file and line) emphasised."""
+    parts: list[str] = []
+    end = 0
+    for match in _PLACE.finditer(traceback):
+        parts.append(html.escape(traceback[end : match.start()]))
+        parts.append(f"<b>{html.escape(match.group())}</b>")
+        end = match.end()
+    return "".join(parts) + html.escape(traceback[end:])

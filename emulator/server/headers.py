@@ -1,0 +1,118 @@
+"""Which headers cross between client and worker, and which stay at this hop. Tables and pure maps.
+
+Headers are lists of pairs everywhere: order and repeats carry meaning and are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+# What only the machinery may say. A client that could say it would speak with our voice, so it is
+# dropped from every request, whoever serves it:
+INTERNAL_PREFIXES = (
+    b"x-groundfog-",  # our own marks between host and guest
+    b"mf-",  # miniflare's: MF-Route-Override picks the worker, MF-Original-URL replaces its URL
+    b"x-mf-",  # miniflare's: X-Mf-Additional-Response-Log writes to the terminal
+    b"cf-consn-",  # the AI binding's session headers between runtime and service
+    b"cf-ew-",  # the edge's own marks on requests between workers
+)
+
+# What speaks about this connection and not about the request: RFC 9110 section 7.6.1, and what
+# workerd's HTTP library treats alike. The length is told by the framing of each hop.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# `Expect: 100-continue` has been answered by this server when the worker sees the request.
+REQUEST_DROPPED = HOP_BY_HOP | {b"expect"}
+
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_DIGITS = re.compile(rb"[0-9]{1,18}\Z")
+
+
+class UnsendableHeader(Exception):
+    """The worker's reply has a header that cannot be put on the wire; the message says which."""
+
+
+def without_internal(headers: RawHeaders) -> RawHeaders:
+    """Return `headers` without those that only the machinery may send."""
+    return [header for header in headers if not header[0].startswith(INTERNAL_PREFIXES)]
+
+
+def for_worker(headers: RawHeaders, client_ip: str | None) -> list[tuple[str, str]]:
+    """Return what the worker sees: hop-by-hop headers gone, `cf-connecting-ip` present.
+
+    A `cf-connecting-ip` that the client sent is kept, so that a test can play another address.
+    Source: workers-sdk packages/miniflare/src/workers/core/entry.worker.ts (getUserRequest).
+    Differs: `accept-encoding` stays the client's own instead of "br, gzip", because replies are
+    not encoded again on their way out.
+    """
+    seen = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in headers
+        if name not in REQUEST_DROPPED
+    ]
+    if client_ip is not None and not any(name == "cf-connecting-ip" for name, _ in seen):
+        seen.append(("cf-connecting-ip", client_ip))
+    return seen
+
+
+def for_client(headers: Iterable[tuple[str, str]]) -> tuple[RawHeaders, int | None]:
+    """Return the worker's headers as they go out, and the content length it declared, if any.
+
+    `content-length` is not among the returned headers: whether it goes out depends on the reply.
+    Raises UnsendableHeader for a name or value that HTTP has no way to write.
+    """
+    out: RawHeaders = []
+    length: int | None = None
+    for name, value in headers:
+        raw_name, raw_value = _encode(name, value)
+        if raw_name == b"content-length":
+            length = _length(raw_value, length)
+        elif raw_name not in HOP_BY_HOP:
+            out.append((raw_name, raw_value))
+    return out, length
+
+
+def value_of(headers: RawHeaders, name: bytes) -> bytes | None:
+    """Return the first value of `name` (lower case), or None."""
+    for candidate, value in headers:
+        if candidate == name:
+            return value
+    return None
+
+
+def _encode(name: str, value: str) -> tuple[bytes, bytes]:
+    try:
+        raw_name, raw_value = name.encode("ascii").lower(), value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise UnsendableHeader(
+            f"The header {name!r} has a character that HTTP cannot carry: {value!r}. "
+            "Encode it first, for example with urllib.parse.quote."
+        ) from None
+    if not _NAME.match(raw_name):
+        raise UnsendableHeader(f"{name!r} is not a valid header name.")
+    if _BAD_VALUE.search(raw_value):
+        raise UnsendableHeader(
+            f"The value of the header {name!r} has a control character (a line break?): {value!r}."
+        )
+    return raw_name, raw_value
+
+
+def _length(value: bytes, before: int | None) -> int:
+    if not _DIGITS.match(value) or before not in (None, int(value)):
+        raise UnsendableHeader(
+            f"content-length is {value.decode('latin-1')!r}; expected one number of bytes."
+        )
+    return int(value)

@@ -1,0 +1,193 @@
+"""uvicorn's HTTP/1.1 protocol, made stricter, and with a hold on the connection for ingress.
+
+Owns what ASGI hides: the head of a request as it was received (form of the target, sizes, framing,
+trailers) and how a connection ends. It decides nothing itself: `request_head.py` does. It leans on
+uvicorn's callbacks and on `cycle`, `pipeline`, `flow`; `tests/server/test_http_protocol.py` fails
+when a new uvicorn changes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from emulator.server import request_head
+from emulator.server.connection import CONNECTION, TARGET
+from emulator.server.refusal import Refusal
+
+# How long a client whose request was refused may go on sending before its connection is closed.
+LINGER_S = 1.0
+
+
+class Connections(ServerState):
+    """uvicorn's shared state, and `empty`, which is set while no client is connected."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.empty = asyncio.Event()
+        self.empty.set()
+
+
+class _Refused(Exception):
+    """Stops the parser; what to answer is in the protocol's `_refusal`."""
+
+
+class _Phase(Enum):
+    BETWEEN = auto()
+    HEAD = auto()
+    BODY = auto()
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One client's connection. Satisfies `connection.Connection`."""
+
+    _phase = _Phase.BETWEEN
+    _headers_bytes = 0
+    _unfinished_head_bytes = 0
+    _refusal: Refusal | None = None
+    _lingering = False
+    _on_lost: Callable[[], None] | None = None
+    # Requests still answered when the next one on the connection was already read. uvicorn itself
+    # only remembers the newest.
+    _overtaken: tuple[RequestResponseCycle, ...] = ()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        cast(Connections, self.server_state).empty.clear()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disconnect_cycles()
+        super().connection_lost(exc)
+        connections = cast(Connections, self.server_state)
+        if not connections.connections:
+            connections.empty.set()
+        on_lost, self._on_lost = self._on_lost, None
+        if on_lost is not None:
+            on_lost()
+
+    def watch(self, on_lost: Callable[[], None] | None) -> None:
+        self._on_lost = on_lost
+
+    def cut(self) -> None:
+        self._disconnect_cycles()
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once, dropping what the client has not taken yet."""
+        self._disconnect_cycles()
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingering or self.transport.is_closing():
+            return
+        headers_before = self.headers if self._phase is _Phase.HEAD else None
+        super().data_received(data)
+        if self._phase is _Phase.HEAD and self.headers is headers_before:
+            # One header may be arriving for ever without its callback being called.
+            self._unfinished_head_bytes += len(data)
+            if self._unfinished_head_bytes > (
+                request_head.HEADERS_MAX_BYTES + request_head.TARGET_MAX_BYTES
+            ):
+                self._refusal = request_head.HEADERS_TOO_LARGE
+                self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._phase = _Phase.HEAD
+        self._headers_bytes = 0
+        self._unfinished_head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > request_head.TARGET_MAX_BYTES:
+            self._refuse(request_head.URL_TOO_LONG)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers_bytes += len(name) + len(value)
+        if (
+            self._headers_bytes > request_head.HEADERS_MAX_BYTES
+            or len(self.headers) >= request_head.HEADERS_MAX_COUNT
+        ):
+            self._refuse(request_head.HEADERS_TOO_LARGE)
+        # Trailers come through here too. As headers they could say anything after the checks.
+        if self._phase is _Phase.HEAD:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._phase = _Phase.BODY
+        problem = request_head.head_problem(
+            self.parser.get_http_version(), self.parser.get_method(), self.url, self.headers
+        )
+        if problem is None and len(self.pipeline) >= request_head.PIPELINE_MAX_REQUESTS:
+            problem = request_head.PIPELINE_TOO_DEEP
+        if problem is not None:
+            self._phase = _Phase.HEAD
+            self._refuse(problem)
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
+        self.scope[TARGET] = self.url  # type: ignore[literal-required]
+        before = self.cycle
+        super().on_headers_complete()
+        if before is not None and not before.response_complete:
+            unanswered = (cycle for cycle in self._overtaken if not cycle.response_complete)
+            self._overtaken = (*unanswered, before)
+            # uvicorn stops reading here, but then nobody would notice that the client has left.
+            # What can be sent ahead is bounded by PIPELINE_MAX_REQUESTS instead.
+            self.flow.resume_reading()
+        if self.parser.should_upgrade():
+            # The parser takes nothing more after a request that asks for an upgrade.
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        self._phase = _Phase.BETWEEN
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what could not be read as a request, and close. uvicorn calls it inside `except`.
+
+        While an earlier response is under way nothing can be said without passing for a part of
+        it, so then the connection is cut instead.
+        """
+        refusal = self._refusal or Refusal(400, f"Not a well-formed HTTP/1.1 request.{_detail()}")
+        if self._may_answer():
+            self.transport.write(refusal.wire())
+            self._linger()
+        else:
+            self.cut()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+        raise _Refused
+
+    def _linger(self) -> None:
+        """End our side, but take what still comes: closing on unread bytes resets the connection,
+        and the client may lose the answer that explains it."""
+        self._disconnect_cycles()
+        self._lingering = True
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)
+
+    def _may_answer(self) -> bool:
+        if any(not cycle.response_complete for cycle in self._overtaken):
+            return False
+        if self.cycle is None or self.cycle.response_complete:
+            return True
+        return self._phase is _Phase.BODY and not self.cycle.response_started
+
+    def _disconnect_cycles(self) -> None:
+        for cycle in (*self._overtaken, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
+
+
+def _detail() -> str:
+    error = sys.exception()
+    return f" {error}." if error is not None and str(error) else ""

@@ -1,0 +1,253 @@
+"""User requests: ASGI → FetchRequest → worker → FetchReply → ASGI, bodies streamed both ways.
+
+Nothing is buffered: a chunk is asked for when the one before has been taken, on both ways, so a
+slow reader slows its writer. What is not a reply becomes an error page (`error_page.py`) while that
+is possible, and a response that ends visibly incomplete afterwards. Decides nothing about routes
+(`app.py`) nor about who may ask (`security.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Protocol
+
+from starlette.types import Receive, Scope, Send
+
+from emulator.errors import EmulatorError, GuestError
+from emulator.runner.requests import FetchReply, FetchRequest, HandlerError, LoadError
+from emulator.server import error_page
+from emulator.server.connection import connection_of, target_of
+from emulator.server.headers import RawHeaders, UnsendableHeader, for_client, for_worker, value_of
+from emulator.server.refusal import Refusal
+
+# How long a handler whose request body was cut off may take to notice and end by itself.
+CUT_OFF_GRACE_S = 1.0
+
+# Source: https://fetch.spec.whatwg.org/#null-body-status (101 is never sent here)
+NULL_BODY_STATUSES = frozenset({204, 205, 304})
+
+NO_WEBSOCKETS = Refusal(
+    501, "WebSocket upgrades are not supported by this version of Groundfog's server."
+)
+
+OnError = Callable[[str, str, EmulatorError], None]
+
+
+class Worker(Protocol):
+    """What ingress needs from below; the supervisor is one."""
+
+    async def fetch(self, request: FetchRequest) -> FetchReply:
+        """Hand `request` to the current generation.
+
+        Cancelling the call cancels the request. Raises HandlerError, GuestLost, or LoadError when
+        there is no generation that could serve.
+        """
+        ...
+
+    def failed_load(self) -> LoadError | None:
+        """Return why the newest save could not be loaded, while an older generation serves."""
+        ...
+
+
+class RequestBodyCutOff(EmulatorError):
+    """The client went away before it had sent the whole request body."""
+
+    def __init__(self) -> None:
+        super().__init__("The client disconnected before it had sent the whole request body.")
+
+
+class BadReply(EmulatorError):
+    """The worker's response cannot be sent as HTTP; the message says why."""
+
+
+class Ingress:
+    """The ASGI app for everything that is not a control route.
+
+    `on_error(method, target, error)` is told what went wrong in the worker, for the terminal;
+    a LoadError is not, because the reload already said it.
+    """
+
+    def __init__(self, worker: Worker, on_error: OnError) -> None:
+        self._worker = worker
+        self._on_error = on_error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: RawHeaders = scope["headers"]
+        if (value_of(headers, b"upgrade") or b"").lower() == b"websocket":
+            await NO_WEBSOCKETS.send(send)
+            return
+        failed_load = self._worker.failed_load()
+        if failed_load is not None and error_page.is_navigation(scope["method"], headers):
+            await error_page.send(failed_load, scope, send, still_serving=True)
+            return
+        body = _request_body(headers, receive)
+        with _ClientWatch(scope, body) as client:
+            await self._exchange(_fetch_request(scope, body), client, scope, send)
+
+    async def _exchange(
+        self, request: FetchRequest, client: _ClientWatch, scope: Scope, send: Send
+    ) -> None:
+        outgoing = _Outgoing(scope["method"], send)
+        try:
+            reply = await self._worker.fetch(request)
+            try:
+                if not client.lost:
+                    await outgoing.send(reply)
+            finally:
+                if reply.body is not None and not outgoing.body_was_read:
+                    await reply.close()
+        except RequestBodyCutOff:
+            # The worker passed on what its request body told it: nobody is there to be answered.
+            return
+        except LoadError as error:
+            await error_page.send(error, scope, send)
+        except (HandlerError, GuestError, BadReply) as error:
+            self._on_error(scope["method"], target_of(scope), error)
+            if outgoing.started:
+                connection_of(scope).cut()
+            else:
+                await error_page.send(error, scope, send)
+
+
+class RequestBody:
+    """The request body as it arrives. Raises RequestBodyCutOff when it ends too early."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.complete = False
+        self._receive = receive
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self.complete:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise RequestBodyCutOff
+            self.complete = not message.get("more_body", False)
+            if chunk := message.get("body", b""):
+                return bytes(chunk)
+        raise StopAsyncIteration
+
+
+class _ClientWatch:
+    """Cancels the current task when the client goes away, and swallows that cancellation.
+
+    A handler in the middle of the request body first gets the error from the body, and is cancelled
+    only if it does not end on its own.
+    """
+
+    def __init__(self, scope: Scope, body: RequestBody | None) -> None:
+        self.lost = False
+        self._connection = connection_of(scope)
+        self._body = body
+        self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> _ClientWatch:
+        self._connection.watch(self._on_lost)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self._connection.watch(None)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.lost and kind is asyncio.CancelledError and self._task is not None:
+            self._task.uncancel()
+            return True
+        return False
+
+    def _on_lost(self) -> None:
+        self.lost = True
+        if self._task is None:
+            return
+        if self._body is None or self._body.complete:
+            self._task.cancel()
+        else:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(CUT_OFF_GRACE_S, self._task.cancel)
+
+
+class _Outgoing:
+    """One response on its way out: has it begun, and was its body read to the end?"""
+
+    def __init__(self, method: str, send: Send) -> None:
+        self.started = False
+        self.body_was_read = False
+        self._method = method
+        self._send = send
+
+    async def send(self, reply: FetchReply) -> None:
+        """Send `reply`. Raises BadReply, and what iterating its body raises."""
+        headers, length = _response_head(reply, self._method)
+        self.started = True
+        await self._send(
+            {"type": "http.response.start", "status": reply.status, "headers": headers}
+        )
+        if self._method != "HEAD" and reply.status not in NULL_BODY_STATUSES:
+            await self._send_body(reply.body, length)
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _send_body(self, body: AsyncIterator[bytes] | None, length: int | None) -> None:
+        sent = 0
+        if body is not None:
+            async for chunk in body:
+                sent += len(chunk)
+                if length is not None and sent > length:
+                    raise BadReply(
+                        f"The worker's body is longer than its content-length, {length}."
+                    )
+                if chunk:
+                    await self._send(
+                        {"type": "http.response.body", "body": chunk, "more_body": True}
+                    )
+            self.body_was_read = True
+        if length is not None and sent < length:
+            raise BadReply(f"The worker's body ended after {sent} bytes; content-length: {length}.")
+
+
+def _request_body(headers: RawHeaders, receive: Receive) -> RequestBody | None:
+    length = value_of(headers, b"content-length")
+    if length is None:
+        chunked = value_of(headers, b"transfer-encoding") is not None
+        return RequestBody(receive) if chunked else None
+    return RequestBody(receive) if int(length) else None
+
+
+def _fetch_request(scope: Scope, body: RequestBody | None) -> FetchRequest:
+    headers: RawHeaders = scope["headers"]
+    host = (value_of(headers, b"host") or b"").decode("latin-1")
+    client = scope.get("client")
+    return FetchRequest(
+        method=scope["method"],
+        url=f"{scope['scheme']}://{host}{target_of(scope)}",
+        headers=for_worker(headers, client[0] if client else None),
+        body=body,
+    )
+
+
+def _response_head(reply: FetchReply, method: str) -> tuple[RawHeaders, int | None]:
+    """Return the headers to send, and how many bytes the body must have.
+
+    None means any number, sent chunked. Raises BadReply for what HTTP cannot carry.
+    """
+    if not 200 <= reply.status <= 599:
+        raise BadReply(f"The worker answered with status {reply.status}; expected 200 to 599.")
+    try:
+        headers, length = for_client(reply.headers)
+    except UnsendableHeader as error:
+        raise BadReply(str(error)) from error
+    if reply.status in (204, 304):
+        length = None
+    elif reply.status == 205 or (reply.body is None and method != "HEAD"):
+        length = 0
+    if length is not None:
+        headers.append((b"content-length", b"%d" % length))
+    return headers, length

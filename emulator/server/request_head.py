@@ -1,0 +1,79 @@
+"""What the head of a request may look like on the wire: size caps, target forms, framing. Pure.
+
+llhttp (under httptools) already refuses bare LF and CR, folded headers, control characters, and
+most framing tricks; what it lets through and a proxy in front might read differently is refused
+here. The rules hold for every request, user code's included.
+"""
+
+from __future__ import annotations
+
+from emulator.server.refusal import Refusal
+
+# Production's own limits: https://developers.cloudflare.com/workers/platform/limits/#request-limits
+TARGET_MAX_BYTES = 16 * 1024
+HEADERS_MAX_BYTES = 128 * 1024
+# Production documents none; each header costs us some hundred bytes whatever its size.
+HEADERS_MAX_COUNT = 1_000
+# Requests a client may send ahead of their responses on one connection; each is held in memory.
+PIPELINE_MAX_REQUESTS = 64
+
+URL_TOO_LONG = Refusal(
+    414, f"The URL is longer than {TARGET_MAX_BYTES // 1024} KB, Cloudflare's limit."
+)
+HEADERS_TOO_LARGE = Refusal(
+    431,
+    f"The request's headers are more than {HEADERS_MAX_BYTES // 1024} KB in total (Cloudflare's "
+    f"limit) or more than {HEADERS_MAX_COUNT}.",
+)
+PIPELINE_TOO_DEEP = Refusal(
+    400, f"More than {PIPELINE_MAX_REQUESTS} requests were sent ahead on one connection."
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def head_problem(version: str, method: bytes, target: bytes, headers: Headers) -> Refusal | None:
+    """Return why this request line and these headers (names in lower case) are refused, or None."""
+    return (
+        _version_problem(version)
+        or _target_problem(method, target)
+        or _framing_problem(version, headers)
+    )
+
+
+def _version_problem(version: str) -> Refusal | None:
+    if version in ("1.1", "1.0"):
+        return None
+    return Refusal(505, f"This server speaks HTTP/1.1; the request says HTTP/{version}.")
+
+
+def _target_problem(method: bytes, target: bytes) -> Refusal | None:
+    if method == b"CONNECT":
+        return Refusal(400, "CONNECT is refused: this server is not a proxy.")
+    if not target.startswith(b"/"):
+        shown = target[:100].decode("latin-1")
+        return Refusal(
+            400,
+            f'The request target is "{shown}"; expected a path that starts with "/". '
+            "This server is not a proxy: unset http_proxy for this address.",
+        )
+    if b"#" in target:
+        return Refusal(400, 'The request target has a "#"; a fragment is never sent to a server.')
+    return None
+
+
+def _framing_problem(version: str, headers: Headers) -> Refusal | None:
+    """Two readers of one request must agree on where it ends, so there is one way to say it."""
+    lengths = [value for name, value in headers if name == b"content-length"]
+    encodings = [value for name, value in headers if name == b"transfer-encoding"]
+    if lengths and encodings:
+        return Refusal(400, "The request has both Content-Length and Transfer-Encoding; send one.")
+    if len(lengths) > 1:
+        return Refusal(400, f"The request has {len(lengths)} Content-Length headers; send one.")
+    if lengths and not lengths[0].isdigit():
+        return Refusal(400, "The request's Content-Length is not a number.")
+    if encodings and (len(encodings) > 1 or encodings[0].lower() != b"chunked"):
+        return Refusal(400, 'The only Transfer-Encoding accepted is a single "chunked".')
+    if encodings and version == "1.0":
+        return Refusal(400, "An HTTP/1.0 request cannot have a Transfer-Encoding.")
+    return None

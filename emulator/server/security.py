@@ -1,0 +1,177 @@
+"""Who may ask what: Host on every request; Origin, method and token on control routes.
+
+The decisions are pure functions from headers to a `Refusal` or None; `Guard` asks them before
+anything else sees a request. Two dangers are met here. A web page anywhere can make a browser send
+requests to this port (so control routes accept only our own pages), and can rebind its own name to
+127.0.0.1 (so a name we do not know is refused everywhere). Read `docs/http.md` for the user's view.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from emulator.server.body_limit import (
+    BODY_TOO_LARGE,
+    REQUEST_BODY_MAX_BYTES,
+    run_with_body_limit,
+)
+from emulator.server.headers import RawHeaders, value_of, without_internal
+from emulator.server.refusal import Refusal
+
+# Everything at or under these paths is ours; user code never sees it.
+CONTROL_PREFIXES = ("/cdn-cgi/", "/client/v4/")
+_CONTROL_ROOTS = ("/cdn-cgi", "/client/v4")
+# OPTIONS would be a CORS preflight, and there is no CORS; GET and HEAD never change anything.
+CONTROL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+
+# The names of this machine that are nobody else's, as nearly every request spells them.
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# "name", "name:port", "[address]", "[address]:port". The port is not compared: rebinding is about
+# names, and a forwarded port (ssh -L, a container) legitimately differs from ours.
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What this server was told to accept.
+
+    allowed_hosts: names beside the local ones, lower case, without port; IPv6 in brackets.
+    bind_is_loopback: False when other machines can connect; control routes then need `token`.
+    any_address: accept any IP address as Host, for a wildcard `--ip`. An address in a Host header
+        was typed as an address: no name was rebound to get there.
+    """
+
+    allowed_hosts: frozenset[str] = frozenset()
+    bind_is_loopback: bool = True
+    any_address: bool = False
+    token: str | None = None
+
+    @classmethod
+    def for_bind(cls, ip: str, token: str | None, allowed_hosts: frozenset[str]) -> Policy:
+        """Return the policy for a server that listens on `ip` ("localhost", "*" or an address)."""
+        if ip == "localhost":
+            return cls(allowed_hosts=_lower(allowed_hosts), token=token)
+        address = ipaddress.ip_address("0.0.0.0" if ip == "*" else ip)
+        own = f"[{address}]" if address.version == 6 else str(address)
+        return cls(
+            allowed_hosts=_lower(allowed_hosts | {own}),
+            bind_is_loopback=address.is_loopback,
+            any_address=address.is_unspecified,
+            token=token,
+        )
+
+
+def is_control_path(path: str) -> bool:
+    """Return whether `path` (percent-decoded, as ASGI's `path`) belongs to us, not to user code."""
+    return path.startswith(CONTROL_PREFIXES) or path in _CONTROL_ROOTS
+
+
+def host_problem(policy: Policy, hosts: list[bytes]) -> Refusal | None:
+    """Return why a request with these Host headers is refused, or None. Exactly one is needed."""
+    if len(hosts) != 1:
+        return Refusal(400, f"The request has {len(hosts)} Host headers; expected exactly one.")
+    host = hosts[0].decode("latin-1").lower()
+    match = _HOST.match(host)
+    if match is None:
+        return Refusal(400, f'The Host header "{host}" is not a host name or address.')
+    if _host_is_allowed(policy, match["name"]):
+        return None
+    return Refusal(
+        403,
+        f'Host "{match["name"]}" is not one of this server\'s names, so the request was refused '
+        "(protection against DNS rebinding). Use http://localhost, or start Groundfog with this "
+        "name: --allowed-host NAME.",
+    )
+
+
+def origin_problem(host: bytes, headers: RawHeaders) -> Refusal | None:
+    """Return why a control request is refused for where it comes from, or None.
+
+    A page of our own has the very scheme, name and port that it asks; programs send neither header.
+    """
+    own = b"http://" + host.lower()
+    for name, value in headers:
+        if name == b"origin" and value.lower() != own:
+            shown = value.decode("latin-1")
+            return Refusal(403, f'A page from "{shown}" may not use this server\'s control routes.')
+        if name == b"sec-fetch-site" and value not in (b"same-origin", b"none"):
+            return Refusal(
+                403, "A page from another site may not use this server's control routes."
+            )
+    return None
+
+
+def token_problem(policy: Policy, headers: RawHeaders) -> Refusal | None:
+    """Return why a control request is refused for want of the session's token, or None."""
+    if policy.bind_is_loopback:
+        return None
+    given = [value for name, value in headers if name == b"authorization"]
+    expected = None if policy.token is None else b"Bearer " + policy.token.encode("utf-8")
+    if expected and len(given) == 1 and hmac.compare_digest(given[0], expected):
+        return None
+    return Refusal(
+        401,
+        "This server listens beyond this machine, so its control routes need the session's token: "
+        'send "Authorization: Bearer <token>" with the token from dev.json in the state directory.',
+    )
+
+
+def control_problem(policy: Policy, method: str, headers: RawHeaders) -> Refusal | None:
+    """Return why a control request from an allowed host is refused, or None."""
+    if method not in CONTROL_METHODS:
+        return Refusal(405, f"{method} is not a method of this server's control routes.")
+    host = value_of(headers, b"host") or b""
+    return origin_problem(host, headers) or token_problem(policy, headers)
+
+
+class Guard:
+    """ASGI middleware before all routes: refuses, strips internal headers, caps the body."""
+
+    def __init__(self, app: ASGIApp, policy: Policy) -> None:
+        self._app = app
+        self._policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: RawHeaders = scope["headers"]
+        refusal = self._problem(scope["path"], scope["method"], headers)
+        if refusal is not None:
+            await refusal.send(send)
+            return
+        scope["headers"] = without_internal(headers)
+        if value_of(headers, b"transfer-encoding") is None:
+            await self._app(scope, receive, send)
+        else:
+            await run_with_body_limit(self._app, scope, receive, send)
+
+    def _problem(self, path: str, method: str, headers: RawHeaders) -> Refusal | None:
+        hosts = [value for name, value in headers if name == b"host"]
+        problem = host_problem(self._policy, hosts) or _length_problem(headers)
+        if problem is None and is_control_path(path):
+            problem = control_problem(self._policy, method, headers)
+        return problem
+
+
+def _host_is_allowed(policy: Policy, name: str) -> bool:
+    if name in _LOCAL_HOSTS or name in policy.allowed_hosts or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return address.is_loopback or policy.any_address
+
+
+def _length_problem(headers: RawHeaders) -> Refusal | None:
+    length = value_of(headers, b"content-length")
+    if length is None or int(length) <= REQUEST_BODY_MAX_BYTES:
+        return None
+    return BODY_TOO_LARGE
+
+
+def _lower(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
