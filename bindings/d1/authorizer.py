@@ -1,0 +1,188 @@
+"""Decides which SQL a worker may run, one SQLite action at a time. Pure: it runs nothing.
+
+SQLite asks while it prepares a statement (sqlite.org/c3ref/set_authorizer.html) and prepared
+statements are cached, so a statement sent again costs nothing here.
+Source: workerd src/workerd/util/sqlite.c++ (isAuthorized, ALLOWED_SQLITE_FUNCTIONS,
+ALLOWED_PRAGMAS) and src/workerd/api/sql.c++ (allowTransactions).
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+TRANSACTION_REFUSED = (
+    "To execute a transaction, please use the state.storage.transaction() or "
+    "state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT "
+    "statements. The JavaScript API is safer because it will automatically roll back on "
+    "exceptions, and because it interacts correctly with Durable Objects' automatic atomic "
+    "write coalescing."
+)
+
+RESERVED_PREFIX = "_cf_"
+MODULES = frozenset({"fts5", "fts5vocab", "rtree", "rtree_i32"})
+
+# Tables that SQLite offers without being asked and that workerd's build does not have.
+_FOREIGN_TABLES = frozenset(
+    {"dbstat", "sqlite_stmt", "sqlite_dbpage", "bytecode", "tables_used", "fts3tokenize"}
+)
+
+FUNCTIONS = frozenset(
+    # Scalar and aggregate functions.
+    """abs avg changes char coalesce concat concat_ws count format glob group_concat hex ifnull iif
+    if instr last_insert_rowid length like likelihood likely load_extension lower ltrim max min
+    nullif octet_length printf quote random randomblob replace round rtrim sign soundex string_agg
+    substr substring sum total total_changes trim typeof unhex unicode unlikely upper zeroblob"""
+    # Dates.
+    """ current_date current_time current_timestamp date datetime julianday strftime time timediff
+    unixepoch"""
+    # Window functions.
+    """ cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank
+    row_number"""
+    # Mathematics.
+    """ acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10
+    log2 mod pi pow power radians sin sinh sqrt tan tanh trunc"""
+    # JSON.
+    """ -> ->> json json_array json_array_insert json_array_length json_each json_error_position
+    json_extract json_group_array json_group_object json_insert json_object json_patch json_pretty
+    json_quote json_remove json_replace json_set json_tree json_type json_valid jsonb jsonb_array
+    jsonb_array_insert jsonb_each jsonb_extract jsonb_group_array jsonb_group_object jsonb_insert
+    jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set jsonb_tree subtype"""
+    # FTS5 and R*Tree.
+    """ bm25 highlight match rtreecheck snippet"""
+    # What ALTER TABLE runs inside; SQLite lets nobody call these by name.
+    """ sqlite_add_constraint sqlite_drop_column sqlite_drop_constraint sqlite_fail
+    sqlite_find_constraint sqlite_rename_column sqlite_rename_quotefix sqlite_rename_table
+    sqlite_rename_test""".split()
+)
+
+# What these return belongs to the one connection that writes.
+_WRITER_FUNCTIONS = frozenset({"changes", "last_insert_rowid", "total_changes", "load_extension"})
+
+_BOOLEAN = re.compile(r"""["']?(?:on|off|true|false|yes|no|1|0)["']?""", re.IGNORECASE)
+_INTEGER = re.compile(r"-?\d+")
+_PRAGMAS_WITHOUT_ARGUMENT = frozenset({"data_version", "page_size", "table_list"})
+_PRAGMAS_BOOLEAN = frozenset(
+    """case_sensitive_like foreign_keys defer_foreign_keys ignore_check_constraints
+    legacy_alter_table recursive_triggers reverse_unordered_selects""".split()
+)
+_PRAGMAS_OF_AN_OBJECT = frozenset(
+    "foreign_key_list index_info index_list index_xinfo table_info table_xinfo".split()
+)
+_PRAGMAS_OF_ANY_OBJECT = frozenset({"foreign_key_check", "quick_check", "table_list"})
+
+_READ_ACTIONS = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+        sqlite3.SQLITE_PRAGMA,
+    }
+)
+_TABLE_ACTIONS = frozenset(
+    {
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_INSERT,
+        sqlite3.SQLITE_UPDATE,
+        sqlite3.SQLITE_DELETE,
+        sqlite3.SQLITE_CREATE_TABLE,
+        sqlite3.SQLITE_CREATE_INDEX,
+        sqlite3.SQLITE_CREATE_VIEW,
+        sqlite3.SQLITE_CREATE_TRIGGER,
+        sqlite3.SQLITE_DROP_TABLE,
+        sqlite3.SQLITE_DROP_INDEX,
+        sqlite3.SQLITE_DROP_VIEW,
+        sqlite3.SQLITE_DROP_TRIGGER,
+        sqlite3.SQLITE_DROP_VTABLE,
+        sqlite3.SQLITE_REINDEX,
+        sqlite3.SQLITE_ANALYZE,
+    }
+)
+_TRANSACTION_ACTIONS = frozenset({sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT})
+
+
+class Authorizer:
+    """The callback of one connection; `begin()` before each statement, then read why it refused.
+
+    `refusal` is a text that replaces SQLite's own. `needs_writer` says that a connection for
+    reading met something only the writing one can answer.
+    """
+
+    def __init__(self, *, reads_only: bool) -> None:
+        self.trusted = True
+        self.refusal: str | None = None
+        self.needs_writer = False
+        self._reads_only = reads_only
+
+    def begin(self) -> None:
+        """Forget what the statement before this one met."""
+        self.refusal = None
+        self.needs_writer = False
+
+    def __call__(
+        self,
+        action: int,
+        first: str | None,
+        second: str | None,
+        database: str | None,
+        _: str | None,
+    ) -> int:
+        if self.trusted:
+            return sqlite3.SQLITE_OK
+        if self._reads_only and not _is_answered_by_reader(action, first, second):
+            self.needs_writer = True
+            return sqlite3.SQLITE_DENY
+        if action in _TRANSACTION_ACTIONS:
+            self.refusal = TRANSACTION_REFUSED
+            return sqlite3.SQLITE_DENY
+        allowed = is_allowed(action, first, second, database)
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+
+def is_allowed(action: int, first: str | None, second: str | None, database: str | None) -> bool:
+    """Return whether a worker may do `action`; what `first` and `second` are depends on it."""
+    if database == "temp":
+        # ALTER TABLE looks into the temporary schema; nothing else has business there.
+        if action not in (sqlite3.SQLITE_READ, sqlite3.SQLITE_UPDATE):
+            return False
+    elif database not in (None, "main"):
+        return False
+    if action in _TABLE_ACTIONS:
+        return is_table_allowed(first or "")
+    if action == sqlite3.SQLITE_FUNCTION:
+        return (second or "").lower() in FUNCTIONS
+    if action == sqlite3.SQLITE_PRAGMA:
+        return is_pragma_allowed((first or "").lower(), second)
+    if action == sqlite3.SQLITE_CREATE_VTABLE:
+        return is_table_allowed(first or "") and (second or "").lower() in MODULES
+    if action == sqlite3.SQLITE_ALTER_TABLE:
+        return is_table_allowed(second or "")
+    return action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
+
+
+def is_table_allowed(name: str) -> bool:
+    """Return whether a worker may name this table, index, view or trigger."""
+    lowered = name.lower()
+    return not lowered.startswith(RESERVED_PREFIX) and lowered not in _FOREIGN_TABLES
+
+
+def is_pragma_allowed(name: str, argument: str | None) -> bool:
+    """Return whether `PRAGMA name` or `PRAGMA name(argument)` is one D1 documents."""
+    if argument is None:
+        return name in (
+            _PRAGMAS_WITHOUT_ARGUMENT | _PRAGMAS_BOOLEAN | _PRAGMAS_OF_ANY_OBJECT | {"optimize"}
+        )
+    if name in _PRAGMAS_BOOLEAN:
+        return _BOOLEAN.fullmatch(argument) is not None
+    if name == "optimize":
+        return _INTEGER.fullmatch(argument) is not None
+    return name in _PRAGMAS_OF_AN_OBJECT or name in _PRAGMAS_OF_ANY_OBJECT
+
+
+def _is_answered_by_reader(action: int, first: str | None, second: str | None) -> bool:
+    if action == sqlite3.SQLITE_FUNCTION:
+        return (second or "").lower() not in _WRITER_FUNCTIONS
+    if action == sqlite3.SQLITE_PRAGMA:
+        return (first or "").lower() in _PRAGMAS_OF_AN_OBJECT | _PRAGMAS_WITHOUT_ARGUMENT
+    return action in _READ_ACTIONS

@@ -1,0 +1,45 @@
+"""The `meta` record of a result: what one statement cost and changed.
+
+`rows_read` and `rows_written` are estimates: SQLite counts them inside workerd's own build only.
+Read: rows returned, plus rows an UPDATE or DELETE changed. Written: rows changed, indexes not
+counted. Source: workers-sdk packages/miniflare/src/workers/d1/database.worker.ts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+SERVED_BY = "miniflare.db"  # what the official local engine says; production says e.g. "v3-prod"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a connection stands between two statements; `meta` is the difference of two."""
+
+    total_changes: int
+    last_row_id: int
+    size_bytes: int
+
+
+def meta(
+    before: Standing, after: Standing, *, keyword: str, row_count: int, duration_ms: float
+) -> dict[str, Any]:
+    """Return the `meta` of a statement that took the connection from `before` to `after`.
+
+    `keyword` is its first word in upper case. `last_row_id` is sticky: a SELECT repeats it.
+    """
+    changes = after.total_changes - before.total_changes
+    found = changes if keyword in ("UPDATE", "DELETE") else 0
+    return {
+        "served_by": SERVED_BY,
+        "duration": duration_ms,
+        "changes": changes,
+        "last_row_id": after.last_row_id,
+        "changed_db": changes != 0
+        or after.last_row_id != before.last_row_id
+        or after.size_bytes != before.size_bytes,
+        "size_after": after.size_bytes,
+        "rows_read": row_count + found,
+        "rows_written": changes,
+    }

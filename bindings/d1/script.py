@@ -1,0 +1,40 @@
+"""Cuts a whole SQL file into the statements of one call: migrations and `d1 execute`.
+
+Differs from wrangler's own splitter in keeping comments inside statements and in following
+SQLite's grammar instead of counting BEGIN and END: valid SQL is cut in the same places.
+Source: workers-sdk packages/wrangler/src/d1/{splitter,trimmer}.ts.
+"""
+
+from __future__ import annotations
+
+from bindings.d1.splitter import split_statements, tokens
+from emulator.errors import UsageError
+
+SEVERAL_TRANSACTIONS = (
+    "Wrangler could not process the provided SQL file, as it contains several transactions.\n"
+    "D1 runs your SQL in a transaction for you.\n"
+    "Please export an SQL file from your SQLite database and try again."
+)
+
+
+def script_statements(sql: str) -> list[str]:
+    """Return the statements of `sql` without those that are empty or only comments.
+
+    One `BEGIN TRANSACTION;` with its `COMMIT;`, as `sqlite3 .dump` writes them, is left out.
+    Raises UsageError when there are more.
+    """
+    texts = [part.text.strip() for part in split_statements(sql) if part.keyword]
+    begins = [text for text in texts if _words(text) == ["BEGIN", "TRANSACTION"]]
+    if len(begins) > 1:
+        raise UsageError(SEVERAL_TRANSACTIONS)
+    if begins:
+        texts.remove(begins[0])
+        commit = next((text for text in texts if _words(text) == ["COMMIT"]), None)
+        if commit is not None:
+            texts.remove(commit)
+    return texts
+
+
+def _words(sql: str) -> list[str]:
+    kinds = ("space", "comment", "end")
+    return [token.text.upper() for token in tokens(sql[:1000]) if token.kind not in kinds]

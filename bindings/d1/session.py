@@ -1,0 +1,262 @@
+"""One SQLite connection under D1's rules: runs a list of queries in one transaction.
+
+Synchronous and single-threaded: `database` puts it on a thread. Owns the transaction, the limits,
+the time limit and the retreat after an error; it never decides which connection to use.
+Time is measured with `perf_counter` and not with the product's Clock: a virtual clock must not
+stop the time limit, and SQLite's work takes real time.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from bindings.d1.authorizer import RESERVED_PREFIX, Authorizer
+from bindings.d1.errors import (
+    CONNECTION_LOST,
+    NO_STATEMENTS,
+    NOT_A_STATEMENT,
+    NOT_AUTHORIZED,
+    ONLY_LAST_HAS_PARAMETERS,
+    TIMED_OUT,
+    error_message,
+    is_undecodable_text,
+)
+from bindings.d1.limits import SETTINGS, apply_limits
+from bindings.d1.meta import Standing, meta
+from bindings.d1.splitter import Statement, has_variables, number_variables, split_statements
+from bindings.d1.values import Parameter, to_rows
+from emulator.errors import WorkerError
+from emulator.sqlite import BUSY_TIMEOUT_MS, Synchronous, pragmas
+
+Result = dict[str, Any]  # {"success": True, "meta": {…}, "results": {"columns": […], "rows": […]}}
+
+CACHED_STATEMENTS = 512
+# How many virtual machine instructions pass between two looks at the clock: some 10 ms. Each look
+# needs Python's interpreter lock, which the event loop may hold.
+TICK_INSTRUCTIONS = 500_000
+
+_RENAMES_TO_RESERVED = re.compile(rf"""\brename\s+to\s+["'`\[]?{RESERVED_PREFIX}""", re.IGNORECASE)
+_COMMENT_LINE = re.compile(r"^\s+--.*", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One entry of a call: `sql` may hold several statements, the last takes `params`."""
+
+    sql: str
+    params: tuple[Parameter, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One call on its way through a connection; `abandoned` stops it and undoes its work."""
+
+    queries: tuple[Query, ...]
+    timeout_ms: int
+    last_row_id: int = 0  # what a connection for reading reports; the writing one knows its own
+    abandoned: bool = False
+
+
+class NeedsWriter(Exception):
+    """The job cannot be done by a connection for reading; nothing of it was done."""
+
+
+class _UndecodableText(Exception):
+    """A TEXT cell is not UTF-8; nothing was committed."""
+
+
+class Session:
+    """A connection to `path`, opened on the thread that constructs it.
+
+    With `reads_only` it cannot change anything and never waits for a writer; `path` must then
+    have been opened for writing before. Raises sqlite3.Error when the file cannot be used.
+    """
+
+    def __init__(self, path: Path, synchronous: Synchronous, *, reads_only: bool) -> None:
+        self.last_row_id = 0
+        self._reads_only = reads_only
+        self._job: Job | None = None
+        self._deadline = 0.0
+        self._authorizer = Authorizer(reads_only=reads_only)
+        # A cached statement is not authorized again, so no text of a worker's may equal ours.
+        self._mark = f" /* {secrets.token_hex(16)} */"
+        self.connection = sqlite3.connect(
+            path,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=CACHED_STATEMENTS,
+        )
+        try:
+            self._prepare_connection(synchronous)
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _prepare_connection(self, synchronous: Synchronous) -> None:
+        # The writing connection is opened first and has put the file in WAL mode.
+        opening = (f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}", "PRAGMA query_only = on")
+        for statement in opening if self._reads_only else pragmas(synchronous):
+            self.connection.execute(statement)
+        for statement in SETTINGS:
+            self.connection.execute(statement)
+        (self._page_bytes,) = self.connection.execute("PRAGMA page_size").fetchone()
+        apply_limits(self.connection)
+        self.connection.set_authorizer(self._authorizer)
+        self.connection.set_progress_handler(self._must_stop, TICK_INSTRUCTIONS)
+
+    def run(self, job: Job) -> list[Result]:
+        """Run every query of `job` in one transaction and return one result per query.
+
+        Raises WorkerError, or NeedsWriter; either way the database is as it was before.
+        """
+        self._job = job
+        self._deadline = perf_counter() + job.timeout_ms / 1000
+        try:
+            return self._run_atomically(job)
+        except _UndecodableText:
+            # workerd replaces bad bytes; Python's fast decoder refuses them. Run it all again with
+            # the slow one: nothing was committed.
+            self.connection.text_factory = functools.partial(
+                str, encoding="utf-8", errors="replace"
+            )
+            return self._run_atomically(job)
+        finally:
+            self.connection.text_factory = str
+            self._job = None
+
+    def _must_stop(self) -> bool:
+        job = self._job
+        return job is not None and (job.abandoned or perf_counter() > self._deadline)
+
+    def _run_atomically(self, job: Job) -> list[Result]:
+        if self._reads_only:
+            self.last_row_id = job.last_row_id
+        plans = [
+            (query, split_statements(query.sql)) for query in job.queries if not _is_empty(query)
+        ]
+        if not plans:
+            raise WorkerError(NO_STATEMENTS)
+        # One statement alone on a reading connection sees one state of the file without BEGIN.
+        needs_transaction = not self._reads_only or len(plans) > 1 or len(plans[0][1]) > 1
+        try:
+            if needs_transaction:
+                self._execute_own("BEGIN" if self._reads_only else "BEGIN IMMEDIATE")
+            results = [self._run_query(query, statements) for query, statements in plans]
+            if needs_transaction:
+                self._execute_own("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self._execute_own("ROLLBACK")
+            raise
+        finally:
+            self._authorizer.trusted = True
+            if any(statement.keyword == "PRAGMA" for _, plan in plans for statement in plan):
+                self._restore_settings()
+        return results
+
+    def _run_query(self, query: Query, statements: tuple[Statement, ...]) -> Result:
+        started = perf_counter()
+        before = self._standing()
+        for statement in statements[:-1]:
+            if has_variables(statement.text):
+                raise WorkerError(ONLY_LAST_HAS_PARAMETERS)
+            self._execute_user(statement, ())
+        last = statements[-1]
+        columns, rows = self._execute_user(last, query.params)
+        after = self._standing()
+        return {
+            "success": True,
+            "results": {"columns": columns, "rows": to_rows(rows)},
+            "meta": meta(
+                before,
+                after,
+                keyword=last.keyword,
+                row_count=len(rows),
+                duration_ms=round((perf_counter() - started) * 1000, 4),
+            ),
+        }
+
+    def _execute_user(
+        self, statement: Statement, params: tuple[Parameter, ...]
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        if self._must_stop():
+            raise self._stopped()
+        if not statement.keyword:
+            raise WorkerError(NOT_A_STATEMENT)
+        if statement.keyword == "ALTER" and _RENAMES_TO_RESERVED.search(statement.text):
+            raise WorkerError(NOT_AUTHORIZED)
+        sql = number_variables(statement.text) if params else statement.text
+        self._authorizer.begin()
+        self._authorizer.trusted = False
+        cursor = self.connection.cursor()
+        try:
+            rows = cursor.execute(sql, params).fetchall()
+        except sqlite3.Error as error:
+            # A statement still in progress would stand in the way of ROLLBACK and COMMIT.
+            cursor.close()
+            raise self._explained(error, statement.text) from None
+        finally:
+            self._authorizer.trusted = True
+        if not self._reads_only and cursor.lastrowid is not None:
+            self.last_row_id = cursor.lastrowid
+        return [column[0] for column in cursor.description or ()], rows
+
+    def _explained(self, error: sqlite3.Error, sql: str) -> Exception:
+        refusal, needs_writer = self._authorizer.refusal, self._authorizer.needs_writer
+        if needs_writer:
+            return NeedsWriter()
+        if is_undecodable_text(error):
+            return _UndecodableText()
+        if refusal is not None:
+            return WorkerError(refusal)
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            return self._stopped()
+        return WorkerError(error_message(error, sql, self._explain))
+
+    def _stopped(self) -> WorkerError:
+        abandoned = self._job is not None and self._job.abandoned
+        return WorkerError(CONNECTION_LOST if abandoned else TIMED_OUT)
+
+    def _explain(self, sql: str) -> str | None:
+        prefix = "" if sql.lstrip()[:7].upper() == "EXPLAIN" else "EXPLAIN "
+        self._authorizer.trusted = False
+        try:
+            self.connection.execute(prefix + sql).close()
+        except sqlite3.Error as error:
+            return str(error)
+        finally:
+            self._authorizer.trusted = True
+        return None
+
+    def _standing(self) -> Standing:
+        (pages,) = self._execute_own("PRAGMA page_count").fetchone()
+        return Standing(self.connection.total_changes, self.last_row_id, pages * self._page_bytes)
+
+    def _execute_own(self, sql: str) -> sqlite3.Cursor:
+        try:
+            return self.connection.execute(sql + self._mark)
+        except sqlite3.Error as error:
+            raise self._explained(error, sql) from None
+
+    def _restore_settings(self) -> None:
+        for statement in SETTINGS:
+            self._execute_own(statement)
+
+    def close(self) -> None:
+        """Close the connection; on the last one SQLite folds the WAL into the file."""
+        self.connection.close()
+
+
+def _is_empty(query: Query) -> bool:
+    # Source: miniflare database.worker.ts drops entries of space and indented comment lines.
+    sql = query.sql
+    if sql and sql[0] not in " \t\n\f\r":
+        return False
+    return not _COMMENT_LINE.sub("", sql).strip()

@@ -1,0 +1,59 @@
+"""Sessions on threads of their own: the meeting point of aiosqlite and `Session`.
+
+aiosqlite gives each connection a thread and a queue. Through its public coroutines a call would
+cost one hop between threads per statement and per fetch, 60 µs each; a D1 call is BEGIN, the
+statements, their rows, counters and COMMIT. So a whole job is one function on that thread, through
+`_execute`, which every public coroutine of aiosqlite is made of; a test pins its behaviour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import aiosqlite
+
+from bindings.d1.session import Job, Result, Session
+from emulator.sqlite import Synchronous
+
+
+class SessionThread(aiosqlite.Connection):
+    """A `Session` and the thread it lives on; await `open` before anything else."""
+
+    session: Session
+
+    @classmethod
+    async def open(cls, path: Path, synchronous: Synchronous, *, reads_only: bool) -> SessionThread:
+        """Open `path` on a new thread. Raises sqlite3.Error when the file cannot be used."""
+
+        failures: list[sqlite3.Error] = []
+
+        def connect() -> sqlite3.Connection:
+            try:
+                thread.session = Session(path, synchronous, reads_only=reads_only)
+                return thread.session.connection
+            except sqlite3.Error as error:
+                # Raised here, aiosqlite would let its thread end by itself, perhaps after the
+                # event loop: that is an exception in a thread. An empty connection can be closed.
+                failures.append(error)
+                return sqlite3.connect(":memory:", check_same_thread=False)
+
+        thread = cls(connect, iter_chunk_size=64)
+        await thread
+        if failures:
+            await thread.close()
+            raise failures[0]
+        return thread
+
+    async def run(self, job: Job) -> list[Result]:
+        """Run `job` and return its results; when the caller is cancelled, undo it.
+
+        Raises WorkerError or NeedsWriter. Jobs of one thread run one after another.
+        """
+        try:
+            results: list[Result] = await self._execute(self.session.run, job)  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            job.abandoned = True
+            raise
+        return results

@@ -1,0 +1,82 @@
+"""Values in and out of SQLite, as D1 converts them: every number is a JavaScript number.
+
+Owns the two directions, parameters and cells. It never looks at SQL.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from emulator.errors import WorkerError
+
+Parameter = None | float | str | bytes
+Cell = Any  # None | int | float | str | list[int]
+
+SAFE_INTEGER_MAX = 2**53 - 1
+
+
+def to_parameter(value: object) -> Parameter:
+    """Return `value` as SQLite gets it: numbers as REAL, a list of 0-255 as BLOB.
+
+    An int becomes a float because a JavaScript number is a double: in a column without INTEGER
+    affinity 5 is stored as 5.0, and in a TEXT column as "5.0". Infinity and NaN become NULL.
+    Raises WorkerError for any other type.
+    Source: workerd src/workerd/api/sql.c++ (SqlBindingValue), tried with workerd 1.20260730.
+    """
+    match value:
+        case None:
+            return None
+        case bool() | int() | float():
+            return _to_double(value)
+        case str():
+            return _to_text(value)
+        case bytes() | bytearray() | memoryview():
+            return bytes(value)
+        case list() if all(_is_byte(item) for item in value):
+            return bytes(value)
+    raise WorkerError(f"Type '{type(value).__name__}' not supported for value '{value}'")
+
+
+def _to_double(value: float) -> float | None:
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    # JSON.stringify, which the client module sends with, makes 0 of -0 and null of Infinity.
+    return (number or 0.0) if math.isfinite(number) else None
+
+
+def _to_text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a lone surrogate, which UTF-8 has no bytes for
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def _is_byte(item: object) -> bool:
+    return isinstance(item, int) and not isinstance(item, bool) and 0 <= item <= 255
+
+
+def to_rows(rows: list[tuple[Any, ...]]) -> list[list[Cell]]:
+    """Return fetched `rows` as D1 sends them, one list per row in column order.
+
+    BLOB is a list of ints. A whole number in JavaScript's safe range is an int, whether SQLite
+    holds 5 or 5.0; an integer outside that range is the nearest double. Infinity is None.
+    """
+    return [[_to_cell(cell) for cell in row] for row in rows]
+
+
+def _to_cell(value: Any) -> Cell:
+    kind = type(value)
+    if kind is str or value is None:
+        return value
+    if kind is int:
+        return value if -SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX else float(value)
+    if kind is float:
+        if not math.isfinite(value):
+            return None
+        whole = value.is_integer() and abs(value) <= SAFE_INTEGER_MAX
+        return int(value) if whole else value
+    return list(value)

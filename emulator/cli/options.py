@@ -1,0 +1,61 @@
+"""The options every command about a project shares, under wrangler's names."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from emulator.config.load import load_config
+from emulator.config.model import Config
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOptions:
+    """Which project a command is about; `environment` None leaves it to CLOUDFLARE_ENV."""
+
+    directory: Path
+    config_path: Path | None
+    environment: str | None
+    persist_to: Path | None
+
+
+def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the options --cwd, --config, --env, --persist-to as `options`."""
+
+    @click.option("--config", "-c", "config_path", type=_PATH, help="Configuration file.")
+    @click.option("--env", "-e", "environment", help="Environment of the configuration to use.")
+    @click.option("--persist-to", type=_PATH, help="Folder of the state instead of .groundfog.")
+    @click.option("--cwd", type=_DIRECTORY, default=".", help="Run as if started in this folder.")
+    @functools.wraps(command)
+    def with_options(
+        *args: Any,
+        config_path: Path | None,
+        environment: str | None,
+        persist_to: Path | None,
+        cwd: Path,
+        **rest: Any,
+    ) -> Any:
+        options = ProjectOptions(cwd, config_path, environment, persist_to)
+        return command(*args, options=options, **rest)
+
+    return with_options
+
+
+_PATH = click.Path(path_type=Path)
+_DIRECTORY = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+def load_project(options: ProjectOptions) -> Config:
+    """Return the project's configuration. Raises ConfigError listing every problem."""
+    return load_config(
+        options.directory,
+        config_path=options.config_path,
+        environment=options.environment,
+        process_env=os.environ,
+    )
