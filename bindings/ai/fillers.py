@@ -1,0 +1,234 @@
+"""Values for JSON mode, taken from the prompt: choices, strings, numbers, booleans. Pure.
+
+Each returns its best guess first and then others, for a schema that refuses the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from bindings.ai.associations import RELATED
+from bindings.ai.json_schema import matches
+from bindings.ai.language import (
+    WEAK_STEMS,
+    WEAK_WEIGHT,
+    coverage,
+    cut_words,
+    is_content_word,
+    profile,
+    sentences,
+    stem,
+    words,
+)
+from bindings.ai.patterns import examples
+from bindings.ai.prompts import Prompt, clauses
+
+LABEL_WORDS = frozenset(
+    stem(word)
+    for word in "name title label topic category tag keyword skill phrase theme subject "
+    "technology entity term area domain".split()
+)
+UNDECIDED = frozenset("other others unknown none general unclear misc miscellaneous".split())
+OWN_WEIGHT, DESCRIBED_WEIGHT, RELATED_WEIGHT = 2.0, 2.5, 0.6
+DEGREES = {"trivial": 0, "low": 1, "small": 1, "simple": 1, "short": 1, "easy": 1}
+DEGREES |= {"medium": 2, "moderate": 2, "normal": 2}
+DEGREES |= {"high": 3, "large": 3, "complex": 3, "long": 3, "hard": 3, "critical": 4}
+DEGREE_WORDS = 120  # a prompt longer by this is one degree up
+WEAKEST_EVIDENCE = 0.3
+LONGEST_STRING = 20_000  # a schema that demands more is not met
+HINT_WORDS = 4  # of a property's name, before its description
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:[ ,]\d{3})*(?:\.\d+)?")
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+LINK = re.compile(r"https?://[^\s<>\"')\]]+")
+FALLBACK_DATE = "2026-01-01"
+PADDING = " and so on"
+
+
+def rank_choices(members: list[Any], hint: str, prompt: Prompt) -> list[Any]:
+    """Return the members of an enum, the one the prompt speaks of most first.
+
+    A choice is known by its own words, by what texts about it usually say, and by the clauses of
+    the instructions or of the property's description that name it and no other choice. A prompt
+    that lists the choices says nothing by the list. Without evidence, "other" and its like come
+    first, and degrees ("low" to "high") go by the length of the prompt.
+    """
+    names = [member for member in members if isinstance(member, str)]
+    if len(names) < 2:
+        return members
+    about: dict[str, str] = dict.fromkeys(names, "")
+    subject: list[str] = []
+    spoken = {name: f" {' '.join(words(name))} " for name in names}
+    for clause in (*clauses(hint), *prompt.instruction_clauses):
+        named = [name for name, phrase in spoken.items() if phrase in clause]
+        if len(named) == 1:
+            about[named[0]] += clause
+    for clause in prompt.subject_clauses:
+        if sum(phrase in clause for phrase in spoken.values()) < 2:
+            subject.append(clause)
+    said = _stem_weights("".join(subject))
+    scores = {name: _score_choice(name, about[name], said) for name in names}
+    if max(scores.values()) < WEAKEST_EVIDENCE:
+        for name in _without_evidence(names, len(words(prompt.subject))):
+            scores[name] += 1
+    # Members that are not strings stay behind, in their order; sorting is stable.
+    return sorted(members, key=lambda m: -scores[m] if isinstance(m, str) else math.inf)
+
+
+def _stem_weights(text: str) -> dict[str, float]:
+    """Return how much each stem counts: the square root of how often it was said."""
+    weights: dict[str, float] = {}
+    for word in words(text):
+        if is_content_word(word):
+            weights[stem(word)] = math.sqrt(weights.get(stem(word), 0.0) ** 2 + 1)
+    return weights
+
+
+def _score_choice(name: str, about: str, said: dict[str, float]) -> float:
+    """Return how much of what belongs to a choice was said, its own words counting most."""
+    own = {stem(word) for word in words(name) if is_content_word(word)}
+    own_weight = OWN_WEIGHT if name.lower() not in DEGREES else 0.0  # "low" may be said of a price
+    described = {stem(word) for word in words(about) if is_content_word(word)} - own
+    related = {root for word in own for root in RELATED.get(word, ())} - own - described
+    own_weight /= max(1, len(own))
+    described_weight = DESCRIBED_WEIGHT / math.sqrt(max(1, len(described)))
+    return (
+        own_weight * math.fsum(said.get(root, 0.0) * _weight(root) for root in sorted(own))
+        + described_weight
+        * math.fsum(said.get(root, 0.0) * _weight(root) for root in sorted(described))
+        + RELATED_WEIGHT * math.fsum(said.get(root, 0.0) for root in sorted(related))
+    )
+
+
+def _weight(root: str) -> float:
+    return WEAK_WEIGHT if root in WEAK_STEMS else 1.0
+
+
+def _without_evidence(names: list[str], length: int) -> list[str]:
+    """Return which choices a text of `length` words deserves that speaks of none of them."""
+    undecided = [name for name in names if UNDECIDED & set(words(name))]
+    degrees = [name for name in names if name.lower() in DEGREES]
+    if undecided or len(degrees) < 2:
+        return undecided
+    degrees.sort(key=lambda name: DEGREES[name.lower()])
+    return [degrees[min(length // DEGREE_WORDS, len(degrees) - 1)]]
+
+
+def strings(flat: dict[str, Any], hint: str, index: int, prompt: Prompt) -> Iterator[str]:
+    """Yield texts for a string schema, `index` choosing another for each item of a list."""
+    shortest, longest = flat.get("minLength", 0), flat.get("maxLength")
+    if shortest > LONGEST_STRING:
+        return
+    for text in _raw_strings(flat, hint, index, prompt, int(shortest)):
+        while len(text) < shortest:
+            text += PADDING
+        yield text if longest is None else cut_words(text, int(longest))
+    for text in _raw_strings(flat, hint, index, prompt, int(shortest)):
+        yield (text + PADDING * int(shortest))[: int(longest) if longest is not None else None]
+
+
+def _raw_strings(
+    flat: dict[str, Any], hint: str, index: int, prompt: Prompt, shortest: int
+) -> Iterator[str]:
+    patterns = flat.get("patterns", [])
+    if patterns:
+        found = [word for word in prompt.subject.split() if matches(patterns[0], word)]
+        yield from found[index : index + 3]
+        made = [text for text in examples(patterns[0], shortest) if matches(patterns[0], text)]
+        yield from made[index % max(1, len(made)) :]
+        yield from made
+    yield from _formatted(str(flat.get("format", "")), hint, index, prompt)
+    is_label = bool(LABEL_WORDS & {stem(word) for word in words(hint)[:HINT_WORDS]})
+    if is_label:
+        yield _nth(prompt.phrases, index)
+    yield _nth(_sentences_about(hint, prompt), index)
+    yield _nth(prompt.phrases, index)
+    yield f"{_nth(prompt.phrases, index)} {index + 1}"
+
+
+def _nth(texts: list[str], index: int) -> str:
+    return texts[index % len(texts)]
+
+
+def _sentences_about(hint: str, prompt: Prompt) -> list[str]:
+    """Return the prompt's sentences, those that say a word of the property's name first."""
+    wanted = {stem(word) for word in words(hint)[:HINT_WORDS] if is_content_word(word)}
+    return sorted(
+        prompt.sentences, key=lambda text: -len(wanted & {stem(word) for word in words(text)})
+    )
+
+
+def _formatted(name: str, hint: str, index: int, prompt: Prompt) -> Iterator[str]:
+    digest = hashlib.blake2b(f"{hint}\0{index}\0{prompt.subject}".encode(errors="replace"))
+    code = digest.hexdigest()
+    dates = re.findall(r"\b\d{4}-\d{2}-\d{2}\b", prompt.subject) or [FALLBACK_DATE]
+    links = LINK.findall(prompt.subject) or [f"https://example.com/{code[:8]}"]
+    made = {
+        "email": (EMAIL.findall(prompt.subject) or [f"person{index + 1}@example.com"]),
+        "date": dates,
+        "date-time": [f"{date}T00:00:00Z" for date in dates],
+        "time": ["09:00:00Z"],
+        "duration": ["P1D"],
+        "uri": links,
+        "url": links,
+        "hostname": ["example.com"],
+        "ipv4": ["192.0.2.1"],
+        "ipv6": ["2001:db8::1"],
+        "uuid": [f"{code[:8]}-{code[8:12]}-4{code[13:16]}-8{code[17:20]}-{code[20:32]}"],
+    }
+    if name in made:
+        yield _nth(made[name], index)
+
+
+def numbers(
+    flat: dict[str, Any], hint: str, index: int, prompt: Prompt, *, whole: bool
+) -> Iterator[float]:
+    """Yield numbers for a number schema: from the prompt, then inside the bounds."""
+    step = flat.get("multipleOf") or (1 if whole else None)
+    low = max(flat.get("minimum", -math.inf), flat.get("exclusiveMinimum", -math.inf))
+    high = min(flat.get("maximum", math.inf), flat.get("exclusiveMaximum", math.inf))
+    found = [n for n in _numbers_about(hint, prompt) if low <= n <= high]
+    middle = _inside(low, high)
+    for guess in [*found[index : index + 3], middle + (index if whole else 0), middle, low, high]:
+        if not math.isfinite(guess):
+            continue
+        if step is None:
+            yield guess
+            continue
+        for count in (
+            math.floor(guess / step),
+            math.ceil(guess / step),
+            math.floor(guess / step) + 1,
+        ):
+            value = count * step
+            yield int(value) if value == value // 1 else value
+    yield 0
+
+
+def _inside(low: float, high: float) -> float:
+    """Return a number three quarters of the way up, or near the one bound there is."""
+    if math.isfinite(low) and math.isfinite(high):
+        return round(low + (high - low) * 0.75, 2) if high - low > 0.1 else (low + high) / 2
+    if math.isfinite(low):
+        return low + 1
+    return high - 1 if math.isfinite(high) else 1
+
+
+def _numbers_about(hint: str, prompt: Prompt) -> list[float]:
+    """Return the numbers in sentences that speak of `hint`, nearest subject first."""
+    wanted = {stem(word) for word in words(hint)[:HINT_WORDS]}
+    found: list[float] = []
+    for sentence in sentences(prompt.subject):
+        if wanted & {stem(word) for word in words(sentence)}:
+            for text in NUMBER.findall(sentence):
+                value = float(text.replace(",", "").replace(" ", ""))
+                found.append(int(value) if value == value // 1 else value)
+    return found
+
+
+def boolean(hint: str, prompt: Prompt) -> bool:
+    """Return whether the prompt speaks of what the property is called."""
+    return coverage(profile(hint), prompt.profile) >= WEAKEST_EVIDENCE

@@ -1,0 +1,248 @@
+"""JSON mode: an answer that satisfies the given schema, filled from the prompt.
+
+Theory of operation. For every part of the schema there is a short list of candidates, the most
+fitting first: members of an enum by likeness to the prompt, texts taken from the prompt, numbers
+found near the property's name or inside the bounds. The first candidate that satisfies its part
+is taken, and an answer leaves only when the whole of it has been checked against the schema.
+When none does, production's own error says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice, product
+from typing import Any
+
+from bindings.ai.errors import bad_input, json_mode_not_met
+from bindings.ai.fillers import boolean, numbers, rank_choices, strings
+from bindings.ai.json_schema import (
+    TYPES,
+    Schema,
+    UnusableSchema,
+    flatten,
+    is_valid,
+    item_schemas,
+    matches,
+    merge,
+    property_schemas,
+)
+from bindings.ai.patterns import examples
+from bindings.ai.prompts import Prompt
+
+CANDIDATES_MAX = 5_000  # for one answer, however the schema branches
+BRANCHES_MAX = 64
+USUAL_ITEMS = 3
+OPTIONAL_DEPTH = 5  # deeper than this, only what is required is filled in
+FREE_FORM_SCHEMA = {
+    "type": "object",
+    "properties": {"summary": {"type": "string"}, "keywords": {"items": {"type": "string"}}},
+}
+
+
+class _NotMet(Exception):
+    """No candidate satisfies this part of the schema."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One answer in the making."""
+
+    root: Schema
+    prompt: Prompt
+    left: int = field(default=CANDIDATES_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the answer a value goes: `hint` names it, `index` tells items of a list apart."""
+
+    hint: str = ""
+    index: int = 0
+    depth: int = 0
+
+
+def answer(schema: Schema, prompt: Prompt) -> Any:
+    """Return a JSON value that satisfies `schema` and draws on `prompt`.
+
+    Raises WorkerError 5024 when none was found, 5006 when the schema cannot be used.
+    """
+    if not isinstance(schema, dict | bool):
+        raise bad_input("Type mismatch of '/response_format/json_schema', 'object' not met")
+    try:
+        return _fill(schema, _Place(), _Answer(schema, prompt))
+    except (_NotMet, RecursionError):
+        raise json_mode_not_met() from None
+    except UnusableSchema as error:
+        raise bad_input(f"json_schema: cannot resolve {error}") from None
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        # A schema may be any JSON at all; what is malformed in it shows in the strangest places.
+        raise bad_input(f"json_schema is not a JSON schema: {error}") from None
+
+
+def _fill(schema: Schema, place: _Place, task: _Answer) -> Any:
+    flat = flatten(schema, task.root)
+    if flat is None:
+        raise _NotMet
+    for candidate in _candidates(flat, place, task):
+        task.left -= 1
+        if task.left < 0:
+            raise _NotMet
+        if is_valid(candidate, schema, task.root):
+            return candidate
+    raise _NotMet
+
+
+def _candidates(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[Any]:
+    hint = f"{place.hint} {flat.get('title', '')} {flat.get('description', '')}".strip()
+    place = _Place(hint, place.index, place.depth)
+    choices = flat.get("choices")
+    if choices:
+        base = {key: value for key, value in flat.items() if key != "choices"}
+        for combination in islice(product(*choices), BRANCHES_MAX):
+            branch: dict[str, Any] | None = base
+            for part in combination:
+                other = flatten(part, task.root)
+                branch = None if branch is None or other is None else merge(branch, other)
+            if branch is not None:
+                yield from _candidates(branch, place, task)
+        return
+    if "enum" in flat:
+        ranked = rank_choices(flat["enum"], hint, task.prompt)
+        yield from ranked[place.index % max(1, len(ranked)) :]
+        yield from ranked
+        return
+    for name in _types(flat):
+        match name:
+            case "object":
+                yield from _objects(flat, place, task)
+            case "array":
+                yield from _arrays(flat, place, task)
+            case "string":
+                yield from strings(flat, hint, place.index, task.prompt)
+            case "number" | "integer":
+                yield from numbers(flat, hint, place.index, task.prompt, whole=name == "integer")
+            case "boolean":
+                guess = boolean(hint, task.prompt)
+                yield from ((guess, not guess) if place.index % 2 == 0 else (not guess, guess))
+            case _:
+                yield None
+    yield from (flat[key] for key in ("default",) if key in flat)
+    yield from flat.get("examples", ())
+
+
+def _types(flat: dict[str, Any]) -> list[str]:
+    """Return the types to try: the declared ones, null last; else what the keywords speak of."""
+    declared = flat.get("type")
+    if declared is not None:
+        names = declared if isinstance(declared, list) else [declared]
+        return sorted((name for name in names if name in TYPES), key=lambda name: name == "null")
+    keywords = {
+        "object": ("properties", "required", "additionalProperties", "minProperties"),
+        "array": ("items", "prefixItems", "minItems", "contains"),
+        "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    }
+    likely = [name for name, keys in keywords.items() if any(key in flat for key in keys)]
+    others = ("string", "object", "array", "number", "boolean", "null")
+    return [*likely, *(name for name in others if name not in likely)]
+
+
+def _objects(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[dict[str, Any]]:
+    required = list(flat.get("required", ()))
+    optional = [name for name in flat.get("properties", {}) if name not in required]
+    room = flat.get("maxProperties", len(required) + len(optional)) - len(required)
+    if place.depth < OPTIONAL_DEPTH and optional:
+        declared = [n for n in flat.get("properties", {}) if n in required]
+        extra = optional[: max(0, room)]
+        order = [n for n in flat["properties"] if n in declared or n in extra]
+        order += [n for n in required if n not in order]
+        yield _object(order, frozenset(extra), flat, place, task)
+    yield _object(required, frozenset(), flat, place, task)
+    least = flat.get("minProperties", 0)
+    if least > CANDIDATES_MAX:
+        return
+    for count in (least, *range(1, len(optional) + 1)):
+        names = [*required, *optional, *_new_names(flat, count)][: max(count, len(required))]
+        names += [n for name in names for n in flat.get("dependentRequired", {}).get(name, ())]
+        yield _object(list(dict.fromkeys(names)), frozenset(), flat, place, task)
+
+
+def _new_names(flat: dict[str, Any], count: int) -> Iterator[str]:
+    """Yield names for properties that nobody declared, when a minimum number is demanded."""
+    for pattern in flat.get("patternProperties", {}):
+        made = [text for text in examples(pattern) if matches(pattern, text)]
+        numbered = (f"{made[0]}{n}" for n in range(1, count + 1) if made)
+        yield from dict.fromkeys([*made, *(name for name in numbered if matches(pattern, name))])
+    wanted = flat.get("propertyNames")
+    pattern = wanted.get("pattern") if isinstance(wanted, dict) else None
+    if pattern is not None:
+        yield from (text for n in range(count) for text in islice(examples(pattern, n), 8))
+    yield from (f"item{n}" for n in range(1, count + 1))
+
+
+def _object(
+    names: list[str],
+    droppable: frozenset[str],
+    flat: dict[str, Any],
+    place: _Place,
+    task: _Answer,
+) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name in names:
+        parts = property_schemas(name, flat)
+        schema = parts[0] if len(parts) == 1 else {"allOf": parts}
+        inner = _Place(name, place.index, place.depth + 1)
+        try:
+            made[name] = _fill(schema, inner, task)
+        except _NotMet:
+            if name not in droppable:
+                raise
+    return made
+
+
+def _arrays(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[list[Any]]:
+    prefix, rest = item_schemas(flat)
+    least, most = flat.get("minItems", 0), flat.get("maxItems")
+    usual = max(least, len(prefix) if prefix else USUAL_ITEMS)
+    if place.depth >= OPTIONAL_DEPTH:
+        usual = max(least, len(prefix) if "prefixItems" in flat else 0)
+    counts = [usual, least, 1, 0] if most is None else [min(usual, most), least, most, 1, 0]
+    for count in dict.fromkeys(counts):
+        for first in (
+            ([], [flat["contains"]] * flat.get("minContains", 1)) if "contains" in flat else ([],)
+        ):
+            try:
+                yield _array([*first, *prefix[len(first) :]], rest, count, flat, place, task)
+            except _NotMet:
+                continue
+
+
+def _array(
+    prefix: list[Schema],
+    rest: Schema,
+    count: int,
+    flat: dict[str, Any],
+    place: _Place,
+    task: _Answer,
+) -> list[Any]:
+    made: list[Any] = []
+    least = flat.get("minItems", 0)
+    for position in range(count):
+        schema = prefix[position] if position < len(prefix) else rest
+        if flat.get("uniqueItems") and made:
+            schema = {"allOf": [schema, {"not": {"enum": list(made)}}]}
+        elif position >= max(1, least) and position >= len(_members(schema)) > 0:
+            break  # each member of the enum has been said
+        inner = _Place(place.hint, place.index + position, place.depth + 1)
+        try:
+            made.append(_fill(schema, inner, task))
+        except _NotMet:
+            if position < max(1, least):
+                raise
+            break
+    return made
+
+
+def _members(schema: Schema) -> list[Any]:
+    members: list[Any] = schema.get("enum", []) if isinstance(schema, dict) else []
+    return members

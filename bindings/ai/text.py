@@ -1,0 +1,49 @@
+"""What the stub writes: an honest digest of the prompt, and the small text tasks. Pure.
+
+The answer is readable and follows from the prompt, so that a page that shows it makes sense and
+a test can expect it; it does not pretend that a model thought about it.
+"""
+
+from __future__ import annotations
+
+from bindings.ai.language import TOKEN, rank_sentences, sentences
+from bindings.ai.prompts import Prompt
+
+POINTS_MAX = 5
+THEMES_MAX = 6
+SHORT_PROMPT_SENTENCES = 2
+SUMMARY_SENTENCES = 3
+CHARS_PER_TOKEN = 4
+
+
+def write_answer(model: str, prompt: Prompt) -> str:
+    """Return the stub's answer to a prompt: its themes and its most telling sentences."""
+    themes = ", ".join(prompt.phrases[:THEMES_MAX])
+    opening = f"This is a local stand-in for {model}; it repeats what the prompt is about."
+    found = sentences(prompt.subject)
+    if len(found) <= SHORT_PROMPT_SENTENCES:
+        asked = " ".join(found) or "nothing"
+        return f"{opening}\n\nAsked: {asked}\n\nThemes: {themes}."
+    best = set(prompt.sentences[:POINTS_MAX])
+    points = "\n".join(f"- {text}" for text in dict.fromkeys(found) if text in best)
+    return f"{opening}\n\nThemes: {themes}.\n\nMain points:\n{points}"
+
+
+def limit_tokens(text: str, max_tokens: int) -> tuple[str, bool]:
+    """Return the first `max_tokens` tokens of `text`, and whether anything was cut off."""
+    ends = [match.end() for match in TOKEN.finditer(text)]
+    if len(ends) <= max_tokens:
+        return text, False
+    return text[: ends[max_tokens - 1]] if max_tokens > 0 else "", True
+
+
+def summarize(text: str, max_tokens: int) -> str:
+    """Return the most telling sentences of `text`, in their order."""
+    best = set(rank_sentences(text)[:SUMMARY_SENTENCES])
+    summary = " ".join(part for part in dict.fromkeys(sentences(text)) if part in best)
+    return limit_tokens(summary, max_tokens)[0]
+
+
+def translate(text: str, target: str) -> str:
+    """Return `text` marked with the language it was to be translated to: nothing is translated."""
+    return f"[{target}] {text}"

@@ -1,0 +1,37 @@
+"""The errors of a Vectorize call, numbered and worded as the service words them.
+
+The client puts `<OPERATION>_ERROR (code = n): ` before the service's text; nothing here knows
+which operation ran, so a check raises `Refused` and `index.py` completes it.
+
+Source: client prefix: workerd src/cloudflare/internal/vectorize-api.ts. The numbers are not
+documented; those below are quoted from messages that users of the service have published.
+"""
+
+from __future__ import annotations
+
+from emulator.errors import WorkerError
+
+WRONG_QUERY_DIMENSIONS = 40006
+TOO_MANY_ITEMS = 40007
+ID_LENGTH = 40008
+WRONG_VECTOR = 40012
+UNREADABLE_VECTORS = 40023
+TOP_K = 40025
+UNREADABLE_QUERY = 40026
+
+# Ours, in the service's range, where no published message tells the real number.
+UNKNOWN_VECTOR = 40090
+STORAGE = 40099
+
+
+class Refused(Exception):
+    """What the service answers with a status other than 200: a number and a text."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+    def during(self, operation: str) -> WorkerError:
+        """Return the error user code sees; `operation` is `"VECTOR_QUERY"` and the like."""
+        return WorkerError(f"{operation}_ERROR (code = {self.code}): {self.text}", code=self.code)

@@ -1,0 +1,144 @@
+"""The options of `query` and `queryById`, parsed and checked, and how metadata is shown.
+
+Pure. Limits and wording are production's where they are known.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bindings.vectorize.errors import TOP_K, UNREADABLE_QUERY, Refused
+from bindings.vectorize.filters import Filter, lookup, parse_filter, truncate_string
+from bindings.vectorize.vectors import check_namespace
+from emulator.errors import WorkerError
+
+DEFAULT_TOP_K = 5
+TOP_K_MAX = 100
+# The limits page says 20; the service's own message (code 40025) has said 50 since 2025.
+TOP_K_MAX_WITH_VALUES = 50
+
+Accepts = Callable[[str | None, Mapping[str, Any] | None], bool]
+MetadataMode = Literal["none", "indexed", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOptions:
+    """What a query asks for beside the vector."""
+
+    top_k: int
+    return_values: bool
+    return_metadata: MetadataMode
+    namespace: str | None
+    filter: Filter | None
+
+    def accepts(self) -> Accepts | None:
+        """Return which vectors take part, or None when all do."""
+        if self.namespace is None and self.filter is None:
+            return None
+        return self._accepts
+
+    def _accepts(self, namespace: str | None, metadata: Mapping[str, Any] | None) -> bool:
+        if self.namespace is not None and namespace != self.namespace:
+            return False
+        return self.filter is None or self.filter.matches(metadata)
+
+
+def parse_options(
+    options: Any, indexes: Mapping[str, str], index_name: str, announcements: list[str]
+) -> QueryOptions:
+    """Return the parsed options; what works here and surprises in production is announced.
+
+    Raises Refused for what the service refuses, WorkerError for what the client refuses.
+    """
+    options = {} if options is None else options
+    if not isinstance(options, dict):
+        raise Refused(UNREADABLE_QUERY, f"expected options to be an object, and got {options!r}")
+    mode = _metadata_mode(options.get("returnMetadata"), announcements)
+    return_values = options.get("returnValues") or False
+    if not isinstance(return_values, bool):
+        raise Refused(
+            UNREADABLE_QUERY,
+            f"Failed to parse the request body as JSON: returnValues: expected a boolean, "
+            f"and got {return_values!r}",
+        )
+    parsed = parse_filter(options.get("filter"), indexes)
+    if parsed is not None and indexes:
+        for path in parsed.properties:
+            if path not in indexes:
+                announcements.append(
+                    f'vectorize index "{index_name}": a query filters on "{path}", which has no '
+                    "metadata index, so no vector has it: wrangler vectorize "
+                    f"create-metadata-index {index_name} --property-name={path} --type=…, and add "
+                    f"it to [vectorize.{index_name}.metadata_indexes] in groundfog.toml"
+                )
+    return QueryOptions(
+        top_k=_top_k(options.get("topK"), limited=return_values or mode == "all"),
+        return_values=return_values,
+        return_metadata=mode,
+        namespace=check_namespace(options.get("namespace")),
+        filter=parsed,
+    )
+
+
+def show_metadata(
+    metadata: Mapping[str, Any] | None, mode: MetadataMode, indexes: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Return the part of a match's metadata that `mode` asks for, None when there is none.
+
+    `indexed` shows the properties that have a metadata index (all, when none is configured),
+    with strings cut to the 64 bytes an index holds.
+    """
+    if metadata is None or mode == "none":
+        return None
+    if mode == "all":
+        return copy.deepcopy(dict(metadata))
+    shown: dict[str, Any] = {}
+    for path in indexes or metadata:
+        value = lookup(metadata, path)
+        if isinstance(value, str):
+            shown[path] = truncate_string(value)
+        elif isinstance(value, bool | int | float):
+            shown[path] = value
+    return shown
+
+
+def _metadata_mode(value: Any, announcements: list[str]) -> MetadataMode:
+    match value:
+        case None | "none":
+            return "none"
+        case True | "all":
+            return "all"
+        case "indexed":
+            return "indexed"
+        case False:
+            announcements.append(
+                "a Vectorize query has returnMetadata: false, which production refuses (code "
+                '40026); leave it out, or say "none"'
+            )
+            return "none"
+    raise WorkerError(
+        'Invalid returnMetadata option. Expected: true, false, "none", "indexed" or "all"; '
+        f"got: {value}"
+    )
+
+
+def _top_k(value: Any, *, limited: bool) -> int:
+    if value is None:
+        return DEFAULT_TOP_K
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        raise Refused(UNREADABLE_QUERY, f"expected topK to be a whole number, and got {value!r}")
+    if value < 1:
+        raise Refused(TOP_K, f"min top K is 1, but got {value}")
+    if value > TOP_K_MAX:
+        raise Refused(TOP_K, f"max top K is {TOP_K_MAX}, but got {value}")
+    if limited and value > TOP_K_MAX_WITH_VALUES:
+        raise Refused(
+            TOP_K,
+            "with returnValues=true or returnMetadata=all, max top K is "
+            f"{TOP_K_MAX_WITH_VALUES}, but got {value}; for a top K up to {TOP_K_MAX}, retry with "
+            "returnValues=false and returnMetadata=indexed",
+        )
+    return int(value)
