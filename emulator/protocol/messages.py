@@ -8,9 +8,10 @@ default are left out on the wire. `encode` and `decode` are the only places that
 from __future__ import annotations
 
 import json
-import types
 import typing
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from json.encoder import encode_basestring_ascii
 from typing import Any, ClassVar
 
 PROTOCOL_VERSION = 1
@@ -346,18 +347,39 @@ class Shutdown(Message):
 
 class _Shape(typing.NamedTuple):
     cls: type[Message]
-    plain: tuple[tuple[str, Any], ...]  # (field, default) in order, without the payload
+    opening: str  # `{"type":"step_run"`
+    plain: tuple[tuple[str, str, Any, Callable[[Any], str]], ...]  # name, key, default, writer
     types: dict[str, tuple[type, ...] | None]  # None: any JSON
     required: frozenset[str]
     has_payload: bool
 
 
+MESSAGE_TYPES: Mapping[str, type[Message]] = {cls.type: cls for cls in Message.__subclasses__()}
+
+_dump = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
+_WRITERS: dict[Any, Callable[[Any], str]] = {int: str, str: encode_basestring_ascii}
+
+
+_SHAPES: dict[str, _Shape] = {}  # filled when a type is first needed: starting waits for none
+
+
 def _shape(cls: type[Message]) -> _Shape:
+    """Return how a message is written and read."""
+    shape = _SHAPES.get(cls.type)
+    if shape is None:
+        shape = _SHAPES[cls.type] = _work_out(cls)
+    return shape
+
+
+def _work_out(cls: type[Message]) -> _Shape:
     hints = typing.get_type_hints(cls)
     plain = [f for f in fields(cls) if f.name != "payload"]
     return _Shape(
         cls,
-        tuple((f.name, f.default) for f in plain),
+        f'{{"type":"{cls.type}"',
+        tuple(
+            (f.name, f',"{f.name}":', f.default, _WRITERS.get(hints[f.name], _dump)) for f in plain
+        ),
         {f.name: _accepted(hints[f.name]) for f in plain},
         frozenset(f.name for f in plain if f.default is MISSING),
         any(f.name == "payload" for f in fields(cls)),
@@ -371,25 +393,18 @@ def _accepted(hint: Any) -> tuple[type, ...] | None:
     return (origin if isinstance(origin, type) else hint,)
 
 
-_SHAPES: dict[str, _Shape] = {cls.type: _shape(cls) for cls in Message.__subclasses__()}
-_BY_CLASS: dict[type[Message], _Shape] = {shape.cls: shape for shape in _SHAPES.values()}
-MESSAGE_TYPES: types.MappingProxyType[str, type[Message]] = types.MappingProxyType(
-    {name: shape.cls for name, shape in _SHAPES.items()}
-)
-
-_dump = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
-
-
 def encode(message: Message) -> tuple[bytes, bytes]:
     """Return a message as its JSON header and its payload."""
-    shape = _BY_CLASS[type(message)]
-    header: dict[str, Json] = {"type": message.type}
-    for name, default in shape.plain:
+    shape = _shape(type(message))
+    parts = [shape.opening]
+    for name, key, default, write in shape.plain:
         value = getattr(message, name)
         if value != default:
-            header[name] = value
+            parts.append(key)
+            parts.append(write(value))
+    parts.append("}")
     payload: bytes = message.payload if shape.has_payload else b""  # type: ignore[attr-defined]
-    return _dump(header).encode("ascii"), payload
+    return "".join(parts).encode("ascii"), payload
 
 
 def decode(header: bytes, payload: bytes) -> Message:
@@ -400,22 +415,24 @@ def decode(header: bytes, payload: bytes) -> Message:
     """
     try:
         record = json.loads(header)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a frame header is not JSON: {error}") from error
-    shape = _SHAPES.get(record.get("type", "")) if isinstance(record, dict) else None
-    if shape is None:
+    kind = record.get("type") if isinstance(record, dict) else None
+    cls = MESSAGE_TYPES.get(kind) if isinstance(kind, str) else None
+    if cls is None:
         raise ProtocolError(f"unknown message {header[:80]!r}")
+    shape = _shape(cls)
     values = {}
     for name, accepted in shape.types.items():
         if name in record:
             value = record[name]
             if accepted is not None and type(value) not in accepted:
-                raise ProtocolError(f"{shape.cls.type}.{name} is {type(value).__name__}")
+                raise ProtocolError(f"{cls.type}.{name} is {type(value).__name__}")
             values[name] = value
         elif name in shape.required:
-            raise ProtocolError(f"{shape.cls.type} lacks {name}")
+            raise ProtocolError(f"{cls.type} lacks {name}")
     if shape.has_payload:
         values["payload"] = payload
     elif payload:
-        raise ProtocolError(f"{shape.cls.type} carries no payload")
-    return shape.cls(**values)
+        raise ProtocolError(f"{cls.type} carries no payload")
+    return cls(**values)

@@ -26,6 +26,10 @@ from typing import Any
 MAX_SAFE_INTEGER = 2**53 - 1  # ECMAScript Number.MAX_SAFE_INTEGER
 _ESCAPED_KEYS = 1
 
+# The writer ties cycles with `$ref` and tags what JSON has no number for: nothing to check again.
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_dump_ascii = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 
 class NotCloneable(TypeError):
     """The value cannot be carried; the message names its type and where it sits."""
@@ -100,11 +104,10 @@ def encode(value: Any, convert: Callable[[Any], Any] | None = None) -> bytes:
     or raises. Raises NotCloneable for what cannot be carried.
     """
     tagged = _Writer(convert).write(value, "")
-    text = json.dumps(tagged, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
-        return text.encode()
+        return _dump(tagged).encode()
     except UnicodeEncodeError:  # lone surrogates, legal in JavaScript strings: escape them
-        return json.dumps(tagged, separators=(",", ":"), allow_nan=False).encode()
+        return _dump_ascii(tagged).encode()
 
 
 def decode(data: bytes, shapes: Shapes = HOST_SHAPES) -> Any:
@@ -112,7 +115,7 @@ def decode(data: bytes, shapes: Shapes = HOST_SHAPES) -> Any:
     if not data:
         return None
     try:
-        return _Reader(shapes).read(json.loads(data))
+        return _Reader(shapes).read(json.loads(str(data, "utf-8")))
     except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:
         raise MalformedValue(f"not tagged JSON: {error}") from error
 
@@ -252,7 +255,7 @@ class _Reader:
                 return shapes.error(ErrorValue(str(body["name"]), str(body["message"])))
             case "$ref":
                 return self._opened[body]
-            case "$object":
+            case "$object" if isinstance(body, dict):
                 return self._object(body)
         raise MalformedValue(f"unknown tag {tag}")
 

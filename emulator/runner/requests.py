@@ -1,4 +1,4 @@
-"""What the layers above exchange with a worker: an HTTP request and its reply, bodies as streams."""
+"""What the layers above exchange with a worker: a request and its reply, bodies as streams."""
 
 from __future__ import annotations
 

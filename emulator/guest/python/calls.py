@@ -1,0 +1,108 @@
+"""Binding calls on their way to the host and back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ...protocol.framing import FrameTooLarge
+from ...protocol.messages import BindingCall, BindingFailed, BindingResult
+from . import conversion, scope
+from .pyodide.ffi import JsException
+from .streams import IncomingBody, ReadableStream, Send
+
+Answer = asyncio.Future[Any]
+
+
+class Caller(Protocol):
+    """What the clients on `env` call through."""
+
+    def call(
+        self,
+        binding: str,
+        method: str,
+        args: list[Any],
+        *,
+        then: Callable[[Any], Any] | None = None,
+        failed: Callable[[str, str], Exception] | None = None,
+    ) -> Answer:
+        """Send a call at once and return its answer to await; see `BindingCalls.call`."""
+        ...
+
+
+class BindingCalls:
+    """Every binding call in flight, by exchange id (ours are odd)."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
+        self._loop = loop
+        self._send = send
+        self._thread = threading.get_ident()
+        self._next_id = 1
+        self._waiting: dict[int, tuple[Answer, Any, Any]] = {}
+        self._streams: dict[int, IncomingBody] = {}
+
+    def call(
+        self,
+        binding: str,
+        method: str,
+        args: list[Any],
+        *,
+        then: Callable[[Any], Any] | None = None,
+        failed: Callable[[str, str], Exception] | None = None,
+    ) -> Answer:
+        """Send the call now, awaited or not, and return a future of its result.
+
+        `then` turns the decoded result into what user code gets; `failed` makes the exception from
+        the error's name and message. Raises what `conversion.encode` and `scope.current` raise.
+        """
+        if threading.get_ident() != self._thread:
+            raise RuntimeError(f"env.{binding}.{method}() was called from another thread")
+        run = scope.current().run
+        payload = conversion.encode(args)
+        exchange_id = self._next_id
+        try:
+            self._send(BindingCall(exchange_id, binding, method, run, payload))
+        except FrameTooLarge as error:
+            raise JsException(f"env.{binding}.{method}(): {error}", "RangeError") from None
+        self._next_id += 2
+        answer: Answer = self._loop.create_future()
+        self._waiting[exchange_id] = (answer, then, failed)
+        return answer
+
+    def result(self, message: BindingResult) -> None:
+        """The host answered."""
+        answer, then, _ = self._waiting.pop(message.id, (None, None, None))
+        if message.stream:
+            body = IncomingBody(message.id, self._send)
+            self._streams[message.id] = body
+            value: Any = ReadableStream(body)
+        else:
+            value = conversion.decode(message.payload)
+        if answer is None or answer.done():
+            return
+        try:
+            answer.set_result(value if then is None else then(value))
+        except Exception as error:  # e.g. D1's first("no such column")
+            answer.set_exception(error)
+
+    def failure(self, message: BindingFailed) -> None:
+        """The host raised."""
+        answer, _, failed = self._waiting.pop(message.id, (None, None, None))
+        if answer is None or answer.done():
+            return
+        error = (failed or _js_error)(message.name, message.message)
+        answer.set_exception(error)
+
+    def stream(self, exchange_id: int) -> IncomingBody | None:
+        """Return the result stream that arrives on this exchange."""
+        return self._streams.get(exchange_id)
+
+    def stream_ended(self, exchange_id: int) -> None:
+        """Forget a stream: nothing more arrives for it."""
+        self._streams.pop(exchange_id, None)
+
+
+def _js_error(name: str, message: str) -> JsException:
+    return JsException(message, name)

@@ -1,0 +1,29 @@
+"""Bindings Groundfog does not emulate yet: any use says so."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+
+class Unsupported:
+    """Stands on `env` under the binding's name, so that the error comes from its use."""
+
+    def __init__(self, name: str, kind: str, friendly: str) -> None:
+        self.__dict__["_problem"] = (
+            f"env.{name} is a binding of kind {kind} ({friendly}), "
+            "which Groundfog does not emulate yet."
+        )
+
+    def __getattr__(self, attribute: str) -> NoReturn:
+        if attribute.startswith("__"):  # introspection, e.g. by inspect or copy
+            raise AttributeError(attribute)
+        raise NotImplementedError(self._problem)
+
+    def __setattr__(self, attribute: str, value: Any) -> NoReturn:
+        raise NotImplementedError(self._problem)
+
+    def __getitem__(self, key: Any) -> NoReturn:
+        raise NotImplementedError(self._problem)
+
+    def __call__(self, *args: Any, **keywords: Any) -> NoReturn:
+        raise NotImplementedError(self._problem)

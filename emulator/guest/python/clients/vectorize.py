@@ -1,0 +1,71 @@
+"""The Vectorize client. Source: bindings.md sections 2.1 and 2.2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..calls import Answer
+from ..pyodide.ffi import JsException
+from .binding import _BindingWrapper
+
+
+class VectorizeIndex(_BindingWrapper):
+    """A vector index."""
+
+    def describe(self) -> Answer:
+        """Return the index's configuration and size."""
+        return self._call("describe")
+
+    def query(self, vector: Any, options: Any = None, **keywords: Any) -> Answer:
+        """Return the nearest vectors to `vector`."""
+        return self._call("query", _numbers(vector), _query_options(options, keywords))
+
+    def queryById(self, vector_id: str, options: Any = None, **keywords: Any) -> Answer:
+        """Return the nearest vectors to a stored one."""
+        return self._call("queryById", vector_id, _query_options(options, keywords))
+
+    def insert(self, vectors: Any) -> Answer:
+        """Add vectors; ids that exist are left alone."""
+        return self._call("insert", _plain_values(vectors))
+
+    def upsert(self, vectors: Any) -> Answer:
+        """Add or replace vectors."""
+        return self._call("upsert", _plain_values(vectors))
+
+    def getByIds(self, ids: Any) -> Answer:
+        """Return the vectors with these ids."""
+        return self._call("getByIds", ids)
+
+    def deleteByIds(self, ids: Any) -> Answer:
+        """Remove the vectors with these ids."""
+        return self._call("deleteByIds", ids)
+
+
+def _query_options(options: Any, keywords: dict[str, Any]) -> dict[str, Any]:
+    merged = {**(options or {}), **keywords}
+    wanted = merged.get("returnMetadata")
+    if wanted is not None and wanted is not False:
+        if wanted is True:
+            merged["returnMetadata"] = "all"
+        elif wanted not in ("all", "indexed", "none"):
+            raise JsException(
+                "Invalid returnMetadata option. Expected: true, false, "
+                f'"none", "indexed" or "all"; got: {wanted}'
+            )
+    return merged
+
+
+def _plain_values(vectors: Any) -> Any:
+    if not isinstance(vectors, list):
+        return vectors
+    return [
+        {**vector, "values": _numbers(vector["values"])}
+        if isinstance(vector, dict) and "values" in vector
+        else vector
+        for vector in vectors
+    ]
+
+
+def _numbers(vector: Any) -> Any:
+    """Typed arrays are sent as plain arrays, as the platform's client does."""
+    return vector.tolist() if isinstance(vector, memoryview) else vector

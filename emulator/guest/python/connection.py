@@ -1,0 +1,78 @@
+"""The guest's end of the conversation: bytes <-> messages on the event loop.
+
+It decides nothing. Messages of one turn of the loop leave in one write. When the host goes away, or
+breaks the protocol, the process ends at once: a guest owns nothing that could be missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+from ...protocol.framing import FrameReader, frame
+from ...protocol.messages import Message, ProtocolError
+
+_PROTOCOL_BROKEN = 76  # sysexits.h EX_PROTOCOL
+
+
+class Connection(asyncio.Protocol):
+    """One conversation with the host."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._reader = FrameReader()
+        self._pending: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+        self._receive: Callable[[Message], None] = _nobody
+
+    def attach(self, receive: Callable[[Message], None]) -> None:
+        """Hand every message to `receive` from now on."""
+        self._receive = receive
+
+    def send(self, message: Message) -> None:
+        """Send `message` at the end of this turn of the loop. Raises FrameTooLarge."""
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append(frame(message))
+
+    def close(self) -> None:
+        """End the process as soon as what was sent is written."""
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for message in self._reader.receive(data):
+                self._receive(message)
+        except ProtocolError as error:
+            print(f"groundfog: the host broke the protocol: {error}", file=sys.stderr)
+            _leave(_PROTOCOL_BROKEN)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _leave(0)
+
+    def _flush(self) -> None:
+        if self._pending and self._transport is not None:
+            data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+            self._pending.clear()
+            self._transport.write(data)
+
+
+def _nobody(message: Message) -> None:
+    raise ProtocolError(f"{message.type} before anyone listens")
+
+
+def _leave(status: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # the reader is gone, or user code closed it
+    os._exit(status)

@@ -1,0 +1,86 @@
+"""Tasks of a workflow run, which can be dropped without user code noticing more than a close.
+
+A dropped coroutine is closed (GeneratorExit), as a generator nobody reads any more: its `finally`
+blocks run, no `except Exception` of it does, and it never goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from . import scope
+
+
+class Droppable(Coroutine[Any, Any, Any]):
+    """A coroutine that can be closed while a task waits on its behalf."""
+
+    __slots__ = ("_inner", "_dropped")
+
+    def __init__(self, inner: Coroutine[Any, Any, Any]) -> None:
+        self._inner = inner
+        self._dropped = False
+
+    def drop(self) -> None:
+        """Close the coroutine, whatever it makes of it."""
+        self._dropped = True
+        try:
+            self._inner.close()
+        except BaseException:  # its own clean-up failed, or it awaits in it; nobody waits for it
+            pass
+
+    def send(self, value: Any) -> Any:
+        if self._dropped:
+            raise asyncio.CancelledError
+        return self._inner.send(value)
+
+    def throw(self, *details: Any) -> Any:
+        if self._dropped:
+            raise asyncio.CancelledError
+        return self._inner.throw(*details)
+
+    def close(self) -> None:
+        if not self._dropped:
+            self._inner.close()
+
+    def __await__(self) -> Any:
+        return self._inner.__await__()
+
+
+class RunTasks:
+    """All tasks of one run, those user code starts included."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[Any], Droppable] = {}
+
+    def add(self, task: asyncio.Task[Any], coroutine: Droppable) -> None:
+        """Own a task until it is done."""
+        self._tasks[task] = coroutine
+        task.add_done_callback(self._forget)
+
+    def drop(self) -> None:
+        """Close every coroutine, then cancel the tasks, which reach user code no more."""
+        tasks = dict(self._tasks)
+        for coroutine in tasks.values():
+            coroutine.drop()
+        for task in tasks:
+            task.cancel()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
+
+
+def task_factory(
+    loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
+) -> asyncio.Task[Any]:
+    """Make a task; one that belongs to a run is made droppable and told to it."""
+    context = options.get("context")
+    current = scope.find() if context is None else scope.find_in(context)
+    tasks = getattr(current, "tasks", None)
+    if not isinstance(tasks, RunTasks):
+        return asyncio.Task(coroutine, loop=loop, **options)
+    droppable = Droppable(coroutine)
+    task = asyncio.Task(droppable, loop=loop, **options)
+    tasks.add(task, droppable)
+    return task

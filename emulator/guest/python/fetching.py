@@ -1,0 +1,155 @@
+"""One HTTP request: the user's `fetch`, its response body, its `wait_until` promises."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable
+from typing import Any
+
+from ...protocol.messages import Fetch, FetchDone, FetchFailed, FetchResponse
+from . import scope, tracebacks
+from .calling import relaxed_call, settle
+from .loader import Worker
+from .streams import IncomingBody, OutgoingBody, ReadableStream, Send
+from .workers.entrypoints import Context
+from .workers.headers import HeaderList
+from .workers.request import Request
+from .workers.response import NULL_BODY, Response, head_and_body
+
+DEFAULT = "Default"
+
+
+class FetchExchange:
+    """A request being handled; the scope of the user code that handles it."""
+
+    run = 0
+    dropped = False
+
+    def __init__(self, message: Fetch, worker: Worker, send: Send) -> None:
+        self.id = message.id
+        self.incoming = IncomingBody(message.id, send) if message.has_body else None
+        self.outgoing = OutgoingBody(message.id, send)
+        self._message = message
+        self._worker = worker
+        self._send = send
+        self._promises: set[asyncio.Future[Any]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._answered = False
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """Handle the request in a task of its own."""
+        context = contextvars.copy_context()
+        context.run(scope.enter, self)
+        self._task = loop.create_task(self._exchange(), context=context)
+        return self._task
+
+    def cancel(self) -> None:
+        """The client went away: stop the handler, or the response body."""
+        self.outgoing.cancel()
+        if self._task is not None and not self._answered:
+            self._task.cancel()
+
+    def wait_until(self, awaitable: Awaitable[Any]) -> None:
+        promise = asyncio.ensure_future(_reported(awaitable))
+        self._promises.add(promise)
+        promise.add_done_callback(self._promises.discard)
+
+    async def _exchange(self) -> None:
+        try:
+            await self._answer()
+        except BaseException as error:  # everything user code raises is the answer to its client
+            self._failed(error)
+        self._answered = True
+        if self.incoming is not None:
+            self.incoming.cancel()
+        while self._promises:
+            await asyncio.wait(set(self._promises))
+        self._send(FetchDone(self.id))
+
+    async def _answer(self) -> None:
+        response = _checked(await settle(self._call()))
+        headers, body = head_and_body(response)
+        if response.status in NULL_BODY:
+            body = None
+        if isinstance(body, bytes):
+            headers = _with_length(headers, len(body))
+        self._send(
+            FetchResponse(
+                self.id,
+                response.status,
+                [list(pair) for pair in headers],
+                body is not None,
+                response.status_text,
+            )
+        )
+        if isinstance(body, bytes):
+            if rest := self.outgoing.write_now(memoryview(body)):
+                await self.outgoing.write(rest)
+            self.outgoing.end()
+        elif body is not None:
+            await self._stream(body)
+
+    def _call(self) -> Any:
+        message = self._message
+        cls = self._worker.entrypoints.get(DEFAULT)
+        if cls is None:
+            raise TypeError(
+                f"There is no '{DEFAULT}' class defined in the Python Worker's main module"
+            )
+        method = getattr(cls(Context(), self._worker.env), "fetch", None)
+        if method is None:
+            raise TypeError("Method fetch does not exist")
+        body = None if self.incoming is None else ReadableStream(self.incoming)
+        request = Request.received(message.method, message.url, message.headers, body)
+        return relaxed_call(method, request, None, None)
+
+    async def _stream(self, body: ReadableStream) -> None:
+        try:
+            async for chunk in body:
+                await self.outgoing.write(chunk)
+                if self.outgoing.cancelled:
+                    break
+        finally:
+            await body.cancel()
+        self.outgoing.end()
+
+    def _failed(self, error: BaseException) -> None:
+        self._send(
+            FetchFailed(
+                self.id,
+                tracebacks.error_name(error),
+                tracebacks.error_message(error),
+                tracebacks.format_error(error),
+            )
+        )
+
+
+async def _reported(awaitable: Awaitable[Any]) -> None:
+    """Await a promise given to `wait_until`; nobody but the terminal hears that it failed."""
+    try:
+        await awaitable
+    except Exception as error:
+        tracebacks.print_error(error)
+
+
+def _checked(result: Any) -> Response:
+    """Return what `fetch` returned if it is a response. Source: python-workers.md section 5.2."""
+    if isinstance(result, Response):
+        return result
+    if isinstance(result, tuple):
+        raise TypeError(f"{type(result)} cannot be sent over RPC.")
+    raise TypeError(
+        "Incorrect type for Promise: the Promise did not resolve to 'Response'. "
+        f"(fetch returned {_described(result)})"
+    )
+
+
+def _described(result: Any) -> str:
+    return "None" if result is None else f"a value of {type(result)}"
+
+
+def _with_length(headers: HeaderList, length: int) -> HeaderList:
+    """A body that is known whole goes out with its true length, whatever user code said."""
+    kept = [pair for pair in headers if pair[0].lower() != "content-length"]
+    return [*kept, ("content-length", str(length))]

@@ -1,0 +1,35 @@
+"""Compatibility flags a Python worker can observe. Source: python-workers.md section 2.2."""
+
+from __future__ import annotations
+
+IMPLICIT_DEPENDENCIES = "python_workflows_implicit_dependencies"
+
+# enable flag, the flag that turns it off again, and the compatibility date that implies it
+_FLAGS = (
+    ("python_workers", "", "9999-99-99"),
+    ("python_workers_20250116", "no_python_workers_20250116", "2025-09-29"),
+    ("python_no_global_handlers", "disable_python_no_global_handlers", "2025-08-14"),
+    ("python_workers_force_new_vendor_path", "", "2025-08-11"),
+    ("python_workflows", "disable_python_workflows", "2025-09-20"),
+    ("python_dedicated_snapshot", "no_python_dedicated_snapshot", "2025-10-16"),
+    ("python_check_rng_state", "disable_python_check_rng_state", "2025-12-16"),
+    (
+        "python_request_headers_preserve_commas",
+        "disable_python_request_headers_preserve_commas",
+        "2026-02-17",
+    ),
+    (IMPLICIT_DEPENDENCIES, f"no_{IMPLICIT_DEPENDENCIES}", "2026-02-25"),
+    ("enable_python_external_sdk", "disable_python_external_sdk", "2026-04-21"),
+    ("python_process_pth_files", "disable_python_process_pth_files", "2026-05-26"),
+    ("nodejs_compat", "no_nodejs_compat", "9999-99-99"),
+)
+
+
+def resolve(compatibility_date: str, given: list[str]) -> dict[str, bool]:
+    """Return every known flag and whether it is on: named ones win over the date."""
+    resolved = {}
+    for name, opposite, implied_from in _FLAGS:
+        on = name in given or compatibility_date >= implied_from
+        resolved[name] = on and opposite not in given
+    resolved.update({name: True for name in given if name not in resolved and name.isidentifier()})
+    return resolved

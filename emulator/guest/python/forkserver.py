@@ -1,0 +1,116 @@
+"""The forkserver: a single-threaded process that guests are forked from.
+
+It has imported the guest's modules and nothing of the user's, so every fork starts from the same
+clean state. It has no event loop and no thread, and never runs user code. When its control socket
+closes, the host is gone: it kills its guests and ends.
+
+Control socket, JSON lines: in `{"generation": n}` with three descriptors (connection, stdout,
+stderr); out `{"pid": n}` and later `{"exited": pid, "status": waitstatus}`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+from collections import deque
+from typing import NoReturn
+
+from . import process
+
+_RECEIVE_BYTES = 4096
+_DESCRIPTORS = 3
+
+
+def serve(control_fd: int) -> NoReturn:
+    """Fork a guest per request until the host goes away."""
+    control = socket.socket(fileno=control_fd)
+    control.set_inheritable(False)
+    _Forkserver(control).run()
+
+
+class _Forkserver:
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._children: set[int] = set()
+        self._lines = bytearray()
+        self._descriptors: deque[int] = deque()
+        self._wakeup_out, self._wakeup_in = socket.socketpair()
+        self._wakeup_in.setblocking(False)
+        self._wakeup_out.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> NoReturn:
+        # Without a handler the wakeup descriptor is not written; the loop does the work.
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(self._wakeup_in.fileno(), warn_on_full_buffer=False)
+        self._selector.register(self._control, selectors.EVENT_READ)
+        self._selector.register(self._wakeup_out, selectors.EVENT_READ)
+        gc.freeze()  # keeps the collector from touching, and so copying, pages shared with guests
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._control:
+                    self._receive()
+                else:
+                    self._reap()
+
+    def _receive(self) -> None:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, _RECEIVE_BYTES, _DESCRIPTORS)
+        except OSError:
+            data, descriptors = b"", []
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        if not data:
+            self._end()
+        self._descriptors.extend(descriptors)
+        self._lines += data
+        while b"\n" in self._lines:
+            line, _, self._lines = self._lines.partition(b"\n")
+            self._fork(json.loads(line)["generation"])
+
+    def _fork(self, generation: int) -> None:
+        connection, out, err = (self._descriptors.popleft() for _ in range(_DESCRIPTORS))
+        pid = os.fork()
+        if pid == 0:
+            self._leave_to_child()
+            process.become_guest(generation, connection, out, err)
+        for descriptor in (connection, out, err):
+            os.close(descriptor)
+        self._children.add(pid)
+        self._tell({"pid": pid})
+
+    def _leave_to_child(self) -> None:
+        """In the child: give up everything that is the forkserver's."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._selector.close()
+        self._wakeup_in.close()
+        self._wakeup_out.close()
+        self._control.close()
+
+    def _reap(self) -> None:
+        try:
+            self._wakeup_out.recv(_RECEIVE_BYTES)
+        except BlockingIOError:
+            pass
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self._children.discard(pid)
+            self._tell({"exited": pid, "status": status})
+
+    def _tell(self, record: dict[str, int]) -> None:
+        try:
+            self._control.sendall(json.dumps(record).encode() + b"\n")
+        except OSError:
+            self._end()
+
+    def _end(self) -> NoReturn:
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+        os._exit(0)

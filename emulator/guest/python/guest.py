@@ -1,0 +1,167 @@
+"""The guest: takes the host's messages and hands each to what it is about."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ...protocol.messages import (
+    PROTOCOL_VERSION,
+    BindingFailed,
+    BindingResult,
+    Cancel,
+    Credit,
+    Data,
+    End,
+    Fetch,
+    History,
+    Load,
+    LoadFailed,
+    Message,
+    Ping,
+    Pong,
+    ProtocolError,
+    RunAbort,
+    RunStart,
+    Shutdown,
+    StepDone,
+    StepFailed,
+    StepRun,
+)
+from . import conversion, flags, loader
+from .calls import BindingCalls
+from .droppable import task_factory
+from .env import _EnvWrapper
+from .fetching import FetchExchange
+from .loader import Worker
+from .runs import Run
+from .step import ImplicitStep, LegacyStep
+from .streams import IncomingBody, Send
+
+
+class Guest:
+    """One generation of user code and everything in flight in it."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        generation: int,
+        send: Send,
+        close: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._generation = generation
+        self._send = send
+        self._close = close
+        self._worker: Worker | None = None
+        self._calls = BindingCalls(loop, send)
+        self._exchanges: dict[int, FetchExchange] = {}
+        self._runs: dict[int, Run] = {}
+        self._routes: dict[type[Message], Callable[[Any], None]] = {
+            BindingFailed: self._calls.failure,
+            BindingResult: self._calls.result,
+            Cancel: self._on_cancel,
+            Credit: self._on_credit,
+            Data: self._on_data,
+            End: self._on_end,
+            Fetch: self._on_fetch,
+            History: lambda message: self._run(message.run).remember(message.payload),
+            Load: self._on_load,
+            Ping: lambda message: self._send(Pong(message.number)),
+            RunAbort: self._on_run_abort,
+            RunStart: self._on_run_start,
+            Shutdown: lambda message: self._close(),
+            StepDone: self._to_run(Run.step_done),
+            StepFailed: self._to_run(Run.step_failed),
+            StepRun: self._to_run(Run.step_run),
+        }
+        loop.set_task_factory(task_factory)
+
+    def receive(self, message: Message) -> None:
+        """Handle one message. Raises ProtocolError for one that a guest does not get."""
+        route = self._routes.get(type(message))
+        if route is None:
+            raise ProtocolError(f"{message.type} is not for guests")
+        if self._worker is None and type(message) not in (Load, Shutdown):
+            raise ProtocolError(f"{message.type} before load")
+        route(message)
+
+    def _on_load(self, message: Load) -> None:
+        if message.protocol != PROTOCOL_VERSION:
+            raise ProtocolError(f"protocol {message.protocol}, expected {PROTOCOL_VERSION}")
+        if self._worker is not None:
+            raise ProtocolError("load came twice")
+        variables = conversion.decode(message.payload) or {}
+        env = _EnvWrapper(self._calls, message.bindings, variables.get("vars", {}))
+        result = loader.load(message, env)
+        if isinstance(result, LoadFailed):
+            self._send(result)
+        else:
+            self._worker = result
+            self._send(result.loaded())
+
+    def _on_fetch(self, message: Fetch) -> None:
+        assert self._worker is not None
+        exchange = FetchExchange(message, self._worker, self._send)
+        self._exchanges[message.id] = exchange
+        task = exchange.start(self._loop)
+        task.add_done_callback(lambda _: self._exchanges.pop(message.id, None))
+
+    def _on_data(self, message: Data) -> None:
+        body = self._incoming(message.id)
+        if body is not None:
+            body.data(message.payload)
+
+    def _on_end(self, message: End) -> None:
+        body = self._incoming(message.id)
+        if body is not None:
+            body.end(message.error)
+        self._calls.stream_ended(message.id)
+
+    def _on_credit(self, message: Credit) -> None:
+        exchange = self._exchanges.get(message.id)
+        if exchange is not None:
+            exchange.outgoing.credit(message.bytes)
+
+    def _on_cancel(self, message: Cancel) -> None:
+        exchange = self._exchanges.get(message.id)
+        if exchange is not None:
+            exchange.cancel()
+
+    def _incoming(self, exchange_id: int) -> IncomingBody | None:
+        exchange = self._exchanges.get(exchange_id)
+        return self._calls.stream(exchange_id) if exchange is None else exchange.incoming
+
+    def _run(self, number: int) -> Run:
+        run = self._runs.get(number)
+        if run is None:
+            run = self._runs[number] = Run(number, self._loop, self._send)
+        return run
+
+    def _on_run_start(self, message: RunStart) -> None:
+        assert self._worker is not None
+        worker = self._worker
+        implicit = worker.flags.get(flags.IMPLICIT_DEPENDENCIES)
+        make = ImplicitStep if implicit else LegacyStep
+        self._run(message.run).start(
+            message,
+            worker,
+            lambda run: make(run, str(worker.module_root), worker.project_dir),
+            lambda number: self._runs.pop(number, None),  # type: ignore[arg-type]
+        )
+
+    def _on_run_abort(self, message: RunAbort) -> None:
+        run = self._runs.pop(message.run, None)
+        if run is not None:
+            run.drop()
+            sys.stdout.flush()
+
+    def _to_run(self, method: Callable[[Run, Any], None]) -> Callable[[Any], None]:
+        def route(message: Any) -> None:
+            run = self._runs.get(message.run)
+            if run is not None:  # a run that was dropped, or is over: nothing to tell
+                method(run, message)
+
+        return route

@@ -1,0 +1,97 @@
+"""How a guest's imports find things: our public modules first, the user's folder, the rest.
+
+Bytecode of the user's modules is neither read nor written: a .pyc is matched to its source by a
+time in whole seconds, and two saves within one second are normal here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from . import js, pyodide, workers
+from .pyodide import ffi
+from .workers import blob, entrypoints, formdata, headers, request, response, rpc, workflows
+
+# What users import -> our module. These win over python_modules/workers and over a user's own.
+PUBLIC: dict[str, ModuleType] = {
+    "js": js,
+    "pyodide": pyodide,
+    "pyodide.ffi": ffi,
+    "workers": workers,
+    "workers.blob": blob,
+    "workers.entrypoints": entrypoints,
+    "workers.formdata": formdata,
+    "workers.headers": headers,
+    "workers.request": request,
+    "workers.response": response,
+    "workers.rpc": rpc,
+    "workers.workflows": workflows,
+}
+COMPAT_FLAGS = "_cloudflare_compat_flags"
+
+
+class FreshLoader(SourceFileLoader):
+    """Compiles from source every time."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+def prepare(module_root: Path, python_modules: Path, flags: dict[str, bool]) -> None:
+    """Set up importing for user code in `module_root`."""
+    sys.modules.update(PUBLIC)
+    compat = ModuleType(COMPAT_FLAGS)
+    compat.__dict__.update(flags)
+    sys.modules[COMPAT_FLAGS] = compat
+    sys.path_hooks.insert(0, _fresh_hook(module_root, python_modules))
+    sys.path_importer_cache.clear()
+    sys.path.insert(0, str(module_root))
+    if python_modules.is_dir():
+        sys.path.insert(_before_site_packages(), str(python_modules))
+    _forget_shadowed(module_root)
+
+
+def _fresh_hook(module_root: Path, python_modules: Path) -> Callable[[str], FileFinder]:
+    loaders = (ExtensionFileLoader, EXTENSION_SUFFIXES), (FreshLoader, SOURCE_SUFFIXES)
+
+    def hook(folder: str) -> FileFinder:
+        path = Path(folder)
+        if not path.is_relative_to(module_root) or path.is_relative_to(python_modules):
+            raise ImportError(f"{folder} is not the user's")
+        return FileFinder(folder, *loaders)
+
+    return hook
+
+
+def _before_site_packages() -> int:
+    for index, folder in enumerate(sys.path):
+        if Path(folder).name in ("site-packages", "dist-packages"):
+            return index
+    return len(sys.path)
+
+
+def _forget_shadowed(module_root: Path) -> None:
+    """Forget what the forkserver imported under names of the user's own modules.
+
+    `src/queue.py` shadows the standard library's `queue` for user code, as in any Python program;
+    what imported the original before keeps it.
+    """
+    for entry in module_root.iterdir():
+        name = entry.stem if entry.suffix == ".py" else entry.name
+        if name in PUBLIC or name in sys.builtin_module_names or name.startswith("_"):
+            continue
+        if name in sys.modules and (entry.suffix == ".py" or (entry / "__init__.py").exists()):
+            for loaded in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
+                del sys.modules[loaded]

@@ -1,0 +1,71 @@
+"""`js`: the few globals that mean something without JavaScript; others say that they are absent.
+
+Source: python-workers.md section 16.
+"""
+
+from __future__ import annotations
+
+import json as _json
+import sys as _sys
+from collections.abc import Iterable
+from typing import Any
+
+from .jsdict import JsDict
+from .streams import ReadableStream
+from .workers.request import Request
+from .workers.response import Response
+
+__all__ = ["JSON", "Object", "ReadableStream", "Request", "Response", "console"]
+
+
+class Object:
+    """`Object.fromEntries`, the usual `dict_converter`."""
+
+    @staticmethod
+    def fromEntries(entries: Iterable[tuple[str, Any]]) -> JsDict:
+        """Return an object of the pairs."""
+        return JsDict(entries)
+
+    @staticmethod
+    def new(**members: Any) -> JsDict:
+        """Return an empty object."""
+        return JsDict(members)
+
+
+class JSON:
+    """`JSON.stringify` and `JSON.parse`."""
+
+    @staticmethod
+    def stringify(value: Any, replacer: Any = None, indent: int | None = None) -> str:
+        """Return compact JSON."""
+        separators = (",", ":") if indent is None else (",", ": ")
+        return _json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
+
+    @staticmethod
+    def parse(text: str) -> Any:
+        """Return the value `text` describes."""
+        return _json.loads(text, object_pairs_hook=JsDict)
+
+
+class _Console:
+    def log(self, *parts: Any) -> None:
+        print(*parts)
+
+    info = debug = log
+
+    def warn(self, *parts: Any) -> None:
+        print(*parts, file=_sys.stderr)
+
+    error = warn
+
+
+console = _Console()
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise AttributeError(
+        f"js.{name} is not available: Groundfog runs Python workers on CPython and does not "
+        "emulate this part of JavaScript yet."
+    )

@@ -1,0 +1,123 @@
+"""Imports the user's main module and finds what it exports. Source: python-workers.md 4 and 5.1."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from ...protocol.messages import Load, Loaded, LoadFailed
+from . import flags, imports, tracebacks, workers
+from .env import _EnvWrapper
+from .workers.entrypoints import BASES, WorkerEntrypoint, WorkflowEntrypoint
+
+PYTHON_MODULES = "python_modules"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One generation of user code, imported."""
+
+    env: _EnvWrapper
+    module_root: Path
+    project_dir: Path
+    flags: dict[str, bool]
+    entrypoints: dict[str, type] = field(default_factory=dict)
+    workflows: dict[str, type] = field(default_factory=dict)
+    classes: dict[str, type] = field(default_factory=dict)
+
+    def position(self, cls: type) -> str:
+        """Return where a class is defined: `"src/entry.py:12"`, the file alone, or ""."""
+        try:
+            file = inspect.getsourcefile(cls) or ""
+        except TypeError:
+            return ""
+        try:
+            return f"{self.shown(file)}:{inspect.getsourcelines(cls)[1]}"
+        except (OSError, TypeError):
+            return self.shown(file)
+
+    def shown(self, file: str) -> str:
+        """Return a path as it is shown: relative to the project where it is inside."""
+        return shown_path(file, self.project_dir)
+
+    def loaded(self) -> Loaded:
+        """Return the report for the host."""
+        return Loaded(
+            {name: self.position(cls) for name, cls in self.entrypoints.items()},
+            {name: self.position(cls) for name, cls in self.workflows.items()},
+            {name: self.position(cls) for name, cls in self.classes.items()},
+        )
+
+
+def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
+    """Import the main module; return the worker, or the report of what it raised."""
+    project_dir = Path(message.project_dir)
+    main = Path(project_dir, message.main)
+    compat = flags.resolve(message.compatibility_date, message.compatibility_flags)
+    os.chdir(project_dir)
+    workers._env = env
+    imports.prepare(main.parent, project_dir / PYTHON_MODULES, compat)
+    worker = Worker(env, main.parent, project_dir, compat)
+    try:
+        _discover(_import_main(main), worker)
+    except BaseException as error:  # whatever the import raises, SystemExit too, is the answer
+        return _failure(error, worker)
+    return worker
+
+
+def shown_path(file: str, project_dir: Path) -> str:
+    """Return `file` relative to the project, with forward slashes, where it is inside."""
+    path = Path(file)
+    return path.relative_to(project_dir).as_posix() if path.is_relative_to(project_dir) else file
+
+
+def _import_main(main: Path) -> ModuleType:
+    name = main.stem
+    loader = imports.FreshLoader(name, str(main))
+    spec = spec_from_file_location(name, main, loader=loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    if name not in imports.PUBLIC:
+        sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        folder = main.parent.name
+        if error.name in (folder, "src") or (error.name or "").startswith((f"{folder}.", "src.")):
+            error.add_note(
+                f"If your main module is inside the '{folder}' directory then your import "
+                f"statement shouldn't include a '{folder}.' prefix"
+            )
+        raise
+    return module
+
+
+def _discover(module: ModuleType, worker: Worker) -> None:
+    """Sort the module's classes: imported ones count, each goes by its own `__name__`."""
+    names = getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]
+    for name in names:
+        cls = getattr(module, name, None)
+        if not isinstance(cls, type) or cls in BASES:
+            continue
+        if issubclass(cls, WorkerEntrypoint):
+            worker.entrypoints[cls.__name__] = cls
+        elif issubclass(cls, WorkflowEntrypoint):
+            worker.workflows[cls.__name__] = cls
+        elif cls.__module__ == module.__name__:
+            worker.classes[cls.__name__] = cls
+
+
+def _failure(error: BaseException, worker: Worker) -> LoadFailed:
+    file, line = tracebacks.where_raised(error)
+    return LoadFailed(
+        tracebacks.error_name(error),
+        tracebacks.error_message(error),
+        tracebacks.format_error(error),
+        worker.shown(file),
+        line,
+    )

@@ -1,0 +1,63 @@
+"""A freshly forked child becomes a guest: its descriptors, its streams, its event loop.
+
+It has no way back: whatever happens, the process ends here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from typing import NoReturn, TextIO
+
+from .connection import Connection
+from .guest import Guest
+
+_CRASHED = 70  # sysexits.h EX_SOFTWARE
+
+
+def become_guest(generation: int, connection: int, out: int, err: int) -> NoReturn:
+    """Run one generation of user code over `connection` until either side ends it."""
+    try:
+        _take_streams(out, err)
+        faulthandler.enable()
+        # The host asks with SIGUSR1 what a guest that does not answer is doing.
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+        os.environ["TZ"] = "UTC"  # Workers run in UTC
+        time.tzset()
+        sys.dont_write_bytecode = True
+        asyncio.run(_converse(generation, socket.socket(fileno=connection)))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(_CRASHED)
+
+
+def _take_streams(out: int, err: int) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (out, 1), (err, 2)):
+        os.dup2(source, target)
+        os.close(source)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    sys.stdout = _line_buffered(1)
+    sys.stderr = _line_buffered(2)
+
+
+def _line_buffered(descriptor: int) -> TextIO:
+    return open(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+
+
+async def _converse(generation: int, host: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    connection = Connection(loop)
+    guest = Guest(loop, generation, connection.send, connection.close)
+    connection.attach(guest.receive)
+    await loop.create_unix_connection(lambda: connection, sock=host)
+    await asyncio.Event().wait()

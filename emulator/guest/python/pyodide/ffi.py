@@ -1,0 +1,76 @@
+"""`pyodide.ffi`: the names user code imports, where there is no JavaScript on the other side.
+
+Values are plain Python here, so `to_js` and proxies hand back what they are given.
+Source: python-workers.md section 15.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+
+class JsException(Exception):
+    """An error from the platform: `name`, `message`, `stack`; `str(e)` is `"Name: message"`."""
+
+    def __init__(self, message: str = "", name: str = "Error") -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+        self.stack = f"{name}: {message}"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}" if self.message else self.name
+
+
+class JsProxy:
+    """A JavaScript object. None exist here: `isinstance(x, JsProxy)` is never true."""
+
+
+class JsNull:
+    """The type of `jsnull`."""
+
+    def __repr__(self) -> str:
+        return "jsnull"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+jsnull: Final = JsNull()
+
+
+def to_js(
+    obj: Any,
+    *,
+    depth: int = -1,
+    pyproxies: Any = None,
+    create_pyproxies: bool = True,
+    dict_converter: Callable[[Iterable[tuple[Any, Any]]], Any] | None = None,
+    default_converter: Any = None,
+    eager_converter: Any = None,
+) -> Any:
+    """Return `obj`; tuples become lists, as arrays are what they would be."""
+    if isinstance(obj, list | tuple):
+        return [to_js(item) for item in obj]
+    if type(obj) is dict:
+        return {key: to_js(item) for key, item in obj.items()}
+    return obj
+
+
+def create_proxy(obj: Any, *, capture_this: bool = False, roundtrip: bool = True) -> Any:
+    """Return `obj`: there is nothing to keep alive."""
+    return obj
+
+
+def create_once_callable(obj: Any) -> Any:
+    """Return `obj`."""
+    return obj
+
+
+def destroy_proxies(proxies: Any) -> None:
+    """Do nothing: there are no proxies."""
+
+
+for _public in (JsException, JsProxy, JsNull):
+    _public.__module__ = "pyodide.ffi"

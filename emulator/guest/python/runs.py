@@ -1,0 +1,235 @@
+"""Workflow runs: one pass of the user's `run()`, its steps asked of the host by number.
+
+The host decides what becomes of a step; the guest executes callbacks when told. Steps that history
+knows are answered here. PROTOCOL.md section 6 has the rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...protocol.framing import FrameTooLarge
+from ...protocol.messages import (
+    RunEnd,
+    RunStart,
+    StepBegin,
+    StepDone,
+    StepEnd,
+    StepFailed,
+    StepRun,
+)
+from . import conversion, scope, tracebacks
+from .calling import relaxed_call, settle
+from .droppable import RunTasks
+from .loader import Worker
+from .pyodide.ffi import JsException
+from .step_errors import step_error
+from .streams import Send
+from .workers.entrypoints import Context
+
+# The step whose callback is running: a step called in it is its child. 0: `run()` itself.
+_parent: ContextVar[int] = ContextVar("groundfog_parent_call", default=0)
+
+
+class Callback(Protocol):
+    """A step's function, ready to be called."""
+
+    wants_ctx: bool
+
+    def __call__(self, ctx: Any) -> Any: ...
+
+
+MakeStep = Callable[["Run"], Any]
+
+
+@dataclass(slots=True)
+class _Call:
+    """A step the host has been asked for."""
+
+    answer: asyncio.Future[Any]
+    label: str  # "charge-1"
+    callback: Callback | None
+    attempt: int = 0
+    payload: bytes = b""  # of the attempt in flight, once it has returned
+
+
+class Run:
+    """One run, and the scope of the user code in it."""
+
+    def __init__(self, number: int, loop: asyncio.AbstractEventLoop, send: Send) -> None:
+        self.run = number
+        self.dropped = False
+        self.tasks = RunTasks()
+        self._loop = loop
+        self._send = send
+        self._history: dict[tuple[str, str, int], tuple[bool, Any]] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        self._calls: dict[int, _Call] = {}
+        self._last_call = 0
+        self._context = contextvars.copy_context()
+        self._context.run(scope.enter, self)
+
+    def remember(self, payload: bytes) -> None:
+        """Take finished steps in, before the run starts."""
+        for kind, name, count, outcome, value in conversion.decode(payload):
+            self._history[kind, name, count] = (outcome == "ok", value)
+
+    def start(
+        self,
+        message: RunStart,
+        worker: Worker,
+        make_step: MakeStep,
+        ended: Callable[[int], None],
+    ) -> None:
+        """Call the user's `run()`; `ended` is told when it is over."""
+        main = self._main(message, worker, make_step, ended)
+        self._loop.create_task(main, context=self._context)
+
+    def drop(self) -> None:
+        """Forget everything without settling anything."""
+        self.dropped = True
+        self._calls.clear()
+        # In the run's own context: what its `finally` blocks try is refused as the run's.
+        self._context.copy().run(self.tasks.drop)
+
+    def wait_until(self, awaitable: Awaitable[Any]) -> None:
+        """Run `awaitable` beside the run; it lives as long as the guest holds the run."""
+        asyncio.ensure_future(awaitable)
+
+    def step(
+        self,
+        kind: str,
+        name: str,
+        options: dict[str, Any],
+        callback: Callback | None = None,
+        line: str = "",
+    ) -> asyncio.Future[Any]:
+        """Call a step now and return a future of its result."""
+        if self.dropped:
+            raise scope.RunDropped
+        count = self._counts[kind, name] = self._counts.get((kind, name), 0) + 1
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        known = self._history.pop((kind, name, count), None)
+        if known is not None:
+            succeeded, value = known
+            if succeeded:
+                answer.set_result(value)
+            else:
+                answer.set_exception(step_error(value["name"], value["message"]))
+            return answer
+        self._last_call += 1
+        call = self._last_call
+        self._send(StepBegin(self.run, call, kind, name, count, options, line, _parent.get()))
+        self._calls[call] = _Call(answer, f"{name}-{count}", callback)
+        return answer
+
+    def step_run(self, message: StepRun) -> None:
+        """The host wants the callback executed."""
+        call = self._calls.get(message.call)
+        if call is not None and call.callback is not None:
+            call.attempt = message.attempt
+            context = self._context.copy()
+            context.run(_parent.set, message.call)
+            self._loop.create_task(self._attempt(message, call), context=context)
+
+    def step_done(self, message: StepDone) -> None:
+        """The step is recorded: resolve the call."""
+        call = self._calls.pop(message.call, None)
+        if call is not None and not call.answer.done():
+            call.answer.set_result(conversion.decode(message.payload or call.payload))
+
+    def step_failed(self, message: StepFailed) -> None:
+        """The step failed for good: raise in the call."""
+        call = self._calls.pop(message.call, None)
+        if call is not None and not call.answer.done():
+            call.answer.set_exception(step_error(message.name, message.message))
+
+    async def _main(
+        self,
+        message: RunStart,
+        worker: Worker,
+        make_step: MakeStep,
+        ended: Callable[[int], None],
+    ) -> None:
+        try:
+            result = await settle(self._enter(message, worker, make_step))
+            end = RunEnd(self.run, payload=conversion.encode(result))
+            self._send(end)
+        except BaseException as error:  # whatever run() raises is the instance's outcome
+            if self.dropped:
+                raise
+            self._send(RunEnd(self.run, *_told(error)))
+        number, self.run = self.run, 0  # what goes on after run() is no longer part of the run
+        self._calls.clear()
+        ended(number)
+
+    def _enter(self, message: RunStart, worker: Worker, make_step: MakeStep) -> Any:
+        cls = worker.workflows.get(message.class_name)
+        if cls is None:
+            raise TypeError(
+                f"There is no '{message.class_name}' class defined in the Python Worker's "
+                "main module"
+            )
+        method = getattr(cls(Context(), worker.env), "run", None)
+        if method is None:
+            raise TypeError("Method run does not exist")
+        event = conversion.decode(message.payload)
+        event.setdefault("instanceId", message.instance)
+        event.setdefault("workflowName", message.workflow)
+        return relaxed_call(method, event, make_step(self))
+
+    async def _attempt(self, message: StepRun, call: _Call) -> None:
+        assert call.callback is not None
+        try:
+            ctx = _context_of(message, call.label) if call.callback.wants_ctx else None
+            payload = conversion.encode(await settle(call.callback(ctx)))
+            end = StepEnd(message.run, message.call, message.attempt, payload=payload)
+        except BaseException as error:  # whatever the callback raises is the attempt's outcome
+            if self.dropped:
+                raise
+            payload = b""
+            end = _attempt_failed(message, error)
+        if self._calls.get(message.call) is not call:
+            return  # the host gave the final answer meanwhile
+        if call.attempt == message.attempt:
+            call.payload = payload
+        try:
+            self._send(end)
+        except FrameTooLarge:
+            self._send(_too_large(message, call.label))
+
+
+def _context_of(message: StepRun, label: str) -> Any:
+    name, _, count = label.rpartition("-")
+    step = {"name": name, "count": int(count)}
+    ctx = {"step": step, "attempt": message.attempt, "config": message.config}
+    return conversion.copy(ctx)
+
+
+def _told(error: BaseException) -> tuple[str, str, str]:
+    if isinstance(error, FrameTooLarge):
+        return "RangeError", f"the value returned from run() does not fit: {error}", ""
+    return (
+        tracebacks.error_name(error),
+        tracebacks.error_message(error),
+        tracebacks.format_error(error),
+    )
+
+
+def _attempt_failed(message: StepRun, error: BaseException) -> StepEnd:
+    name, text, traceback = _told(error)
+    uncloneable = isinstance(error, JsException) and name == conversion.DATA_CLONE_ERROR
+    return StepEnd(
+        message.run, message.call, message.attempt, name, text, traceback, fatal=uncloneable
+    )
+
+
+def _too_large(message: StepRun, label: str) -> StepEnd:
+    """Source: workers-sdk workflows-shared, `WorkflowInternalError` for oversized outputs."""
+    text = f"Step {label} output is too large. Maximum allowed size is 1MiB."
+    return StepEnd(message.run, message.call, message.attempt, "WorkflowInternalError", text)

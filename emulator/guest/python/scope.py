@@ -1,0 +1,58 @@
+"""On whose behalf user code is running right now: a request, a workflow run, or nobody (import).
+
+The scope travels with the context of a task, into every task user code starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextvars import Context, ContextVar
+from typing import Any, Protocol
+
+from .pyodide.ffi import JsException
+
+
+class RunDropped(BaseException):
+    """Raised into code of a run that was dropped. Not an Exception, so that no retry loop of the
+
+    user's goes on in a run nobody waits for.
+    """
+
+
+class Scope(Protocol):
+    """A request or a workflow run."""
+
+    run: int  # the run's number; 0 for a request
+    dropped: bool
+
+    def wait_until(self, awaitable: Awaitable[Any]) -> None:
+        """Let `awaitable` finish before the scope counts as ended."""
+        ...
+
+
+_current: ContextVar[Scope | None] = ContextVar("groundfog_scope", default=None)
+enter = _current.set
+find = _current.get
+
+
+def find_in(context: Context) -> Scope | None:
+    """Return the scope that code in `context` runs in."""
+    return context.get(_current)
+
+
+def current() -> Scope:
+    """Return the scope user code runs in.
+
+    Raises JsException at import time, RunDropped in a run that was dropped.
+    Source: workerd io-context.c++, "Disallowed operation called within global scope".
+    """
+    scope = _current.get()
+    if scope is None:
+        raise JsException(
+            "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or "
+            "connect()), setting a timeout, and generating random values are not allowed within "
+            "global scope. To fix this error, perform this operation within a handler."
+        )
+    if scope.dropped:
+        raise RunDropped
+    return scope

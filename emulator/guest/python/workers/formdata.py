@@ -1,0 +1,92 @@
+"""`FormData`: form fields in order, names repeatable. Source: python-workers.md section 6.6."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .blob import Blob, File, content_of
+
+FormDataValue = str | Blob | File
+
+
+class FormData:
+    """Form fields; `fd[name]` is the first value, or None."""
+
+    def __init__(self, form_data: Mapping[str, Any] | None = None) -> None:
+        if form_data is not None and not isinstance(form_data, Mapping):
+            raise TypeError("Expected form_data to be a dict or an instance of FormData")
+        self._fields: list[tuple[str, FormDataValue]] = []
+        for name, value in (form_data or {}).items():
+            self.append(name, value)
+
+    def append(self, name: str, value: FormDataValue, filename: str | None = None) -> None:
+        """Add a field after the others."""
+        if filename is not None and isinstance(value, Blob):
+            value = File(value, filename)
+        self._fields.append((name, value))
+
+    def delete(self, name: str) -> None:
+        """Remove every field called `name`."""
+        self._fields = [field for field in self._fields if field[0] != name]
+
+    def get_all(self, name: str) -> list[FormDataValue]:
+        """Return every value of `name`."""
+        return [value for key, value in self._fields if key == name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the first value of `name`."""
+        return next((value for key, value in self._fields if key == name), default)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.get(name)
+
+    def __setitem__(self, name: str, value: FormDataValue) -> None:
+        if isinstance(value, list):
+            raise TypeError("Expected single item in arguments to FormData.__setitem__")
+        self.delete(name)
+        self.append(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self.delete(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(key == name for key, _ in self._fields)
+
+    def __iter__(self) -> Iterator[str]:
+        return self.keys()
+
+    def keys(self) -> Iterator[str]:
+        """Yield names, repeats included."""
+        return (name for name, _ in self._fields)
+
+    def values(self) -> Iterator[FormDataValue]:
+        """Yield values."""
+        return (value for _, value in self._fields)
+
+    def items(self) -> Iterator[tuple[str, FormDataValue]]:
+        """Yield fields."""
+        return iter(list(self._fields))
+
+
+def as_multipart(form: FormData) -> tuple[bytes, str]:
+    """Return the form as a multipart body and its content type."""
+    boundary = f"----groundfog{secrets.token_hex(16)}"
+    parts: list[bytes] = []
+    for name, value in form.items():
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'
+        if isinstance(value, Blob):
+            filename = value.name if isinstance(value, File) else "blob"
+            kind = value.content_type or "application/octet-stream"
+            head += f'; filename="{_quoted(filename)}"\r\nContent-Type: {kind}'
+            data = content_of(value)
+        else:
+            data = str(value).encode()
+        parts.append(head.encode() + b"\r\n\r\n" + data + b"\r\n")
+    parts.append(f"--{boundary}--\r\n".encode())
+    return b"".join(parts), f"multipart/form-data; boundary={boundary}"
+
+
+def _quoted(text: str) -> str:
+    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

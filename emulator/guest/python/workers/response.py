@@ -1,0 +1,168 @@
+"""`workers.Response`. Source: python-workers.md section 6.4."""
+
+from __future__ import annotations
+
+import json
+from http.client import responses as reason_phrases
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..pyodide.ffi import JsException
+from ..streams import ReadableStream, is_streamable
+from .blob import Blob
+from .body import Body
+from .formdata import FormData, as_multipart
+from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
+
+NULL_BODY = (101, 204, 205, 304)
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+class _JsonMethod:
+    """`Response.json(data, …)` makes a response; `await response.json()` reads one."""
+
+    def __get__(self, instance: Any, owner: type[Response]) -> Any:
+        return owner.from_json if instance is None else Body.json.__get__(instance)
+
+
+class Response(Body):
+    """An HTTP response: to return, or as `fetch` gave it."""
+
+    _already_used = "Response body is already used"
+
+    def __init__(
+        self,
+        body: Any = None,
+        status: int | None = None,
+        status_text: str = "",
+        headers: Any = None,
+        web_socket: Any = None,
+    ) -> None:
+        if web_socket is not None:
+            raise NotImplementedError("Groundfog does not emulate WebSockets in Python workers yet")
+        self._headers = from_user(headers)
+        super().__init__(self._body_of(body))
+        self.status = _status(status)
+        self.status_text = status_text or ""
+        self.url = ""
+        self.redirected = False
+        self.type = "default"
+        if self._content and self.status in NULL_BODY:
+            raise JsException(
+                "Response with null body status (101, 204, 205, or 304) cannot have a body.",
+                "TypeError",
+            )
+
+    def _body_of(self, body: Any) -> bytes | ReadableStream | None:
+        match body:
+            case None:
+                return None
+            case str():
+                self._default_type("text/plain;charset=UTF-8")
+                return body.encode()
+            case bytes():
+                return bytes(body)
+            case FormData():
+                data, content_type = as_multipart(body)
+                self._default_type(content_type)
+                return data
+            case Blob() | bytearray() | memoryview():
+                pass
+            case _ if is_streamable(body):
+                return body if isinstance(body, ReadableStream) else ReadableStream(body)
+        raise TypeError(f"Unsupported type in Response: {type(body).__name__}")
+
+    def _default_type(self, content_type: str) -> None:
+        if self._content_type_given() is None:
+            self._headers.append(("content-type", content_type))
+
+    def _content_type_given(self) -> str | None:
+        return next((v for name, v in self._headers if name.lower() == "content-type"), None)
+
+    @property
+    def headers(self) -> HTTPMessageMapping:
+        """A new mapping each time: changing it does not change the response."""
+        return as_message(self._headers)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    @property
+    def js_object(self) -> Response:
+        """The response itself: there is no JavaScript object behind it."""
+        return self
+
+    js_response = js_object
+
+    async def string(self) -> str:
+        """Read the body as UTF-8."""
+        return await self.text()
+
+    async def memoryview(self) -> memoryview:
+        """Read the body as a view."""
+        return memoryview(await self.bytes())
+
+    def raise_for_status(self) -> None:
+        """Raise OSError for 4xx and 5xx."""
+        if self.status >= 400:
+            reason = self.status_text or reason_phrases.get(self.status, "")
+            raise OSError(f"{self.status} {reason} for url: {self.url}")
+
+    def replace_body(self, body: Any) -> Response:
+        """Return a response with the same status and headers and another body."""
+        return Response(body, self.status, self.status_text, self._headers)
+
+    @staticmethod
+    def redirect(url: str, status: int = 302) -> Response:
+        """Return a redirect. Raises ValueError for a status that is none."""
+        if status not in _REDIRECTS:
+            raise ValueError(f"{status} is not a redirect status code.")
+        parts = urlsplit(url)
+        if not parts.scheme:
+            raise TypeError("Unable to parse URL.")
+        location = parts._replace(path=parts.path or "/").geturl()
+        return Response(None, status, headers={"location": location})
+
+    @staticmethod
+    def from_json(
+        data: Any, status: int | None = 200, status_text: str = "", headers: Any = None
+    ) -> Response:
+        """Return `data` as JSON, written as `json.dumps` does. Raises its TypeError."""
+        response = Response(json.dumps(data).encode(), status, status_text, headers)
+        response._default_type("application/json")
+        return response
+
+    json = _JsonMethod()
+
+    def _header_list(self) -> HeaderList:
+        return self._headers
+
+    def __repr__(self) -> str:
+        shown = f"status={self.status}"
+        if self.status_text:
+            shown += f", status_text={self.status_text!r}"
+        return f"Response({shown}, content_type={self._content_type_given()!r})"
+
+
+FetchResponse = Response
+Response.__module__ = "workers"
+
+
+def head_and_body(response: Response) -> tuple[HeaderList, Any]:
+    """Return the headers as written, repeats kept, and the body, which is then used."""
+    return response._headers, response._take()
+
+
+def _status(status: int | None) -> int:
+    code = int(status or 200)
+    if code == 101:
+        raise JsException("Responses with a WebSocket must have status code 101.", "RangeError")
+    if not 200 <= code <= 599:
+        raise JsException(
+            "Responses may only be constructed with status codes in the range 200 to 599, "
+            "inclusive.",
+            "RangeError",
+        )
+    return code

@@ -1,0 +1,109 @@
+"""Answers the binding calls of one guest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from bindings.binding import Binding, ByteStream
+from emulator.errors import WorkerError
+from emulator.protocol import values
+from emulator.protocol.framing import FrameTooLarge
+from emulator.protocol.messages import BindingCall, BindingFailed, BindingResult, ProtocolError
+from emulator.runner.bodies import Outflow, Send
+
+log = logging.getLogger(__name__)
+
+INTERNAL_ERROR = "internal error"
+
+
+class BindingCalls:
+    """Runs each call in a task it owns; a call from a run that was dropped fails."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, send: Send, bindings: Mapping[str, Binding]
+    ) -> None:
+        self._loop = loop
+        self._send = send
+        self._bindings = bindings
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._outflows: dict[int, Outflow] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, message: BindingCall, run_is_live: bool) -> None:
+        """Answer `message`. Raises ProtocolError when its arguments are no list of values."""
+        try:
+            args = values.decode(message.payload)
+        except values.MalformedValue as error:
+            raise ProtocolError(f"binding call {message.id}: {error}") from error
+        if not isinstance(args, list):
+            raise ProtocolError(f"binding call {message.id}: arguments are {type(args).__name__}")
+        if not run_is_live:
+            text = "The workflow run that made this call is over."
+            self._send(BindingFailed(message.id, "Error", text))
+            return
+        task = self._loop.create_task(self._answer(message, args), name=f"call {message.method}")
+        self._tasks[message.id] = task
+        task.add_done_callback(lambda _: self._ended(message.id))
+
+    def outflow(self, exchange_id: int) -> Outflow | None:
+        """Return the result stream being sent on this exchange."""
+        return self._outflows.get(exchange_id)
+
+    def cancel(self, exchange_id: int) -> None:
+        """The guest reads a result stream no further."""
+        if exchange_id in self._outflows:
+            self._tasks[exchange_id].cancel()
+
+    async def close(self) -> None:
+        """Cancel every call and wait for their ends."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, exchange_id: int) -> None:
+        del self._tasks[exchange_id]
+        self._outflows.pop(exchange_id, None)
+
+    async def _answer(self, message: BindingCall, args: list[Any]) -> None:
+        where = f"env.{message.binding}.{message.method}()"
+        try:
+            binding = self._bindings.get(message.binding)
+            if binding is None:
+                raise WorkerError(f"There is no binding {message.binding}.")
+            result = await binding.call(message.method, args)
+            if isinstance(result, ByteStream):
+                await self._stream(message.id, result, where)
+            else:
+                self._send(BindingResult(message.id, payload=values.encode(result)))
+        except WorkerError as error:
+            code = error.code or 0
+            self._send(BindingFailed(message.id, error.name, error.message, code))
+        except FrameTooLarge as error:
+            self._send(BindingFailed(message.id, "RangeError", f"{where}: {error}"))
+        except Exception as error:  # a bug in one binding must not take other requests down
+            log.exception("%s failed inside Groundfog", where)
+            text = f"{INTERNAL_ERROR} in {where}: {type(error).__name__}: {error}"
+            self._send(BindingFailed(message.id, "Error", text))
+
+    async def _stream(self, exchange_id: int, stream: ByteStream, where: str) -> None:
+        outflow = self._outflows[exchange_id] = Outflow(exchange_id, self._send)
+        self._send(BindingResult(exchange_id, stream=True, content_type=stream.content_type))
+        try:
+            await outflow.pump(stream.chunks, lambda error: _cut_off(error, where))
+        finally:
+            close = getattr(stream.chunks, "aclose", None)
+            if close is not None:
+                await close()
+
+
+def _cut_off(error: Exception, where: str) -> str:
+    if isinstance(error, WorkerError):
+        return error.message
+    log.error("the stream of %s failed inside Groundfog", where, exc_info=error)
+    return f"{INTERNAL_ERROR} in the stream of {where}: {type(error).__name__}: {error}"

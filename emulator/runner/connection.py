@@ -1,0 +1,163 @@
+"""The host's end of one conversation: bytes <-> messages, exchanges, binding calls, routing.
+
+It decides nothing: what user code asks of a workflow goes to the handler, what it asks of a binding
+to the binding. A guest that breaks the protocol is killed; the host goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from bindings.binding import Binding
+from emulator.protocol import messages
+from emulator.protocol.framing import FrameReader, frame
+from emulator.protocol.messages import (
+    BindingCall,
+    Cancel,
+    Credit,
+    Message,
+    Pong,
+    ProtocolError,
+    RunAbort,
+    RunEnd,
+    RunStart,
+    StepBegin,
+    StepEnd,
+)
+from emulator.runner.binding_calls import BindingCalls
+from emulator.runner.exchanges import Exchanges
+
+_TO_EXCHANGE = (
+    messages.FetchResponse,
+    messages.Data,
+    messages.End,
+    messages.FetchDone,
+    messages.FetchFailed,
+)
+
+
+class Steps(Protocol):
+    """Who hears what workflow runs in this guest say."""
+
+    def step_begun(self, message: StepBegin) -> None: ...
+    def step_ended(self, message: StepEnd) -> None: ...
+    def run_ended(self, message: RunEnd) -> None: ...
+
+
+class Connection(asyncio.Protocol):
+    """One conversation with a guest.
+
+    `broken` is called once, with the ProtocolError, when the guest breaks the protocol.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        bindings: Mapping[str, Binding],
+        broken: Callable[[ProtocolError], None],
+    ) -> None:
+        self._loop = loop
+        self._broken = broken
+        self._reader = FrameReader()
+        self._pending: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+        self._runs: set[int] = set()
+        self.exchanges = Exchanges(loop, self.send)
+        self.calls = BindingCalls(loop, self.send, bindings)
+        self.loaded: asyncio.Future[messages.Loaded | messages.LoadFailed] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self.last_pong = 0
+        self._routes: dict[type[Message], Callable[[Any], None]] = {
+            **dict.fromkeys(_TO_EXCHANGE, self.exchanges.receive),
+            BindingCall: self._on_binding_call,
+            Cancel: self._on_cancel,
+            Credit: self._on_credit,
+            Pong: self._on_pong,
+            messages.Loaded: self._on_loaded,
+            messages.LoadFailed: self._on_loaded,
+        }
+
+    def attach(self, steps: Steps) -> None:
+        """Hand what workflow runs say to `steps`."""
+        self._routes[StepBegin] = steps.step_begun
+        self._routes[StepEnd] = steps.step_ended
+        self._routes[RunEnd] = lambda message: self._on_run_end(message, steps)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request or a workflow run is open in the guest."""
+        return bool(self.exchanges) or bool(self._runs)
+
+    def send(self, message: Message) -> None:
+        """Send `message` at the end of this turn of the loop; a guest that is gone ignores it.
+
+        Raises FrameTooLarge.
+        """
+        if self.closed.done():
+            return
+        kind = type(message)
+        if kind is RunStart:
+            self._runs.add(message.run)  # type: ignore[attr-defined]
+        elif kind is RunAbort:
+            self._runs.discard(message.run)  # type: ignore[attr-defined]
+        data = frame(message)
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append(data)
+
+    def close(self) -> None:
+        """Cut the conversation."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # uvloop's is no asyncio.Transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for message in self._reader.receive(data):
+                route = self._routes.get(type(message))
+                if route is None:
+                    raise ProtocolError(f"{message.type} is not for the host")
+                route(message)
+        except ProtocolError as error:
+            self.close()
+            self._broken(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def _flush(self) -> None:
+        if self._pending and self._transport is not None:
+            data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+            self._pending.clear()
+            self._transport.write(data)
+
+    def _on_loaded(self, message: messages.Loaded | messages.LoadFailed) -> None:
+        if self.loaded.done():
+            raise ProtocolError(f"{message.type} came twice")
+        self.loaded.set_result(message)
+
+    def _on_binding_call(self, message: BindingCall) -> None:
+        self.calls.start(message, message.run == 0 or message.run in self._runs)
+
+    def _on_credit(self, message: Credit) -> None:
+        outflow = self.calls.outflow(message.id)
+        if outflow is None:
+            self.exchanges.receive(message)
+        else:
+            outflow.credit(message.bytes)
+
+    def _on_cancel(self, message: Cancel) -> None:
+        self.calls.cancel(message.id)
+        self.exchanges.receive(message)
+
+    def _on_pong(self, message: Pong) -> None:
+        self.last_pong = message.number
+
+    def _on_run_end(self, message: RunEnd, steps: Steps) -> None:
+        self._runs.discard(message.run)
+        steps.run_ended(message)

@@ -1,0 +1,178 @@
+"""Requests in flight in one guest: opening, answering, cutting off, counting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from emulator.protocol.messages import (
+    Cancel,
+    Credit,
+    Data,
+    End,
+    Fetch,
+    FetchDone,
+    FetchFailed,
+    FetchResponse,
+    Message,
+)
+from emulator.runner.bodies import Outflow, ResponseBody, Send
+from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, HandlerError
+
+BODY_CUT_OFF = "The client disconnected before it had sent the whole request body."
+
+
+class _Exchange:
+    """One request: its answer, its bodies."""
+
+    __slots__ = ("request", "head", "body", "outflow", "pump")
+
+    def __init__(self, request: FetchRequest, loop: asyncio.AbstractEventLoop) -> None:
+        self.request = request
+        self.head: asyncio.Future[FetchReply] = loop.create_future()
+        self.body: ResponseBody | None = None
+        self.outflow: Outflow | None = None
+        self.pump: asyncio.Task[None] | None = None
+
+    def fail(self, error: Exception) -> None:
+        if not self.head.done():
+            self.head.set_exception(error)
+        elif self.body is not None:
+            self.body.end(error)
+
+
+class Exchanges:
+    """Every request the guest has not finished; ids are even, in the order of opening."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
+        self._loop = loop
+        self._send = send
+        self._open: dict[int, _Exchange] = {}
+        self._next_id = 0
+        self._idle: list[asyncio.Future[None]] = []
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def work(self) -> list[str]:
+        """Return what is being handled, such as `"GET /orders"`, oldest first."""
+        return [
+            f"{each.request.method} {_target(each.request.url)}" for each in self._open.values()
+        ]
+
+    async def fetch(self, request: FetchRequest) -> FetchReply:
+        """Hand `request` to the guest and return its reply; cancelling cancels the handler.
+
+        Raises HandlerError, GuestLost.
+        """
+        exchange_id = self._next_id
+        self._next_id += 2
+        exchange = self._open[exchange_id] = _Exchange(request, self._loop)
+        self._send(
+            Fetch(
+                exchange_id,
+                request.method,
+                request.url,
+                [list(pair) for pair in request.headers],
+                request.body is not None,
+            )
+        )
+        if request.body is not None:
+            exchange.outflow = Outflow(exchange_id, self._send)
+            exchange.pump = self._loop.create_task(
+                exchange.outflow.pump(request.body, lambda error: str(error) or BODY_CUT_OFF),
+                name=f"request body {exchange_id}",
+            )
+        try:
+            return await exchange.head
+        except asyncio.CancelledError:
+            self._abandon(exchange_id, exchange)
+            raise
+
+    async def idle(self) -> None:
+        """Return when no request is open."""
+        if self._open:
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            self._idle.append(waiter)
+            await waiter
+
+    def receive(self, message: Message) -> None:
+        """Handle a message about an exchange. Raises ProtocolError for an overrun window."""
+        exchange = self._open.get(message.id)  # type: ignore[attr-defined]
+        if exchange is None:
+            return  # it is over
+        match message:
+            case FetchResponse():
+                self._respond(exchange, message)
+            case Data(payload=payload) if exchange.body is not None:
+                exchange.body.data(payload)
+            case End(error=error) if exchange.body is not None:
+                exchange.body.end(HandlerError("Error", error, "") if error else None)
+            case Credit(bytes=amount) if exchange.outflow is not None:
+                exchange.outflow.credit(amount)
+            case Cancel():
+                _stop_pump(exchange)
+            case FetchFailed():
+                exchange.fail(HandlerError(message.name, message.message, message.traceback))
+            case FetchDone():
+                self._close(message.id, exchange)
+
+    def fail_all(self, describe: Callable[[str], str]) -> None:
+        """The guest is gone: everything open raises GuestLost, worded by `describe(work)`."""
+        for exchange_id, exchange in list(self._open.items()):
+            work = f"{exchange.request.method} {_target(exchange.request.url)}"
+            exchange.fail(GuestLost(describe(work)))
+            self._close(exchange_id, exchange)
+
+    def _respond(self, exchange: _Exchange, message: FetchResponse) -> None:
+        if message.has_body:
+            exchange.body = ResponseBody(message.id, self._send)
+        if exchange.head.done():  # nobody waits any more
+            return
+        body = exchange.body
+        exchange.head.set_result(
+            FetchReply(
+                message.status,
+                message.status_text,
+                [(name, value) for name, value in message.headers],
+                body,
+                _nothing_to_close if body is None else body.close,
+            )
+        )
+
+    def _abandon(self, exchange_id: int, exchange: _Exchange) -> None:
+        """The client went away before the reply; the guest still ends the exchange itself."""
+        if exchange_id in self._open:
+            _stop_pump(exchange)
+            self._send(Cancel(exchange_id))
+
+    def _close(self, exchange_id: int, exchange: _Exchange) -> None:
+        del self._open[exchange_id]
+        _stop_pump(exchange)
+        if exchange.body is not None:
+            exchange.body.end()
+        elif not exchange.head.done():
+            exchange.head.set_exception(
+                GuestLost(f"the guest ended {exchange.request.method} without an answer")
+            )
+        if not self._open:
+            for waiter in self._idle:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._idle.clear()
+
+
+def _stop_pump(exchange: _Exchange) -> None:
+    if exchange.pump is not None:
+        exchange.pump.cancel()
+
+
+async def _nothing_to_close() -> None:
+    pass
+
+
+def _target(url: str) -> str:
+    """Return path and query of an absolute URL."""
+    rest = url.partition("://")[2]
+    slash = rest.find("/")
+    return rest[slash:] if slash >= 0 else "/"

@@ -1,0 +1,244 @@
+"""The forkserver process, seen from the host: started when needed, asked for forks.
+
+`emulator/guest/python/forkserver.py` is its other side and describes what is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.errors import GuestError
+
+BOOT = Path(__file__).parent.parent / "guest" / "python" / "boot.py"
+STOP_WAIT_S = 2.0
+_RECEIVE_BYTES = 64 * 1024
+
+# A worker sees nothing of the host's environment but what Python and TLS need to work at all.
+KEPT_VARIABLES = frozenset(
+    {"PATH", "HOME", "USER", "LANG", "LANGUAGE", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV"}
+    | {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+    | {"PYTHONBREAKPOINT", "PYTHONASYNCIODEBUG", "PYTHONMALLOC", "TERM"}
+)
+FIXED_VARIABLES = {
+    "PYTHONHASHSEED": "111",  # as on Workers: the order of sets is the same in every guest
+    "PYTHONUTF8": "1",
+    "TZ": "UTC",
+}
+
+
+_Forked = tuple[int, "asyncio.Future[str]"]  # pid, how it ends
+
+
+@dataclass(frozen=True, slots=True)
+class ForkedGuest:
+    """A fresh guest process and the host's ends of what connects it.
+
+    `exited` is resolved with how it ended, such as `"exited with signal 9"`.
+    """
+
+    pid: int
+    socket: socket.socket
+    stdout: int
+    stderr: int
+    exited: asyncio.Future[str]
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Signal the process if it has not ended."""
+        if not self.exited.done():
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                pass  # it ended; the report is on its way
+
+
+class Forkserver:
+    """Starts the process on first use, and again when it has died."""
+
+    def __init__(self, interpreter: Path) -> None:
+        self._interpreter = interpreter
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._lines = bytearray()
+        # Answers carry no number: they come in the order of the requests, given up or not.
+        self._answers: deque[asyncio.Future[_Forked]] = deque()
+        self._exits: dict[int, asyncio.Future[str]] = {}
+
+    async def start(self) -> None:
+        """Start the process if it is not running. Raises GuestError when that is impossible."""
+        if self._control is None:
+            self._start()
+
+    async def fork(self, generation: int) -> ForkedGuest:
+        """Return a new guest. Raises GuestError with what the interpreter said when it fails."""
+        if self._control is None:
+            self._start()
+        assert self._control is not None
+        ours, theirs = socket.socketpair()
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_Forked] = loop.create_future()
+        try:
+            request = json.dumps({"generation": generation}).encode() + b"\n"
+            given = (theirs.fileno(), out_write, err_write)
+            socket.send_fds(self._control, [request], given)
+            self._answers.append(answer)
+            pid, exited = await answer
+        except BaseException as error:
+            ours.close()
+            os.close(out_read)
+            os.close(err_read)
+            if isinstance(error, OSError):
+                raise GuestError(self._end_of_process()) from error
+            raise
+        finally:
+            theirs.close()
+            os.close(out_write)
+            os.close(err_write)
+        ours.setblocking(False)
+        return ForkedGuest(pid, ours, out_read, err_read, exited)
+
+    async def stop(self) -> None:
+        """End the process and every guest it still has."""
+        process = self._process
+        if process is None:
+            return
+        self._disconnect()
+        try:
+            await asyncio.to_thread(process.wait, STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._close_stderr(process)
+        self._settle_exits("was killed with its forkserver")
+        self._fail_forks("The forkserver was stopped.")
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(
+                [str(self._interpreter), "-u", str(BOOT), str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C at the terminal is for the host alone
+                env=_environment(os.environ),
+            )
+        except OSError as error:
+            ours.close()
+            raise GuestError(
+                f"The Python interpreter {self._interpreter} could not be started: "
+                f"{error.strerror}. Name another one with --python."
+            ) from error
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        self._control = ours
+        self._lines.clear()
+        asyncio.get_running_loop().add_reader(ours, self._receive)
+
+    def _receive(self) -> None:
+        assert self._control is not None
+        try:
+            data = self._control.recv(_RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lost()
+            return
+        self._lines += data
+        *lines, rest = self._lines.split(b"\n")
+        self._lines = rest
+        for line in lines:
+            self._report(json.loads(line))
+
+    def _report(self, record: dict[str, int]) -> None:
+        if "pid" in record:
+            pid, answer = record["pid"], self._answers.popleft()
+            # Made here and not by the waiter: the report of its end may be the next line.
+            exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            self._exits[pid] = exited
+            if answer.done():  # nobody waits for this guest any more
+                os.kill(pid, signal.SIGKILL)
+            else:
+                answer.set_result((pid, exited))
+            return
+        self._exits.pop(record["exited"]).set_result(_ending(record["status"]))
+
+    def _lost(self) -> None:
+        """The process died: what it was asked for fails, its guests have no one to reap them."""
+        text = self._end_of_process()
+        self._fail_forks(text)
+
+    def _end_of_process(self) -> str:
+        """Clean up after a process that died; return what is to be said of it."""
+        process = self._process
+        self._disconnect()
+        for pid in self._exits:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self._settle_exits("was killed, because the forkserver it came from had died")
+        said = ""
+        status = 0
+        if process is not None:
+            process.kill()
+            status = process.wait()
+            assert process.stderr is not None
+            os.set_blocking(process.stderr.fileno(), False)
+            said = (process.stderr.read() or b"").decode("utf-8", "replace").strip()
+            self._close_stderr(process)
+        ending = f"signal {-status}" if status < 0 else f"status {status}"
+        text = f"The forkserver for Python workers ({self._interpreter}) ended with {ending}."
+        return f"{text} It said:\n{said}" if said else text
+
+    def _fail_forks(self, text: str) -> None:
+        for answer in self._answers:
+            if not answer.done():
+                answer.set_exception(GuestError(text))
+        self._answers.clear()
+
+    def _settle_exits(self, ending: str) -> None:
+        """Nobody reports the ends of these guests any more."""
+        for exited in self._exits.values():
+            if not exited.done():
+                exited.set_result(ending)
+        self._exits.clear()
+
+    def _disconnect(self) -> None:
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+        self._control = None
+        self._process = None
+
+    @staticmethod
+    def _close_stderr(process: subprocess.Popen[bytes]) -> None:
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def _environment(ours: os._Environ[str]) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in ours.items()
+        if name in KEPT_VARIABLES or name.startswith("LC_") or name.lower().endswith("_proxy")
+    }
+    return kept | FIXED_VARIABLES
+
+
+def _ending(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"exited with signal {-code}" if code < 0 else f"exited with status {code}"

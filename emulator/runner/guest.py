@@ -1,0 +1,191 @@
+"""One guest as the host sees it: a process, a conversation, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from emulator.errors import GuestError
+from emulator.protocol.messages import (
+    Loaded,
+    Message,
+    ProtocolError,
+    RunEnd,
+    Shutdown,
+    StepBegin,
+    StepEnd,
+)
+from emulator.runner.connection import Connection
+from emulator.runner.forkserver import ForkedGuest
+from emulator.runner.output import OutputPipe
+from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
+
+STOP_GRACE_MS = 200  # from asking a guest to end to killing it
+LAST_BYTES_MS = 1_000  # a dead guest's socket may be held open by a process user code started
+STACK_WAIT_MS = 500  # for the stack of a guest that hangs to be printed
+_STACK_QUIET_MS = 50
+
+
+class RunHandler(Protocol):
+    """Who decides about workflow runs; the engine is one."""
+
+    def step_begun(self, guest: Guest, message: StepBegin) -> None: ...
+    def step_ended(self, guest: Guest, message: StepEnd) -> None: ...
+    def run_ended(self, guest: Guest, message: RunEnd) -> None: ...
+    def guest_lost(self, guest: Guest, reason: str) -> None: ...
+    def work_of(self, guest: Guest) -> list[str]:
+        """Return what the guest is doing, such as `'instance "order-17", step "charge" #1'`."""
+        ...
+
+
+class Guest:
+    """A generation of user code, loaded and running.
+
+    If it ends without having been asked to, `on_lost` is called with the reason before the requests
+    in it fail, and `lost` is resolved with it.
+    """
+
+    def __init__(
+        self,
+        generation: int,
+        process: ForkedGuest,
+        connection: Connection,
+        pipes: tuple[OutputPipe, OutputPipe],
+        handler: RunHandler,
+    ) -> None:
+        self.generation = generation
+        self.pid = process.pid
+        self.loaded = Loaded({}, {}, {})
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.on_lost: Callable[[Guest, str], None] | None = None
+        self.connection = connection
+        self._process = process
+        self._pipes = pipes
+        self._handler = handler
+        self._stopping = False
+        self._serving = False
+        self._cause = ""  # why we killed it, where we did
+        connection.attach(self)
+        self._end = asyncio.create_task(self._watch_end(), name=f"guest {generation}")
+
+    def serve(self, loaded: Loaded) -> None:
+        """The code is loaded: from now on the handler hears of the guest's end."""
+        self.loaded = loaded
+        self._serving = True
+
+    def send(self, message: Message) -> None:
+        """Send a message about a workflow run; a guest that is gone ignores it."""
+        self.connection.send(message)
+
+    async def fetch(self, request: FetchRequest) -> FetchReply:
+        """Let the guest answer `request`. Raises HandlerError, GuestLost."""
+        if self._process.exited.done() or self.connection.closed.done():
+            raise GuestLost(f"guest {self.generation} is not running any more")
+        return await self.connection.exchanges.fetch(request)
+
+    async def drain(self, limit_ms: int) -> None:
+        """Return when no request is open. Raises TimeoutError after `limit_ms`."""
+        async with asyncio.timeout(limit_ms / 1000):
+            await self.connection.exchanges.idle()
+
+    async def stop(self) -> None:
+        """Ask it to end, wait `STOP_GRACE_MS`, kill it; return when it is gone."""
+        self._stopping = True
+        if not self._process.exited.done():
+            self.connection.send(Shutdown())
+            await asyncio.wait([self._process.exited], timeout=STOP_GRACE_MS / 1000)
+        self._process.kill()
+        await asyncio.shield(self._end)
+
+    def kill(self, cause: str) -> None:
+        """End it at once; `cause` is the reason that is reported, e.g. `"broke the protocol"`."""
+        self._cause = self._cause or cause
+        self._process.kill()
+
+    def broke_protocol(self, error: ProtocolError) -> None:
+        """It sent what no guest sends: it cannot go on."""
+        self.kill(f"broke the runner protocol ({error}) and was killed")
+
+    async def stack(self) -> str:
+        """Make the guest print its stack on stderr, and return it."""
+        recent = self._pipes[1].recent
+        recent.clear()
+        self._process.kill(signal.SIGUSR1)
+        deadline = asyncio.get_running_loop().time() + STACK_WAIT_MS / 1000
+        seen = -1
+        while asyncio.get_running_loop().time() < deadline and not 0 < len(recent) == seen:
+            seen = len(recent)
+            await asyncio.sleep(_STACK_QUIET_MS / 1000)
+        return "\n".join(recent)
+
+    def last_words(self) -> str:
+        """Return the last lines it printed on stderr."""
+        return "\n".join(self._pipes[1].recent)
+
+    def work(self) -> list[str]:
+        """Return what is in flight in it, in words."""
+        requests = [f"handling {work}" for work in self.connection.exchanges.work()]
+        return requests + [f"running {work}" for work in self._handler.work_of(self)]
+
+    async def ended(self) -> str:
+        """Return, once it has ended, how: `"exited with status 3"`."""
+        await asyncio.shield(self._end)
+        return self._cause or self._process.exited.result()
+
+    def step_begun(self, message: StepBegin) -> None:
+        self._handler.step_begun(self, message)
+
+    def step_ended(self, message: StepEnd) -> None:
+        self._handler.step_ended(self, message)
+
+    def run_ended(self, message: RunEnd) -> None:
+        self._handler.run_ended(self, message)
+
+    async def _watch_end(self) -> None:
+        """Wait for the end of the process and tell everyone who waits for it, once."""
+        exited: asyncio.Future[Any] = self._process.exited
+        closed: asyncio.Future[Any] = self.connection.closed
+        await asyncio.wait([exited, closed], return_when=asyncio.FIRST_COMPLETED)
+        if not exited.done():
+            await asyncio.wait([exited], timeout=LAST_BYTES_MS / 1000)
+            self._process.kill()
+            await exited
+        # What it managed to send before it ended still counts.
+        await asyncio.wait([closed], timeout=LAST_BYTES_MS / 1000)
+        self.connection.close()
+        for pipe in self._pipes:
+            pipe.close()
+        reason = self._cause or ("was stopped" if self._stopping else exited.result())
+        expected = self._stopping or not self._serving
+        if not expected:
+            self._tell_loss(reason)
+        self.connection.exchanges.fail_all(
+            lambda request: f"guest {self.generation} {reason} while handling {request}"
+        )
+        await self.connection.calls.close()
+
+    def _tell_loss(self, reason: str) -> None:
+        work = self.work()
+        doing = f"{reason} while {_listed(work)}" if work else reason
+        self._handler.guest_lost(self, reason)
+        if self.on_lost is not None:
+            self.on_lost(self, doing)
+        self.lost.set_result(doing)
+
+
+def _listed(work: list[str], shown: int = 5) -> str:
+    more = len(work) - shown
+    return ", ".join(work[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+async def converse(process: ForkedGuest, make: Callable[[], Connection]) -> Connection:
+    """Open the conversation with a fresh process. Raises GuestError."""
+    loop = asyncio.get_running_loop()
+    try:
+        _, connection = await loop.create_unix_connection(make, sock=process.socket)
+    except OSError as error:
+        process.kill()
+        raise GuestError(f"the guest could not be reached: {error}") from error
+    return connection

@@ -1,0 +1,86 @@
+"""What a guest prints: read from its pipes, cut into lines, labelled with generation and stream."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Stream = Literal["stdout", "stderr"]
+
+MAX_LINE_BYTES = 64 * 1024  # a longer line is passed on in pieces
+RECENT_LINES = 200
+_READ_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLine:
+    """One line a guest printed, without its line end."""
+
+    generation: int
+    stream: Stream
+    text: str
+
+
+class OutputPipe:
+    """Reads one pipe of a guest on the event loop. `recent` keeps its last lines."""
+
+    def __init__(
+        self, descriptor: int, generation: int, stream: Stream, tell: Callable[[OutputLine], None]
+    ) -> None:
+        self._descriptor = descriptor
+        self._generation = generation
+        self._stream = stream
+        self._tell = tell
+        self._rest = b""
+        self._open = True
+        self.recent: deque[str] = deque(maxlen=RECENT_LINES)
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(descriptor, False)
+        self._loop.add_reader(descriptor, self._read)
+
+    def close(self) -> None:
+        """Pass on what was printed up to now, and stop reading."""
+        while self._open and self._read():
+            pass
+        self._end()
+
+    def _read(self) -> bool:
+        """Take in what is there; return whether there may be more at once."""
+        try:
+            data = os.read(self._descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._end()
+            return False
+        *lines, rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._line(line)
+        while len(rest) > MAX_LINE_BYTES:
+            self._piece(rest[:MAX_LINE_BYTES])
+            rest = rest[MAX_LINE_BYTES:]
+        self._rest = rest
+        return True
+
+    def _line(self, line: bytes) -> None:
+        for start in range(0, len(line) or 1, MAX_LINE_BYTES):
+            self._piece(line[start : start + MAX_LINE_BYTES])
+
+    def _piece(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace").removesuffix("\r")
+        self.recent.append(text)
+        self._tell(OutputLine(self._generation, self._stream, text))
+
+    def _end(self) -> None:
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            if self._rest:
+                self._line(self._rest)

@@ -1,0 +1,210 @@
+"""The runner: brings generations of user code up, knows the current one, watches for hangs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bindings.binding import Binding
+from emulator.protocol import values
+from emulator.protocol.messages import PROTOCOL_VERSION, Load, LoadFailed, Ping
+from emulator.runner.connection import Connection
+from emulator.runner.forkserver import Forkserver
+from emulator.runner.guest import Guest, RunHandler, converse
+from emulator.runner.output import OutputLine, OutputPipe
+from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
+
+__all__ = ["OutputLine", "RunHandler", "Runner", "WorkerSpec"]
+
+LOAD_TIMEOUT_MS = 30_000
+PING_EVERY_MS = 1_000
+LOAD_TIMED_OUT = "TimeoutError"
+LOAD_CRASHED = "GuestExited"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a guest must know to load user code.
+
+    `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
+    """
+
+    project_dir: Path
+    main: Path
+    compatibility_date: str
+    compatibility_flags: tuple[str, ...]
+    bindings: Mapping[str, Mapping[str, str]]
+    vars: Mapping[str, Any]
+
+
+class Runner:
+    """Starts guests from one interpreter.
+
+    `report` gets messages for the person at the terminal. `on_lost(guest, reason)` is called when
+    the current guest has ended by itself; bringing up another is its caller's business.
+    """
+
+    def __init__(
+        self,
+        interpreter: Path,
+        handler: RunHandler,
+        output: Callable[[OutputLine], None],
+        report: Callable[[str], None],
+        hang_timeout_ms: int,
+        load_timeout_ms: int = LOAD_TIMEOUT_MS,
+    ) -> None:
+        self._forkserver = Forkserver(interpreter)
+        self._handler = handler
+        self._output = output
+        self._report = report
+        self._hang_timeout_ms = hang_timeout_ms
+        self._load_timeout_ms = load_timeout_ms
+        self._generation = 0
+        self._guests: dict[Guest, asyncio.Task[None]] = {}
+        self.current: Guest | None = None
+        self.on_lost: Callable[[Guest, str], None] | None = None
+
+    async def start(self) -> None:
+        """Warm the forkserver up. Raises GuestError."""
+        await self._forkserver.start()
+
+    async def load(self, spec: WorkerSpec, bindings: Mapping[str, Binding]) -> Guest:
+        """Return a new guest that has loaded the code as it is now; it serves nobody yet.
+
+        Raises LoadError when the code cannot be imported, GuestError when no guest can be started.
+        """
+        self._generation += 1
+        guest = await self._fork(self._generation, bindings)
+        try:
+            guest.send(_load_message(spec, guest.generation))
+            answer = await self._loaded(guest, spec)
+            if isinstance(answer, LoadFailed):
+                raise LoadError(
+                    answer.name, answer.message, answer.traceback, answer.file, answer.line
+                )
+            guest.serve(answer)
+        except BaseException:
+            guest.kill("was killed, because its code did not load")
+            await guest.stop()
+            raise
+        watch = asyncio.create_task(self._watch(guest), name=f"watch guest {guest.generation}")
+        self._guests[guest] = watch
+        watch.add_done_callback(lambda _: self._guests.pop(guest, None))
+        guest.on_lost = self._guest_lost
+        return guest
+
+    def switch(self, guest: Guest) -> Guest | None:
+        """Let `guest` serve from now on; return the one that did."""
+        previous, self.current = self.current, guest
+        if guest.lost.done():  # it ended between loading and now
+            asyncio.get_running_loop().call_soon(self._guest_lost, guest, guest.lost.result())
+        return previous
+
+    async def fetch(self, request: FetchRequest) -> FetchReply:
+        """Let the current guest answer. Raises HandlerError, GuestLost."""
+        if self.current is None:
+            raise GuestLost("no generation of the worker is running")
+        return await self.current.fetch(request)
+
+    async def stop(self) -> None:
+        """Stop every guest and the forkserver."""
+        self.current = None
+        watches = dict(self._guests)
+        await asyncio.gather(*(guest.stop() for guest in watches))
+        for watch in watches.values():
+            watch.cancel()
+        await asyncio.gather(*watches.values(), return_exceptions=True)
+        await self._forkserver.stop()
+
+    async def _fork(self, generation: int, bindings: Mapping[str, Binding]) -> Guest:
+        process = await self._forkserver.fork(generation)
+        pipes = (
+            OutputPipe(process.stdout, generation, "stdout", self._output),
+            OutputPipe(process.stderr, generation, "stderr", self._output),
+        )
+        loop = asyncio.get_running_loop()
+        connection = await converse(
+            process, lambda: Connection(loop, bindings, lambda error: guest.broke_protocol(error))
+        )
+        guest = Guest(generation, process, connection, pipes, self._handler)
+        return guest
+
+    async def _loaded(self, guest: Guest, spec: WorkerSpec) -> Any:
+        """Wait for the import to end. Raises LoadError when it hangs or takes the guest down."""
+        answered: asyncio.Future[Any] = guest.connection.loaded
+        ended: asyncio.Future[Any] = asyncio.ensure_future(guest.ended())
+        done, _ = await asyncio.wait(
+            [answered, ended],
+            timeout=self._load_timeout_ms / 1000,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if answered in done:
+            ended.cancel()
+            return answered.result()
+        file = _shown(spec)
+        if ended in done:
+            text = f"guest {guest.generation} {ended.result()} while importing {file}"
+            raise LoadError(LOAD_CRASHED, text, guest.last_words(), file, 0)
+        ended.cancel()
+        seconds = self._load_timeout_ms / 1000
+        text = f"{file} was still being imported after {seconds:g} s; its stack is shown"
+        raise LoadError(LOAD_TIMED_OUT, text, await guest.stack(), file, 0)
+
+    async def _watch(self, guest: Guest) -> None:
+        """Ping a busy guest; when it does not answer for the hang timeout, end it."""
+        loop = asyncio.get_running_loop()
+        connection = guest.connection
+        every_s = min(PING_EVERY_MS, self._hang_timeout_ms) / 1000
+        number = 0
+        asked_at = 0.0
+        while not connection.closed.done():
+            await asyncio.wait([connection.closed], timeout=every_s)
+            if connection.last_pong == number:
+                if connection.busy:
+                    number += 1
+                    asked_at = loop.time()
+                    guest.send(Ping(number))
+            elif (loop.time() - asked_at) * 1000 >= self._hang_timeout_ms:
+                await self._end_hanging(guest)
+                return
+
+    async def _end_hanging(self, guest: Guest) -> None:
+        work = guest.work()
+        await guest.stack()
+        doing = f" while {', '.join(work)}" if work else ""
+        seconds = self._hang_timeout_ms / 1000
+        self._report(
+            f"guest {guest.generation} did not respond for {seconds:g} s{doing}. It is killed; "
+            "where it was stuck is shown above (stderr). Code that computes for long without "
+            "`await` stops every other request."
+        )
+        guest.kill(f"did not respond for {seconds:g} s and was killed")
+
+    def _guest_lost(self, guest: Guest, reason: str) -> None:
+        if self.current is guest:
+            self.current = None
+            if self.on_lost is not None:
+                self.on_lost(guest, reason)
+
+
+def _load_message(spec: WorkerSpec, generation: int) -> Load:
+    return Load(
+        PROTOCOL_VERSION,
+        generation,
+        str(spec.project_dir),
+        str(spec.main),
+        spec.compatibility_date,
+        list(spec.compatibility_flags),
+        {name: dict(binding) for name, binding in spec.bindings.items()},
+        values.encode({"vars": dict(spec.vars)}),
+    )
+
+
+def _shown(spec: WorkerSpec) -> str:
+    main = Path(spec.project_dir, spec.main)
+    if main.is_relative_to(spec.project_dir):
+        return main.relative_to(spec.project_dir).as_posix()
+    return str(main)

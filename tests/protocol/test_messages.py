@@ -1,0 +1,132 @@
+"""Messages and frames: every type survives, however it is cut; garbage is a ProtocolError."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+import typing
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.protocol import framing, messages
+from emulator.protocol.framing import FrameReader, FrameTooLarge, frame
+from emulator.protocol.messages import MESSAGE_TYPES, Message, ProtocolError
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+_FIELDS: dict[Any, st.SearchStrategy[Any]] = {
+    int: st.integers(-(2**53), 2**53),
+    str: st.text(max_size=20),
+    bool: st.booleans(),
+    bytes: st.binary(max_size=50),
+    list[str]: st.lists(st.text(max_size=5), max_size=3),
+    list[list[str]]: st.lists(st.lists(st.text(max_size=5), min_size=2, max_size=2), max_size=3),
+    dict[str, str]: st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
+    dict[str, Any]: st.dictionaries(st.text(max_size=5), _json, max_size=3),
+}
+
+
+def _message(cls: type[Message]) -> st.SearchStrategy[Message]:
+    hints = typing.get_type_hints(cls)
+    return st.builds(cls, **{f.name: _FIELDS[hints[f.name]] for f in dataclasses.fields(cls)})
+
+
+any_message = st.sampled_from(sorted(MESSAGE_TYPES)).flatmap(
+    lambda name: _message(MESSAGE_TYPES[name])
+)
+
+
+@given(any_message)
+def test_every_message_comes_back_as_it_was(message: Message) -> None:
+    assert messages.decode(*messages.encode(message)) == message
+
+
+@given(st.lists(any_message, max_size=5), st.data())
+def test_frames_survive_every_way_of_cutting_them(sent: list[Message], data: Any) -> None:
+    stream = b"".join(map(frame, sent))
+    reader = FrameReader()
+    received: list[Message] = []
+
+    while stream:
+        size = data.draw(st.integers(1, len(stream)))
+        received += reader.receive(stream[:size])
+        stream = stream[size:]
+
+    assert received == sent
+    assert reader.at_boundary()
+
+
+@given(st.binary(max_size=200))
+def test_garbage_raises_protocol_error_only(garbage: bytes) -> None:
+    try:
+        FrameReader().receive(garbage)
+    except ProtocolError:
+        pass
+
+
+@given(_json)
+def test_any_json_as_a_header_raises_protocol_error_only(header: Any) -> None:
+    with pytest.raises(ProtocolError):
+        messages.decode(json.dumps(header).encode(), b"")
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        ({"type": "ping"}, "ping lacks number"),
+        ({"type": "ping", "number": "1"}, "ping.number is str"),
+        ({"type": "ping", "number": True}, "ping.number is bool"),
+        ({"type": "teleport"}, "unknown message"),
+        ({"type": ["ping"]}, "unknown message"),
+    ],
+)
+def test_a_bad_header_is_named(header: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ProtocolError, match=problem):
+        messages.decode(json.dumps(header).encode(), b"")
+
+
+def test_a_payload_where_none_belongs_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="ping carries no payload"):
+        messages.decode(b'{"type":"ping","number":1}', b"x")
+
+
+def test_unknown_fields_are_ignored_for_the_sake_of_newer_peers() -> None:
+    decoded = messages.decode(b'{"type":"ping","number":1,"mood":"fine"}', b"")
+
+    assert decoded == messages.Ping(1)
+
+
+def test_fields_that_hold_their_default_are_left_out() -> None:
+    header, _ = messages.encode(messages.RunEnd(7))
+
+    assert json.loads(header) == {"type": "run_end", "run": 7}
+
+
+def test_a_message_that_does_not_fit_is_not_sent() -> None:
+    with pytest.raises(FrameTooLarge, match="over the limit of 67,108,864 bytes"):
+        frame(messages.Data(1, b"x" * framing.MAX_FRAME_BYTES))
+
+
+def test_a_frame_that_claims_too_much_is_refused_before_it_is_received() -> None:
+    with pytest.raises(ProtocolError, match="a frame claims"):
+        FrameReader().receive(struct.pack(">II", framing.MAX_FRAME_BYTES + 1, 2))
+
+
+def test_a_header_longer_than_its_frame_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="a frame claims"):
+        FrameReader().receive(struct.pack(">II", 8, 5))
+
+
+def test_half_a_frame_is_not_at_a_boundary() -> None:
+    reader = FrameReader()
+
+    reader.receive(frame(messages.Ping(1))[:-1])
+
+    assert not reader.at_boundary()

@@ -1,0 +1,137 @@
+"""Tagged JSON: everything structured clone carries survives, everything else is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.protocol import values
+from emulator.protocol.values import ErrorValue, MalformedValue, MapValue, NotCloneable, TypedArray
+
+dates = st.integers(-10_000_000_000_000, 200_000_000_000_000).map(
+    lambda ms: datetime.fromtimestamp(ms / 1000, UTC)
+)
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+    st.binary(max_size=200),
+    dates,
+)
+trees = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=5),
+        st.dictionaries(st.text(max_size=8), inner, max_size=5),
+        st.dictionaries(st.sampled_from(["$date", "$ref", "$object"]), inner, max_size=1),
+    ),
+    max_leaves=20,
+)
+
+
+def _round_trip(value: Any) -> Any:
+    return values.decode(values.encode(value))
+
+
+@given(trees)
+def test_every_value_comes_back_as_it_was(value: Any) -> None:
+    assert _round_trip(value) == value
+
+
+@given(st.sets(st.integers() | st.text()))
+def test_sets_come_back_as_sets(value: set[Any]) -> None:
+    assert _round_trip(value) == value
+
+
+@given(st.binary(max_size=100))
+def test_decoding_anything_raises_malformed_value_only(data: bytes) -> None:
+    try:
+        values.decode(data)
+    except MalformedValue:
+        pass
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["$date", "$bytes", "$typed", "$map", "$set", "$ref", "$error", "$object", "a"]
+                ),
+                inner,
+                max_size=2,
+            )
+        ),
+        max_leaves=10,
+    )
+)
+def test_wrong_tags_raise_malformed_value_only(tree: Any) -> None:
+    try:
+        values.decode(json.dumps(tree).encode())
+    except MalformedValue:
+        pass
+
+
+def test_a_cycle_is_tied_again() -> None:
+    value: dict[str, Any] = {"name": "loop"}
+    value["self"] = [value]
+
+    result = _round_trip(value)
+
+    assert result["self"][0] is result
+
+
+def test_shared_references_stay_shared() -> None:
+    shared = [1]
+
+    first, second = _round_trip([shared, shared])
+
+    assert first is second
+
+
+def test_nan_infinities_and_minus_zero_survive() -> None:
+    nan, up, down, zero = _round_trip([math.nan, math.inf, -math.inf, -0.0])
+
+    assert math.isnan(nan)
+    assert (up, down) == (math.inf, -math.inf)
+    assert math.copysign(1, zero) == -1
+
+
+def test_a_whole_float_comes_back_as_an_int_because_javascript_has_one_number_type() -> None:
+    assert type(_round_trip(1.0)) is int
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ErrorValue("TypeError", "no"),
+        MapValue([(1, "one"), ("two", [2])]),
+        TypedArray("Float32Array", b"\0\0\x80?"),
+        values.RegExpValue("a+", "gi"),
+    ],
+)
+def test_javascript_only_values_survive(value: Any) -> None:
+    assert _round_trip(value) == value
+
+
+def test_lone_surrogates_of_javascript_strings_survive() -> None:
+    assert _round_trip("\ud800") == "\ud800"
+
+
+def test_what_cannot_be_cloned_is_named_with_its_place() -> None:
+    with pytest.raises(NotCloneable, match=r"a complex at users\[1\]\.score could not be cloned"):
+        values.encode({"users": [{}, {"score": 1j}]})
+
+
+def test_no_bytes_are_null() -> None:
+    assert values.decode(b"") is None

@@ -1,0 +1,150 @@
+"""A real runner with real guests on a project in a temporary folder."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bindings.binding import Binding
+from emulator.protocol.messages import RunEnd, StepBegin, StepEnd
+from emulator.runner.guest import Guest
+from emulator.runner.output import OutputLine
+from emulator.runner.requests import FetchReply, FetchRequest
+from emulator.runner.runner import Runner, WorkerSpec
+
+HANG_TIMEOUT_MS = 30_000
+DEADLINE_S = 20.0
+IMPLICIT_DEPENDENCIES = "2026-06-01"
+
+
+def write(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write a project's files, dedented; return the folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+    return folder
+
+
+def spec(
+    project: Path,
+    *,
+    bindings: Mapping[str, Mapping[str, str]] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    date: str = IMPLICIT_DEPENDENCIES,
+) -> WorkerSpec:
+    """Return what to load: `src/entry.py` of `project`."""
+    return WorkerSpec(
+        project_dir=project,
+        main=project / "src" / "entry.py",
+        compatibility_date=date,
+        compatibility_flags=("python_workers",),
+        bindings=bindings or {},
+        vars=variables or {},
+    )
+
+
+@dataclass
+class Recorder:
+    """A run handler, output sink and reporter that remembers everything."""
+
+    work: list[str] = field(default_factory=list)
+    messages: list[StepBegin | StepEnd | RunEnd] = field(default_factory=list)
+    losses: list[tuple[int, str]] = field(default_factory=list)
+    lines: list[OutputLine] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
+
+    def step_begun(self, guest: Guest, message: StepBegin) -> None:
+        self.messages.append(message)
+
+    def step_ended(self, guest: Guest, message: StepEnd) -> None:
+        self.messages.append(message)
+
+    def run_ended(self, guest: Guest, message: RunEnd) -> None:
+        self.messages.append(message)
+
+    def guest_lost(self, guest: Guest, reason: str) -> None:
+        self.losses.append((guest.generation, reason))
+
+    def work_of(self, guest: Guest) -> list[str]:
+        return self.work
+
+    def printed(self, stream: str) -> list[str]:
+        """Return the lines printed on a stream."""
+        return [line.text for line in self.lines if line.stream == stream]
+
+
+@dataclass
+class Running:
+    """A started runner, and what was heard from it."""
+
+    runner: Runner
+    heard: Recorder
+    project: Path
+
+    async def load(self, bindings: Mapping[str, Binding] | None = None, **options: Any) -> Guest:
+        """Load the project and let it serve; `kinds` overrides what the guest is told."""
+        kinds = {name: {"kind": binding.kind} for name, binding in (bindings or {}).items()}
+        kinds = options.pop("kinds", kinds)
+        guest = await self.runner.load(
+            spec(self.project, bindings=kinds, **options), bindings or {}
+        )
+        self.runner.switch(guest)
+        return guest
+
+    async def get(self, path: str = "/") -> bytes:
+        """Request `path` and return the body."""
+        return (await read(await self.fetch(path)))[2]
+
+    async def fetch(
+        self,
+        path: str = "/",
+        method: str = "GET",
+        body: AsyncIterator[bytes] | None = None,
+        headers: list[tuple[str, str]] | None = None,
+    ) -> FetchReply:
+        """Request `path`."""
+        url = f"http://localhost{path}"
+        return await self.runner.fetch(FetchRequest(method, url, headers or [], body))
+
+
+async def read(reply: FetchReply) -> tuple[int, dict[str, str], bytes]:
+    """Read a reply to its end: status, headers, body."""
+    chunks = [chunk async for chunk in reply.body] if reply.body is not None else []
+    return reply.status, dict(reply.headers), b"".join(chunks)
+
+
+def run(
+    project: Path,
+    scenario: Callable[[Running], Awaitable[None]],
+    *,
+    interpreter: str = sys.executable,
+    hang_timeout_ms: int = HANG_TIMEOUT_MS,
+    **options: Any,
+) -> Recorder:
+    """Run `scenario` with a runner that is stopped afterwards, within a deadline."""
+    heard = Recorder()
+
+    async def main() -> None:
+        runner = Runner(
+            Path(interpreter),
+            heard,
+            heard.lines.append,
+            heard.reports.append,
+            hang_timeout_ms,
+            **options,
+        )
+        await runner.start()
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                await scenario(Running(runner, heard, project))
+        finally:
+            await runner.stop()
+
+    asyncio.run(main())
+    return heard
