@@ -37,3 +37,13 @@ def connect(path: Path, synchronous: Synchronous = "FULL") -> sqlite3.Connection
         connection.close()
         raise
     return connection
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Open the existing database `path` without changing a byte of it.
+
+    Without a write-ahead log beside it, SQLite is told that nobody writes: it would create one.
+    """
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=ro" if has_log else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)

@@ -15,10 +15,11 @@ from typing import Protocol
 
 from emulator import watch, wiring
 from emulator.clock import Clock
-from emulator.config.load import check_exports
 from emulator.config.model import Config
+from emulator.config.workflows_section import check_exports
 from emulator.engine.control import Control
 from emulator.errors import ConfigError, GuestError
+from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
 from emulator.runner.runner import OutputLine, Runner
@@ -43,12 +44,12 @@ class Terminal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What is run: the configuration, how to read it again, where state lives, which Python."""
+    """What is run: the configuration, how to read it again, where state is, what forks guests."""
 
     config: Config
     reread: Callable[[], Config]
     state: State
-    interpreter: Path
+    forkserver: Forkserver
 
 
 class Supervisor:
@@ -70,7 +71,7 @@ class Supervisor:
         self.control = Control(self.engine)
         self._pool = wiring.BindingPool(project.state, self.control, terminal.notice)
         self.runner = Runner(
-            project.interpreter,
+            project.forkserver,
             self.engine,
             terminal.output,
             terminal.error,

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bindings.ai import Ai, Rule
 from bindings.binding import Binding
-from bindings.d1 import D1
-from bindings.vectorize import Vectorize
 from bindings.workflows import WorkflowBinding
 from emulator.clock import Clock
 from emulator.config.model import AiRule, Config, IndexSettings
@@ -24,6 +22,7 @@ from emulator.engine.journal import Journal
 from emulator.engine.steps import STEP_LIMIT
 from emulator.protocol import values
 from emulator.runner.runner import WorkerSpec
+from emulator.sqlite import Synchronous
 from emulator.state import State
 
 # The compatibility date from which a NonRetryableError keeps its own message; workflows.md 2.11.
@@ -35,9 +34,8 @@ def open_engine(
     config: Config, state: State, clock: Clock, report: Callable[[str], None]
 ) -> Engine:
     """Return the engine on the project's journal. Raises StateError."""
-    synchronous = "FULL" if config.settings.durability == "full" else "NORMAL"
     return Engine(
-        Journal.open(state.journal, synchronous),  # type: ignore[arg-type]
+        Journal.open(state.journal, _synchronous(config)),
         clock,
         concurrency=config.settings.concurrency,
         grace_ms=config.settings.reload_grace_ms,
@@ -54,19 +52,12 @@ def definitions(config: Config) -> list[Definition]:
     return [
         Definition(workflow.name, workflow.class_name, workflow.step_limit or STEP_LIMIT, plain)
         for workflow in config.workflows
-        if workflow.script_name in (None, config.name)
     ]
 
 
 def worker_spec(config: Config) -> WorkerSpec:
     """Return what a guest must know to load the user's code."""
-    kinds: dict[str, dict[str, str]] = {}
-    for workflow in config.workflows:
-        if workflow.script_name in (None, config.name):
-            kinds[workflow.binding] = {"kind": "workflow"}
-        else:
-            friendly = f"Workflow of the worker {workflow.script_name}"
-            kinds[workflow.binding] = {"kind": "unsupported", "friendly": friendly}
+    kinds = {workflow.binding: {"kind": "workflow"} for workflow in config.workflows}
     kinds |= {database.binding: {"kind": "d1"} for database in config.d1_databases}
     kinds |= {index.binding: {"kind": "vectorize"} for index in config.vectorize}
     if config.ai_binding is not None:
@@ -83,9 +74,27 @@ def worker_spec(config: Config) -> WorkerSpec:
     )
 
 
+class _FirstUse:
+    """A binding that is imported and made when it is first called: starting waits for none."""
+
+    def __init__(self, kind: str, make: Callable[[], Binding]) -> None:
+        self.kind = kind
+        self._make = make
+        self._made: Binding | None = None
+
+    async def call(self, method: str, args: list[Any]) -> Any:
+        if self._made is None:
+            self._made = self._make()
+        return await self._made.call(method, args)
+
+    async def close(self) -> None:
+        if self._made is not None:
+            await self._made.close()
+
+
 @dataclass
 class BindingPool:
-    """The open bindings of a project, shared by generations as long as their settings stay."""
+    """The bindings of a project, shared by generations as long as their settings stay."""
 
     state: State
     control: Control
@@ -99,35 +108,22 @@ class BindingPool:
             named[workflow.binding] = WorkflowBinding(workflow.name, self.control, values.encode)
         for database in config.d1_databases:
             path = self.state.d1_path(database.local_id)
-            named[database.binding] = self._shared(("d1", path), lambda path=path: D1(path))
+            synchronous = _synchronous(config)
+            make = partial(_d1, path, database.database_name, synchronous)
+            named[database.binding] = self._shared("d1", (path, synchronous), make)
         for index in config.vectorize:
             settings = config.settings.indexes.get(index.index_name, IndexSettings())
-            named[index.binding] = self._index(index.index_name, settings)
+            path = self.state.vectorize_path(index.index_name)
+            make = partial(_vectorize, path, index.index_name, settings, self.announce)
+            named[index.binding] = self._shared("vectorize", (path, repr(settings)), make)
         if config.ai_binding is not None:
-            rules = [_rule(rule) for rule in config.settings.ai_rules]
-            strict = config.settings.ai_strict
-            key = ("ai", repr(config.settings.ai_rules), strict)
-            named[config.ai_binding] = self._shared(key, lambda: Ai(rules, strict=strict))
+            settings_key = (repr(config.settings.ai_rules), config.settings.ai_strict)
+            make = partial(_ai, config.settings.ai_rules, config.settings.ai_strict)
+            named[config.ai_binding] = self._shared("ai", settings_key, make)
         return named
 
-    def _index(self, name: str, settings: IndexSettings) -> Binding:
-        path = self.state.vectorize_path(name)
-        return self._shared(
-            ("vectorize", path, repr(settings)),
-            lambda: Vectorize(
-                path,
-                name,
-                dimensions=settings.dimensions,
-                metric=settings.metric,
-                metadata_indexes=settings.metadata_indexes,
-                announce=self.announce,
-            ),
-        )
-
-    def _shared(self, key: tuple[Any, ...], make: Callable[[], Binding]) -> Binding:
-        if key not in self._open:
-            self._open[key] = make()
-        return self._open[key]
+    def _shared(self, kind: str, settings: tuple[Any, ...], make: Callable[[], Binding]) -> Binding:
+        return self._open.setdefault((kind, *settings), _FirstUse(kind, make))
 
     async def close(self) -> None:
         """Close every binding."""
@@ -136,28 +132,46 @@ class BindingPool:
         self._open.clear()
 
 
-def _rule(rule: AiRule) -> Rule:
-    return Rule(
-        model=rule.model,
-        task=rule.task,
-        prompt=rule.prompt,
-        text=rule.text,
-        json=rule.json,
-        sequence=rule.sequence,
-        error=rule.error,
-        delay_ms=rule.delay_ms,
+def _d1(path: Path, name: str, synchronous: Synchronous) -> Binding:
+    from bindings.d1 import D1
+
+    return D1(path, name, synchronous=synchronous)
+
+
+def _vectorize(
+    path: Path, name: str, settings: IndexSettings, announce: Callable[[str], None]
+) -> Binding:
+    from bindings.vectorize import Vectorize
+
+    return Vectorize(
+        path,
+        name,
+        dimensions=settings.dimensions,
+        metric=settings.metric,
+        metadata_indexes=settings.metadata_indexes,
+        announce=announce,
     )
 
 
-def guest_interpreter(config: Config, chosen: Path | None, own: Path) -> Path:
-    """Return the Python that runs the guest: `--python`, the project's own, else ours.
+def _ai(rules: tuple[AiRule, ...], strict: bool) -> Binding:
+    from bindings.ai import Ai
+    from bindings.ai.rules import Rule
 
-    `.venv-workers` is what pywrangler makes; `.venv` what people make.
-    """
-    if chosen is not None:
-        return chosen
-    for folder in (".venv", ".venv-workers"):
-        candidate = config.project_dir / folder / "bin" / "python"
-        if candidate.exists():
-            return candidate
-    return own
+    made = [
+        Rule(
+            model=rule.model,
+            task=rule.task,
+            prompt=rule.prompt,
+            text=rule.text,
+            json=rule.json,
+            sequence=rule.sequence,
+            error=rule.error,
+            delay_ms=rule.delay_ms,
+        )
+        for rule in rules
+    ]
+    return Ai(made, strict=strict)
+
+
+def _synchronous(config: Config) -> Synchronous:
+    return "FULL" if config.settings.durability == "full" else "NORMAL"

@@ -12,7 +12,7 @@ DEADLINE_S = 20.0
 _POLL_S = 0.01
 
 
-def eventually(check: Callable[[], T], deadline_s: float = DEADLINE_S) -> T:
+def eventually(check: Callable[[], T | None], deadline_s: float = DEADLINE_S) -> T:
     """Return the first truthy result of `check`; an AssertionError in it counts as not yet.
 
     Raises AssertionError with the last result or failure when `deadline_s` has passed.

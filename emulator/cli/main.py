@@ -1,19 +1,37 @@
-"""`groundfog`: the top-level command, and how errors meet the person who typed it."""
+"""`groundfog`: the top-level command, and how errors meet the person who typed it.
+
+A command's module is imported when the command is used: starting the server should not wait for
+what only other commands need.
+"""
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import click
 
-from emulator.cli.d1 import d1
-from emulator.cli.dev import dev
-from emulator.cli.state import state
 from emulator.errors import EmulatorError
+
+# command -> the module in emulator.cli that defines it under the same name
+COMMANDS = ("dev", "d1", "state")
 
 
 class _Commands(click.Group):
-    """A group whose commands may raise EmulatorError: its message, exit code 1, no traceback."""
+    """A group that imports late, and whose commands may raise EmulatorError.
+
+    Such an error is shown as its message, with exit code 1 and no traceback.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"emulator.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -27,11 +45,6 @@ class _Commands(click.Group):
 @click.version_option(None, "-v", "--version", package_name="groundfog", prog_name="groundfog")
 def cli() -> None:
     """Run Cloudflare Workers locally, with durable Workflows and bindings that work offline."""
-
-
-cli.add_command(dev)
-cli.add_command(d1)
-cli.add_command(state)
 
 
 def main() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from emulator.cli.options import ProjectOptions, load_project, project_options
@@ -37,6 +35,3 @@ def reset(options: ProjectOptions, yes: bool) -> None:
 
 def _locate(options: ProjectOptions) -> State:
     return State.locate(load_project(options), options.persist_to)
-
-
-__all__ = ["Path", "state"]

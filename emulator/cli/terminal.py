@@ -10,24 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from enum import IntEnum
 from pathlib import Path
 from typing import TextIO
 
+from emulator.cli.levels import Level
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import OutputLine
-
-
-class Level(IntEnum):
-    """How much is shown; names as wrangler's --log-level."""
-
-    NONE = 0
-    ERROR = 1
-    WARN = 2
-    LOG = 3
-    INFO = 4
-    DEBUG = 5
-
 
 _RESET = "\x1b[0m"
 _RED, _YELLOW, _GREEN, _CYAN, _DIM = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[36m", "\x1b[2m"

@@ -60,27 +60,42 @@ class ForkedGuest:
 
 
 class Forkserver:
-    """Starts the process on first use, and again when it has died."""
+    """Starts the process on first use, and again when it has died.
+
+    `launch` may be called before there is an event loop, so that the process imports what it
+    needs while its host still imports its own.
+    """
 
     def __init__(self, interpreter: Path) -> None:
         self._interpreter = interpreter
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._listening = False  # the event loop reads the control socket
         self._lines = bytearray()
         # Answers carry no number: they come in the order of the requests, given up or not.
         self._answers: deque[asyncio.Future[_Forked]] = deque()
         self._exits: dict[int, asyncio.Future[str]] = {}
 
-    async def start(self) -> None:
+    def launch(self) -> None:
         """Start the process if it is not running. Raises GuestError when that is impossible."""
         if self._control is None:
-            self._start()
+            self._launch()
+
+    async def start(self) -> None:
+        """Start the process if it is not running, and listen to it. Raises GuestError."""
+        self._connected()
+
+    def _connected(self) -> socket.socket:
+        self.launch()
+        assert self._control is not None
+        if not self._listening:
+            self._listening = True
+            asyncio.get_running_loop().add_reader(self._control, self._receive)
+        return self._control
 
     async def fork(self, generation: int) -> ForkedGuest:
         """Return a new guest. Raises GuestError with what the interpreter said when it fails."""
-        if self._control is None:
-            self._start()
-        assert self._control is not None
+        control = self._connected()
         ours, theirs = socket.socketpair()
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
@@ -89,7 +104,7 @@ class Forkserver:
         try:
             request = json.dumps({"generation": generation}).encode() + b"\n"
             given = (theirs.fileno(), out_write, err_write)
-            socket.send_fds(self._control, [request], given)
+            socket.send_fds(control, [request], given)
             self._answers.append(answer)
             pid, exited = await answer
         except BaseException as error:
@@ -121,7 +136,7 @@ class Forkserver:
         self._settle_exits("was killed with its forkserver")
         self._fail_forks("The forkserver was stopped.")
 
-    def _start(self) -> None:
+    def _launch(self) -> None:
         ours, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(
@@ -144,7 +159,6 @@ class Forkserver:
         ours.setblocking(False)
         self._control = ours
         self._lines.clear()
-        asyncio.get_running_loop().add_reader(ours, self._receive)
 
     def _receive(self) -> None:
         assert self._control is not None
@@ -219,9 +233,11 @@ class Forkserver:
 
     def _disconnect(self) -> None:
         if self._control is not None:
-            asyncio.get_running_loop().remove_reader(self._control)
+            if self._listening:
+                asyncio.get_running_loop().remove_reader(self._control)
             self._control.close()
         self._control = None
+        self._listening = False
         self._process = None
 
     @staticmethod

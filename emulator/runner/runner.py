@@ -41,7 +41,7 @@ class WorkerSpec:
 
 
 class Runner:
-    """Starts guests from one interpreter.
+    """Starts guests, all from one forkserver.
 
     `report` gets messages for the person at the terminal. `on_lost(guest, reason)` is called when
     the current guest has ended by itself; bringing up another is its caller's business.
@@ -49,14 +49,14 @@ class Runner:
 
     def __init__(
         self,
-        interpreter: Path,
+        forkserver: Forkserver,
         handler: RunHandler,
         output: Callable[[OutputLine], None],
         report: Callable[[str], None],
         hang_timeout_ms: int,
         load_timeout_ms: int = LOAD_TIMEOUT_MS,
     ) -> None:
-        self._forkserver = Forkserver(interpreter)
+        self._forkserver = forkserver
         self._handler = handler
         self._output = output
         self._report = report

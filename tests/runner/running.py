@@ -12,6 +12,7 @@ from typing import Any
 
 from bindings.binding import Binding
 from emulator.protocol.messages import RunEnd, StepBegin, StepEnd
+from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
 from emulator.runner.output import OutputLine
 from emulator.runner.requests import FetchReply, FetchRequest
@@ -132,7 +133,7 @@ def run(
 
     async def main() -> None:
         runner = Runner(
-            Path(interpreter),
+            Forkserver(Path(interpreter)),
             heard,
             heard.lines.append,
             heard.reports.append,

@@ -145,13 +145,14 @@ def test_an_endless_line_is_passed_on_in_pieces(tmp_path: Path) -> None:
 HOST = """
 import asyncio, sys
 from pathlib import Path
+from emulator.runner.forkserver import Forkserver
 from emulator.runner.runner import Runner
 from tests.runner.running import Recorder, spec
 
 async def main():
     heard = Recorder()
-    runner = Runner(Path(sys.executable), heard, lambda line: print(line.text, flush=True), print,
-                    30_000)
+    forkserver = Forkserver(Path(sys.executable))
+    runner = Runner(forkserver, heard, lambda line: print(line.text, flush=True), print, 30_000)
     await runner.start()
     guest = await runner.load(spec(Path(sys.argv[1])), {})
     print(runner._forkserver._process.pid, guest.pid, flush=True)

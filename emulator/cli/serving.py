@@ -1,0 +1,104 @@
+"""A running server: puts the parts together in order, says where it listens, waits for the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from emulator.cli.banner import bindings_table
+from emulator.cli.dev import Start
+from emulator.cli.progress import ProgressLines
+from emulator.cli.terminal import ConsoleTerminal
+from emulator.clock import SystemClock
+from emulator.config.model import Config
+from emulator.errors import EmulatorError
+from emulator.server.app import create_app
+from emulator.server.listen import DEFAULT_PORT, bind
+from emulator.server.security import Policy
+from emulator.server.serve import Server, loop_factory
+from emulator.supervisor import Project, Supervisor
+
+
+def run(start: Start) -> None:
+    """Serve until the process is told to stop. Raises EmulatorError when it cannot start."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_serve(start))
+
+
+async def _serve(start: Start) -> None:
+    arguments, config, state = start.arguments, start.config, start.state
+    ip = arguments.ip or config.dev.ip
+    port = config.dev.port if arguments.port is None else arguments.port
+    sockets = bind(ip, DEFAULT_PORT if port is None else port, port is not None)
+    terminal = ConsoleTerminal(arguments.level, Path.cwd())
+    stop = _stop_signal()
+    try:
+        project = Project(config, arguments.read_config, state, start.forkserver)
+        supervisor = Supervisor(project, SystemClock(), terminal)
+    except BaseException:
+        for listener in sockets:
+            listener.close()
+        raise
+    supervisor.engine.journal.on_commit = ProgressLines(
+        supervisor.engine.journal, terminal.progress
+    ).show
+    _introduce(config, terminal)
+    listening = sockets[0].getsockname()
+    announced = state.announce(str(listening[0]), int(listening[1]))
+    policy = Policy.for_bind(ip, announced.token, arguments.allowed_hosts)
+    server = Server(
+        create_app(
+            supervisor, policy=policy, on_error=_worker_error(terminal), on_request=terminal.request
+        ),
+        sockets,
+    )
+    try:
+        await server.start()
+        await supervisor.start()
+        seconds = time.perf_counter() - start.began
+        shown = "localhost" if ip in ("localhost", "127.0.0.1") else announced.ip
+        terminal.notice(f"Ready on http://{shown}:{announced.port} ({seconds:.2f} s)")
+        await stop.wait()
+        terminal.notice("stopping; workflows in flight continue at the next start")
+    finally:
+        state.retract()
+        await server.stop()
+        await supervisor.stop()
+        terminal.flush()
+
+
+def _introduce(config: Config, terminal: ConsoleTerminal) -> None:
+    where = os.path.relpath(config.path)
+    environment = f", environment {config.environment}" if config.environment else ""
+    terminal.notice(f"Groundfog runs {config.name} ({where}{environment})")
+    for line in bindings_table(config):
+        terminal.notice(f"  {line}")
+    for problem in config.warnings:
+        terminal.warning(str(problem))
+
+
+def _worker_error(terminal: ConsoleTerminal) -> Callable[[str, str, EmulatorError], None]:
+    def report(method: str, target: str, error: EmulatorError) -> None:
+        traceback = getattr(error, "traceback", "")
+        terminal.error(f"{method} {target}: {error}" if not traceback else traceback.rstrip())
+
+    return report
+
+
+def _stop_signal() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set; a second SIGINT ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    return stop

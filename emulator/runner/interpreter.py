@@ -1,0 +1,20 @@
+"""Which Python runs the guest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# `.venv` is what people make, `.venv-workers` what pywrangler makes.
+VIRTUAL_ENVIRONMENTS = (".venv", ".venv-workers")
+
+
+def guest_interpreter(project_dir: Path, chosen: Path | None, own: Path) -> Path:
+    """Return `chosen` (`--python`), else the project's own virtual environment's, else `own`."""
+    if chosen is not None:
+        return chosen
+    for folder in VIRTUAL_ENVIRONMENTS:
+        for relative in ("bin/python", "Scripts/python.exe"):
+            candidate = project_dir / folder / relative
+            if candidate.exists():
+                return candidate
+    return own

@@ -1,0 +1,185 @@
+"""Hot reload under a real server: good saves, broken saves, config, many at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.end_to_end.conftest import Serve
+from tests.end_to_end.projects import WRANGLER, edit, make_project
+from tests.waiting import eventually
+
+HELLO = """
+from workers import Response, WorkerEntrypoint
+import greeting
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response(f"{greeting.TEXT} {getattr(self.env, 'NAME', 'nobody')}")
+"""
+PLAIN = "\n".join(WRANGLER.split("\n")[:5])
+BROWSER = {"accept": "text/html", "sec-fetch-mode": "navigate"}
+
+
+def hello_project(folder: Path) -> Path:
+    project = make_project(folder, HELLO, PLAIN)
+    (project / "src" / "greeting.py").write_text("TEXT = 'hello'\n")
+    return project
+
+
+def test_a_save_of_any_module_is_answered_with_the_new_code(tmp_path: Path, serve: Serve) -> None:
+    project = hello_project(tmp_path / "p")
+    server = serve(project)
+    assert server.get("/").text == "hello nobody"
+
+    edit(project, "hello", "goodbye", "src/greeting.py")
+
+    eventually(lambda: server.get("/").text == "goodbye nobody")
+    server.wait_for(r"reloaded in \d+ ms \(.*greeting\.py\)")
+
+
+def test_a_broken_save_leaves_the_old_code_serving_and_shows_the_traceback(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = hello_project(tmp_path / "p")
+    server = serve(project)
+
+    edit(project, "class Default", "class Default(:", "src/entry.py")
+    server.wait_for("SyntaxError")
+
+    assert server.get("/").text == "hello nobody"
+    page = server.get("/", headers=BROWSER)
+    assert page.status_code == 500
+    assert "SyntaxError" in page.text
+
+    edit(project, "class Default(:", "class Default", "src/entry.py")
+    eventually(lambda: server.get("/", headers=BROWSER).text == "hello nobody")
+
+
+def test_a_worker_that_never_loaded_answers_with_its_traceback_until_it_is_mended(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = hello_project(tmp_path / "p")
+    (project / "src" / "greeting.py").write_text("TEXT = nowhere\n")
+    server = serve(project)
+
+    response = server.get("/")
+    assert response.status_code == 500
+    assert "NameError: name 'nowhere' is not defined" in response.text
+    assert "src/greeting.py" in response.text or "greeting.py" in response.text
+
+    edit(project, "nowhere", "'mended'", "src/greeting.py")
+    eventually(lambda: server.get("/").text == "mended nobody")
+
+
+def test_a_change_of_the_configuration_reloads_and_a_broken_one_changes_nothing(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = hello_project(tmp_path / "p")
+    server = serve(project)
+
+    edit(project, "name = ", '[vars]\nNAME = "ada" oops\n', "wrangler.toml")
+    server.wait_for(r"wrangler\.toml:\d+")
+    assert server.get("/").text == "hello nobody"
+
+    (project / "wrangler.toml").write_text(PLAIN + '\n[vars]\nNAME = "ada"\n')
+    eventually(lambda: server.get("/").text == "hello ada")
+
+
+def test_a_secret_file_that_appears_is_read_and_its_value_is_never_printed(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = hello_project(tmp_path / "p")
+    server = serve(project)
+
+    (project / ".dev.vars").write_text("NAME=hunter2-secret\n")
+
+    eventually(lambda: server.get("/").text == "hello hunter2-secret")
+    assert "hunter2-secret" not in server.output
+
+
+def test_fifty_saves_in_a_row_end_in_one_generation_of_the_last_code(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = hello_project(tmp_path / "p")
+    server = serve(project)
+
+    for number in range(50):
+        (project / "src" / "greeting.py").write_text(f"TEXT = 'save {number}'\n")
+
+    eventually(lambda: server.get("/").text == "save 49 nobody")
+    eventually(lambda: len(server.guest_pids()) == 1)
+
+
+def test_no_request_fails_while_code_is_saved_again_and_again(tmp_path: Path, serve: Serve) -> None:
+    project = hello_project(tmp_path / "p")
+    server = serve(project)
+
+    for number in range(5):
+        (project / "src" / "greeting.py").write_text(f"TEXT = 'save {number}'\n")
+
+        def newest(number: int = number) -> bool:
+            response = server.get("/")
+            assert response.status_code == 200, response.text
+            return response.text == f"save {number} nobody"
+
+        eventually(newest)
+
+
+SLOW = """
+import asyncio
+from workers import Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        if "slow" in request.url:
+            print("slow request begins")
+            await asyncio.sleep(1)
+        return Response("version 1")
+"""
+
+
+def test_a_request_in_flight_ends_on_the_code_it_began_with(tmp_path: Path, serve: Serve) -> None:
+    import threading
+
+    project = make_project(tmp_path / "p", SLOW, PLAIN)
+    server = serve(project)
+    answers: list[str] = []
+    slow = threading.Thread(target=lambda: answers.append(server.get("/slow").text))
+    slow.start()
+    server.wait_for("slow request begins")
+
+    edit(project, "version 1", "version 2")
+    eventually(lambda: server.get("/").text == "version 2")
+
+    slow.join()
+    assert answers == ["version 1"]
+
+
+def test_ctrl_c_ends_everything_and_leaves_no_process(tmp_path: Path, serve: Serve) -> None:
+    server = serve(hello_project(tmp_path / "p"))
+    guests = server.guest_pids()
+    assert guests
+
+    assert server.stop() == 0
+
+    eventually(lambda: not any(_alive(pid) for pid in guests))
+
+
+def test_kill_9_of_the_host_leaves_no_process(tmp_path: Path, serve: Serve) -> None:
+    server = serve(hello_project(tmp_path / "p"))
+    guests = server.guest_pids()
+    assert guests
+
+    server.kill()
+
+    eventually(lambda: not any(_alive(pid) for pid in guests))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
