@@ -63,7 +63,7 @@ def worker_spec(config: Config) -> WorkerSpec:
     if config.ai_binding is not None:
         kinds[config.ai_binding] = {"kind": "ai"}
     for other in config.unsupported:
-        kinds[other.binding] = {"kind": "unsupported", "friendly": other.friendly}
+        kinds[other.binding] = {"kind": other.kind, "friendly": other.friendly}
     return WorkerSpec(
         project_dir=config.project_dir,
         main=config.main,

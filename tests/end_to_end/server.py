@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.waiting import DEADLINE_S, eventually
 
@@ -105,7 +106,8 @@ class DevServer:
 
     def guest_pids(self) -> list[int]:
         """The guest processes: children of the forkserver, which is a child of the host."""
-        return [guest for child in _children(self.pid) for guest in _children(child)]
+        forkservers = psutil.Process(self.pid).children()
+        return [guest.pid for forkserver in forkservers for guest in forkserver.children()]
 
     def kill(self) -> None:
         """`kill -9` the host and wait until it is gone."""
@@ -138,6 +140,9 @@ class DevServer:
         return code
 
 
-def _children(pid: int) -> list[int]:
-    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return [int(line) for line in listed.stdout.split()]
+def is_running(pid: int) -> bool:
+    """Whether a process is there and not only waiting to be reaped."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

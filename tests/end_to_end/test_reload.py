@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import WRANGLER, edit, make_project
+from tests.end_to_end.server import is_running
 from tests.waiting import eventually
 
 HELLO = """
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_everything_and_leaves_no_process(tmp_path: Path, serve: Ser
 
     assert server.stop() == 0
 
-    eventually(lambda: not any(_alive(pid) for pid in guests))
+    eventually(lambda: not any(map(is_running, guests)))
 
 
 def test_kill_9_of_the_host_leaves_no_process(tmp_path: Path, serve: Serve) -> None:
@@ -173,13 +173,4 @@ def test_kill_9_of_the_host_leaves_no_process(tmp_path: Path, serve: Serve) -> N
 
     server.kill()
 
-    eventually(lambda: not any(_alive(pid) for pid in guests))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    eventually(lambda: not any(map(is_running, guests)))

@@ -1,0 +1,1 @@
+"""Programs that measure Groundfog, and its rivals where they are installed; see README.md."""

@@ -1,0 +1,82 @@
+"""Reads `/proc`: which processes a server consists of and what memory they hold. Linux only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SETTLE_SECONDS = 15.0  # longer than any peer keeps what it no longer needs (workerd: 10 s)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process as of one look; `started` tells it from a later one with the same id."""
+
+    pid: int
+    parent: int
+    started: str
+
+    def kill(self) -> None:
+        """End it if it is still there; an id that was given to another process is left alone."""
+        now = _read_process(self.pid)
+        if now is not None and now.started == self.started:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory of a set of processes, in bytes.
+
+    `proportional` counts a page shared by n processes as 1/n in each (PSS): forked processes share
+    most of theirs, so only this sum is what the machine gave. `resident` (RSS) counts it n times.
+    """
+
+    proportional: int
+    resident: int
+    processes: int
+
+
+def tree_of(pid: int) -> list[Process]:
+    """Return process `pid` and all that descend from it, parents first."""
+    everyone = [process for process in map(_read_process, _pids()) if process is not None]
+    tree = [process for process in everyone if process.pid == pid]
+    for process in tree:  # grows while it is walked
+        tree += [child for child in everyone if child.parent == process.pid]
+    return tree
+
+
+def memory_of(pid: int) -> Memory:
+    """Return the memory of process `pid` and all that descend from it."""
+    proportional = resident = 0
+    tree = tree_of(pid)
+    for process in tree:
+        rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+        fields = dict(line.split(":", 1) for line in rollup.splitlines()[1:])
+        proportional += int(fields["Pss"].split()[0]) * 1024
+        resident += int(fields["Rss"].split()[0]) * 1024
+    return Memory(proportional, resident, len(tree))
+
+
+def settled_memory_of(pid: int) -> Memory:
+    """Return the memory after a time in which every peer has dropped what it does not need."""
+    time.sleep(SETTLE_SECONDS)
+    return memory_of(pid)
+
+
+def _pids() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]
+
+
+def _read_process(pid: int) -> Process | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name in parentheses may hold spaces; the fields after it are state, parent, …, start time.
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return Process(pid, int(fields[1]), fields[19])

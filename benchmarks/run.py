@@ -1,0 +1,18 @@
+"""All benchmarks, one after the other, as one table."""
+
+from __future__ import annotations
+
+from benchmarks import load, memory, save, sleepers, start, steps
+from benchmarks.command_line import main
+
+PROGRAMS = [
+    start.PROGRAM,
+    save.PROGRAM,
+    steps.PROGRAM,
+    load.PROGRAM,
+    memory.PROGRAM,
+    sleepers.PROGRAM,
+]
+
+if __name__ == "__main__":
+    main(PROGRAMS)

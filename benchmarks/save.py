@@ -1,0 +1,53 @@
+"""How long it takes from saving a file to the first response of the new code."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import httpx
+
+from benchmarks.command_line import main
+from benchmarks.figures import Figure, Program, Unit
+from benchmarks.peers import Peer
+from benchmarks.servers import Server, running
+
+SAVES = 10
+ASK_EVERY_SECONDS = 0.003
+DEADLINE_SECONDS = 30
+
+MEDIAN = Figure("save → new response, median", Unit.SECONDS, goal=0.15)
+LATE = Figure("save → new response, 95th percentile", Unit.SECONDS, quantile=0.95)
+
+
+def measure(peer: Peer) -> dict[str, list[float]]:
+    with running(peer) as server:
+        samples = [_save(server, number) for number in range(1, SAVES + 1)]
+    return {MEDIAN.name: samples, LATE.name: samples}
+
+
+def _save(server: Server, number: int) -> float:
+    # People save at any moment: a fixed beat could fall in with a peer's own polling.
+    time.sleep(random.uniform(0.3, 0.8))
+    text = server.source.read_text()
+    old, new = f"version {number - 1}", f"version {number}"
+    server.source.write_text(text.replace(old, new))
+    began = time.perf_counter()
+    while not _answers(server, new):
+        if time.perf_counter() - began > DEADLINE_SECONDS:
+            raise TimeoutError(f"{server.peer.name} did not take up a save within 30 s")
+        time.sleep(ASK_EVERY_SECONDS)
+    return time.perf_counter() - began
+
+
+def _answers(server: Server, version: str) -> bool:
+    try:
+        return server.client.get("/version").text == version
+    except httpx.TransportError:
+        return False  # a server that restarts itself refuses connections for a while
+
+
+PROGRAM = Program(figures=(MEDIAN, LATE), repetitions=3, measure=measure)
+
+if __name__ == "__main__":
+    main([PROGRAM])
