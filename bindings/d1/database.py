@@ -1,8 +1,12 @@
 """The D1 binding: which connection does a call, and when the file is opened.
 
-One connection writes; a few read, so that no reader waits for a writer (WAL). A call goes to a
+One connection writes; others read, so that no reader waits for a writer (WAL). A call goes to a
 reader when every statement in it looks like a query; if it turns out not to be one, SQLite says so
-before it does anything and the call goes to the writer. Next: `session` runs it, `authorizer`
+before it does anything and the call goes to the writer.
+
+Most queries take a few microseconds, and handing one to a thread and back takes a hundred. So a
+query is first tried where we are, on a connection that gives up after `QUICK_MS`; one that does not
+make it is run again on a reader's thread, and remembered. Next: `session` runs it, `authorizer`
 says what is allowed.
 """
 
@@ -15,7 +19,7 @@ from typing import Any
 
 from bindings.d1.errors import DUMP_REFUSED, error_message
 from bindings.d1.limits import QUERY_TIMEOUT_MS
-from bindings.d1.session import Job, NeedsWriter, Query, Result
+from bindings.d1.session import Job, NeedsWriter, Query, Result, Session, TooSlow
 from bindings.d1.splitter import split_statements
 from bindings.d1.threads import SessionThread
 from bindings.d1.values import to_parameter
@@ -25,6 +29,8 @@ from emulator.sqlite import Synchronous
 # Short reads on more threads only fight for the interpreter lock: 16 callers get 110 µs a call from
 # one reader, 170 µs from four. The second is for everyone else while one query is slow.
 READERS_MAX = 2
+QUICK_MS = 2  # the longest a query may hold up the event loop
+SLOW_QUERIES_MAX = 1_000
 
 _QUERY_KEYWORDS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
 
@@ -51,6 +57,8 @@ class D1:
         self._timeout_ms = query_timeout_ms
         self._opening = asyncio.Lock()
         self._writer: SessionThread | None = None
+        self._quick: Session | None = None
+        self._slow: set[tuple[str, ...]] = set()  # texts of calls that were too slow for `_quick`
         self._idle_readers: list[SessionThread] = []
         self._reader_slots = asyncio.Semaphore(READERS_MAX)
         self._jobs: set[Job] = set()
@@ -94,12 +102,23 @@ class D1:
             # A reader that is still at work comes back to a full pool and is closed there.
             readers, self._idle_readers = self._idle_readers, []
             writer, self._writer = self._writer, None
+            quick, self._quick = self._quick, None
+        if quick is not None:
+            quick.close()
         for thread in [*readers, *([writer] if writer else [])]:
             await thread.close()
 
     async def _read(self, job: Job) -> list[Result]:
         writer = await self._open_writer()
         job.last_row_id = writer.session.last_row_id
+        text = tuple(query.sql for query in job.queries)
+        if text not in self._slow:
+            try:
+                return self._read_here(job)
+            except TooSlow:
+                if len(self._slow) >= SLOW_QUERIES_MAX:
+                    self._slow.clear()
+                self._slow.add(text)
         async with self._reader_slots:
             if self._idle_readers:
                 # Last in, first out: its statement cache is the warmest.
@@ -113,6 +132,15 @@ class D1:
                     self._idle_readers.append(reader)
                 else:  # closed meanwhile
                     await reader.close()
+
+    def _read_here(self, job: Job) -> list[Result]:
+        """Run a query on the event loop's own thread. Raises TooSlow, having done nothing."""
+        if self._quick is None:
+            try:
+                self._quick = Session(self._path, self._synchronous, reads_only=True, quick=True)
+            except sqlite3.Error:  # a reader's thread will say what is wrong, or wait for it
+                raise TooSlow from None
+        return self._quick.run(Job(job.queries, QUICK_MS, job.last_row_id))
 
     async def _open_writer(self) -> SessionThread:
         if self._writer is not None:

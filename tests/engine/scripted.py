@@ -1,0 +1,275 @@
+"""A guest inside the test: it speaks the runner protocol with the engine, message for message.
+
+Workflows are async functions `run(event, step)`. As PROTOCOL.md section 6 asks, steps that history
+knows are answered here, all others are asked of the engine, and a dropped run is never settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.engine.engine import Engine
+from emulator.protocol import values
+from emulator.protocol.messages import (
+    History,
+    Loaded,
+    Message,
+    RunAbort,
+    RunEnd,
+    RunStart,
+    StepBegin,
+    StepDone,
+    StepEnd,
+    StepFailed,
+    StepRun,
+)
+
+Json = Any
+Callback = Callable[["Context"], Any]
+Workflow = Callable[[dict[str, Any], "Step"], Coroutine[Any, Any, Any]]
+
+
+class StepError(Exception):
+    """An error with the name it has in JavaScript; what a step raises in `run()`."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of a callback. `attempt` is the number the engine gave it."""
+
+    instance: str
+    step: str  # "charge-1"
+    attempt: int
+
+
+@dataclass
+class Context:
+    """What a callback gets. Steps made with `step` are nested in it."""
+
+    attempt: int
+    config: dict[str, Json]
+    step: Step
+
+
+@dataclass
+class _Call:
+    answer: asyncio.Future[Any]
+    label: str
+    callback: Callback | None
+    sent: bytes = b""
+
+
+@dataclass
+class _Run:
+    instance: str = ""
+    history: dict[tuple[str, str, int], tuple[bool, Any]] = field(default_factory=dict)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    calls: dict[int, _Call] = field(default_factory=dict)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    last_call: int = 0
+
+
+class Step:
+    """The `step` of `run(event, step)`; calls start when they are made, as futures."""
+
+    def __init__(self, guest: ScriptedGuest, run: int, parent: int = 0) -> None:
+        self._guest = guest
+        self._run = run
+        self._parent = parent
+
+    def do(
+        self, name: str, callback: Callback, config: Json = None, line: str = ""
+    ) -> asyncio.Future[Any]:
+        options = {} if config is None else {"config": config}
+        return self._call("do", name, options, callback, line)
+
+    def sleep(self, name: str, duration: Json, line: str = "") -> asyncio.Future[Any]:
+        return self._call("sleep", name, {"duration": duration}, line=line)
+
+    def sleep_until(self, name: str, timestamp: Json) -> asyncio.Future[Any]:
+        return self._call("sleep", name, {"timestamp": timestamp})
+
+    def wait_for_event(
+        self, name: str, event_type: str, timeout: Json = None
+    ) -> asyncio.Future[Any]:
+        options = {"type": event_type}
+        if timeout is not None:
+            options["timeout"] = timeout
+        return self._call("waitForEvent", name, options)
+
+    def _call(
+        self,
+        kind: str,
+        name: str,
+        options: dict[str, Json],
+        callback: Callback | None = None,
+        line: str = "",
+    ) -> asyncio.Future[Any]:
+        return self._guest.call(self._run, kind, name, options, callback, line, self._parent)
+
+
+class ScriptedGuest:
+    """One generation of code. `sent` is every message the engine sent it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        generation: int,
+        workflows: Mapping[str, Workflow],
+        executions: list[Execution],
+    ) -> None:
+        self.generation = generation
+        self.loaded = Loaded({}, {name: "src/entry.py:1" for name in workflows}, {})
+        self.sent: list[Message] = []
+        self.activity = 0
+        self._engine = engine
+        self._workflows = workflows
+        self._executions = executions
+        self._inbox: deque[Message] = deque()
+        self._runs: dict[int, _Run] = {}
+        self._gone = False
+
+    @property
+    def runs(self) -> int:
+        """How many runs it holds in memory."""
+        return len(self._runs)
+
+    def send(self, message: Message) -> None:
+        """What the engine calls; the message arrives in a later turn of the loop."""
+        if not self._gone:
+            self.activity += 1
+            self.sent.append(message)
+            self._inbox.append(message)
+            asyncio.get_running_loop().call_soon(self._receive)
+
+    def die(self) -> None:
+        """Stop all at once, as a killed process does."""
+        self._gone = True
+        for run in list(self._runs):
+            self._drop(run)
+
+    def _receive(self) -> None:
+        if self._gone:
+            return
+        self.activity += 1
+        match self._inbox.popleft():
+            case History(number, payload):
+                known = self._runs.setdefault(number, _Run()).history
+                for kind, name, count, outcome, value in values.decode(payload):
+                    known[kind, name, count] = (outcome == "ok", value)
+            case RunStart() as start:
+                run = self._runs.setdefault(start.run, _Run(start.instance))
+                run.instance = start.instance
+                self._spawn(run, self._main(start))
+            case RunAbort(number):
+                self._drop(number)
+            case StepRun() as order:
+                if order.run in self._runs and order.call in self._runs[order.run].calls:
+                    self._spawn(self._runs[order.run], self._attempt(order))
+            case StepDone(number, call_number, payload):
+                call = self._answered(number, call_number)
+                if call is not None:
+                    call.answer.set_result(values.decode(payload or call.sent))
+            case StepFailed(number, call_number, name, message):
+                call = self._answered(number, call_number)
+                if call is not None:
+                    call.answer.set_exception(StepError(name, message))
+            case other:
+                raise AssertionError(other)
+
+    def _answered(self, number: int, call: int) -> _Call | None:
+        run = self._runs.get(number)
+        return None if run is None else run.calls.pop(call)
+
+    def call(
+        self,
+        number: int,
+        kind: str,
+        name: str,
+        options: dict[str, Json],
+        callback: Callback | None,
+        line: str,
+        parent: int,
+    ) -> asyncio.Future[Any]:
+        """Make a step call for user code."""
+        run = self._runs[number]
+        run.counts[kind, name] += 1
+        count = run.counts[kind, name]
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        known = run.history.pop((kind, name, count), None)
+        if known is not None:
+            succeeded, value = known
+            if succeeded:
+                answer.set_result(value)
+            else:
+                answer.set_exception(StepError(value["name"], value["message"]))
+            return answer
+        run.last_call += 1
+        run.calls[run.last_call] = _Call(answer, f"{name}-{count}", callback)
+        begin = StepBegin(number, run.last_call, kind, name, count, options, line, parent)
+        self._engine.step_begun(self, begin)
+        return answer
+
+    async def _main(self, start: RunStart) -> None:
+        run = self._runs[start.run]
+        try:
+            workflow = self._workflows[start.class_name]
+            result = await workflow(values.decode(start.payload), Step(self, start.run))
+            end = RunEnd(start.run, payload=values.encode(result))
+        except Exception as error:
+            end = RunEnd(start.run, *_told(error))
+        del self._runs[start.run]
+        run.tasks.discard(asyncio.current_task())
+        for task in run.tasks:
+            task.cancel()
+        self.activity += 1
+        self._engine.run_ended(self, end)
+
+    async def _attempt(self, order: StepRun) -> None:
+        run = self._runs[order.run]
+        call = run.calls[order.call]
+        assert call.callback is not None
+        self._executions.append(Execution(run.instance, call.label, order.attempt))
+        nested = Step(self, order.run, parent=order.call)
+        try:
+            value = call.callback(Context(order.attempt, order.config, nested))
+            value = await value if inspect.isawaitable(value) else value
+            payload = values.encode(value)
+            end = StepEnd(order.run, order.call, order.attempt, payload=payload)
+            call.sent = payload
+        except values.NotCloneable as error:
+            end = StepEnd(
+                order.run, order.call, order.attempt, "DataCloneError", str(error), fatal=True
+            )
+        except Exception as error:
+            end = StepEnd(order.run, order.call, order.attempt, *_told(error))
+        self.activity += 1
+        self._engine.step_ended(self, end)
+
+    def _drop(self, number: int) -> None:
+        run = self._runs.pop(number, None)
+        if run is not None:
+            for task in run.tasks:
+                task.cancel()
+
+    def _spawn(self, run: _Run, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        run.tasks.add(task)
+        task.add_done_callback(run.tasks.discard)
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    if isinstance(error, StepError):
+        return error.name, error.message
+    return type(error).__name__, str(error)

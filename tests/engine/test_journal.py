@@ -1,0 +1,294 @@
+"""The journal file: what is refused, what a commit holds, and what waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.engine.journal import SCHEMA_VERSION, Journal
+from emulator.engine.model import Entry, EntryKind, Status
+from emulator.errors import StateError
+from emulator.protocol.messages import RunStart, StepDone
+from tests.engine.scripted import Step
+from tests.engine.world import HOUR, SECOND, World, play
+
+Event = dict[str, Any]
+
+
+def write_journal(path: Path) -> None:
+    """Write a journal with one instance, as a host leaves it that was stopped properly."""
+
+    async def main() -> None:
+        journal = Journal.open(path)
+        key = journal.new_instance("orders", "a", 1)
+        for number in range(200):
+            step = f"do:1:step {number}"
+            journal.append(Entry(key, 1, EntryKind.STEP_START, step, data={"x": "y" * 100}))
+        journal.close()
+
+    asyncio.run(main())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def corrupt(path: Path) -> None:
+    write_journal(path)
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\x7f" * (len(data) - 4096)
+    path.write_bytes(data)
+
+
+def cut_off(path: Path) -> None:
+    write_journal(path)
+    path.write_bytes(path.read_bytes()[:8192])
+
+
+def text(path: Path) -> None:
+    path.write_text("Dear diary, nothing happened today.\n" * 200, encoding="utf-8")
+
+
+def other_database(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE customers (name TEXT)")
+        connection.execute("INSERT INTO customers VALUES ('Ada')")
+    connection.close()
+
+
+def other_database_in_wal_mode(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE customers (name TEXT)")
+    connection.close()
+
+
+def newer(path: Path) -> None:
+    write_journal(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (corrupt, "the journal cannot be read"),
+        (cut_off, "the journal cannot be read"),
+        (text, "this is not a SQLite database"),
+        (other_database, "a SQLite database, but not a journal"),
+        (other_database_in_wal_mode, "a SQLite database, but not a journal"),
+        (newer, "written by a newer Groundfog"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_a_file_that_is_no_usable_journal_is_refused_and_stays_as_it_is(
+    tmp_path: Path, make: Callable[[Path], None], message: str
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    make(path)
+    before = contents(tmp_path)
+
+    with pytest.raises(StateError, match=message) as caught:
+        Journal.open(path)
+
+    assert contents(tmp_path) == before
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "Nothing was changed." in str(caught.value)
+
+
+def test_a_directory_in_place_of_the_journal_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.mkdir()
+
+    with pytest.raises(StateError, match="cannot be opened"):
+        Journal.open(path)
+
+    assert list(path.iterdir()) == []
+
+
+def test_an_empty_file_becomes_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.touch()
+
+    Journal.open(path).close()
+
+    assert contents(tmp_path)["journal.sqlite"].startswith(b"SQLite format 3")
+
+
+def test_a_journal_in_a_folder_with_odd_characters_opens_again(tmp_path: Path) -> None:
+    folder = tmp_path / "50% of #1? ünï"
+    folder.mkdir()
+    path = folder / "journal.sqlite"
+    write_journal(path)
+
+    journal = Journal.open(path)
+
+    assert journal.find("orders", "a") == 1
+    journal.close()
+
+
+def test_what_is_still_in_the_write_ahead_log_is_read_after_a_crash(tmp_path: Path) -> None:
+    live = tmp_path / "live.sqlite"
+    copy = tmp_path / "copy.sqlite"
+
+    async def main() -> None:
+        journal = Journal.open(live)
+        journal.new_instance("orders", "a", 1)
+        await journal.committed()
+        copy.write_bytes(live.read_bytes())
+        Path(f"{copy}-wal").write_bytes(Path(f"{live}-wal").read_bytes())
+        journal.close()
+
+    asyncio.run(main())
+
+    journal = Journal.open(copy)
+    assert journal.find("orders", "a") == 1
+    journal.close()
+
+
+def test_everything_written_in_one_turn_is_one_transaction(tmp_path: Path) -> None:
+    async def main() -> int:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        statements: list[str] = []
+        journal._connection.set_trace_callback(statements.append)
+        for number in range(50):
+            key = journal.new_instance("orders", f"i{number}", 1)
+            journal.append(Entry(key, 1, EntryKind.WORKFLOW_QUEUED))
+            journal.set_status(key, Status.RUNNING, None, None)
+        await asyncio.gather(*(journal.committed() for _ in range(50)))
+        journal.close()
+        return sum("BEGIN" in statement for statement in statements)
+
+    assert asyncio.run(main()) == 1
+
+
+def test_instances_side_by_side_share_their_transactions(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> None:
+        for number in range(5):
+            await step.do(f"step {number}", lambda ctx: None)
+
+    async def story(world: World) -> None:
+        statements: list[str] = []
+        world.journal._connection.set_trace_callback(statements.append)
+        await world.control.create_batch("orders", [(f"i{n}", None) for n in range(50)])
+        await world.settle()
+
+        assert all(world.status(f"i{n}") == "complete" for n in range(50))
+        assert statements.count("COMMIT") < 20
+
+    play(tmp_path, workflow, story)
+
+
+def test_a_commit_that_fails_writes_nothing_and_tells_all_who_wait(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        refuse_commits(journal)
+        journal.new_instance("orders", "a", 1)
+        outcomes: list[Exception | None] = []
+        journal.after_commit(outcomes.append)
+        journal.after_commit(outcomes.append)
+        with pytest.raises(StateError, match="not recorded: not authorized"):
+            await journal.committed()
+        allow_commits(journal)
+
+        assert [str(outcome) for outcome in outcomes] == ["not authorized"] * 2
+        assert journal.find("orders", "a") is None
+        journal.close()
+
+    asyncio.run(main())
+
+
+def test_an_unforeseen_failure_does_not_leave_a_transaction_open(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        journal.append(Entry(1, 1, EntryKind.STEP_START, "do:1:\ud800"))
+        with pytest.raises(UnicodeEncodeError):
+            journal.flush()
+        journal.new_instance("orders", "a", 1)
+        await journal.committed()
+
+        assert journal.find("orders", "a") == 1
+        journal.close()
+
+    asyncio.run(main())
+
+
+def refuse_commits(journal: Journal) -> None:
+    """Make every COMMIT fail from now on."""
+
+    def authorize(action: int, first: str | None, *rest: str | None) -> int:
+        is_commit = action == sqlite3.SQLITE_TRANSACTION and first == "COMMIT"
+        return sqlite3.SQLITE_DENY if is_commit else sqlite3.SQLITE_OK
+
+    journal._connection.set_authorizer(authorize)
+
+
+def allow_commits(journal: Journal) -> None:
+    """Let commits succeed again."""
+    journal._connection.set_authorizer(None)
+
+
+def test_no_step_is_answered_before_its_commit(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+
+    async def workflow(event: Event, step: Step) -> None:
+        await step.do("work", lambda ctx: gate.wait())
+
+    async def story(world: World) -> None:
+        await world.create()
+        refuse_commits(world.journal)
+        gate.set()
+        await world.settle()
+        assert world.sent(StepDone) == []
+        allow_commits(world.journal)
+        await world.advance(10 * SECOND)
+
+        assert world.status() == "complete"
+        assert world.attempts("work-1") == [1, 2]
+
+    play(tmp_path, workflow, story)
+
+
+def test_a_run_gets_no_history_before_its_commit(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> None:
+        await step.sleep("rest", "1 hour")
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.advance(2 * SECOND)
+        refuse_commits(world.journal)
+        world.guest.sent.clear()
+        await world.advance(2 * HOUR)
+        assert world.sent(RunStart) == []
+        allow_commits(world.journal)
+        await world.advance(SECOND)
+
+        assert world.status() == "complete"
+        assert world.kinds().count(EntryKind.SLEEP_COMPLETE) == 1
+
+    play(tmp_path, workflow, story)
+
+
+def test_no_event_is_acknowledged_that_was_not_recorded(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> Any:
+        return (await step.wait_for_event("answer", "answer"))["payload"]
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.advance(2 * SECOND)
+        refuse_commits(world.journal)
+        with pytest.raises(Exception, match="not recorded"):
+            await world.send("answer", "lost")
+        allow_commits(world.journal)
+        await world.advance(2 * SECOND)
+        await world.send("answer", "kept")
+
+        assert world.output() == "kept"
+
+    play(tmp_path, workflow, story)

@@ -1,0 +1,510 @@
+"""The engine against a dictionary: random workflows, random operations, crashes at any turn.
+
+The model knows only what was acknowledged and what `run()` has seen. What must hold is written as
+invariants below; each is checked after every operation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from emulator.engine.engine import Engine
+from emulator.engine.model import Entry, EntryKind, Instance, Status, StepState
+from emulator.errors import WorkerError
+from emulator.protocol import values
+from tests.engine.scripted import Context, Step, StepError
+from tests.engine.world import CLASS, DAY, HOUR, MINUTE, NAME, SECOND, World
+
+CONCURRENCY = 2
+LIMIT = 2  # retries of every step
+EVENT_TYPES = ("red", "blue")
+
+Plan = list[Any]
+
+_items = st.one_of(
+    st.fixed_dictionaries(
+        {"kind": st.just("do"), "fails": st.integers(0, LIMIT + 1), "slow": st.booleans()}
+    ),
+    st.fixed_dictionaries(
+        {"kind": st.just("sleep"), "ms": st.sampled_from([0, 500, 10 * SECOND, HOUR])}
+    ),
+    st.fixed_dictionaries({"kind": st.just("wait"), "type": st.sampled_from(EVENT_TYPES)}),
+)
+plans = st.recursive(
+    st.lists(_items, min_size=1, max_size=3),
+    lambda inner: st.lists(
+        _items
+        | st.fixed_dictionaries(
+            {"kind": st.just("both"), "branches": st.lists(inner, min_size=2, max_size=3)}
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    max_leaves=4,
+)
+
+
+@dataclass
+class Known:
+    """What the model knows of an instance since its creation or last restart."""
+
+    plan: Plan
+    life: int = 0
+    seen: dict[str, Any] = field(default_factory=dict)  # step name -> what run() got from it
+    sent: dict[str, list[int]] = field(default_factory=dict)  # event type -> acknowledged payloads
+    charged: bool = False  # an attempt may have failed that the plan did not ask to fail
+    terminated: bool = False
+
+
+class EngineModel(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[str, Known] = {}
+        self.violations: list[str] = []
+        self.gate = asyncio.Event()
+        self.hurry = False  # from now on nothing is slow
+        self.serial = 0
+        self.refusing = False
+        self._directory = tempfile.TemporaryDirectory()
+        self.loop = asyncio.new_event_loop()
+        self.world: World = self.do(self._new_world())
+
+    async def _new_world(self) -> World:
+        return World(Path(self._directory.name), {CLASS: self.workflow}, concurrency=CONCURRENCY)
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def teardown(self) -> None:
+        try:
+            if sys.exc_info()[0] is None:  # the first failure is the one to report
+                self._end()
+        finally:
+            self.world.crash()
+            self.do(self._cancel_tasks())
+            self.loop.close()
+            self._directory.cleanup()
+
+    async def _cancel_tasks(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- the workflow: it does what its params say
+
+    async def workflow(self, event: dict[str, Any], step: Step) -> Any:
+        name = event["instanceId"]
+        known = self.known[name]
+        return await self._follow(event["payload"], step, known, known.life, "0")
+
+    async def _follow(
+        self, plan: Plan, step: Step, known: Known, life: int, prefix: str
+    ) -> list[Any]:
+        results: list[Any] = []
+        for index, item in enumerate(plan):
+            label = f"{prefix}.{index}"
+            if item["kind"] == "both":
+                branches = (
+                    self._follow(branch, step, known, life, f"{label}.{number}")
+                    for number, branch in enumerate(item["branches"])
+                )
+                results.append(list(await asyncio.gather(*branches)))
+                continue
+            try:
+                result = await self._step(item, step, known, life, label)
+            except StepError as error:
+                result = error.name
+            self._see(known, life, label, result)
+            results.append(result)
+        return results
+
+    async def _step(
+        self, item: dict[str, Any], step: Step, known: Known, life: int, label: str
+    ) -> Any:
+        match item["kind"]:
+            case "do":
+
+                async def callback(ctx: Context) -> int:
+                    if known.life == life and label in known.seen:
+                        self.violations.append(f"{label} was executed again")
+                    if item["slow"] and not self.hurry:
+                        await self.gate.wait()
+                    if ctx.attempt <= item["fails"]:
+                        raise StepError("Error", f"attempt {ctx.attempt}")
+                    self.serial += 1
+                    return self.serial
+
+                retries = {"limit": LIMIT, "delay": "5 seconds"}
+                return await step.do(label, callback, {"retries": retries, "timeout": "1 hour"})
+            case "sleep":
+                return await step.sleep(label, item["ms"])
+            case _:
+                return (await step.wait_for_event(label, item["type"], "2 hours"))["payload"]
+
+    def _see(self, known: Known, life: int, label: str, result: Any) -> None:
+        if known.life != life:
+            self.violations.append(f"a run of an earlier life goes on at {label}")
+        elif known.seen.setdefault(label, result) != result:
+            self.violations.append(f"{label}: first {known.seen[label]!r}, now {result!r}")
+
+    # --- operations
+
+    async def _acknowledged(self, work: Coroutine[Any, Any, Any], crash_after: int | None) -> bool:
+        """Do `work`, or let the host crash some turns into it; return whether it was answered."""
+        task = asyncio.ensure_future(work)
+        if crash_after is None:
+            await asyncio.wait([task])
+            await self.world.settle()
+        else:
+            for _ in range(crash_after):
+                await asyncio.sleep(0)
+            answered = task.done()
+            task.cancel()
+            await self._reboot(guest=True)
+            if not answered:
+                return False
+        error = task.exception()
+        if error is not None and not isinstance(error, WorkerError):
+            raise error
+        return error is None
+
+    crashes = st.none() | st.none() | st.integers(0, 5)
+
+    @rule(plan=plans, crash_after=crashes)
+    def create(self, plan: Plan, crash_after: int | None) -> None:
+        name = f"i{len(self.known)}"
+        self.known[name] = Known(plan)
+        work = self.world.control.create(NAME, name, values.encode(plan))
+        if not self.do(self._acknowledged(work, crash_after)):
+            if self.world.journal.find(NAME, name) is None:
+                del self.known[name]
+
+    def _name(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(sorted(self.known)))
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), event_type=st.sampled_from(EVENT_TYPES), crash_after=crashes)
+    def send_event(self, data: st.DataObject, event_type: str, crash_after: int | None) -> None:
+        name = self._name(data)
+        self.serial += 1
+        payload = self.serial
+        sent = self.known[name].sent.setdefault(event_type, [])
+        work = self.world.control.send_event(NAME, name, event_type, b"%d" % payload)
+        acknowledged = self.do(self._acknowledged(work, crash_after))
+        if acknowledged or payload in self._received(name).get(event_type, []):
+            sent.append(payload)
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), crash_after=crashes)
+    def pause(self, data: st.DataObject, crash_after: int | None) -> None:
+        work = self.world.control.pause(NAME, self._name(data))
+        self.do(self._acknowledged(work, crash_after))
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), crash_after=crashes)
+    def resume(self, data: st.DataObject, crash_after: int | None) -> None:
+        work = self.world.control.resume(NAME, self._name(data))
+        self.do(self._acknowledged(work, crash_after))
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def terminate(self, data: st.DataObject) -> None:
+        name = self._name(data)
+        work = self.world.control.terminate(NAME, name)
+        if self.do(self._acknowledged(work, None)):
+            self.known[name].terminated = True
+
+    @precondition(lambda self: self.known and not self.refusing)
+    @rule(data=st.data())
+    def restart(self, data: st.DataObject) -> None:
+        name = self._name(data)
+        before = self.known[name]
+        self.known[name] = Known(before.plan, before.life + 1)
+        before.life = -1  # whoever still holds it goes on in an earlier life
+        assert self.do(self._acknowledged(self.world.control.restart(NAME, name), None))
+
+    async def _soon(self, crash_after: int | None) -> None:
+        """Let what has just become possible happen, wholly or until the host crashes."""
+        if crash_after is None:
+            await self.world.settle()
+            return
+        for _ in range(crash_after):
+            await asyncio.sleep(0)
+        await self._reboot(guest=True)
+
+    async def _reboot(self, *, guest: bool) -> None:
+        self.world.crash()
+        self.refusing = False
+        self.world.boot(guest=guest)
+        await self.world.settle()
+
+    @rule(
+        span_ms=st.sampled_from([0, 1, 500, 5 * SECOND, MINUTE, HOUR, 3 * HOUR]),
+        crash_after=crashes,
+    )
+    def advance(self, span_ms: int, crash_after: int | None) -> None:
+        if span_ms >= HOUR:
+            self._charge_all()  # slow callbacks time out
+        self.do(self._advance(span_ms, crash_after))
+
+    async def _advance(self, span_ms: int, crash_after: int | None) -> None:
+        if crash_after is None:
+            await self.world.advance(span_ms)
+        else:
+            self.world.clock.advance(span_ms)
+            await self._soon(crash_after)
+
+    @rule(crash_after=crashes)
+    def let_callbacks_end(self, crash_after: int | None) -> None:
+        self.gate.set()
+        self.do(self._soon(crash_after))
+        self.gate.clear()
+
+    @rule(guest=st.booleans())
+    def crash_host(self, guest: bool) -> None:
+        self.do(self._reboot(guest=guest))
+
+    @rule()
+    def lose_guest(self) -> None:
+        async def lose() -> None:
+            if self.world.engine._guest is not None:
+                self.world.lose_guest()
+            await self.world.settle()
+
+        self._charge_all()
+        self.do(lose())
+
+    @rule()
+    def load_guest(self) -> None:
+        async def load() -> None:
+            self.world.load()
+            await self.world.settle()
+
+        self.do(load())
+
+    @precondition(lambda self: not self.refusing)
+    @rule()
+    def disk_refuses(self) -> None:
+        def authorize(action: int, first: str | None, *rest: str | None) -> int:
+            is_commit = action == sqlite3.SQLITE_TRANSACTION and first == "COMMIT"
+            return sqlite3.SQLITE_DENY if is_commit else sqlite3.SQLITE_OK
+
+        self.refusing = True
+        self.world.journal._connection.set_authorizer(authorize)
+
+    @precondition(lambda self: self.refusing)
+    @rule()
+    def disk_accepts(self) -> None:
+        self.refusing = False
+        self.world.journal._connection.set_authorizer(None)
+
+    def _charge_all(self) -> None:
+        for known in self.known.values():
+            known.charged = True
+
+    # --- invariants
+
+    def _entries(self, name: str) -> list[Entry]:
+        key = self.world.journal.find(NAME, name)
+        assert key is not None, f"{name} was acknowledged and is gone"
+        return list(self.world.journal.entries(key))
+
+    def _received(self, name: str) -> dict[str, list[int]]:
+        received: dict[str, list[int]] = {}
+        for entry in self._entries(name):
+            if entry.kind is EntryKind.EVENT_RECEIVED and entry.data is not None:
+                received.setdefault(entry.data["event"], []).append(values.decode(entry.value))
+        return received
+
+    @invariant()
+    def user_code_never_saw_anything_wrong(self) -> None:
+        assert self.violations == []
+
+    @invariant()
+    def every_history_is_sound(self) -> None:
+        for name, known in self.known.items():
+            entries = self._entries(name)
+            self._check_attempts(entries)
+            self._check_events(known, entries)
+            self._check_deadlines(entries)
+            ends = Counter(
+                e.step
+                for e in entries
+                if e.kind
+                in (
+                    EntryKind.SLEEP_COMPLETE,
+                    EntryKind.WAIT_COMPLETE,
+                    EntryKind.WAIT_TIMED_OUT,
+                    EntryKind.STEP_SUCCESS,
+                    EntryKind.STEP_FAILURE,
+                )
+            )
+            assert all(count == 1 for count in ends.values()), ends
+            if known.terminated:
+                assert entries[-1].kind is EntryKind.WORKFLOW_TERMINATED
+
+    def _check_attempts(self, entries: list[Entry]) -> None:
+        by_step: dict[str, list[Entry]] = {}
+        for entry in entries:
+            if entry.step.startswith("do:"):
+                by_step.setdefault(entry.step, []).append(entry)
+        for history in by_step.values():
+            kinds = Counter(e.kind for e in history)
+            numbers = [e.attempt for e in history if e.kind is EntryKind.ATTEMPT_START]
+            assert numbers == list(range(1, len(numbers) + 1))
+            assert kinds[EntryKind.STEP_START] == 1
+            assert kinds[EntryKind.ATTEMPT_FAILURE] <= LIMIT + 1
+            assert len(numbers) <= LIMIT + 1 + kinds[EntryKind.ATTEMPT_INTERRUPTED]
+
+    def _check_events(self, known: Known, entries: list[Entry]) -> None:
+        received: dict[str, list[int]] = {}
+        consumed: dict[str, list[int]] = {}
+        for entry in entries:
+            if entry.kind is EntryKind.EVENT_RECEIVED and entry.data is not None:
+                received.setdefault(entry.data["event"], []).append(values.decode(entry.value))
+            if entry.kind is EntryKind.WAIT_COMPLETE:
+                event = values.decode(entry.value)
+                consumed.setdefault(event["type"], []).append(event["payload"])
+        assert received == {key: sent for key, sent in known.sent.items() if sent}
+        for event_type, payloads in consumed.items():
+            assert payloads == received[event_type][: len(payloads)]
+
+    def _check_deadlines(self, entries: list[Entry]) -> None:
+        """Nothing ends a wait before its time, and time spent paused does not count."""
+        due: dict[str, int] = {}
+        paused_ms: int | None = None
+        for entry in entries:
+            data = entry.data or {}
+            match entry.kind:
+                case EntryKind.SLEEP_START:
+                    due[entry.step] = data["untilMs"]
+                case EntryKind.WAIT_START:
+                    due[entry.step] = entry.at_ms + data["timeoutMs"]
+                case EntryKind.ATTEMPT_FAILURE if "retryDelayMs" in data:
+                    due[entry.step] = entry.at_ms + data["retryDelayMs"]
+                case EntryKind.SLEEP_COMPLETE | EntryKind.WAIT_TIMED_OUT | EntryKind.ATTEMPT_START:
+                    assert entry.at_ms >= due.pop(entry.step, 0)
+                case EntryKind.WORKFLOW_PAUSED:
+                    paused_ms = entry.at_ms
+                case EntryKind.WORKFLOW_RESUMED if paused_ms is not None:
+                    due = {step: at_ms + entry.at_ms - paused_ms for step, at_ms in due.items()}
+                    paused_ms = None
+
+    @invariant()
+    def memory_is_the_fold_of_the_journal(self) -> None:
+        for key, instance in list(self.world.engine._instances.items()):
+            if key not in self.world.engine._unrecorded:
+                assert self.world.journal.load(key) == instance
+        for name in self.known:
+            instance = self._instance(name)
+            row = self.world.journal.row(instance.key)
+            assert row is not None and row.status is instance.status
+            assert row.ended_ms == instance.ended_ms
+
+    @invariant()
+    def nothing_is_forgotten(self) -> None:
+        """Whoever is not finished or paused runs, is queued for a reason, or has a timer."""
+        engine = self.world.engine
+        assert set(engine._run_of) == {run.instance.key for run in engine._runs.values()}
+        assert engine._queue._active <= set(engine._run_of)
+        for name in self.known:
+            instance = self._instance(name)
+            key = instance.key
+            if instance.is_terminal or instance.status is Status.PAUSED:
+                assert key not in engine._run_of
+                assert key not in engine._instances or key in engine._queue
+            elif key in engine._unrecorded:
+                assert engine._refused
+            elif key not in engine._run_of:
+                self._check_dormant(engine, instance)
+            elif not engine._run_of[key].executing:
+                run = engine._run_of[key]
+                assert run.blocked and run.idle_alarm is not None
+
+    def _check_dormant(self, engine: Engine, instance: Instance) -> None:
+        if instance.status is Status.WAITING:
+            due_ms = instance.next_due_ms()
+            assert due_ms is not None and due_ms > self.world.clock.now_ms()
+            assert engine._timers._due[instance.key] <= due_ms
+            assert not any(
+                step.state is StepState.WAITING and instance.events.get(step.event_type)
+                for step in instance.steps.values()
+            )
+        else:
+            assert instance.status in (Status.QUEUED, Status.RUNNING)
+            assert instance.key in engine._queue
+            full = len(engine._queue._active) >= CONCURRENCY
+            assert full or engine._guest is None or engine._refused
+
+    def _instance(self, name: str) -> Instance:
+        key = self.world.journal.find(NAME, name)
+        assert key is not None
+        return self.world.engine.instance(key)
+
+    # --- the end: without further trouble every instance ends as its plan says
+
+    def _end(self) -> None:
+        self.hurry = True
+        self.gate.set()
+        self.world.journal._connection.set_authorizer(None)
+        self.do(self._resume_all())
+        self.do(self.world.advance(2 * DAY))
+        for name, known in self.known.items():
+            if known.terminated:
+                assert self.world.status(name) == "terminated"
+            else:
+                assert self.world.status(name) == "complete", (name, known.plan)
+                self._check_outcome(known, known.plan, self.world.output(name))
+        engine = self.world.engine
+        assert (engine._runs, engine._instances, engine._queue._active) == ({}, {}, set())
+        assert (self.world.guest.runs, len(engine._timers)) == (0, 0)
+        self.user_code_never_saw_anything_wrong()
+        self.every_history_is_sound()
+
+    async def _resume_all(self) -> None:
+        if self.world.engine._guest is None:
+            self.world.load()
+        await self.world.advance(MINUTE)  # time to find that the disk accepts again
+        for name in self.known:
+            await self.world.resume(name)
+
+    def _check_outcome(self, known: Known, plan: Plan, output: list[Any]) -> None:
+        assert len(output) == len(plan)
+        for item, result in zip(plan, output, strict=True):
+            match item["kind"]:
+                case "both":
+                    for branch, inner in zip(item["branches"], result, strict=True):
+                        self._check_outcome(known, branch, inner)
+                case "sleep":
+                    assert result is None
+                case "wait":
+                    sent = known.sent.get(item["type"], [])
+                    assert result in sent or result == "WorkflowTimeoutError"
+                case _ if item["fails"] <= LIMIT and not known.charged:
+                    assert isinstance(result, int)
+                case _:
+                    note(f"{item} may have failed: {result}")
+
+
+TestEngineModel = EngineModel.TestCase
+TestEngineModel.settings = settings(
+    max_examples=60,
+    stateful_step_count=35,
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)

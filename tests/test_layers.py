@@ -1,0 +1,171 @@
+"""The layer table: which of our packages may import which. A wrong import is a wrong boundary."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+FOUNDATION = {"emulator.errors", "emulator.clock", "emulator.durations", "emulator.sqlite"}
+
+# Layer -> what of ours its modules may import beside themselves. A module belongs to the longest
+# name here that it is, or is inside of; a module that belongs to none fails the test.
+ALLOWED: dict[str, set[str]] = {
+    "emulator.errors": set(),
+    "emulator.clock": set(),
+    "emulator.durations": set(),
+    "emulator.sqlite": set(),
+    "emulator.config": FOUNDATION,
+    "bindings": FOUNDATION,
+    "emulator.protocol": set(),
+    "emulator.guest": {"emulator.protocol"},
+    "emulator.engine": FOUNDATION | {"emulator.protocol"},
+    "emulator.runner": FOUNDATION | {"emulator.protocol", "emulator.engine", "bindings"},
+    "emulator.state": FOUNDATION | {"emulator.config"},
+    "emulator.watch": FOUNDATION,
+    "emulator.wiring": FOUNDATION
+    | {
+        "emulator.config",
+        "emulator.protocol",
+        "emulator.engine",
+        "emulator.runner",
+        "emulator.state",
+        "bindings",
+    },
+    "emulator.supervisor": FOUNDATION
+    | {
+        "emulator.config",
+        "emulator.protocol",
+        "emulator.engine",
+        "emulator.runner",
+        "emulator.state",
+        "emulator.watch",
+        "emulator.wiring",
+        "bindings",
+    },
+    "emulator.server": FOUNDATION
+    | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.runner", "bindings"},
+    "emulator.cli": {"emulator", "bindings"},
+    "emulator.__main__": {"emulator.cli"},
+}
+STANDARD_LIBRARY_ONLY = ("emulator.guest", "emulator.protocol")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement of ours: who, what, and how."""
+
+    module: str
+    imported: str
+    line: int
+    relative: bool
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.imported}"
+
+
+def modules() -> dict[str, Path]:
+    """Return every module of ours by its dotted name."""
+    found = {}
+    for package in ("emulator", "bindings"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports_of(module: str, path: Path, known: dict[str, Path]) -> Iterator[Import]:
+    """Yield what `module` imports, `from x import y` as `x.y` where that is a module."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(module, alias.name, node.lineno, relative=False)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, base] if base else parents)
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                yield Import(
+                    module, name if name in known else base, node.lineno, relative=node.level > 0
+                )
+
+
+def layer_of(module: str) -> str | None:
+    """Return the layer a module belongs to."""
+    layers = [name for name in ALLOWED if is_inside(module, name)]
+    return max(layers, key=len, default=None)
+
+
+def is_inside(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+KNOWN = modules()
+EVERY_IMPORT = [found for name, path in KNOWN.items() for found in imports_of(name, path, KNOWN)]
+
+
+def test_every_module_belongs_to_a_layer() -> None:
+    assert [name for name in KNOWN if layer_of(name) is None and name != "emulator"] == []
+
+
+@pytest.mark.parametrize("layer", ALLOWED)
+def test_a_layer_imports_only_those_above_it(layer: str) -> None:
+    wrong = [
+        str(found)
+        for found in EVERY_IMPORT
+        if layer_of(found.module) == layer
+        and found.imported.split(".")[0] in ("emulator", "bindings")
+        and not any(is_inside(found.imported, name) for name in (layer, *ALLOWED[layer]))
+    ]
+
+    assert wrong == []
+
+
+def test_one_binding_does_not_import_another() -> None:
+    """`binding.py` is what they share: the protocol all of them satisfy."""
+    wrong = [
+        str(found)
+        for found in EVERY_IMPORT
+        if is_inside(found.module, "bindings")
+        and is_inside(found.imported, "bindings")
+        and found.imported not in ("bindings", "bindings.binding")
+        and found.module.split(".")[1] != found.imported.split(".")[1]
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", STANDARD_LIBRARY_ONLY)
+def test_what_runs_in_a_guest_needs_the_standard_library_only(package: str) -> None:
+    wrong = [
+        str(found)
+        for found in EVERY_IMPORT
+        if is_inside(found.module, package)
+        and found.imported.split(".")[0] not in {*sys.stdlib_module_names, "emulator"}
+        and not found.imported.startswith(("workers", "js", "pyodide"))
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", STANDARD_LIBRARY_ONLY)
+def test_what_runs_in_a_guest_names_itself_by_relative_imports(package: str) -> None:
+    """In a guest, `emulator` and `bindings` belong to the user's project."""
+    wrong = [
+        str(found)
+        for found in EVERY_IMPORT
+        if is_inside(found.module, package)
+        and found.imported.split(".")[0] in ("emulator", "bindings")
+        and not found.relative
+    ]
+
+    assert wrong == []

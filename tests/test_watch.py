@@ -1,0 +1,206 @@
+"""Which changes of files are reported, on a real file system."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from emulator import watch
+
+DEADLINE_S = 20
+Story = Callable[["Watching"], Awaitable[None]]
+
+
+class Watching:
+    """A running watch. `next` is the next burst; a probe file tells when all before was seen."""
+
+    def __init__(self, root: Path, files: list[Path]) -> None:
+        self.root = root
+        self.files = files
+        self.bursts: asyncio.Queue[frozenset[Path]] = asyncio.Queue()
+        self.busy = asyncio.Event()  # cleared: the one who is told is still at work
+        self.busy.set()
+
+    async def run(self) -> None:
+        async for burst in watch.changes(lambda: [self.root], lambda: self.files):
+            self.bursts.put_nowait(burst)
+            await self.busy.wait()
+
+    async def next(self) -> frozenset[Path]:
+        return await asyncio.wait_for(self.bursts.get(), DEADLINE_S)
+
+    async def told_of(self, path: Path) -> set[Path]:
+        """Wait until `path` is reported; return everything reported until then."""
+        told: set[Path] = set()
+        while path not in told:
+            told |= await self.next()
+        return told
+
+    async def started(self) -> None:
+        """Return once changes are seen."""
+        probe = self.root / "probe.py"
+        while self.bursts.empty():
+            probe.write_text(probe.read_text() + "#\n" if probe.exists() else "#\n")
+            for _ in range(10):
+                await asyncio.sleep(0.01)
+                if not self.bursts.empty():
+                    break
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        """Return once what was written before has been reported."""
+        mark = self.root / f"mark{id(object())}.py"
+        mark.write_text("")
+        await self.told_of(mark)
+
+
+def watching(root: Path, story: Story, files: list[Path] | None = None) -> None:
+    async def main() -> None:
+        watched = Watching(root, files or [])
+        task = asyncio.create_task(watched.run())
+        try:
+            await watched.started()
+            await story(watched)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("entry.py", True),
+        ("wrangler.toml", True),
+        ("data.json", True),
+        (".dev.vars", True),
+        ("entry.pyc", False),
+        ("entry.py~", False),
+        (".entry.py.swp", False),
+        (".#entry.py", False),
+        ("#entry.py#", False),
+        ("4913", False),
+        ("entry.py.tmp", False),
+    ],
+)
+def test_what_editors_write_beside_a_file_does_not_matter(name: str, expected: bool) -> None:
+    assert watch.matters(Path("src") / name) is expected
+
+
+def test_folders_that_never_hold_code_are_left_out(tmp_path: Path) -> None:
+    for name in ("src/deep", "node_modules/x", ".venv/lib", "src/__pycache__"):
+        (tmp_path / name).mkdir(parents=True)
+
+    found = {str(folder.relative_to(tmp_path)) for folder in watch.folders(tmp_path)}
+
+    assert found == {".", "src", "src/deep"}
+
+
+def test_a_saved_file_is_reported(tmp_path: Path) -> None:
+    async def story(watched: Watching) -> None:
+        file = tmp_path / "entry.py"
+        file.write_text("1")
+
+        assert file in await watched.told_of(file)
+
+    watching(tmp_path, story)
+
+
+def test_a_file_replaced_by_renaming_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "entry.py"
+    file.write_text("1")
+
+    async def story(watched: Watching) -> None:
+        (tmp_path / "entry.py.tmp").write_text("2")
+        (tmp_path / "entry.py.tmp").replace(file)
+
+        assert tmp_path / "entry.py.tmp" not in await watched.told_of(file)
+
+    watching(tmp_path, story)
+
+
+def test_a_deleted_file_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "old.py"
+    file.write_text("1")
+
+    async def story(watched: Watching) -> None:
+        file.unlink()
+
+        await watched.told_of(file)
+
+    watching(tmp_path, story)
+
+
+def test_ignored_files_and_folders_are_not_reported(tmp_path: Path) -> None:
+    (tmp_path / "__pycache__").mkdir()
+
+    async def story(watched: Watching) -> None:
+        (tmp_path / "entry.pyc").write_text("1")
+        (tmp_path / "__pycache__" / "entry.py").write_text("1")
+        file = tmp_path / "entry.py"
+        file.write_text("1")
+
+        assert {path.name for path in await watched.told_of(file)} <= {"entry.py", "probe.py"}
+
+    watching(tmp_path, story)
+
+
+def test_a_single_file_outside_the_roots_is_reported_and_its_neighbours_are_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "src").mkdir()
+    config = tmp_path / "wrangler.toml"
+
+    async def story(watched: Watching) -> None:
+        (tmp_path / "README.md").write_text("1")
+        config.write_text("1")
+
+        assert tmp_path / "README.md" not in await watched.told_of(config)
+
+    watching(tmp_path / "src", story, [config])
+
+
+def test_a_file_in_a_folder_made_while_watching_is_reported(tmp_path: Path) -> None:
+    async def story(watched: Watching) -> None:
+        folder = tmp_path / "new"
+        folder.mkdir()
+        await watched.told_of(folder)
+        await watched.quiet()
+        (folder / "deep.py").write_text("1")
+
+        await watched.told_of(folder / "deep.py")
+
+    watching(tmp_path, story)
+
+
+def test_a_save_during_a_reload_is_reported_after_it(tmp_path: Path) -> None:
+    async def story(watched: Watching) -> None:
+        watched.busy.clear()
+        (tmp_path / "first.py").write_text("1")
+        await watched.told_of(tmp_path / "first.py")
+        (tmp_path / "second.py").write_text("1")
+        watched.busy.set()
+
+        await watched.told_of(tmp_path / "second.py")
+
+    watching(tmp_path, story)
+
+
+def test_a_save_in_a_new_folder_during_a_reload_is_reported_after_it(tmp_path: Path) -> None:
+    async def story(watched: Watching) -> None:
+        watched.busy.clear()
+        folder = tmp_path / "new"
+        folder.mkdir()
+        await watched.told_of(folder)
+        (folder / "deep.py").write_text("1")
+        (tmp_path / "other.py").write_text("1")
+        watched.busy.set()
+
+        told = await watched.told_of(folder / "deep.py")
+        assert tmp_path / "other.py" in told or await watched.told_of(tmp_path / "other.py")
+
+    watching(tmp_path, story)
