@@ -41,13 +41,15 @@ def parse_duration_ms(value: object) -> int:
     if isinstance(value, bool):
         raise InvalidDuration(value)
     if isinstance(value, int | float):
-        if not math.isfinite(value) or value < 0:
+        if value < 0 or (isinstance(value, float) and not math.isfinite(value)):
             raise InvalidDuration(value)
         return int(value)
     if isinstance(value, str):
         match = _TEXT.fullmatch(value)
         if match and match[2] in UNIT_MS:
-            return int(float(match[1]) * UNIT_MS[match[2]])
+            span_ms = float(match[1]) * UNIT_MS[match[2]]
+            if math.isfinite(span_ms):
+                return int(span_ms)
     raise InvalidDuration(value)
 
 

@@ -153,9 +153,9 @@ class State:
         with self.locked():
             for name in CONTENTS:
                 path = self.directory / name
-                if path.is_dir():
+                if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
-                elif path.exists():
+                elif path.exists() or path.is_symlink():
                     path.unlink()
                 else:
                     continue

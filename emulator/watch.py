@@ -7,12 +7,16 @@ the supervisor's business.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import fnmatch
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from watchfiles import Change, awatch
+from watchfiles.main import FileChange
 
 IGNORED_FOLDERS = frozenset(
     {
@@ -52,38 +56,76 @@ def folders(root: Path) -> list[Path]:
     return found
 
 
-async def changes(
-    roots: Callable[[], Iterable[Path]], files: Callable[[], Iterable[Path]]
-) -> AsyncIterator[frozenset[Path]]:
-    """Yield the files of each burst of changes: everything below `roots()`, and `files()`.
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What is watched: everything that matters in some folders, and single files elsewhere."""
 
-    Both are asked again after every burst, since a reload may change what is watched.
-    """
-    while True:
-        trees = [folder for root in roots() if root.is_dir() for folder in folders(root)]
-        single = {path.resolve() for path in files()}
-        tree_set = {folder.resolve() for folder in trees}
-        watched = tree_set | {path.parent for path in single if path.parent.is_dir()}
+    trees: frozenset[Path]
+    single: frozenset[Path]
 
-        def relevant(
-            change: Change,
-            name: str,
-            single: set[Path] = single,
-            tree_set: set[Path] = tree_set,
-        ) -> bool:
-            path = Path(name)
-            return path in single or (path.parent in tree_set and matters(path))
+    @classmethod
+    def of(cls, roots: Iterable[Path], files: Iterable[Path]) -> _Scope:
+        trees = (folder.resolve() for root in roots if root.is_dir() for folder in folders(root))
+        return cls(frozenset(trees), frozenset(path.resolve() for path in files))
 
-        async for burst in awatch(
-            *sorted(watched),
-            watch_filter=relevant,
+    @property
+    def folders(self) -> frozenset[Path]:
+        return self.trees | {path.parent for path in self.single if path.parent.is_dir()}
+
+    def covers(self, _change: Change, name: str) -> bool:
+        path = Path(name)
+        return path in self.single or (path.parent in self.trees and matters(path))
+
+    def snapshot(self) -> dict[Path, tuple[int, int]]:
+        """Return when each file was last written, in ns, and its size."""
+        found = {}
+        for folder in self.folders:
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_file() and self.covers(Change.modified, entry.path):
+                        stat = entry.stat()
+                        found[Path(entry.path)] = (stat.st_mtime_ns, stat.st_size)
+        return found
+
+    def bursts(self) -> AsyncGenerator[set[FileChange], None]:
+        return awatch(
+            *sorted(self.folders),
+            watch_filter=self.covers,
             recursive=False,
             step=STEP_MS,
             debounce=DEBOUNCE_MS,
             rust_timeout=60_000,
             ignore_permission_denied=True,
-        ):
-            paths = frozenset(Path(name) for _, name in burst)
-            if not all(path.name in IGNORED_FOLDERS for path in paths):
-                yield paths
-            break  # folders may have come or gone
+        )
+
+
+async def changes(
+    roots: Callable[[], Iterable[Path]], files: Callable[[], Iterable[Path]]
+) -> AsyncIterator[frozenset[Path]]:
+    """Yield the files of each burst of changes: everything below `roots()`, and `files()`.
+
+    Both are asked again after every burst, since a reload may change what is watched. What changes
+    while the caller deals with a burst is in the next one.
+    """
+    scope = _Scope.of(roots(), files())
+    known = scope.snapshot()
+    while True:
+        bursts = scope.bursts()
+        burst = asyncio.ensure_future(anext(bursts))
+        try:
+            await asyncio.sleep(0)  # from here on it watches
+            before, known = known, scope.snapshot()
+            unheard = frozenset(path for path, _ in before.items() ^ known.items())
+            if unheard:
+                yield unheard
+            while (now := _Scope.of(roots(), files())) == scope:
+                paths = frozenset(Path(name) for _, name in await burst)
+                burst = asyncio.ensure_future(anext(bursts))
+                known = scope.snapshot()
+                if not all(path.name in IGNORED_FOLDERS for path in paths):
+                    yield paths
+            scope = now
+        finally:
+            burst.cancel()
+            await asyncio.gather(burst, return_exceptions=True)
+            await bursts.aclose()

@@ -177,6 +177,19 @@ def test_a_file_in_a_folder_made_while_watching_is_reported(tmp_path: Path) -> N
     watching(tmp_path, story)
 
 
+def test_a_save_while_the_watch_starts_is_reported(tmp_path: Path) -> None:
+    async def main() -> frozenset[Path]:
+        bursts = watch.changes(lambda: [tmp_path], lambda: [])
+        first = asyncio.ensure_future(anext(aiter(bursts)))
+        await asyncio.sleep(0)
+        (tmp_path / "entry.py").write_text("1")
+        burst = await asyncio.wait_for(first, DEADLINE_S)
+        await bursts.aclose()  # type: ignore[attr-defined]
+        return burst
+
+    assert asyncio.run(main()) == {tmp_path / "entry.py"}
+
+
 def test_a_save_during_a_reload_is_reported_after_it(tmp_path: Path) -> None:
     async def story(watched: Watching) -> None:
         watched.busy.clear()

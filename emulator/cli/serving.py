@@ -5,39 +5,67 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from emulator.cli.banner import bindings_table
-from emulator.cli.dev import Start
+from emulator.cli.dev import DevArguments
 from emulator.cli.progress import ProgressLines
 from emulator.cli.terminal import ConsoleTerminal
 from emulator.clock import SystemClock
+from emulator.config.load import load_config
 from emulator.config.model import Config
-from emulator.errors import EmulatorError
+from emulator.config.vars_section import parse_var_flags
+from emulator.errors import EmulatorError, UsageError
+from emulator.runner.forkserver import Forkserver
+from emulator.runner.interpreter import guest_interpreter
+from emulator.runner.launching import Launched
 from emulator.server.app import create_app
 from emulator.server.listen import DEFAULT_PORT, bind
 from emulator.server.security import Policy
 from emulator.server.serve import Server, loop_factory
+from emulator.state import State
 from emulator.supervisor import Project, Supervisor
 
 
-def run(start: Start) -> None:
+def run(arguments: DevArguments, launched: Launched) -> None:
     """Serve until the process is told to stop. Raises EmulatorError when it cannot start."""
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_serve(start))
+    reread = partial(_read_config, arguments, parse_var_flags(arguments.cli_vars))
+    config = reread()
+    if not config.is_python:
+        raise UsageError(
+            f"{config.path.name}: main is {config.main.name}, and this version of Groundfog runs"
+            ' Python workers only (main = "src/entry.py").'
+        )
+    state = State.locate(config, arguments.persist_to)
+    interpreter = guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
+    forkserver = Forkserver(interpreter, launched if launched.interpreter == interpreter else None)
+    with state.locked(), asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_serve(arguments, Project(config, reread, state, forkserver)))
 
 
-async def _serve(start: Start) -> None:
-    arguments, config, state = start.arguments, start.config, start.state
+def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
+    return load_config(
+        arguments.directory,
+        config_path=arguments.config_path,
+        environment=arguments.environment,
+        cli_vars=cli_vars,
+        env_files=arguments.env_files,
+        process_env=os.environ,
+    )
+
+
+async def _serve(arguments: DevArguments, project: Project) -> None:
+    config, state = project.config, project.state
     ip = arguments.ip or config.dev.ip
     port = config.dev.port if arguments.port is None else arguments.port
     sockets = bind(ip, DEFAULT_PORT if port is None else port, port is not None)
     terminal = ConsoleTerminal(arguments.level, Path.cwd())
     stop = _stop_signal()
     try:
-        project = Project(config, arguments.read_config, state, start.forkserver)
         supervisor = Supervisor(project, SystemClock(), terminal)
     except BaseException:
         for listener in sockets:
@@ -59,7 +87,7 @@ async def _serve(start: Start) -> None:
     try:
         await server.start()
         await supervisor.start()
-        seconds = time.perf_counter() - start.began
+        seconds = time.perf_counter() - arguments.began
         shown = "localhost" if ip in ("localhost", "127.0.0.1") else announced.ip
         terminal.notice(f"Ready on http://{shown}:{announced.port} ({seconds:.2f} s)")
         await stop.wait()

@@ -107,8 +107,8 @@ class Control:
     async def resume(self, workflow: str, instance_id: str) -> None:
         """Resume; what was left of sleeps and timeouts when it was paused is still left."""
         instance = self._find(workflow, instance_id)
-        await self._obey(instance, lifecycle.resume(instance, self._clock.now_ms()))
-        self._engine.deliver_events(self._find(workflow, instance_id))
+        self._engine.obey(instance, lifecycle.resume(instance, self._clock.now_ms()))
+        self._engine.deliver_events(instance)
         await self._recorded()
 
     async def terminate(self, workflow: str, instance_id: str) -> None:
@@ -135,7 +135,7 @@ class Control:
         _check_size("Event payload", payload)
         verdict = lifecycle.send_event(instance, event_type, payload, self._clock.now_ms())
         self._engine.obey(instance, verdict)
-        self._engine.deliver_events(self._find(workflow, instance_id))
+        self._engine.deliver_events(instance)
         await self._recorded()
 
     async def _recorded(self) -> None:

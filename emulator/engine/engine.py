@@ -70,6 +70,7 @@ class Engine:
         self._homeless: set[int] = set()  # instances whose workflow or class is gone
         self._timers = Timers(clock, self._wake)
         self._closed = False
+        self._dispatching = False  # `_dispatch` follows the next commit
         self._leaving: dict[int, asyncio.Future[None]] = {}  # by generation
         journal.on_failure = self._commit_failed
 
@@ -134,7 +135,7 @@ class Engine:
         for key in sorted(self._homeless):
             self._enqueue(key)
         self._homeless.clear()
-        self._dispatch()
+        self._dispatch_soon()
 
     async def released(self, guest: Guest) -> None:
         """Return once no run is left in `guest`."""
@@ -230,7 +231,7 @@ class Engine:
         definition = self._definitions.get(instance.workflow)
         limit = definition.step_limit if definition else steps.STEP_LIMIT
         decision = steps.begin(instance, call, self.clock.now_ms(), limit)
-        run.calls[call.key] = Call(message.call, CallState.WAITING)
+        run.calls[call.key] = Call(message.call, CallState.WAITING, nested=bool(message.parent))
         self._carry_out(run, call.key, decision)
 
     def step_ended(self, guest: Guest, message: messages.StepEnd) -> None:
@@ -283,7 +284,6 @@ class Engine:
         self._record(instance, entries)
         self._lost.pop(instance.key, None)
         self._evict(instance)
-        self._dispatch()
 
     # --- carrying out
 
@@ -306,12 +306,15 @@ class Engine:
                     send(None)
             case None:
                 call.state = CallState.WAITING
+                self._timers.set(run.instance.key, run.instance.steps[key].due_ms)
         self._note_progress(run)
 
     def _answer(
         self, run: Run, key: str, answer: Resolve | Reject, error: sqlite3.Error | None
     ) -> None:
-        if error is not None or self._runs.get(run.number) is not run or run.leaving:
+        if error is not None or self._runs.get(run.number) is not run:
+            return
+        if run.leaving and not run.calls[key].nested:
             return
         call = run.calls.pop(key)
         match answer:
@@ -323,6 +326,8 @@ class Engine:
                 run.guest.send(
                     messages.StepFailed(run.number, call.number, problem.name, problem.message)
                 )
+        if run.blocked and not run.leaving:
+            self._arm_idle(run)  # unless the branch that has just been answered goes on
 
     def _note_progress(self, run: Run) -> None:
         """Keep the status of an instance in step with what its run is doing."""
@@ -334,13 +339,10 @@ class Engine:
                     [Entry(instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_WAITING)],
                 )
                 self._queue.vacate(instance.key)
-                self._dispatch()
+                self._dispatch_soon()
             elif instance.status is Status.WAITING:
                 self._project(instance)
-            if run.idle_alarm is None:
-                run.idle_alarm = self.clock.call_at(
-                    self.clock.now_ms() + IDLE_GRACE_MS, partial(self._drop_idle, run)
-                )
+            self._arm_idle(run)
             return
         if instance.status is Status.WAITING:
             self._queue.occupy(instance.key)
@@ -351,10 +353,21 @@ class Engine:
             run.idle_alarm.cancel()
             run.idle_alarm = None
 
+    def _arm_idle(self, run: Run) -> None:
+        if run.idle_alarm is None:
+            run.idle_alarm = self.clock.call_at(
+                self.clock.now_ms() + IDLE_GRACE_MS, partial(self._drop_idle, run)
+            )
+
     def _drop_idle(self, run: Run) -> None:
         """A run that only waits gives its guest's memory back; it is replayed when it is due."""
         run.idle_alarm = None
         if self._runs.get(run.number) is run and run.blocked:
+            if run.instance.status is Status.RUNNING:
+                self._record(
+                    run.instance,
+                    [Entry(run.instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_WAITING)],
+                )
             self._drop(run)
             self._evict(run.instance)
 
@@ -408,16 +421,17 @@ class Engine:
         """Hand buffered events to the steps that wait for them, the longest waiting first."""
         if instance.status not in (Status.RUNNING, Status.WAITING, Status.QUEUED):
             return
-        run = self._run_of.get(instance.key)
+        run, now_ms = self._run_of.get(instance.key), self.clock.now_ms()
         for step in list(instance.steps.values()):
             if step.state is StepState.WAITING and instance.events.get(step.event_type):
-                decision = steps.deliver(instance, step, self.clock.now_ms())
+                late = steps.due(instance, step, now_ms)
+                decision = late or steps.deliver(instance, step, now_ms)
                 if run is not None and step.key in run.calls and not run.leaving:
                     self._carry_out(run, step.key, decision)
                 else:
                     self._record(instance, decision.entries)
                     if run is None:
-                        self._enqueue(instance.key, waking=True)
+                        self._rouse(instance)
 
     def _obey(self, instance: Instance, verdict: Verdict) -> None:
         run = self._run_of.get(instance.key)
@@ -437,7 +451,7 @@ class Engine:
                 self._record(instance, verdict.entries)
                 if run is not None:
                     self._drop(run)
-                self._dispatch()
+                self._evict(instance)
             case Effect.QUEUE:
                 self._record(instance, verdict.entries)
                 self._enqueue(instance.key, waking=True)
@@ -447,6 +461,7 @@ class Engine:
                     held, run.held = run.held, []
                     for message in held:
                         self.step_begun(run.guest, message)
+                    self._wake_run(run)  # retries that came due while the pause was pending
                     self._note_progress(run)
             case Effect.NOTHING:
                 self._record(instance, verdict.entries)
@@ -462,18 +477,20 @@ class Engine:
         if run is not None:
             self._wake_run(run)
         elif self._wake_dormant(instance):
-            self._instances[key] = instance
-            self._enqueue(key, waking=True)
+            self._rouse(instance)
         self._timers.set(key, instance.next_due_ms(after_ms=self.clock.now_ms()))
 
     def _wake_run(self, run: Run) -> None:
         now_ms = self.clock.now_ms()
+        pausing = run.instance.status is Status.WAITING_FOR_PAUSE
         for key, call in list(run.calls.items()):
-            step = run.instance.steps[key]
             if call.state is CallState.ANSWERING or run.leaving:
                 continue
+            step = run.instance.steps[key]
+            if pausing and step.state is StepState.RETRYING and not call.nested:
+                continue  # the next attempt would hold the pause up
             decision = steps.due(run.instance, step, now_ms)
-            if decision is not None and key in run.calls:
+            if decision is not None:
                 if call.state is CallState.EXECUTING:
                     call.state = CallState.WAITING
                 self._carry_out(run, key, decision)
@@ -493,15 +510,34 @@ class Engine:
                 self._record(instance, decision.entries if decision else [])
         return must_run
 
+    def _rouse(self, instance: Instance) -> None:
+        """Queue an instance without a run that no longer only waits.
+
+        Its status says so from now on: after a crash no deadline would tell that it must run.
+        """
+        if instance.status is Status.WAITING:
+            self._record(
+                instance, [Entry(instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_RUNNING)]
+            )
+        self._instances[instance.key] = instance
+        self._enqueue(instance.key, waking=True)
+
     # --- starting runs
 
     def _enqueue(self, key: int, waking: bool = False) -> None:
         self._queue.add(key, waking)
-        self._dispatch()
+        self._dispatch_soon()
 
-    def _dispatch(self) -> None:
+    def _dispatch_soon(self) -> None:
+        """Start what is queued after the next commit: a run's history must be durable."""
+        if not self._dispatching:
+            self._dispatching = True
+            self.journal.after_commit(self._dispatch)
+
+    def _dispatch(self, _error: sqlite3.Error | None) -> None:
         """Start queued instances while there is room."""
-        while self._guest is not None and not self._closed:
+        self._dispatching = False
+        while self._guest is not None and not self._closed and not self._refused:
             key = self._queue.take()
             if key is None:
                 return
@@ -510,6 +546,7 @@ class Engine:
 
     def _start_run(self, instance: Instance, guest: Guest) -> None:
         if instance.is_terminal or instance.status is Status.PAUSED:
+            self._evict(instance)
             return
         definition = self._definitions.get(instance.workflow)
         if definition is None or definition.class_name not in guest.loaded.workflows:
@@ -539,6 +576,7 @@ class Engine:
     def _keep_homeless(self, instance: Instance, definition: Definition | None) -> None:
         """Hold an instance whose code is not there, until code comes that has it."""
         self._homeless.add(instance.key)
+        self._evict(instance)
         missing = (
             f'no workflow named "{instance.workflow}" is configured'
             if definition is None
@@ -562,6 +600,7 @@ class Engine:
             if not released.done():
                 released.set_result(None)
         self._queue.vacate(run.instance.key)
+        self._dispatch_soon()
         if run.idle_alarm is not None:
             run.idle_alarm.cancel()
             run.idle_alarm = None
@@ -582,27 +621,27 @@ class Engine:
                 f"{self.journal.path}: nothing can be recorded ({error})."
                 " Workflows stand still until it can; nothing that was acknowledged is lost."
             )
+            self.clock.call_at(self.clock.now_ms() + RECOVERY_DELAY_MS, self._recover)
         for key in keys:
             if key in self._run_of:
                 self._drop(self._run_of[key])
             self._instances.pop(key, None)
             self._timers.forget(key)
             self._queue.remove(key)
-        if not self._unrecorded:
-            self.clock.call_at(self.clock.now_ms() + RECOVERY_DELAY_MS, self._recover)
         self._unrecorded |= keys
 
     def _recover(self) -> None:
-        keys, self._unrecorded = self._unrecorded, set()
+        """Go on if the journal can be written again; look again later if not."""
         if self._closed:
             return
+        if not self.journal.is_writable():
+            self.clock.call_at(self.clock.now_ms() + RECOVERY_DELAY_MS, self._recover)
+            return
+        self._refused = False
+        self._report(f"{self.journal.path}: recording again; workflows go on")
+        keys, self._unrecorded = self._unrecorded, set()
         for key in sorted(keys):
             row = self.journal.row(key)
             if row is not None:
                 self._take_up(row)
-        self.journal.after_commit(self._recovered)
-
-    def _recovered(self, error: sqlite3.Error | None) -> None:
-        if error is None and self._refused:
-            self._refused = False
-            self._report(f"{self.journal.path}: recording again; workflows go on")
+        self._dispatch_soon()

@@ -25,7 +25,8 @@ from emulator.errors import StateError
 SCHEMA_VERSION = 1
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _SQLITE_MAGIC = b"SQLite format 3\x00"
-_USER_VERSION_OFFSET = 60  # https://sqlite.org/fileformat2.html#the_database_header
+
+_PROBE_BYTES = 65_536  # enough for a few steps: what can be begun can then be recorded
 
 CommitCallback = Callable[[sqlite3.Error | None], None]
 
@@ -77,11 +78,13 @@ class Journal:
         Raises StateError, having changed nothing, when it is no journal, damaged, or was written
         by a newer Groundfog.
         """
-        _check_header(path)
+        exists = _is_database(path)
         try:
+            if exists:
+                _inspect(path)
             connection = sqlite.connect(path, synchronous)
             try:
-                _prepare(connection, path)
+                _create_tables(connection)
                 return cls(connection, path)
             except BaseException:
                 connection.close()
@@ -188,10 +191,19 @@ class Journal:
             for statement, rows in _runs_of_equal_statements(pending):
                 self._connection.executemany(statement, rows)
             execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
+
+    def is_writable(self) -> bool:
+        """Whether a record of some size can be committed now; it is deleted again at once."""
+        probe = (self._next_entry, 0, 0, -1, "", 0, None, bytes(_PROBE_BYTES))
+        try:
+            self._commit([(_INSERT_ENTRY, probe), (_WIPE, (0,))])
+        except sqlite3.Error:
+            return False
+        return True
 
     # --- reading (what is pending for the same instance is committed first)
 
@@ -279,48 +291,52 @@ def _runs_of_equal_statements(
         yield statement, rows
 
 
-def _check_header(path: Path) -> None:
-    """Refuse a file that is not ours before SQLite has a chance to write to it."""
+def _is_database(path: Path) -> bool:
+    """Whether there is a SQLite file to look into. Raises StateError for any other file."""
     try:
         with path.open("rb") as file:
-            header = file.read(100)
+            header = file.read(len(_SQLITE_MAGIC))
     except FileNotFoundError:
-        return
+        return False
     except OSError as error:
         raise StateError(f"{path}: the journal cannot be opened ({error.strerror}).") from error
     if not header:  # just created, or its first page is still in the write-ahead log
-        return
-    if not header.startswith(_SQLITE_MAGIC):
+        return False
+    if header != _SQLITE_MAGIC:
         raise StateError(
             f"{path}: this is not a SQLite database, so it is no journal. Nothing was changed.\n"
             "  Restore it from a copy, or start afresh with `groundfog state reset`."
         )
-    _check_version(int.from_bytes(header[_USER_VERSION_OFFSET : _USER_VERSION_OFFSET + 4]), path)
+    return True
 
 
-def _check_version(version: int, path: Path) -> None:
-    if version > SCHEMA_VERSION:
-        raise StateError(
-            f"{path}: written by a newer Groundfog (journal version {version}; this one reads up to"
-            f" {SCHEMA_VERSION}). Nothing was changed.\n"
-            "  Upgrade Groundfog, or use another state directory with --persist-to DIR."
-        )
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    _check_version(version, path)
-    if version == 0:
-        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+def _inspect(path: Path) -> None:
+    """Refuse a database that is not ours, newer or damaged, before anything can write to it."""
+    connection = sqlite.connect_read_only(path)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StateError(
+                f"{path}: written by a newer Groundfog (journal version {version}; this one reads"
+                f" up to {SCHEMA_VERSION}). Nothing was changed.\n"
+                "  Upgrade Groundfog, or use another state directory with --persist-to DIR."
+            )
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if version == 0 and tables:
             raise StateError(
                 f"{path}: a SQLite database, but not a journal. Nothing was changed.\n"
                 "  Move it away, or use another state directory with --persist-to DIR."
             )
+        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            raise sqlite3.DatabaseError(f"damaged: {damage}")
+    finally:
+        connection.close()
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
         connection.executescript(
             f"BEGIN;\n{_SCHEMA.read_text(encoding='utf-8')}\n"
             f"PRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
         )
-        return
-    damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if damage != "ok":
-        raise sqlite3.DatabaseError(f"damaged: {damage}")

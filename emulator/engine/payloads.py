@@ -1,17 +1,19 @@
 """Values put together from recorded values, without decoding them. Pure.
 
 Recorded values are bytes of tagged JSON, so a list or record of them is written around them as
-text. The one exception: a `$ref` counts containers from the start of its own value, so a value
-that has one is decoded and the whole is encoded anew.
+text. The one exception: a `$ref` counts containers from the start of its own value; inside a larger
+value it is moved on by what opened before it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from emulator.engine.model import Instance, Step, StepState
-from emulator.protocol import values
+
+Json = Any
 
 HISTORY_CHUNK_BYTES = 1024 * 1024
 _REFERENCE = b'"$ref"'
@@ -19,9 +21,8 @@ _REFERENCE = b'"$ref"'
 
 def record(fields: dict[str, bytes]) -> bytes:
     """Return the object with these already encoded fields: `{"a": b"1"}` -> `b'{"a":1}'`."""
-    if any(_REFERENCE in value for value in fields.values()):
-        return values.encode({name: values.decode(value) for name, value in fields.items()})
-    parts = (b'"' + name.encode() + b'":' + (value or b"null") for name, value in fields.items())
+    moved = _moved([value or b"null" for value in fields.values()], opened=1)
+    parts = (b'"%b":%b' % (name.encode(), value) for name, value in zip(fields, moved, strict=True))
     return b"{" + b",".join(parts) + b"}"
 
 
@@ -54,39 +55,72 @@ def received_event(event_type: str, at_ms: int, payload: bytes) -> bytes:
 
 def history(steps: Iterable[Step]) -> Iterator[bytes]:
     """Yield the finished steps as payloads of History messages, each about 1 MiB at the most."""
-    items: list[bytes] = []
+    items: list[tuple[bytes, bytes]] = []
     size = 0
     for step in steps:
         item = _history_item(step)
         if item is None:
             continue
-        if items and size + len(item) > HISTORY_CHUNK_BYTES:
+        if items and size + len(item[1]) > HISTORY_CHUNK_BYTES:
             yield _list(items)
             items, size = [], 0
         items.append(item)
-        size += len(item)
+        size += len(item[0]) + len(item[1])
     if items:
         yield _list(items)
 
 
-def _history_item(step: Step) -> bytes | None:
+def _history_item(step: Step) -> tuple[bytes, bytes] | None:
+    """Return an item as its first members and its value: `(b'"do","charge",1,"ok"', b"42")`."""
     if step.state is StepState.SUCCEEDED:
-        outcome, value = b'"ok"', step.value or b"null"
+        outcome, value = "ok", step.value or b"null"
     elif step.state is StepState.FAILED and step.error is not None:
-        outcome, value = b'"error"', json.dumps(step.error.as_json()).encode()
+        outcome, value = "error", json.dumps(step.error.as_json()).encode()
     else:
         return None
-    head = json.dumps([step.kind.value, step.name, step.count])[1:-1].encode()
-    return b"[" + head + b"," + outcome + b"," + value + b"]"
+    head = json.dumps([step.kind.value, step.name, step.count, outcome])[1:-1]
+    return head.encode(), value
 
 
-def _list(items: list[bytes]) -> bytes:
-    if any(_REFERENCE in item for item in items):
-        return values.encode([_decoded_item(item) for item in items])
-    return b"[" + b",".join(items) + b"]"
+def _list(items: list[tuple[bytes, bytes]]) -> bytes:
+    moved = _moved([value for _, value in items], opened=1, around=1)
+    parts = (b"[%b,%b]" % (head, value) for (head, _), value in zip(items, moved, strict=True))
+    return b"[" + b",".join(parts) + b"]"
 
 
-def _decoded_item(item: bytes) -> list[object]:
-    """Decode an item whose last member is a value of its own, counting its own containers."""
-    kind, name, count, outcome, value = json.loads(item)
-    return [kind, name, count, outcome, values.decode(json.dumps(value).encode())]
+def _moved(values: list[bytes], *, opened: int, around: int = 0) -> list[bytes]:
+    """Return values whose references count from the start of what they are put into.
+
+    `opened` containers open before the first value, `around` more in front of each.
+    """
+    if not any(_REFERENCE in value for value in values):
+        return values
+    moved = []
+    for value in values:
+        node = json.loads(value)
+        opened += around
+        opened += _move(node, opened)
+        moved.append(json.dumps(node, separators=(",", ":")).encode())
+    return moved
+
+
+def _move(node: Json, by: int) -> int:
+    """Move every reference in `node` on by `by`, in place; return how many containers it opens."""
+    if isinstance(node, list):
+        return 1 + sum(_move(item, by) for item in node)
+    if not isinstance(node, dict):
+        return 0
+    tag = next(iter(node)) if len(node) == 1 else ""
+    match tag:
+        case "$ref":
+            node[tag] += by
+            return 0
+        case "$set":
+            return _move(node[tag], by)
+        case "$map":
+            return 1 + sum(_move(part, by) for pair in node[tag] for part in pair)
+        case "$object":
+            return 1 + sum(_move(item, by) for item in node[tag].values())
+        case _ if tag.startswith("$"):
+            return 0
+    return 1 + sum(_move(item, by) for item in node.values())

@@ -40,6 +40,7 @@ class Call:
     number: int
     state: CallState
     attempt: int = 0
+    nested: bool = False  # made by a callback, which ends only once this is answered
 
     def is_attempt(self, attempt: int) -> bool:
         """Whether this attempt is the one in flight; any other is late."""

@@ -7,6 +7,7 @@ Source: workflows.md sections 7, 8, 12 and 13.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -224,7 +225,11 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
 def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
     if "timestamp" in call.options:
         until_ms = call.options["timestamp"]
-        if isinstance(until_ms, bool) or not isinstance(until_ms, int | float):
+        if (
+            isinstance(until_ms, bool)
+            or not isinstance(until_ms, int | float)
+            or not math.isfinite(until_ms)
+        ):
             return _refused(call, f"the time is {until_ms!r}; expected a datetime")
         if until_ms < now_ms:
             message = "You can't sleep until a time in the past, time-traveler"
@@ -298,7 +303,9 @@ def _wait_timed_out(instance: Instance, step: Step, now_ms: int) -> Decision:
 
 
 def _name_problem(name: str) -> str:
-    if len(name) > STEP_NAME_MAX_CHARS or any(c < " " for c in name):
+    # A lone surrogate, legal in JavaScript strings, is no text and cannot be stored as such.
+    unusable = any(c < " " or "\ud800" <= c <= "\udfff" for c in name)
+    if unusable or len(name) > STEP_NAME_MAX_CHARS:
         return (
             f'Step name "{name}" exceeds max length ({STEP_NAME_MAX_CHARS} chars)'
             " or invalid characters found"

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from emulator.clock import Alarm, Clock
 
+_STALE_MAX = 1_000  # heap entries of nobody that are put up with
+
 
 class Timers:
     """Calls `wake(key)` when the instance `key` may have something due."""
@@ -41,6 +43,9 @@ class Timers:
     def forget(self, key: int) -> None:
         """Do not wake `key` any more."""
         self._due.pop(key, None)
+        if len(self._heap) > 2 * len(self._due) + _STALE_MAX:
+            self._heap = [(due_ms, key) for key, due_ms in self._due.items()]
+            heapq.heapify(self._heap)
 
     def stop(self) -> None:
         """Wake nobody any more."""

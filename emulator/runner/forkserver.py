@@ -16,23 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.errors import GuestError
+from emulator.runner.launching import Launched, launch
 
-BOOT = Path(__file__).parent.parent / "guest" / "python" / "boot.py"
 STOP_WAIT_S = 2.0
 _RECEIVE_BYTES = 64 * 1024
-
-# A worker sees nothing of the host's environment but what Python and TLS need to work at all.
-KEPT_VARIABLES = frozenset(
-    {"PATH", "HOME", "USER", "LANG", "LANGUAGE", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV"}
-    | {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-    | {"PYTHONBREAKPOINT", "PYTHONASYNCIODEBUG", "PYTHONMALLOC", "TERM"}
-)
-FIXED_VARIABLES = {
-    "PYTHONHASHSEED": "111",  # as on Workers: the order of sets is the same in every guest
-    "PYTHONUTF8": "1",
-    "TZ": "UTC",
-}
-
 
 _Forked = tuple[int, "asyncio.Future[str]"]  # pid, how it ends
 
@@ -62,32 +49,28 @@ class ForkedGuest:
 class Forkserver:
     """Starts the process on first use, and again when it has died.
 
-    `launch` may be called before there is an event loop, so that the process imports what it
-    needs while its host still imports its own.
+    One that was `launched` already, by the same interpreter, is taken over.
     """
 
-    def __init__(self, interpreter: Path) -> None:
+    def __init__(self, interpreter: Path, launched: Launched | None = None) -> None:
         self._interpreter = interpreter
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+        self._process = launched.process if launched else None
+        self._control = launched.control if launched else None
         self._listening = False  # the event loop reads the control socket
         self._lines = bytearray()
         # Answers carry no number: they come in the order of the requests, given up or not.
         self._answers: deque[asyncio.Future[_Forked]] = deque()
         self._exits: dict[int, asyncio.Future[str]] = {}
 
-    def launch(self) -> None:
-        """Start the process if it is not running. Raises GuestError when that is impossible."""
-        if self._control is None:
-            self._launch()
-
     async def start(self) -> None:
         """Start the process if it is not running, and listen to it. Raises GuestError."""
         self._connected()
 
     def _connected(self) -> socket.socket:
-        self.launch()
-        assert self._control is not None
+        if self._control is None:
+            launched = launch(self._interpreter)
+            self._process, self._control = launched.process, launched.control
+            self._lines.clear()
         if not self._listening:
             self._listening = True
             asyncio.get_running_loop().add_reader(self._control, self._receive)
@@ -135,30 +118,6 @@ class Forkserver:
         self._close_stderr(process)
         self._settle_exits("was killed with its forkserver")
         self._fail_forks("The forkserver was stopped.")
-
-    def _launch(self) -> None:
-        ours, theirs = socket.socketpair()
-        try:
-            self._process = subprocess.Popen(
-                [str(self._interpreter), "-u", str(BOOT), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C at the terminal is for the host alone
-                env=_environment(os.environ),
-            )
-        except OSError as error:
-            ours.close()
-            raise GuestError(
-                f"The Python interpreter {self._interpreter} could not be started: "
-                f"{error.strerror}. Name another one with --python."
-            ) from error
-        finally:
-            theirs.close()
-        ours.setblocking(False)
-        self._control = ours
-        self._lines.clear()
 
     def _receive(self) -> None:
         assert self._control is not None
@@ -244,15 +203,6 @@ class Forkserver:
     def _close_stderr(process: subprocess.Popen[bytes]) -> None:
         if process.stderr is not None:
             process.stderr.close()
-
-
-def _environment(ours: os._Environ[str]) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in ours.items()
-        if name in KEPT_VARIABLES or name.startswith("LC_") or name.lower().endswith("_proxy")
-    }
-    return kept | FIXED_VARIABLES
 
 
 def _ending(status: int) -> str:

@@ -6,6 +6,18 @@ from pathlib import Path
 
 # `.venv` is what people make, `.venv-workers` what pywrangler makes.
 VIRTUAL_ENVIRONMENTS = (".venv", ".venv-workers")
+_CONFIGURATIONS = ("wrangler.json", "wrangler.jsonc", "wrangler.toml")
+
+
+def likely_project(directory: Path, config_path: Path | None) -> Path:
+    """Return where the project probably is, before the configuration has been read."""
+    if config_path is not None:
+        return (directory / config_path).parent
+    start = directory.absolute()
+    for folder in (start, *start.parents):
+        if any((folder / name).exists() for name in _CONFIGURATIONS):
+            return folder
+    return start
 
 
 def guest_interpreter(project_dir: Path, chosen: Path | None, own: Path) -> Path:
