@@ -16,9 +16,10 @@ from typing import Protocol
 from emulator import watch, wiring
 from emulator.clock import Clock
 from emulator.config.model import Config
+from emulator.config.problems import InvalidConfig
 from emulator.config.workflows_section import check_exports
 from emulator.engine.control import Control
-from emulator.errors import ConfigError, GuestError
+from emulator.errors import GuestError
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
@@ -161,27 +162,44 @@ class Supervisor:
 
     async def _watch(self) -> None:
         async for changed in watch.changes(self._roots, lambda: self._config_files):
-            await self._reload(changed)
+            try:
+                await self._reload(changed)
+            except Exception as error:  # one reload may fail; the next save must still be seen
+                self._terminal.error(f"the reload failed: {type(error).__name__}: {error}")
 
     def _roots(self) -> list[Path]:
         return [self._config.main.parent, self._config.project_dir / "python_modules"]
 
     async def _reload(self, changed: frozenset[Path]) -> None:
         started = asyncio.get_running_loop().time()
-        if not changed.isdisjoint(path.resolve() for path in self._config_files):
-            try:
-                config = self._project.reread()
-            except ConfigError as error:
-                self._terminal.error(f"{error}\n  The configuration in use stays as it was.")
-                return
-            for problem in config.warnings:
-                if problem not in self._config.warnings:
-                    self._terminal.warning(str(problem))
-            self._config = config
-            self._config_files = set(config.files)
+        code = changed - {path.resolve() for path in self._config_files}
+        if code != changed and not self._reconfigure() and not code:
+            return
         if await self._load():
             elapsed_ms = (asyncio.get_running_loop().time() - started) * 1000
             self._terminal.reloaded(changed, elapsed_ms)
+
+    def _reconfigure(self) -> bool:
+        """Read the configuration again; return whether it can be used."""
+        try:
+            config = self._project.reread()
+        except InvalidConfig as error:
+            self._config_files |= set(error.files)
+            self._terminal.error(f"{error}\n  The configuration in use stays as it was.")
+            return False
+        for problem in config.warnings:
+            if problem not in self._config.warnings:
+                self._terminal.warning(str(problem))
+        settings, before = config.settings, self._config.settings
+        if settings.durability != before.durability or config.dev != self._config.dev:
+            self._terminal.warning(
+                "durability, ip and port take effect at the next start of groundfog dev"
+            )
+        self.engine.tune(concurrency=settings.concurrency, grace_ms=settings.reload_grace_ms)
+        self.runner.hang_timeout_ms = settings.hang_timeout_ms
+        self._config = config
+        self._config_files = set(config.files)
+        return True
 
     def _guest_lost(self, guest: Guest, reason: str) -> None:
         """The serving guest ended by itself: bring up another, later when it happens again."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from emulator.cli.banner import bindings_table
 from emulator.cli.dev import DevArguments
+from emulator.cli.levels import Level
 from emulator.cli.progress import ProgressLines
 from emulator.cli.terminal import ConsoleTerminal
 from emulator.clock import SystemClock
@@ -71,9 +72,9 @@ async def _serve(arguments: DevArguments, project: Project) -> None:
         for listener in sockets:
             listener.close()
         raise
-    supervisor.engine.journal.on_commit = ProgressLines(
-        supervisor.engine.journal, terminal.progress
-    ).show
+    if arguments.level >= Level.INFO:
+        lines = ProgressLines(supervisor.engine.journal, terminal.progress)
+        supervisor.engine.journal.on_commit = lines.show
     _introduce(config, terminal)
     listening = sockets[0].getsockname()
     announced = state.announce(str(listening[0]), int(listening[1]))

@@ -103,9 +103,11 @@ class Engine:
         """Set the workflows that exist from now on."""
         self._definitions = {definition.name: definition for definition in definitions}
 
-    def definition(self, workflow: str) -> Definition:
-        """Return a workflow. Raises KeyError."""
-        return self._definitions[workflow]
+    def tune(self, *, concurrency: int, grace_ms: int) -> None:
+        """Use these limits from now on."""
+        self._queue.concurrency = concurrency
+        self._grace_ms = grace_ms
+        self._dispatch_soon()
 
     def stop(self) -> None:
         """Drop every run and timer; what is in flight continues at the next start."""

@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from emulator import sqlite
@@ -41,6 +41,23 @@ _SET_STATUS = "UPDATE instances SET status = ?, wake_ms = ?, ended_ms = ? WHERE 
 _WIPE = "DELETE FROM entries WHERE instance = ?"
 
 
+_dump = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What the next commit writes, in this order; rows are as their statements take them."""
+
+    wiped: list[tuple[int]] = field(default_factory=list)
+    instances: list[tuple[object, ...]] = field(default_factory=list)
+    entries: list[tuple[object, ...]] = field(default_factory=list)
+    statuses: dict[int, tuple[object, ...]] = field(default_factory=dict)  # by key: the last one
+    committed: list[Entry] = field(default_factory=list)  # the entries again, as values
+
+    def __bool__(self) -> bool:
+        return bool(self.wiped or self.instances or self.entries or self.statuses)
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceRow:
     """An instance as the table lists it, without its history."""
@@ -62,8 +79,7 @@ class Journal:
         self.on_failure: Callable[[set[int], sqlite3.Error], None] = lambda keys, error: None
         self.on_commit: Callable[[list[Entry]], None] = lambda entries: None
         self._connection = connection
-        self._pending: list[tuple[str, tuple[object, ...]]] = []
-        self._entries: list[Entry] = []
+        self._batch = _Batch()
         self._new: dict[tuple[str, str], int] = {}
         self._touched: set[int] = set()
         self._waiting: list[CommitCallback] = []
@@ -102,14 +118,14 @@ class Journal:
         key = self._next_instance
         self._next_instance += 1
         self._new[workflow, instance_id] = key
-        self._write(
-            key, _INSERT_INSTANCE, (key, workflow, instance_id, now_ms, Status.QUEUED.value)
-        )
+        row = (key, workflow, instance_id, now_ms, Status.QUEUED.value)
+        self._batch.instances.append(row)
+        self._touch(key)
         return key
 
     def append(self, entry: Entry) -> None:
         """Record `entry`; durable once a callback of `after_commit` has been called."""
-        data = None if entry.data is None else json.dumps(entry.data, separators=(",", ":"))
+        data = None if entry.data is None else _dump(entry.data)
         row = (
             self._next_entry,
             entry.instance,
@@ -121,18 +137,22 @@ class Journal:
             entry.value or None,
         )
         self._next_entry += 1
-        self._entries.append(entry)
-        self._write(entry.instance, _INSERT_ENTRY, row)
+        self._batch.entries.append(row)
+        self._batch.committed.append(entry)
+        self._touch(entry.instance)
 
     def set_status(
         self, key: int, status: Status, wake_ms: int | None, ended_ms: int | None
     ) -> None:
         """Record what the fold of an instance now says."""
-        self._write(key, _SET_STATUS, (status.value, wake_ms, ended_ms, key))
+        self._batch.statuses[key] = (status.value, wake_ms, ended_ms, key)
+        self._touch(key)
 
     def wipe(self, key: int) -> None:
         """Delete every entry of an instance: it is about to be restarted."""
-        self._write(key, _WIPE, (key,))
+        self._batch.entries = [row for row in self._batch.entries if row[1] != key]
+        self._batch.wiped.append((key,))
+        self._touch(key)
 
     def after_commit(self, callback: CommitCallback) -> None:
         """Call `callback` once everything written so far is durable, or with the error if not."""
@@ -154,8 +174,7 @@ class Journal:
         self.after_commit(settle)
         await future
 
-    def _write(self, key: int, statement: str, parameters: tuple[object, ...]) -> None:
-        self._pending.append((statement, parameters))
+    def _touch(self, key: int) -> None:
         self._touched.add(key)
         self._schedule()
 
@@ -167,40 +186,42 @@ class Journal:
     def flush(self) -> None:
         """Commit what is pending, then call everyone who waits."""
         self._scheduled = False
-        pending, self._pending = self._pending, []
-        entries, self._entries = self._entries, []
+        batch, self._batch = self._batch, _Batch()
         touched, self._touched = self._touched, set()
         waiting, self._waiting = self._waiting, []
         self._new.clear()
         failure: sqlite3.Error | None = None
-        if pending:
+        if batch:
             try:
-                self._commit(pending)
+                self._commit(batch)
             except sqlite3.Error as error:
                 failure = error
                 self.on_failure(touched, error)
-            else:
-                self.on_commit(entries)
         for callback in waiting:
             callback(failure)
+        if batch.committed and failure is None:
+            self.on_commit(batch.committed)
 
-    def _commit(self, pending: list[tuple[str, tuple[object, ...]]]) -> None:
-        execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
+    def _commit(self, batch: _Batch) -> None:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
         try:
-            for statement, rows in _runs_of_equal_statements(pending):
-                self._connection.executemany(statement, rows)
-            execute("COMMIT")
+            connection.executemany(_WIPE, batch.wiped)
+            connection.executemany(_INSERT_INSTANCE, batch.instances)
+            connection.executemany(_INSERT_ENTRY, batch.entries)
+            connection.executemany(_SET_STATUS, batch.statuses.values())
+            connection.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
-                execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
 
     def is_writable(self) -> bool:
         """Whether a record of some size can be committed now; it is deleted again at once."""
         probe = (self._next_entry, 0, 0, -1, "", 0, None, bytes(_PROBE_BYTES))
         try:
-            self._commit([(_INSERT_ENTRY, probe), (_WIPE, (0,))])
+            self._commit(_Batch(entries=[probe]))
+            self._commit(_Batch(wiped=[(0,)]))
         except sqlite3.Error:
             return False
         return True
@@ -273,22 +294,6 @@ class Journal:
         """Commit what is pending and close the file."""
         self.flush()
         self._connection.close()
-
-
-def _runs_of_equal_statements(
-    pending: Iterable[tuple[str, tuple[object, ...]]],
-) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
-    """Yield neighbours with the same statement together: order is kept, `executemany` is quick."""
-    statement = ""
-    rows: list[tuple[object, ...]] = []
-    for next_statement, row in pending:
-        if next_statement is not statement and rows:
-            yield statement, rows
-            rows = []
-        statement = next_statement
-        rows.append(row)
-    if rows:
-        yield statement, rows
 
 
 def _is_database(path: Path) -> bool:

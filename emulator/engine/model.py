@@ -130,6 +130,8 @@ class Step:
     key: str
     state: StepState
     config: dict[str, Json] = field(default_factory=dict)  # resolved; of the first encounter
+    timeout_ms: int = 0  # of an attempt, or of a wait
+    delay_ms: int = 0  # before a retry, without backoff
     attempts: int = 0  # number of the last attempt started
     charged: int = 0  # attempts that failed and count against the user's retries
     due_ms: int | None = None  # end of sleep, next attempt, wait timeout or attempt timeout
@@ -246,15 +248,21 @@ class Instance:
         self.status = Status.QUEUED
 
     def _step_started(self, entry: Entry) -> None:
-        config = (entry.data or {}).get("config", {})
-        self.steps[entry.step] = Step(entry.step, StepState.STARTED, config=config)
+        data = entry.data or {}
+        self.steps[entry.step] = Step(
+            entry.step,
+            StepState.STARTED,
+            config=data["config"],
+            timeout_ms=data["timeoutMs"],
+            delay_ms=data["delayMs"],
+        )
         self.do_steps += 1
 
     def _attempt_started(self, entry: Entry) -> None:
         step = self.steps[entry.step]
         step.state = StepState.RUNNING
         step.attempts = entry.attempt
-        step.due_ms = entry.at_ms + step.config["timeoutMs"]
+        step.due_ms = entry.at_ms + step.timeout_ms
 
     def _attempt_succeeded(self, entry: Entry) -> None:
         """Nothing: the step's own success follows."""
@@ -294,7 +302,7 @@ class Instance:
             entry.step,
             StepState.WAITING,
             due_ms=entry.at_ms + data["timeoutMs"],
-            config={"timeoutMs": data["timeoutMs"]},
+            timeout_ms=data["timeoutMs"],
             event_type=data["event"],
         )
 

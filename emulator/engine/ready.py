@@ -12,7 +12,7 @@ class ReadyQueue:
     """The queue of instances to start, and the places that running ones take up."""
 
     def __init__(self, concurrency: int) -> None:
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._active: set[int] = set()
         self._waking: OrderedDict[int, None] = OrderedDict()
         self._new: OrderedDict[int, None] = OrderedDict()
@@ -27,7 +27,7 @@ class ReadyQueue:
 
     def take(self) -> int | None:
         """Return the next instance to start; None when there is none, or no place for it."""
-        if len(self._active) >= self._concurrency or not (self._waking or self._new):
+        if len(self._active) >= self.concurrency or not (self._waking or self._new):
             return None
         return (self._waking or self._new).popitem(last=False)[0]
 

@@ -7,6 +7,7 @@ production's (docs "Sleeping and retrying"), not the local engine's.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from emulator.durations import InvalidDuration, parse_duration_ms
@@ -28,11 +29,20 @@ class InvalidStepConfig(ValueError):
     """The step configuration breaks a rule; the message says which."""
 
 
-def resolve_config(given: Json) -> dict[str, Json]:
-    """Return a step's full configuration: what was given over the defaults, spans in ms too.
+@dataclass(frozen=True, slots=True)
+class StepConfig:
+    """A step's full configuration, as `ctx.config` shows it, and its spans in milliseconds."""
+
+    config: dict[str, Json]
+    timeout_ms: int
+    delay_ms: int
+
+
+def resolve_config(given: Json) -> StepConfig:
+    """Return a step's full configuration: what was given, over the defaults.
 
     `{"timeout": "1 minute"}` -> `{"retries": {"limit": 5, "delay": 10000, "backoff":
-    "exponential"}, "timeout": "1 minute", "timeoutMs": 60000, "delayMs": 10000}`.
+    "exponential"}, "timeout": "1 minute"}`, 60000 and 10000.
     `retries` is strict: `limit` and `delay` are both required when it is given, as in production.
     Raises InvalidStepConfig.
     """
@@ -48,17 +58,13 @@ def resolve_config(given: Json) -> dict[str, Json]:
     timeout_ms = _span("timeout", timeout)
     if timeout_ms == 0:
         raise InvalidStepConfig(f"timeout is {timeout!r}; expected more than 0")
-    resolved = {
-        "retries": retries,
-        "timeout": timeout,
-        "timeoutMs": timeout_ms,
-        "delayMs": _span("retries.delay", retries["delay"]),
-    }
+    resolved = {"retries": retries, "timeout": timeout}
+    delay_ms = _span("retries.delay", retries["delay"])
     if given.get("sensitive") is not None:
         if given["sensitive"] != "output":
             raise InvalidStepConfig(f'sensitive is {given["sensitive"]!r}; expected "output"')
         resolved["sensitive"] = "output"
-    return resolved
+    return StepConfig(resolved, timeout_ms, delay_ms)
 
 
 def _retries(given: Json) -> dict[str, Json]:
@@ -104,28 +110,28 @@ def _span(name: str, value: Json) -> int:
     return span_ms
 
 
-def next_delay_ms(config: dict[str, Json], failed: int) -> int:
+def next_delay_ms(delay_ms: int, backoff: str, failed: int) -> int:
     """Return how long to wait before the next attempt, in ms.
 
     `failed` counts from 1 and is how many attempts have failed so far.
     Source: workers-sdk packages/workflows-shared/src/lib/retries.ts (calcRetryDuration).
     """
-    base_ms: int = config["delayMs"]
-    match config["retries"]["backoff"]:
+    match backoff:
         case "constant":
-            delay_ms = base_ms
+            factor = 1
         case "linear":
-            delay_ms = base_ms * failed
+            factor = failed
         case _:
-            delay_ms = base_ms * 2 ** min(failed - 1, 64)
-    return min(delay_ms, LONGEST_WAIT_MS)
+            factor = 2 ** min(failed - 1, 64)
+    return min(delay_ms * factor, LONGEST_WAIT_MS)
 
 
 def retry_delay_ms(step: Step, error: ErrorInfo) -> int | None:
     """Return when to try `step` again after `error`, in ms from now; None when it has failed."""
-    if is_non_retryable(error) or step.charged + 1 > step.config["retries"]["limit"]:
+    retries = step.config["retries"]
+    if is_non_retryable(error) or step.charged + 1 > retries["limit"]:
         return None
-    return next_delay_ms(step.config, step.charged + 1)
+    return next_delay_ms(step.delay_ms, retries["backoff"], step.charged + 1)
 
 
 def is_non_retryable(error: ErrorInfo) -> bool:

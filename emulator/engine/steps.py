@@ -137,7 +137,7 @@ def due(instance: Instance, step: Step, now_ms: int) -> Decision | None:
             return _wait_timed_out(instance, step, now_ms)
         case StepState.RUNNING:
             error = ErrorInfo(
-                "WorkflowTimeoutError", f"Execution timed out after {step.config['timeoutMs']}ms"
+                "WorkflowTimeoutError", f"Execution timed out after {step.timeout_ms}ms"
             )
             return fail(instance, step, error, now_ms)
         case _:
@@ -208,7 +208,7 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
         )
         return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", message)))
     try:
-        config = resolve_config(call.options.get("config"))
+        resolved = resolve_config(call.options.get("config"))
     except InvalidStepConfig as error:
         return _refused(call, str(error))
     start = Entry(
@@ -216,10 +216,15 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
         now_ms,
         EntryKind.STEP_START,
         call.key,
-        data={"config": config, "line": call.line},
+        data={
+            "config": resolved.config,
+            "timeoutMs": resolved.timeout_ms,
+            "delayMs": resolved.delay_ms,
+            "line": call.line,
+        },
     )
     attempt = _attempt_start(instance, call.key, 1, now_ms)
-    return Decision([start, attempt], Execute(1, config))
+    return Decision([start, attempt], Execute(1, resolved.config))
 
 
 def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
@@ -289,9 +294,7 @@ def _attempt_start(instance: Instance, key: str, attempt: int, now_ms: int) -> E
 
 
 def _wait_timed_out(instance: Instance, step: Step, now_ms: int) -> Decision:
-    error = ErrorInfo(
-        "WorkflowTimeoutError", f"Execution timed out after {step.config['timeoutMs']}ms"
-    )
+    error = ErrorInfo("WorkflowTimeoutError", f"Execution timed out after {step.timeout_ms}ms")
     entry = Entry(
         instance.key,
         now_ms,

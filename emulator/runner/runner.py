@@ -60,7 +60,7 @@ class Runner:
         self._handler = handler
         self._output = output
         self._report = report
-        self._hang_timeout_ms = hang_timeout_ms
+        self.hang_timeout_ms = hang_timeout_ms
         self._load_timeout_ms = load_timeout_ms
         self._generation = 0
         self._guests: dict[Guest, asyncio.Task[None]] = {}
@@ -157,7 +157,7 @@ class Runner:
         """Ping a busy guest; when it does not answer for the hang timeout, end it."""
         loop = asyncio.get_running_loop()
         connection = guest.connection
-        every_s = min(PING_EVERY_MS, self._hang_timeout_ms) / 1000
+        every_s = min(PING_EVERY_MS, self.hang_timeout_ms) / 1000
         number = 0
         asked_at = 0.0
         while not connection.closed.done():
@@ -167,7 +167,7 @@ class Runner:
                     number += 1
                     asked_at = loop.time()
                     guest.send(Ping(number))
-            elif (loop.time() - asked_at) * 1000 >= self._hang_timeout_ms:
+            elif (loop.time() - asked_at) * 1000 >= self.hang_timeout_ms:
                 await self._end_hanging(guest)
                 return
 
@@ -175,7 +175,7 @@ class Runner:
         work = guest.work()
         await guest.stack()
         doing = f" while {', '.join(work)}" if work else ""
-        seconds = self._hang_timeout_ms / 1000
+        seconds = self.hang_timeout_ms / 1000
         self._report(
             f"guest {guest.generation} did not respond for {seconds:g} s{doing}. It is killed; "
             "where it was stuck is shown above (stderr). Code that computes for long without "

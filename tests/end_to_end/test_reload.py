@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.end_to_end.conftest import Serve
-from tests.end_to_end.projects import WRANGLER, edit, make_project
+from tests.end_to_end.projects import WRANGLER, edit, make_project, workflow_project
 from tests.end_to_end.server import is_running
+from tests.end_to_end.test_workflows import SLOW_STEP, create, wait_for_status
 from tests.waiting import eventually
 
 HELLO = """
@@ -174,3 +175,46 @@ def test_kill_9_of_the_host_leaves_no_process(tmp_path: Path, serve: Serve) -> N
     server.kill()
 
     eventually(lambda: not any(map(is_running, guests)))
+
+
+LOOPING = """
+from workers import Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        while "loop" in request.url:
+            pass
+        return Response("alive")
+"""
+
+
+def test_a_changed_setting_of_groundfog_toml_takes_effect_at_once(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = make_project(tmp_path / "p", LOOPING, PLAIN)
+    server = serve(project)
+
+    (project / "groundfog.toml").write_text('[guest]\nhang_timeout = "1 second"\n')
+    server.wait_for(r"reloaded in \d+ ms \(.*groundfog\.toml\)")
+
+    assert server.get("/loop").status_code == 500
+    assert server.get("/").text == "alive"
+
+
+def test_a_step_that_outlives_the_grace_is_cut_off_and_runs_again_on_the_new_code(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = workflow_project(tmp_path / "p", SLOW_STEP.replace("sleep(1.0)", "sleep(5.0)"))
+    (project / "groundfog.toml").write_text('[reload]\ngrace = "1 second"\n')
+    server = serve(project)
+    create(server, "s")
+    eventually(lambda: server.get("/counts").json().get("slow") == 1)
+
+    path = project / "src" / "entry.py"
+    text = path.read_text().replace("sleep(5.0)", "sleep(0.1)")
+    path.write_text(text.replace("version 1", "version 2"))
+
+    done = wait_for_status(server, "s", "complete")
+    assert done["output"] == "version 2"
+    assert server.get("/counts").json() == {"before": 1, "slow": 2}
+    server.wait_for("slow was cut off by a reload; it runs again")

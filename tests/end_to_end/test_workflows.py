@@ -375,3 +375,27 @@ def test_params_over_one_mebibyte_are_refused(tmp_path: Path) -> None:
 
         assert response.status_code == 500
         assert "Maximum allowed size is 1MiB" in response.text
+
+
+CONTEXT = """
+async def run(self, event, step):
+    @step.do("look", config={"timeout": "1 minute"})
+    async def look(ctx):
+        return ctx
+
+    return await look()
+"""
+
+
+def test_the_step_context_shows_the_full_configuration_and_nothing_else(tmp_path: Path) -> None:
+    with DevServer(workflow_project(tmp_path / "p", CONTEXT)) as server:
+        create(server, "c")
+
+        assert wait_for_status(server, "c", "complete")["output"] == {
+            "attempt": 1,
+            "step": {"name": "look", "count": 1},
+            "config": {
+                "retries": {"limit": 5, "delay": 10000, "backoff": "exponential"},
+                "timeout": "1 minute",
+            },
+        }

@@ -96,7 +96,7 @@ class World:
 
     def crash(self) -> None:
         """Kill the host: what is not committed is lost, guests die with it."""
-        self.journal._pending.clear()
+        self.journal._batch = type(self.journal._batch)()
         self.journal._waiting.clear()
         self.journal._connection.close()
         self.engine._closed = True
