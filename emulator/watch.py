@@ -35,7 +35,10 @@ IGNORED_FOLDERS = frozenset(
     }
 )
 # Compiled code, and what editors write beside a file while it is being edited.
-IGNORED_FILES = ("*.pyc", "*~", "*.swp", "*.swx", ".#*", "#*#", "4913", "*.tmp", "*.part")
+IGNORED_FILES = (
+    *("*.pyc", "*~", "*.swp", "*.swx", ".#*", "#*#", "4913"),
+    *("*.tmp", "*.part", "*.bak", "*.orig"),
+)
 # Saves by formatters and branch switches come in bursts: a burst ends after STEP_MS of quiet, and
 # is cut after DEBOUNCE_MS. A single save is reported after about one step.
 STEP_MS = 10
@@ -44,7 +47,9 @@ DEBOUNCE_MS = 200
 
 def matters(path: Path) -> bool:
     """Return whether a change of `path` can change what the worker does."""
-    return not any(fnmatch.fnmatch(path.name, pattern) for pattern in IGNORED_FILES)
+    return path.name not in IGNORED_FOLDERS and not any(
+        fnmatch.fnmatch(path.name, pattern) for pattern in IGNORED_FILES
+    )
 
 
 def folders(root: Path) -> list[Path]:
@@ -119,11 +124,13 @@ async def changes(
             if unheard:
                 yield unheard
             while (now := _Scope.of(roots(), files())) == scope:
-                paths = frozenset(Path(name) for _, name in await burst)
+                paths = {Path(name) for _, name in await burst}
                 burst = asyncio.ensure_future(anext(bursts))
-                known = scope.snapshot()
-                if not all(path.name in IGNORED_FOLDERS for path in paths):
-                    yield paths
+                before, known = known, scope.snapshot()
+                # What came and went within the burst was never a file of the project.
+                files_known = before.keys() | known.keys()
+                if lasting := frozenset(p for p in paths if p in files_known or p.is_dir()):
+                    yield lasting
             scope = now
         finally:
             burst.cancel()

@@ -217,3 +217,20 @@ def test_a_save_in_a_new_folder_during_a_reload_is_reported_after_it(tmp_path: P
         assert tmp_path / "other.py" in told or await watched.told_of(tmp_path / "other.py")
 
     watching(tmp_path, story)
+
+
+def test_a_file_that_comes_and_goes_within_a_burst_is_not_reported(tmp_path: Path) -> None:
+    code = tmp_path / "entry.py"
+    code.write_text("1")
+
+    async def main() -> frozenset[Path]:
+        stream = watch.changes(lambda: [tmp_path], lambda: [])
+        burst = asyncio.ensure_future(anext(aiter(stream)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        aside = tmp_path / "sedQAatuG"
+        aside.write_text("2")
+        aside.replace(code)
+        return await asyncio.wait_for(burst, 10)
+
+    assert asyncio.run(main()) == {code}
