@@ -86,8 +86,21 @@ class State:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the state for one server. Raises StateError naming the server that has it."""
-        self.prepare()
+        """Hold the state for one server. Raises StateError naming the server that has it.
+
+        Files that this process makes meanwhile are private to the user, wherever the directory is:
+        one that `--persist-to` names may exist and be open to others.
+        """
+        before = os.umask(0o077)
+        try:
+            self.prepare()
+            with self._lock():
+                yield
+        finally:
+            os.umask(before)
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
         handle = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if fcntl is not None:
@@ -112,7 +125,8 @@ class State:
         server = RunningServer(os.getpid(), ip, port, secrets.token_urlsafe(32))
         record = {"pid": server.pid, "ip": ip, "port": port, "token": server.token}
         temporary = self.directory / "dev.json.new"
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        temporary.unlink(missing_ok=True)  # one that a crash left behind, or a link
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(record, file)
         temporary.replace(self.directory / "dev.json")

@@ -17,6 +17,9 @@ from emulator.runner.bodies import Outflow, Send
 log = logging.getLogger(__name__)
 
 INTERNAL_ERROR = "internal error"
+# A guest's calls in flight. Production allows 1,000 per request (docs "Limits": subrequests), so
+# that many at once in twenty requests; each costs the host a few KB.
+CALLS_MAX = 20_000
 
 
 class BindingCalls:
@@ -35,7 +38,13 @@ class BindingCalls:
         return len(self._tasks)
 
     def start(self, message: BindingCall, run_is_live: bool) -> None:
-        """Answer `message`. Raises ProtocolError when its arguments are no list of values."""
+        """Answer `message`.
+
+        Raises ProtocolError for an id that is in use or the host's to give, or when the arguments
+        are no list of values.
+        """
+        if message.id in self._tasks or message.id % 2 == 0:
+            raise ProtocolError(f"binding call with id {message.id}, which is not free")
         try:
             args = values.decode(message.payload)
         except values.MalformedValue as error:
@@ -44,6 +53,10 @@ class BindingCalls:
             raise ProtocolError(f"binding call {message.id}: arguments are {type(args).__name__}")
         if not run_is_live:
             text = "The workflow run that made this call is over."
+            self._send(BindingFailed(message.id, "Error", text))
+            return
+        if len(self._tasks) >= CALLS_MAX:
+            text = f"More than {CALLS_MAX:,} binding calls at once; await some before making more."
             self._send(BindingFailed(message.id, "Error", text))
             return
         task = self._loop.create_task(self._answer(message, args), name=f"call {message.method}")

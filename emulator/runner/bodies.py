@@ -28,7 +28,7 @@ class ResponseBody:
         """Take a piece in. Raises ProtocolError when there was no room for it."""
         if not self._window.received(len(payload)):
             raise ProtocolError(f"exchange {self._id}: more data than there was room for")
-        if not self.ended:
+        if payload and not self.ended:
             self._chunks.append(payload)
             self._wake()
 

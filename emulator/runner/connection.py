@@ -7,12 +7,13 @@ to the binding. A guest that breaks the protocol is killed; the host goes on.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from bindings.binding import Binding
 from emulator.protocol import messages
-from emulator.protocol.framing import FrameReader, frame
+from emulator.protocol.framing import MAX_FRAME_BYTES, FrameReader, frame
 from emulator.protocol.messages import (
     BindingCall,
     Cancel,
@@ -28,6 +29,12 @@ from emulator.protocol.messages import (
 )
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.exchanges import Exchanges
+
+log = logging.getLogger(__name__)
+
+# What a guest may leave unread: some answers of the largest size. One that asks and does not read
+# would otherwise fill the host's memory.
+UNREAD_MAX_BYTES = 4 * MAX_FRAME_BYTES
 
 _TO_EXCHANGE = (
     messages.FetchResponse,
@@ -118,10 +125,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for message in self._reader.receive(data):
-                route = self._routes.get(type(message))
-                if route is None:
-                    raise ProtocolError(f"{message.type} is not for the host")
-                route(message)
+                self._hand_on(message)
         except ProtocolError as error:
             self.close()
             self._broken(error)
@@ -130,11 +134,28 @@ class Connection(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
 
+    def _hand_on(self, message: Message) -> None:
+        route = self._routes.get(type(message))
+        if route is None:
+            raise ProtocolError(f"{message.type} is not for the host")
+        try:
+            route(message)
+        except ProtocolError:
+            raise
+        except Exception as error:  # a defect of ours, but only this guest's message has met it
+            log.exception("%s of a guest failed inside Groundfog", message.type)
+            raise ProtocolError(f"{message.type} could not be handled: {error!r}") from error
+
     def _flush(self) -> None:
-        if self._pending and self._transport is not None:
-            data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
-            self._pending.clear()
-            self._transport.write(data)
+        pending, self._pending = self._pending, []
+        transport = self._transport
+        if not pending or transport is None or transport.is_closing():
+            return
+        transport.write(pending[0] if len(pending) == 1 else b"".join(pending))
+        unread = transport.get_write_buffer_size()
+        if unread > UNREAD_MAX_BYTES:
+            self.close()
+            self._broken(ProtocolError(f"did not read {unread:,} bytes that were sent to it"))
 
     def _on_loaded(self, message: messages.Loaded | messages.LoadFailed) -> None:
         if self.loaded.done():
@@ -145,6 +166,8 @@ class Connection(asyncio.Protocol):
         self.calls.start(message, message.run == 0 or message.run in self._runs)
 
     def _on_credit(self, message: Credit) -> None:
+        if message.bytes <= 0:
+            raise ProtocolError(f"credit of {message.bytes} bytes")
         outflow = self.calls.outflow(message.id)
         if outflow is None:
             self.exchanges.receive(message)

@@ -15,6 +15,7 @@ from emulator.protocol.messages import (
     FetchFailed,
     FetchResponse,
     Message,
+    ProtocolError,
 )
 from emulator.runner.bodies import Outflow, ResponseBody, Send
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, HandlerError
@@ -25,11 +26,12 @@ BODY_CUT_OFF = "The client disconnected before it had sent the whole request bod
 class _Exchange:
     """One request: its answer, its bodies."""
 
-    __slots__ = ("request", "head", "body", "outflow", "pump")
+    __slots__ = ("request", "head", "answered", "body", "outflow", "pump")
 
     def __init__(self, request: FetchRequest, loop: asyncio.AbstractEventLoop) -> None:
         self.request = request
         self.head: asyncio.Future[FetchReply] = loop.create_future()
+        self.answered = False  # by the guest; `head` may have been given up before
         self.body: ResponseBody | None = None
         self.outflow: Outflow | None = None
         self.pump: asyncio.Task[None] | None = None
@@ -97,7 +99,10 @@ class Exchanges:
             await waiter
 
     def receive(self, message: Message) -> None:
-        """Handle a message about an exchange. Raises ProtocolError for an overrun window."""
+        """Handle a message about an exchange.
+
+        Raises ProtocolError for an overrun window, a second answer, or headers that are none.
+        """
         exchange = self._open.get(message.id)  # type: ignore[attr-defined]
         if exchange is None:
             return  # it is over
@@ -125,6 +130,10 @@ class Exchanges:
             self._close(exchange_id, exchange)
 
     def _respond(self, exchange: _Exchange, message: FetchResponse) -> None:
+        if exchange.answered:
+            raise ProtocolError(f"exchange {message.id} was answered twice")
+        exchange.answered = True
+        headers = [_header(pair) for pair in message.headers]
         if message.has_body:
             exchange.body = ResponseBody(message.id, self._send)
         if exchange.head.done():  # nobody waits any more
@@ -134,7 +143,7 @@ class Exchanges:
             FetchReply(
                 message.status,
                 message.status_text,
-                [(name, value) for name, value in message.headers],
+                headers,
                 body,
                 _nothing_to_close if body is None else body.close,
             )
@@ -169,6 +178,13 @@ def _stop_pump(exchange: _Exchange) -> None:
 
 async def _nothing_to_close() -> None:
     pass
+
+
+def _header(pair: list[str]) -> tuple[str, str]:
+    match pair:
+        case [str() as name, str() as value]:
+            return name, value
+    raise ProtocolError("fetch_response.headers are not pairs of strings")
 
 
 def _target(url: str) -> str:

@@ -14,6 +14,7 @@ Stream = Literal["stdout", "stderr"]
 MAX_LINE_BYTES = 64 * 1024  # a longer line is passed on in pieces
 RECENT_LINES = 200
 _READ_BYTES = 64 * 1024
+_PIPE_MAX_BYTES = 1024 * 1024  # Linux's fs.pipe-max-size: what a dead writer can have left at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,13 @@ class OutputPipe:
         self._loop.add_reader(descriptor, self._read)
 
     def close(self) -> None:
-        """Pass on what was printed up to now, and stop reading."""
-        while self._open and self._read():
-            pass
+        """Pass on what was printed up to now, and stop reading.
+
+        A program that user code started may hold the pipe too and print for ever.
+        """
+        for _ in range(_PIPE_MAX_BYTES // _READ_BYTES):
+            if not self._open or not self._read():
+                break
         self._end()
 
     def _read(self) -> bool:

@@ -23,11 +23,17 @@ READY = re.compile(r"Ready on (http://\S+)")
 class DevServer:
     """One run of `groundfog dev` on a project, on a port of its own."""
 
-    def __init__(self, project: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        project: Path,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        module: str = "emulator",
+    ) -> None:
         self.project = project
         self.lines: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "emulator", "dev", str(project), "--port", "0", *arguments],
+            [sys.executable, "-m", module, "dev", str(project), "--port", "0", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -103,6 +109,11 @@ class DevServer:
     def pid(self) -> int:
         """The host process."""
         return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the host is gone, killed or not."""
+        return self._process.poll() is not None
 
     def guest_pids(self) -> list[int]:
         """The guest processes: children of the forkserver, which is a child of the host."""

@@ -28,6 +28,15 @@ class Default(WorkerEntrypoint):
         return Response("hello")
 """
 
+USES_D1 = """
+from workers import Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        await self.env.DB.exec("CREATE TABLE t (secret TEXT)")
+        return Response("stored")
+"""
+
 
 def curious(folder: Path) -> Path:
     return make_project(folder, CURIOUS)
@@ -91,6 +100,23 @@ def test_state_is_private_to_the_user(tmp_path: Path, serve: Serve) -> None:
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
     assert stat.S_IMODE((state / "dev.json").stat().st_mode) == 0o600
+
+
+def test_state_in_a_folder_open_to_others_is_private_all_the_same(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = make_project(tmp_path / "p", USES_D1)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    server = serve(project, "--persist-to", str(shared))
+    assert server.get("/").text == "stored"
+
+    files = [path for path in shared.rglob("*") if path.name != ".gitignore"]
+    open_to_others = [path.name for path in files if path.stat().st_mode & 0o077]
+
+    assert {"journal.sqlite", "db.sqlite", "dev.json", "lock"} <= {path.name for path in files}
+    assert not open_to_others
 
 
 def test_the_worker_holds_no_file_of_the_host(tmp_path: Path, serve: Serve) -> None:

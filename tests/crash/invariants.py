@@ -1,0 +1,160 @@
+"""What must hold when all is over, whatever was killed: the journal against ledger and client."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator.engine.journal import Journal
+from emulator.engine.model import Entry, EntryKind, Instance, Status
+from emulator.protocol import values
+from tests.crash.driver import Driver
+from tests.crash.scripts import Script
+
+ATTEMPT_ENDS = frozenset(
+    {EntryKind.ATTEMPT_SUCCESS, EntryKind.ATTEMPT_FAILURE, EntryKind.ATTEMPT_INTERRUPTED}
+)
+RESULTS = frozenset({EntryKind.STEP_SUCCESS, EntryKind.STEP_FAILURE, EntryKind.WAIT_COMPLETE})
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of the ledger; see `worker.py`."""
+
+    what: str
+    step: str
+    at_ms: int
+    value: Any
+    attempt: int
+
+
+def violations(
+    journal_path: Path, ledger: Path, scripts: Sequence[Script], driver: Driver
+) -> list[str]:
+    """Return every broken promise, in words; the journal must not be in use."""
+    found = list(driver.violations)
+    notes = _read_ledger(ledger)
+    journal = Journal.open(journal_path)
+    try:
+        for script in scripts:
+            key = journal.find("flow", script.instance)
+            if key is None:
+                if script.instance in driver.created:
+                    found.append(f"{script.instance} was acknowledged and is not there")
+                continue
+            entries = list(journal.entries(key))
+            row = journal.row(key)
+            instance = journal.load(key)
+            if row is None or row.status is not instance.status:
+                found.append(f"{script.instance}: the table says {row}, its history {instance}")
+            problems = [
+                *_ending(script, instance),
+                *_attempts(entries),
+                *_results(entries, notes[script.instance]),
+                *_events(entries, script.instance, driver),
+            ]
+            found += [f"{script.instance}: {problem}" for problem in problems]
+    finally:
+        journal.close()
+    return found
+
+
+def _read_ledger(path: Path) -> dict[str, list[Note]]:
+    notes = defaultdict(list)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    for line in text.splitlines():
+        record = json.loads(line)
+        notes[record["instance"]].append(
+            Note(
+                record["what"],
+                record["step"],
+                record["at_ms"],
+                record["value"],
+                record.get("attempt", 0),
+            )
+        )
+    return notes
+
+
+def _ending(script: Script, instance: Instance) -> Iterator[str]:
+    expected = Status.ERRORED if script.raises else Status.COMPLETE
+    if instance.status is not expected:
+        yield f"ended as {instance.status}, expected {expected} ({instance.error})"
+    elif script.raises:
+        if instance.error is None or instance.error.message != "as the script says":
+            yield f"ended with {instance.error}"
+    elif values.decode(instance.output) != script.output:
+        yield f"returned {instance.output!r}, expected {script.output}"
+
+
+def _attempts(entries: list[Entry]) -> Iterator[str]:
+    """Attempts are numbered without a gap, and each ends before the next begins, once."""
+    last: dict[str, int] = defaultdict(int)
+    running: set[str] = set()
+    for entry in entries:
+        if entry.kind is EntryKind.ATTEMPT_START:
+            if entry.attempt != last[entry.step] + 1 or entry.step in running:
+                yield f"{entry.step}: attempt {entry.attempt} follows {last[entry.step]}"
+            last[entry.step] = entry.attempt
+            running.add(entry.step)
+        elif entry.kind in ATTEMPT_ENDS:
+            if entry.attempt != last[entry.step] or entry.step not in running:
+                yield f"{entry.step}: attempt {entry.attempt} ends and was not in flight"
+            running.discard(entry.step)
+
+
+def _results(entries: list[Entry], notes: list[Note]) -> Iterator[str]:
+    """A recorded step is not executed any more, and everyone saw what is recorded."""
+    recorded: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.kind not in RESULTS:
+            continue
+        name = entry.step.split(":", 2)[2]
+        if name in recorded:
+            yield f"{name} has two results"
+        recorded[name] = entry
+    for note in notes:
+        result = recorded.get(note.step)
+        if result is None:
+            if note.what == "saw":
+                yield f"{note.step}: run() saw {note.value!r}, and nothing is recorded"
+        elif note.what == "ran":
+            if note.at_ms > result.at_ms:
+                yield f"{note.step} ran {note.at_ms - result.at_ms} ms after it was recorded"
+        elif note.value != _value(result):
+            yield f"{note.step}: run() saw {note.value!r}, recorded is {_value(result)!r}"
+    ran = {note.value for note in notes if note.what == "ran"}
+    for name, result in recorded.items():
+        if result.kind is EntryKind.STEP_SUCCESS and _value(result) not in ran:
+            yield f"{name}: the value recorded was never made"
+
+
+def _value(result: Entry) -> Any:
+    match result.kind:
+        case EntryKind.STEP_FAILURE:
+            return (result.data or {})["error"]["message"]
+        case EntryKind.WAIT_COMPLETE:
+            return values.decode(result.value)["payload"]
+    return values.decode(result.value)
+
+
+def _events(entries: list[Entry], instance: str, driver: Driver) -> Iterator[str]:
+    """Acknowledged events are there once; they were consumed once each, the oldest first."""
+    received: dict[str, list[int]] = defaultdict(list)
+    consumed: dict[str, list[int]] = defaultdict(list)
+    for entry in entries:
+        if entry.kind is EntryKind.EVENT_RECEIVED:
+            received[(entry.data or {})["event"]].append(values.decode(entry.value))
+        elif entry.kind is EntryKind.WAIT_COMPLETE:
+            event = values.decode(entry.value)
+            consumed[event["type"]].append(event["payload"])
+    for number, (target, event_type) in driver.sent.items():
+        if target == instance and received[event_type].count(number) != 1:
+            yield f"event {number} was acknowledged and is there {received[event_type]} times"
+    for event_type, numbers in consumed.items():
+        if numbers != received[event_type][: len(numbers)]:
+            yield f"{event_type} events {received[event_type]} were consumed as {numbers}"

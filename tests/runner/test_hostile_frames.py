@@ -1,0 +1,240 @@
+"""User code that writes its own frames to the host: the guest is lost, the host goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bindings.binding import Binding
+from emulator.protocol.messages import RunStart, StepBegin
+from emulator.runner import binding_calls, connection
+from emulator.runner.guest import Guest
+from emulator.runner.requests import GuestLost
+from emulator.server.serve import loop_factory
+from tests.runner.running import Recorder, Running, run, write
+
+# `say` writes a frame past our own code, at once, on the socket that carries the conversation.
+HOSTILE = """
+import asyncio, gc, json, struct
+from workers import Response, WorkerEntrypoint
+
+def say(payload=b"", times=1, **header):
+    head = json.dumps(header).encode()
+    size = struct.pack(">II", 4 + len(head) + len(payload), len(head))
+    host = next(o for o in gc.get_objects() if type(o).__name__ == "Connection")
+    host._transport.write((size + head + payload) * times)
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        {body}
+        await asyncio.Event().wait()
+"""
+
+
+def hostile(folder: Path, body: str) -> None:
+    write(folder, {"src/entry.py": HOSTILE.format(body=body)})
+
+
+class Slow(Binding):
+    """Answers `wait` never, everything else at once with `answer`."""
+
+    kind = "d1"
+    answer: Any = None
+
+    async def call(self, method: str, args: list[Any]) -> Any:
+        if method == "wait":
+            await asyncio.Event().wait()
+        return self.answer
+
+    async def close(self) -> None:
+        pass
+
+
+def breaks_the_protocol(folder: Path, body: str, reason: str) -> None:
+    """Check that the request of a guest that runs `body` fails, and why."""
+    hostile(folder, body)
+
+    async def scenario(it: Running) -> None:
+        guest = await it.load({"DB": Slow()})
+        with pytest.raises(GuestLost, match="broke the runner protocol"):
+            await it.fetch()
+        assert reason in await guest.lost
+
+    run(folder, scenario)
+
+
+@pytest.mark.parametrize("headers", [["x", 1], [[1, 2]], [["a", "b", "c"]], [["only"]]])
+def test_response_headers_that_are_no_pairs_of_text_break_the_protocol(
+    tmp_path: Path, headers: list[Any]
+) -> None:
+    body = f"say(type='fetch_response', id=0, status=200, headers={headers!r})"
+    breaks_the_protocol(tmp_path, body, "headers")
+
+
+def test_a_second_response_to_one_request_breaks_the_protocol(tmp_path: Path) -> None:
+    hostile(
+        tmp_path,
+        "for _ in range(2):"
+        " say(type='fetch_response', id=0, status=200, headers=[], has_body=True)",
+    )
+
+    async def scenario(it: Running) -> None:
+        guest = await it.load()
+        reply = await it.fetch()
+        assert reply.body is not None
+        with pytest.raises(GuestLost):
+            async for _ in reply.body:
+                pass
+        assert "answered twice" in await guest.lost
+
+    run(tmp_path, scenario)
+
+
+def test_an_id_that_is_in_use_breaks_the_protocol(tmp_path: Path) -> None:
+    call = "type='binding_call', id=1, binding='DB', method='wait'"
+    breaks_the_protocol(tmp_path, f"say(b'[]', 2, {call})", "id 1")
+
+
+def test_an_id_of_the_hosts_breaks_the_protocol(tmp_path: Path) -> None:
+    call = "type='binding_call', id=2, binding='DB', method='wait'"
+    breaks_the_protocol(tmp_path, f"say(b'[]', {call})", "id 2")
+
+
+@pytest.mark.parametrize("amount", [0, -1_000_000_000])
+def test_credit_that_is_no_room_breaks_the_protocol(tmp_path: Path, amount: int) -> None:
+    breaks_the_protocol(tmp_path, f"say(type='credit', id=0, bytes={amount})", "credit")
+
+
+def test_a_message_that_the_host_cannot_cope_with_costs_its_guest_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hostile(
+        tmp_path,
+        "say(type='step_begin', run=1, call=1, kind='evil', name='x', count=1, options={})",
+    )
+
+    def cannot(self: Recorder, guest: Guest, message: StepBegin) -> None:
+        raise KeyError(message.kind)
+
+    monkeypatch.setattr(Recorder, "step_begun", cannot)
+
+    async def scenario(it: Running) -> None:
+        guest = await it.load()
+        with pytest.raises(GuestLost, match="could not be handled"):
+            await it.fetch()
+        assert "step_begin" in await guest.lost
+
+    run(tmp_path, scenario)
+    assert "KeyError: 'evil'" in caplog.text
+
+
+def test_more_binding_calls_at_once_than_the_host_holds_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binding_calls, "CALLS_MAX", 3)
+    write(
+        tmp_path,
+        {
+            "src/entry.py": """
+                import asyncio
+                from workers import Response, WorkerEntrypoint
+
+                class Default(WorkerEntrypoint):
+                    async def fetch(self):
+                        calls = [self.env.DB.exec("select 1") for _ in range(3)]
+                        try:
+                            await self.env.DB.exec("select 1")
+                        except Exception as error:
+                            return Response(str(error))
+                """
+        },
+    )
+
+    class Never(Slow):
+        async def call(self, method: str, args: list[Any]) -> Any:
+            await asyncio.Event().wait()
+
+    async def scenario(it: Running) -> None:
+        await it.load({"DB": Never()})
+        assert b"3 binding calls" in await it.get()
+
+    run(tmp_path, scenario)
+
+
+def test_a_guest_that_does_not_read_its_answers_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "UNREAD_MAX_BYTES", 4 * 1024 * 1024)
+    hostile(
+        tmp_path,
+        "import time\n"
+        "        for n in range(1, 21, 2):\n"
+        "            say(b'[]', type='binding_call', id=n, binding='DB', method='go')\n"
+        "        time.sleep(20)",
+    )
+    binding = Slow()
+    binding.answer = "x" * 1024 * 1024
+
+    async def scenario(it: Running) -> None:
+        guest = await it.load({"DB": binding})
+        with pytest.raises(GuestLost, match="did not read"):
+            await it.fetch()
+        assert "did not read" in await guest.lost
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.skipif(loop_factory() is None, reason="asyncio's own transports ignore such writes")
+def test_what_is_sent_to_a_guest_that_has_just_been_cut_off_is_no_error() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        troubles: list[dict[str, Any]] = []
+        loop.set_exception_handler(lambda _, context: troubles.append(context))
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            _, conversation = await loop.create_unix_connection(
+                lambda: connection.Connection(loop, {}, lambda error: None), sock=ours
+            )
+            conversation.close()
+            conversation.send(RunStart(1, "Flow", "flow", "i"))
+            await conversation.closed
+            await asyncio.sleep(0)
+        assert not troubles
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(scenario())
+
+
+def test_a_noisy_program_that_outlives_its_guest_does_not_stop_the_host(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    write(
+        tmp_path,
+        {
+            "src/entry.py": f"""
+                import os, pathlib, subprocess
+                from workers import Response, WorkerEntrypoint
+
+                class Default(WorkerEntrypoint):
+                    async def fetch(self):
+                        noise = subprocess.Popen(["yes", "x" * 4000])
+                        pathlib.Path({str(pid_file)!r}).write_text(str(noise.pid))
+                        os._exit(3)
+                """
+        },
+    )
+
+    async def scenario(it: Running) -> None:
+        await it.load()
+        try:
+            with pytest.raises(GuestLost, match="status 3"):
+                await it.fetch()
+        finally:
+            os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+    run(tmp_path, scenario)
