@@ -43,6 +43,7 @@ IGNORED_FILES = (
 # is cut after DEBOUNCE_MS. A single save is reported after about one step.
 STEP_MS = 10
 DEBOUNCE_MS = 200
+LOOK_EVERY_S = 0.3
 
 
 def matters(path: Path) -> bool:
@@ -53,12 +54,25 @@ def matters(path: Path) -> bool:
 
 
 def folders(root: Path) -> list[Path]:
-    """Return `root` and every folder below it that can hold code."""
+    """Return `root` and every folder below it that can hold code, links to folders followed."""
     found = []
-    for folder, names, _ in os.walk(root):
+    seen: set[str] = set()
+    for folder, names, _ in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back up, or a second one to the same folder
+            names.clear()
+            continue
+        seen.add(real)
         names[:] = [name for name in names if name not in IGNORED_FOLDERS]
         found.append(Path(folder))
     return found
+
+
+def _linked_files(folder: Path) -> list[Path]:
+    """Return what the links to files in `folder` lead to: editors write there."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        return [Path(os.path.realpath(e.path)) for e in entries if e.is_symlink() and e.is_file()]
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +84,12 @@ class _Scope:
 
     @classmethod
     def of(cls, roots: Iterable[Path], files: Iterable[Path]) -> _Scope:
-        trees = (folder.resolve() for root in roots if root.is_dir() for folder in folders(root))
-        return cls(frozenset(trees), frozenset(path.resolve() for path in files))
+        found = (folder.resolve() for root in roots if root.is_dir() for folder in folders(root))
+        trees = frozenset(found)
+        single = {path.resolve() for path in files}
+        for folder in trees:
+            single.update(file for file in _linked_files(folder) if matters(file))
+        return cls(trees, frozenset(single))
 
     @property
     def folders(self) -> frozenset[Path]:
@@ -102,6 +120,17 @@ class _Scope:
             rust_timeout=60_000,
             ignore_permission_denied=True,
         )
+
+
+async def saved_again(roots: Iterable[Path], files: Iterable[Path]) -> None:
+    """Return once something that matters has changed since the call, at most `LOOK_EVERY_S` late.
+
+    For the short time in which nobody reads `changes`.
+    """
+    scope = _Scope.of(roots, files)
+    before = scope.snapshot()
+    while scope.snapshot() == before:
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def changes(

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from emulator.cli.main import cli
+from emulator.config.load import load_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -67,3 +68,23 @@ def test_the_readme_has_the_commands_that_set_everything_up() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for marker in ("<!-- sample: pip -->", "<!-- tests: pip -->"):
         assert re.search(re.escape(marker) + r"\n```sh\n.+\n```", readme)
+
+
+def examples(page: Path) -> list[str]:
+    """Return the page's blocks of groundfog.toml."""
+    blocks = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return [block for block in blocks if block.startswith("# groundfog.toml")]
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if examples(page)], ids=lambda page: page.stem
+)
+def test_every_example_of_groundfog_toml_is_accepted(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "entry.py").touch()
+    (tmp_path / "wrangler.toml").write_text(
+        'name = "x"\nmain = "entry.py"\ncompatibility_date = "2026-04-01"\n'
+        'compatibility_flags = ["python_workers"]\n'
+    )
+    for text in examples(page):
+        (tmp_path / "groundfog.toml").write_text(text, encoding="utf-8")
+        load_config(tmp_path, process_env={})

@@ -234,3 +234,31 @@ def test_a_file_that_comes_and_goes_within_a_burst_is_not_reported(tmp_path: Pat
         return await asyncio.wait_for(burst, 10)
 
     assert asyncio.run(main()) == {code}
+
+
+def test_a_save_through_a_linked_folder_is_reported(tmp_path: Path) -> None:
+    root, shared = tmp_path / "src", tmp_path / "shared"
+    root.mkdir()
+    shared.mkdir()
+    (root / "shared").symlink_to(shared)
+    (root / "loop").symlink_to(root)
+
+    async def story(watched: Watching) -> None:
+        (shared / "library.py").write_text("1")
+        await watched.told_of(shared / "library.py")
+
+    watching(root, story)
+
+
+def test_a_save_of_what_a_linked_file_leads_to_is_reported(tmp_path: Path) -> None:
+    root, real = tmp_path / "src", tmp_path / "elsewhere" / "entry.py"
+    root.mkdir()
+    real.parent.mkdir()
+    real.write_text("1")
+    (root / "entry.py").symlink_to(real)
+
+    async def story(watched: Watching) -> None:
+        real.write_text("22")
+        await watched.told_of(real)
+
+    watching(root, story)

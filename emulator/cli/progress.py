@@ -9,6 +9,7 @@ from emulator.engine.journal import Journal
 from emulator.engine.model import Entry, EntryKind
 
 NAMES_MAX = 10_000
+MESSAGE_MAX = 300  # characters of an error; status() has the rest
 
 
 class ProgressLines:
@@ -84,4 +85,7 @@ def describe(entry: Entry) -> str | None:
 def _error(data: dict[str, object]) -> str:
     error = data["error"]
     assert isinstance(error, dict)
-    return f"{error['name']}: {error['message']}"
+    first, _, rest = f"{error['name']}: {error['message']}".partition("\n")
+    if len(first) <= MESSAGE_MAX and not rest:
+        return first
+    return f"{first[:MESSAGE_MAX]} …"

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from emulator.cli.levels import Level
 from emulator.runner.requests import LoadError
-from emulator.runner.runner import OutputLine
+from emulator.runner.runner import LOAD_CRASHED, LOAD_TIMED_OUT, OutputLine
 
 _RESET = "\x1b[0m"
 _RED, _YELLOW, _GREEN, _CYAN, _DIM = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[36m", "\x1b[2m"
@@ -60,7 +60,10 @@ class ConsoleTerminal:
 
     def load_failed(self, error: LoadError, still_serving: bool) -> None:
         """New code does not run: the user's own traceback, and what happens meanwhile."""
-        self._write(Level.ERROR, sys.stderr, error.traceback.rstrip())
+        if error.name in (LOAD_CRASHED, LOAD_TIMED_OUT):  # its last words were shown as its output
+            self.error(error.message)
+        else:
+            self._write(Level.ERROR, sys.stderr, error.traceback.rstrip())
         after = (
             "The code that worked before still serves. Mend it and save."
             if still_serving

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import WRANGLER, edit, make_project, workflow_project
-from tests.end_to_end.server import is_running
+from tests.end_to_end.server import DevServer, is_running
 from tests.end_to_end.test_workflows import SLOW_STEP, create, wait_for_status
 from tests.waiting import eventually
 
@@ -165,6 +165,48 @@ def test_ctrl_c_ends_everything_and_leaves_no_process(tmp_path: Path, serve: Ser
     assert server.stop() == 0
 
     eventually(lambda: not any(map(is_running, guests)))
+
+
+HANGING = "print('import begins', flush=True)\nwhile True: pass\n"
+
+
+def test_ctrl_c_ends_a_server_whose_worker_hangs_while_it_is_imported(tmp_path: Path) -> None:
+    project = hello_project(tmp_path / "p")
+    (project / "src" / "greeting.py").write_text(HANGING)
+    server = DevServer(project)
+    server.wait_for("import begins")
+    guests = server.guest_pids()
+
+    assert server.stop() == 0
+
+    assert "Ready" not in server.output
+    eventually(lambda: not any(map(is_running, guests)))
+
+
+def test_a_save_that_mends_a_hanging_import_is_not_kept_waiting(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = hello_project(tmp_path / "p")
+    server = serve(project)
+    (project / "src" / "greeting.py").write_text(HANGING)
+    server.wait_for("import begins")
+
+    (project / "src" / "greeting.py").write_text("TEXT = 'mended'\n")
+
+    eventually(lambda: server.get("/").text == "mended nobody")
+    assert "still being imported" not in server.output
+    eventually(lambda: len(server.guest_pids()) == 1)
+
+
+def test_a_worker_that_ends_while_it_is_imported_is_reported_with_how_it_ended(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = hello_project(tmp_path / "p")
+    (project / "src" / "greeting.py").write_text("import os\nos._exit(3)\n")
+
+    server = serve(project)
+
+    server.wait_for(r"error: guest 1 exited with status 3 while importing src/entry\.py")
 
 
 def test_kill_9_of_the_host_leaves_no_process(tmp_path: Path, serve: Serve) -> None:

@@ -343,6 +343,44 @@ def test_a_terminated_instance_runs_nothing_more_and_can_be_restarted(tmp_path: 
         assert counts(server) == {"before": 2, "after": 1}
 
 
+RAISING = """
+async def run(self, event, step):
+    @step.do("divide", config={"retries": {"limit": 0, "delay": 1}})
+    async def divide():
+        return 1 / 0
+
+    try:
+        await divide()
+    except Exception:
+        raise KeyError("after the step")
+"""
+
+
+def test_errors_of_steps_and_of_run_are_shown_with_the_users_own_traceback(tmp_path: Path) -> None:
+    with DevServer(workflow_project(tmp_path / "p", RAISING)) as server:
+        create(server, "r")
+
+        wait_for_status(server, "r", "errored")
+
+        server.wait_for(r"worker \| +return 1 / 0")
+        server.wait_for(r"worker \| ZeroDivisionError: division by zero")
+        server.wait_for(r"worker \| KeyError: 'after the step'")
+        assert "guest/python" not in server.output
+
+
+FALLING_THROUGH = RAISING.replace('raise KeyError("after the step")', "raise")
+
+
+def test_a_steps_error_that_ends_the_run_is_shown_once(tmp_path: Path) -> None:
+    with DevServer(workflow_project(tmp_path / "p", FALLING_THROUGH)) as server:
+        create(server, "r")
+
+        wait_for_status(server, "r", "errored")
+
+        server.wait_for("errored: ZeroDivisionError")
+        assert server.output.count("worker | Traceback") == 1
+
+
 UNCLONEABLE = """
 async def run(self, event, step):
     @step.do("odd")

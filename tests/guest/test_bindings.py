@@ -102,6 +102,19 @@ except JsException as error:
     assert with_d1(tmp_path, code) == "Error: D1_COLUMN_NOTFOUND: Column not found (two)"
 
 
+@pytest.mark.parametrize("wrong", ["'SELECT 1'", "['SELECT 1']"])
+def test_a_batch_of_anything_but_statements_says_what_it_expects(
+    tmp_path: Path, wrong: str
+) -> None:
+    code = f"""
+try:
+    await env.DB.batch({wrong})
+except TypeError as error:
+    out = str(error)
+"""
+    assert with_d1(tmp_path, code).startswith("batch() expects a list of prepared statements")
+
+
 def test_raw_gives_lists_and_the_names_on_request(tmp_path: Path) -> None:
     code = """
 statement = env.DB.prepare("SELECT 1 AS a, 2 AS a")
@@ -350,6 +363,38 @@ out = [made.id, [each.id for each in batch], status.status, dict(status)]
         ("sendEvent", ["order-17", {"type": "go"}]),
         ("restart", ["order-17", {"from": {"name": "x"}}]),
         ("status", ["order-17"]),
+    ]
+
+
+def test_a_workflow_creates_and_deletes_in_batches(tmp_path: Path) -> None:
+    def answer(method: str, args: list[Any]) -> Any:
+        match method:
+            case "createBatch":
+                return {"created": [{"id": "a"}], "errors": [failed]}
+            case "deleteBatch":
+                return {"deleted": [{"id": each} for each in args[0]], "errors": []}
+
+    code = """
+flow = env.FLOW
+made = await flow.create_batch({"instances": [{"id": "a"}, {"id": "b"}]})
+await flow.create_batch(count=2, params={"n": 1})
+await flow.createBatch({"count": 1})
+gone = await flow.delete_batch(["a", "b"])
+await flow.deleteBatch(["c"])
+await made.created[0].delete()
+out = [[each.id for each in made["created"]], made.errors, gone]
+"""
+    failed = {"index": 1, "id": "b", "code": 10405, "message": "exists"}
+    gone = {"deleted": [{"id": "a"}, {"id": "b"}], "errors": []}
+    flow = Echo("workflow", answer)
+    assert seen(tmp_path, code, {"FLOW": flow}) == [["a"], [failed], gone]
+    assert flow.calls == [
+        ("createBatch", [{"instances": [{"id": "a"}, {"id": "b"}]}]),
+        ("createBatch", [{"count": 2, "params": {"n": 1}}]),
+        ("createBatch", [{"count": 1}]),
+        ("deleteBatch", [["a", "b"]]),
+        ("deleteBatch", [["c"]]),
+        ("delete", ["a"]),
     ]
 
 

@@ -264,6 +264,7 @@ def test_sleeps_start_when_they_are_called(tmp_path: Path) -> None:
             "step.do('a', config={'timeout': timedelta(1)})(print)()",
             "config.timeout is datetime.timedelta",
         ),
+        ("step.do(5)(print)()", "a step name must be a str, not 5"),
         ("step.do(print)", "step.do is used with parentheses"),
         ("step.do('a', depends=[])", "unexpected keyword argument 'depends'"),
         ("step.sleepUntil('a', 1)", "has no attribute 'sleepUntil'"),

@@ -71,6 +71,7 @@ class Run:
         self._counts: dict[tuple[str, str], int] = {}
         self._calls: dict[int, _Call] = {}
         self._last_call = 0
+        self._failures: list[Exception] = []  # of steps; their tracebacks have been printed
         self._context = contextvars.copy_context()
         self._context.run(scope.enter, self)
 
@@ -120,7 +121,7 @@ class Run:
             if succeeded:
                 answer.set_result(value)
             else:
-                answer.set_exception(step_error(value["name"], value["message"]))
+                answer.set_exception(self._failure(value["name"], value["message"]))
             return answer
         self._last_call += 1
         call = self._last_call
@@ -147,7 +148,12 @@ class Run:
         """The step failed for good: raise in the call."""
         call = self._calls.pop(message.call, None)
         if call is not None and not call.answer.done():
-            call.answer.set_exception(step_error(message.name, message.message))
+            call.answer.set_exception(self._failure(message.name, message.message))
+
+    def _failure(self, name: str, message: str) -> Exception:
+        error = step_error(name, message)
+        self._failures.append(error)
+        return error
 
     async def _main(
         self,
@@ -163,6 +169,8 @@ class Run:
         except BaseException as error:  # whatever run() raises is the instance's outcome
             if self.dropped:
                 raise
+            if not any(error is known for known in self._failures):
+                tracebacks.print_error(error)
             self._send(RunEnd(self.run, *_told(error)))
         number, self.run = self.run, 0  # what goes on after run() is no longer part of the run
         self._calls.clear()
@@ -192,6 +200,7 @@ class Run:
         except BaseException as error:  # whatever the callback raises is the attempt's outcome
             if self.dropped:
                 raise
+            tracebacks.print_error(error)
             payload = b""
             end = _attempt_failed(message, error)
         if self._calls.get(message.call) is not call:

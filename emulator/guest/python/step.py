@@ -70,12 +70,13 @@ class _WorkflowStepWrapper:
     def _call(
         self, kind: str, name: str, options: dict[str, Any], callback: _Callback | None = None
     ) -> asyncio.Future[Any]:
-        if not isinstance(name, str):
-            raise TypeError(f"a step name must be a str, not {name!r}")
+        _refuse_no_text(name)
         line = self._line(callback)
         return self._run.step(kind, name, options, callback, line)
 
     def _decorate(self, step: _Step) -> Decorated:
+        _refuse_no_text(step.name)
+
         async def decorated() -> Any:
             return await self._execute(step)
 
@@ -261,6 +262,11 @@ def _parameters_of_code(code: CodeType) -> tuple[tuple[str, bool], ...]:
 def _refuse_bare(name: Any) -> None:
     if callable(name):
         raise TypeError('step.do is used with parentheses: @step.do() or @step.do("name")')
+
+
+def _refuse_no_text(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"a step name must be a str, not {name!r}")
 
 
 def _options(name: str, config: Any) -> dict[str, Any]:

@@ -25,7 +25,13 @@ class _Queries(_BindingWrapper):
         return D1PreparedStatement(self._caller, self._name, sql)
 
     def batch(self, statements: list[D1PreparedStatement]) -> Answer:
-        """Run statements in one transaction; returns their results in order."""
+        """Run statements in one transaction; returns their results in order.
+
+        Raises TypeError for anything that is no prepared statement.
+        """
+        for statement in statements:
+            if not isinstance(statement, D1PreparedStatement):
+                raise TypeError(f"batch() expects a list of prepared statements, not {statement!r}")
         queries = [statement.query() for statement in statements]
         return _query(self._caller, self._name, queries, lambda results: list(map(_all, results)))
 
