@@ -101,6 +101,11 @@ class Supervisor:
         await self._pool.close()
         self.engine.journal.close()
 
+    @property
+    def config(self) -> Config:
+        """The configuration in use, which a save may have changed since the start."""
+        return self._config
+
     # --- the worker, as ingress sees it
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
@@ -120,7 +125,24 @@ class Supervisor:
     # --- generations
 
     async def _load(self) -> bool:
-        """Bring up a generation of the code as it is now; return whether it took over."""
+        """Bring up a generation of the code as it is now; return whether it took over.
+
+        When the code is saved while its import still goes on, it begins again: an import that hangs
+        must not keep the mended code waiting.
+        """
+        while True:
+            saved = asyncio.ensure_future(watch.saved_again(self._roots(), self._config_files))
+            loading = asyncio.ensure_future(self._load_once())
+            try:
+                await asyncio.wait([loading, saved], return_when=asyncio.FIRST_COMPLETED)
+                if loading.done():
+                    return loading.result()
+            finally:
+                saved.cancel()
+                loading.cancel()
+                await asyncio.gather(saved, loading, return_exceptions=True)
+
+    async def _load_once(self) -> bool:
         async with self._changing:
             config = self._config
             try:

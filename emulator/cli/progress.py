@@ -48,7 +48,10 @@ def describe(entry: Entry) -> str | None:
     step = entry.step.split(":", 2)[2] if entry.step else ""
     match entry.kind:
         case EntryKind.WORKFLOW_QUEUED:
-            return "created"
+            return "restarted" if data.get("restarted") else "created"
+        case EntryKind.WORKFLOW_RESTARTED:
+            start = data["from"]
+            return f"restarted from {start['name']} #{start['count']}"
         case EntryKind.WORKFLOW_SUCCESS:
             return "complete"
         case EntryKind.WORKFLOW_FAILURE:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from emulator.errors import EmulatorError, UsageError
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.interpreter import guest_interpreter
 from emulator.runner.launching import Launched
+from emulator.server.api.routes import workflow_routes
+from emulator.server.api.workflows import Host
 from emulator.server.app import create_app
 from emulator.server.listen import DEFAULT_PORT, bind
 from emulator.server.security import Policy
@@ -81,23 +83,52 @@ async def _serve(arguments: DevArguments, project: Project) -> None:
     policy = Policy.for_bind(ip, announced.token, arguments.allowed_hosts)
     server = Server(
         create_app(
-            supervisor, policy=policy, on_error=_worker_error(terminal), on_request=terminal.request
+            supervisor,
+            policy=policy,
+            extra_routes=workflow_routes(_api_host(supervisor)),
+            on_error=_worker_error(terminal),
+            on_request=terminal.request,
         ),
         sockets,
     )
     try:
         await server.start()
-        await supervisor.start()
-        seconds = time.perf_counter() - arguments.began
-        shown = "localhost" if ip in ("localhost", "127.0.0.1") else announced.ip
-        terminal.notice(f"Ready on http://{shown}:{announced.port} ({seconds:.2f} s)")
-        await stop.wait()
+        if await _started(supervisor.start(), stop):
+            seconds = time.perf_counter() - arguments.began
+            local = ip in ("localhost", "127.0.0.1")
+            url = f"http://localhost:{announced.port}" if local else announced.url
+            terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
+            await stop.wait()
         terminal.notice("stopping; workflows in flight continue at the next start")
     finally:
         state.retract()
         await server.stop()
         await supervisor.stop()
         terminal.flush()
+
+
+async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -> bool:
+    """Wait until `starting` is done; return False, and cancel it, when `stop` comes first.
+
+    User code may hang while it is imported, and Ctrl-C must end the server then too.
+    """
+    start = asyncio.ensure_future(starting)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([start, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if start.done():
+            start.result()
+            return True
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+        return False
+    finally:
+        stopping.cancel()
+
+
+def _api_host(supervisor: Supervisor) -> Host:
+    engine = supervisor.engine
+    return Host(engine, supervisor.control, lambda: supervisor.config, engine.clock.now_ms())
 
 
 def _introduce(config: Config, terminal: ConsoleTerminal) -> None:

@@ -1,4 +1,4 @@
-"""What users ask of workflow instances: create, pause, resume, terminate, restart, send events.
+"""What users ask of workflow instances: create, pause, resume, terminate, restart, delete, events.
 
 Every operation returns once what it did is durable. Errors are the platform's own (`WorkerError`).
 The workflow binding, and later REST and the command line, are thin layers over this one.
@@ -6,23 +6,25 @@ The workflow binding, and later REST and the command line, are thin layers over 
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
-from emulator.engine import lifecycle
+from emulator.engine import checks, lifecycle
+from emulator.engine.checks import BATCH_MAX as BATCH_MAX
 from emulator.engine.engine import Engine
 from emulator.engine.lifecycle import Verdict
 from emulator.engine.model import Instance, Status
-from emulator.engine.steps import EVENT_TYPE_MAX_CHARS, VALUE_MAX_BYTES
+from emulator.engine.rewinding import RestartPoint, parse_restart_point, rewind
 from emulator.errors import StateError, WorkerError
 from emulator.protocol import values
 
 Json = Any
 
-INSTANCE_ID_MAX_CHARS = 100  # workers-sdk workflows-shared/src/lib/validators.ts
-BATCH_MAX = 100  # docs "Limits": createBatch
-_INSTANCE_ID = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9\-_]*")
+# What a batch reports of one of its items: production's code and message.
+INTERNAL_ERROR = (10001, "workflows.api.error.internal_server")
+NOT_FOUND = (10400, "workflows.api.error.instance.not_found")
+ALREADY_EXISTS = (10405, "workflows.api.error.instance.already_exists")
+DUPLICATE_IN_BATCH = (10415, "workflows.api.error.instance.duplicate_in_batch")
 
 
 class Control:
@@ -33,17 +35,28 @@ class Control:
         self._journal = engine.journal
         self._clock = engine.clock
 
-    async def create(self, workflow: str, instance_id: str | None, params: bytes | None) -> str:
+    async def create(
+        self,
+        workflow: str,
+        instance_id: str | None,
+        params: bytes | None,
+        source: str = "binding",
+    ) -> str:
         """Create an instance and return its id; it starts on its own. `params`: tagged JSON.
+
+        source: what asked for it, `"binding"` or `"api"`.
 
         Raises WorkerError for a bad or used id, or params over 1 MiB.
         """
-        created = self._create(workflow, instance_id, params)
+        created = self._create(workflow, instance_id, params, source)
         await self._recorded()
         return created
 
     async def create_batch(
-        self, workflow: str, items: list[tuple[str | None, bytes | None]]
+        self,
+        workflow: str,
+        items: list[tuple[str | None, bytes | None]],
+        source: str = "binding",
     ) -> list[str]:
         """Create up to 100 instances and return the ids made; ids in use are left out.
 
@@ -56,17 +69,51 @@ class Control:
                 f"WorkflowError: batchCreate only supports {BATCH_MAX} instances at a time"
             )
         for instance_id, params in items:
-            _check_new(instance_id, params)
+            checks.check_new(instance_id, params)
         created = [
-            self._create(workflow, instance_id, params)
+            self._create(workflow, instance_id, params, source)
             for instance_id, params in items
             if instance_id is None or self._journal.find(workflow, instance_id) is None
         ]
         await self._recorded()
         return created
 
-    def _create(self, workflow: str, instance_id: str | None, params: bytes | None) -> str:
-        _check_new(instance_id, params)
+    async def create_many(
+        self, workflow: str, items: list[tuple[str | None, bytes | None]]
+    ) -> dict[str, Json]:
+        """Create instances and say what became of each: the object form of `createBatch`.
+
+        Returns `{"created": [{"id"}], "errors": [{"index", "id", "code", "message"}]}`, both in the
+        order of `items`. Nothing is created when any item is wrong.
+        Source: workflows.md section 17.
+        """
+        for instance_id, params in items:
+            checks.check_new_in_batch(instance_id, params)
+        created: list[Json] = []
+        errors: list[Json] = []
+        seen: set[str] = set()
+        for index, (instance_id, params) in enumerate(items):
+            if instance_id is None:
+                created.append({"id": self._create(workflow, None, params)})
+                continue
+            if instance_id in seen:
+                errors.append(_item_error(DUPLICATE_IN_BATCH, index=index, id=instance_id))
+            elif self._journal.find(workflow, instance_id) is not None:
+                errors.append(_item_error(ALREADY_EXISTS, index=index, id=instance_id))
+            else:
+                created.append({"id": self._create(workflow, instance_id, params)})
+            seen.add(instance_id)
+        await self._recorded()
+        return {"created": created, "errors": errors}
+
+    def _create(
+        self,
+        workflow: str,
+        instance_id: str | None,
+        params: bytes | None,
+        source: str = "binding",
+    ) -> str:
+        checks.check_new(instance_id, params)
         if instance_id is None:
             instance_id = str(uuid.uuid4())
         elif self._journal.find(workflow, instance_id) is not None:
@@ -76,7 +123,8 @@ class Control:
         now_ms = self._clock.now_ms()
         key = self._journal.new_instance(workflow, instance_id, now_ms)
         self._engine.admit(
-            Instance(key, workflow, instance_id), lifecycle.queued(key, now_ms, params or b"{}")
+            Instance(key, workflow, instance_id),
+            lifecycle.queued(key, now_ms, params or b"{}", source),
         )
         return instance_id
 
@@ -116,23 +164,68 @@ class Control:
         instance = self._find(workflow, instance_id)
         await self._obey(instance, lifecycle.terminate(instance, self._clock.now_ms()))
 
-    async def restart(self, workflow: str, instance_id: str) -> None:
-        """Start it over with its original params, forgetting everything it did."""
+    async def restart(
+        self, workflow: str, instance_id: str, start: RestartPoint | None = None
+    ) -> None:
+        """Start it over with its original params, forgetting what it did, all or from `start` on.
+
+        Raises WorkerError, having changed nothing, when no such step has started.
+        """
         instance = self._find(workflow, instance_id)
-        await self._obey(instance, lifecycle.restart(instance, self._clock.now_ms()))
+        now_ms = self._clock.now_ms()
+        if start is None:
+            verdict = lifecycle.restart(instance, now_ms)
+        else:
+            left = rewind(list(self._journal.numbered(instance.key)), start)
+            verdict = lifecycle.restart_from(instance, start, left, now_ms)
+        await self._obey(instance, verdict)
+
+    async def restart_from(self, workflow: str, instance_id: str, start: Json) -> None:
+        """Restart from `{"name", "count"?, "type"?}`, as users write it."""
+        await self.restart(workflow, instance_id, parse_restart_point(start))
+
+    async def delete(self, workflow: str, instance_id: str) -> None:
+        """Stop and forget it, in any status; its id can be used again at once.
+
+        Raises WorkerError for a bad id, and when there is no such instance.
+        """
+        checks.check_addressable(instance_id)
+        self._engine.delete(self._key(workflow, instance_id))
+        await self._recorded()
+
+    async def delete_batch(self, workflow: str, ids: Json) -> dict[str, Json]:
+        """Delete up to 100 instances, a list of ids, in one transaction.
+
+        Returns `{"deleted": [{"id"}], "errors": [{"id", "code", "message"}]}`; an id that repeats
+        is reported as often. Nothing is deleted when `ids` or any id is wrong.
+        Source: workflows.md section 17.
+        """
+        checks.check_deletions(ids)
+        found = {instance_id: self._journal.find(workflow, instance_id) for instance_id in ids}
+        for key in found.values():
+            if key is not None:
+                self._engine.delete(key)
+        missed: tuple[int, str] | None = None
+        try:
+            await self._journal.committed()
+        except StateError:  # the engine has said why; nothing was deleted
+            missed = INTERNAL_ERROR
+        deleted: list[Json] = []
+        errors: list[Json] = []
+        for instance_id in ids:
+            problem = NOT_FOUND if found[instance_id] is None else missed
+            if problem is None:
+                deleted.append({"id": instance_id})
+            else:
+                errors.append(_item_error(problem, id=instance_id))
+        return {"deleted": deleted, "errors": errors}
 
     async def send_event(
         self, workflow: str, instance_id: str, event_type: str, payload: bytes
     ) -> None:
         """Deliver an event to the step that waits for its type, or keep it for the next one."""
         instance = self._find(workflow, instance_id)
-        if not _INSTANCE_ID.fullmatch(event_type) or len(event_type) > EVENT_TYPE_MAX_CHARS:
-            raise WorkerError(
-                f'(workflow.invalid_event_type) Event type "{event_type}" is invalid: expected 1 to'
-                f" {EVENT_TYPE_MAX_CHARS} letters, digits, hyphens and underscores",
-                name="WorkflowError",
-            )
-        _check_size("Event payload", payload)
+        checks.check_event(event_type, payload)
         verdict = lifecycle.send_event(instance, event_type, payload, self._clock.now_ms())
         self._engine.obey(instance, verdict)
         self._engine.deliver_events(instance)
@@ -146,29 +239,19 @@ class Control:
             raise WorkerError(str(error), name="WorkflowInternalError") from error
 
     def _find(self, workflow: str, instance_id: str) -> Instance:
+        return self._engine.instance(self._key(workflow, instance_id))
+
+    def _key(self, workflow: str, instance_id: str) -> int:
         key = self._journal.find(workflow, instance_id)
         if key is None:
             raise WorkerError("(instance.not_found) Instance does not exist", name="WorkflowError")
-        return self._engine.instance(key)
+        return key
 
     async def _obey(self, instance: Instance, verdict: Verdict) -> None:
         self._engine.obey(instance, verdict)
         await self._recorded()
 
 
-def _check_new(instance_id: str | None, params: bytes | None) -> None:
-    if instance_id is not None and (
-        not isinstance(instance_id, str)
-        or len(instance_id) > INSTANCE_ID_MAX_CHARS
-        or not _INSTANCE_ID.fullmatch(instance_id)
-    ):
-        raise WorkerError("Workflow instance has invalid id", name="WorkflowError")
-    _check_size("Workflow params", params or b"")
-
-
-def _check_size(what: str, value: bytes) -> None:
-    if len(value) > VALUE_MAX_BYTES:
-        raise WorkerError(
-            f"{what} of {len(value):,} bytes are too large. Maximum allowed size is 1MiB.",
-            name="WorkflowError",
-        )
+def _item_error(problem: tuple[int, str], **item: Json) -> dict[str, Json]:
+    code, message = problem
+    return {**item, "code": code, "message": message}

@@ -35,6 +35,7 @@ from emulator.engine.runs import Call, CallState, Guest, Run
 from emulator.engine.steps import Decision, Execute, Reject, Resolve, StepCall
 from emulator.engine.timers import Timers
 from emulator.protocol import messages
+from emulator.protocol.messages import ProtocolError
 
 IDLE_GRACE_MS = 1_000  # a run that only waits is kept in the guest this long
 RECOVERY_DELAY_MS = 1_000  # after a failed commit
@@ -68,6 +69,7 @@ class Engine:
         self._unrecorded: set[int] = set()
         self._refused = False  # the journal could not be written the last time
         self._homeless: set[int] = set()  # instances whose workflow or class is gone
+        self._admitting: set[int] = set()  # new instances that the next commit queues
         self._timers = Timers(clock, self._wake)
         self._closed = False
         self._dispatching = False  # `_dispatch` follows the next commit
@@ -225,14 +227,15 @@ class Engine:
         if (run.leaving or pausing) and not message.parent:
             run.held.append(message)
             return
-        self._lost.pop(run.instance.key, None)
         instance = run.instance
-        call = StepCall(
-            StepKind(message.kind), message.name, message.count, message.options, message.line
-        )
+        call = StepCall(_kind(message), message.name, message.count, message.options, message.line)
+        if call.key in run.calls:
+            raise ProtocolError(f'step "{call.name}" #{call.count} was begun twice')
         definition = self._definitions.get(instance.workflow)
         limit = definition.step_limit if definition else steps.STEP_LIMIT
         decision = steps.begin(instance, call, self.clock.now_ms(), limit)
+        if decision.entries:
+            self._lost.pop(instance.key, None)  # it got further than the last time
         run.calls[call.key] = Call(message.call, CallState.WAITING, nested=bool(message.parent))
         self._carry_out(run, call.key, decision)
 
@@ -401,12 +404,15 @@ class Engine:
     def admit(self, instance: Instance, entry: Entry) -> None:
         """Take in a new instance; it is queued once its first entry is durable."""
         self._instances[instance.key] = instance
+        self._admitting.add(instance.key)
         self._record(instance, [entry])
         self.journal.after_commit(partial(self._admitted, instance.key))
 
     def _admitted(self, key: int, error: sqlite3.Error | None) -> None:
-        if error is None:
-            self._enqueue(key)
+        if key in self._admitting:  # or it has been deleted in the same turn
+            self._admitting.discard(key)
+            if error is None:
+                self._enqueue(key)
 
     def is_executing(self, instance: Instance) -> bool:
         """Whether a callback of this instance is in flight."""
@@ -439,16 +445,7 @@ class Engine:
         run = self._run_of.get(instance.key)
         match verdict.effect:
             case Effect.RESTART:
-                if run is not None:
-                    self._drop(run)
-                self._timers.forget(instance.key)
-                self._lost.pop(instance.key, None)
-                self.journal.wipe(instance.key)
-                fresh = Instance(instance.key, instance.workflow, instance.id)
-                self._instances[instance.key] = fresh
-                self._record(fresh, verdict.entries)
-                self._project(fresh)
-                self._enqueue(instance.key)
+                self._start_over(instance, verdict)
             case Effect.DROP:
                 self._record(instance, verdict.entries)
                 if run is not None:
@@ -467,6 +464,37 @@ class Engine:
                     self._note_progress(run)
             case Effect.NOTHING:
                 self._record(instance, verdict.entries)
+
+    def _start_over(self, instance: Instance, verdict: Verdict) -> None:
+        """Queue an instance with nothing of its history, or with what the verdict leaves of it."""
+        key = instance.key
+        if key in self._run_of:
+            self._drop(self._run_of[key])
+        self._timers.forget(key)
+        self._lost.pop(key, None)
+        fresh = Instance(key, instance.workflow, instance.id)
+        if verdict.history is None:
+            self.journal.wipe(key)
+        else:
+            self.journal.strike(key, verdict.history.struck)
+            for entry in verdict.history.kept:
+                fresh.apply(entry)
+        self._instances[key] = fresh
+        self._record(fresh, verdict.entries)
+        self._project(fresh)
+        self._enqueue(key)
+
+    def delete(self, key: int) -> None:
+        """Stop an instance wherever it is, and forget it; its id is free from now on."""
+        if key in self._run_of:
+            self._drop(self._run_of[key])
+        self._timers.forget(key)
+        self._queue.remove(key)
+        self._instances.pop(key, None)
+        self._lost.pop(key, None)
+        self._homeless.discard(key)
+        self._admitting.discard(key)
+        self.journal.delete(key)
 
     # --- time
 
@@ -554,6 +582,13 @@ class Engine:
         if definition is None or definition.class_name not in guest.loaded.workflows:
             self._keep_homeless(instance, definition)
             return
+        try:
+            history = list(payloads.history(instance.steps.values()))
+            event = payloads.workflow_event(instance)
+        except ValueError as error:  # a guest wrote what is no value, and it was recorded
+            problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
+            self._end(instance, [endings.failed(instance, problem, self.clock.now_ms())])
+            return
         run = Run(self._next_run, instance, guest)
         self._next_run += 1
         self._runs[run.number] = self._run_of[instance.key] = run
@@ -563,7 +598,7 @@ class Engine:
             first = instance.started_ms is None
             kind = EntryKind.WORKFLOW_START if first else EntryKind.WORKFLOW_RUNNING
             self._record(instance, [Entry(instance.key, self.clock.now_ms(), kind)])
-        for payload in payloads.history(instance.steps.values()):
+        for payload in history:
             guest.send(messages.History(run.number, payload))
         guest.send(
             messages.RunStart(
@@ -571,7 +606,7 @@ class Engine:
                 definition.class_name,
                 instance.workflow,
                 instance.id,
-                payloads.workflow_event(instance),
+                event,
             )
         )
 
@@ -647,3 +682,10 @@ class Engine:
             if row is not None:
                 self._take_up(row)
         self._dispatch_soon()
+
+
+def _kind(message: messages.StepBegin) -> StepKind:
+    try:
+        return StepKind(message.kind)
+    except ValueError:
+        raise ProtocolError(f"{message.kind!r} is no kind of step") from None

@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from emulator import sqlite
 from emulator.engine.model import TERMINAL, Entry, EntryKind, Instance, Status
@@ -39,6 +40,8 @@ _INSERT_INSTANCE = (
 )
 _SET_STATUS = "UPDATE instances SET status = ?, wake_ms = ?, ended_ms = ? WHERE key = ?"
 _WIPE = "DELETE FROM entries WHERE instance = ?"
+_STRIKE = "DELETE FROM entries WHERE id = ?"
+_DELETE_INSTANCE = "DELETE FROM instances WHERE key = ?"
 
 
 _dump = json.JSONEncoder(separators=(",", ":")).encode
@@ -49,13 +52,15 @@ class _Batch:
     """What the next commit writes, in this order; rows are as their statements take them."""
 
     wiped: list[tuple[int]] = field(default_factory=list)
+    deleted: list[tuple[int]] = field(default_factory=list)
+    struck: list[tuple[int]] = field(default_factory=list)
     instances: list[tuple[object, ...]] = field(default_factory=list)
     entries: list[tuple[object, ...]] = field(default_factory=list)
     statuses: dict[int, tuple[object, ...]] = field(default_factory=dict)  # by key: the last one
     committed: list[Entry] = field(default_factory=list)  # the entries again, as values
 
     def __bool__(self) -> bool:
-        return bool(self.wiped or self.instances or self.entries or self.statuses)
+        return bool(self.wiped or self.struck or self.instances or self.entries or self.statuses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Journal:
         self._connection = connection
         self._batch = _Batch()
         self._new: dict[tuple[str, str], int] = {}
+        self._gone: set[int] = set()  # keys that the next commit deletes
         self._touched: set[int] = set()
         self._waiting: list[CommitCallback] = []
         self._scheduled = False
@@ -149,10 +155,27 @@ class Journal:
         self._touch(key)
 
     def wipe(self, key: int) -> None:
-        """Delete every entry of an instance: it is about to be restarted."""
-        self._batch.entries = [row for row in self._batch.entries if row[1] != key]
-        self._batch.wiped.append((key,))
+        """Delete every entry of an instance: it is about to be restarted, or deleted."""
+        batch = self._batch
+        batch.entries = [row for row in batch.entries if row[1] != key]
+        batch.committed = [entry for entry in batch.committed if entry.instance != key]
+        batch.wiped.append((key,))
         self._touch(key)
+
+    def strike(self, key: int, ids: list[int]) -> None:
+        """Delete these entries of an instance, as `numbered` has just given them."""
+        self._batch.struck += [(entry_id,) for entry_id in ids]
+        self._touch(key)
+
+    def delete(self, key: int) -> None:
+        """Delete an instance and all its entries; its id is free from now on."""
+        self.wipe(key)
+        batch = self._batch
+        batch.instances = [row for row in batch.instances if row[0] != key]
+        batch.statuses.pop(key, None)
+        batch.deleted.append((key,))
+        self._new = {name: new for name, new in self._new.items() if new != key}
+        self._gone.add(key)
 
     def after_commit(self, callback: CommitCallback) -> None:
         """Call `callback` once everything written so far is durable, or with the error if not."""
@@ -190,23 +213,34 @@ class Journal:
         touched, self._touched = self._touched, set()
         waiting, self._waiting = self._waiting, []
         self._new.clear()
+        self._gone.clear()
         failure: sqlite3.Error | None = None
         if batch:
             try:
                 self._commit(batch)
-            except sqlite3.Error as error:
-                failure = error
-                self.on_failure(touched, error)
+            except (sqlite3.Error, OverflowError, UnicodeError) as error:
+                failure = (
+                    error if isinstance(error, sqlite3.Error) else sqlite3.DataError(str(error))
+                )
+                self.on_failure(touched, failure)
+        broken: list[Exception] = []
         for callback in waiting:
-            callback(failure)
+            try:
+                callback(failure)
+            except Exception as error:  # the others wait for the same commit and must hear of it
+                broken.append(error)
         if batch.committed and failure is None:
             self.on_commit(batch.committed)
+        if broken:
+            raise ExceptionGroup("after a commit", broken)
 
     def _commit(self, batch: _Batch) -> None:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(_WIPE, batch.wiped)
+            connection.executemany(_STRIKE, batch.struck)
+            connection.executemany(_DELETE_INSTANCE, batch.deleted)
             connection.executemany(_INSERT_INSTANCE, batch.instances)
             connection.executemany(_INSERT_ENTRY, batch.entries)
             connection.executemany(_SET_STATUS, batch.statuses.values())
@@ -230,13 +264,15 @@ class Journal:
 
     def find(self, workflow: str, instance_id: str) -> int | None:
         """Return the key of an instance, or None when there is none."""
+        if not instance_id.isascii():  # no id is; SQLite could not even be asked for some
+            return None
         new = self._new.get((workflow, instance_id))
         if new is not None:
             return new
         row = self._connection.execute(
             "SELECT key FROM instances WHERE workflow = ? AND id = ?", (workflow, instance_id)
         ).fetchone()
-        return None if row is None else int(row[0])
+        return None if row is None or row[0] in self._gone else int(row[0])
 
     def row(self, key: int) -> InstanceRow | None:
         """Return the row of an instance, or None when there is none."""
@@ -262,14 +298,18 @@ class Journal:
 
     def entries(self, key: int) -> Iterator[Entry]:
         """Yield the entries of an instance in the order they were decided."""
-        if key in self._touched:
+        return (entry for _, entry in self.numbered(key))
+
+    def numbered(self, key: int) -> Iterator[tuple[int, Entry]]:
+        """Yield the entries of an instance in the order they were decided, each with its id."""
+        while key in self._touched:  # a commit may start a run, which is recorded in turn
             self.flush()
-        for at_ms, kind, step, attempt, data, value in self._connection.execute(
-            "SELECT at_ms, kind, step, attempt, data, value FROM entries"
+        for number, at_ms, kind, step, attempt, data, value in self._connection.execute(
+            "SELECT id, at_ms, kind, step, attempt, data, value FROM entries"
             " WHERE instance = ? ORDER BY id",
             (key,),
         ):
-            yield Entry(
+            entry = Entry(
                 key,
                 at_ms,
                 EntryKind(kind),
@@ -278,6 +318,18 @@ class Journal:
                 None if data is None else json.loads(data),
                 value or b"",
             )
+            yield number, entry
+
+    def query(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement that only reads. Raises StateError if it cannot be read.
+
+        What is pending is committed first.
+        """
+        self.flush()
+        try:
+            return self._connection.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise StateError(f"{self.path}: not read: {error}") from error
 
     def _rows(self, where: str, parameters: tuple[object, ...]) -> Iterator[InstanceRow]:
         for row in self._connection.execute(

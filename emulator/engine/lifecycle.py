@@ -6,11 +6,12 @@ status, the choice stands beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
 
 from emulator.engine.model import Entry, EntryKind, Instance, Status
+from emulator.engine.rewinding import RestartPoint, Rewound
 from emulator.errors import WorkerError
 
 
@@ -21,15 +22,16 @@ class Effect(StrEnum):
     DROP = "drop"  # drop the run in progress, if any
     QUEUE = "queue"  # start a run when there is room
     RELEASE = "release"  # answer the step calls that were held back
-    RESTART = "restart"  # drop the run, forget the history, queue
+    RESTART = "restart"  # drop the run, forget the history or what was struck from it, queue
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Entries to record in this order, then the effect."""
+    """Entries to record in this order, then the effect. `history`: what a restart leaves."""
 
     entries: list[Entry] = field(default_factory=list)
     effect: Effect = Effect.NOTHING
+    history: Rewound | None = None
 
 
 def pause(instance: Instance, executing: bool, now_ms: int) -> Verdict:
@@ -84,7 +86,16 @@ def terminate(instance: Instance, now_ms: int) -> Verdict:
 
 def restart(instance: Instance, now_ms: int) -> Verdict:
     """Start over from nothing, in any status: same id and params; the timestamp stays."""
-    return Verdict([queued(instance.key, instance.created_ms, instance.params)], Effect.RESTART)
+    first = queued(instance.key, instance.created_ms, instance.params, instance.trigger)
+    assert first.data is not None
+    return Verdict([replace(first, data=first.data | {"restarted": True})], Effect.RESTART)
+
+
+def restart_from(instance: Instance, point: RestartPoint, left: Rewound, now_ms: int) -> Verdict:
+    """Start over with the history that was `left` by `rewinding`, in any status."""
+    data = {"from": {"name": point.name, "count": point.count, "type": point.type}}
+    entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESTARTED, data=data)
+    return Verdict([entry], Effect.RESTART, left)
 
 
 def send_event(instance: Instance, event_type: str, payload: bytes, now_ms: int) -> Verdict:

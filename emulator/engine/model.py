@@ -60,6 +60,7 @@ class EntryKind(IntEnum):
     WORKFLOW_RESUMED = 104
     ATTEMPT_INTERRUPTED = 105
     EVENT_RECEIVED = 106
+    WORKFLOW_RESTARTED = 107  # from a step; a whole restart leaves nothing to say it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,7 @@ class Instance:
     started_ms: int | None = None
     ended_ms: int | None = None
     paused_ms: int | None = None
+    trigger: str = "binding"  # what created it: "api", "binding", "cron"
     params: bytes = b""
     output: bytes = b""
     error: ErrorInfo | None = None
@@ -203,6 +205,7 @@ class Instance:
         self.status = Status.QUEUED
         self.created_ms = entry.at_ms
         self.params = entry.value
+        self.trigger = (entry.data or {}).get("trigger", {}).get("source", self.trigger)
 
     def _started(self, entry: Entry) -> None:
         self.status = Status.RUNNING
@@ -241,9 +244,14 @@ class Instance:
         if self.paused_ms is None:  # the pause had not taken effect yet
             self.status = Status.RUNNING
             return
-        for step in self.steps.values():
-            if step.due_ms is not None and step.state in BLOCKED:
-                step.due_ms += entry.at_ms - self.paused_ms
+        self._restarted(entry)
+
+    def _restarted(self, entry: Entry) -> None:
+        """Begin again with the steps that are left, from a pause or from a step."""
+        if self.paused_ms is not None:
+            for step in self.steps.values():
+                if step.due_ms is not None and step.state in BLOCKED:
+                    step.due_ms += entry.at_ms - self.paused_ms
         self.paused_ms = None
         self.status = Status.QUEUED
 
@@ -333,6 +341,7 @@ _APPLY = {
     EntryKind.WORKFLOW_PAUSING: Instance._pausing,
     EntryKind.WORKFLOW_PAUSED: Instance._paused,
     EntryKind.WORKFLOW_RESUMED: Instance._resumed,
+    EntryKind.WORKFLOW_RESTARTED: Instance._restarted,
     EntryKind.STEP_START: Instance._step_started,
     EntryKind.STEP_SUCCESS: Instance._step_succeeded,
     EntryKind.STEP_FAILURE: Instance._step_failed,

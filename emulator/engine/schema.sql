@@ -14,7 +14,7 @@ CREATE TABLE instances (
 CREATE INDEX instances_by_status ON instances (status);
 
 CREATE TABLE entries (
-    id       INTEGER PRIMARY KEY,   -- grows with time, over all instances; never used again
+    id       INTEGER PRIMARY KEY,   -- grows with time; one of a deleted instance may come again
     instance INTEGER NOT NULL,
     at_ms    INTEGER NOT NULL,
     kind     INTEGER NOT NULL,

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from emulator.server.api.envelope import failure
 from emulator.server.ingress import Ingress, OnError, Worker
 from emulator.server.request_log import OnRequest, RequestLog
 from emulator.server.security import Guard, Policy, is_control_path
@@ -63,7 +64,7 @@ class _Split:
 def _unknown_route(request: Request, error: Exception) -> Response:
     path = request.url.path
     if path.startswith("/client/v4"):
-        return _api_error(404, 7000, f"No route for that URI: {request.method} {path}")
+        return failure(404, 7000, f"No route for that URI: {request.method} {path}")
     return PlainTextResponse(
         f"{path} is not a route of this server. Paths under /cdn-cgi/ are reserved and never "
         "reach your worker, here as on Cloudflare.\n",
@@ -78,25 +79,9 @@ def _wrong_method(request: Request, error: Exception) -> Response:
     allow = {"allow": ", ".join(sorted(methods))}
     if path.startswith("/client/v4"):
         text = f"Method {request.method} not available for that URI: {path}"
-        return _api_error(405, 7001, text, allow)
+        return failure(405, 7001, text, allow)
     return PlainTextResponse(
         f"{request.method} is not available for {path}; use {allow['allow']}.\n",
         status_code=405,
         headers=allow,
-    )
-
-
-def _api_error(
-    status: int, code: int, message: str, headers: dict[str, str] | None = None
-) -> Response:
-    """Return Cloudflare's envelope around one error."""
-    return JSONResponse(
-        {
-            "success": False,
-            "errors": [{"code": code, "message": message}],
-            "messages": [],
-            "result": None,
-        },
-        status_code=status,
-        headers=headers,
     )

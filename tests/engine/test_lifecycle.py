@@ -172,7 +172,9 @@ def test_restart_starts_over_in_every_status(tmp_path: Path, before: Status) -> 
 
 
 @pytest.mark.parametrize(
-    "verb", [World.pause, World.resume, World.terminate, World.restart], ids=lambda v: v.__name__
+    "verb",
+    [World.pause, World.resume, World.terminate, World.restart, World.delete],
+    ids=lambda v: v.__name__,
 )
 def test_every_verb_says_when_there_is_no_such_instance(tmp_path: Path, verb: Verb) -> None:
     async def story(world: World) -> None:

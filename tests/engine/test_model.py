@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from emulator.engine.engine import Engine
 from emulator.engine.model import Entry, EntryKind, Instance, Status, StepState
+from emulator.engine.rewinding import RestartPoint
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError
@@ -30,6 +31,7 @@ from tests.engine.world import CLASS, DAY, HOUR, MINUTE, NAME, SECOND, World
 CONCURRENCY = 2
 LIMIT = 2  # retries of every step
 EVENT_TYPES = ("red", "blue")
+STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START)
 
 Plan = list[Any]
 
@@ -72,6 +74,8 @@ class EngineModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.known: dict[str, Known] = {}
+        self.deleted: list[str] = []
+        self.names = 0
         self.violations: list[str] = []
         self.gate = asyncio.Event()
         self.hurry = False  # from now on nothing is slow
@@ -183,9 +187,13 @@ class EngineModel(RuleBasedStateMachine):
 
     crashes = st.none() | st.none() | st.integers(0, 5)
 
-    @rule(plan=plans, crash_after=crashes)
-    def create(self, plan: Plan, crash_after: int | None) -> None:
-        name = f"i{len(self.known)}"
+    @rule(plan=plans, crash_after=crashes, again=st.booleans())
+    def create(self, plan: Plan, crash_after: int | None, again: bool) -> None:
+        if again and self.deleted:
+            name = self.deleted.pop()
+        else:
+            self.names += 1
+            name = f"i{self.names}"
         self.known[name] = Known(plan)
         work = self.world.control.create(NAME, name, values.encode(plan))
         if not self.do(self._acknowledged(work, crash_after)):
@@ -235,6 +243,47 @@ class EngineModel(RuleBasedStateMachine):
         self.known[name] = Known(before.plan, before.life + 1)
         before.life = -1  # whoever still holds it goes on in an earlier life
         assert self.do(self._acknowledged(self.world.control.restart(NAME, name), None))
+
+    @precondition(lambda self: self.known and not self.refusing)
+    @rule(data=st.data())
+    def restart_from_step(self, data: st.DataObject) -> None:
+        name = self._name(data)
+        starts = [e.step for e in self._entries(name) if e.kind in STARTS]
+        if not starts:
+            return
+        place = data.draw(st.integers(0, len(starts) - 1))
+        kind, count, label = starts[place].split(":", 2)
+        before = self.known[name]
+        self.known[name] = self._rewound(name, before, set(starts[:place]))
+        before.life = -1
+        point = RestartPoint(label, int(count), kind)
+        work = self.world.control.restart(NAME, name, point)
+        assert self.do(self._acknowledged(work, None))
+        kept = [e.step for e in self._entries(name) if e.kind in STARTS][:place]
+        assert kept == starts[:place]
+
+    def _rewound(self, name: str, before: Known, kept: set[str]) -> Known:
+        """What is known of an instance of which only these steps are left."""
+        after = Known(before.plan, before.life + 1, charged=before.charged)
+        labels = {step.split(":", 2)[2] for step in kept}
+        after.seen = {label: got for label, got in before.seen.items() if label in labels}
+        for entry in self._entries(name):
+            if entry.kind is EntryKind.WAIT_COMPLETE and entry.step in kept:
+                event = values.decode(entry.value)
+                after.sent.setdefault(event["type"], []).append(event["payload"])
+        return after
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), crash_after=crashes)
+    def delete(self, data: st.DataObject, crash_after: int | None) -> None:
+        name = self._name(data)
+        work = self.world.control.delete(NAME, name)
+        acknowledged = self.do(self._acknowledged(work, crash_after))
+        if self.world.journal.find(NAME, name) is None:
+            self.known.pop(name).life = -1
+            self.deleted.append(name)
+        else:
+            assert not acknowledged
 
     async def _soon(self, crash_after: int | None) -> None:
         """Let what has just become possible happen, wholly or until the host crashes."""
@@ -399,7 +448,9 @@ class EngineModel(RuleBasedStateMachine):
                     assert entry.at_ms >= due.pop(entry.step, 0)
                 case EntryKind.WORKFLOW_PAUSED:
                     paused_ms = entry.at_ms
-                case EntryKind.WORKFLOW_RESUMED if paused_ms is not None:
+                case EntryKind.WORKFLOW_RESUMED | EntryKind.WORKFLOW_RESTARTED if (
+                    paused_ms is not None
+                ):
                     due = {step: at_ms + entry.at_ms - paused_ms for step, at_ms in due.items()}
                     paused_ms = None
 
@@ -453,6 +504,20 @@ class EngineModel(RuleBasedStateMachine):
         key = self.world.journal.find(NAME, name)
         assert key is not None
         return self.world.engine.instance(key)
+
+    @invariant()
+    def nothing_is_left_of_deleted_instances(self) -> None:
+        journal, engine = self.world.journal, self.world.engine
+        there = {journal.find(NAME, name) for name in self.known}
+        journal.flush()
+        query = journal._connection.execute
+        assert {key for (key,) in query("SELECT key FROM instances")} == there
+        assert {key for (key,) in query("SELECT DISTINCT instance FROM entries")} <= there
+        held: list[Iterable[int]] = [
+            *(engine._instances, engine._run_of, engine._timers._due, engine._homeless),
+            *(engine._queue._new, engine._queue._waking, engine._queue._active),
+        ]
+        assert {key for table in held for key in table} <= there
 
     # --- the end: without further trouble every instance ends as its plan says
 

@@ -13,6 +13,7 @@ from emulator.engine.endings import Definition
 from emulator.engine.engine import Engine
 from emulator.engine.journal import Journal
 from emulator.engine.model import Entry, EntryKind
+from emulator.engine.rewinding import RestartPoint
 from emulator.protocol import values
 from emulator.protocol.messages import Message, RunStart
 from tests.engine.scripted import Execution, ScriptedGuest, Workflow
@@ -158,8 +159,12 @@ class World:
         await self.control.terminate(NAME, instance)
         await self.settle()
 
-    async def restart(self, instance: str = "a") -> None:
-        await self.control.restart(NAME, instance)
+    async def restart(self, instance: str = "a", start: RestartPoint | None = None) -> None:
+        await self.control.restart(NAME, instance, start)
+        await self.settle()
+
+    async def delete(self, instance: str = "a") -> None:
+        await self.control.delete(NAME, instance)
         await self.settle()
 
     # --- what can be seen

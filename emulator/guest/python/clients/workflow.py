@@ -16,20 +16,36 @@ class Workflow(_BindingWrapper):
         merged = {**(options or {}), **keywords}
         return self._caller.call(self._name, "create", [merged], then=self._handle)
 
-    def create_batch(self, batch: list[Any]) -> Answer:
-        """Create several instances; ids that exist are skipped. Returns a list of handles."""
-        return self._caller.call(
-            self._name,
-            "createBatch",
-            [batch],
-            then=lambda records: [self._handle(record) for record in records],
-        )
+    def create_batch(self, batch: Any = None, **keywords: Any) -> Answer:
+        """Create several instances.
+
+        From a list of options: returns a list of handles; ids that exist are skipped. From
+        `{"count", "params"?, …}`, `{"instances": […]}` or keywords: returns `{"created": handles,
+        "errors": [{"index", "id", "code", "message"}]}`.
+        """
+        args = with_options(() if batch is None else (batch,), keywords)
+        return self._caller.call(self._name, "createBatch", args, then=self._created)
 
     createBatch = create_batch  # JavaScript's name
+
+    def delete_batch(self, ids: list[str]) -> Answer:
+        """Delete up to 100 instances.
+
+        Returns `{"deleted": [{"id"}], "errors": [{"id", "code", "message"}]}`.
+        """
+        return self._call("deleteBatch", ids)
+
+    deleteBatch = delete_batch  # JavaScript's name
 
     def get(self, id: str) -> Answer:
         """Return a handle of an existing instance."""
         return self._caller.call(self._name, "get", [id], then=self._handle)
+
+    def _created(self, result: Any) -> Any:
+        if isinstance(result, list):
+            return [self._handle(record) for record in result]
+        result["created"] = [self._handle(record) for record in result["created"]]
+        return result
 
     def _handle(self, record: Any) -> WorkflowInstance:
         return WorkflowInstance(self._caller, self._name, record["id"])
@@ -61,6 +77,10 @@ class WorkflowInstance(_BindingWrapper):
     def restart(self, *options: Any, **keywords: Any) -> Answer:
         """Run it again from the start, or from a step."""
         return self._call("restart", self.id, *with_options(options, keywords))
+
+    def delete(self) -> Answer:
+        """Stop the instance and forget it; its id can be used again."""
+        return self._call("delete", self.id)
 
     def send_event(self, *event: Any, **keywords: Any) -> Answer:
         """Send `{"type", "payload"}` to the instance."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from bindings.workflows.batches import creations
 from emulator.errors import WorkerError
 
 Json = Any
@@ -22,12 +23,18 @@ class Executor(Protocol):
     async def create_batch(
         self, workflow: str, items: list[tuple[str | None, bytes | None]]
     ) -> list[str]: ...
+    async def create_many(
+        self, workflow: str, items: list[tuple[str | None, bytes | None]]
+    ) -> dict[str, Json]: ...
     def check_exists(self, workflow: str, instance_id: str) -> None: ...
     def status(self, workflow: str, instance_id: str) -> dict[str, Json]: ...
     async def pause(self, workflow: str, instance_id: str) -> None: ...
     async def resume(self, workflow: str, instance_id: str) -> None: ...
     async def terminate(self, workflow: str, instance_id: str) -> None: ...
     async def restart(self, workflow: str, instance_id: str) -> None: ...
+    async def restart_from(self, workflow: str, instance_id: str, start: Json) -> None: ...
+    async def delete(self, workflow: str, instance_id: str) -> None: ...
+    async def delete_batch(self, workflow: str, ids: Json) -> dict[str, Json]: ...
     async def send_event(
         self, workflow: str, instance_id: str, event_type: str, payload: bytes
     ) -> None: ...
@@ -44,7 +51,11 @@ class WorkflowBinding:
         self._encode = encode
 
     async def call(self, method: str, args: list[Any]) -> Any:
-        """Run a method; `get`, `create` and `createBatch` return `{"id": …}` records."""
+        """Run a method; what is an instance in JavaScript is an `{"id": …}` record here.
+
+        `createBatch` of an array returns a list of them; of an object, `{"created": […],
+        "errors": […]}`. `deleteBatch` returns `{"deleted": […], "errors": […]}`.
+        """
         first = args[0] if args else None
         match method:
             case "create":
@@ -58,7 +69,9 @@ class WorkflowBinding:
                 return {"id": first}
             case "status":
                 return self._executor.status(self._workflow, self._id(first))
-            case "pause" | "resume" | "terminate":
+            case "deleteBatch":
+                return await self._executor.delete_batch(self._workflow, first)
+            case "pause" | "resume" | "terminate" | "delete":
                 await getattr(self._executor, method)(self._workflow, self._id(first))
                 return None
             case "restart":
@@ -70,20 +83,20 @@ class WorkflowBinding:
     async def close(self) -> None:
         """Nothing to release: instances belong to the engine."""
 
-    async def _create_batch(self, items: Any) -> list[dict[str, str]]:
-        if not isinstance(items, list):
-            raise WorkerError("(body) Provided argument is invalid", name="WorkflowError")
-        batch = [self._new(item) for item in items]
+    async def _create_batch(self, given: Any) -> Json:
+        if not isinstance(given, list):
+            wanted = [self._new(options) for options in creations(given)]
+            return await self._executor.create_many(self._workflow, wanted)
+        batch = [self._new(item) for item in given]
         created = await self._executor.create_batch(self._workflow, batch)
         return [{"id": instance_id} for instance_id in created]
 
     async def _restart(self, instance_id: str, options: list[Any]) -> None:
-        if options and isinstance(options[0], dict) and options[0].get("from") is not None:
-            raise WorkerError(
-                "Groundfog does not restart from a step yet; restart() starts from the beginning",
-                name="WorkflowError",
-            )
-        await self._executor.restart(self._workflow, instance_id)
+        start = options[0].get("from") if options and isinstance(options[0], dict) else None
+        if start is None:
+            await self._executor.restart(self._workflow, instance_id)
+        else:
+            await self._executor.restart_from(self._workflow, instance_id, start)
 
     async def _send_event(self, instance_id: str, args: list[Any]) -> None:
         event = args[0] if args else None

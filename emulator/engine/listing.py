@@ -1,0 +1,124 @@
+"""Lists of instances: pages, filters, counts. SQL that only reads; no instance is folded for it.
+
+The journal commits what is pending first, so a list shows what was answered before it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from emulator.engine.journal import Journal
+from emulator.engine.model import EntryKind, Status
+
+_COLUMNS = f"""
+    SELECT key, id, status, created_ms, ended_ms,
+      (SELECT at_ms FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_START:d}
+       ORDER BY entries.id LIMIT 1),
+      (SELECT at_ms FROM entries WHERE instance = key ORDER BY entries.id DESC LIMIT 1),
+      (SELECT data FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_QUEUED:d}
+       ORDER BY entries.id LIMIT 1)
+    FROM instances
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An instance in a list. Times are epoch milliseconds; `trigger` is `"api"`, `"binding"`, …"""
+
+    key: int
+    id: str
+    status: Status
+    created_ms: int
+    ended_ms: int | None
+    started_ms: int | None
+    modified_ms: int
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which instances of one workflow; bounds of the creation time are inclusive."""
+
+    workflow: str
+    status: str | None = None
+    created_from_ms: int | None = None
+    created_to_ms: int | None = None
+
+    def where(self) -> tuple[str, tuple[object, ...]]:
+        """Return the condition in SQL, and its parameters."""
+        conditions: list[tuple[str, object]] = [("workflow = ?", self.workflow)]
+        if self.status is not None:
+            conditions.append(("status = ?", self.status))
+        if self.created_from_ms is not None:
+            conditions.append(("created_ms >= ?", self.created_from_ms))
+        if self.created_to_ms is not None:
+            conditions.append(("created_ms <= ?", self.created_to_ms))
+        return " AND ".join(text for text, _ in conditions), tuple(v for _, v in conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of the list: newest first unless `ascending`, past the instance `after`."""
+
+    limit: int
+    offset: int = 0
+    after: int | None = None  # key of the last instance already seen
+    ascending: bool = False
+
+
+def page(journal: Journal, wanted: Filter, window: Window) -> list[Summary]:
+    """Return a part of the list of instances. Raises StateError when the journal cannot be read."""
+    where, parameters = wanted.where()
+    order, beyond = ("ASC", ">") if window.ascending else ("DESC", "<")
+    if window.after is not None:
+        where += f" AND key {beyond} ?"
+        parameters += (window.after,)
+    return _summaries(
+        journal,
+        f"WHERE {where} ORDER BY key {order} LIMIT ? OFFSET ?",
+        (*parameters, window.limit, window.offset),
+    )
+
+
+def one(journal: Journal, workflow: str, instance_id: str) -> Summary | None:
+    """Return a single instance as a list shows it, or None when there is none."""
+    found = _summaries(journal, "WHERE workflow = ? AND id = ?", (workflow, instance_id))
+    return found[0] if found else None
+
+
+def count(journal: Journal, wanted: Filter) -> int:
+    """Return how many instances the whole list has."""
+    where, parameters = wanted.where()
+    return int(journal.query(f"SELECT count(*) FROM instances WHERE {where}", parameters)[0][0])
+
+
+def status_counts(journal: Journal, workflow: str) -> dict[Status, int]:
+    """Return how many instances of a workflow have each status; every status is a key."""
+    rows = journal.query(
+        "SELECT status, count(*) FROM instances WHERE workflow = ? GROUP BY status", (workflow,)
+    )
+    return dict.fromkeys(Status, 0) | {Status(status): number for status, number in rows}
+
+
+def _summaries(journal: Journal, where: str, parameters: tuple[object, ...]) -> list[Summary]:
+    return [
+        Summary(
+            key,
+            instance_id,
+            Status(status),
+            created_ms,
+            ended_ms,
+            started_ms,
+            created_ms if modified_ms is None else modified_ms,
+            _trigger(queued),
+        )
+        for key, instance_id, status, created_ms, ended_ms, started_ms, modified_ms, queued in (
+            journal.query(_COLUMNS + where, parameters)
+        )
+    ]
+
+
+def _trigger(queued: str | None) -> str:
+    data = json.loads(queued) if queued else {}
+    return str(data.get("trigger", {}).get("source", "unknown"))

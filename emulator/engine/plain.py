@@ -1,0 +1,105 @@
+"""Recorded values as plain JSON, for people and programs outside. Pure; it never raises.
+
+What JSON cannot carry becomes what one would write down instead: a date its ISO text, bytes a
+label such as `"[Uint8Array(200000 bytes)]"`, a cycle `"[Circular]"`.
+Source: workflows.md section 10.2.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from emulator.protocol import values
+from emulator.protocol.values import MAX_SAFE_INTEGER, ErrorValue, MapValue, RegExpValue, TypedArray
+
+Json = Any
+
+REDACTED = "[REDACTED]"
+NODES_MAX = 300_000  # a value that shares its parts can be far larger written out than recorded
+TEXT_MAX_CHARS = 1_024  # miniflare's preview of a stream; production's own limit is not documented
+TRUNCATED = "[truncated output]"
+
+
+def iso(at_ms: float) -> str:
+    """Return a time as REST shows it: `"2026-01-01T00:00:00.000Z"`."""
+    seconds, milliseconds = divmod(int(at_ms), 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=256)  # a history has many times within few seconds
+def _second(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat().removesuffix("+00:00")
+
+
+def plain(value: bytes) -> Json:
+    """Return a value in tagged JSON as plain JSON: `b'{"$date":0}'` -> `"1970-01-01T00:…Z"`."""
+    try:
+        if b'"$' not in value:  # no tag anywhere: it is plain JSON as it stands
+            return json.loads(value) if value else None
+        return _Flattener().flatten(values.decode(value, _SHAPES))
+    except (ValueError, RecursionError):
+        return f"[a value of {len(value):,} bytes, too deep or too unusual to be shown]"
+
+
+def as_text(value: Json) -> str:
+    """Return plain JSON as the string REST has for a step's output, cut off when it is long."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if len(text) <= TEXT_MAX_CHARS else text[:TEXT_MAX_CHARS] + TRUNCATED
+
+
+def _bytes_label(data: bytes) -> str:
+    return f"[Uint8Array({len(data)} bytes)]"
+
+
+def _typed_label(array: TypedArray) -> str:
+    return f"[{array.kind}({len(array.data)} bytes)]"
+
+
+def _error(error: ErrorValue) -> Json:
+    return {"name": error.name, "message": error.message}
+
+
+def _regexp(value: RegExpValue) -> str:
+    return f"/{value.source}/{value.flags}"
+
+
+_SHAPES = values.Shapes(
+    date=iso, binary=_bytes_label, typed=_typed_label, error=_error, regexp=_regexp
+)
+
+
+class _Flattener:
+    """Writes out a tree of containers that may be shared or contain themselves."""
+
+    def __init__(self) -> None:
+        self._open: set[int] = set()
+        self._nodes = 0
+
+    def flatten(self, value: Any) -> Json:
+        self._nodes += 1
+        if self._nodes > NODES_MAX:
+            return "[...]"
+        if value is None or isinstance(value, str | bool):
+            return value
+        if isinstance(value, int):
+            return value if abs(value) <= MAX_SAFE_INTEGER else str(value)
+        if isinstance(value, float):
+            return value if math.isfinite(value) else None
+        return self._container(value)
+
+    def _container(self, value: Any) -> Json:
+        if id(value) in self._open:
+            return "[Circular]"
+        self._open.add(id(value))
+        try:
+            if isinstance(value, dict):
+                return {key: self.flatten(item) for key, item in value.items()}
+            if isinstance(value, MapValue):
+                return [[self.flatten(key), self.flatten(item)] for key, item in value.pairs]
+            return [self.flatten(item) for item in value]
+        finally:
+            self._open.discard(id(value))

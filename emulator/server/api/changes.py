@@ -1,0 +1,218 @@
+"""The routes that create, control and delete instances. Each answers once its work is durable.
+
+Bodies and answers: workflows.md sections 17, 21.1 and 22.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+
+from emulator.engine import listing
+from emulator.engine.checks import BATCH_MAX
+from emulator.engine.listing import Filter, Window
+from emulator.engine.plain import iso
+from emulator.engine.rewinding import RestartPoint, parse_restart_point
+from emulator.errors import WorkerError
+from emulator.protocol import values
+from emulator.server.api.dialects import Dialect
+from emulator.server.api.envelope import Answer
+from emulator.server.api.reading import bad, json_body, object_body
+from emulator.server.api.workflows import Host, Resource
+
+Json = Any
+NewInstance = tuple[str | None, bytes | None]
+
+ACTIONS = ("pause", "resume", "restart", "terminate")
+_RETENTION = "instance_retention is not applied here: instances stay until they are deleted."
+
+
+class Changes:
+    """Handlers of one base of the API."""
+
+    def __init__(self, host: Host, dialect: Dialect) -> None:
+        self._host = host
+        self._control = host.control
+        self._dialect = dialect
+
+    def _resource(self, request: Request) -> Resource:
+        return Resource.of(self._host, self._dialect, request)
+
+    async def create(self, request: Request) -> Answer:
+        """POST …/instances: `{"instance_id"?, "params"?}`; the explorer says `id`."""
+        resource = self._resource(request)
+        body = await object_body(request)
+        instance_id, params = self._new(body)
+        try:
+            created = await self._control.create(
+                resource.workflow.name, instance_id, params, source="api"
+            )
+        except WorkerError as error:
+            raise self._dialect.refused(error) from error
+        shown = _created(resource, created)
+        return Answer(shown, notes=(_RETENTION,) if "instance_retention" in body else ())
+
+    async def create_batch(self, request: Request) -> Answer:
+        """POST …/instances/batch: a list of up to 100; ids in use are left out of the answer."""
+        resource = self._resource(request)
+        body = await json_body(request)
+        if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
+            raise bad("(body) Provided argument is invalid")
+        items = [self._new(item) for item in body]
+        try:
+            created = await self._control.create_batch(resource.workflow.name, items, source="api")
+        except WorkerError as error:
+            raise self._dialect.refused(error) from error
+        shown = [_created(resource, instance_id) for instance_id in created]
+        retained = any("instance_retention" in item for item in body)
+        return Answer(shown, notes=(_RETENTION,) if retained else ())
+
+    async def terminate_batch(self, request: Request) -> Answer:
+        """POST …/instances/batch/terminate: up to 100 ids; those that have ended are no error."""
+        resource = self._resource(request)
+        terminated = 0
+        for instance_id in dict.fromkeys(_ids(await json_body(request))):
+            try:
+                await self._control.terminate(resource.workflow.name, instance_id)
+                terminated += 1
+            except WorkerError as error:
+                if error.name == "WorkflowInternalError":
+                    raise self._dialect.refused(error) from error
+        return Answer({"instancesTerminated": terminated, "status": "ok"})
+
+    async def delete_batch(self, request: Request) -> Answer:
+        """POST …/instances/batch/delete: `{"instances": [ids]}`; each is told apart."""
+        resource = self._resource(request)
+        instances: Json = (await object_body(request)).get("instances")
+        try:
+            return Answer(await self._control.delete_batch(resource.workflow.name, instances))
+        except WorkerError as error:
+            raise self._dialect.refused(error) from error
+
+    async def delete_workflow(self, request: Request) -> Answer:
+        """DELETE /workflows/{workflow}: all its instances; the workflow stays configured."""
+        resource = self._resource(request)
+        name = resource.workflow.name
+        everything = Filter(name)
+        while found := listing.page(self._host.engine.journal, everything, Window(BATCH_MAX)):
+            result = await self._control.delete_batch(name, [instance.id for instance in found])
+            if result["errors"]:
+                raise self._dialect.refused(_internal(result["errors"][0]["message"]))
+        return Answer({"status": "ok", "success": True})
+
+    async def delete(self, request: Request) -> Answer:
+        """DELETE …/instances/{instance}."""
+        resource = self._resource(request)
+        instance_id = request.path_params["instance"]
+        try:
+            await self._control.delete(resource.workflow.name, instance_id)
+        except WorkerError as error:
+            raise self._dialect.refused(error, instance_id) from error
+        return Answer(self._acknowledgement(instance_id))
+
+    async def change_status(self, request: Request) -> Answer:
+        """PATCH …/status: `{"status": "pause" | …}`, or `action` as older tools say.
+
+        Raises ApiError for an action that there is none of, and what the engine refuses.
+        """
+        resource = self._resource(request)
+        body = await object_body(request)
+        action = body.get("status", body.get("action"))
+        if action not in ACTIONS:
+            expected = ", ".join(ACTIONS)
+            raise bad(f"Invalid action '{action}'. Must be one of: {expected}.")
+        rollback, start = body.get("rollback"), body.get("from")
+        if rollback is not None and action != "terminate":
+            raise bad("'rollback' is only valid when terminating.")
+        if start is not None and action != "restart":
+            raise bad("'from' is only valid when restarting.")
+        instance_id = request.path_params["instance"]
+        try:
+            point = _restart_point(start)
+            await self._act(resource.workflow.name, instance_id, action, point, rollback)
+        except WorkerError as error:
+            raise self._dialect.refused(error, instance_id) from error
+        if "status" not in body:
+            return Answer({"success": True})
+        now = resource.instance(instance_id)
+        return Answer({"status": now.status.value, "timestamp": self._now()})
+
+    async def send_event(self, request: Request) -> Answer:
+        """POST …/events/{type}: the body, if any, is the payload."""
+        resource = self._resource(request)
+        payload = values.encode(await json_body(request))
+        instance_id = request.path_params["instance"]
+        event_type = request.path_params["event_type"]
+        name = resource.workflow.name
+        try:
+            await self._control.send_event(name, instance_id, event_type, payload)
+        except WorkerError as error:
+            raise self._dialect.refused(error, instance_id) from error
+        return Answer(self._acknowledgement(instance_id))
+
+    def _new(self, body: dict[str, Json]) -> NewInstance:
+        """Return id and params of an instance to be; ids are checked by the engine."""
+        given = None
+        for field in ("id", "instance_id"):
+            given = body.get(field, given)
+            if field in body and not isinstance(given, str):
+                raise bad("Workflow instance has invalid id")
+        params = body.get("params")
+        if params is None:
+            return given, None
+        return given, values.encode(self._dialect.read_params(params))
+
+    async def _act(
+        self,
+        workflow: str,
+        instance_id: str,
+        action: str,
+        start: RestartPoint | None,
+        rollback: Json,
+    ) -> None:
+        match action:
+            case "pause":
+                await self._control.pause(workflow, instance_id)
+            case "resume":
+                await self._control.resume(workflow, instance_id)
+            case "terminate":
+                if rollback:
+                    raise WorkerError("Rollback handlers are not supported: leave out 'rollback'")
+                await self._control.terminate(workflow, instance_id)
+            case "restart":
+                await self._control.restart(workflow, instance_id, start)
+
+    def _acknowledgement(self, instance_id: str) -> dict[str, Json]:
+        if self._dialect.acknowledges:
+            return {"success": True}
+        return {"instanceId": instance_id, "timestamp": self._now()}
+
+    def _now(self) -> str:
+        return iso(self._host.engine.clock.now_ms())
+
+
+def _created(resource: Resource, instance_id: str) -> dict[str, Json]:
+    shown = resource.shown(resource.instance(instance_id))
+    fields = ("id", "status", "version_id", "workflow_id", "trigger_source")
+    return {field: shown[field] for field in fields}
+
+
+def _ids(body: Json) -> list[str]:
+    if not isinstance(body, list) or not all(isinstance(item, str) for item in body):
+        raise bad("(body) Provided argument is invalid")
+    if not 1 <= len(body) <= BATCH_MAX:
+        raise bad(f"(body) has {len(body)} ids; expected 1 to {BATCH_MAX}")
+    return body
+
+
+def _restart_point(start: Json) -> RestartPoint | None:
+    if start is None:
+        return None
+    if not isinstance(start, dict) or not start.get("name"):
+        raise bad("'from.name' is required when restarting from a specific step.")
+    return parse_restart_point(start)
+
+
+def _internal(message: str) -> WorkerError:
+    return WorkerError(message, name="WorkflowInternalError")

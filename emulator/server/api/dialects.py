@@ -1,0 +1,97 @@
+"""Where the two bases of the API differ: production's v4, and wrangler's local explorer.
+
+Everything else is the same; what production does not say, v4 answers as the explorer does.
+Source: workflows.md sections 17, 21 and 22.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.engine.plain import as_text
+from emulator.errors import WorkerError
+from emulator.server.api.envelope import INTERNAL, ApiError
+from emulator.server.api.reading import read_json
+
+Json = Any
+
+WORKFLOW_NOT_FOUND = 10200
+INSTANCE_NOT_FOUND = 10400
+ALREADY_EXISTS = 10405
+LOCAL_NOT_FOUND = 10501
+INVALID_DATE_RANGE = 10502
+
+# "(instance.already_exists) Instance already exists" -> "instance.already_exists"
+_CODE = re.compile(r"\(?(instance\.[a-z_]+|workflow\.[a-z_]+)")
+_STATUS = {
+    "instance.not_found": 404,
+    "instance.already_exists": 409,
+    "instance.cannot_terminate": 409,
+    "instance.cannot_restart": 409,
+    "instance.cannot_send_event": 409,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One base of the API.
+
+    base: the path before `/workflows`, as a route.
+    show_output: how a step's output is shown in an instance's detail.
+    read_params: what a body's `params` mean.
+    acknowledges: answers `{"success": true}` where production names the instance and the time.
+    """
+
+    base: str
+    show_output: Callable[[Json], Json]
+    read_params: Callable[[Json], Json]
+    acknowledges: bool
+
+    def no_workflow(self, name: str) -> ApiError:
+        """Return the refusal of a workflow that is not configured."""
+        if self.acknowledges:
+            return ApiError(404, LOCAL_NOT_FOUND, f"Workflow '{name}' not found.")
+        return ApiError(404, WORKFLOW_NOT_FOUND, "workflows.api.error.workflow.not_found")
+
+    def no_instance(self, instance_id: str) -> ApiError:
+        """Return the refusal of an instance that does not exist."""
+        if self.acknowledges:
+            message = f"Workflow instance '{instance_id}' not found."
+            return ApiError(404, LOCAL_NOT_FOUND, message)
+        return ApiError(404, INSTANCE_NOT_FOUND, "workflows.api.error.instance.not_found")
+
+    def refused(self, error: WorkerError, instance_id: str = "") -> ApiError:
+        """Return what the engine refused, with HTTP's status and the API's number."""
+        if error.name == "WorkflowInternalError":
+            return ApiError(500, INTERNAL, error.message)
+        found = _CODE.match(error.message)
+        code = found[1] if found else ""
+        if code == "instance.not_found":
+            return self.no_instance(instance_id)
+        if code == "instance.already_exists" and not self.acknowledges:
+            return ApiError(409, ALREADY_EXISTS, "workflows.api.error.instance.already_exists")
+        return ApiError(_STATUS.get(code, 400), INTERNAL, error.message)
+
+
+def params_or_json_text(params: Json) -> Json:
+    """Return what v4's `params` mean: a JSON value, or the text of a JSON object or array.
+
+    wrangler sends the value, Cloudflare's SDKs its text. Text of anything else is a string.
+    """
+    if not isinstance(params, str) or not params.lstrip().startswith(("{", "[")):
+        return params
+    try:
+        return read_json(params)
+    except ValueError:
+        return params
+
+
+def _as_it_is(value: Json) -> Json:
+    return value
+
+
+V4 = Dialect("/client/v4/accounts/{account}", as_text, params_or_json_text, acknowledges=False)
+EXPLORER = Dialect("/cdn-cgi/local/explorer/api", _as_it_is, _as_it_is, acknowledges=True)

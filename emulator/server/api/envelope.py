@@ -1,0 +1,88 @@
+"""Cloudflare's v4 envelope: how every answer of the API is wrapped, and how it says no.
+
+Source: bindings.md section 12.2; `{"success", "errors", "messages", "result", "result_info"?}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emulator.errors import StateError
+
+Json = Any
+
+INTERNAL = 10001  # also what the local explorer answers to requests it cannot read
+
+
+class ApiError(Exception):
+    """A request that is refused: HTTP status, Cloudflare's number, and the text."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler returns; `info` is `result_info`, `notes` are told under `messages`."""
+
+    result: Json
+    info: dict[str, Json] | None = None
+    notes: tuple[str, ...] = ()
+
+
+Handler = Callable[[Request], Awaitable[Answer]]
+
+
+def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Return `handler` as a route's endpoint, its answers and errors in the envelope."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return success(await handler(request))
+        except ApiError as error:
+            return failure(error.status, error.code, error.message)
+        except StateError as error:
+            return failure(500, INTERNAL, str(error))
+
+    return answer
+
+
+def success(answer: Answer) -> Response:
+    """Return the envelope around a result."""
+    body: dict[str, Json] = {
+        "success": True,
+        "errors": [],
+        "messages": [{"code": 0, "message": note} for note in answer.notes],
+        "result": answer.result,
+    }
+    if answer.info is not None:
+        body["result_info"] = answer.info
+    return _response(200, body)
+
+
+def failure(
+    status: int, code: int, message: str, headers: dict[str, str] | None = None
+) -> Response:
+    """Return the envelope around one error."""
+    body = {
+        "success": False,
+        "errors": [{"code": code, "message": message}],
+        "messages": [],
+        "result": None,
+    }
+    return _response(status, body, headers)
+
+
+def _response(status: int, body: Json, headers: dict[str, str] | None = None) -> Response:
+    # ASCII: a string of user code may hold half a surrogate pair, which UTF-8 cannot carry.
+    text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    return Response(text, status, headers, media_type="application/json")

@@ -1,0 +1,106 @@
+"""What a request of the API says: bodies and query parameters, read and checked.
+
+Numbers in JSON bodies are read as JavaScript reads them. Every problem is an `ApiError` with
+status 400 that names the parameter, what was found and what was expected.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from starlette.requests import Request
+
+from emulator.protocol.values import MAX_SAFE_INTEGER
+from emulator.server.api.envelope import INTERNAL, ApiError
+
+Json = Any
+
+BODY_MAX_BYTES = 128 * 1024 * 1024  # a batch of 100 instances with params of 1 MiB each
+_PAGE_MAX = 1_000_000_000
+
+
+async def json_body(request: Request) -> Json:
+    """Return the body, decoded; an empty one is None. Raises ApiError."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX_BYTES:
+            raise ApiError(413, INTERNAL, f"(body) is larger than {BODY_MAX_BYTES:,} bytes")
+    if not body.strip():
+        return None
+    try:
+        return read_json(str(body, "utf-8"))
+    except ValueError as error:
+        raise bad(f"(body) is not JSON: {error}") from error
+
+
+def read_json(text: str) -> Json:
+    """Return JSON as JavaScript would read it. Raises ValueError."""
+    try:
+        return json.loads(text, parse_int=_integer, parse_constant=_not_json)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+async def object_body(request: Request) -> dict[str, Json]:
+    """Return the body, which must be an object; an empty one is `{}`. Raises ApiError."""
+    body = await json_body(request)
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise bad("(body) Provided argument is invalid")
+    return body
+
+
+def bad(message: str) -> ApiError:
+    """Return the refusal of a request that cannot be understood."""
+    return ApiError(400, INTERNAL, message)
+
+
+def whole_number(request: Request, name: str, default: int, largest: int = _PAGE_MAX) -> int:
+    """Return a query parameter between 1 and `largest`; SDKs write 2 as `2` or `2.0`."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    number = text.removesuffix(".0")
+    if not (number.isascii() and number.isdigit() and len(number) <= len(str(_PAGE_MAX))):
+        raise bad(f"'{name}' is '{text}'; expected a whole number from 1 to {largest}.")
+    if not 1 <= int(number) <= largest:
+        raise bad(f"'{name}' is {number}; expected a whole number from 1 to {largest}.")
+    return int(number)
+
+
+def choice(request: Request, name: str, allowed: Collection[str]) -> str | None:
+    """Return a query parameter that is one of a few words, or None when it is not given."""
+    text = request.query_params.get(name)
+    if text is not None and text not in allowed:
+        raise bad(f"'{name}' is '{text}'; expected one of: {', '.join(allowed)}.")
+    return text
+
+
+def instant_ms(request: Request, name: str) -> int | None:
+    """Return a query parameter in ISO 8601 as epoch milliseconds; without an offset it is UTC."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        expected = "expected an ISO 8601 time such as 2026-01-01T13:00:00Z"
+        raise bad(f"'{name}' is '{text}'; {expected}.") from None
+
+
+def _integer(text: str) -> int | float:
+    """Return an integer as JavaScript would hold it: beyond 2^53 a float, with its rounding."""
+    value = float(text)
+    return int(text) if abs(value) <= MAX_SAFE_INTEGER else value
+
+
+def _not_json(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a JSON number")

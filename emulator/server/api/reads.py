@@ -1,0 +1,154 @@
+"""The routes that change nothing: workflows, versions, lists of instances, details, steps.
+
+Lists come from `engine/listing.py`, details from `engine/report.py`; here requests are read.
+Source: workflows.md sections 21 and 22.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+
+from emulator.engine import listing, report
+from emulator.engine.listing import Filter, Window
+from emulator.engine.model import Status, StepKind
+from emulator.server.api.dialects import INVALID_DATE_RANGE, Dialect
+from emulator.server.api.envelope import INTERNAL, Answer, ApiError
+from emulator.server.api.reading import bad, choice, instant_ms, whole_number
+from emulator.server.api.workflows import Host, Resource
+
+Json = Any
+
+PER_PAGE = 25
+PER_PAGE_MAX = 100
+CURSOR_MAX_DIGITS = 18  # of a key, which SQLite holds in 64 bits
+
+
+class Reads:
+    """Handlers of one base of the API."""
+
+    def __init__(self, host: Host, dialect: Dialect) -> None:
+        self._host = host
+        self._dialect = dialect
+
+    def _resource(self, request: Request) -> Resource:
+        return Resource.of(self._host, self._dialect, request)
+
+    async def list_workflows(self, request: Request) -> Answer:
+        """GET /workflows: a page of them, `search` in the name."""
+        search = request.query_params.get("search", "")
+        matching = [
+            Resource(self._host, self._dialect, workflow)
+            for workflow in self._host.config().workflows
+            if search in workflow.name
+        ]
+        page = whole_number(request, "page", 1)
+        per_page = whole_number(request, "per_page", PER_PAGE, PER_PAGE_MAX)
+        shown = matching[(page - 1) * per_page :][:per_page]
+        info = _page_info(page, per_page, len(shown), len(matching))
+        return Answer([resource.counted() for resource in shown], info)
+
+    async def get_workflow(self, request: Request) -> Answer:
+        """GET /workflows/{workflow}."""
+        return Answer(self._resource(request).counted())
+
+    async def list_versions(self, request: Request) -> Answer:
+        """GET …/versions: the one that runs."""
+        page = whole_number(request, "page", 1)
+        per_page = whole_number(request, "per_page", PER_PAGE, PER_PAGE_MAX)
+        shown = [self._resource(request).version()] if page == 1 else []
+        return Answer(shown, _page_info(page, per_page, len(shown), 1))
+
+    async def get_version(self, request: Request) -> Answer:
+        """GET …/versions/{version}."""
+        resource = self._resource(request)
+        if request.path_params["version"] != resource.version_id:
+            raise ApiError(404, INTERNAL, "workflows.api.error.version.not_found")
+        return Answer(resource.version())
+
+    async def list_instances(self, request: Request) -> Answer:
+        """GET …/instances: newest first, by page or by cursor."""
+        resource = self._resource(request)
+        wanted = _filter(request, resource.workflow.name)
+        page = whole_number(request, "page", 1)
+        per_page = whole_number(request, "per_page", PER_PAGE, PER_PAGE_MAX)
+        window = _window(request, page, per_page)
+        journal = self._host.engine.journal
+        found = listing.page(journal, wanted, window)
+        info = _page_info(page, per_page, len(found), listing.count(journal, wanted))
+        if len(found) == per_page:
+            info["cursor"] = str(found[-1].key)
+        return Answer(
+            [resource.shown(instance) for instance in found],
+            info | {"status_counts": resource.counts()},
+        )
+
+    async def get_instance(self, request: Request) -> Answer:
+        """GET …/instances/{instance}: everything about it; `simple` leaves out the steps."""
+        resource = self._resource(request)
+        simple = choice(request, "simple", ("true", "false"))
+        order = choice(request, "order", ("asc", "desc"))
+        instance = resource.summary(request)
+        detail = report.instance_detail(
+            self._host.engine.journal.entries(instance.key),
+            instance.status,
+            resource.version_id,
+            self._dialect.show_output,
+        )
+        if simple == "true":
+            detail["steps"] = []
+        elif order == "desc":
+            detail["steps"].reverse()
+        return Answer(detail)
+
+    async def get_step(self, request: Request) -> Answer:
+        """GET …/instances/{instance}/step: one step, with its whole output."""
+        resource = self._resource(request)
+        name = request.query_params.get("name")
+        if name is None:
+            raise bad("'name' is missing; expected a step's name with its count, such as charge-1.")
+        kind = choice(request, "type", ("step", "waitForEvent"))
+        if kind is None:
+            raise bad("'type' is missing; expected one of: step, waitForEvent.")
+        attempt = whole_number(request, "attempt", 0) or None
+        instance = resource.summary(request)
+        step = report.step_detail(
+            self._host.engine.journal.entries(instance.key),
+            instance.status,
+            name,
+            StepKind.DO if kind == "step" else StepKind.WAIT,
+            attempt,
+        )
+        if step is None:
+            raise ApiError(404, INTERNAL, f"Step '{name}' not found in execution history")
+        return Answer(step)
+
+
+def _page_info(page: int, per_page: int, count: int, total: int) -> dict[str, Json]:
+    return {
+        "page": page,
+        "per_page": per_page,
+        "count": count,
+        "total_count": total,
+        "total_pages": max(1, -(-total // per_page)),
+    }
+
+
+def _filter(request: Request, workflow: str) -> Filter:
+    status = choice(request, "status", [*Status, "rollingBack"])
+    start, end = instant_ms(request, "date_start"), instant_ms(request, "date_end")
+    if start is not None and end is not None and start > end:
+        raise ApiError(400, INVALID_DATE_RANGE, "'date_start' must not be after 'date_end'.")
+    return Filter(workflow, status, start, end)
+
+
+def _window(request: Request, page: int, per_page: int) -> Window:
+    """Return the part of the list asked for; with a cursor, pages are not counted."""
+    ascending = choice(request, "direction", ("asc", "desc")) == "asc"
+    cursor = request.query_params.get("cursor")
+    if not cursor:
+        return Window(per_page, (page - 1) * per_page, None, ascending)
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= CURSOR_MAX_DIGITS):
+        raise bad(f"'cursor' is '{cursor}'; expected one from a result_info.")
+    return Window(per_page, 0, int(cursor), ascending)

@@ -1,0 +1,46 @@
+"""The API's routes: every path and method, for both bases."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from emulator.server.api.changes import Changes
+from emulator.server.api.dialects import EXPLORER, V4, Dialect
+from emulator.server.api.envelope import Handler, endpoint
+from emulator.server.api.reads import Reads
+from emulator.server.api.workflows import Host
+
+
+def workflow_routes(host: Host) -> list[Route]:
+    """Return the routes of both bases, to be handed to `create_app`."""
+    return [*_routes(host, V4), *_routes(host, EXPLORER)]
+
+
+def _routes(host: Host, dialect: Dialect) -> list[Route]:
+    reads, changes = Reads(host, dialect), Changes(host, dialect)
+    one = "/{workflow}"
+    instances = f"{one}/instances"
+    # An instance's id may hold slashes: those of cron schedules do. So the longer paths come first.
+    instance = f"{instances}/{{instance:path}}"
+    table: list[tuple[str, str, Handler]] = [
+        ("GET", "", reads.list_workflows),
+        ("GET", one, reads.get_workflow),
+        ("DELETE", one, changes.delete_workflow),
+        ("GET", f"{one}/versions", reads.list_versions),
+        ("GET", f"{one}/versions/{{version}}", reads.get_version),
+        ("GET", instances, reads.list_instances),
+        ("GET", f"{instances}/", reads.list_instances),
+        ("POST", instances, changes.create),
+        ("POST", f"{instances}/batch", changes.create_batch),
+        ("POST", f"{instances}/batch/terminate", changes.terminate_batch),
+        ("POST", f"{instances}/batch/delete", changes.delete_batch),
+        ("PATCH", f"{instance}/status", changes.change_status),
+        ("POST", f"{instance}/events/{{event_type}}", changes.send_event),
+        ("GET", f"{instance}/step", reads.get_step),
+        ("GET", instance, reads.get_instance),
+        ("DELETE", instance, changes.delete),
+    ]
+    return [
+        Route(f"{dialect.base}/workflows{path}", endpoint(handler), methods=[method])
+        for method, path, handler in table
+    ]

@@ -1,0 +1,129 @@
+"""The workflow that a request names, and how it and its instances look in answers.
+
+Source: workflows.md section 21.2.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from emulator.config.model import Config, WorkflowConfig
+from emulator.engine import listing
+from emulator.engine.control import Control
+from emulator.engine.engine import Engine
+from emulator.engine.listing import Filter, Summary, Window
+from emulator.engine.plain import iso
+from emulator.engine.steps import STEP_LIMIT
+from emulator.server.api.dialects import Dialect
+
+Json = Any
+
+_NAMESPACE = uuid.UUID("5f0c2f0e-6d2b-5c1c-8a53-7d2e0f6f1a10")  # ours; makes ids from names
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the API speaks for. `config` is asked each time: a save may change it.
+
+    started_ms: when the server started, which is when its workflows were deployed, as it were.
+    """
+
+    engine: Engine
+    control: Control
+    config: Callable[[], Config]
+    started_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What a request's path names, looked up."""
+
+    host: Host
+    dialect: Dialect
+    workflow: WorkflowConfig
+
+    @classmethod
+    def of(cls, host: Host, dialect: Dialect, request: Request) -> Resource:
+        """Return the workflow a request is about. Raises ApiError when there is none."""
+        name = request.path_params["workflow"]
+        for workflow in host.config().workflows:
+            if workflow.name == name:
+                return cls(host, dialect, workflow)
+        raise dialect.no_workflow(name)
+
+    @property
+    def id(self) -> str:
+        """The workflow's id, the same at every start."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.host.config().name}/{self.workflow.name}"))
+
+    @property
+    def version_id(self) -> str:
+        """The id of the only version there is: the code as it is now."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.id}/{self.workflow.class_name}"))
+
+    def summary(self, request: Request) -> Summary:
+        """Return the instance a request is about. Raises ApiError when there is none."""
+        return self.instance(request.path_params["instance"])
+
+    def instance(self, instance_id: str) -> Summary:
+        """Return an instance as lists have it. Raises ApiError when there is none."""
+        found = listing.one(self.host.engine.journal, self.workflow.name, instance_id)
+        if found is None:
+            raise self.dialect.no_instance(instance_id)
+        return found
+
+    def named(self) -> dict[str, Json]:
+        """Return the workflow as lists have it, without counts."""
+        started = iso(self.host.started_ms)
+        newest = listing.page(self.host.engine.journal, Filter(self.workflow.name), Window(limit=1))
+        return {
+            "id": self.id,
+            "name": self.workflow.name,
+            "class_name": self.workflow.class_name,
+            "script_name": self.workflow.script_name or self.host.config().name,
+            "created_on": started,
+            "modified_on": started,
+            "triggered_on": iso(newest[0].created_ms) if newest else None,
+        }
+
+    def counted(self) -> dict[str, Json]:
+        """Return the workflow with its instances counted by status."""
+        return self.named() | {"instances": self.counts()}
+
+    def counts(self) -> dict[str, int]:
+        """Return how many instances have each status."""
+        counts = listing.status_counts(self.host.engine.journal, self.workflow.name)
+        return {status.value: number for status, number in counts.items()}
+
+    def shown(self, instance: Summary) -> dict[str, Json]:
+        """Return an instance as lists have it."""
+        return {
+            "id": instance.id,
+            "status": instance.status.value,
+            "created_on": iso(instance.created_ms),
+            "modified_on": iso(instance.modified_ms),
+            "started_on": None if instance.started_ms is None else iso(instance.started_ms),
+            "ended_on": None if instance.ended_ms is None else iso(instance.ended_ms),
+            "workflow_id": self.id,
+            "version_id": self.version_id,
+            "trigger_source": instance.trigger,
+        }
+
+    def version(self) -> dict[str, Json]:
+        """Return the only version there is."""
+        started = iso(self.host.started_ms)
+        return {
+            "id": self.version_id,
+            "class_name": self.workflow.class_name,
+            "created_on": started,
+            "modified_on": started,
+            "workflow_id": self.id,
+            "language": "python",
+            "limits": {"steps": self.workflow.step_limit or STEP_LIMIT},
+            "has_dag": False,
+        }

@@ -1,0 +1,105 @@
+"""A guest that says what no guest says costs itself, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.engine.journal import Journal
+from emulator.engine.model import Status
+from emulator.protocol.messages import ProtocolError, StepBegin
+from tests.engine.scripted import Context, Step
+from tests.engine.world import NAME, World, play
+
+
+async def napping(event: Any, step: Step) -> str:
+    await step.sleep("nap", "1 hour")
+    return "done"
+
+
+def test_a_step_that_is_begun_twice_breaks_the_protocol(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create("one")
+        await world.settle()
+        run = next(iter(world.engine._runs.values()))
+        again = StepBegin(run.number, 99, "sleep", "nap", 1, {"duration": 1000})
+
+        with pytest.raises(ProtocolError, match="begun twice"):
+            world.engine.step_begun(run.guest, again)
+
+    play(tmp_path, napping, story)
+
+
+def test_a_kind_of_step_that_does_not_exist_breaks_the_protocol(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create("one")
+        await world.settle()
+        run = next(iter(world.engine._runs.values()))
+
+        with pytest.raises(ProtocolError, match="'teleport' is no kind of step"):
+            world.engine.step_begun(run.guest, StepBegin(run.number, 99, "teleport", "x", 1, {}))
+
+    play(tmp_path, napping, story)
+
+
+def test_a_callback_that_raises_after_a_commit_does_not_keep_it_from_the_others(
+    tmp_path: Path,
+) -> None:
+    heard: list[sqlite3.Error | None] = []
+
+    def broken(error: sqlite3.Error | None) -> None:
+        raise RuntimeError("mine")
+
+    async def main() -> None:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        journal.new_instance("flow", "one", 0)
+        journal.after_commit(broken)
+        journal.after_commit(heard.append)
+        with pytest.raises(ExceptionGroup):
+            journal.flush()
+        journal.close()
+
+    asyncio.run(main())
+
+    assert heard == [None]
+
+
+def test_an_id_that_no_instance_can_have_is_not_found(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        assert journal.find("flow", "\udc80") is None
+        journal.close()
+
+    asyncio.run(main())
+
+
+def test_a_recorded_value_that_is_no_value_ends_its_instance_only(tmp_path: Path) -> None:
+    async def poisoned(event: Any, step: Step) -> str:
+        def value(ctx: Context) -> str:
+            return "harmless"
+
+        await step.do("poison", value)
+        await step.sleep("nap", "1 minute")
+        return "done"
+
+    async def story(world: World) -> None:
+        await world.create("bad")
+        await world.create("good")
+        await world.settle()
+        key = world.journal.find(NAME, "bad")
+        world.journal.flush()
+        world.journal._connection.execute(
+            "UPDATE entries SET value = ? WHERE instance = ? AND kind = 6",
+            (b'{"$ref": oops', key),
+        )
+        await world.crash_and_boot()
+        await world.advance(120_000)
+
+        assert world.status("bad") == Status.ERRORED
+        assert world.status("good") == Status.COMPLETE
+
+    play(tmp_path, poisoned, story)

@@ -1,0 +1,64 @@
+"""Recorded values as plain JSON: nothing raises, nothing grows without end."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from emulator.engine.plain import NODES_MAX, TEXT_MAX_CHARS, TRUNCATED, as_text, plain
+from emulator.protocol import values
+from emulator.protocol.values import ErrorValue, MapValue, RegExpValue, TypedArray
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"a": [1, "b", None, True]}, {"a": [1, "b", None, True]}),
+        ({"$date": 0}, {"$date": 0}),
+        (datetime(2026, 1, 1, tzinfo=UTC), "2026-01-01T00:00:00.000Z"),
+        (b"12345", "[Uint8Array(5 bytes)]"),
+        (TypedArray("Float32Array", b"1234"), "[Float32Array(4 bytes)]"),
+        (float("nan"), None),
+        (2**60, str(2**60)),
+        (MapValue([("a", {1})]), [["a", [1]]]),
+        (ErrorValue("TypeError", "no"), {"name": "TypeError", "message": "no"}),
+        (RegExpValue("a+", "g"), "/a+/g"),
+    ],
+)
+def test_every_kind_of_value_has_a_plain_form(value: Any, shown: Any) -> None:
+    assert plain(values.encode(value)) == shown
+
+
+def test_a_cycle_is_named() -> None:
+    cycle: list[Any] = [1]
+    cycle.append(cycle)
+
+    assert plain(values.encode(cycle)) == [1, "[Circular]"]
+
+
+def test_a_shared_part_is_shown_each_time() -> None:
+    shared = {"x": 1}
+
+    assert plain(values.encode([shared, shared])) == [{"x": 1}, {"x": 1}]
+
+
+@pytest.mark.parametrize("scalars", [0, 20_000])
+def test_parts_shared_without_measure_do_not_fill_the_memory(scalars: int) -> None:
+    shared: list[Any] = [0] * scalars
+    for _ in range(60):
+        shared = [shared, shared]
+
+    assert len(json.dumps(plain(values.encode(shared)))) < 20 * NODES_MAX
+
+
+def test_a_value_nested_too_deeply_is_described() -> None:
+    assert "too deep" in plain(b"[" * 5_000 + b"]" * 5_000)
+
+
+def test_long_text_is_cut_off_and_says_so() -> None:
+    text = as_text("x" * 5_000)
+
+    assert text.endswith(TRUNCATED) and len(text) == TEXT_MAX_CHARS + len(TRUNCATED)
