@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emulator.cli.banner import bindings_table
 from emulator.cli.dev import DevArguments
@@ -24,14 +25,15 @@ from emulator.errors import EmulatorError, UsageError
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.interpreter import guest_interpreter
 from emulator.runner.launching import Launched
-from emulator.server.api.routes import workflow_routes
-from emulator.server.api.workflows import Host
 from emulator.server.app import create_app
 from emulator.server.listen import DEFAULT_PORT, bind
 from emulator.server.security import Policy
 from emulator.server.serve import Server, loop_factory
 from emulator.state import State
 from emulator.supervisor import Project, Supervisor
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 
 def run(arguments: DevArguments, launched: Launched) -> None:
@@ -85,7 +87,7 @@ async def _serve(arguments: DevArguments, project: Project) -> None:
         create_app(
             supervisor,
             policy=policy,
-            extra_routes=workflow_routes(_api_host(supervisor)),
+            routes=partial(_routes, supervisor, supervisor.engine.clock.now_ms()),
             on_error=_worker_error(terminal),
             on_request=terminal.request,
         ),
@@ -126,9 +128,12 @@ async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -
         stopping.cancel()
 
 
-def _api_host(supervisor: Supervisor) -> Host:
-    engine = supervisor.engine
-    return Host(engine, supervisor.control, lambda: supervisor.config, engine.clock.now_ms())
+def _routes(supervisor: Supervisor, started_ms: int) -> Sequence[BaseRoute]:
+    from emulator.server.api.routes import workflow_routes
+    from emulator.server.api.workflows import Host
+
+    host = Host(supervisor.engine, supervisor.control, lambda: supervisor.config, started_ms)
+    return workflow_routes(host)
 
 
 def _introduce(config: Config, terminal: ConsoleTerminal) -> None:

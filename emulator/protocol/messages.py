@@ -24,17 +24,34 @@ class ProtocolError(Exception):
 Json = Any  # any JSON value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Message:
-    """What all messages share: a name on the wire."""
+    """What all messages share: a name on the wire, and equality by value."""
 
     type: ClassVar[str]
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        return f"{type(self).__name__}({shown})"
+
+
+def _values(message: Message) -> list[Any]:
+    return [getattr(message, f.name) for f in fields(message)]
+
+
+# Comparing and showing are written once, above: made anew for each class below, they would cost a
+# few milliseconds at every start of a host and of a guest.
 
 # --- Loading: host -> guest Load; guest -> host Loaded or LoadFailed -----------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Load(Message):
     """Import the user's code. `payload`: `{"vars": {name: value}}` in tagged JSON."""
 
@@ -49,7 +66,7 @@ class Load(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Loaded(Message):
     """The code is imported. `workflows` and `entrypoints`: class name -> `"src/entry.py:12"`.
 
@@ -62,7 +79,7 @@ class Loaded(Message):
     classes: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LoadFailed(Message):
     """The import raised. `traceback` is the user's own, cut at our frames."""
 
@@ -77,7 +94,7 @@ class LoadFailed(Message):
 # --- Requests: exchange ids are even when the host opens them, odd when the guest does -----------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Fetch(Message):
     """host -> guest: an HTTP request. Headers are (name, value) pairs, latin-1, repeats kept."""
 
@@ -89,7 +106,7 @@ class Fetch(Message):
     has_body: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FetchResponse(Message):
     """guest -> host: the head of the response; with `has_body`, Data and End follow."""
 
@@ -101,7 +118,7 @@ class FetchResponse(Message):
     status_text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FetchFailed(Message):
     """guest -> host: the handler raised, before or after the head was sent."""
 
@@ -112,7 +129,7 @@ class FetchFailed(Message):
     traceback: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FetchDone(Message):
     """guest -> host: response and every `wait_until` promise of this request have ended."""
 
@@ -120,7 +137,7 @@ class FetchDone(Message):
     id: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Data(Message):
     """either way: a piece of the body the sender is sending on exchange `id`."""
 
@@ -129,7 +146,7 @@ class Data(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class End(Message):
     """either way: the sender's body on exchange `id` is complete; `error` says it was cut off."""
 
@@ -138,7 +155,7 @@ class End(Message):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Credit(Message):
     """either way: the receiver of a body has room for `bytes` more."""
 
@@ -147,7 +164,7 @@ class Credit(Message):
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cancel(Message):
     """either way: nobody will read the peer's body on exchange `id` any more."""
 
@@ -158,7 +175,7 @@ class Cancel(Message):
 # --- Binding calls -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BindingCall(Message):
     """guest -> host: call `method` of binding `binding`. `payload`: the argument list.
 
@@ -173,7 +190,7 @@ class BindingCall(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BindingResult(Message):
     """host -> guest: `payload` is the result; with `stream`, Data and End follow instead."""
 
@@ -184,7 +201,7 @@ class BindingResult(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BindingFailed(Message):
     """host -> guest: raise this in front of user code."""
 
@@ -198,7 +215,7 @@ class BindingFailed(Message):
 # --- Workflow runs -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class History(Message):
     """host -> guest, before RunStart: finished steps. `payload`: a list of
 
@@ -210,7 +227,7 @@ class History(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RunStart(Message):
     """host -> guest: call `run()` of `class_name`. `payload`: the event's fields, tagged."""
 
@@ -222,7 +239,7 @@ class RunStart(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RunAbort(Message):
     """host -> guest: drop the run without settling anything in it. Nothing is answered."""
 
@@ -230,7 +247,7 @@ class RunAbort(Message):
     run: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RunEnd(Message):
     """guest -> host: `run()` returned (`payload`: its value) or raised (`name` is not empty)."""
 
@@ -242,7 +259,7 @@ class RunEnd(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StepBegin(Message):
     """guest -> host: user code called a step that History does not answer.
 
@@ -263,7 +280,7 @@ class StepBegin(Message):
     parent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StepRun(Message):
     """host -> guest: execute the step's callback as attempt `attempt` (from 1)."""
 
@@ -274,7 +291,7 @@ class StepRun(Message):
     config: dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StepEnd(Message):
     """guest -> host: the callback returned (`payload`) or raised (`name` is not empty).
 
@@ -292,7 +309,7 @@ class StepEnd(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StepDone(Message):
     """host -> guest: the step is recorded as succeeded. `payload` is its value where the guest
 
@@ -305,7 +322,7 @@ class StepDone(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StepFailed(Message):
     """host -> guest: the step call raises this in front of user code."""
 
@@ -319,7 +336,7 @@ class StepFailed(Message):
 # --- Life ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ping(Message):
     """host -> guest: are you there?"""
 
@@ -327,7 +344,7 @@ class Ping(Message):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Pong(Message):
     """guest -> host: yes. Sent from the event loop, so a loop that is stuck does not answer."""
 
@@ -335,7 +352,7 @@ class Pong(Message):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Shutdown(Message):
     """host -> guest: exit as soon as what is being written is written."""
 

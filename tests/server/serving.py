@@ -111,7 +111,7 @@ async def serving(
     app = create_app(
         worker,
         policy=policy or Policy(),
-        extra_routes=routes,
+        routes=lambda: routes,
         on_error=lambda method, target, error: errors.append(error),
         on_request=lambda method, target, status, ms: log.append((method, target, status)),
     )

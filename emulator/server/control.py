@@ -1,0 +1,54 @@
+"""The control routes as one Starlette app: what is under `/cdn-cgi/` and `/client/v4/`.
+
+Imported when the first of these paths is asked for: a worker's first answer waits for none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from emulator.server.api.envelope import failure
+from emulator.server.security import is_control_path
+
+
+def control_app(routes: Sequence[BaseRoute]) -> ASGIApp:
+    """Return an app of `routes`, all under control paths, in the order of matching."""
+    for route in routes:
+        assert isinstance(route, Route | Mount) and is_control_path(f"{route.path}/"), route
+    return Starlette(
+        routes=list(routes),
+        exception_handlers={404: _unknown_route, 405: _wrong_method},
+    )
+
+
+def _unknown_route(request: Request, error: Exception) -> Response:
+    path = request.url.path
+    if path.startswith("/client/v4"):
+        return failure(404, 7000, f"No route for that URI: {request.method} {path}")
+    return PlainTextResponse(
+        f"{path} is not a route of this server. Paths under /cdn-cgi/ are reserved and never "
+        "reach your worker, here as on Cloudflare.\n",
+        status_code=404,
+    )
+
+
+def _wrong_method(request: Request, error: Exception) -> Response:
+    path = request.url.path
+    assert isinstance(error, HTTPException)
+    methods = (error.headers or {}).get("Allow", "").split(", ")
+    allow = {"allow": ", ".join(sorted(methods))}
+    if path.startswith("/client/v4"):
+        text = f"Method {request.method} not available for that URI: {path}"
+        return failure(405, 7001, text, allow)
+    return PlainTextResponse(
+        f"{request.method} is not available for {path}; use {allow['allow']}.\n",
+        status_code=405,
+        headers=allow,
+    )
