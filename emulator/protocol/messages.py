@@ -374,6 +374,7 @@ class _Shape(typing.NamedTuple):
 MESSAGE_TYPES: Mapping[str, type[Message]] = {cls.type: cls for cls in Message.__subclasses__()}
 
 _dump = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
+_read = json.JSONDecoder().raw_decode  # json.loads would guess the encoding and skip blanks
 _WRITERS: dict[Any, Callable[[Any], str]] = {int: str, str: encode_basestring_ascii}
 
 
@@ -431,7 +432,10 @@ def decode(header: bytes, payload: bytes) -> Message:
     Raises ProtocolError for an unknown type, a missing field or a field of the wrong type.
     """
     try:
-        record = json.loads(header)
+        text = str(header, "utf-8")
+        record, end = _read(text)
+        if end != len(text):
+            raise ValueError(f"extra data at {end}")
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a frame header is not JSON: {error}") from error
     kind = record.get("type") if isinstance(record, dict) else None

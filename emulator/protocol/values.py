@@ -103,7 +103,7 @@ def encode(value: Any, convert: Callable[[Any], Any] | None = None) -> bytes:
     `convert` is asked about every value of a type not known here and returns a known one instead,
     or raises. Raises NotCloneable for what cannot be carried.
     """
-    tagged = _Writer(convert).write(value, "")
+    tagged = _Writer(convert).write(value, None)
     try:
         return _dump(tagged).encode()
     except UnicodeEncodeError:  # lone surrogates, legal in JavaScript strings: escape them
@@ -120,13 +120,32 @@ def decode(data: bytes, shapes: Shapes = HOST_SHAPES) -> Any:
         raise MalformedValue(f"not tagged JSON: {error}") from error
 
 
+# Where a value sits: what it is in, and its name, its index, or a text that says it. Kept as links,
+# because it is only shown when something cannot be cloned.
+_Path = tuple[Any, int | str | tuple[str]] | None
+
+
+def _shown(path: _Path) -> str:
+    parts: list[str] = []
+    while path is not None:
+        path, part = path
+        match part:
+            case int():
+                parts.append(f"[{part}]")
+            case str():
+                parts.append(f".{part}")
+            case (text,):
+                parts.append(text)
+    return "".join(reversed(parts)).lstrip(".")
+
+
 class _Writer:
     def __init__(self, convert: Callable[[Any], Any] | None) -> None:
         self._convert = convert
         self._opened: dict[int, int] = {}  # id of a container -> its number
         self._held: list[Any] = []  # keeps ids from being used again while we count
 
-    def write(self, value: Any, path: str) -> Any:
+    def write(self, value: Any, path: _Path) -> Any:
         if value is None or value is True or value is False or type(value) is str:
             return value
         kind = type(value)
@@ -149,28 +168,29 @@ class _Writer:
         self._held.append(container)
         return None
 
-    def _list(self, value: list[Any], path: str) -> list[Any]:
-        return [self.write(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    def _list(self, value: list[Any], path: _Path) -> list[Any]:
+        return [self.write(item, (path, index)) for index, item in enumerate(value)]
 
-    def _pairs(self, value: MapValue, path: str) -> list[list[Any]]:
+    def _pairs(self, value: MapValue, path: _Path) -> list[list[Any]]:
         return [
-            [self.write(key, f"{path}<key>"), self.write(item, f"{path}[{key!r}]")]
+            [self.write(key, (path, ("<key>",))), self.write(item, (path, (f"[{key!r}]",)))]
             for key, item in value.pairs
         ]
 
-    def _object(self, value: dict[Any, Any], path: str) -> Any:
+    def _object(self, value: dict[Any, Any], path: _Path) -> Any:
         reference = self._open(value)
         if reference is not None:
             return reference
         result = {}
         for key, item in value.items():
             name = key if isinstance(key, str) else _key(key, path)
-            result[name] = self.write(item, f"{path}.{name}")
+            plain = item is None or type(item) is str
+            result[name] = item if plain else self.write(item, (path, name))
         if len(result) == _ESCAPED_KEYS and next(iter(result)).startswith("$"):
             return {"$object": result}
         return result
 
-    def _other(self, value: Any, path: str) -> Any:
+    def _other(self, value: Any, path: _Path) -> Any:
         match value:
             case str():  # a str subclass, e.g. a StrEnum
                 return str(value)
@@ -193,7 +213,7 @@ class _Writer:
                 return {"$regexp": [source, flags]}
         if self._convert is not None:
             return self.write(self._convert(value), path)
-        where = f" at {path.lstrip('.')}" if path else ""
+        where = f" at {_shown(path)}" if path else ""
         raise NotCloneable(f"a {type(value).__name__}{where} could not be cloned")
 
 
@@ -277,12 +297,12 @@ def _big(value: int) -> Any:
     return {"$bigint": str(value)}
 
 
-def _key(key: Any, path: str) -> str:
+def _key(key: Any, path: _Path) -> str:
     if isinstance(key, bool):
         return "true" if key else "false"
     if isinstance(key, int | float):
         return str(key)
-    where = f" of {path.lstrip('.')}" if path else ""
+    where = f" of {_shown(path)}" if path else ""
     raise NotCloneable(f"the key {key!r}{where} is a {type(key).__name__}; object keys are strings")
 
 
