@@ -108,7 +108,10 @@ class Fetch(Message):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FetchResponse(Message):
-    """guest -> host: the head of the response; with `has_body`, Data and End follow."""
+    """guest -> host: the head of the response; with `has_body`, Data and End follow.
+
+    A body that is there already and fits in one chunk may come along as `payload` instead.
+    """
 
     type = "fetch_response"
     id: int
@@ -116,6 +119,7 @@ class FetchResponse(Message):
     headers: list[list[str]]
     has_body: bool = False
     status_text: str = ""
+    payload: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from emulator.protocol.messages import (
     Cancel,
@@ -134,18 +134,22 @@ class Exchanges:
             raise ProtocolError(f"exchange {message.id} was answered twice")
         exchange.answered = True
         headers = [_header(pair) for pair in message.headers]
+        if message.has_body and message.payload:
+            raise ProtocolError(f"exchange {message.id}: a body both whole and to follow")
         if message.has_body:
             exchange.body = ResponseBody(message.id, self._send)
         if exchange.head.done():  # nobody waits any more
             return
-        body = exchange.body
+        body: AsyncIterator[bytes] | None = exchange.body
+        if message.payload:
+            body = _whole(message.payload)
         exchange.head.set_result(
             FetchReply(
                 message.status,
                 message.status_text,
                 headers,
                 body,
-                _nothing_to_close if body is None else body.close,
+                _nothing_to_close if exchange.body is None else exchange.body.close,
             )
         )
 
@@ -192,3 +196,7 @@ def _target(url: str) -> str:
     rest = url.partition("://")[2]
     slash = rest.find("/")
     return rest[slash:] if slash >= 0 else "/"
+
+
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    yield body

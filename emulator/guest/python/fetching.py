@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from ...protocol.messages import Fetch, FetchDone, FetchFailed, FetchResponse
+from ...protocol.streams import CHUNK_BYTES
 from . import scope, tracebacks
 from .calling import relaxed_call, settle
 from .loader import Worker
@@ -74,15 +75,19 @@ class FetchExchange:
             body = None
         if isinstance(body, bytes):
             headers = _with_length(headers, len(body))
+        whole = body if isinstance(body, bytes) and len(body) <= CHUNK_BYTES else b""
         self._send(
             FetchResponse(
                 self.id,
                 response.status,
                 [list(pair) for pair in headers],
-                body is not None,
+                body is not None and not whole,
                 response.status_text,
+                whole,
             )
         )
+        if whole:
+            return
         if isinstance(body, bytes):
             if rest := self.outgoing.write_now(memoryview(body)):
                 await self.outgoing.write(rest)
