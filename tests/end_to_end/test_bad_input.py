@@ -203,7 +203,7 @@ def test_a_worker_that_loops_for_ever_is_stopped_with_its_stack_and_replaced(
     response = server.get("/loop")
 
     assert response.status_code == 500
-    server.wait_for(r"entry\.py.*line 12")
+    server.wait_for(r"entry\.py.*line 1[12]")  # wherever in the loop it was caught
     server.wait_for("GET .*/loop")
     assert server.get("/").text == "alive"
 
