@@ -13,7 +13,6 @@ POINTS_MAX = 5
 THEMES_MAX = 6
 SHORT_PROMPT_SENTENCES = 2
 SUMMARY_SENTENCES = 3
-CHARS_PER_TOKEN = 4
 
 
 def write_answer(model: str, prompt: Prompt) -> str:

@@ -7,7 +7,6 @@ what only other commands need.
 from __future__ import annotations
 
 import importlib
-import sys
 
 import click
 
@@ -50,4 +49,3 @@ def cli() -> None:
 def main() -> None:
     """Entry point of the `groundfog` command."""
     cli(prog_name="groundfog")
-    sys.exit(0)
