@@ -6,7 +6,7 @@ status, the choice stands beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
@@ -88,7 +88,7 @@ def restart(instance: Instance, now_ms: int) -> Verdict:
     """Start over from nothing, in any status: same id and params; the timestamp stays."""
     first = queued(instance.key, instance.created_ms, instance.params, instance.trigger)
     assert first.data is not None
-    return Verdict([replace(first, data=first.data | {"restarted": True})], Effect.RESTART)
+    return Verdict([first._replace(data=first.data | {"restarted": True})], Effect.RESTART)
 
 
 def restart_from(instance: Instance, point: RestartPoint, left: Rewound, now_ms: int) -> Verdict:

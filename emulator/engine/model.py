@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = Any
 
@@ -63,8 +63,7 @@ class EntryKind(IntEnum):
     WORKFLOW_RESTARTED = 107  # from a step; a whole restart leaves nothing to say it in
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of the journal. `step` is a step key, empty for what concerns the whole instance.
 
     `data` is a small JSON record whose fields depend on `kind` (see `Instance.apply`), `value` a

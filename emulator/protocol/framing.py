@@ -43,24 +43,29 @@ class FrameReader:
 
         Raises ProtocolError when the peer sends what is no frame; the reader is then useless.
         """
-        buffer = self._buffer
-        buffer += data
+        kept = self._buffer
+        kept_any = bool(kept)
+        if kept_any:
+            kept += data
+        buffer = kept if kept_any else data  # as a rule whole frames come, and nothing is copied
+        length = len(buffer)
         received: list[Message] = []
         start = 0
-        while len(buffer) - start >= _HEAD.size:
+        while length - start >= _HEAD.size:
             size, header_size = _HEAD.unpack_from(buffer, start)
             if size > MAX_FRAME_BYTES or header_size + 4 > size:
                 raise ProtocolError(f"a frame claims {size} bytes with a header of {header_size}")
             end = start + 4 + size
-            if len(buffer) < end:
+            if length < end:
                 break
-            split = start + _HEAD.size + header_size
-            received.append(
-                messages.decode(bytes(buffer[start + _HEAD.size : split]), bytes(buffer[split:end]))
-            )
+            start += _HEAD.size
+            split = start + header_size
+            received.append(messages.decode(bytes(buffer[start:split]), bytes(buffer[split:end])))
             start = end
-        if start:
-            del buffer[:start]
+        if kept_any:
+            del kept[:start]
+        else:
+            kept += data[start:]
         return received
 
     def at_boundary(self) -> bool:

@@ -1,4 +1,4 @@
-"""One frozen dataclass per message of the runner protocol; `PROTOCOL.md` says when each is sent.
+"""One dataclass per message of the runner protocol; `PROTOCOL.md` says when each is sent.
 
 A message is a flat record of JSON fields and, at most, one `payload` of bytes, which is never
 interpreted on the way (a value in tagged JSON, or a piece of a body). Fields that hold their
@@ -22,9 +22,21 @@ class ProtocolError(Exception):
 
 
 Json = Any  # any JSON value
+_M = typing.TypeVar("_M")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@typing.dataclass_transform(frozen_default=True)
+def _message(cls: type[_M]) -> type[_M]:
+    """Make a message class: frozen to the type checker, a plain record at run time.
+
+    Freezing at run time makes an object five times as slow to create, and each step has four.
+    Comparing and showing are written once, in `Message`: made anew for each class, they would cost
+    a few milliseconds at every start of a host and of a guest.
+    """
+    return dataclass(slots=True, eq=False, repr=False)(cls)
+
+
+@_message
 class Message:
     """What all messages share: a name on the wire, and equality by value."""
 
@@ -45,13 +57,10 @@ def _values(message: Message) -> list[Any]:
     return [getattr(message, f.name) for f in fields(message)]
 
 
-# Comparing and showing are written once, above: made anew for each class below, they would cost a
-# few milliseconds at every start of a host and of a guest.
-
 # --- Loading: host -> guest Load; guest -> host Loaded or LoadFailed -----------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class Load(Message):
     """Import the user's code. `payload`: `{"vars": {name: value}}` in tagged JSON."""
 
@@ -66,7 +75,7 @@ class Load(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class Loaded(Message):
     """The code is imported. `workflows` and `entrypoints`: class name -> `"src/entry.py:12"`.
 
@@ -79,7 +88,7 @@ class Loaded(Message):
     classes: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class LoadFailed(Message):
     """The import raised. `traceback` is the user's own, cut at our frames."""
 
@@ -94,7 +103,7 @@ class LoadFailed(Message):
 # --- Requests: exchange ids are even when the host opens them, odd when the guest does -----------
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class Fetch(Message):
     """host -> guest: an HTTP request. Headers are (name, value) pairs, latin-1, repeats kept."""
 
@@ -106,7 +115,7 @@ class Fetch(Message):
     has_body: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class FetchResponse(Message):
     """guest -> host: the head of the response; with `has_body`, Data and End follow.
 
@@ -122,7 +131,7 @@ class FetchResponse(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class FetchFailed(Message):
     """guest -> host: the handler raised, before or after the head was sent."""
 
@@ -133,7 +142,7 @@ class FetchFailed(Message):
     traceback: str
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class FetchDone(Message):
     """guest -> host: response and every `wait_until` promise of this request have ended."""
 
@@ -141,7 +150,7 @@ class FetchDone(Message):
     id: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class Data(Message):
     """either way: a piece of the body the sender is sending on exchange `id`."""
 
@@ -150,7 +159,7 @@ class Data(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class End(Message):
     """either way: the sender's body on exchange `id` is complete; `error` says it was cut off."""
 
@@ -159,7 +168,7 @@ class End(Message):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class Credit(Message):
     """either way: the receiver of a body has room for `bytes` more."""
 
@@ -168,7 +177,7 @@ class Credit(Message):
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class Cancel(Message):
     """either way: nobody will read the peer's body on exchange `id` any more."""
 
@@ -179,7 +188,7 @@ class Cancel(Message):
 # --- Binding calls -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class BindingCall(Message):
     """guest -> host: call `method` of binding `binding`. `payload`: the argument list.
 
@@ -194,7 +203,7 @@ class BindingCall(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class BindingResult(Message):
     """host -> guest: `payload` is the result; with `stream`, Data and End follow instead."""
 
@@ -205,7 +214,7 @@ class BindingResult(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class BindingFailed(Message):
     """host -> guest: raise this in front of user code."""
 
@@ -219,7 +228,7 @@ class BindingFailed(Message):
 # --- Workflow runs -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class History(Message):
     """host -> guest, before RunStart: finished steps. `payload`: a list of
 
@@ -231,7 +240,7 @@ class History(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class RunStart(Message):
     """host -> guest: call `run()` of `class_name`. `payload`: the event's fields, tagged."""
 
@@ -243,7 +252,7 @@ class RunStart(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class RunAbort(Message):
     """host -> guest: drop the run without settling anything in it. Nothing is answered."""
 
@@ -251,7 +260,7 @@ class RunAbort(Message):
     run: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class RunEnd(Message):
     """guest -> host: `run()` returned (`payload`: its value) or raised (`name` is not empty)."""
 
@@ -263,7 +272,7 @@ class RunEnd(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class StepBegin(Message):
     """guest -> host: user code called a step that History does not answer.
 
@@ -284,7 +293,7 @@ class StepBegin(Message):
     parent: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class StepRun(Message):
     """host -> guest: execute the step's callback as attempt `attempt` (from 1)."""
 
@@ -295,7 +304,7 @@ class StepRun(Message):
     config: dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class StepEnd(Message):
     """guest -> host: the callback returned (`payload`) or raised (`name` is not empty).
 
@@ -313,7 +322,7 @@ class StepEnd(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class StepDone(Message):
     """host -> guest: the step is recorded as succeeded. `payload` is its value where the guest
 
@@ -326,7 +335,7 @@ class StepDone(Message):
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class StepFailed(Message):
     """host -> guest: the step call raises this in front of user code."""
 
@@ -340,7 +349,7 @@ class StepFailed(Message):
 # --- Life ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class Ping(Message):
     """host -> guest: are you there?"""
 
@@ -348,7 +357,7 @@ class Ping(Message):
     number: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class Pong(Message):
     """guest -> host: yes. Sent from the event loop, so a loop that is stuck does not answer."""
 
@@ -356,7 +365,7 @@ class Pong(Message):
     number: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_message
 class Shutdown(Message):
     """host -> guest: exit as soon as what is being written is written."""
 
@@ -370,8 +379,7 @@ class _Shape(typing.NamedTuple):
     cls: type[Message]
     opening: str  # `{"type":"step_run"`
     plain: tuple[tuple[str, str, Any, Callable[[Any], str]], ...]  # name, key, default, writer
-    types: dict[str, tuple[type, ...] | None]  # None: any JSON
-    required: frozenset[str]
+    types: dict[str, type]  # `object`: any JSON
     has_payload: bool
 
 
@@ -379,7 +387,11 @@ MESSAGE_TYPES: Mapping[str, type[Message]] = {cls.type: cls for cls in Message._
 
 _dump = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
 _read = json.JSONDecoder().raw_decode  # json.loads would guess the encoding and skip blanks
-_WRITERS: dict[Any, Callable[[Any], str]] = {int: str, str: encode_basestring_ascii}
+_WRITERS: dict[Any, Callable[[Any], str]] = {
+    int: str,
+    str: encode_basestring_ascii,
+    dict[str, Json]: lambda value: _dump(value) if value else "{}",
+}
 
 
 _SHAPES: dict[str, _Shape] = {}  # filled when a type is first needed: starting waits for none
@@ -403,16 +415,16 @@ def _work_out(cls: type[Message]) -> _Shape:
             (f.name, f',"{f.name}":', f.default, _WRITERS.get(hints[f.name], _dump)) for f in plain
         ),
         {f.name: _accepted(hints[f.name]) for f in plain},
-        frozenset(f.name for f in plain if f.default is MISSING),
         any(f.name == "payload" for f in fields(cls)),
     )
 
 
-def _accepted(hint: Any) -> tuple[type, ...] | None:
+def _accepted(hint: Any) -> type:
     if hint is Any:
-        return None
+        return object
     origin = typing.get_origin(hint)
-    return (origin if isinstance(origin, type) else hint,)
+    accepted: type = origin if isinstance(origin, type) else hint
+    return accepted
 
 
 def encode(message: Message) -> tuple[bytes, bytes]:
@@ -442,22 +454,31 @@ def decode(header: bytes, payload: bytes) -> Message:
             raise ValueError(f"extra data at {end}")
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a frame header is not JSON: {error}") from error
-    kind = record.get("type") if isinstance(record, dict) else None
-    cls = MESSAGE_TYPES.get(kind) if isinstance(kind, str) else None
-    if cls is None:
-        raise ProtocolError(f"unknown message {header[:80]!r}")
-    shape = _shape(cls)
+    kind = record.pop("type", None) if isinstance(record, dict) else None
+    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
+    if shape is None:
+        shape = _shape_called(kind, header)
     values = {}
-    for name, accepted in shape.types.items():
-        if name in record:
-            value = record[name]
-            if accepted is not None and type(value) not in accepted:
-                raise ProtocolError(f"{cls.type}.{name} is {type(value).__name__}")
+    for name, value in record.items():
+        accepted = shape.types.get(name)
+        if accepted is type(value) or accepted is object:
             values[name] = value
-        elif name in shape.required:
-            raise ProtocolError(f"{cls.type} lacks {name}")
+        elif accepted is not None:
+            raise ProtocolError(f"{kind}.{name} is {type(value).__name__}")
     if shape.has_payload:
         values["payload"] = payload
     elif payload:
-        raise ProtocolError(f"{cls.type} carries no payload")
-    return cls(**values)
+        raise ProtocolError(f"{kind} carries no payload")
+    try:
+        return shape.cls(**values)
+    except TypeError:
+        lacking = [name for name, _, default, _ in shape.plain if default is MISSING]
+        missing = ", ".join(name for name in lacking if name not in values)
+        raise ProtocolError(f"{kind} lacks {missing}") from None
+
+
+def _shape_called(kind: Any, header: bytes) -> _Shape:
+    cls = MESSAGE_TYPES.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise ProtocolError(f"unknown message {header[:80]!r}")
+    return _shape(cls)
