@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -57,25 +58,97 @@ def test_a_cancelled_alarm_does_not_ring() -> None:
     assert asyncio.run(main()) == []
 
 
-def test_a_wall_clock_that_jumps_ahead_is_noticed_after_a_slice(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(clock_module, "MAX_WAIT_SLICE_MS", 5)
+class Watch:
+    """The wall clock and the steady one of a machine, set by a test, in seconds."""
 
-    class Jumping(SystemClock):
-        ahead_ms = 0
+    def __init__(self) -> None:
+        self.wall_s = 1_000_000_000.0
+        self.steady_s = 50.0
+        self.clock = SystemClock(lambda: int(self.wall_s * 1e9), lambda: int(self.steady_s * 1e9))
 
-        def now_ms(self) -> int:
-            return super().now_ms() + self.ahead_ms
+    def passes(self, seconds: float) -> None:
+        self.wall_s += seconds
+        self.steady_s += seconds
+
+    @property
+    def now_s(self) -> float:
+        return self.clock.now_ms() / 1000 - 1_000_000_000
+
+
+def test_a_wall_clock_that_is_set_back_does_not_turn_time_back() -> None:
+    watch = Watch()
+    watch.passes(10)
+    assert watch.now_s == 10
+
+    watch.wall_s -= 3_600
+
+    assert watch.now_s == 10
+    watch.passes(5)
+    assert watch.now_s == 15
+
+
+def test_a_wall_clock_that_jumps_ahead_is_followed() -> None:
+    watch = Watch()
+
+    watch.wall_s += 3_600
+
+    assert watch.now_s == 3_600
+    watch.passes(1)
+    assert watch.now_s == 3_601
+
+
+def test_a_wall_clock_that_goes_back_and_forth_adds_nothing() -> None:
+    watch = Watch()
+    for _ in range(10):
+        watch.wall_s -= 2
+        watch.clock.now_ms()
+        watch.wall_s += 2
+
+    assert watch.now_s == 0
+
+
+def alarms_rung(watch: Watch, due_s: list[float], happens: Callable[[], None]) -> list[float]:
+    """Return which of the alarms have rung, each as often as it has, after what `happens`."""
+    rung: list[float] = []
 
     async def main() -> None:
-        clock = Jumping()
-        called = asyncio.Event()
-        clock.call_at(clock.now_ms() + 3_600_000, called.set)
-        clock.ahead_ms = 7_200_000  # a laptop that slept
-        await asyncio.wait_for(called.wait(), 10)
+        for due in due_s:
+            watch.clock.call_at(
+                watch.clock.now_ms() + int(due * 1000),
+                lambda due=due: rung.append(due),  # type: ignore[misc]
+            )
+        happens()
+        slices = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.05, slices.set)  # many slices of 1 ms
+        await slices.wait()
 
     asyncio.run(main())
+    return rung
+
+
+def test_a_laptop_that_slept_finds_what_became_due_rung_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock_module, "MAX_WAIT_SLICE_MS", 1)
+    watch = Watch()
+
+    def sleeps_two_hours() -> None:
+        watch.wall_s += 7_200  # the steady clock stands still meanwhile
+
+    assert alarms_rung(watch, [3_600, 7_000, 7_300], sleeps_two_hours) == [3_600, 7_000]
+
+
+def test_an_alarm_is_not_late_for_a_wall_clock_that_was_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock_module, "MAX_WAIT_SLICE_MS", 1)
+    watch = Watch()
+
+    def set_back() -> None:
+        watch.wall_s -= 86_400
+        watch.passes(60)
+
+    assert alarms_rung(watch, [59, 61], set_back) == [59]
 
 
 def test_a_virtual_clock_stands_still() -> None:
