@@ -72,6 +72,8 @@ def describe(entry: Entry) -> str | None:
             return f"{step} was cut off by a {data['reason']}; it runs again"
         case EntryKind.SLEEP_START:
             return f"{step}: sleeping {format_duration(data['durationMs'])}"
+        case EntryKind.TIMER_SKIPPED:
+            return f"{step}: not waited for any longer"
         case EntryKind.SLEEP_COMPLETE:
             return f"{step}: awake"
         case EntryKind.WAIT_START:

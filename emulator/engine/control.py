@@ -9,12 +9,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from emulator.engine import checks, lifecycle
+from emulator.engine import checks, lifecycle, skipping
 from emulator.engine.checks import BATCH_MAX as BATCH_MAX
 from emulator.engine.engine import Engine
 from emulator.engine.lifecycle import Verdict
 from emulator.engine.model import Instance, Status
 from emulator.engine.rewinding import RestartPoint, parse_restart_point, rewind
+from emulator.engine.skipping import Skipped
 from emulator.errors import StateError, WorkerError
 from emulator.protocol import values
 
@@ -230,6 +231,17 @@ class Control:
         self._engine.obey(instance, verdict)
         self._engine.deliver_events(instance)
         await self._recorded()
+
+    async def skip(self, workflow: str, instance_id: str, label: str | None = None) -> Skipped:
+        """End the sleep, event wait or retry delay of an instance that is due first, or `label`'s.
+
+        Returns what was skipped. Raises WorkerError when it is paused, has ended or does not wait.
+        """
+        instance = self._find(workflow, instance_id)
+        entry, skipped = skipping.skip(instance, label, self._clock.now_ms())
+        self._engine.skip(instance, entry)
+        await self._recorded()
+        return skipped
 
     async def _recorded(self) -> None:
         """Return once everything above is durable; say so when it cannot be."""

@@ -441,6 +441,13 @@ class Engine:
                     if run is None:
                         self._rouse(instance)
 
+    def skip(self, instance: Instance, skipped: Entry) -> None:
+        """Record that a deadline has been moved to now, and do what is due, in one commit."""
+        self._instances.setdefault(instance.key, instance)
+        self._record(instance, [skipped])
+        self._wake(instance.key)
+        self._evict(instance)
+
     def _obey(self, instance: Instance, verdict: Verdict) -> None:
         run = self._run_of.get(instance.key)
         match verdict.effect:

@@ -61,6 +61,7 @@ class EntryKind(IntEnum):
     ATTEMPT_INTERRUPTED = 105
     EVENT_RECEIVED = 106
     WORKFLOW_RESTARTED = 107  # from a step; a whole restart leaves nothing to say it in
+    TIMER_SKIPPED = 108  # someone did not want to wait for a step's deadline
 
 
 class Entry(NamedTuple):
@@ -319,6 +320,9 @@ class Instance:
         buffered.popleft()
         self._step_succeeded(entry)
 
+    def _timer_skipped(self, entry: Entry) -> None:
+        self.steps[entry.step].due_ms = entry.at_ms
+
     def _event_received(self, entry: Entry) -> None:
         event_type = (entry.data or {})["event"]
         self.events.setdefault(event_type, deque()).append((entry.at_ms, entry.value))
@@ -354,4 +358,5 @@ _APPLY = {
     EntryKind.WAIT_COMPLETE: Instance._wait_completed,
     EntryKind.WAIT_TIMED_OUT: Instance._step_failed,
     EntryKind.EVENT_RECEIVED: Instance._event_received,
+    EntryKind.TIMER_SKIPPED: Instance._timer_skipped,
 }

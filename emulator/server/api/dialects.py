@@ -32,6 +32,7 @@ _STATUS = {
     "instance.cannot_terminate": 409,
     "instance.cannot_restart": 409,
     "instance.cannot_send_event": 409,
+    "instance.cannot_skip": 409,
 }
 
 

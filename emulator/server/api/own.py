@@ -1,0 +1,45 @@
+"""The routes that only Groundfog has, under `/cdn-cgi/groundfog`: what no deployed worker can do.
+
+Answers and errors are in the same envelope as Cloudflare's. Changes are made by POST only.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from emulator.engine.plain import iso
+from emulator.errors import WorkerError
+from emulator.server.api.dialects import V4
+from emulator.server.api.envelope import Answer, endpoint
+from emulator.server.api.reading import bad, object_body
+from emulator.server.api.workflows import Host, Resource
+
+BASE = "/cdn-cgi/groundfog"
+
+
+class Own:
+    """Handlers of these routes."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def skip(self, request: Request) -> Answer:
+        """POST …/skip: `{"step"?: "rest-1"}`. Ends what an instance waits for."""
+        resource = Resource.of(self._host, V4, request)
+        label = (await object_body(request)).get("step")
+        if label is not None and not isinstance(label, str):
+            raise bad("'step' must be a step's name with its count, such as rest-1.")
+        instance_id = request.path_params["instance"]
+        try:
+            skipped = await self._host.control.skip(resource.workflow.name, instance_id, label)
+        except WorkerError as error:
+            raise V4.refused(error, instance_id) from error
+        return Answer({"name": skipped.name, "type": skipped.type, "due": iso(skipped.due_ms)})
+
+
+def own_routes(host: Host) -> list[Route]:
+    """Return these routes, to be handed to `create_app`."""
+    own = Own(host)
+    instance = f"{BASE}/workflows/{{workflow}}/instances/{{instance:path}}"
+    return [Route(f"{instance}/skip", endpoint(own.skip), methods=["POST"])]
