@@ -136,6 +136,8 @@ class Authorizer:
         if action in _TRANSACTION_ACTIONS:
             self.refusal = TRANSACTION_REFUSED
             return sqlite3.SQLITE_DENY
+        if action == sqlite3.SQLITE_READ and (first or "").lower() in _FOREIGN_TABLES:
+            self.refusal = f"no such table: {first}: SQLITE_ERROR"
         allowed = is_allowed(action, first, second, database)
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 

@@ -17,12 +17,14 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from bindings.d1.bookmarks import Bookmarks
 from bindings.d1.errors import DUMP_REFUSED, error_message
 from bindings.d1.limits import QUERY_TIMEOUT_MS
 from bindings.d1.session import Job, NeedsWriter, Query, Result, Session, TooSlow
 from bindings.d1.splitter import split_statements
 from bindings.d1.threads import SessionThread
 from bindings.d1.values import to_parameter
+from emulator.clock import SystemClock
 from emulator.errors import WorkerError
 from emulator.sqlite import Synchronous
 
@@ -62,6 +64,13 @@ class D1:
         self._idle_readers: list[SessionThread] = []
         self._reader_slots = asyncio.Semaphore(READERS_MAX)
         self._jobs: set[Job] = set()
+        # Only the order of bookmarks matters, and it must outlive a virtual clock.
+        self._bookmarks = Bookmarks(str(path), SystemClock().now_ms())
+
+    @property
+    def bookmark(self) -> str:
+        """The name of the state that every acknowledged call has led to."""
+        return self._bookmarks.current()
 
     async def call(self, method: str, args: list[Any]) -> Any:
         """Run `query` or `exec` with a list of `{"sql", "params"}` (or SQL texts): one result each.
@@ -69,12 +78,17 @@ class D1:
         `call("query", [[{"sql": "SELECT ?", "params": [1]}]])` returns
         `[{"success": True, "results": {"columns": ["?"], "rows": [[1]]}, "meta": {…}}]`. All
         entries run in one transaction. Raises WorkerError, without the prefix `D1_ERROR: `; then
-        nothing was changed. `dump` raises what production answers.
+        nothing was changed. With a session's constraint or bookmark as second argument, the answer
+        is `{"results": [result, …], "bookmark": "…"}`. `dump` raises what production answers.
         Source: workerd src/cloudflare/internal/d1-api.ts.
         """
         match method, args:
             case (("query" | "exec"), [list(entries)]):
                 return await self.run([_to_query(entry) for entry in entries])
+            case "query", [list(entries), str()]:
+                # There is one copy of the data: every session's condition is met already.
+                results = await self.run([_to_query(entry) for entry in entries])
+                return {"results": results, "bookmark": self.bookmark}
             case "dump", []:
                 raise WorkerError(DUMP_REFUSED)
         raise WorkerError(f'D1 has no method "{method}" that takes {len(args)} argument(s)')
@@ -90,7 +104,9 @@ class D1:
                 except NeedsWriter:
                     pass
             writer = await self._open_writer()
-            return await writer.run(job)
+            results = await writer.run(job)
+            self._bookmarks.advance()
+            return results
         finally:
             self._jobs.discard(job)
 

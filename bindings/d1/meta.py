@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 SERVED_BY = "miniflare.db"  # what the official local engine says; production says e.g. "v3-prod"
+# Production names the region and data centre that answered: any of them, for code that reads them.
+SERVED_BY_REGION = "WNAM"
+SERVED_BY_COLO = "SJC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ def meta(
     found = changes if keyword in ("UPDATE", "DELETE") else 0
     return {
         "served_by": SERVED_BY,
+        "served_by_region": SERVED_BY_REGION,
+        "served_by_colo": SERVED_BY_COLO,
+        "served_by_primary": True,
+        "timings": {"sql_duration_ms": duration_ms},
+        "total_attempts": 1,
         "duration": duration_ms,
         "changes": changes,
         "last_row_id": after.last_row_id,

@@ -25,12 +25,19 @@ from bindings.d1.errors import (
     NOT_AUTHORIZED,
     ONLY_LAST_HAS_PARAMETERS,
     TIMED_OUT,
+    WRONG_PARAMETERS,
     error_message,
     is_undecodable_text,
 )
 from bindings.d1.limits import SETTINGS, apply_limits
 from bindings.d1.meta import Standing, meta
-from bindings.d1.splitter import Statement, has_variables, number_variables, split_statements
+from bindings.d1.splitter import (
+    Statement,
+    has_variables,
+    number_variables,
+    split_statements,
+    variable_names,
+)
 from bindings.d1.values import Parameter, to_rows
 from emulator.errors import WorkerError
 from emulator.sqlite import BUSY_TIMEOUT_MS, Synchronous, pragmas
@@ -44,7 +51,7 @@ TICK_INSTRUCTIONS = 500_000
 QUICK_TICK_INSTRUCTIONS = 20_000  # some 0.4 ms
 
 _RENAMES_TO_RESERVED = re.compile(rf"""\brename\s+to\s+["'`\[]?{RESERVED_PREFIX}""", re.IGNORECASE)
-_COMMENT_LINE = re.compile(r"^\s+--.*", re.MULTILINE)
+_COMMENT_LINE = re.compile(r"^\s*--.*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +210,12 @@ class Session:
             raise WorkerError(NOT_A_STATEMENT)
         if statement.keyword == "ALTER" and _RENAMES_TO_RESERVED.search(statement.text):
             raise WorkerError(NOT_AUTHORIZED)
-        sql = number_variables(statement.text) if params else statement.text
+        sql, values = _bound(statement.text, params)
         self._authorizer.begin()
         self._authorizer.trusted = False
         cursor = self.connection.cursor()
         try:
-            rows = cursor.execute(sql, params).fetchall()
+            rows = cursor.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             # A statement still in progress would stand in the way of ROLLBACK and COMMIT.
             cursor.close()
@@ -270,9 +277,23 @@ class Session:
         self.connection.close()
 
 
+def _bound(
+    sql: str, params: tuple[Parameter, ...]
+) -> tuple[str, tuple[Parameter, ...] | dict[str, Parameter]]:
+    """Return SQL and values for Python, so that the n-th value is bound to the n-th parameter."""
+    if not params:
+        return sql, params
+    names = variable_names(sql)
+    if not names:
+        return number_variables(sql), params
+    if len(names) != len(params):
+        raise WorkerError(WRONG_PARAMETERS)
+    return sql, dict(zip(names, params, strict=True))
+
+
 def _is_empty(query: Query) -> bool:
-    # Source: miniflare database.worker.ts drops entries of space and indented comment lines.
+    # Source: miniflare database.worker.ts drops entries of space and comment lines.
     sql = query.sql
-    if sql and sql[0] not in " \t\n\f\r":
+    if sql and sql[0] not in " \t\n\f\r-":
         return False
     return not _COMMENT_LINE.sub("", sql).strip()

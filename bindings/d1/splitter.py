@@ -113,11 +113,25 @@ def has_variables(sql: str) -> bool:
     return any(token.kind == "variable" for token in tokens(sql))
 
 
-def number_variables(sql: str) -> str:
-    """Return `sql` with named parameters numbered as SQLite numbers them: `:a, ?` -> `?1, ?`.
+def variable_names(sql: str) -> tuple[str, ...]:
+    """Return the names of the parameters of `sql` in the order SQLite numbers them, without sigil.
 
-    Python binds a list only to `?` and `?NNN`; D1 binds by position whatever the name.
+    `"SELECT :a, @b, :a"` -> `("a", "b")`. Empty unless every parameter has a name of its own.
+    Python binds a list only to `?` and `?NNN`, and D1 binds by position whatever the name.
     """
+    return _variable_names(sql) if _NAMED.search(sql) else ()
+
+
+@functools.lru_cache(maxsize=256)
+def _variable_names(sql: str) -> tuple[str, ...]:
+    variables = dict.fromkeys(token.text for token in tokens(sql) if token.kind == "variable")
+    names = tuple(dict.fromkeys(variable[1:] for variable in variables))
+    alone = len(names) == len(variables) and all(variable[0] != "?" for variable in variables)
+    return names if alone else ()
+
+
+def number_variables(sql: str) -> str:
+    """Return `sql` with named parameters numbered as SQLite numbers them: `:a, ?` -> `?1, ?`."""
     return _number_variables(sql) if _NAMED.search(sql) else sql
 
 

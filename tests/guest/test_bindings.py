@@ -180,6 +180,10 @@ except JsException as error:
         ("'text'", "text"),
         ("[1, 2, 255]", [1, 2, 255]),
         ("memoryview(b'ab')", [97, 98]),
+        (
+            "memoryview(__import__('array').array('f', [1.5, 300, -1, float('nan')]))",
+            [1, 44, 255, 0],
+        ),
     ],
 )
 def test_bind_converts_as_the_platforms_client(tmp_path: Path, value: str, stored: Any) -> None:
@@ -194,6 +198,12 @@ def test_bind_converts_as_the_platforms_client(tmp_path: Path, value: str, store
         ("2**60", "Type 'bigint' not supported for value '1152921504606846976'"),
         ("[256]", "Type 'object' not supported for value '256'"),
         ("(1,)", "Type 'object' not supported for value '[object Object]'"),
+        ("print", "Type 'function' not supported for value '<built-in function print>'"),
+        (
+            "__import__('datetime').datetime.fromisoformat('1970-01-01T00:00:00+00:00')",
+            "Type 'object' not supported for value "
+            "'Thu Jan 01 1970 00:00:00 GMT+0000 (Coordinated Universal Time)'",
+        ),
     ],
 )
 def test_bind_refuses_at_once_what_d1_cannot_store(
@@ -216,6 +226,68 @@ one, two = statement.bind(1), statement.bind(2)
 out = [await one.first("v"), await two.first("v"), hasattr(session, "exec"), statement.params]
 """
     assert with_d1(tmp_path, code) == [1, 2, False, []]
+
+
+def test_a_session_has_the_newest_bookmark_of_what_it_did(tmp_path: Path) -> None:
+    code = """
+session = env.DB.withSession()
+before = session.getBookmark()
+insert = session.prepare("INSERT INTO t (name) VALUES (?)")
+await insert.bind("x").run()
+written = session.getBookmark()
+rows = (await session.batch([session.prepare("SELECT 1"), session.prepare("SELECT 2")]))
+read = session.getBookmark()
+await insert.bind("y").run()
+follower = env.DB.withSession(read)
+out = [before is None, written == read < session.getBookmark(), len(rows),
+       follower.getBookmark() == read]
+"""
+    assert with_d1(tmp_path, code) == [True, True, 2, True]
+
+
+@pytest.mark.parametrize(
+    ("start", "bookmark"),
+    [("' '", None), ("None", None), ("'first-primary'", None), ("' zzz '", "zzz")],
+)
+def test_a_session_starts_with_a_constraint_or_at_a_bookmark(
+    tmp_path: Path, start: str, bookmark: str | None
+) -> None:
+    code = f"out = [env.DB.withSession({start}).getBookmark()]"
+    assert with_d1(tmp_path, code) == [bookmark]
+
+
+def test_an_error_in_a_session_is_a_d1_error_and_has_its_cause(tmp_path: Path) -> None:
+    code = """
+try:
+    await env.DB.withSession("first-primary").prepare("nope").all()
+except JsException as error:
+    out = [error.message, error.cause.message]
+"""
+    text = 'near "nope": syntax error at offset 0: SQLITE_ERROR'
+    assert with_d1(tmp_path, code) == [f"D1_ERROR: {text}", text]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("withSession(3)", "constraintOrBookmark?.trim is not a function"),
+        (
+            "query({})",
+            "D1_ERROR: D1Database.query() requires the d1_binding_jsrpc compatibility flag. "
+            "Enable d1_binding_jsrpc before calling query().",
+        ),
+    ],
+)
+def test_what_the_platforms_client_refuses_is_refused_in_its_words(
+    tmp_path: Path, call: str, message: str
+) -> None:
+    code = f"""
+try:
+    env.DB.{call}
+except JsException as error:
+    out = error.message
+"""
+    assert with_d1(tmp_path, code) == message
 
 
 def test_a_call_is_made_when_it_is_called_and_not_when_it_is_awaited(tmp_path: Path) -> None:

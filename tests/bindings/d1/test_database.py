@@ -21,12 +21,17 @@ def test_a_query_is_answered_with_columns_rows_and_meta(tmp_path: Path) -> None:
 
     (result,) = with_d1(tmp_path / "d.sqlite", work)
 
-    assert result["meta"].pop("duration") > 0
+    duration = result["meta"].pop("duration")
+    assert duration > 0 and result["meta"].pop("timings") == {"sql_duration_ms": duration}
     assert result == {
         "success": True,
         "results": {"columns": ["a"], "rows": [["x"], ["y"]]},
         "meta": {
             "served_by": "miniflare.db",
+            "served_by_region": "WNAM",
+            "served_by_colo": "SJC",
+            "served_by_primary": True,
+            "total_attempts": 1,
             "changes": 2,
             "last_row_id": 2,
             "changed_db": True,

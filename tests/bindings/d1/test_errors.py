@@ -1,4 +1,4 @@
-"""Every text here was compared with workerd 1.20260730, which is the reference for them."""
+"""Every text here was compared with workerd 1.20261117, which is the reference for them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ SCHEMA = (
         ("", "No SQL statements detected."),
         ("  \n", "No SQL statements detected."),
         (" -- c", "No SQL statements detected."),
-        ("-- c", "SQL code did not contain a statement."),
+        ("-- c", "No SQL statements detected."),
+        ("/* c */", "SQL code did not contain a statement."),
+        ("select * from dbstat", "no such table: dbstat: SQLITE_ERROR"),
         (";", "SQL code did not contain a statement."),
         ("select 1;;", "SQL code did not contain a statement."),
         ("select 1; -- end", "SQL code did not contain a statement."),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bindings.d1 import D1
 from bindings.d1.values import SAFE_INTEGER_MAX, to_parameter, to_rows
 from emulator.errors import WorkerError
-from tests.bindings.d1.calls import rows, with_d1
+from tests.bindings.d1.calls import message, query, rows, with_d1
 
 safe_integers = st.integers(-SAFE_INTEGER_MAX, SAFE_INTEGER_MAX)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -100,6 +100,24 @@ def test_named_parameters_are_bound_in_sqlite_s_order(tmp_path: Path) -> None:
         return await rows(database, "SELECT :a AS p, @b AS q, $c AS r, :a AS s, ? AS t", 1, 2, 3, 4)
 
     assert with_d1(tmp_path / "d.sqlite", work) == [[1, 2, 3, 1, 4]]
+
+
+def test_a_column_is_named_after_its_named_parameter(tmp_path: Path) -> None:
+    async def work(database: D1) -> Any:
+        (result,) = await query(database, ("SELECT :a, @b, $c, :a", [1, 2, 3]))
+        return result["results"]
+
+    assert with_d1(tmp_path / "d.sqlite", work) == {
+        "columns": [":a", "@b", "$c", ":a"],
+        "rows": [[1, 2, 3, 1]],
+    }
+
+
+@pytest.mark.parametrize("params", [[1], [1, 2, 3]])
+def test_named_parameters_are_counted(tmp_path: Path, params: list[Any]) -> None:
+    text = message(tmp_path / "d.sqlite", [("SELECT :a, :b", params)])
+
+    assert text == "Wrong number of parameter bindings for SQL query."
 
 
 def test_a_call_that_is_not_a_list_of_queries_is_refused(tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
 """The D1 client: what happens in the worker before and after a query.
 
-Source: bindings.md sections 1.1, 1.3 and 1.5; workerd src/cloudflare/internal/d1-api.ts.
+Source: bindings.md sections 1.1, 1.5 and 1.10; workerd src/cloudflare/internal/d1-api.ts.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +12,10 @@ from ..calls import Answer, Caller
 from ..jsdict import JsDict
 from ..pyodide.ffi import JsException, JsNull
 from .binding import _BindingWrapper
+from .d1_parameters import parameter
 
-_MAX_SAFE_INTEGER = 2**53 - 1
+FIRST_PRIMARY = "first-primary"
+FIRST_UNCONSTRAINED = "first-unconstrained"
 
 
 class _Queries(_BindingWrapper):
@@ -22,7 +23,7 @@ class _Queries(_BindingWrapper):
 
     def prepare(self, sql: str) -> D1PreparedStatement:
         """Return a statement to bind and run."""
-        return D1PreparedStatement(self._caller, self._name, sql)
+        return D1PreparedStatement(self, sql)
 
     def batch(self, statements: list[D1PreparedStatement]) -> Answer:
         """Run statements in one transaction; returns their results in order.
@@ -32,59 +33,94 @@ class _Queries(_BindingWrapper):
         for statement in statements:
             if not isinstance(statement, D1PreparedStatement):
                 raise TypeError(f"batch() expects a list of prepared statements, not {statement!r}")
-        queries = [statement.query() for statement in statements]
-        return _query(self._caller, self._name, queries, lambda results: list(map(_all, results)))
+        queries = [statement._query() for statement in statements]
+        return self._send(queries, lambda results: list(map(_all, results)))
+
+    def _send(self, queries: list[dict[str, Any]], then: Callable[[Any], Any]) -> Answer:
+        return self._caller.call(
+            self._name, "query", [queries], then=then, failed=_prefixed("D1_ERROR: ")
+        )
 
 
 class D1Database(_Queries):
     """A database."""
 
     def exec(self, sql: str) -> Answer:
-        """Run one statement per line; returns `{"count", "duration"}`."""
+        """Run one statement per line, in one transaction; returns `{"count", "duration"}`."""
         lines = sql.strip().split("\n")
+        # The answer tells of the first error only, not of its line: line 1 is what is named.
         return self._caller.call(
             self._name,
             "exec",
             [lines],
             then=_exec_result,
-            failed=lambda name, message: JsException(
-                f"D1_EXEC_ERROR: Error in line 1: {lines[0]}: {message}", name
-            ),
+            failed=_prefixed("D1_EXEC_ERROR: ", f"Error in line 1: {lines[0]}: "),
         )
 
     def dump(self) -> Answer:
-        """Return the database file. Deprecated by Cloudflare."""
+        """Refuse, as production does for every database that is not an alpha one."""
         return self._caller.call(self._name, "dump", [], failed=_prefixed("D1_DUMP_ERROR: "))
 
-    def withSession(self, constraint: str = "first-unconstrained") -> D1DatabaseSession:
-        """Return a session; locally every session sees the one primary."""
-        return D1DatabaseSession(self._caller, self._name)
+    def withSession(self, constraint: str | None = None) -> D1DatabaseSession:
+        """Return a session that begins with `constraint`, or at a bookmark.
+
+        None, jsnull and empty text mean "first-unconstrained". Raises JsException for no text.
+        """
+        given = None if isinstance(constraint, JsNull) else constraint
+        if given is not None and not isinstance(given, str):
+            raise JsException("constraintOrBookmark?.trim is not a function", "TypeError")
+        start = (given or "").strip() or FIRST_UNCONSTRAINED
+        return D1DatabaseSession(self._caller, self._name, start)
+
+    def query(self, request: Any = None) -> Answer:
+        """Refuse, as without the compatibility flag that turns it on."""
+        raise JsException(
+            "D1_ERROR: D1Database.query() requires the d1_binding_jsrpc compatibility flag. "
+            "Enable d1_binding_jsrpc before calling query()."
+        )
 
 
 class D1DatabaseSession(_Queries):
-    """A session of sequential consistency, which the one local database always has."""
+    """A session: remembers the newest bookmark of what it has done."""
+
+    def __init__(self, caller: Caller, name: str, start: str) -> None:
+        super().__init__(caller, name)
+        self._commit_token = start
 
     def getBookmark(self) -> str | None:
-        """Return the session's bookmark: None, as before any query."""
-        return None
+        """Return the session's bookmark; None before the first query of one without a bookmark."""
+        if self._commit_token in (FIRST_PRIMARY, FIRST_UNCONSTRAINED):
+            return None
+        return self._commit_token
+
+    def _send(self, queries: list[dict[str, Any]], then: Callable[[Any], Any]) -> Answer:
+        def answered(answer: Any) -> Any:
+            current = self.getBookmark()
+            if current is None or current < answer["bookmark"]:
+                self._commit_token = answer["bookmark"]
+            return then(answer["results"])
+
+        return self._caller.call(
+            self._name,
+            "query",
+            [queries, self._commit_token],
+            then=answered,
+            failed=_prefixed("D1_ERROR: "),
+        )
 
 
 class D1PreparedStatement(_BindingWrapper):
     """A statement and its parameters; `bind` returns a new one."""
 
-    def __init__(self, caller: Caller, name: str, sql: str, params: tuple[Any, ...] = ()) -> None:
-        super().__init__(caller, name)
+    def __init__(self, database: _Queries, sql: str, params: tuple[Any, ...] = ()) -> None:
+        super().__init__(database._caller, database._name)
+        self._database = database
         self.statement = sql
         self.params = params
 
     def bind(self, *params: Any) -> D1PreparedStatement:
         """Return the statement with these parameters. Raises JsException D1_TYPE_ERROR."""
-        bound = tuple(_parameter(value) for value in params)
-        return D1PreparedStatement(self._caller, self._name, self.statement, bound)
-
-    def query(self) -> dict[str, Any]:
-        """Return the statement as it is sent."""
-        return {"sql": self.statement, "params": list(self.params)}
+        return D1PreparedStatement(self._database, self.statement, tuple(map(parameter, params)))
 
     def all(self) -> Answer:
         """Return `{"success", "meta", "results": [row, …]}`."""
@@ -110,18 +146,17 @@ class D1PreparedStatement(_BindingWrapper):
 
         return self._run(rows)
 
+    def _query(self) -> dict[str, Any]:
+        return {"sql": self.statement, "params": list(self.params)}
+
     def _run(self, then: Callable[[Any], Any]) -> Answer:
-        return _query(self._caller, self._name, [self.query()], lambda results: then(results[0]))
+        return self._database._send([self._query()], lambda results: then(results[0]))
 
 
-def _query(
-    caller: Caller, name: str, queries: list[dict[str, Any]], then: Callable[[Any], Any]
-) -> Answer:
-    return caller.call(name, "query", [queries], then=then, failed=_prefixed("D1_ERROR: "))
-
-
-def _prefixed(prefix: str) -> Callable[[str, str], Exception]:
-    return lambda name, message: JsException(prefix + message, name)
+def _prefixed(prefix: str, place: str = "") -> Callable[[str, str], Exception]:
+    return lambda name, message: JsException(
+        prefix + place + message, name, cause=JsException(place + message)
+    )
 
 
 def _all(result: Any) -> JsDict:
@@ -140,7 +175,8 @@ def _first(result: Any, column: str | None) -> Any:
     if column is None:
         return row
     if column not in row:
-        raise JsException(f"D1_COLUMN_NOTFOUND: Column not found ({column})")
+        text = "Column not found"
+        raise JsException(f"D1_COLUMN_NOTFOUND: {text} ({column})", cause=JsException(text))
     return row[column]
 
 
@@ -152,33 +188,3 @@ def _exec_result(results: list[Any]) -> JsDict:
 def _cell(value: Any) -> Any:
     """A blob is read as a list of numbers."""
     return list(value) if isinstance(value, memoryview) else value
-
-
-def _parameter(value: Any) -> Any:
-    """Return `value` as a parameter: None, int, float, str or bytes."""
-    match value:
-        case None | JsNull():
-            return None
-        case bool():
-            return int(value)
-        case int() if abs(value) > _MAX_SAFE_INTEGER:
-            raise _unsupported("bigint", str(value))
-        case float() if not math.isfinite(value):
-            return None
-        case int() | float() | str():
-            return value
-        case bytes() | bytearray():
-            return bytes(value)
-        case memoryview():  # elements, not bytes, as Array.from(view) gives
-            return bytes(int(item) & 0xFF for item in value)
-        case list() if all(type(item) is int and 0 <= item < 256 for item in value):
-            return bytes(value)
-        case list():
-            raise _unsupported("object", ",".join(map(str, value)))
-    if callable(value):
-        raise _unsupported("function", repr(value))
-    raise _unsupported("object", "[object Object]")
-
-
-def _unsupported(kind: str, shown: str) -> JsException:
-    return JsException(f"D1_TYPE_ERROR: Type '{kind}' not supported for value '{shown}'")

@@ -11,12 +11,18 @@ from typing import Any, Final
 
 
 class JsException(Exception):
-    """An error from the platform: `name`, `message`, `stack`; `str(e)` is `"Name: message"`."""
+    """An error from the platform: `name`, `message`, `stack`; `str(e)` is `"Name: message"`.
 
-    def __init__(self, message: str = "", name: str = "Error") -> None:
+    `cause` is what the platform says it came from, or None.
+    """
+
+    def __init__(
+        self, message: str = "", name: str = "Error", cause: JsException | None = None
+    ) -> None:
         super().__init__(message)
         self.name = name
         self.message = message
+        self.cause = cause
         self.stack = f"{name}: {message}"
 
     def __str__(self) -> str:

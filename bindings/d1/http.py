@@ -1,0 +1,119 @@
+"""The HTTP protocol of workerd's D1 client module: a request's parts in, a response's parts out.
+
+Owns paths, headers, formats and the JSON of both directions; it opens no socket, so whatever
+serves it decides how. The client reads the body whatever the status is.
+Source: workerd src/cloudflare/internal/d1-api.ts (the client); workers-sdk
+packages/miniflare/src/workers/d1/database.worker.ts (what the official local engine answers).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from bindings.d1.database import D1
+from bindings.d1.errors import DUMP_REFUSED
+from bindings.d1.session import Result
+from emulator.errors import WorkerError
+
+SESSION_HEADER = "x-cf-d1-session-commit-token"
+
+_QUERY_PATHS = ("/query", "/execute")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A whole response; `headers` are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class MalformedRequest(Exception):
+    """A body that is not what the client module sends; the text says what was found."""
+
+
+async def answer(
+    database: D1, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> HttpAnswer:
+    """Answer one request of the client module on `database`.
+
+    `target` is the path with its query, or a whole URL; the names in `headers` are lower case.
+    `POST /query?resultsFormat=ROWS_AND_COLUMNS` with `{"sql": "SELECT ?", "params": [1]}` gives
+    status 200 and `[{"success": true, "results": {"columns": …, "rows": …}, "meta": …}]`. An error
+    of the database is status 200 too, with `{"success": false, "error": "…"}`.
+    """
+    url = urlsplit(target)
+    if url.path not in (*_QUERY_PATHS, "/dump"):
+        return _failure(404, f'D1 has no path "{url.path}"; expected /query, /execute or /dump.')
+    if method != "POST":
+        return _failure(405, f"D1 expects POST, not {method}.")
+    if url.path == "/dump":
+        return _failure(404, DUMP_REFUSED)
+    try:
+        entries = parse_entries(body)
+    except MalformedRequest as error:
+        return _failure(400, str(error))
+    results_format = parse_qs(url.query).get("resultsFormat", [""])[-1]
+    try:
+        results = await database.call("query", [entries])
+    except WorkerError as error:
+        return _failure(200, error.message)
+    if results_format != "ROWS_AND_COLUMNS":
+        results = [with_row_objects(result) for result in results]
+    return _json(200, results, {SESSION_HEADER: database.bookmark})
+
+
+def parse_entries(body: bytes) -> list[dict[str, Any]]:
+    """Return the queries of a request body, one object or a list of them, blobs as bytes.
+
+    `{"sql": "SELECT ?", "params": [[1, 300]]}` -> `[{"sql": "SELECT ?", "params": [b"\\x01,"]}]`.
+    Raises MalformedRequest.
+    """
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRequest(f"The body of the request is not JSON: {error}") from None
+    return [_entry(item) for item in (parsed if isinstance(parsed, list) else [parsed])]
+
+
+def _entry(item: object) -> dict[str, Any]:
+    if not isinstance(item, dict) or not isinstance(item.get("sql"), str):
+        raise MalformedRequest('expected {"sql": text, "params": list or null}, or a list of those')
+    params = item.get("params")
+    if params is None:
+        params = []
+    if not isinstance(params, list):
+        raise MalformedRequest(f'"params" is {type(params).__name__}, expected a list or null')
+    return {
+        "sql": item["sql"],
+        "params": [_bytes(param) if isinstance(param, list) else param for param in params],
+    }
+
+
+def _bytes(items: list[Any]) -> bytes:
+    # What `new Uint8Array(items)` makes of them: a typed array of floats arrives with its elements.
+    try:
+        return bytes(int(item or 0) & 0xFF for item in items)
+    except (TypeError, ValueError, OverflowError):
+        raise MalformedRequest("a list parameter holds something that is not a number") from None
+
+
+def with_row_objects(result: Result) -> Result:
+    """Return `result` with one object per row; of several columns with one name the last wins."""
+    columns = result["results"]["columns"]
+    rows = [dict(zip(columns, row, strict=True)) for row in result["results"]["rows"]]
+    return {"success": True, "results": rows, "meta": result["meta"]}
+
+
+def _failure(status: int, text: str) -> HttpAnswer:
+    return _json(status, {"success": False, "error": text}, {})
+
+
+def _json(status: int, value: object, headers: dict[str, str]) -> HttpAnswer:
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return HttpAnswer(status, {"content-type": "application/json", **headers}, body)

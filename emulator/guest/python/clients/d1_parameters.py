@@ -1,0 +1,59 @@
+"""What `bind()` takes and what it makes of it, as the platform's own D1 client does.
+
+Source: bindings.md section 1.3; workerd src/cloudflare/internal/d1-api.ts (bind).
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from ..pyodide.ffi import JsException, JsNull
+
+_MAX_SAFE_INTEGER = 2**53 - 1
+
+
+def parameter(value: Any) -> Any:
+    """Return `value` as it is sent: None, int, float, str or bytes.
+
+    Raises JsException `D1_TYPE_ERROR: Type 'object' not supported for value '[object Object]'`.
+    """
+    match value:
+        case None | JsNull():
+            return None
+        case bool():
+            return int(value)
+        case int() if abs(value) > _MAX_SAFE_INTEGER:
+            raise _unsupported("bigint", str(value))
+        case float() if not math.isfinite(value):
+            return None
+        case int() | float() | str():
+            return value
+        case bytes() | bytearray():
+            return bytes(value)
+        case memoryview():  # elements, not bytes, as Array.from(view) gives
+            return bytes(_element(item) for item in value.tolist())
+        case list() if all(type(item) is int and 0 <= item < 256 for item in value):
+            return bytes(value)
+        case list():
+            raise _unsupported("object", ",".join(map(str, value)))
+        case datetime():  # a Date in JavaScript, which D1 does not take
+            raise _unsupported("object", value.astimezone(UTC).strftime(_JAVASCRIPT_DATE))
+    if callable(value):
+        raise _unsupported("function", repr(value))
+    raise _unsupported("object", "[object Object]")
+
+
+_JAVASCRIPT_DATE = "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)"
+
+
+def _element(item: Any) -> int:
+    if isinstance(item, bytes):  # of a view with format "c"
+        return item[0]
+    return int(item) & 0xFF if math.isfinite(item) else 0
+
+
+def _unsupported(kind: str, shown: str) -> JsException:
+    text = f"Type '{kind}' not supported for value '{shown}'"
+    return JsException(f"D1_TYPE_ERROR: {text}", cause=JsException(text))
