@@ -61,6 +61,7 @@ class Engine:
         self._report = report
         self._definitions: dict[str, Definition] = {}
         self._guest: Guest | None = None
+        self.generation = 0  # of the code in use: its durable number, the same for the same code
         self._instances: dict[int, Instance] = {}
         self._runs: dict[int, Run] = {}
         self._run_of: dict[int, Run] = {}  # by instance key
@@ -120,12 +121,17 @@ class Engine:
 
     # --- guests
 
-    def use_guest(self, guest: Guest) -> None:
+    def use_guest(self, guest: Guest, code: str = "") -> None:
         """Run everything in `guest` from now on; runs elsewhere move there.
 
         A run whose callbacks are in flight gets `grace_ms` to end them where it is.
+
+        code: equal for equal user code, whenever it was loaded; without it every guest number is
+        taken for a version of its own.
         """
         self._guest = guest
+        code = code or f"guest {guest.generation}"
+        self.generation = self.journal.generation(code, self.clock.now_ms())
         for run in list(self._runs.values()):
             if run.guest is guest:
                 continue
@@ -601,10 +607,7 @@ class Engine:
         self._runs[run.number] = self._run_of[instance.key] = run
         self._instances[instance.key] = instance
         self._queue.occupy(instance.key)
-        if instance.status is not Status.RUNNING:
-            first = instance.started_ms is None
-            kind = EntryKind.WORKFLOW_START if first else EntryKind.WORKFLOW_RUNNING
-            self._record(instance, [Entry(instance.key, self.clock.now_ms(), kind)])
+        self._record(instance, self._run_entries(instance))
         for payload in history:
             guest.send(messages.History(run.number, payload))
         guest.send(
@@ -616,6 +619,19 @@ class Engine:
                 event,
             )
         )
+
+    def _run_entries(self, instance: Instance) -> list[Entry]:
+        """Return the entries for the start of a run: which code it is on, and that it runs."""
+        key, now_ms = instance.key, self.clock.now_ms()
+        code = {"generation": self.generation}
+        if instance.started_ms is None:
+            return [Entry(key, now_ms, EntryKind.WORKFLOW_START, data=code)]
+        entries = []
+        if instance.generation != self.generation:
+            entries.append(Entry(key, now_ms, EntryKind.CODE_CHANGED, data=code))
+        if instance.status is not Status.RUNNING:
+            entries.append(Entry(key, now_ms, EntryKind.WORKFLOW_RUNNING))
+        return entries
 
     def _keep_homeless(self, instance: Instance, definition: Definition | None) -> None:
         """Hold an instance whose code is not there, until code comes that has it."""

@@ -21,11 +21,8 @@ from typing import Any
 
 from emulator import sqlite
 from emulator.engine.model import TERMINAL, Entry, EntryKind, Instance, Status
+from emulator.engine.schema import open_journal
 from emulator.errors import StateError
-
-SCHEMA_VERSION = 1
-_SCHEMA = Path(__file__).with_name("schema.sql")
-_SQLITE_MAGIC = b"SQLite format 3\x00"
 
 _PROBE_BYTES = 65_536  # enough for a few steps: what can be begun can then be recorded
 
@@ -42,7 +39,8 @@ _SET_STATUS = "UPDATE instances SET status = ?, wake_ms = ?, ended_ms = ? WHERE 
 _WIPE = "DELETE FROM entries WHERE instance = ?"
 _STRIKE = "DELETE FROM entries WHERE id = ?"
 _DELETE_INSTANCE = "DELETE FROM instances WHERE key = ?"
-
+_INSERT_GENERATION = "INSERT INTO generations (id, code, since_ms) VALUES (?, ?, ?)"
+_RAISE_HIGH_WATER = "UPDATE high_water SET entry = max(entry, ?), instance = max(instance, ?)"
 
 _dump = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -57,10 +55,18 @@ class _Batch:
     instances: list[tuple[object, ...]] = field(default_factory=list)
     entries: list[tuple[object, ...]] = field(default_factory=list)
     statuses: dict[int, tuple[object, ...]] = field(default_factory=dict)  # by key: the last one
+    generations: list[tuple[int, str, int]] = field(default_factory=list)
     committed: list[Entry] = field(default_factory=list)  # the entries again, as values
 
     def __bool__(self) -> bool:
-        return bool(self.wiped or self.struck or self.instances or self.entries or self.statuses)
+        return bool(
+            self.wiped
+            or self.struck
+            or self.instances
+            or self.entries
+            or self.statuses
+            or self.generations
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +96,25 @@ class Journal:
         self._touched: set[int] = set()
         self._waiting: list[CommitCallback] = []
         self._scheduled = False
-        self._next_entry = self._one("SELECT coalesce(max(id), 0) + 1 FROM entries")
-        self._next_instance = self._one("SELECT coalesce(max(key), 0) + 1 FROM instances")
+        self._next_entry = 1 + self._one(
+            "SELECT max(entry, (SELECT coalesce(max(id), 0) FROM entries)) FROM high_water"
+        )
+        self._next_instance = 1 + self._one(
+            "SELECT max(instance, (SELECT coalesce(max(key), 0) FROM instances)) FROM high_water"
+        )
+        self._generations = {
+            str(code): int(number)
+            for number, code in connection.execute("SELECT id, code FROM generations")
+        }
 
     @classmethod
     def open(cls, path: Path, synchronous: sqlite.Synchronous = "FULL") -> Journal:
-        """Open or create the journal at `path`.
+        """Open or create the journal at `path`; one of an earlier version is carried forward.
 
         Raises StateError, having changed nothing, when it is no journal, damaged, or was written
         by a newer Groundfog.
         """
-        exists = _is_database(path)
-        try:
-            if exists:
-                _inspect(path)
-            connection = sqlite.connect(path, synchronous)
-            try:
-                _create_tables(connection)
-                return cls(connection, path)
-            except BaseException:
-                connection.close()
-                raise
-        except sqlite3.Error as error:
-            raise StateError(
-                f"{path}: the journal cannot be read ({error}). Nothing was changed.\n"
-                "  Restore it from a copy, or start afresh with `groundfog state reset`."
-            ) from error
+        return cls(open_journal(path, synchronous), path)
 
     # --- writing
 
@@ -128,6 +127,20 @@ class Journal:
         self._batch.instances.append(row)
         self._touch(key)
         return key
+
+    def generation(self, code: str, now_ms: int) -> int:
+        """Return the number of this version of the user's code; one not yet seen gets a new one.
+
+        code: equal for equal code. A number is never given to another version, however often the
+        host is started.
+        """
+        known = self._generations.get(code)
+        if known is not None:
+            return known
+        number = self._generations[code] = len(self._generations) + 1
+        self._batch.generations.append((number, code, now_ms))
+        self._schedule()
+        return number
 
     def append(self, entry: Entry) -> None:
         """Record `entry`; durable once a callback of `after_commit` has been called."""
@@ -222,6 +235,7 @@ class Journal:
                 failure = (
                     error if isinstance(error, sqlite3.Error) else sqlite3.DataError(str(error))
                 )
+                self._batch.generations[:0] = batch.generations  # known all the same
                 self.on_failure(touched, failure)
         broken: list[Exception] = []
         for callback in waiting:
@@ -238,9 +252,13 @@ class Journal:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
+            if batch.wiped or batch.struck:
+                highest = (self._next_entry - 1, self._next_instance - 1)
+                connection.execute(_RAISE_HIGH_WATER, highest)
             connection.executemany(_WIPE, batch.wiped)
             connection.executemany(_STRIKE, batch.struck)
             connection.executemany(_DELETE_INSTANCE, batch.deleted)
+            connection.executemany(_INSERT_GENERATION, batch.generations)
             connection.executemany(_INSERT_INSTANCE, batch.instances)
             connection.executemany(_INSERT_ENTRY, batch.entries)
             connection.executemany(_SET_STATUS, batch.statuses.values())
@@ -283,8 +301,8 @@ class Journal:
     def unfinished(self) -> list[InstanceRow]:
         """Return every instance that has not ended, oldest first."""
         self.flush()
-        ended = ",".join(f"'{status.value}'" for status in sorted(TERMINAL))
-        return list(self._rows(f"WHERE status NOT IN ({ended}) ORDER BY key", ()))
+        going = ",".join(f"'{status.value}'" for status in sorted(set(Status) - TERMINAL))
+        return list(self._rows(f"WHERE status IN ({going}) ORDER BY key", ()))
 
     def load(self, key: int) -> Instance:
         """Return an instance folded from its entries. Raises KeyError for an unknown key."""
@@ -346,54 +364,3 @@ class Journal:
         """Commit what is pending and close the file."""
         self.flush()
         self._connection.close()
-
-
-def _is_database(path: Path) -> bool:
-    """Whether there is a SQLite file to look into. Raises StateError for any other file."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(len(_SQLITE_MAGIC))
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise StateError(f"{path}: the journal cannot be opened ({error.strerror}).") from error
-    if not header:  # just created, or its first page is still in the write-ahead log
-        return False
-    if header != _SQLITE_MAGIC:
-        raise StateError(
-            f"{path}: this is not a SQLite database, so it is no journal. Nothing was changed.\n"
-            "  Restore it from a copy, or start afresh with `groundfog state reset`."
-        )
-    return True
-
-
-def _inspect(path: Path) -> None:
-    """Refuse a database that is not ours, newer or damaged, before anything can write to it."""
-    connection = sqlite.connect_read_only(path)
-    try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StateError(
-                f"{path}: written by a newer Groundfog (journal version {version}; this one reads"
-                f" up to {SCHEMA_VERSION}). Nothing was changed.\n"
-                "  Upgrade Groundfog, or use another state directory with --persist-to DIR."
-            )
-        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-        if version == 0 and tables:
-            raise StateError(
-                f"{path}: a SQLite database, but not a journal. Nothing was changed.\n"
-                "  Move it away, or use another state directory with --persist-to DIR."
-            )
-        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if damage != "ok":
-            raise sqlite3.DatabaseError(f"damaged: {damage}")
-    finally:
-        connection.close()
-
-
-def _create_tables(connection: sqlite3.Connection) -> None:
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-        connection.executescript(
-            f"BEGIN;\n{_SCHEMA.read_text(encoding='utf-8')}\n"
-            f"PRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
-        )

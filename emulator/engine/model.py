@@ -62,6 +62,7 @@ class EntryKind(IntEnum):
     EVENT_RECEIVED = 106
     WORKFLOW_RESTARTED = 107  # from a step; a whole restart leaves nothing to say it in
     TIMER_SKIPPED = 108  # someone did not want to wait for a step's deadline
+    CODE_CHANGED = 109  # a run starts on another generation than the one before it
 
 
 class Entry(NamedTuple):
@@ -180,6 +181,7 @@ class Instance:
     steps: dict[str, Step] = field(default_factory=dict)
     events: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)  # (at_ms, payload)
     do_steps: int = 0  # how many different `do` steps it has recorded
+    generation: int = 0  # of the code that its last run started on; 0: none yet, or not recorded
 
     @property
     def is_terminal(self) -> bool:
@@ -210,6 +212,11 @@ class Instance:
     def _started(self, entry: Entry) -> None:
         self.status = Status.RUNNING
         self.started_ms = entry.at_ms
+        self._code_changed(entry)
+
+    def _code_changed(self, entry: Entry) -> None:
+        """From here on, what is recorded comes from this generation of the code."""
+        self.generation = (entry.data or {}).get("generation", 0)
 
     def _succeeded(self, entry: Entry) -> None:
         self._ended(entry, Status.COMPLETE)
@@ -359,4 +366,5 @@ _APPLY = {
     EntryKind.WAIT_TIMED_OUT: Instance._step_failed,
     EntryKind.EVENT_RECEIVED: Instance._event_received,
     EntryKind.TIMER_SKIPPED: Instance._timer_skipped,
+    EntryKind.CODE_CHANGED: Instance._code_changed,
 }

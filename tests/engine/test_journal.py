@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.journal import SCHEMA_VERSION, Journal
+from emulator.engine.journal import Journal
 from emulator.engine.model import Entry, EntryKind, Status
+from emulator.engine.schema import SCHEMA_VERSION
 from emulator.errors import StateError
 from emulator.protocol.messages import RunStart, StepDone
 from tests.engine.scripted import Step
@@ -294,3 +295,61 @@ def test_no_event_is_acknowledged_that_was_not_recorded(tmp_path: Path) -> None:
         assert world.output() == "kept"
 
     play(tmp_path, workflow, story)
+
+
+def test_the_id_of_an_entry_is_never_given_twice(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+
+    def highest(path: Path) -> int:
+        with sqlite3.connect(path) as connection:
+            number = connection.execute("SELECT max(id) FROM entries").fetchone()[0]
+        connection.close()
+        return int(number)
+
+    async def write(*, delete: bool) -> None:
+        journal = Journal.open(path)
+        key = journal.new_instance("orders", "a", 1)
+        journal.append(Entry(key, 1, EntryKind.WORKFLOW_QUEUED))
+        journal.append(Entry(key, 1, EntryKind.WORKFLOW_START))
+        await journal.committed()
+        if delete:
+            journal.delete(key)
+        journal.close()
+
+    asyncio.run(write(delete=True))
+    asyncio.run(write(delete=False))
+
+    assert highest(path) == 4
+
+
+def test_entries_struck_from_the_end_do_not_give_their_ids_back(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+
+    async def main() -> list[int]:
+        journal = Journal.open(path)
+        key = journal.new_instance("orders", "a", 1)
+        for _ in range(3):
+            journal.append(Entry(key, 1, EntryKind.WORKFLOW_RUNNING))
+        journal.strike(key, [number for number, _ in journal.numbered(key)][1:])
+        journal.close()
+        journal = Journal.open(path)
+        journal.append(Entry(key, 1, EntryKind.WORKFLOW_RUNNING))
+        ids = [number for number, _ in journal.numbered(key)]
+        journal.close()
+        return ids
+
+    assert asyncio.run(main()) == [1, 4]
+
+
+def test_the_key_of_an_instance_is_never_given_twice(tmp_path: Path) -> None:
+    async def main() -> list[int]:
+        keys = []
+        for _ in range(2):
+            journal = Journal.open(tmp_path / "journal.sqlite")
+            keys.append(journal.new_instance("orders", "a", 1))
+            await journal.committed()
+            journal.delete(keys[-1])
+            journal.close()
+        return keys
+
+    assert asyncio.run(main()) == [1, 2]

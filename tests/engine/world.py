@@ -26,7 +26,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 GRACE_MS = 5 * SECOND
 
-_QUIET_TURNS = 8  # of the event loop without a message or commit: nothing more will come
+_QUIET_TURNS = 16  # of the event loop without a message or commit: nothing more will come
 _ALARMS_AT_ONCE_MAX = 500
 
 M = TypeVar("M", bound=Message)
@@ -43,13 +43,15 @@ class World:
         *,
         concurrency: int = 50_000,
         definitions: list[Definition] | None = None,
+        start_ms: int | None = None,
     ) -> None:
         self.path = directory / "journal.sqlite"
         self.workflows = workflows
         self.executions: list[Execution] = []
         self.reports: list[str] = []
         self.generation = 0
-        self.clock = VirtualClock()
+        self.code = ""  # what `use_guest` is told of it
+        self.clock = VirtualClock() if start_ms is None else VirtualClock(start_ms)
         self.definitions = definitions or [Definition(NAME, CLASS)]
         self._concurrency = concurrency
         self._commits = 0
@@ -81,7 +83,7 @@ class World:
         self.generation += 1
         guest = ScriptedGuest(self.engine, self.generation, self.workflows, self.executions)
         self.guests.append(guest)
-        self.engine.use_guest(guest)
+        self.engine.use_guest(guest, self.code)
         return guest
 
     @property

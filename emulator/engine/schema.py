@@ -1,0 +1,102 @@
+"""The journal's file format: what is no journal is refused, a new file gets the newest schema.
+
+A journal of an earlier version is carried forward in one transaction, which either succeeds as a
+whole or leaves the file as it was; there is no way back, so a newer journal is refused untouched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from emulator import sqlite
+from emulator.errors import StateError
+
+SCHEMA_VERSION = 2
+_FOLDER = Path(__file__).parent
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+
+
+def open_journal(path: Path, synchronous: sqlite.Synchronous) -> sqlite3.Connection:
+    """Return a connection to the journal at `path`, created or brought up to date if need be.
+
+    Raises StateError, having changed nothing, when it is no journal, damaged, or was written by a
+    newer Groundfog.
+    """
+    exists = _is_database(path)
+    try:
+        if exists:
+            _inspect(path)
+        connection = sqlite.connect(path, synchronous)
+        try:
+            _bring_up_to_date(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+    except sqlite3.Error as error:
+        raise StateError(
+            f"{path}: the journal cannot be read ({error}). Nothing was changed.\n"
+            "  Restore it from a copy, or start afresh with `groundfog state reset`."
+        ) from error
+
+
+def _is_database(path: Path) -> bool:
+    """Whether there is a SQLite file to look into. Raises StateError for any other file."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(_SQLITE_MAGIC))
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StateError(f"{path}: the journal cannot be opened ({error.strerror}).") from error
+    if not header:  # just created, or its first page is still in the write-ahead log
+        return False
+    if header != _SQLITE_MAGIC:
+        raise StateError(
+            f"{path}: this is not a SQLite database, so it is no journal. Nothing was changed.\n"
+            "  Restore it from a copy, or start afresh with `groundfog state reset`."
+        )
+    return True
+
+
+def _inspect(path: Path) -> None:
+    """Refuse a database that is not ours, newer or damaged, before anything can write to it."""
+    connection = sqlite.connect_read_only(path)
+    try:
+        version = _version(connection)
+        if version > SCHEMA_VERSION:
+            raise StateError(
+                f"{path}: written by a newer Groundfog (journal version {version}; this one reads"
+                f" up to {SCHEMA_VERSION}). Nothing was changed.\n"
+                "  Upgrade Groundfog, or use another state directory with --persist-to DIR."
+            )
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if version == 0 and tables:
+            raise StateError(
+                f"{path}: a SQLite database, but not a journal. Nothing was changed.\n"
+                "  Move it away, or use another state directory with --persist-to DIR."
+            )
+        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            raise sqlite3.DatabaseError(f"damaged: {damage}")
+    finally:
+        connection.close()
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    version = _version(connection)
+    if version == SCHEMA_VERSION:
+        return
+    if version == 0:
+        scripts = ["schema.sql"]
+    else:
+        scripts = [f"migration-{number}.sql" for number in range(version + 1, SCHEMA_VERSION + 1)]
+    statements = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in scripts)
+    connection.executescript(
+        f"BEGIN IMMEDIATE;\n{statements}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
+    )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,193 @@
+BEGIN TRANSACTION;
+PRAGMA user_version = 1;
+CREATE TABLE entries (
+    id       INTEGER PRIMARY KEY,   -- grows with time; one of a deleted instance may come again
+    instance INTEGER NOT NULL,
+    at_ms    INTEGER NOT NULL,
+    kind     INTEGER NOT NULL,
+    step     TEXT    NOT NULL,
+    attempt  INTEGER NOT NULL,
+    data     TEXT,                  -- JSON
+    value    BLOB                   -- tagged JSON
+) STRICT;
+INSERT INTO "entries" VALUES(1,1,1767225600000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A2265766572797468696E67227D');
+INSERT INTO "entries" VALUES(2,1,1767225600000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(3,1,1767225600000,5,'do:1:plan',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":"src/entry.py:10"}',NULL);
+INSERT INTO "entries" VALUES(4,1,1767225600000,10,'do:1:plan',1,NULL,NULL);
+INSERT INTO "entries" VALUES(5,1,1767225600000,11,'do:1:plan',1,NULL,NULL);
+INSERT INTO "entries" VALUES(6,1,1767225600000,6,'do:1:plan',0,NULL,X'5B312C322E352C6E756C6C2C227468726565225D');
+INSERT INTO "entries" VALUES(7,1,1767225600000,5,'do:1:charge',0,'{"config":{"retries":{"limit":3,"delay":"10 seconds","backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":"src/entry.py:12"}',NULL);
+INSERT INTO "entries" VALUES(8,1,1767225600000,10,'do:1:charge',1,NULL,NULL);
+INSERT INTO "entries" VALUES(9,1,1767225600000,5,'do:1:secret',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000,"sensitive":"output"},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(10,1,1767225600000,10,'do:1:secret',1,NULL,NULL);
+INSERT INTO "entries" VALUES(11,1,1767225600000,12,'do:1:charge',1,'{"error":{"name":"Error","message":"attempt 1 failed"},"retryDelayMs":10000}',NULL);
+INSERT INTO "entries" VALUES(12,1,1767225600000,11,'do:1:secret',1,NULL,NULL);
+INSERT INTO "entries" VALUES(13,1,1767225600000,6,'do:1:secret',0,NULL,X'2268696464656E22');
+INSERT INTO "entries" VALUES(14,1,1767225601000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(15,1,1767225610000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(16,1,1767225610000,10,'do:1:charge',2,NULL,NULL);
+INSERT INTO "entries" VALUES(17,1,1767225610000,12,'do:1:charge',2,'{"error":{"name":"Error","message":"attempt 2 failed"},"retryDelayMs":20000}',NULL);
+INSERT INTO "entries" VALUES(18,1,1767225610000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(19,1,1767225630000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(20,1,1767225630000,10,'do:1:charge',3,NULL,NULL);
+INSERT INTO "entries" VALUES(21,1,1767225630000,11,'do:1:charge',3,NULL,NULL);
+INSERT INTO "entries" VALUES(22,1,1767225630000,6,'do:1:charge',0,NULL,X'7B2263686172676564223A747275652C226174223A7B222464617465223A313736373232353630303030307D2C22726177223A7B22246279746573223A224141453D227D7D');
+INSERT INTO "entries" VALUES(23,1,1767225630000,8,'sleep:1:rest',0,'{"durationMs":3600000,"untilMs":1767229230000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(24,1,1767225630000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(25,1,1767229230000,9,'sleep:1:rest',0,NULL,NULL);
+INSERT INTO "entries" VALUES(26,1,1767229230000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(27,1,1767229230000,14,'waitForEvent:1:approval',0,'{"event":"approved","timeoutMs":172800000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(28,1,1767229230000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(29,1,1767232830000,106,'',0,'{"event":"approved"}',X'7B226E616D65223A22416461227D');
+INSERT INTO "entries" VALUES(30,1,1767232830000,15,'waitForEvent:1:approval',0,NULL,X'7B227061796C6F6164223A7B226E616D65223A22416461227D2C2274696D657374616D70223A7B222464617465223A313736373233323833303030307D2C2274797065223A22617070726F766564227D');
+INSERT INTO "entries" VALUES(31,1,1767232830000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(32,1,1767232830000,2,'',0,NULL,X'7B226279223A7B226E616D65223A22416461227D7D');
+INSERT INTO "entries" VALUES(33,2,1767232830000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A226E6573746564227D');
+INSERT INTO "entries" VALUES(34,2,1767232830000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(35,2,1767232830000,5,'do:1:outer',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(36,2,1767232830000,10,'do:1:outer',1,NULL,NULL);
+INSERT INTO "entries" VALUES(37,2,1767232830000,5,'do:1:inner',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(38,2,1767232830000,10,'do:1:inner',1,NULL,NULL);
+INSERT INTO "entries" VALUES(39,2,1767232830000,11,'do:1:inner',1,NULL,NULL);
+INSERT INTO "entries" VALUES(40,2,1767232830000,6,'do:1:inner',0,NULL,X'37');
+INSERT INTO "entries" VALUES(41,2,1767232830000,11,'do:1:outer',1,NULL,NULL);
+INSERT INTO "entries" VALUES(42,2,1767232830000,6,'do:1:outer',0,NULL,X'37');
+INSERT INTO "entries" VALUES(43,2,1767232830000,2,'',0,NULL,X'37');
+INSERT INTO "entries" VALUES(44,3,1767232830000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A226661696C227D');
+INSERT INTO "entries" VALUES(45,3,1767232830000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(46,3,1767232830000,3,'',0,'{"error":{"name":"ValueError","message":"as told"}}',NULL);
+INSERT INTO "entries" VALUES(47,4,1767232830000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A22736C656570696E67227D');
+INSERT INTO "entries" VALUES(48,4,1767232830000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(49,4,1767232830000,5,'do:1:before',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(50,4,1767232830000,10,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(51,4,1767232830000,11,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(52,4,1767232830000,6,'do:1:before',0,NULL,X'226B65707422');
+INSERT INTO "entries" VALUES(53,4,1767232830000,8,'sleep:1:long',0,'{"durationMs":2592000000,"untilMs":1769824830000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(54,4,1767232830000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(55,4,1767232830000,4,'',0,'{"trigger":{"source":"api"}}',NULL);
+INSERT INTO "entries" VALUES(56,5,1767232830000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A22736C656570696E67227D');
+INSERT INTO "entries" VALUES(57,5,1767232830000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(58,5,1767232830000,5,'do:1:before',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(59,5,1767232830000,10,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(60,5,1767232830000,11,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(61,5,1767232830000,6,'do:1:before',0,NULL,X'226B65707422');
+INSERT INTO "entries" VALUES(62,5,1767232830000,8,'sleep:1:long',0,'{"durationMs":2592000000,"untilMs":1769824830000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(63,5,1767232830000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(64,6,1767232835000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A2277616974696E67227D');
+INSERT INTO "entries" VALUES(65,6,1767232835000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(66,6,1767232835000,5,'do:1:before',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(67,6,1767232835000,10,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(68,6,1767232835000,11,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(69,6,1767232835000,6,'do:1:before',0,NULL,X'226B65707422');
+INSERT INTO "entries" VALUES(70,6,1767232835000,14,'waitForEvent:1:answer',0,'{"event":"answer","timeoutMs":86400000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(71,6,1767232835000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(72,6,1767232835000,106,'',0,'{"event":"other"}',X'31');
+INSERT INTO "entries" VALUES(73,6,1767232835000,106,'',0,'{"event":"other"}',X'32');
+INSERT INTO "entries" VALUES(74,7,1767232835000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A227265747279696E67227D');
+INSERT INTO "entries" VALUES(75,7,1767232835000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(76,7,1767232835000,5,'do:1:try',0,'{"config":{"retries":{"limit":5,"delay":"1 hour","backoff":"constant"},"timeout":600000},"timeoutMs":600000,"delayMs":3600000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(77,7,1767232835000,10,'do:1:try',1,NULL,NULL);
+INSERT INTO "entries" VALUES(78,7,1767232835000,12,'do:1:try',1,'{"error":{"name":"TypeError","message":"no luck"},"retryDelayMs":3600000}',NULL);
+INSERT INTO "entries" VALUES(79,7,1767232835000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(80,7,1767236435000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(81,7,1767236435000,10,'do:1:try',2,NULL,NULL);
+INSERT INTO "entries" VALUES(82,7,1767236435000,12,'do:1:try',2,'{"error":{"name":"TypeError","message":"no luck"},"retryDelayMs":3600000}',NULL);
+INSERT INTO "entries" VALUES(83,7,1767236435000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(84,8,1767238235000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A22736C656570696E67227D');
+INSERT INTO "entries" VALUES(85,8,1767238235000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(86,8,1767238235000,5,'do:1:before',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(87,8,1767238235000,10,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(88,8,1767238235000,11,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(89,8,1767238235000,6,'do:1:before',0,NULL,X'226B65707422');
+INSERT INTO "entries" VALUES(90,8,1767238235000,8,'sleep:1:long',0,'{"durationMs":2592000000,"untilMs":1769830235000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(91,8,1767238235000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(92,8,1767238235000,103,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(93,9,1767238295000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A2265766572797468696E67227D');
+INSERT INTO "entries" VALUES(94,9,1767238295000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(95,9,1767238295000,5,'do:1:plan',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":"src/entry.py:10"}',NULL);
+INSERT INTO "entries" VALUES(96,9,1767238295000,10,'do:1:plan',1,NULL,NULL);
+INSERT INTO "entries" VALUES(97,9,1767238295000,11,'do:1:plan',1,NULL,NULL);
+INSERT INTO "entries" VALUES(98,9,1767238295000,6,'do:1:plan',0,NULL,X'5B312C322E352C6E756C6C2C227468726565225D');
+INSERT INTO "entries" VALUES(106,9,1767238296000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(107,9,1767238305000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(110,9,1767238305000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(111,9,1767238325000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(116,9,1767238325000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(117,9,1767238325000,107,'',0,'{"from":{"name":"charge","count":1,"type":"do"}}',NULL);
+INSERT INTO "entries" VALUES(118,9,1767238325000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(119,9,1767238325000,5,'do:1:charge',0,'{"config":{"retries":{"limit":3,"delay":"10 seconds","backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":"src/entry.py:12"}',NULL);
+INSERT INTO "entries" VALUES(120,9,1767238325000,10,'do:1:charge',1,NULL,NULL);
+INSERT INTO "entries" VALUES(121,9,1767238325000,5,'do:1:secret',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000,"sensitive":"output"},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(122,9,1767238325000,10,'do:1:secret',1,NULL,NULL);
+INSERT INTO "entries" VALUES(123,9,1767238325000,12,'do:1:charge',1,'{"error":{"name":"Error","message":"attempt 1 failed"},"retryDelayMs":10000}',NULL);
+INSERT INTO "entries" VALUES(124,9,1767238325000,11,'do:1:secret',1,NULL,NULL);
+INSERT INTO "entries" VALUES(125,9,1767238325000,6,'do:1:secret',0,NULL,X'2268696464656E22');
+INSERT INTO "entries" VALUES(126,9,1767238326000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(127,9,1767238335000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(128,9,1767238335000,10,'do:1:charge',2,NULL,NULL);
+INSERT INTO "entries" VALUES(129,9,1767238335000,12,'do:1:charge',2,'{"error":{"name":"Error","message":"attempt 2 failed"},"retryDelayMs":20000}',NULL);
+INSERT INTO "entries" VALUES(130,9,1767238335000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(131,9,1767238355000,100,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(132,9,1767238355000,10,'do:1:charge',3,NULL,NULL);
+INSERT INTO "entries" VALUES(133,9,1767238355000,11,'do:1:charge',3,NULL,NULL);
+INSERT INTO "entries" VALUES(134,9,1767238355000,6,'do:1:charge',0,NULL,X'7B2263686172676564223A747275652C226174223A7B222464617465223A313736373232353630303030307D2C22726177223A7B22246279746573223A224141453D227D7D');
+INSERT INTO "entries" VALUES(135,9,1767238355000,8,'sleep:1:rest',0,'{"durationMs":3600000,"untilMs":1767241955000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(136,9,1767238355000,101,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(140,11,1767238355000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A22737475636B227D');
+INSERT INTO "entries" VALUES(141,11,1767238355000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(142,11,1767238355000,5,'do:1:before',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(143,11,1767238355000,10,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(144,11,1767238355000,11,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(145,11,1767238355000,6,'do:1:before',0,NULL,X'226B65707422');
+INSERT INTO "entries" VALUES(146,11,1767238355000,5,'do:1:work',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(147,11,1767238355000,10,'do:1:work',1,NULL,NULL);
+INSERT INTO "entries" VALUES(148,11,1767238360000,105,'do:1:work',1,'{"reason":"reload"}',NULL);
+INSERT INTO "entries" VALUES(149,11,1767238360000,10,'do:1:work',2,NULL,NULL);
+INSERT INTO "entries" VALUES(150,12,1767238365000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A22737475636B227D');
+INSERT INTO "entries" VALUES(151,12,1767238365000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(152,12,1767238365000,5,'do:1:before',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(153,12,1767238365000,10,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(154,12,1767238365000,11,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(155,12,1767238365000,6,'do:1:before',0,NULL,X'226B65707422');
+INSERT INTO "entries" VALUES(156,12,1767238365000,5,'do:1:work',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(157,12,1767238365000,10,'do:1:work',1,NULL,NULL);
+INSERT INTO "entries" VALUES(158,12,1767238365000,102,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(159,13,1767238365000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A22737475636B227D');
+INSERT INTO "entries" VALUES(160,13,1767238365000,1,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(161,13,1767238365000,5,'do:1:before',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(162,13,1767238365000,10,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(163,13,1767238365000,11,'do:1:before',1,NULL,NULL);
+INSERT INTO "entries" VALUES(164,13,1767238365000,6,'do:1:before',0,NULL,X'226B65707422');
+INSERT INTO "entries" VALUES(165,13,1767238365000,5,'do:1:work',0,'{"config":{"retries":{"limit":5,"delay":10000,"backoff":"exponential"},"timeout":600000},"timeoutMs":600000,"delayMs":10000,"line":""}',NULL);
+INSERT INTO "entries" VALUES(166,13,1767238365000,10,'do:1:work',1,NULL,NULL);
+INSERT INTO "entries" VALUES(167,11,1767238365000,12,'do:1:work',2,'{"error":{"name":"WorkflowInternalError","message":"Attempt failed due to internal workflows error: exited with signal 9"},"retryDelayMs":10000}',NULL);
+INSERT INTO "entries" VALUES(168,12,1767238365000,12,'do:1:work',1,'{"error":{"name":"WorkflowInternalError","message":"Attempt failed due to internal workflows error: exited with signal 9"},"retryDelayMs":10000}',NULL);
+INSERT INTO "entries" VALUES(169,12,1767238365000,103,'',0,NULL,NULL);
+INSERT INTO "entries" VALUES(170,13,1767238365000,12,'do:1:work',1,'{"error":{"name":"WorkflowInternalError","message":"Attempt failed due to internal workflows error: exited with signal 9"},"retryDelayMs":10000}',NULL);
+INSERT INTO "entries" VALUES(171,14,1767238365000,0,'',0,'{"trigger":{"source":"binding"}}',X'7B2277686174223A226E6F7468696E67227D');
+CREATE TABLE instances (
+    key        INTEGER PRIMARY KEY,
+    workflow   TEXT    NOT NULL,
+    id         TEXT    NOT NULL,
+    created_ms INTEGER NOT NULL,
+    status     TEXT    NOT NULL,
+    wake_ms    INTEGER,             -- when the next timer of a waiting instance is due
+    ended_ms   INTEGER,
+    UNIQUE (workflow, id)
+) STRICT;
+INSERT INTO "instances" VALUES(1,'orders','complete',1767225600000,'complete',NULL,1767232830000);
+INSERT INTO "instances" VALUES(2,'orders','nested',1767232830000,'complete',NULL,1767232830000);
+INSERT INTO "instances" VALUES(3,'orders','errored',1767232830000,'errored',NULL,1767232830000);
+INSERT INTO "instances" VALUES(4,'orders','terminated',1767232830000,'terminated',NULL,1767232830000);
+INSERT INTO "instances" VALUES(5,'orders','sleeping',1767232830000,'waiting',1769824830000,NULL);
+INSERT INTO "instances" VALUES(6,'orders','waiting',1767232835000,'waiting',1767319235000,NULL);
+INSERT INTO "instances" VALUES(7,'orders','retrying',1767232835000,'waiting',1767240035000,NULL);
+INSERT INTO "instances" VALUES(8,'orders','paused',1767238235000,'paused',NULL,NULL);
+INSERT INTO "instances" VALUES(9,'orders','restarted',1767238295000,'waiting',1767241955000,NULL);
+INSERT INTO "instances" VALUES(11,'orders','moved',1767238355000,'running',NULL,NULL);
+INSERT INTO "instances" VALUES(12,'orders','pausing',1767238365000,'paused',NULL,NULL);
+INSERT INTO "instances" VALUES(13,'orders','running',1767238365000,'running',NULL,NULL);
+INSERT INTO "instances" VALUES(14,'orders','queued',1767238365000,'queued',NULL,NULL);
+CREATE INDEX instances_by_status ON instances (status);
+CREATE INDEX entries_by_instance ON entries (instance, id);
+COMMIT;
