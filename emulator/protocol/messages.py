@@ -242,7 +242,11 @@ class History(Message):
 
 @_message
 class RunStart(Message):
-    """host -> guest: call `run()` of `class_name`. `payload`: the event's fields, tagged."""
+    """host -> guest: call `run()` of `class_name`. `payload`: the event's fields, tagged.
+
+    `guarded`: it may begin no step but on a StepRun, and says what it asks for (Replayed), until
+    RunRelease. `probe`: so it stays, and bindings may not be called.
+    """
 
     type = "run_start"
     run: int
@@ -250,6 +254,35 @@ class RunStart(Message):
     workflow: str
     instance: str
     payload: bytes = b""
+    guarded: bool = False
+    probe: bool = False
+
+
+@_message
+class Replayed(Message):
+    """guest -> host: how far a guarded run has come without any new step.
+
+    `state`: "through" (History has been asked for to its end; `asked` is left out), "rested" (every
+    branch waits for a step), "ended" (RunEnd follows), "restless" (it does I/O outside steps, as
+    `where` says, and cannot be waited for). `asked`: every step called so far, in call order, each
+    `[kind, name, count, line, call]`; `call` is 0 where History had the answer.
+    `declared`: `[name, line]` of steps that are declared and were not called.
+    """
+
+    type = "replayed"
+    run: int
+    state: str
+    asked: list[list[Json]]
+    declared: list[list[str]]
+    where: str = ""
+
+
+@_message
+class RunRelease(Message):
+    """host -> guest: the run is guarded no more; what it has begun is answered now."""
+
+    type = "run_release"
+    run: int
 
 
 @_message

@@ -83,11 +83,18 @@ class Conversation:
         assert isinstance(answer, Loaded), answer
         return answer
 
-    async def start(self, number: int = 1, event: Mapping[str, Any] = EVENT) -> Message:
+    async def start(
+        self,
+        number: int = 1,
+        event: Mapping[str, Any] = EVENT,
+        *,
+        guarded: bool = False,
+        probe: bool = False,
+    ) -> Message:
         """Start a run of the class `Order` and return what it says first."""
-        return await self.ask(
-            RunStart(number, "Order", "order", "order-17", values.encode(dict(event)))
-        )
+        payload = values.encode(dict(event))
+        start = RunStart(number, "Order", "order", "order-17", payload, guarded, probe)
+        return await self.ask(start)
 
 
 def converse(scenario: Callable[[Conversation], Awaitable[None]]) -> None:

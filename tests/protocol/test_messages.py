@@ -27,6 +27,7 @@ _FIELDS: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     bytes: st.binary(max_size=50),
     list[str]: st.lists(st.text(max_size=5), max_size=3),
+    list[list[Any]]: st.lists(st.lists(_json, max_size=3), max_size=3),
     list[list[str]]: st.lists(st.lists(st.text(max_size=5), min_size=2, max_size=2), max_size=3),
     dict[str, str]: st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
     dict[str, Any]: st.dictionaries(st.text(max_size=5), _json, max_size=3),

@@ -41,6 +41,7 @@ class BindingCalls:
         self._thread = threading.get_ident()
         self._next_id = 1
         self._waiting: dict[int, tuple[Answer, Any, Any]] = {}
+        self._runs: dict[int, int] = {}  # of those that a workflow run made: which run
         self._streams: dict[int, IncomingBody] = {}
 
     def call(
@@ -59,20 +60,29 @@ class BindingCalls:
         """
         if threading.get_ident() != self._thread:
             raise RuntimeError(f"env.{binding}.{method}() was called from another thread")
-        run = scope.current().run
+        current = scope.current()
+        if current.refuse is not None:
+            return current.refuse(f"env.{binding}.{method}()")
         payload = conversion.encode(args)
         exchange_id = self._next_id
         try:
-            self._send(BindingCall(exchange_id, binding, method, run, payload))
+            self._send(BindingCall(exchange_id, binding, method, current.run, payload))
         except FrameTooLarge as error:
             raise JsException(f"env.{binding}.{method}(): {error}", "RangeError") from None
         self._next_id += 2
         answer: Answer = self._loop.create_future()
         self._waiting[exchange_id] = (answer, then, failed)
+        if current.run:
+            self._runs[exchange_id] = current.run
         return answer
+
+    def has_open(self, run: int) -> bool:
+        """Whether an answer to this workflow run is outstanding."""
+        return run in self._runs.values()
 
     def result(self, message: BindingResult) -> None:
         """The host answered."""
+        self._runs.pop(message.id, None)
         answer, then, _ = self._waiting.pop(message.id, (None, None, None))
         if message.stream:
             body = IncomingBody(message.id, self._send)
@@ -89,6 +99,7 @@ class BindingCalls:
 
     def failure(self, message: BindingFailed) -> None:
         """The host raised."""
+        self._runs.pop(message.id, None)
         answer, _, failed = self._waiting.pop(message.id, (None, None, None))
         if answer is None or answer.done():
             return

@@ -7,7 +7,7 @@ blocks run, no `except Exception` of it does, and it never goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from . import scope
@@ -21,6 +21,11 @@ class Droppable(Coroutine[Any, Any, Any]):
     def __init__(self, inner: Coroutine[Any, Any, Any]) -> None:
         self._inner = inner
         self._dropped = False
+
+    @property
+    def inner(self) -> Coroutine[Any, Any, Any]:
+        """The user's coroutine."""
+        return self._inner
 
     def drop(self) -> None:
         """Close the coroutine, whatever it makes of it."""
@@ -58,6 +63,9 @@ class RunTasks:
         """Own a task until it is done."""
         self._tasks[task] = coroutine
         task.add_done_callback(self._forget)
+
+    def __iter__(self) -> Iterator[asyncio.Task[Any]]:
+        return iter(self._tasks)
 
     def drop(self) -> None:
         """Close every coroutine, then cancel the tasks, which reach user code no more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...protocol.messages import Fetch, FetchDone, FetchFailed, FetchResponse
@@ -26,6 +26,7 @@ class FetchExchange:
 
     run = 0
     dropped = False
+    refuse: Callable[[str], asyncio.Future[Any]] | None = None  # requests are never probes
 
     def __init__(self, message: Fetch, worker: Worker, send: Send) -> None:
         self.id = message.id

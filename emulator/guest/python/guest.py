@@ -24,6 +24,7 @@ from ...protocol.messages import (
     Pong,
     ProtocolError,
     RunAbort,
+    RunRelease,
     RunStart,
     Shutdown,
     StepDone,
@@ -71,6 +72,7 @@ class Guest:
             Load: self._on_load,
             Ping: lambda message: self._send(Pong(message.number)),
             RunAbort: self._on_run_abort,
+            RunRelease: lambda message: self._release(message.run),
             RunStart: self._on_run_start,
             Shutdown: lambda message: self._close(),
             StepDone: self._to_run(Run.step_done),
@@ -137,7 +139,7 @@ class Guest:
     def _run(self, number: int) -> Run:
         run = self._runs.get(number)
         if run is None:
-            run = self._runs[number] = Run(number, self._loop, self._send)
+            run = self._runs[number] = Run(number, self._loop, self._send, self._calls.has_open)
         return run
 
     def _on_run_start(self, message: RunStart) -> None:
@@ -157,6 +159,11 @@ class Guest:
         if run is not None:
             run.drop()
             sys.stdout.flush()
+
+    def _release(self, number: int) -> None:
+        run = self._runs.get(number)
+        if run is not None:
+            run.release()
 
     def _to_run(self, method: Callable[[Run, Any], None]) -> Callable[[Any], None]:
         def route(message: Any) -> None:

@@ -28,6 +28,8 @@ from .calling import relaxed_call, settle
 from .droppable import RunTasks
 from .loader import Worker
 from .pyodide.ffi import JsException
+from .replaying import Replay
+from .rest import Waits
 from .step_errors import step_error
 from .streams import Send
 from .workers.entrypoints import Context
@@ -61,12 +63,22 @@ class _Call:
 class Run:
     """One run, and the scope of the user code in it."""
 
-    def __init__(self, number: int, loop: asyncio.AbstractEventLoop, send: Send) -> None:
+    def __init__(
+        self,
+        number: int,
+        loop: asyncio.AbstractEventLoop,
+        send: Send,
+        has_calls: Callable[[int], bool],
+    ) -> None:
         self.run = number
         self.dropped = False
+        self.refuse: Callable[[str], asyncio.Future[Any]] | None = None  # of a probe
+        self.replay: Replay | None = None  # while it is guarded: no new step may begin
         self.tasks = RunTasks()
+        self.shared: set[asyncio.Future[Any]] = set()  # that the end of a step resolves
         self._loop = loop
         self._send = send
+        self._has_calls = has_calls  # whether a run has binding calls in flight
         self._history: dict[tuple[str, str, int], tuple[bool, Any]] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._calls: dict[int, _Call] = {}
@@ -88,15 +100,30 @@ class Run:
         ended: Callable[[int], None],
     ) -> None:
         """Call the user's `run()`; `ended` is told when it is over."""
+        if message.guarded:
+            self.refuse = self._refuse if message.probe else None
+            self.replay = Replay(self.run, worker, self._waits, self._send, self._loop)
         main = self._main(message, worker, make_step, ended)
         self._loop.create_task(main, context=self._context)
 
     def drop(self) -> None:
         """Forget everything without settling anything."""
         self.dropped = True
+        self.release()
         self._calls.clear()
         # In the run's own context: what its `finally` blocks try is refused as the run's.
         self._context.copy().run(self.tasks.drop)
+
+    def release(self) -> None:
+        """It is guarded no more."""
+        if self.replay is not None:
+            self.replay.stop()
+            self.replay = None
+
+    def _refuse(self, what: str) -> asyncio.Future[Any]:
+        if self.replay is not None:
+            self.replay.give_up(what)
+        return self._loop.create_future()
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Run `awaitable` beside the run; it lives as long as the guest holds the run."""
@@ -116,6 +143,11 @@ class Run:
         count = self._counts[kind, name] = self._counts.get((kind, name), 0) + 1
         answer: asyncio.Future[Any] = self._loop.create_future()
         known = self._history.pop((kind, name, count), None)
+        if self.replay is not None:
+            call = 0 if known is not None else self._last_call + 1
+            self.replay.ask(kind, name, count, line, call)
+            if known is not None and not self._history:
+                self.replay.through()
         if known is not None:
             succeeded, value = known
             if succeeded:
@@ -150,6 +182,15 @@ class Run:
         if call is not None and not call.answer.done():
             call.answer.set_exception(self._failure(message.name, message.message))
 
+    def _waits(self) -> Waits:
+        steps = [call.answer for call in self._calls.values()]
+        return Waits(
+            list(self.tasks),
+            [*steps, *self.shared],
+            self._has_calls(self.run),
+            lambda context: scope.find_in(context) is self,
+        )
+
     def _failure(self, name: str, message: str) -> Exception:
         error = step_error(name, message)
         self._failures.append(error)
@@ -165,16 +206,21 @@ class Run:
         try:
             result = await settle(self._enter(message, worker, make_step))
             end = RunEnd(self.run, payload=conversion.encode(result))
-            self._send(end)
+            self._tell_end(end)
         except BaseException as error:  # whatever run() raises is the instance's outcome
             if self.dropped:
                 raise
-            if not any(error is known for known in self._failures):
+            if self.refuse is None and not any(error is known for known in self._failures):
                 tracebacks.print_error(error)
-            self._send(RunEnd(self.run, *_told(error)))
+            self._tell_end(RunEnd(self.run, *_told(error)))
         number, self.run = self.run, 0  # what goes on after run() is no longer part of the run
         self._calls.clear()
         ended(number)
+
+    def _tell_end(self, end: RunEnd) -> None:
+        if self.replay is not None:
+            self.replay.end()
+        self._send(end)
 
     def _enter(self, message: RunStart, worker: Worker, make_step: MakeStep) -> Any:
         cls = worker.workflows.get(message.class_name)

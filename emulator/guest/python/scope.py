@@ -5,7 +5,8 @@ The scope travels with the context of a task, into every task user code starts.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar
 from typing import Any, Protocol
 
@@ -24,6 +25,9 @@ class Scope(Protocol):
 
     run: int  # the run's number; 0 for a request
     dropped: bool
+    # Of a probe, a run that may have no effects: says that it tried one, such as `"env.DB.exec()"`,
+    # and returns what never ends.
+    refuse: Callable[[str], asyncio.Future[Any]] | None
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Let `awaitable` finish before the scope counts as ended."""

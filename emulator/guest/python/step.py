@@ -81,6 +81,8 @@ class _WorkflowStepWrapper:
             return await self._execute(step)
 
         decorated.__name__ = step.name
+        if self._run.replay is not None:
+            self._run.replay.declare(step.name, self._line(_Callback(step.function, {})))
         self._by_name[step.name] = step
         self._by_decorated[decorated] = step
         return decorated
@@ -90,6 +92,7 @@ class _WorkflowStepWrapper:
         dependencies = self._dependencies(step)
         running: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._in_flight[step] = running
+        self._run.shared.add(running)
         try:
             values = await self._resolve(dependencies, step.concurrent)
             result = await self._call(
@@ -107,6 +110,7 @@ class _WorkflowStepWrapper:
             self._results[step] = result
             return result
         finally:
+            self._run.shared.discard(running)
             if self._in_flight.get(step) is running:
                 del self._in_flight[step]
 

@@ -25,7 +25,9 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 async def fetch(resource: str | Request, **options: Any) -> Response:
     """Send a request and return the response. Raises OSError when the network fails."""
-    scope.current()
+    current = scope.current()
+    if current.refuse is not None:
+        await current.refuse("fetch()")
     request = Request(resource, **options)
     body = await request.bytes() if request.body is not None else None
     method, url, headers = wire_method(request), request.url, request._header_list()

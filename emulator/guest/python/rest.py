@@ -1,0 +1,147 @@
+"""Whether a run has come to rest: each of its tasks waits for a step, and for nothing else.
+
+What a task waits for is told in this order: futures of steps and of other tasks of the run, and
+what asyncio hangs on them (`gather`, `shield`, `wait`, `wait_for`), are steps in the end. A timer,
+a thread, a binding call or a foreign task are not. What is left (an `Event`, a `Queue`, a
+`TaskGroup`) is set by the run itself, unless it has a call, timer or socket open that could do so.
+
+Reads private attributes of asyncio's loop and futures, which Python 3.11 to 3.14 have alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from asyncio.tasks import _GatheringFuture  # type: ignore[attr-defined]
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+Future = asyncio.Future[Any]
+Task = asyncio.Task[Any]
+
+_OUR_PACKAGE = __name__.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What a run waits for, as far as the run knows.
+
+    tasks: all of the run that are not done. steps: futures that only the answer to a step resolves.
+    """
+
+    tasks: list[Task]
+    steps: list[Future]
+    calls_bindings: bool
+    owns: Callable[[Context], bool]  # whether what runs in this context belongs to the run
+
+
+def restless_task(waits: Waits, loop: Any) -> Task | bool | None:
+    """Return None for a run at rest, else a task of it that is not, or True: about to run."""
+    if any(waits.owns(handle._context) for handle in loop._ready if not handle._cancelled):
+        return True
+    look = _Look(waits, loop)
+    waiting: Any
+    for waiting in waits.tasks:
+        if not look.is_step(waiting._fut_waiter, waiting):
+            return waiting  # type: ignore[no-any-return]
+    return None
+
+
+class _Look:
+    """One look at what a run waits for."""
+
+    def __init__(self, waits: Waits, loop: Any) -> None:
+        self._waits = waits
+        self._loop = loop
+        self._steps = _with_dependents({*waits.steps, *waits.tasks})
+
+    def is_step(self, future: Future | None, task: Task) -> bool:
+        if future is None or future.done():
+            return False  # about to run
+        if future in self._steps:
+            return True
+        if isinstance(future, _GatheringFuture):
+            children = [child for child in future._children if not child.done()]
+            return bool(children) and all(self.is_step(child, task) for child in children)
+        if isinstance(future, asyncio.Task) or self._is_timed(future) or _is_of_thread(future):
+            return False
+        frame = innermost_frame(task)
+        if frame is not None and frame.f_globals.get("__name__", "").startswith(_OUR_PACKAGE):
+            return False  # a binding call, a body: whatever is ours and no step is I/O
+        return not self._has_open_ends()
+
+    def _is_timed(self, future: Future) -> bool:
+        return any(future in (handle._args or ()) for handle in self._timers())
+
+    def _has_open_ends(self) -> bool:
+        """Whether the run has a call, a timer or a socket that may wake it."""
+        if self._waits.calls_bindings:
+            return True
+        if any(self._waits.owns(handle._context) for handle in self._timers()):
+            return True
+        selector = getattr(self._loop, "_selector", None)
+        keys = selector.get_map().values() if selector is not None else ()
+        handles = (handle for key in keys for handle in key.data or () if handle is not None)
+        return any(self._waits.owns(handle._context) for handle in handles)
+
+    def _timers(self) -> Iterator[Any]:
+        """Yield pending timers, but not the limit of a `timeout`, which only breaks off."""
+        for handle in self._loop._scheduled:
+            limits = isinstance(getattr(handle._callback, "__self__", None), asyncio.Timeout)
+            if not handle._cancelled and not limits:
+                yield handle
+
+
+def innermost_frame(task: Task, within: str = "") -> FrameType | None:
+    """Return the frame that `task` is suspended in; `within`: the last one of a file below this."""
+    coroutine: Any = task.get_coro()
+    coroutine = getattr(coroutine, "inner", coroutine)
+    found = None
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is not None and frame.f_code.co_filename.startswith(within):
+            found = frame
+        following = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        coroutine = following if following is not coroutine else None
+    return found
+
+
+def _with_dependents(futures: set[Future]) -> set[Future]:
+    """Return `futures` and those that a callback of one of them resolves: `shield`, `wait`, …"""
+    found = set(futures)
+    unseen = list(futures)
+    while unseen:
+        for callback, _ in getattr(unseen.pop(), "_callbacks", None) or ():
+            for other in _futures_of(callback):
+                if other not in found:
+                    found.add(other)
+                    unseen.append(other)
+    return found
+
+
+def _futures_of(callback: Any) -> Iterator[Future]:
+    held: list[Any] = []
+    if isinstance(callback, functools.partial):
+        held += callback.args
+        callback = callback.func
+    for cell in getattr(callback, "__closure__", None) or ():
+        try:
+            held.append(cell.cell_contents)
+        except ValueError:  # an empty cell
+            continue
+    yield from (
+        each
+        for each in held
+        if isinstance(each, asyncio.Future) and not isinstance(each, _GatheringFuture)
+    )
+
+
+def _is_of_thread(future: Future) -> bool:
+    """Whether `run_in_executor` or `wrap_future` made it."""
+    return any(
+        getattr(callback, "__qualname__", "").startswith("_chain_future.")
+        for callback, _ in getattr(future, "_callbacks", None) or ()
+    )
