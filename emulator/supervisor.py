@@ -24,6 +24,7 @@ from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
 from emulator.runner.runner import OutputLine, Runner
+from emulator.source import fingerprint
 from emulator.state import State
 
 DRAIN_LIMIT_MS = 30_000  # an old generation may finish its requests for this long
@@ -145,6 +146,7 @@ class Supervisor:
     async def _load_once(self) -> bool:
         async with self._changing:
             config = self._config
+            code = fingerprint(*self._roots())  # before the import: what comes later is new code
             try:
                 guest = await self.runner.load(
                     wiring.worker_spec(config), self._pool.bindings(config)
@@ -164,7 +166,7 @@ class Supervisor:
                 self._terminal.error(str(problem))
             self.engine.define(wiring.definitions(config))
             old = self.runner.switch(guest)
-            self.engine.use_guest(guest)
+            self.engine.use_guest(guest, code)
             if old is not None:
                 self._spawn(self._retire(old), f"retire generation {old.generation}")
             return True
@@ -189,8 +191,9 @@ class Supervisor:
             except Exception as error:  # one reload may fail; the next save must still be seen
                 self._terminal.error(f"the reload failed: {type(error).__name__}: {error}")
 
-    def _roots(self) -> list[Path]:
-        return [self._config.main.parent, self._config.project_dir / "python_modules"]
+    def _roots(self) -> tuple[Path, Path]:
+        """Return the folders of the user's own code and of vendored packages."""
+        return self._config.main.parent, self._config.project_dir / "python_modules"
 
     async def _reload(self, changed: frozenset[Path]) -> None:
         started = asyncio.get_running_loop().time()

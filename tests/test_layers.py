@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.runner": FOUNDATION | {"emulator.protocol", "emulator.engine", "bindings"},
     "emulator.state": FOUNDATION | {"emulator.config"},
     "emulator.watch": FOUNDATION,
+    "emulator.source": {"emulator.watch"},
     "emulator.wiring": FOUNDATION
     | {
         "emulator.config",
@@ -45,6 +46,7 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.engine",
         "emulator.runner",
         "emulator.state",
+        "emulator.source",
         "emulator.watch",
         "emulator.wiring",
         "bindings",

@@ -1,0 +1,58 @@
+"""Which version of the user's code is on disk: a text that is equal for equal code.
+
+The project's own code is told by its contents, so that a touched or restored file is no change;
+vendored packages, which can be large, by size and time. What else lies there (data, templates) can
+reload a worker but does not make it other code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from hashlib import sha256
+from pathlib import Path
+
+from emulator.watch import folders, matters
+
+CODE_SUFFIXES = frozenset(
+    {".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", ".wasm"}
+)
+
+
+def fingerprint(own: Path, vendored: Path) -> str:
+    """Return what identifies the code below these two folders; neither need exist.
+
+    A file that goes away while it is read counts as absent: the save that did it is still to come.
+    """
+    found = sha256()
+    for path in _code_below(own):
+        if path.is_relative_to(vendored):
+            continue
+        with contextlib.suppress(OSError):
+            content = sha256(path.read_bytes()).hexdigest()
+            found.update(f"{_name(path, own)}\0{content}\n".encode())
+    for path in _code_below(vendored):
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            name = _name(path, vendored)
+            found.update(f"{name}\0{stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return found.hexdigest()
+
+
+def _code_below(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    found = []
+    for folder in folders(root):
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            found += [Path(e.path) for e in entries if _is_code(Path(e.path)) and e.is_file()]
+    return sorted(found)
+
+
+def _is_code(path: Path) -> bool:
+    return path.suffix in CODE_SUFFIXES and matters(path)
+
+
+def _name(path: Path, root: Path) -> str:
+    # A name that is no text is one all the same; it must not stop the server.
+    return os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
