@@ -250,7 +250,7 @@ class Engine:
         run = self._runs.get(message.run)
         if run is None or run.guest is not guest:
             return
-        key = next((key for key, call in run.calls.items() if call.number == message.call), None)
+        key = run.calls.key_of(message.call)
         if key is None or not run.calls[key].is_attempt(message.attempt):
             return
         run.calls[key].state = CallState.WAITING
@@ -327,7 +327,7 @@ class Engine:
             return
         if run.leaving and not run.calls[key].nested:
             return
-        call = run.calls.pop(key)
+        call = run.calls.take(key)
         match answer:
             case Resolve(value):
                 # A `do` has its value already: it is the one its own guest sent.

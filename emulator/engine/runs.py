@@ -33,28 +33,90 @@ class CallState(StrEnum):
     ANSWERING = "answering"  # for a commit: the answer follows it
 
 
-@dataclass(slots=True)
 class Call:
     """A step call that has not been answered."""
 
-    number: int
-    state: CallState
-    attempt: int = 0
-    nested: bool = False  # made by a callback, which ends only once this is answered
+    __slots__ = ("number", "attempt", "nested", "_state", "_calls")
+
+    def __init__(
+        self, number: int, state: CallState, attempt: int = 0, nested: bool = False
+    ) -> None:
+        self.number = number
+        self.attempt = attempt
+        self.nested = nested  # made by a callback, which ends only once this is answered
+        self._state = state
+        self._calls: Calls | None = None
+
+    @property
+    def state(self) -> CallState:
+        """What it waits for."""
+        return self._state
+
+    @state.setter
+    def state(self, state: CallState) -> None:
+        calls = self._calls
+        if calls is not None:
+            calls.tally(self._state, -1)
+            calls.tally(state, 1)
+        self._state = state
 
     def is_attempt(self, attempt: int) -> bool:
         """Whether this attempt is the one in flight; any other is late."""
-        return self.state is CallState.EXECUTING and self.attempt == attempt
+        return self._state is CallState.EXECUTING and self.attempt == attempt
+
+    def enter(self, calls: Calls | None) -> None:
+        """Belong to `calls`, which keep count, or to none any more."""
+        self._calls = calls
+
+
+class Calls(dict[str, Call]):
+    """The unanswered calls of a run, by step key: counted, since a run may have thousands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.executing = 0
+        self.waiting = 0
+        self._keys: dict[int, str] = {}  # by number
+
+    def __setitem__(self, key: str, call: Call) -> None:
+        super().__setitem__(key, call)
+        call.enter(self)
+        self.tally(call.state, 1)
+        self._keys[call.number] = key
+
+    def take(self, key: str) -> Call:
+        """Remove the call of a step and return it. Raises KeyError."""
+        call = super().pop(key)
+        call.enter(None)
+        self.tally(call.state, -1)
+        self._keys.pop(call.number, None)
+        return call
+
+    def clear(self) -> None:
+        """Forget all calls."""
+        for key in list(self):
+            self.take(key)
+
+    def key_of(self, number: int) -> str | None:
+        """Return the step of call `number`; None: it was answered, or never made."""
+        return self._keys.get(number)
+
+    def tally(self, state: CallState, by: int) -> None:
+        """Count a call that came to a state, or left it."""
+        if state is CallState.EXECUTING:
+            self.executing += by
+        elif state is CallState.WAITING:
+            self.waiting += by
 
 
 @dataclass(slots=True)
 class Run:
-    """One pass through `run()`. `calls` and `held` are by step key."""
+    """One pass through `run()`."""
 
     number: int
     instance: Instance
     guest: Guest
-    calls: dict[str, Call] = field(default_factory=dict)
+    calls: Calls = field(default_factory=Calls)
     held: list[StepBegin] = field(default_factory=list)
     leaving: bool = False  # its guest is being replaced: nothing new starts here
     idle_alarm: Alarm | None = None
@@ -62,11 +124,9 @@ class Run:
     @property
     def executing(self) -> bool:
         """Whether a callback of user code is in flight."""
-        return any(call.state is CallState.EXECUTING for call in self.calls.values())
+        return self.calls.executing > 0
 
     @property
     def blocked(self) -> bool:
         """Whether every branch of the run waits for a deadline or an event."""
-        return bool(self.calls) and all(
-            call.state is CallState.WAITING for call in self.calls.values()
-        )
+        return 0 < len(self.calls) == self.calls.waiting
