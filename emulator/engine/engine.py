@@ -21,7 +21,6 @@ from emulator.engine.endings import Definition
 from emulator.engine.journal import InstanceRow, Journal
 from emulator.engine.lifecycle import Effect, Verdict
 from emulator.engine.model import (
-    FINISHED,
     Entry,
     EntryKind,
     ErrorInfo,
@@ -436,7 +435,7 @@ class Engine:
         if instance.status not in (Status.RUNNING, Status.WAITING, Status.QUEUED):
             return
         run, now_ms = self._run_of.get(instance.key), self.clock.now_ms()
-        for step in list(instance.steps.values()):
+        for step in list(instance.open.values()):
             if step.state is StepState.WAITING and instance.events.get(step.event_type):
                 late = steps.due(instance, step, now_ms)
                 decision = late or steps.deliver(instance, step, now_ms)
@@ -544,8 +543,8 @@ class Engine:
         """Record what is due for an instance without a run; return whether it must run now."""
         now_ms = self.clock.now_ms()
         must_run = False
-        for step in list(instance.steps.values()):
-            if step.state in FINISHED or step.due_ms is None or step.due_ms > now_ms:
+        for step in list(instance.open.values()):
+            if step.due_ms is None or step.due_ms > now_ms:
                 continue
             must_run = True
             if step.state in (StepState.SLEEPING, StepState.WAITING):

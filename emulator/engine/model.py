@@ -113,7 +113,6 @@ class StepState(StrEnum):
     FAILED = "failed"
 
 
-FINISHED = frozenset({StepState.SUCCEEDED, StepState.FAILED})
 BLOCKED = frozenset({StepState.RETRYING, StepState.SLEEPING, StepState.WAITING})
 
 
@@ -179,6 +178,7 @@ class Instance:
     output: bytes = b""
     error: ErrorInfo | None = None
     steps: dict[str, Step] = field(default_factory=dict)
+    open: dict[str, Step] = field(default_factory=dict)  # those of them that have not ended
     events: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)  # (at_ms, payload)
     do_steps: int = 0  # how many different `do` steps it has recorded
     generation: int = 0  # of the code that its last run started on; 0: none yet, or not recorded
@@ -193,8 +193,8 @@ class Instance:
         return min(
             (
                 step.due_ms
-                for step in self.steps.values()
-                if step.due_ms is not None and step.state not in FINISHED and step.due_ms > after_ms
+                for step in self.open.values()
+                if step.due_ms is not None and step.due_ms > after_ms
             ),
             default=None,
         )
@@ -256,21 +256,21 @@ class Instance:
     def _restarted(self, entry: Entry) -> None:
         """Begin again with the steps that are left, from a pause or from a step."""
         if self.paused_ms is not None:
-            for step in self.steps.values():
+            for step in self.open.values():
                 if step.due_ms is not None and step.state in BLOCKED:
                     step.due_ms += entry.at_ms - self.paused_ms
         self.paused_ms = None
         self.status = Status.QUEUED
 
+    def _add(self, step: Step) -> None:
+        self.steps[step.key] = self.open[step.key] = step
+
     def _step_started(self, entry: Entry) -> None:
         data = entry.data or {}
-        self.steps[entry.step] = Step(
-            entry.step,
-            StepState.STARTED,
-            config=data["config"],
-            timeout_ms=data["timeoutMs"],
-            delay_ms=data["delayMs"],
-        )
+        step = Step(entry.step, StepState.STARTED, data["config"])
+        step.timeout_ms = data["timeoutMs"]
+        step.delay_ms = data["delayMs"]
+        self._add(step)
         self.do_steps += 1
 
     def _attempt_started(self, entry: Entry) -> None:
@@ -296,30 +296,27 @@ class Instance:
         step.due_ms = entry.at_ms
 
     def _step_succeeded(self, entry: Entry) -> None:
-        step = self.steps[entry.step]
+        step = self.open.pop(entry.step)
         step.state = StepState.SUCCEEDED
         step.due_ms = None
         step.value = entry.value
 
     def _step_failed(self, entry: Entry) -> None:
-        step = self.steps[entry.step]
+        step = self.open.pop(entry.step)
         step.state = StepState.FAILED
         step.due_ms = None
         step.error = _error_of(entry)
 
     def _sleep_started(self, entry: Entry) -> None:
         until_ms = (entry.data or {})["untilMs"]
-        self.steps[entry.step] = Step(entry.step, StepState.SLEEPING, due_ms=until_ms)
+        self._add(Step(entry.step, StepState.SLEEPING, due_ms=until_ms))
 
     def _wait_started(self, entry: Entry) -> None:
         data = entry.data or {}
-        self.steps[entry.step] = Step(
-            entry.step,
-            StepState.WAITING,
-            due_ms=entry.at_ms + data["timeoutMs"],
-            timeout_ms=data["timeoutMs"],
-            event_type=data["event"],
-        )
+        step = Step(entry.step, StepState.WAITING, event_type=data["event"])
+        step.timeout_ms = data["timeoutMs"]
+        step.due_ms = entry.at_ms + step.timeout_ms
+        self._add(step)
 
     def _wait_completed(self, entry: Entry) -> None:
         """The oldest buffered event of the type has been delivered to this step."""

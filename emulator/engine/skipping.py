@@ -40,7 +40,7 @@ def skip(instance: Instance, label: str | None, now_ms: int) -> tuple[Entry, Ski
     if instance.is_terminal or instance.status in (Status.PAUSED, Status.WAITING_FOR_PAUSE):
         fix = "" if instance.is_terminal else "; resume it first"
         raise _refused(f"Cannot skip a wait of an instance that is {instance.status.value}{fix}")
-    waiting = [step for step in instance.steps.values() if _waits(step, now_ms)]
+    waiting = [step for step in instance.open.values() if _waits(step, now_ms)]
     chosen = [step for step in waiting if label is None or step.label == label]
     if not chosen:
         waits = ", ".join(sorted(step.label for step in waiting)) or "nothing"
