@@ -6,31 +6,24 @@ what only other commands need.
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
+from emulator.cli.lazy import LazyGroup
 from emulator.errors import EmulatorError
 
-# command -> the module in emulator.cli that defines it under the same name
-COMMANDS = ("dev", "d1", "state")
+COMMANDS = {
+    "dev": "emulator.cli.dev:dev",
+    "d1": "emulator.cli.d1:d1",
+    "workflows": "emulator.cli.workflows.group:workflows",
+    "state": "emulator.cli.state:state",
+}
 
 
-class _Commands(click.Group):
-    """A group that imports late, and whose commands may raise EmulatorError.
+class _Commands(LazyGroup):
+    """A group whose commands may raise EmulatorError.
 
     Such an error is shown as its message, with exit code 1 and no traceback.
     """
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command = getattr(importlib.import_module(f"emulator.cli.{cmd_name}"), cmd_name)
-        assert isinstance(command, click.Command)
-        return command
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -40,7 +33,11 @@ class _Commands(click.Group):
             ctx.exit(1)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    modules=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(None, "-v", "--version", package_name="groundfog", prog_name="groundfog")
 def cli() -> None:
     """Run Cloudflare Workers locally, with durable Workflows and bindings that work offline."""

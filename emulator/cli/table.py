@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
+
+from emulator.cli.cells import columns, printable
 
 CELL_MAX_COLUMNS = 80
 
 
-def draw_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def draw_table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], cell_max: int = CELL_MAX_COLUMNS
+) -> str:
     """Return a table with box-drawing lines; None is shown as "null", long cells are cut.
 
     ┌────┬───────┐
@@ -17,15 +20,15 @@ def draw_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     │ 1  │ Grace │
     └────┴───────┘
     """
-    lines = [[_cell(name) for name in header], *([_cell(value) for value in row] for row in rows)]
-    widths = [max(_width(line[column]) for line in lines) for column in range(len(header))]
+    lines = [[_cell(value, cell_max) for value in row] for row in (header, *rows)]
+    widths = [max(columns(line[column]) for line in lines) for column in range(len(header))]
 
     def rule(left: str, middle: str, right: str) -> str:
         return left + middle.join("─" * (width + 2) for width in widths) + right
 
     def text(line: Sequence[str]) -> str:
         cells = (
-            f" {cell}{' ' * (width - _width(cell))} "
+            f" {cell}{' ' * (width - columns(cell))} "
             for cell, width in zip(line, widths, strict=True)
         )
         return "│" + "│".join(cells) + "│"
@@ -36,13 +39,7 @@ def draw_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join([*drawn, rule("└", "┴", "┘")])
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, cell_max: int) -> str:
     text = "null" if value is None else str(value)
-    # Control characters would draw outside the box, or drive the terminal.
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: CELL_MAX_COLUMNS + 1])
-    return shown if len(shown) <= CELL_MAX_COLUMNS else shown[: CELL_MAX_COLUMNS - 1] + "…"
-
-
-def _width(text: str) -> int:
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) != 0 for c in text)
+    shown = printable(text[: cell_max + 1])
+    return shown if len(shown) <= cell_max else shown[: cell_max - 1] + "…"

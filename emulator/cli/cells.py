@@ -1,0 +1,70 @@
+"""Text in the columns of a terminal: how wide it is, how to shorten and wrap it. Pure.
+
+Widths are those of East Asian characters and combining marks; sequences that a terminal joins into
+one emoji are counted character by character.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+ELLIPSIS = "…"
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, with nothing in it that could drive the terminal.
+
+    `"a\\nb\\x1b[2J"` -> `"a\\\\nb\\\\x1b[2J"`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def columns(text: str) -> int:
+    """Return how many columns `text` takes up: 2 for a wide character, 0 for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(c) for c in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """Return `text` in at most `width` columns; what is cut off is told by an ellipsis."""
+    if columns(text) <= width:
+        return text
+    return _head(text, max(width - 1, 0)) + ELLIPSIS if width > 0 else ""
+
+
+def pad(text: str, width: int) -> str:
+    """Return `text` in exactly `width` columns, shortened or filled on the right."""
+    text = shorten(text, width)
+    return text + " " * (width - columns(text))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Return `text` as lines of at most `width` columns, broken at spaces where there are any."""
+    lines: list[str] = []
+    while columns(text) > width:
+        head = _head(text, max(width, 2))
+        broken = head.rfind(" ")
+        if broken > len(head) // 2:
+            head = head[:broken]
+        lines.append(head.rstrip())
+        text = text[len(head) :].lstrip()
+    return [*lines, text] if text or not lines else lines
+
+
+def _head(text: str, width: int) -> str:
+    """Return as much of `text` as `width` columns hold, but at least one character."""
+    used = 0
+    for index, character in enumerate(text):
+        used += _columns(character)
+        if used > width and index > 0:
+            return text[:index]
+    return text
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

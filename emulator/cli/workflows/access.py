@@ -1,0 +1,93 @@
+"""Who answers a workflow command: the running server, or the journal when none runs.
+
+Both speak the same REST API (docs/rest.md, the explorer's base), so a command cannot tell them
+apart except by `live`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from emulator.cli.options import load_project
+from emulator.cli.workflows.options import Target
+from emulator.errors import EmulatorError
+from emulator.state import RunningServer, State
+
+Json = Any
+
+BASE = "/cdn-cgi/local/explorer/api/workflows"
+_NOT_FOUND = 404
+
+
+class Refused(EmulatorError):
+    """The API said no; `status` is HTTP's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether what was asked for does not exist."""
+        return self.status == _NOT_FOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API answered; `info` is `result_info`."""
+
+    result: Json
+    info: Mapping[str, Json]
+
+
+class Api(Protocol):
+    """The REST API of one project's workflows. `live`: a server runs them meanwhile."""
+
+    live: bool
+
+    def ask(
+        self,
+        method: str,
+        *path: str,
+        query: Mapping[str, str] | None = None,
+        body: Json = None,
+    ) -> Answer:
+        """Send a request to a path below the workflows, in segments; None sends no body.
+
+        Raises Refused when it is answered with an error, EmulatorError when it is not answered.
+        """
+        ...
+
+
+def route(path: tuple[str, ...]) -> str:
+    """Return segments as a path: `("flow", "instances", "a/b")` -> `…/flow/instances/a%2Fb`."""
+    return "".join([BASE, *(f"/{quote(segment, safe='')}" for segment in path)])
+
+
+@contextmanager
+def opened(target: Target, *, changes: bool = False) -> Iterator[Api]:
+    """Find out who answers. Raises EmulatorError.
+
+    changes: the command changes something; without a server it then holds the state's lock.
+    """
+    from emulator.cli.workflows.remote import RemoteApi
+
+    if target.port is not None:
+        with RemoteApi(RunningServer(0, "127.0.0.1", target.port, "")) as remote:
+            yield remote
+        return
+    config = load_project(target.project)
+    state = State.locate(config, target.project.persist_to)
+    server = state.running_server()
+    if server is not None:
+        with RemoteApi(server) as remote:
+            yield remote
+        return
+    from emulator.cli.workflows.local import open_local
+
+    with open_local(config, state, changes) as local:
+        yield local

@@ -1,0 +1,84 @@
+"""Draws an instance: its name, how it stands, times, params, result, and its timeline. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from emulator.cli.cells import printable, wrap
+from emulator.cli.ink import Colour, Ink
+from emulator.cli.workflows.marks import ENDED, marked
+from emulator.cli.workflows.spans import moment, parse_iso, span
+from emulator.cli.workflows.steps import error_text, rows_of
+from emulator.cli.workflows.timeline import Page, draw, value_lines
+
+Json = Any
+Record = dict[str, Any]
+
+_LABEL = 10
+_INDENT = 2
+_QUEUED_LONG_MS = 1_000  # a queue this long is worth a line
+
+
+def instance_page(workflow: str, instance: str, detail: Record, page: Page, live: bool) -> str:
+    """Return everything about an instance, as text."""
+    queued_ms = parse_iso(detail["queued"]) if detail["queued"] else page.now_ms
+    rows = rows_of(detail, page.now_ms, live)
+    lines = [_title(workflow, instance, detail, page), "", *_facts(detail, queued_ms, page)]
+    if rows:
+        finished = sum(row.end_ms is not None for row in rows)
+        count = f"{len(rows)}" if finished == len(rows) else f"{finished} of {len(rows)} done"
+        lines += ["", page.ink(Colour.BOLD, "Steps") + f"  {count}", ""]
+        lines += draw(rows, queued_ms, page)
+    elif detail.get("step_count", 0) == 0:
+        lines += ["", page.ink(Colour.DIM, "No step has begun.")]
+    return "\n".join(lines)
+
+
+def labelled(facts: Iterable[tuple[str, str]], ink: Ink, width: int) -> Iterator[str]:
+    """Yield `"  Label     value"`, values wrapped under themselves."""
+    indent = _INDENT + _LABEL
+    for label, value in facts:
+        parts = [part for line in value.splitlines() or [""] for part in wrap(line, width - indent)]
+        head = " " * _INDENT + ink(Colour.DIM, f"{label:<{_LABEL}}")
+        for part in parts:
+            yield head + part
+            head = " " * indent
+
+
+def _title(workflow: str, instance: str, detail: Record, page: Page) -> str:
+    status = marked(detail["status"], page.ink)
+    if not detail["start"]:
+        lasted = ""
+    elif detail["end"]:
+        lasted = f" in {span(parse_iso(detail['end']) - parse_iso(detail['start']))}"
+    else:
+        lasted = f" for {span(page.now_ms - parse_iso(detail['start']))}"
+    if detail["status"] not in ENDED | {"running"}:
+        lasted = ""  # how long it has been waiting or paused is another question
+    return f"{page.ink(Colour.BOLD, workflow)} / {printable(instance)}  {status}{lasted}"
+
+
+def _facts(detail: Record, queued_ms: int, page: Page) -> Iterator[str]:
+    room = page.width - _INDENT - _LABEL
+    ago = f"({span(page.now_ms - queued_ms)} ago)"
+    facts = [("Created", f"{moment(queued_ms)} {ago}, by {detail['trigger']['source']}")]
+    if detail["start"]:
+        waited_ms = parse_iso(detail["start"]) - queued_ms
+        if waited_ms >= _QUEUED_LONG_MS:
+            facts.append(("Queued", f"for {span(waited_ms)}"))
+    if detail["end"]:
+        facts.append(("Ended", moment(parse_iso(detail["end"]))))
+    facts.append(("Params", "\n".join(value_lines(detail["params"], room, page.output_limit))))
+    if detail["status"] == "complete":
+        limit = page.output_limit
+        facts.append(("Output", "\n".join(value_lines(detail["output"], room, limit))))
+    yield from labelled(facts, page.ink, page.width)
+    if detail["error"]:
+        text = [("Error", _safe(error_text(detail["error"])))]
+        for line in labelled(text, Ink(False), page.width):
+            yield page.ink(Colour.RED, line)
+
+
+def _safe(text: str) -> str:
+    return "\n".join(printable(line) for line in text.splitlines())

@@ -1,0 +1,56 @@
+"""The commands of `groundfog workflows` by name, and what is common to all of them."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from emulator.cli.lazy import LazyGroup
+
+_HERE = "emulator.cli.workflows"
+_INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
+
+
+class _Workflows(LazyGroup):
+    """Ends without a word when it is interrupted; shows what the terminal's encoding lacks."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(_INTERRUPTED)
+
+
+@click.group(
+    cls=_Workflows,
+    modules={
+        "list": f"{_HERE}.listing:list_workflows",
+        "describe": f"{_HERE}.listing:describe_workflow",
+        "trigger": f"{_HERE}.trigger:trigger",
+        "delete": f"{_HERE}.deleting:delete_workflow",
+        "instances": f"{_HERE}.group:instances",
+    },
+)
+def workflows() -> None:
+    """List, trigger and delete workflows and their instances."""
+
+
+@click.group(
+    cls=LazyGroup,
+    modules={
+        "list": f"{_HERE}.listing:list_instances",
+        "describe": f"{_HERE}.describing:describe_instance",
+        "pause": f"{_HERE}.changing:pause",
+        "resume": f"{_HERE}.changing:resume",
+        "restart": f"{_HERE}.changing:restart",
+        "terminate": f"{_HERE}.changing:terminate",
+        "send-event": f"{_HERE}.changing:send_event",
+        "delete": f"{_HERE}.deleting:delete_instances",
+    },
+)
+def instances() -> None:
+    """Watch and control the instances of a workflow."""

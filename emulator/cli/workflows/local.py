@@ -1,0 +1,112 @@
+"""The REST API without a server: the server's own routes, called in this process on the journal.
+
+No guest runs and no time passes here. What a command changes is durable when it returns, and
+takes effect at the next start of `groundfog dev`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+from starlette.routing import Router
+from starlette.types import ASGIApp, Message
+
+from emulator import wiring
+from emulator.cli.workflows.access import Answer, route
+from emulator.cli.workflows.remote import read_answer
+from emulator.clock import Alarm, SystemClock
+from emulator.config.model import Config
+from emulator.engine.control import Control
+from emulator.server.api.routes import workflow_routes
+from emulator.server.api.workflows import Host
+from emulator.state import State
+
+Json = Any
+
+
+@contextmanager
+def open_local(config: Config, state: State, changes: bool) -> Iterator[LocalApi]:
+    """Answer from the project's journal. Raises StateError."""
+    with state.locked(), asyncio.Runner() as runner:
+        engine = wiring.open_engine(config, state, _StoppedClock(), lambda text: None)
+        engine.define(wiring.definitions(config))
+        started_ms = engine.clock.now_ms()
+        host = Host(engine, Control(engine), lambda: config, started_ms)
+        try:
+            yield LocalApi(Router(workflow_routes(host)), runner)
+        finally:
+            engine.stop()
+            engine.journal.close()
+
+
+class _NeverAlarm:
+    def cancel(self) -> None:
+        """Nothing to cancel."""
+
+
+class _StoppedClock(SystemClock):
+    """Tells the time, and wakes nobody: timers are for the next server."""
+
+    def call_at(self, when_ms: int, callback: Callable[[], None]) -> Alarm:
+        return _NeverAlarm()
+
+
+class LocalApi:
+    """The routes as an `Api`."""
+
+    live = False
+
+    def __init__(self, app: ASGIApp, runner: asyncio.Runner) -> None:
+        self._app = app
+        self._runner = runner
+
+    def ask(
+        self,
+        method: str,
+        *path: str,
+        query: Mapping[str, str] | None = None,
+        body: Json = None,
+    ) -> Answer:
+        """See `Api`."""
+        content = b"" if body is None else json.dumps(body).encode("ascii")
+        status, text = self._runner.run(
+            _request(self._app, method, route(path), urlencode(query or {}), content)
+        )
+        return read_answer(status, text, "the journal")
+
+
+async def _request(
+    app: ASGIApp, method: str, target: str, query: str, content: bytes
+) -> tuple[int, bytes]:
+    """Call an ASGI app once; return status and body."""
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(target),
+        "raw_path": target.encode("ascii"),
+        "query_string": query.encode("ascii"),
+        "root_path": "",
+        "headers": [(b"host", b"localhost")],
+    }
+    status = 0
+    answered = bytearray()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    async def send(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        else:
+            answered.extend(message.get("body", b""))
+
+    await app(scope, receive, send)
+    return status, bytes(answered)

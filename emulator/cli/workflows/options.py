@@ -1,0 +1,47 @@
+"""The options that every workflow command has, and what they make of a command line."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from emulator.cli.options import ProjectOptions, project_options
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which workflows a command is about, and how it shows them.
+
+    port: of a server on this machine, instead of the one that runs the project.
+    """
+
+    project: ProjectOptions
+    port: int | None
+    as_json: bool
+
+
+def workflow_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the project's options, --port and --json as `target`, and take --local.
+
+    wrangler's scripts say --local, and here there is nothing else.
+    """
+
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+    @click.option("--local", is_flag=True, expose_value=False, hidden=True)
+    @click.option(
+        "--port",
+        type=click.IntRange(1, 65535),
+        help="Ask the server on this port [the one that runs the project].",
+    )
+    @project_options
+    @functools.wraps(command)
+    def with_target(
+        *args: Any, options: ProjectOptions, port: int | None, as_json: bool, **rest: Any
+    ) -> Any:
+        return command(*args, target=Target(options, port, as_json), **rest)
+
+    return with_target

@@ -1,0 +1,34 @@
+"""`groundfog workflows trigger`: create an instance."""
+
+from __future__ import annotations
+
+import click
+
+from emulator.cli.workflows.access import opened
+from emulator.cli.workflows.naming import explained
+from emulator.cli.workflows.options import Target, workflow_options
+from emulator.cli.workflows.output import say, show, show_json
+from emulator.cli.workflows.payload import read_payload
+
+
+@click.command()
+@click.argument("name")
+@click.argument("params", default="")
+@click.option("--id", help="The instance's id [a random UUID].")
+@workflow_options
+def trigger(target: Target, name: str, params: str, id: str | None) -> None:
+    """Create an instance of the workflow NAME and print its id.
+
+    PARAMS is JSON, or `-` to read it from standard input.
+    """
+    body = {"id": id, "params": read_payload(params, "PARAMS") if params else None}
+    given = {key: value for key, value in body.items() if value is not None}
+    with opened(target, changes=True) as api:
+        with explained(api, name):
+            created = api.ask("POST", name, "instances", body=given).result
+        if target.as_json:
+            show_json(created)
+            return
+        later = "" if api.live else "; it starts with the next `groundfog dev`"
+        say(f'🚀 Workflow "{name}" has been triggered successfully{later}')
+        show(created["id"])
