@@ -40,7 +40,7 @@ def test_every_command_is_documented(name: str) -> None:
 
 def test_every_documented_command_exists() -> None:
     known = commands(cli)
-    named = set(re.findall(r"`(groundfog(?: [a-z0-9]+)+)", all_text()))
+    named = set(re.findall(r"`(groundfog(?: [a-z0-9]+(?:-[a-z0-9]+)*)+)", all_text()))
     for text in named:
         words = text.split()
         reachable = any(

@@ -9,13 +9,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.engine.model import TERMINAL, Entry, EntryKind, Status, StepKind
+from emulator.engine.model import (
+    BLOCKED,
+    TERMINAL,
+    Entry,
+    EntryKind,
+    Instance,
+    Status,
+    StepKind,
+)
 from emulator.engine.plain import REDACTED, iso, plain
 
 Json = Any
 Record = dict[str, Any]
 
 _INTERRUPTED = "WorkflowInternalError"
+_REST_TYPES = {StepKind.DO: "step", StepKind.SLEEP: "sleep", StepKind.WAIT: "waitForEvent"}
 
 
 def instance_detail(
@@ -27,6 +36,7 @@ def instance_detail(
     """Return an instance as REST describes it, steps in the order they first began.
 
     show_output: what becomes of each step's output, which REST may shorten.
+    Steps also tell where in the code they are, as `line`, which is ours.
     """
     history = _History(show_output)
     for entry in entries:
@@ -46,6 +56,21 @@ def instance_detail(
         "step_count": len(history.steps),
         "steps": [*history.steps.values(), *history.terminations],
     }
+
+
+def tell_due_times(detail: Record, instance: Instance) -> None:
+    """Add `due` to the steps of a detail that wait: when a sleep, event wait or retry delay ends.
+
+    It is ours, beside what Cloudflare tells, and absent from steps that wait for nothing.
+    """
+    due = {
+        (_REST_TYPES[step.kind], step.label): iso(step.due_ms)
+        for step in instance.steps.values()
+        if step.state in BLOCKED and step.due_ms is not None
+    }
+    for step in detail["steps"]:
+        if (step["type"], step.get("name")) in due:
+            step["due"] = due[step["type"], step["name"]]
 
 
 def step_detail(
@@ -202,6 +227,7 @@ def _started_do(entry: Entry, data: Record) -> Record:
         "success": None,
         "config": data["config"],
         "attempts": [],
+        "line": data.get("line", ""),
     }
 
 
@@ -213,4 +239,5 @@ def _started(entry: Entry, kind: str) -> Record:
         "end": None,
         "finished": False,
         "error": None,
+        "line": (entry.data or {}).get("line", ""),
     }

@@ -35,7 +35,7 @@ BEGIN = [
 
 
 def started(ms: int, step: str, config: dict[str, Any] = CONFIG) -> Entry:
-    return at(ms, EntryKind.STEP_START, step, data={"config": config, "line": ""})
+    return at(ms, EntryKind.STEP_START, step, data={"config": config, "line": "src/entry.py:31"})
 
 
 def succeeded(ms: int, step: str, attempt: int, value: Any) -> list[Entry]:
@@ -112,6 +112,7 @@ def test_a_step_lists_each_attempt_with_its_error() -> None:
             {"start": second(2), "end": second(3), "success": False, "error": BOOM},
             {"start": second(4), "end": second(5), "success": True, "error": None},
         ],
+        "line": "src/entry.py:31",
     }
 
 
@@ -141,6 +142,7 @@ def test_a_sleep_is_unfinished_until_it_is_over() -> None:
         "end": None,
         "finished": False,
         "error": None,
+        "line": "",
     }
     assert only_step([*BEGIN, start, over])["end"] == second(3)
 

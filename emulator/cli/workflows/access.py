@@ -1,7 +1,7 @@
 """Who answers a workflow command: the running server, or the journal when none runs.
 
-Both speak the same REST API (docs/rest.md, the explorer's base), so a command cannot tell them
-apart except by `live`.
+Both speak the same REST API (docs/rest.md; the explorer's base, where values are whole), so a
+command cannot tell them apart except by `live`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from emulator.state import RunningServer, State
 Json = Any
 
 BASE = "/cdn-cgi/local/explorer/api/workflows"
+OWN = "/cdn-cgi/groundfog/workflows"  # what only Groundfog has
 _NOT_FOUND = 404
 
 
@@ -55,17 +56,18 @@ class Api(Protocol):
         *path: str,
         query: Mapping[str, str] | None = None,
         body: Json = None,
+        base: str = BASE,
     ) -> Answer:
-        """Send a request to a path below the workflows, in segments; None sends no body.
+        """Send a request to a path below `base`, in segments; None sends no body.
 
         Raises Refused when it is answered with an error, EmulatorError when it is not answered.
         """
         ...
 
 
-def route(path: tuple[str, ...]) -> str:
+def route(base: str, path: tuple[str, ...]) -> str:
     """Return segments as a path: `("flow", "instances", "a/b")` -> `…/flow/instances/a%2Fb`."""
-    return "".join([BASE, *(f"/{quote(segment, safe='')}" for segment in path)])
+    return "".join([base, *(f"/{quote(segment, safe='')}" for segment in path)])
 
 
 @contextmanager

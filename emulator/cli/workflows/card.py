@@ -15,7 +15,7 @@ from emulator.cli.workflows.timeline import Page, draw, value_lines
 Json = Any
 Record = dict[str, Any]
 
-_LABEL = 10
+_LABEL = 11
 _INDENT = 2
 _QUEUED_LONG_MS = 1_000  # a queue this long is worth a line
 

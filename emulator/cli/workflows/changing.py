@@ -6,16 +6,18 @@ from typing import Any
 
 import click
 
-from emulator.cli.workflows.access import opened
+from emulator.cli.workflows.access import OWN, opened
 from emulator.cli.workflows.naming import explained, find_instance
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.cli.workflows.output import say, show_json
 from emulator.cli.workflows.payload import read_payload
+from emulator.cli.workflows.spans import moment, parse_iso
 from emulator.errors import UsageError
 
 Json = Any
 
 _STEP_TYPES = ("do", "sleep", "waitForEvent")
+_KINDS = {"waitForEvent": "event wait", "retry": "retry delay"}
 
 
 @click.command()
@@ -76,6 +78,27 @@ def terminate(target: Target, name: str, id: str, rollback: bool) -> None:
     _change(target, name, id, body)
 
 
+@click.command()
+@click.argument("name")
+@click.argument("id")
+@click.option("--step", help="The step to skip, with its count: rest-1 [the one due first].")
+@workflow_options
+def skip(target: Target, name: str, id: str, step: str | None) -> None:
+    """End the sleep, event wait or retry delay of the instance now; an event wait times out."""
+    with opened(target, changes=True) as api:
+        instance = find_instance(api, name, id)
+        with explained(api, name, instance):
+            path = (name, "instances", instance, "skip")
+            body = {} if step is None else {"step": step}
+            skipped = api.ask("POST", *path, body=body, base=OWN).result
+        if target.as_json:
+            show_json(skipped)
+        else:
+            due = moment(parse_iso(skipped["due"]))
+            kind = _KINDS.get(skipped["type"], skipped["type"])
+            say(f"{_title(name, instance)}: skipped the {kind} of {skipped['name']}, due at {due}")
+
+
 @click.command("send-event")
 @click.argument("name")
 @click.argument("id")
@@ -87,7 +110,7 @@ def send_event(target: Target, name: str, id: str, event_type: str, payload: str
     value = read_payload(payload, "--payload")
     with opened(target, changes=True) as api:
         instance = find_instance(api, name, id)
-        with explained(api, name):
+        with explained(api, name, instance):
             path = (name, "instances", instance, "events", event_type)
             result = api.ask("POST", *path, body=value).result
         if target.as_json:
@@ -99,7 +122,7 @@ def send_event(target: Target, name: str, id: str, event_type: str, payload: str
 def _change(target: Target, name: str, id: str, body: dict[str, Json]) -> None:
     with opened(target, changes=True) as api:
         instance = find_instance(api, name, id)
-        with explained(api, name):
+        with explained(api, name, instance):
             result = api.ask("PATCH", name, "instances", instance, "status", body=body).result
         if target.as_json:
             show_json(result)

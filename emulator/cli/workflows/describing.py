@@ -54,7 +54,7 @@ def describe_instance(
 
 def instance_detail(api: Api, workflow: str, instance: str) -> dict[str, Json]:
     """Return what the API tells of an instance. Raises UsageError when there is none."""
-    with explained(api, workflow):
+    with explained(api, workflow, instance):
         detail = api.ask("GET", workflow, "instances", instance).result
     assert isinstance(detail, dict)
     return detail

@@ -48,6 +48,7 @@ def workflows() -> None:
         "resume": f"{_HERE}.changing:resume",
         "restart": f"{_HERE}.changing:restart",
         "terminate": f"{_HERE}.changing:terminate",
+        "skip": f"{_HERE}.changing:skip",
         "send-event": f"{_HERE}.changing:send_event",
         "delete": f"{_HERE}.deleting:delete_instances",
     },

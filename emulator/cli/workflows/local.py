@@ -17,7 +17,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message
 
 from emulator import wiring
-from emulator.cli.workflows.access import Answer, route
+from emulator.cli.workflows.access import BASE, Answer, route
 from emulator.cli.workflows.remote import read_answer
 from emulator.clock import Alarm, SystemClock
 from emulator.config.model import Config
@@ -71,11 +71,12 @@ class LocalApi:
         *path: str,
         query: Mapping[str, str] | None = None,
         body: Json = None,
+        base: str = BASE,
     ) -> Answer:
         """See `Api`."""
         content = b"" if body is None else json.dumps(body).encode("ascii")
         status, text = self._runner.run(
-            _request(self._app, method, route(path), urlencode(query or {}), content)
+            _request(self._app, method, route(base, path), urlencode(query or {}), content)
         )
         return read_answer(status, text, "the journal")
 

@@ -28,7 +28,7 @@ def find_instance(api: Api, workflow: str, instance: str) -> str:
 
 
 @contextmanager
-def explained(api: Api, workflow: str) -> Iterator[None]:
+def explained(api: Api, workflow: str, instance: str = "") -> Iterator[None]:
     """Turn "not found" into an error that says which of the names is wrong, and what there is."""
     try:
         yield
@@ -38,8 +38,10 @@ def explained(api: Api, workflow: str) -> Iterator[None]:
         known = [str(entry["name"]) for entry in _workflows(api)]
         if workflow not in known:
             raise UsageError(no_such_workflow(workflow, known)) from None
+        if not instance:
+            raise
         raise UsageError(
-            f'{error} The workflow is "{workflow}".\n'
+            f'There is no instance "{instance}" in workflow "{workflow}".\n'
             f"  `groundfog workflows instances list {workflow}` shows those there are."
         ) from None
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
-from emulator.cli.workflows.access import Answer, Refused, route
+from emulator.cli.workflows.access import BASE, Answer, Refused, route
 from emulator.errors import EmulatorError
 from emulator.state import RunningServer
 
@@ -49,9 +49,10 @@ class RemoteApi:
         *path: str,
         query: Mapping[str, str] | None = None,
         body: Json = None,
+        base: str = BASE,
     ) -> Answer:
         """See `Api`."""
-        target = route(path) + (f"?{urlencode(query)}" if query else "")
+        target = route(base, path) + (f"?{urlencode(query)}" if query else "")
         headers = {"authorization": f"Bearer {self._server.token}"} if self._server.token else {}
         content = None
         if body is not None:

@@ -155,7 +155,7 @@ def _wait(step: Record, scene: Scene) -> Row:
         _line(step),
         (Stretch(Phase.WAIT, start_ms, _close(end_ms, scene)),),
         output=step.get("output"),
-        has_output=bool(step["finished"]) and not step["error"],
+        has_output=step.get("output") is not None,
     )
 
 
@@ -181,7 +181,7 @@ def _do(step: Record, scene: Scene) -> Row:
         tuple(_stretches(step, start_ms, end_ms, scene)),
         tuple(attempts) if told_apart else (),
         output=step.get("output"),
-        has_output=bool(step["success"]) and "output" in step,
+        has_output=step.get("output") is not None,
         error="" if told_apart else error_text(step.get("error")),
     )
 

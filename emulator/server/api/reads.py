@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from emulator.engine import listing, report
 from emulator.engine.listing import Filter, Window
-from emulator.engine.model import Status, StepKind
+from emulator.engine.model import TERMINAL, Status, StepKind
 from emulator.server.api.dialects import INVALID_DATE_RANGE, Dialect
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError
 from emulator.server.api.reading import bad, choice, instant_ms, whole_number
@@ -96,6 +96,8 @@ class Reads:
             resource.version_id,
             self._dialect.show_output,
         )
+        if instance.status not in TERMINAL:
+            report.tell_due_times(detail, self._host.engine.instance(instance.key))
         if simple == "true":
             detail["steps"] = []
         elif order == "desc":

@@ -1,0 +1,132 @@
+"""The workflow commands against a running server. Each test uses instances of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.workflows.command import Command
+
+
+def test_an_instance_is_triggered_listed_and_described(workflows: Command) -> None:
+    triggered = workflows("trigger", "flow", '{"do": "wait"}', "--id", "seen")
+    workflows.until("seen", "waiting")
+
+    listed = workflows("instances", "list", "flow", "--status", "waiting")
+    described = workflows("instances", "describe", "flow", "seen")
+
+    assert triggered.out == "seen\n"
+    assert "│ seen " in listed.out and "│ ◷ waiting" in listed.out
+    assert described.out.startswith("flow / seen  ◷ waiting\n")
+    assert "✓ greet " in described.out and 'waiting for "answered"' in described.out
+    assert "src/entry.py:" in described.out
+    assert "\x1b" not in described.out
+
+
+def test_the_workflows_are_listed_with_their_counts(workflows: Command) -> None:
+    workflows("trigger", "flow", "--id", "counted")
+    workflows.until("counted", "complete")
+
+    assert "│ flow " in workflows("list").out
+    assert "✓ complete" in workflows("describe", "flow").out
+    (flow,) = workflows.json("list")
+    assert flow["name"] == "flow" and flow["instances"]["complete"] >= 1
+
+
+def test_an_instance_is_paused_resumed_sent_an_event_restarted_and_terminated(
+    workflows: Command,
+) -> None:
+    workflows("trigger", "flow", '{"do": "wait"}', "--id", "steered")
+    workflows.until("steered", "waiting")
+
+    assert "is now paused" in workflows("instances", "pause", "flow", "steered").err
+    assert workflows.detail("steered")["status"] == "paused"
+    workflows("instances", "resume", "flow", "steered")
+    sent = ("send-event", "flow", "steered", "--type", "answered", "--payload", '{"a": 1}')
+    workflows("instances", *sent)
+    assert workflows.until("steered", "complete")["output"] == {"a": 1}
+    back = ("--from-step-name", "answer", "--from-step-type", "waitForEvent")
+    workflows("instances", "restart", "flow", "steered", *back)
+    workflows.until("steered", "waiting")
+    assert "is now terminated" in workflows("instances", "terminate", "flow", "steered").err
+
+
+def test_a_sleep_is_skipped(workflows: Command) -> None:
+    workflows("trigger", "flow", '{"do": "sleep"}', "--id", "asleep")
+    workflows.until("asleep", "waiting")
+
+    assert "skipped the sleep of nap-1" in workflows("instances", "skip", "flow", "asleep").err
+    workflows.until("asleep", "complete")
+
+
+def test_instances_are_deleted_by_id_and_from_a_file(workflows: Command, tmp_path: Path) -> None:
+    file = tmp_path / "ids.json"
+    file.write_text(json.dumps(["gone-2", "never"]))
+    for instance in ("gone-1", "gone-2"):
+        workflows("trigger", "flow", "--id", instance)
+
+    words = ("instances", "delete", "flow", "gone-1", "--filename", str(file))
+    done = workflows(*words, code=1)
+
+    assert "Deleted gone-1, gone-2" in done.err
+    assert "1 instance not deleted:\n  never: " in done.err
+    assert "no instance" in workflows("instances", "describe", "flow", "gone-1", code=1).err
+
+
+def test_latest_is_the_newest_instance(workflows: Command) -> None:
+    newest = workflows("trigger", "flow").out.strip()
+
+    assert workflows.json("instances", "describe", "flow")["id"] == newest
+
+
+def test_params_can_come_from_standard_input(workflows: Command) -> None:
+    workflows("trigger", "flow", "-", "--id", "piped", text='{"do": "echo", "é": [1]}')
+
+    assert workflows.until("piped", "complete")["output"] == {"do": "echo", "é": [1]}
+
+
+def test_a_wrong_workflow_name_is_answered_with_the_nearest_one(workflows: Command) -> None:
+    done = workflows("trigger", "flwo", code=1)
+
+    assert done.err == 'error: There is no workflow "flwo". Did you mean "flow"?\n'
+
+
+def test_a_used_id_and_a_status_that_forbids_it_are_refused_in_the_platforms_words(
+    workflows: Command,
+) -> None:
+    workflows("trigger", "flow", "--id", "twice")
+    workflows.until("twice", "complete")
+
+    assert "instance.already_exists" in workflows("trigger", "flow", "--id", "twice", code=1).err
+    done = workflows("instances", "terminate", "flow", "twice", code=1)
+    assert "instance.cannot_terminate" in done.err
+
+
+def test_json_that_is_none_is_shown_with_the_place_of_the_mistake(workflows: Command) -> None:
+    done = workflows("trigger", "flow", '{"user": ada}', code=1)
+
+    assert done.err.splitlines()[:3] == [
+        "error: PARAMS is not JSON at line 1, column 10: Expecting value",
+        '    {"user": ada}',
+        "             ^",
+    ]
+
+
+def test_a_list_says_what_it_left_out(workflows: Command) -> None:
+    workflows("trigger", "flow")
+
+    assert (
+        "is empty; the last page is" in workflows("instances", "list", "flow", "--page", "99").err
+    )
+    none = workflows("instances", "list", "flow", "--date-end", "2001-01-31")
+    assert none.err == 'No instances of workflow "flow" match.\n'
+    wrong = workflows("instances", "list", "flow", "--date-start", "soon", code=1)
+    assert '--date-start is "soon"; expected an ISO 8601 date' in wrong.err
+
+
+def test_another_server_can_be_asked_by_its_port(workflows: Command, tmp_path: Path) -> None:
+    elsewhere = Command(tmp_path)
+    record = json.loads((workflows.project / ".groundfog" / "dev.json").read_text())
+
+    assert "│ flow " in elsewhere("list", "--port", str(record["port"]), "--local").out
+    assert "does not answer" in elsewhere("list", "--port", "1", code=1).err

@@ -1,0 +1,36 @@
+"""The workflow commands when no server runs: they read and write the journal themselves."""
+
+from __future__ import annotations
+
+from tests.cli.workflows.command import Command
+from tests.end_to_end.server import DevServer
+
+
+def test_nothing_is_made_by_looking(offline: Command) -> None:
+    assert "│ flow │ none" in offline("list").out
+    assert "There are no instances" in offline("instances", "list", "flow").err
+    assert "There are no instances" in offline("instances", "describe", "flow", code=1).err
+
+
+def test_what_is_changed_takes_effect_at_the_next_start(offline: Command) -> None:
+    """Trigger three, pause one and send an event to another; then start the server."""
+    for instance in ("plain", "paused", "answered"):
+        assert "next `groundfog dev`" in (
+            offline("trigger", "flow", '{"do": "wait"}', "--id", instance).err
+        )
+    offline("instances", "pause", "flow", "paused")
+    event = ("send-event", "flow", "answered", "--type", "answered", "--payload", "[1]")
+    offline("instances", *event)
+    assert offline.detail("answered")["status"] == "queued"
+
+    with DevServer(offline.project):
+        assert offline.until("answered", "complete")["output"] == [1]
+        assert offline.until("plain", "waiting")["trigger"] == {"source": "api"}
+        assert offline.detail("paused")["status"] == "paused"
+
+    offline("instances", "terminate", "flow", "plain")
+    assert "■ terminated" in offline("instances", "describe", "flow", "plain").out
+    offline("instances", "delete", "flow", "plain", "paused")
+    assert [entry["id"] for entry in offline.json("instances", "list", "flow")] == ["answered"]
+    offline("delete", "flow")
+    assert offline.json("instances", "list", "flow") == []
