@@ -1,132 +1,107 @@
-"""Migrations: numbered SQL files, and the table that remembers which have been applied.
+"""Migrations of a database: which have been applied, and applying the others.
 
-Owns the order, the names and the bookkeeping. A file and its row are one transaction, so a crash
-leaves it applied or not applied. It prints nothing and asks nobody.
-Source: workers-sdk packages/wrangler/src/d1/migrations/{helpers,apply,create}.ts.
+Owns the bookkeeping. A file and its row are one transaction, so a crash leaves it applied or not
+applied. It prints nothing and asks nobody.
+Source: workers-sdk packages/wrangler/src/d1/migrations/{helpers,apply}.ts.
 """
 
 from __future__ import annotations
 
-import datetime
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from bindings.d1.database import D1
+from bindings.d1.migration_files import Migrations, migration_files
 from bindings.d1.script import script_statements
 from bindings.d1.session import Query
 from emulator.errors import EmulatorError, UsageError, WorkerError
+from emulator.sqlite import connect_read_only
 
 
 class MigrationFailed(EmulatorError):
-    """A migration was refused and undone; `name` is its file name, `applied` those before it."""
+    """A migration was refused and undone; `name` is its name in the folder of migrations."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, name: str, reason: str) -> None:
         super().__init__(
             f"{path}: {reason}\n"
             "  Nothing of this file was applied. Correct it and run the command again."
         )
-        self.name = path.name
+        self.name = name
 
 
-def migration_files(directory: Path) -> list[str]:
-    """Return the names of the migrations in `directory`, in the order they are applied.
+async def unapplied(database: D1, migrations: Migrations) -> list[str]:
+    """Return the migrations that `database` has not seen, in order.
 
-    Numbered files first, by number; then the others by name. Raises UsageError when there is no
-    such folder.
+    Creates the bookkeeping table when it is missing. Raises UsageError, EmulatorError.
     """
-    if not directory.is_dir():
-        raise UsageError(
-            f"No migrations present at {directory}.\n"
-            '  Create one with `groundfog d1 migrations create NAME "message"`, or set '
-            "migrations_dir."
-        )
-    names = [
-        path.name
-        for path in directory.iterdir()
-        if path.suffix == ".sql" and not path.name.startswith(".") and path.is_file()
-    ]
-    return sorted(names, key=_order)
-
-
-def _order(name: str) -> tuple[bool, int, str]:
-    number = _number(name)
-    return (number is None, number or 0, name)
-
-
-def _number(name: str) -> int | None:
-    digits = name[: len(name) - len(name.lstrip("0123456789"))]
-    return int(digits) if digits.isascii() and digits else None
-
-
-async def unapplied(database: D1, directory: Path, table: str) -> list[str]:
-    """Return the migrations of `directory` that `database` has not seen, in order.
-
-    Creates the bookkeeping table `table` when it is missing. Raises UsageError, EmulatorError.
-    """
-    names = migration_files(directory)
-    quoted = _quote(table, '"')
+    names = migration_files(migrations)
+    table = _quote(migrations.table, '"')
     try:
         results = await database.run(
             [
                 Query(
-                    f"CREATE TABLE IF NOT EXISTS {quoted}(\n"
+                    f"CREATE TABLE IF NOT EXISTS {table}(\n"
                     "\t\tid         INTEGER PRIMARY KEY AUTOINCREMENT,\n"
                     "\t\tname       TEXT UNIQUE,\n"
                     "\t\tapplied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL\n"
                     ");"
                 ),
-                Query(f"SELECT name FROM {quoted} ORDER BY id"),
+                Query(f"SELECT name FROM {table} ORDER BY id"),
             ]
         )
     except WorkerError as error:
-        raise EmulatorError(f'{database.name}: migrations table "{table}": {error}') from None
+        text = f'{database.name}: migrations table "{migrations.table}": {error}'
+        raise EmulatorError(text) from None
     applied = {row[0] for row in results[1]["results"]["rows"]}
     return [name for name in names if name not in applied]
 
 
-async def apply_migration(database: D1, directory: Path, table: str, name: str) -> int:
+def unapplied_in_file(path: Path, migrations: Migrations) -> list[str]:
+    """Return the migrations that the database in `path` has not seen, changing and making nothing.
+
+    Without a folder of migrations there are none. Raises EmulatorError for a file that is no
+    database.
+    """
+    if not migrations.directory.is_dir():
+        return []
+    names = migration_files(migrations)
+    if not names or not path.is_file():
+        return names
+    try:
+        with closing(connect_read_only(path)) as connection:
+            (known,) = connection.execute(
+                "SELECT count(*) FROM sqlite_schema WHERE name = ?", [migrations.table]
+            ).fetchone()
+            table = _quote(migrations.table, '"')
+            rows = connection.execute(f"SELECT name FROM {table}").fetchall() if known else []
+    except sqlite3.Error as error:
+        raise EmulatorError(f"{path}: {error}") from None
+    applied = {name for (name,) in rows}
+    return [name for name in names if name not in applied]
+
+
+async def apply_migration(database: D1, migrations: Migrations, name: str) -> int:
     """Apply one file with its bookkeeping row, all or nothing; return its number of statements.
 
     Raises MigrationFailed, naming the file and what the database said.
     """
-    path = directory / name
+    path = migrations.directory / name
     try:
         statements = script_statements(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise MigrationFailed(path, f"byte {error.start} is not UTF-8 text") from None
+        raise MigrationFailed(path, name, f"byte {error.start} is not UTF-8 text") from None
     except OSError as error:
-        raise MigrationFailed(path, error.strerror or str(error)) from None
+        raise MigrationFailed(path, name, error.strerror or str(error)) from None
     except UsageError as error:
-        raise MigrationFailed(path, str(error)) from None
-    row = f"INSERT INTO {_quote(table, chr(34))} (name) VALUES ({_quote(name, chr(39))})"
+        raise MigrationFailed(path, name, str(error)) from None
+    table = _quote(migrations.table, '"')
+    row = f"INSERT INTO {table} (name) VALUES ({_quote(name, chr(39))})"
     try:
         await database.run([Query(text) for text in [*statements, row]])
     except WorkerError as error:
-        raise MigrationFailed(path, str(error)) from None
+        raise MigrationFailed(path, name, str(error)) from None
     return len(statements)
-
-
-def create_migration(directory: Path, message: str, now_ms: int) -> Path:
-    """Write an empty migration with the next number and return its path.
-
-    `"add users"` after `0001_init.sql` gives `0002_add_users.sql`. Raises UsageError when
-    `message` is empty or holds a path separator, or the file cannot be written.
-    """
-    if not message.strip() or "/" in message or "\\" in message:
-        raise UsageError(
-            f'migration message "{message}": expected words without "/" and "\\", '
-            'such as "add users"'
-        )
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        number = max((_number(name) or 0 for name in migration_files(directory)), default=0) + 1
-        path = directory / f"{number:04}_{message.replace(' ', '_')}.sql"
-        moment = datetime.datetime.fromtimestamp(now_ms / 1000, datetime.UTC)
-        written = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        with path.open("x", encoding="utf-8") as file:
-            file.write(f"-- Migration number: {number:04} \t {written}\n")
-    except OSError as error:
-        raise UsageError(f"{directory}: the migration cannot be written: {error}") from None
-    return path
 
 
 def _quote(text: str, mark: str) -> str:

@@ -39,6 +39,7 @@ def read_d1(selected: Selected, names: BindingNames, config_dir: Path) -> tuple[
         preview_id = item.string("preview_database_id")
         migrations_dir = item.string("migrations_dir") or "migrations"
         migrations_table = item.string("migrations_table") or "d1_migrations"
+        migrations_pattern = _read_pattern(item)
         _note_remote(item, "D1 database")
         if binding:
             databases.append(
@@ -48,9 +49,36 @@ def read_d1(selected: Selected, names: BindingNames, config_dir: Path) -> tuple[
                     database_name or binding,
                     Path(os.path.abspath(config_dir / migrations_dir)),
                     migrations_table,
+                    migrations_pattern,
                 )
             )
     return tuple(databases)
+
+
+def _read_pattern(item: Table) -> str:
+    """Return `migrations_pattern` without the folder it must begin with.
+
+    `"migrations/*/migration.sql"` -> `"*/migration.sql"`.
+    Source: workers-sdk packages/workers-utils/src/config/validation.ts; bindings.md section 1.12.
+    """
+    pattern = item.string("migrations_pattern")
+    if not pattern:
+        return "*.sql"
+    folder = item.data.get("migrations_dir")
+    if not isinstance(folder, str) or not folder:
+        item.error(
+            "migrations_pattern",
+            f"{item.name('migrations_pattern')} is given without migrations_dir",
+            "Add migrations_dir, the folder that the pattern begins with.",
+        )
+        return "*.sql"
+    prefix = f"{folder.rstrip('/')}/"
+    if not pattern.startswith(prefix) or pattern == prefix:
+        found = f"{item.name('migrations_pattern')} is {quoted(pattern)}"
+        expected = f'expected one that begins with migrations_dir, such as "{prefix}*.sql"'
+        item.error("migrations_pattern", f"{found}; {expected}")
+        return "*.sql"
+    return pattern[len(prefix) :]
 
 
 def read_vectorize(selected: Selected, names: BindingNames) -> tuple[VectorizeConfig, ...]:

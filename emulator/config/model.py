@@ -44,13 +44,17 @@ class WorkflowConfig:
 
 @dataclass(frozen=True, slots=True)
 class D1Config:
-    """One `[[d1_databases]]` entry. `local_id` names the file: preview id, id, or the binding."""
+    """One `[[d1_databases]]` entry. `local_id` names the file: preview id, id, or the binding.
+
+    `migrations_pattern` is a glob relative to `migrations_dir`.
+    """
 
     binding: str
     local_id: str
     database_name: str
     migrations_dir: Path
     migrations_table: str = "d1_migrations"
+    migrations_pattern: str = "*.sql"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,15 +98,12 @@ def _nested_uses(selected: Selected, worker_name: str) -> list[tuple[Table, str]
         dev_table.unknown_keys(keys.DEV)
         uses += [(dev_table, key) for key in sorted(keys.DEV_NOT_EMULATED & dev.keys())]
         uses = [use for use in uses if dev[use[1]] != "http"]
-    for section, nested in (
-        ("workflows", (*keys.WORKFLOW_NOT_EMULATED, "script_name")),
-        ("d1_databases", ("migrations_pattern",)),
-    ):
-        owner = selected.owner(section)
-        items = owner.data.get(section)
-        for index, data in enumerate(items if isinstance(items, list) else []):
-            if isinstance(data, dict):
-                path = (*owner.path, section, index)
-                item = Table(data, path, owner.source, owner.report)
-                uses += [(item, key) for key in nested if data.get(key) not in (None, worker_name)]
+    nested = (*keys.WORKFLOW_NOT_EMULATED, "script_name")
+    owner = selected.owner("workflows")
+    items = owner.data.get("workflows")
+    for index, data in enumerate(items if isinstance(items, list) else []):
+        if isinstance(data, dict):
+            path = (*owner.path, "workflows", index)
+            item = Table(data, path, owner.source, owner.report)
+            uses += [(item, key) for key in nested if data.get(key) not in (None, worker_name)]
     return uses

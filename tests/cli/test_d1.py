@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from bindings.d1 import D1
+from bindings.d1.wrangler_state import wrangler_file
 
 WRANGLER = """
 name = "shop"
@@ -173,3 +178,162 @@ def test_a_database_in_use_by_another_process_can_be_read_and_written(project: P
         assert connection.execute("SELECT name FROM items").fetchall() == [("a",)]
     finally:
         connection.close()
+
+
+def test_an_error_with_json_is_json_too(project: Path) -> None:
+    done = groundfog(project, "execute", "DB", "--json", "--command", "SELECT * FROM nope", code=1)
+
+    assert json.loads(done.stdout) == {"error": {"text": "no such table: nope: SQLITE_ERROR"}}
+
+
+def test_an_export_is_a_file_that_makes_the_database_again(project: Path) -> None:
+    groundfog(project, "migrations", "apply", "DB")
+    groundfog(project, "execute", "DB", "--command", "INSERT INTO items(name) VALUES ('it''s')")
+
+    done = groundfog(project, "export", "shop-db", "--local", "--output", "shop.sql")
+    groundfog(project, "execute", "DB", "--file", "shop.sql", "--persist-to", "other")
+    again = groundfog(
+        project,
+        "execute",
+        "DB",
+        "--persist-to",
+        "other",
+        "--json",
+        "--command",
+        "SELECT * FROM items",
+    )
+
+    assert done.stdout.endswith("🌀 Exporting SQL to shop.sql...\nDone!\n")
+    assert json.loads(again.stdout)[0]["results"] == [{"id": 1, "name": "it's"}]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--no-schema", "--no-data"], "Cannot use --no-schema and --no-data together."),
+        (["--compatibility", "sqlite3_cli_only", "--no-data"], "it takes no --table"),
+        (["--table", "nope"], "there is no table nope"),
+        (["--remote"], "For the one at Cloudflare run the same command with `wrangler`."),
+        (["--env", "staging"], "has no data yet"),
+    ],
+)
+def test_an_export_that_cannot_be_made_leaves_the_old_file(
+    project: Path, args: list[str], message: str
+) -> None:
+    groundfog(project, "migrations", "apply", "DB")
+    (project / "out.sql").write_text("precious")
+
+    done = groundfog(
+        project,
+        "export",
+        "staging-db" if "staging" in args else "DB",
+        "--output",
+        "out.sql",
+        *args,
+        code=1,
+    )
+
+    assert message in done.stderr
+    assert (project / "out.sql").read_text() == "precious"
+    assert not list(project.glob(".out*"))
+
+
+def test_sqlite_s_own_dump_has_the_virtual_tables(project: Path) -> None:
+    groundfog(project, "execute", "DB", "--command", "CREATE VIRTUAL TABLE f USING fts5(a)")
+
+    refused = groundfog(project, "export", "DB", "--output", "a.sql", code=1)
+    groundfog(project, "export", "DB", "--output", "b.sql", "--compatibility", "sqlite3_cli_only")
+
+    assert "cannot export databases with Virtual Tables (fts5)" in refused.stderr
+    with sqlite3.connect(":memory:") as connection:
+        connection.executescript((project / "b.sql").read_text())
+    connection.close()
+
+
+def test_the_path_is_a_file_that_sqlite_opens(project: Path) -> None:
+    path = groundfog(project, "path", "DB").stdout.removesuffix("\n")
+    groundfog(project, "migrations", "apply", "DB")
+
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        assert connection.execute("SELECT count(*) FROM items").fetchall() == [(0,)]
+    finally:
+        connection.close()
+
+
+def test_info_tells_size_tables_and_pending_migrations(project: Path) -> None:
+    before = json.loads(groundfog(project, "info", "shop-db", "--json").stdout)
+    groundfog(project, "migrations", "apply", "DB")
+    after = json.loads(groundfog(project, "info", "shop-db", "--json").stdout)
+
+    assert (before["created"], before["num_tables"], before["pending_migrations"]) == (False, 0, 1)
+    assert (after["created"], after["num_tables"], after["pending_migrations"]) == (True, 2, 0)
+    assert (after["uuid"], after["name"]) == ("1234", "shop-db")
+    assert after["database_size"] >= 4096 and after["path"].endswith("/d1/1234.sqlite")
+    assert "│ pending_migrations │ 0" in groundfog(project, "info", "DB").stdout
+
+
+def wranglers(project: Path, sql: str = "CREATE TABLE w(a); INSERT INTO w VALUES (1)") -> Path:
+    """Make the file in which wrangler would keep the database 1234."""
+    path = wrangler_file(project / ".wrangler" / "state", "1234")
+    path.parent.mkdir(parents=True)
+    connection = sqlite3.connect(path)
+    connection.executescript(sql)
+    connection.close()
+    return path
+
+
+def test_wranglers_databases_are_taken_over(project: Path) -> None:
+    source = wranglers(project)
+
+    done = groundfog(project, "import", "--from-wrangler")
+    read = groundfog(project, "execute", "DB", "--json", "--command", "SELECT a FROM w")
+
+    assert done.stdout == f"✅ shop-db (1234): 1 table(s) taken over from {source}\n"
+    assert json.loads(read.stdout)[0]["results"] == [{"a": 1}]
+
+
+def test_a_database_with_tables_is_not_replaced_unless_told_to(project: Path) -> None:
+    wranglers(project)
+    groundfog(project, "migrations", "apply", "DB")
+
+    refused = groundfog(project, "import", "DB", "--from-wrangler", code=1)
+    kept = json.loads(groundfog(project, "info", "DB", "--json").stdout)["num_tables"]
+    groundfog(project, "import", "DB", "--from-wrangler", "--yes")
+
+    assert "already has 2 table(s): d1_migrations, items" in refused.stderr
+    assert kept == 2
+    assert json.loads(groundfog(project, "info", "DB", "--json").stdout)["num_tables"] == 1
+
+
+def test_an_import_of_nothing_says_where_it_looked(project: Path) -> None:
+    done = groundfog(project, "import", "DB", "--from-wrangler", code=1)
+    bare = groundfog(project, "import", "DB", code=1)
+
+    assert str(wrangler_file(project / ".wrangler" / "state", "1234")) in done.stderr
+    assert "needs --from-wrangler" in bare.stderr
+
+
+def test_commands_work_while_a_server_has_the_database_open(project: Path) -> None:
+    """A real D1 stays open in this process while other processes change its file."""
+    wranglers(project)
+
+    async def scenario() -> list[Any]:
+        database = D1(project / ".groundfog" / "d1" / "1234.sqlite")
+        try:
+            await database.call("exec", [["CREATE TABLE seen(a)", "INSERT INTO seen VALUES (1)"]])
+            for words in (
+                ["migrations", "apply", "DB"],
+                ["execute", "DB", "--command", "INSERT INTO seen VALUES (2)"],
+                ["export", "DB", "--output", "out.sql"],
+            ):
+                await asyncio.to_thread(groundfog, project, *words)
+            (seen,) = await database.call("query", [["SELECT count(*) FROM seen, items"]])
+            (two,) = await database.call("query", [["SELECT count(*) FROM seen"]])
+            await asyncio.to_thread(groundfog, project, "import", "DB", "--from-wrangler", "--yes")
+            (taken,) = await database.call("query", [["SELECT a FROM w"]])
+            return [result["results"]["rows"] for result in (seen, two, taken)]
+        finally:
+            await database.close()
+
+    assert asyncio.run(scenario()) == [[[0]], [[2]], [[1]]]

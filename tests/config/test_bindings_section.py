@@ -31,6 +31,31 @@ def test_the_preview_id_is_the_local_id_before_the_database_id(project: Project)
     assert project.load().d1_databases[0].local_id == "b"
 
 
+def test_a_pattern_of_migrations_is_read_without_its_folder(project: Project) -> None:
+    project.toml(
+        '[[d1_databases]]\nbinding = "DB"\nmigrations_dir = "db/"\n'
+        'migrations_pattern = "db/*/migration.sql"\n'
+    )
+
+    assert project.load().d1_databases[0].migrations_pattern == "*/migration.sql"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('migrations_pattern = "m/*.sql"', "is given without migrations_dir"),
+        (
+            'migrations_dir = "m"\nmigrations_pattern = "x/*.sql"',
+            'is "x/*.sql"; expected one that begins with migrations_dir, such as "m/*.sql"',
+        ),
+    ],
+)
+def test_a_pattern_outside_the_folder_is_refused(project: Project, keys: str, message: str) -> None:
+    project.toml(f'[[d1_databases]]\nbinding = "DB"\n{keys}\n')
+
+    assert message in project.problem()
+
+
 def test_a_vectorize_index_is_read(project: Project) -> None:
     project.toml('[[vectorize]]\nbinding = "V"\nindex_name = "skills"\n')
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from bindings.d1 import D1
+from bindings.d1.migration_files import Migrations, create_migration, migration_files
 from bindings.d1.migrations import (
     MigrationFailed,
     apply_migration,
-    create_migration,
-    migration_files,
     unapplied,
+    unapplied_in_file,
 )
 from emulator.errors import EmulatorError, UsageError
 from tests.bindings.d1.calls import rows, with_d1
@@ -32,9 +32,10 @@ def write(directory: Path, **files: str) -> Path:
 
 
 async def apply_all(database: D1, directory: Path, table: str = TABLE) -> list[str]:
-    names = await unapplied(database, directory, table)
+    migrations = Migrations(directory, table)
+    names = await unapplied(database, migrations)
     for name in names:
-        await apply_migration(database, directory, table, name)
+        await apply_migration(database, migrations, name)
     return names
 
 
@@ -42,12 +43,73 @@ def test_files_are_ordered_by_number_and_then_by_name(tmp_path: Path) -> None:
     for name in ("b.sql", "10_x.sql", "0002_y.sql", "a.sql", ".hidden.sql", "3.txt", "0002_a.sql"):
         (tmp_path / name).write_text("")
 
-    assert migration_files(tmp_path) == ["0002_a.sql", "0002_y.sql", "10_x.sql", "a.sql", "b.sql"]
+    assert migration_files(Migrations(tmp_path)) == [
+        "0002_a.sql",
+        "0002_y.sql",
+        "10_x.sql",
+        "a.sql",
+        "b.sql",
+    ]
+
+
+def test_a_pattern_finds_migrations_in_folders_and_names_them_by_their_path(
+    tmp_path: Path,
+) -> None:
+    for name in ("10_b", "0002_a", "x", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "migration.sql").write_text(f"CREATE TABLE t{len(name)}(a)")
+    (tmp_path / "0001_loose.sql").write_text("")
+    migrations = Migrations(tmp_path, pattern="*/migration.sql")
+
+    async def work(database: D1) -> Any:
+        for name in await unapplied(database, migrations):
+            await apply_migration(database, migrations, name)
+        return await rows(database, "SELECT name FROM d1_migrations ORDER BY id")
+
+    assert with_d1(tmp_path / "d.sqlite", work) == [
+        ["0002_a/migration.sql"],
+        ["10_b/migration.sql"],
+        ["x/migration.sql"],
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["/x.sql", "**x.sql"])
+def test_a_pattern_that_leads_nowhere_is_named(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "x.sql").write_text("")
+    (tmp_path / "m").mkdir()
+
+    with pytest.raises(UsageError, match="migrations_pattern"):
+        migration_files(Migrations(tmp_path / "m", pattern=pattern))
+
+
+def test_a_new_migration_that_the_pattern_would_miss_is_not_made(tmp_path: Path) -> None:
+    migrations = Migrations(tmp_path, pattern="*/migration.sql")
+
+    with pytest.raises(UsageError, match="would not be found"):
+        create_migration(migrations, "add users", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_looking_for_what_is_pending_makes_and_changes_nothing(tmp_path: Path) -> None:
+    directory = write(tmp_path / "m", _0001="CREATE TABLE a(x)", _0002="CREATE TABLE b(x)")
+    migrations, path = Migrations(directory), tmp_path / "d.sqlite"
+
+    assert unapplied_in_file(path, Migrations(tmp_path / "none")) == []
+    assert unapplied_in_file(path, migrations) == ["0001.sql", "0002.sql"]
+    assert not path.exists()
+    with_d1(path, lambda database: rows(database, "SELECT 1"))
+    assert unapplied_in_file(path, migrations) == ["0001.sql", "0002.sql"]
+    (directory / "0002.sql").rename(tmp_path / "later.sql")
+    with_d1(path, lambda database: apply_all(database, directory))
+    (tmp_path / "later.sql").rename(directory / "0002.sql")
+    before = path.read_bytes()
+    assert unapplied_in_file(path, migrations) == ["0002.sql"]
+    assert path.read_bytes() == before
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No migrations present at"):
-        migration_files(tmp_path / "migrations")
+        migration_files(Migrations(tmp_path / "migrations"))
 
 
 def test_each_migration_is_applied_once(tmp_path: Path) -> None:
@@ -119,7 +181,7 @@ def test_a_table_that_is_no_migrations_table_is_named(tmp_path: Path) -> None:
 
     async def work(database: D1) -> None:
         await rows(database, "CREATE TABLE d1_migrations(other)")
-        await unapplied(database, directory, TABLE)
+        await unapplied(database, Migrations(directory))
 
     with pytest.raises(EmulatorError, match='migrations table "d1_migrations": no such column'):
         with_d1(tmp_path / "d.sqlite", work)
@@ -128,7 +190,7 @@ def test_a_table_that_is_no_migrations_table_is_named(tmp_path: Path) -> None:
 def test_a_new_migration_gets_the_next_number(tmp_path: Path) -> None:
     directory = write(tmp_path / "m", _0007_a="")
 
-    path = create_migration(directory, "add all users", 1_767_225_600_000)
+    path = create_migration(Migrations(directory), "add all users", 1_767_225_600_000)
 
     assert path.name == "0008_add_all_users.sql"
     assert path.read_text() == "-- Migration number: 0008 \t 2026-01-01T00:00:00.000Z\n"
@@ -137,7 +199,7 @@ def test_a_new_migration_gets_the_next_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("message", ["", "a/b", "..\\b"])
 def test_a_message_that_is_no_file_name_is_refused(tmp_path: Path, message: str) -> None:
     with pytest.raises(UsageError, match="migration message"):
-        create_migration(tmp_path, message, 0)
+        create_migration(Migrations(tmp_path), message, 0)
 
 
 # Applies one migration of many statements and says when it has begun.
@@ -145,13 +207,15 @@ APPLY = """
 import asyncio, sys
 from pathlib import Path
 from bindings.d1 import D1
+from bindings.d1.migration_files import Migrations
 from bindings.d1.migrations import apply_migration, unapplied
 
 async def main():
+    migrations = Migrations(Path(sys.argv[2]))
     database = D1(Path(sys.argv[1]), "db")
-    (name,) = await unapplied(database, Path(sys.argv[2]), "d1_migrations")
+    (name,) = await unapplied(database, migrations)
     print("applying", flush=True)
-    await apply_migration(database, Path(sys.argv[2]), "d1_migrations", name)
+    await apply_migration(database, migrations, name)
     print("applied", flush=True)
     await database.close()
 
@@ -180,7 +244,7 @@ def test_a_kill_leaves_a_migration_applied_or_not_applied(tmp_path: Path, delay_
             os.kill(process.pid, signal.SIGKILL)
 
     async def work(database: D1) -> Any:
-        waiting = await unapplied(database, directory, TABLE)
+        waiting = await unapplied(database, Migrations(directory))
         tables = await rows(database, "SELECT name FROM sqlite_schema WHERE name = 't'")
         return waiting, tables and await rows(database, "SELECT count(*) FROM t")
 

@@ -1,0 +1,165 @@
+"""Writes a database as SQL text that D1 takes back: `d1 export`.
+
+Owns the text of every value and statement. It reads one state of the file and changes nothing.
+Source: workers-sdk packages/miniflare/src/workers/d1/dumpSql.ts; bindings.md section 1.13.
+Differs: integers beyond 2^53, 5.0 and text with NUL or broken UTF-8 keep their exact value, and
+`tables` brings their indexes and triggers along.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from bindings.d1.authorizer import RESERVED_PREFIX
+from emulator.errors import EmulatorError, UsageError
+from emulator.sqlite import connect
+
+VIRTUAL_TABLE = "D1 Export error: cannot export databases with Virtual Tables (fts5)"
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the existing database `path` for reading one state of it, a server running or not.
+
+    Raises EmulatorError when it cannot be read, there and in the body alike.
+    """
+    try:
+        with closing(connect(path)) as connection:
+            connection.text_factory = _text
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as error:
+        raise EmulatorError(f"{path}: {error}") from None
+
+
+def dump_sql(
+    connection: sqlite3.Connection,
+    *,
+    tables: Collection[str] = (),
+    schema: bool = True,
+    data: bool = True,
+) -> Iterator[str]:
+    """Yield the statements that make the database again, each ended by `;`, without newline.
+
+    `tables` limits it to these. Raises UsageError for a virtual table, or a name that is none.
+    """
+    found = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql NOT NULL"
+        " ORDER BY tbl_name = 'sqlite_sequence', rowid"
+    ).fetchall()
+    unknown = sorted(set(tables) - {name for name, _ in found})
+    if unknown:
+        raise UsageError(f"there is no table {', '.join(unknown)}")
+    yield "PRAGMA defer_foreign_keys=TRUE;"
+    wanted: list[tuple[str, str]] = []
+    for name, sql in found:
+        if tables and name not in tables:
+            continue
+        if sql.upper().startswith("CREATE VIRTUAL TABLE"):
+            raise UsageError(VIRTUAL_TABLE)
+        preparation = _preparation(name, sql)
+        if preparation is not None:
+            wanted.append((name, preparation))
+    tables_first = schema and _refers_forward(connection, [name for name, _ in wanted])
+    for name, preparation in wanted if tables_first else ():
+        if not name.startswith("sqlite_"):
+            yield preparation
+    for name, preparation in wanted:
+        if schema and not (tables_first and not name.startswith("sqlite_")):
+            yield preparation
+        if data:
+            yield from _inserts(connection, name)
+    if schema:
+        yield from _rest_of_schema(connection, tables)
+
+
+def _refers_forward(connection: sqlite3.Connection, names: list[str]) -> bool:
+    """Return whether a table has a foreign key to one that is made after it.
+
+    Its rows could not be inserted before that one exists; then all tables are made first.
+    """
+    later = {name.lower() for name in names}
+    for name in names:
+        keys = connection.execute(f"PRAGMA foreign_key_list({_quoted_name(name)})")
+        later.discard(name.lower())
+        if any(row[2].lower() in later for row in keys):
+            return True
+    return False
+
+
+def _preparation(name: str, sql: str) -> str | None:
+    """Return what must stand before the rows of a table; None for a table not to be exported."""
+    if name == "sqlite_sequence":
+        return "DELETE FROM sqlite_sequence;"
+    if name.startswith("sqlite_stat"):
+        return "ANALYZE sqlite_schema;"
+    if name.lower().startswith((RESERVED_PREFIX, "sqlite_")):
+        return None
+    if sql.startswith(("CREATE TABLE '", 'CREATE TABLE "')):
+        return f"CREATE TABLE IF NOT EXISTS {sql[len('CREATE TABLE ') :]};"
+    return f"{sql};"
+
+
+def _inserts(connection: sqlite3.Connection, table: str) -> Iterator[str]:
+    # Generated columns are not among these, and cannot be inserted.
+    columns = [
+        _quoted_name(row[1])
+        for row in connection.execute(f"PRAGMA table_info({_quoted_name(table)})")
+    ]
+    head = f"INSERT INTO {_quoted_name(table)} ({','.join(columns)}) VALUES("
+    for row in connection.execute(f"SELECT {','.join(columns)} FROM {_quoted_name(table)}"):
+        yield f"{head}{','.join(map(_literal, row))});"
+
+
+def _rest_of_schema(connection: sqlite3.Connection, tables: Collection[str]) -> Iterator[str]:
+    for name, table, sql in connection.execute(
+        "SELECT name, tbl_name, sql FROM sqlite_schema"
+        " WHERE type IN ('index', 'trigger', 'view') AND sql NOT NULL ORDER BY type, rowid"
+    ):
+        if not tables or name in tables or table in tables:
+            yield f"{sql};"
+
+
+def _literal(value: None | int | float | str | bytes) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case int():
+            return str(value)
+        case float():
+            # SQLite stores no NaN, and reads what is too large as infinity.
+            return repr(value).replace("inf", "9e999")
+        case bytes():
+            return f"X'{value.hex()}'"
+    return _text_literal(value)
+
+
+def _text_literal(value: str) -> str:
+    data = value.encode("utf-8", "surrogateescape")
+    if "\0" in value or len(data.decode("utf-8", "ignore")) != len(value):
+        return f"CAST(X'{data.hex()}' AS TEXT)"
+    # One statement per line: `d1 execute` and SQLite's shell can both show where one is wrong.
+    literal = "'" + value.replace("'", "''") + "'"
+    for character, escape, code in (("\r", "\\r", 13), ("\n", "\\n", 10)):
+        if character in value:
+            mark = _unused(escape, value)
+            literal = f"replace({literal.replace(character, mark)},'{mark}',char({code}))"
+    return literal
+
+
+def _unused(mark: str, value: str) -> str:
+    """Return `mark`, made longer until `value` does not hold it."""
+    while mark in value:
+        mark = f"\\{mark}"
+    return mark
+
+
+def _quoted_name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

@@ -1,0 +1,99 @@
+"""The databases that `wrangler dev` keeps in `.wrangler/state`: where they are, and a copy of one.
+
+Reads wrangler's files and never changes them, also while wrangler uses them.
+Source: workerd src/workerd/server/actor-id-impl.c++ (idFromName); workers-sdk
+packages/miniflare/src/plugins/d1; bindings.md section 1.11.
+"""
+
+from __future__ import annotations
+
+import hmac
+import sqlite3
+import tempfile
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+
+from bindings.d1.authorizer import RESERVED_PREFIX
+from emulator.errors import EmulatorError
+from emulator.sqlite import connect, connect_read_only
+
+_NAMESPACE = "miniflare-D1DatabaseObject"
+
+
+def wrangler_file(state: Path, local_id: str) -> Path:
+    """Return where wrangler keeps the database `local_id` below its folder `state`.
+
+    `".wrangler/state"`, `"1234-abc"` ->
+    `.wrangler/state/v3/d1/miniflare-D1DatabaseObject/cceb6ea7….sqlite`.
+    """
+    key = sha256(_NAMESPACE.encode()).digest()
+    base = hmac.digest(key, local_id.encode(), "sha256")[:16]
+    check = hmac.digest(key, base, "sha256")[:16]
+    return state / "v3" / "d1" / _NAMESPACE / f"{(base + check).hex()}.sqlite"
+
+
+def user_tables(path: Path) -> list[str]:
+    """Return the names of the tables and views in the database `path`; none if it is not there.
+
+    Raises EmulatorError when it is no database.
+    """
+    if not path.exists():
+        return []
+    try:
+        with closing(connect_read_only(path)) as connection:
+            return _user_tables(connection)
+    except sqlite3.Error as error:
+        raise EmulatorError(f"{path}: {error}") from None
+
+
+def take_over(source: Path, target: Path) -> list[str]:
+    """Make `target` a copy of wrangler's database `source`, without workerd's own tables.
+
+    Returns the names of its tables. All of `target` is replaced in one transaction, so that a
+    server may be using it. Raises EmulatorError, having changed nothing.
+    """
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".import-", dir=target.parent) as folder:
+            with (
+                closing(connect_read_only(source)) as original,
+                closing(
+                    sqlite3.connect(Path(folder) / "copy.sqlite", isolation_level=None)
+                ) as copy,
+            ):
+                original.backup(copy)
+                _clean(copy, source)
+                with closing(connect(target)) as database:
+                    copy.backup(database)
+                return _user_tables(copy)
+    except sqlite3.Error as error:
+        raise EmulatorError(f"{source} cannot be taken over into {target}: {error}") from None
+    except OSError as error:
+        raise EmulatorError(f"{target}: cannot be written: {error.strerror or error}") from None
+
+
+def _clean(copy: sqlite3.Connection, source: Path) -> None:
+    (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise EmulatorError(f"{source} is damaged and was not taken over: {verdict}")
+    copy.execute("PRAGMA journal_mode = DELETE")
+    for (name,) in copy.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE ? ESCAPE '\\'",
+        [RESERVED_PREFIX.replace("_", "\\_") + "%"],
+    ).fetchall():
+        quoted = name.replace('"', '""')
+        copy.execute(f'DROP TABLE "{quoted}"')
+    # Our files have pages of 4096 bytes; SQLite copies whole pages between files alike in this.
+    copy.execute("PRAGMA page_size = 4096")
+    copy.execute("VACUUM")
+
+
+def _user_tables(connection: sqlite3.Connection) -> list[str]:
+    # A shadow table is one that a virtual table, such as FTS5's, keeps for itself.
+    names = connection.execute(
+        "SELECT name FROM pragma_table_list"
+        " WHERE schema = 'main' AND type <> 'shadow' ORDER BY name"
+    )
+    hidden = (RESERVED_PREFIX, "sqlite_")
+    return [name for (name,) in names if not name.lower().startswith(hidden)]

@@ -1,0 +1,102 @@
+"""What the commands on databases share: which one is meant, and an open `D1` on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bindings.d1 import D1
+from bindings.d1.limits import QUERY_TIMEOUT_MS
+from bindings.d1.migration_files import Migrations
+from emulator.cli.options import ProjectOptions, load_project, project_options
+from emulator.config.model import Config, D1Config
+from emulator.errors import UsageError
+from emulator.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One database of the project and where it is kept."""
+
+    project: Config
+    config: D1Config
+    state: State
+
+    @property
+    def path(self) -> Path:
+        """Its SQLite file, which need not exist yet."""
+        return self.state.d1_path(self.config.local_id)
+
+    @property
+    def migrations(self) -> Migrations:
+        """Where its migrations are."""
+        return Migrations(
+            self.config.migrations_dir, self.config.migrations_table, self.config.migrations_pattern
+        )
+
+    @property
+    def title(self) -> str:
+        """Its name and id, as wrangler shows them."""
+        return f"{self.config.database_name} ({self.config.local_id})"
+
+    @asynccontextmanager
+    async def opened(self, timeout_ms: int = QUERY_TIMEOUT_MS) -> AsyncIterator[D1]:
+        """Open it, creating state directory and file when they are missing."""
+        self.state.prepare()
+        database = D1(self.path, self.config.database_name, query_timeout_ms=timeout_ms)
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+def database_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the options of a project, and wrangler's that say where a database is."""
+    for option in (
+        # Every database here is local; scripts written for wrangler say so.
+        click.option("--local", is_flag=True, expose_value=False, hidden=True),
+        click.option("--preview", is_flag=True, expose_value=False, hidden=True),
+        click.option(
+            "--remote", is_flag=True, expose_value=False, hidden=True, callback=_refuse_remote
+        ),
+    ):
+        command = option(command)
+    return project_options(command)
+
+
+def _refuse_remote(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:
+        raise UsageError(
+            "--remote: Groundfog knows the databases on this machine only.\n"
+            "  For the one at Cloudflare run the same command with `wrangler`."
+        )
+
+
+def choose(options: ProjectOptions, name: str) -> Chosen:
+    """Return the database that `name`, its database_name or binding, means. Raises UsageError."""
+    project = load_project(options)
+    return Chosen(project, _find(project, name), State.locate(project, options.persist_to))
+
+
+def choose_all(options: ProjectOptions) -> list[Chosen]:
+    """Return every database of the project."""
+    project = load_project(options)
+    state = State.locate(project, options.persist_to)
+    return [Chosen(project, database, state) for database in project.d1_databases]
+
+
+def _find(project: Config, name: str) -> D1Config:
+    # wrangler looks at names and bindings of each entry in turn.
+    for database in project.d1_databases:
+        if name in (database.database_name, database.binding):
+            return database
+    known = ", ".join(f"{entry.database_name} ({entry.binding})" for entry in project.d1_databases)
+    raise UsageError(
+        f"Couldn't find a D1 DB with the name or binding '{name}' in your {project.path.name} file."
+        f"\n  It has: {known or 'no d1_databases'}."
+    )

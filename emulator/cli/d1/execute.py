@@ -1,0 +1,79 @@
+"""`groundfog d1 execute`: SQL from the command line or a file, in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import click
+
+from bindings.d1.http import with_row_objects
+from bindings.d1.limits import QUERY_TIMEOUT_MS
+from bindings.d1.script import script_statements
+from bindings.d1.session import Query, Result
+from emulator.cli.d1.databases import choose, database_options
+from emulator.cli.options import ProjectOptions
+from emulator.cli.table import draw_table
+from emulator.errors import EmulatorError, UsageError, WorkerError
+
+IMPORT_TIMEOUT_MS = 86_400_000
+
+
+@click.command()
+@click.argument("name")
+@click.option("--command", "sql", help="The SQL to run; several statements with ';' between.")
+@click.option("--file", "file", type=click.Path(path_type=Path), help="A file of SQL to run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.option("--yes", "-y", is_flag=True, expose_value=False, hidden=True)
+@database_options
+def execute(
+    options: ProjectOptions, name: str, sql: str | None, file: Path | None, as_json: bool
+) -> None:
+    """Run SQL on the database NAME (its database_name or its binding), in one transaction."""
+    found = choose(options, name)
+    statements = script_statements(_read_sql(sql, file))
+    if not statements:
+        raise UsageError("No SQL statements detected.")
+
+    # In production a file is imported and has no time limit; a command is a query and has one.
+    timeout_ms = QUERY_TIMEOUT_MS if file is None else IMPORT_TIMEOUT_MS
+
+    async def run() -> list[Result]:
+        async with found.opened(timeout_ms) as database:
+            return await database.run([Query(text) for text in statements])
+
+    if not as_json:
+        click.echo(f"🌀 Executing on local database {found.title}:")
+    try:
+        results = asyncio.run(run())
+    except WorkerError as error:
+        if as_json:
+            click.echo(json.dumps({"error": {"text": str(error)}}, indent=2))
+            raise click.exceptions.Exit(1) from None
+        raise EmulatorError(f"{found.config.database_name}: {error}") from None
+    if as_json:
+        click.echo(json.dumps([with_row_objects(result) for result in results], indent=2))
+    else:
+        _show_results(results)
+
+
+def _read_sql(sql: str | None, file: Path | None) -> str:
+    if (sql is None) == (file is None):
+        raise UsageError("d1 execute needs --command SQL or --file FILE, one of the two.")
+    if file is None:
+        return sql or ""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: byte {error.start} is not UTF-8 text") from None
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def _show_results(results: list[Result]) -> None:
+    count = len(results)
+    click.echo(f"🚣 {count} {'command' if count == 1 else 'commands'} executed successfully.")
+    for result in results:
+        if result["results"]["rows"]:
+            click.echo(draw_table(result["results"]["columns"], result["results"]["rows"]))

@@ -1,0 +1,24 @@
+"""`groundfog d1` and the list of its commands.
+
+They take wrangler's arguments and work on the files themselves, whether or not a server is
+running: SQLite lets several processes use one database. They obey the rules a worker obeys.
+"""
+
+from __future__ import annotations
+
+import click
+
+from emulator.cli.d1.execute import execute
+from emulator.cli.d1.export import export
+from emulator.cli.d1.importing import import_database
+from emulator.cli.d1.info import info, path
+from emulator.cli.d1.migrations import migrations
+
+
+@click.group()
+def d1() -> None:
+    """Query and migrate the project's local D1 databases."""
+
+
+for command in (execute, export, import_database, info, migrations, path):
+    d1.add_command(command)

@@ -1,0 +1,74 @@
+"""`groundfog d1 import`: takes over the databases that `wrangler dev` has used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bindings.d1.wrangler_state import take_over, user_tables, wrangler_file
+from emulator.cli.d1.databases import Chosen, choose, choose_all, database_options
+from emulator.cli.options import ProjectOptions
+from emulator.errors import UsageError
+
+
+@click.command("import")
+@click.argument("name", required=False)
+@click.option("--from-wrangler", is_flag=True, help="Copy what `wrangler dev` keeps.")
+@click.option(
+    "--wrangler-state",
+    type=click.Path(path_type=Path),
+    help="wrangler's state [.wrangler/state beside the configuration].",
+)
+@click.option("--yes", "-y", is_flag=True, help="Replace what is there without asking.")
+@database_options
+def import_database(
+    options: ProjectOptions,
+    name: str | None,
+    from_wrangler: bool,
+    wrangler_state: Path | None,
+    yes: bool,
+) -> None:
+    """Copy the database NAME, or all, from wrangler's local state; wrangler's is left alone."""
+    if not from_wrangler:
+        raise UsageError(
+            "d1 import needs --from-wrangler.\n"
+            "  A file of SQL is run with `groundfog d1 execute NAME --file FILE`."
+        )
+    wanted = [choose(options, name)] if name is not None else choose_all(options)
+    sources = {found.config.local_id: _source(found, wrangler_state) for found in wanted}
+    missing = [found for found in wanted if not sources[found.config.local_id].is_file()]
+    if len(missing) == len(wanted):
+        raise UsageError(_nothing_found([str(sources[found.config.local_id]) for found in missing]))
+    for found in missing:
+        click.echo(f"{found.title}: wrangler has no such local database")
+    for found in wanted:
+        if found not in missing:
+            _import(found, sources[found.config.local_id], yes)
+
+
+def _source(found: Chosen, wrangler_state: Path | None) -> Path:
+    # wrangler's --persist-to names the folder that takes the place of .wrangler/state.
+    state = wrangler_state or found.project.path.parent / ".wrangler" / "state"
+    return wrangler_file(state, found.config.local_id)
+
+
+def _nothing_found(places: list[str]) -> str:
+    looked = "".join(f"\n  looked for {place}" for place in places) or "\n  no d1_databases"
+    return (
+        f"wrangler has no local data of this project's databases.{looked}\n"
+        "  Another folder of wrangler's is named with --wrangler-state DIR."
+    )
+
+
+def _import(found: Chosen, source: Path, yes: bool) -> None:
+    there = user_tables(found.path)
+    if there and not yes:
+        text = f"{found.title} already has {len(there)} table(s): {', '.join(there[:5])}"
+        if not sys.stdin.isatty():
+            raise UsageError(f"{text}.\n  To replace all of it, run the command with --yes.")
+        click.confirm(f"{text}. Replace all of it?", abort=True)
+    found.state.prepare()
+    tables = take_over(source, found.path)
+    click.echo(f"✅ {found.title}: {len(tables)} table(s) taken over from {source}")

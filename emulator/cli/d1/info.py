@@ -1,0 +1,64 @@
+"""`groundfog d1 info` and `groundfog d1 path`: what a database is, and which file it is in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+
+import click
+
+from bindings.d1.migrations import unapplied_in_file
+from bindings.d1.session import Query
+from bindings.d1.wrangler_state import user_tables
+from emulator.cli.d1.databases import Chosen, choose, database_options
+from emulator.cli.options import ProjectOptions
+from emulator.cli.table import draw_table
+from emulator.errors import EmulatorError, WorkerError
+
+
+@click.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@database_options
+def info(options: ProjectOptions, name: str, as_json: bool) -> None:
+    """Show the database NAME: its id, file, size, tables and pending migrations."""
+    found = choose(options, name)
+    facts = {
+        "uuid": found.config.local_id,
+        "name": found.config.database_name,
+        "binding": found.config.binding,
+        "path": str(found.path),
+        "created": found.path.is_file(),
+        "num_tables": len(user_tables(found.path)),
+        "database_size": _size_bytes(found),
+        "pending_migrations": len(unapplied_in_file(found.path, found.migrations)),
+        "sqlite_version": sqlite3.sqlite_version,
+    }
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+    else:
+        click.echo(draw_table(["", found.config.database_name], list(facts.items())))
+
+
+def _size_bytes(found: Chosen) -> int:
+    files = [found.path, found.path.with_name(f"{found.path.name}-wal")]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+@click.command()
+@click.argument("name")
+@database_options
+def path(options: ProjectOptions, name: str) -> None:
+    """Print the SQLite file of the database NAME, which is created when it is missing."""
+    found = choose(options, name)
+
+    async def create() -> None:
+        async with found.opened() as database:
+            await database.run([Query("SELECT 1")])
+
+    try:
+        asyncio.run(create())
+    except WorkerError as error:
+        raise EmulatorError(str(error)) from None
+    click.echo(found.path)

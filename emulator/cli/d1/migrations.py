@@ -1,0 +1,84 @@
+"""`groundfog d1 migrations`: list, apply and create."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from bindings.d1.migration_files import create_migration
+from bindings.d1.migrations import MigrationFailed, apply_migration, unapplied
+from emulator.cli.d1.databases import Chosen, choose, database_options
+from emulator.cli.options import ProjectOptions
+from emulator.cli.table import draw_table
+from emulator.clock import SystemClock
+
+NOTHING_TO_APPLY = "✅ No migrations to apply!"
+
+
+@click.group()
+def migrations() -> None:
+    """List, apply and create migrations."""
+
+
+@migrations.command("list")
+@click.argument("name")
+@database_options
+def list_migrations(options: ProjectOptions, name: str) -> None:
+    """Show the migrations that the database NAME has not seen."""
+    found = choose(options, name)
+
+    async def run() -> list[str]:
+        async with found.opened() as database:
+            return await unapplied(database, found.migrations)
+
+    names = asyncio.run(run())
+    if not names:
+        click.echo(NOTHING_TO_APPLY)
+        return
+    click.echo("Migrations to be applied:")
+    click.echo(draw_table(["Name"], [[name] for name in names]))
+
+
+@migrations.command("apply")
+@click.argument("name")
+@database_options
+def apply_migrations(options: ProjectOptions, name: str) -> None:
+    """Apply the migrations that the database NAME has not seen, in order."""
+    asyncio.run(_apply(choose(options, name)))
+
+
+async def _apply(found: Chosen) -> None:
+    async with found.opened() as database:
+        names = await unapplied(database, found.migrations)
+        if not names:
+            click.echo(NOTHING_TO_APPLY)
+            return
+        click.echo("Migrations to be applied:")
+        click.echo(draw_table(["name"], [[name] for name in names]))
+        if sys.stdin.isatty():
+            click.confirm(f"About to apply {len(names)} migration(s), continue?", abort=True)
+        click.echo(f"🌀 Executing on local database {found.title}:")
+        statuses = dict.fromkeys(names, "🕒️")
+        try:
+            for name in names:
+                await apply_migration(database, found.migrations, name)
+                statuses[name] = "✅"
+        except MigrationFailed as failure:
+            statuses[failure.name] = "❌"
+            raise
+        finally:
+            click.echo(draw_table(["name", "status"], list(statuses.items())))
+
+
+@migrations.command("create")
+@click.argument("name")
+@click.argument("message")
+@database_options
+def create(options: ProjectOptions, name: str, message: str) -> None:
+    """Write an empty migration for the database NAME, named after MESSAGE."""
+    found = choose(options, name)
+    path = create_migration(found.migrations, message, SystemClock().now_ms())
+    click.echo(f"✅ Successfully created Migration '{path.name}'!\n")
+    click.echo(f"The migration is available for editing here\n{path}")
