@@ -155,6 +155,7 @@ def _vectorize(
 
 def _ai(rules: tuple[AiRule, ...], strict: bool) -> Binding:
     from bindings.ai import Ai
+    from bindings.ai.ai import Settings
     from bindings.ai.rules import Rule
 
     made = [
@@ -170,7 +171,7 @@ def _ai(rules: tuple[AiRule, ...], strict: bool) -> Binding:
         )
         for rule in rules
     ]
-    return Ai(made, strict=strict)
+    return Ai(made, Settings(strict=strict))
 
 
 def _synchronous(config: Config) -> Synchronous:

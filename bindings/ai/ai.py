@@ -1,6 +1,7 @@
-"""The AI binding: `run` and `models`.
+"""The AI binding: `run`, and the way to everything else on `env.AI`.
 
-One call: find the model, let the rules answer, else the stub for the model's API, in its shape.
+One call: find the model, check the inputs, let the rules answer, else whatever the mode says (the
+stub, a cassette, an upstream), and write it into the ledger.
 Stubs run on a thread, so that a long prompt or a hundred texts do not hold up the event loop.
 
 Source: workerd src/cloudflare/internal/ai-api.ts.
@@ -9,186 +10,292 @@ Source: workerd src/cloudflare/internal/ai-api.ts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
-from bindings.ai import embeddings, generation, inputs, text
-from bindings.ai.catalogue import BY_NAME, MODELS, Api, Model
-from bindings.ai.classify import classify_sentiment, rerank
-from bindings.ai.errors import bad_input, no_such_model, not_emulated
-from bindings.ai.language import count_tokens
+from bindings.ai import inputs, options
+from bindings.ai.batches import Batches
+from bindings.ai.catalogue import BY_NAME, MODELS, Model, Task
+from bindings.ai.errors import http_status, no_such_model, not_emulated
+from bindings.ai.gateway import Gateway
+from bindings.ai.ledger import Budget, Call, Ledger
+from bindings.ai.markdown import convert, supported
 from bindings.ai.model_search import search_models
+from bindings.ai.neurons import Cost, estimate
+from bindings.ai.replies import EVENT_STREAM, Events, Media
 from bindings.ai.rules import Reply, Rule, RuleBook, missing_rule
+from bindings.ai.stub import respond
 from bindings.binding import ByteStream, Value
 from emulator.clock import Clock, SystemClock
 from emulator.errors import WorkerError
 
-DEFAULT_SUMMARY_TOKENS = 1024
-METHODS = ("run", "models")
+log = logging.getLogger(__name__)
+
+STREAM_SAMPLE_BYTES = 1_000_000  # of a stream, for counting its tokens
+
+Answer = Any  # a JSON value, Media, Events or ByteStream
+
+
+class Source(Protocol):
+    """Who answers in place of the stub: a cassette or an upstream. `name` goes to the ledger."""
+
+    name: str
+    takes_any_model: bool  # models that the catalogue does not know are its own business
+
+    async def answer(self, model: str, inputs: Any) -> Answer:
+        """Return a JSON value, Media, Events or a ByteStream; raises WorkerError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`strict`: nothing but rules answers. `source` answers in place of the stub."""
+
+    strict: bool = False
+    source: Source | None = None
+    budget: Budget = Budget()
 
 
 class Ai:
-    """The binding. `rules` give fixed answers; with `strict`, nothing else answers.
-
-    `clock` delays answers and dates them.
-    """
+    """The binding. `rules` give fixed answers; `clock` delays answers and dates them."""
 
     kind = "ai"
 
     def __init__(
-        self, rules: Sequence[Rule] = (), *, strict: bool = False, clock: Clock | None = None
+        self,
+        rules: Sequence[Rule] = (),
+        settings: Settings = Settings(),
+        *,
+        clock: Clock | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self._rules = RuleBook(rules)
-        self._strict = strict
+        self._settings = settings
         self._clock = clock or SystemClock()
+        self._ledger = ledger or Ledger()
+        self._batches = Batches(self.run)
+        self._gateway = Gateway(self.run, self._ledger)
 
     async def call(self, method: str, args: list[Value]) -> Value:
-        """Run `run(model, inputs, options?)` or `models(params?)`; raises WorkerError.
+        """Answer a client; raises WorkerError.
 
-        With `stream: true`, `run` returns a ByteStream of server-sent events.
+        `run(model, inputs, options?, ids?)` returns a JSON value, or a ByteStream of events or of
+        a file. With `returnRawResponse` it returns `{status, headers, body}` in place of a value,
+        of an error too. `ids` is `{"logId"}`, made by the client.
         """
         match method:
             case "run":
-                return await self._answer(*_three(args))
+                return await self._run_for_client(*_padded(args, 4))
             case "models":
                 return search_models(MODELS, args[0] if args else None)
+            case "toMarkdown":
+                files, wanted = _padded(args, 2)
+                return await asyncio.to_thread(convert, files, wanted)
+            case "toMarkdownSupported":
+                return supported()
+            case "gateway":
+                return await self._gateway.call(*_padded(args, 3))
             case _:
-                raise not_emulated(f"env.AI.{method}", f"It has {' and '.join(METHODS)}.")
+                raise not_emulated(f"env.AI.{method}", "docs/workers-ai.md lists what there is.")
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Close what the source holds open."""
+        if self._settings.source is not None:
+            await self._settings.source.close()
 
-    async def _answer(self, model_name: Value, values: Value, options: Value) -> Value:
-        model = _find_model(model_name)
-        _check_options(options)
+    async def run(self, name: Any, values: Any, wanted: Any = None, log_id: str = "") -> Answer:
+        """Return what the service answers; raises WorkerError, whose code is production's."""
+        model = self._find_model(name)
+        choices = options.parse(wanted)
+        if self._batches.is_meant(values, choices):
+            return await self._batches.answer(model, values, choices)
+        self._ledger.check(self._settings.budget)
+        began_ms = self._clock.now_ms()
+        reply = None
         prompt = inputs.prompt_text(values)
-        reply = self._rules.reply(model, prompt)
-        if reply is None and self._strict:
-            raise missing_rule(model, prompt)
-        reply = reply or Reply()
-        if reply.delay_ms:
-            await self._pause(reply.delay_ms)
-        if reply.error is not None:
-            raise reply.error
-        now_ms = self._clock.now_ms()
-        result = await asyncio.to_thread(respond, model, values, reply.value, now_ms)
-        return ByteStream(_read(result), "text/event-stream") if type(result) is Events else result
-
-    async def _pause(self, delay_ms: int) -> None:
-        due = asyncio.get_running_loop().create_future()
-
-        def wake() -> None:
-            if not due.done():
-                due.set_result(None)
-
-        alarm = self._clock.call_at(self._clock.now_ms() + delay_ms, wake)
         try:
-            await due
-        finally:
-            alarm.cancel()
+            inputs.check_inputs(model, values)
+            reply = self._rules.reply(model, prompt, values)
+            answer = await self._answer(model, values, prompt, reply)
+        except WorkerError as error:
+            call = self._entry(model, reply, began_ms, Cost(), log_id)
+            self._record(replace(call, error=f"{error.name}: {error.message}"))
+            raise
+        if isinstance(answer, ByteStream):
+            return self._counted(answer, model, prompt, values, began_ms, log_id)
+        cost = estimate(model, prompt, values, _countable(answer))
+        self._record(self._entry(model, reply, began_ms, cost, log_id))
+        return _as_stream(answer, reply, self._clock)
 
+    def _find_model(self, name: Any) -> Model:
+        if not isinstance(name, str):
+            raise no_such_model(str(name))
+        model = BY_NAME.get(name) or self._rules.declared(name)
+        source = self._settings.source
+        if model is None and source is not None and source.takes_any_model:
+            model = Model(name, Task.TEXT_GENERATION, options.UNCHECKED)
+        if model is None:
+            raise no_such_model(name)
+        return model
 
-class Events(list[bytes]):
-    """Server-sent events, which leave as a stream."""
+    async def _answer(self, model: Model, values: Any, prompt: str, reply: Reply | None) -> Answer:
+        rule = Rule() if reply is None else reply.rule
+        if rule.delay_ms:
+            await pause(self._clock, rule.delay_ms)
+        if reply is not None and reply.error is not None:
+            raise reply.error
+        is_answered = reply is not None and reply.value is not None
+        if not is_answered and self._settings.strict:
+            raise missing_rule(model, prompt)
+        if not is_answered and self._settings.source is not None:
+            return await self._settings.source.answer(model.name, values)
+        fixed = None if reply is None else reply.value
+        now_ms = self._clock.now_ms()
+        return await asyncio.to_thread(respond, model, values, fixed, now_ms, rule.stream_words)
 
+    async def _run_for_client(self, name: Any, values: Any, wanted: Any, ids: Any) -> Value:
+        log_id = str(ids["logId"]) if isinstance(ids, Mapping) and "logId" in ids else ""
+        if not (isinstance(wanted, Mapping) and wanted.get("returnRawResponse")):
+            answer = await self.run(name, values, wanted, log_id)
+            if isinstance(answer, Media):
+                return ByteStream(_chunks(answer.content), answer.content_type)
+            return answer
+        try:
+            answer = await self.run(name, values, wanted, log_id)
+        except WorkerError as error:
+            if error.code is None:
+                raise
+            return raw_error(error)
+        if isinstance(answer, ByteStream):
+            return answer
+        if isinstance(answer, Media):
+            return _raw(200, answer.content_type, answer.content)
+        return _raw(200, "application/json", _json(answer))
 
-async def _read(events: Events) -> AsyncIterator[bytes]:
-    for event in events:
-        yield event
-
-
-def respond(model: Model, values: Value, fixed: Value, now_ms: int) -> Value:
-    """Return a model's answer, pure; `fixed` is what a rule has it answer, None for the stub.
-
-    For a text generation model `fixed` is what the model says; for every other one a JSON value
-    is its whole result, and a text the text in it.
-    """
-    if model.api in (Api.GENERATION, Api.CHAT, Api.RESPONSES):
-        request = inputs.parse_generation(model, values)
-        said = (
-            generation.compose(model, request)
-            if fixed is None
-            else generation.from_rule(fixed, request)
+    def _entry(
+        self, model: Model, reply: Reply | None, began_ms: int, cost: Cost, log_id: str
+    ) -> Call:
+        source = self._settings.source
+        by = "stub" if source is None else source.name
+        if reply is not None and (reply.value is not None or reply.error is not None):
+            by = reply.rule.where or "rule"
+        return Call(
+            at_ms=began_ms,
+            model=model.name,
+            task=str(model.task),
+            answered_by=by,
+            latency_ms=self._clock.now_ms() - began_ms,
+            tokens_in=cost.tokens_in,
+            tokens_out=cost.tokens_out,
+            neurons=cost.neurons,
+            usd=round(cost.usd, 8),
+            log_id=log_id,
         )
-        if request.is_stream:
-            return Events(generation.stream(model, request, said, now_ms))
-        return generation.answer(model, request, said, now_ms)
-    if fixed is not None and not isinstance(fixed, str):
-        return fixed
-    if model.api == Api.NOT_EMULATED:
-        raise not_emulated(
-            f"{model.task} ({model.name})",
-            "An [[ai.rules]] entry with json in groundfog.toml can answer for it.",
-        )
-    return TASKS[model.api](model, values, fixed)
+
+    def _record(self, call: Call) -> None:
+        try:
+            self._ledger.record(call)
+        except OSError as error:  # a full disk must not fail the user's call
+            log.warning("the ledger of env.AI cannot be written: %s", error)
+
+    def _counted(
+        self,
+        stream: ByteStream,
+        model: Model,
+        prompt: str,
+        values: Any,
+        began_ms: int,
+        log_id: str,
+    ) -> ByteStream:
+        """Return the stream of a source; when it has been read, it goes to the ledger."""
+
+        async def read() -> AsyncIterator[bytes]:
+            text = bytearray()
+            error = ""
+            try:
+                async for chunk in stream.chunks:
+                    if len(text) < STREAM_SAMPLE_BYTES:
+                        text.extend(chunk)
+                    yield chunk
+            except WorkerError as raised:
+                error = f"{raised.name}: {raised.message}"
+                raise
+            finally:
+                cost = estimate(model, prompt, values, text.decode(errors="replace"))
+                call = self._entry(model, None, began_ms, cost, log_id)
+                self._record(replace(call, error=error))
+
+        return ByteStream(read(), stream.content_type)
 
 
-def _embed(model: Model, values: Value, fixed: str | None) -> Value:
-    request = inputs.parse_embeddings(model, values)
-    if request.query is not None:
-        return {"response": rerank(request.query, request.texts, None)}
-    salt = f"{model.name}\0{request.pooling}"
-    data = [embeddings.embed(item, model.dimensions, salt) for item in request.texts]
-    shape = [len(data), model.dimensions]
-    pooling = {"pooling": request.pooling} if request.pooling else {}
-    if "contexts" in values and "text" not in values:
-        return {"response": data, "shape": shape, **pooling}
-    return {"shape": shape, "data": data, **pooling}
+async def pause(clock: Clock, span_ms: int) -> None:
+    """Wait until `clock` has moved on by `span_ms`."""
+    due = asyncio.get_running_loop().create_future()
+
+    def wake() -> None:
+        if not due.done():
+            due.set_result(None)
+
+    alarm = clock.call_at(clock.now_ms() + span_ms, wake)
+    try:
+        await due
+    finally:
+        alarm.cancel()
 
 
-def _rerank(model: Model, values: Value, fixed: str | None) -> Value:
-    return {"response": rerank(*inputs.parse_rerank(values))}
+def raw_error(error: WorkerError) -> dict[str, Any]:
+    """Return the response the service sends for an error: `{status, headers, body}`."""
+    description = error.message.partition(": ")[2] or error.message
+    body = {
+        "internalCode": error.code,
+        "message": f"{error.name}: {description}",
+        "name": error.name,
+        "description": description,
+    }
+    return _raw(http_status(error.code), "application/json", _json(body))
 
 
-def _classify(model: Model, values: Value, fixed: str | None) -> Value:
-    return classify_sentiment(inputs.parse_text(values, "text")["text"])
+def _raw(status: int, content_type: str, body: bytes) -> dict[str, Any]:
+    return {"status": status, "headers": {"content-type": content_type}, "body": body}
 
 
-def _translate(model: Model, values: Value, fixed: str | None) -> Value:
-    parsed = inputs.parse_text(values, "text", "target_lang")
-    translated = fixed or text.translate(parsed["text"], parsed["target_lang"])
-    used, written = count_tokens(parsed["text"]), count_tokens(translated)
-    usage = {"prompt_tokens": used, "completion_tokens": written, "total_tokens": used + written}
-    return {"translated_text": translated, "usage": usage}
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
-def _summarize(model: Model, values: Value, fixed: str | None) -> Value:
-    parsed = inputs.parse_text(values, "input_text")
-    limit = parsed.get("max_length", DEFAULT_SUMMARY_TOKENS)
-    if isinstance(limit, bool) or not isinstance(limit, int | float):
-        raise bad_input("Type mismatch of '/max_length', 'integer' not met")
-    return {"summary": fixed or text.summarize(parsed["input_text"], int(limit))}
+def _countable(answer: Answer) -> Any:
+    if isinstance(answer, Events):
+        return b"".join(answer).decode(errors="replace")
+    return None if isinstance(answer, Media) else answer
 
 
-TASKS: dict[Api, Callable[[Model, Any, str | None], Value]] = {
-    Api.EMBEDDINGS: _embed,
-    Api.RERANK: _rerank,
-    Api.SENTIMENT: _classify,
-    Api.TRANSLATION: _translate,
-    Api.SUMMARIZATION: _summarize,
-}
+def _as_stream(answer: Answer, reply: Reply | None, clock: Clock) -> Answer:
+    if not isinstance(answer, Events):
+        return answer
+    rule = Rule() if reply is None else reply.rule
+    return ByteStream(_read(answer, rule, clock), EVENT_STREAM)
 
 
-def _three(args: list[Value]) -> tuple[Value, Value, Value]:
-    model, values, options, *_ = [*args, None, None, None]
-    return model, values, options
+async def _read(events: Events, rule: Rule, clock: Clock) -> AsyncIterator[bytes]:
+    """Yield the events as a rule has them cut: one at a time, or so many bytes at a time."""
+    chunks: list[bytes] = events
+    if rule.stream_bytes is not None:
+        whole, size = b"".join(events), rule.stream_bytes
+        chunks = [whole[start : start + size] for start in range(0, len(whole), size)]
+    for number, chunk in enumerate(chunks):
+        if number and rule.stream_delay_ms:
+            await pause(clock, rule.stream_delay_ms)
+        yield chunk
 
 
-def _find_model(name: Value) -> Model:
-    model = BY_NAME.get(name) if isinstance(name, str) else None
-    if model is None:
-        raise no_such_model(str(name))
-    return model
+async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
-def _check_options(options: Value) -> None:
-    """Refuse the options that change what a call returns; the others do not matter here."""
-    if options is None:
-        return
-    if not isinstance(options, dict):
-        raise WorkerError(
-            f"AI.run options must be an object, and are {options!r}", name="TypeError"
-        )
-    for name in ("returnRawResponse", "websocket", "queueRequest"):
-        if options.get(name):
-            raise not_emulated(f"the AI.run option {name}", "Leave it out to run locally.")
+def _padded(args: list[Value], count: int) -> list[Value]:
+    return [*args, *[None] * count][:count]

@@ -66,3 +66,30 @@ def rerank(query: str, texts: list[str], top_k: int | None) -> list[dict[str, An
     ]
     scored.sort(key=lambda item: -item["score"])
     return scored[:top_k]
+
+
+def similarity(source: str, sentences: list[str]) -> list[float]:
+    """Return how alike each sentence is to `source`, 0 to 1."""
+    wanted = profile(source)
+    return [round(likeness(wanted, profile(text)), 6) for text in sentences]
+
+
+# Llama Guard's hazards and words that speak of them; `guard` goes by words alone.
+# Source: the model card of Llama Guard 3 (MLCommons taxonomy, S1 to S14).
+_HAZARDS = {
+    "S1": "kill murder massacre terrorist bomb assassinate shooting",
+    "S2": "steal shoplift fraud counterfeit launder phishing smuggle",
+    "S5": "defame libel slander",
+    "S9": "nerve sarin anthrax uranium bioweapon explosive",
+    "S10": "slur subhuman vermin",
+    "S11": "suicide selfharm overdose",
+    "S12": "porn pornographic",
+    "S14": "malware ransomware keylogger botnet",
+}
+_HAZARD_OF = {stem(word): code for code, said in _HAZARDS.items() for word in said.split()}
+
+
+def guard(text: str) -> list[str]:
+    """Return the hazard categories a text speaks of by word, in order; none when it is safe."""
+    found = {_HAZARD_OF[stem(word)] for word in words(text) if stem(word) in _HAZARD_OF}
+    return sorted(found, key=lambda code: int(code[1:]))

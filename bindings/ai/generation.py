@@ -117,9 +117,14 @@ def answer(model: Model, request: GenerationRequest, said: Said, now_ms: int) ->
             return shown
 
 
-def stream(model: Model, request: GenerationRequest, said: Said, now_ms: int) -> list[bytes]:
+def stream(
+    model: Model, request: GenerationRequest, said: Said, now_ms: int, words_per_event: int = 1
+) -> list[bytes]:
     """Return the answer as server-sent events, in the model's own shape."""
-    pieces = STREAM_PIECE.findall(said.text)
+    single = STREAM_PIECE.findall(said.written)
+    pieces = [
+        "".join(single[n : n + words_per_event]) for n in range(0, len(single), words_per_event)
+    ]
     usage = _usage(count_tokens(request.prompt.everything), count_tokens(said.written))
     match model.api:
         case Api.CHAT:
@@ -127,7 +132,9 @@ def stream(model: Model, request: GenerationRequest, said: Said, now_ms: int) ->
         case Api.RESPONSES:
             return _stream_responses(answer(model, request, said, now_ms), said, pieces)
         case _:
-            events = [{"response": piece, "p": _padding(piece)} for piece in pieces]
+            events: list[dict[str, Any]] = [
+                {"response": piece, "p": _padding(piece)} for piece in pieces
+            ]
             if said.tool_calls:
                 events.append({"response": "", "tool_calls": list(said.tool_calls)})
             return [*map(_event, [*events, {"response": "", "usage": usage}]), _DONE]
@@ -211,7 +218,8 @@ def _stream_chat(
     ]
     last = {"index": 0, "delta": {}, "finish_reason": _finish_reason(said)}
     events.append({**head, "choices": [last]})
-    events.append({**head, "choices": [], "usage": usage})
+    if request.has_usage:
+        events.append({**head, "choices": [], "usage": usage})
     return [*map(_event, events), _DONE]
 
 

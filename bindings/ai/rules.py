@@ -9,15 +9,16 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from bindings.ai.catalogue import Model
+from bindings.ai.catalogue import Api, Model, Task
 from bindings.ai.errors import failure
 from emulator.errors import WorkerError
 
 PROMPT_EXCERPT_CHARS = 40
+_STEP = re.compile(r"([^.\[\]]+)|\[(-?\d+|\*)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,25 @@ class Rule:
     """When to answer with something fixed; the fields are those of `[[ai.rules]]`.
 
     `model` is a glob, `task` the catalogue's task name, `prompt` a regular expression searched in
-    the prompt. One of `text`, `json`, `sequence` (an answer per call, the last repeats) or
-    `error` (`{"code", "message"}`) is given; with none, the stub answers after `delay_ms`.
+    the prompt, `input` what JSON paths into the inputs must hold: a value, or a table with one of
+    `matches` (a regular expression) and `exists`. One of `text`, `json`, `sequence` (an answer per
+    call, the last repeats) or `error` (`{"code", "message"?, "name"?}`) is given; with none, the
+    stub answers after `delay_ms`. `where` names the rule: `"groundfog.toml:12"`.
     """
 
     model: str = "*"
     task: str | None = None
     prompt: str | None = None
+    input: Mapping[str, Any] = field(default_factory=dict)
     text: str | None = None
     json: Any = None
     sequence: tuple[Any, ...] = ()
     error: Mapping[str, Any] | None = None
     delay_ms: int = 0
+    stream_words: int = 1
+    stream_bytes: int | None = None
+    stream_delay_ms: int = 0
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,11 @@ class Reply:
 
     value: Any = None
     error: WorkerError | None = None
-    delay_ms: int = 0
+    rule: Rule = Rule()
 
 
 class RuleBook:
-    """The rules of one binding. Raises re.error for a prompt that is not a regular expression."""
+    """The rules of one binding. Raises re.error for a pattern that is not a regular expression."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [
@@ -57,13 +65,41 @@ class RuleBook:
         ]
         self._calls = [0] * len(self._rules)
 
-    def reply(self, model: Model, prompt: str) -> Reply | None:
+    def reply(self, model: Model, prompt: str, inputs: Any = None) -> Reply | None:
         """Return the answer of the first rule that matches, or None; counts the call."""
         for number, (rule, pattern) in enumerate(self._rules):
-            if _matches(rule, pattern, model, prompt):
+            if _matches(rule, pattern, model, prompt) and _inputs_match(rule, inputs):
                 self._calls[number] += 1
                 return _reply(rule, self._calls[number])
         return None
+
+    def declared(self, name: str) -> Model | None:
+        """Return a model that the catalogue lacks and a rule names in full, None without one.
+
+        It is of the rule's task, and speaks as the usual model of that task does.
+        """
+        for rule, _ in self._rules:
+            if rule.model == name:
+                task = next((t for t in Task if _task_key(t) == _task_key(rule.task or "")), None)
+                api = _USUAL_API.get(task, Api.GENERATION)
+                return Model(name, task or Task.TEXT_GENERATION, api)
+        return None
+
+
+# What a model that only a rule knows is taken for; a text generation model without an entry here.
+_USUAL_API: dict[Task | None, Api] = {
+    Task.TEXT_EMBEDDINGS: Api.EMBEDDINGS,
+    Task.TEXT_CLASSIFICATION: Api.SENTIMENT,
+    Task.TRANSLATION: Api.TRANSLATION,
+    Task.SUMMARIZATION: Api.SUMMARIZATION,
+    Task.IMAGE_CLASSIFICATION: Api.IMAGE_CLASSIFICATION,
+    Task.OBJECT_DETECTION: Api.OBJECT_DETECTION,
+    Task.IMAGE_TO_TEXT: Api.IMAGE_TO_TEXT,
+    Task.TEXT_TO_IMAGE: Api.FLUX,
+    Task.SPEECH_RECOGNITION: Api.WHISPER,
+    Task.TEXT_TO_SPEECH: Api.MELOTTS,
+    Task.VOICE_ACTIVITY: Api.TURN,
+}
 
 
 def missing_rule(model: Model, prompt: str) -> WorkerError:
@@ -82,12 +118,45 @@ def missing_rule(model: Model, prompt: str) -> WorkerError:
     )
 
 
+def values_at(value: Any, path: str) -> Iterator[Any]:
+    """Yield what stands at a path such as `messages[-1].content` or `tools[*].name`."""
+    found = [value]
+    for name, index in _STEP.findall(path):
+        found = [inner for outer in found for inner in _step(outer, name, index)]
+    yield from found
+
+
+def _step(value: Any, name: str, index: str) -> list[Any]:
+    if name:
+        return [value[name]] if isinstance(value, Mapping) and name in value else []
+    if not isinstance(value, list):
+        return []
+    if index == "*":
+        return value
+    place = int(index)
+    return [value[place]] if -len(value) <= place < len(value) else []
+
+
 def _matches(rule: Rule, pattern: re.Pattern[str] | None, model: Model, prompt: str) -> bool:
     if not fnmatch.fnmatchcase(model.name, rule.model):
         return False
     if rule.task is not None and _task_key(rule.task) != _task_key(model.task):
         return False
     return pattern is None or pattern.search(prompt) is not None
+
+
+def _inputs_match(rule: Rule, inputs: Any) -> bool:
+    return all(
+        _is_met(list(values_at(inputs, path)), expected) for path, expected in rule.input.items()
+    )
+
+
+def _is_met(found: list[Any], expected: Any) -> bool:
+    if isinstance(expected, Mapping) and expected.keys() == {"exists"}:
+        return bool(found) is expected["exists"]
+    if isinstance(expected, Mapping) and expected.keys() == {"matches"}:
+        return any(isinstance(v, str) and re.search(expected["matches"], v) for v in found)
+    return any(value == expected for value in found)
 
 
 def _task_key(task: str) -> str:
@@ -97,10 +166,9 @@ def _task_key(task: str) -> str:
 def _reply(rule: Rule, call: int) -> Reply:
     if rule.error is not None:
         code = int(rule.error.get("code", 0))
-        message = str(rule.error.get("message", "error from a rule"))
-        name = str(rule.error.get("name", "AiError"))
-        return Reply(error=failure(code, message, name), delay_ms=rule.delay_ms)
+        message = str(rule.error.get("message") or "")
+        name = str(rule.error.get("name") or "AiError")
+        return Reply(error=failure(code, message, name), rule=rule)
     if rule.sequence:
-        value = rule.sequence[min(call, len(rule.sequence)) - 1]
-        return Reply(value, delay_ms=rule.delay_ms)
-    return Reply(rule.text if rule.text is not None else rule.json, delay_ms=rule.delay_ms)
+        return Reply(rule.sequence[min(call, len(rule.sequence)) - 1], rule=rule)
+    return Reply(rule.text if rule.text is not None else rule.json, rule=rule)

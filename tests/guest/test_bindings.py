@@ -305,14 +305,14 @@ def test_ai_inputs_can_be_keywords_and_results_have_attributes(tmp_path: Path) -
     ai = Echo("ai", {"response": "hi", "usage": {"tokens": 1}})
     code = """
 result = await env.AI.run("model", prompt="hello")
-await env.AI.run("model", {"prompt": "hello"}, {"gateway": {"id": "g"}})
+await env.AI.run("model", {"prompt": "hello"}, {"tags": ["g"], "signal": None, "prefix": "p"})
 await env.AI.models(search="llama")
 out = [result.response, result.usage.tokens]
 """
     assert seen(tmp_path, code, {"AI": ai}) == ["hi", 1]
     assert ai.calls == [
         ("run", ["model", {"prompt": "hello"}]),
-        ("run", ["model", {"prompt": "hello"}, {"gateway": {"id": "g"}}]),
+        ("run", ["model", {"prompt": "hello"}, {"tags": ["g"]}]),
         ("models", [{"search": "llama"}]),
     ]
 

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from bindings.ai import Ai
+from bindings.ai.ai import Settings
 from bindings.ai.rules import Rule
 from bindings.binding import ByteStream
 from emulator.clock import VirtualClock
@@ -18,19 +19,19 @@ BGE = "@cf/baai/bge-base-en-v1.5"
 
 
 def new_ai(*rules: Rule, strict: bool = False) -> Ai:
-    return Ai(rules, strict=strict, clock=VirtualClock())
+    return Ai(rules, Settings(strict=strict), clock=VirtualClock())
 
 
 def run(model: str, inputs: Any, options: Any = None, *, ai: Ai | None = None) -> Any:
-    """Return the answer of one call; a stream is read to its end, as text."""
+    """Return the answer of one call; a stream is read to its end, events as text."""
     return asyncio.run(_run(ai or new_ai(), model, inputs, options))
 
 
 async def _run(ai: Ai, model: str, inputs: Any, options: Any) -> Any:
     result = await ai.call("run", [model, inputs, options])
     if isinstance(result, ByteStream):
-        assert result.content_type == "text/event-stream"
-        return b"".join([chunk async for chunk in result.chunks]).decode()
+        content = b"".join([chunk async for chunk in result.chunks])
+        return content.decode() if result.content_type == "text/event-stream" else content
     return result
 
 

@@ -1,0 +1,98 @@
+"""Asynchronous batches: `{queueRequest: true}` takes them, a call with `request_id` polls.
+
+They are kept in memory and carried out at the first poll. Source: developers.cloudflare.com
+/workers-ai/features/batch-api.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bindings.ai.catalogue import Model
+from bindings.ai.errors import bad_input, failure
+from bindings.ai.options import Options
+from emulator.errors import WorkerError
+
+PAYLOAD_MAX_BYTES = 10 * 1024 * 1024
+BATCHES_MAX = 1_000
+
+Run = Callable[[str, Any], Awaitable[Any]]
+
+
+@dataclass
+class _Batch:
+    model: str
+    requests: list[Any]
+    responses: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Batches:
+    """The batches of one binding; `run` carries out a request."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._batches: dict[str, _Batch] = {}
+        self._count = 0
+
+    def is_meant(self, inputs: Any, options: Options) -> bool:
+        """Return whether a call queues a batch or polls one."""
+        return options.is_queued or (
+            isinstance(inputs, Mapping) and inputs.keys() == {"request_id"}
+        )
+
+    async def answer(self, model: Model, inputs: Any, options: Options) -> dict[str, Any]:
+        """Queue or poll. Raises WorkerError: 5006 without requests, 3006 for too many."""
+        if options.is_queued:
+            return self._queue(model, inputs)
+        batch = self._batches.get(str(inputs["request_id"]))
+        if batch is None or batch.model != model.name:
+            raise bad_input(f"no batch of {model.name} has request_id {inputs['request_id']}")
+        if not batch.responses:
+            batch.responses = [
+                await self._carry_out(batch.model, place, request)
+                for place, request in enumerate(batch.requests)
+            ]
+        return {"responses": batch.responses, "usage": _total(batch.responses)}
+
+    def _queue(self, model: Model, inputs: Any) -> dict[str, Any]:
+        requests = inputs.get("requests") if isinstance(inputs, Mapping) else None
+        if not isinstance(requests, list) or not requests:
+            raise bad_input("required properties at '/' are 'requests'")
+        text = json.dumps(requests, sort_keys=True, default=repr)
+        if len(text) > PAYLOAD_MAX_BYTES:
+            raise failure(3006)
+        if len(self._batches) >= BATCHES_MAX:
+            del self._batches[next(iter(self._batches))]
+        self._count += 1
+        seed = f"{model.name}\0{self._count}\0{text}".encode(errors="replace")
+        digest = hashlib.blake2b(seed, digest_size=16).digest()
+        request_id = str(uuid.UUID(bytes=digest, version=4))
+        self._batches[request_id] = _Batch(model.name, requests)
+        return {"status": "queued", "request_id": request_id, "model": model.name}
+
+    async def _carry_out(self, model: str, place: int, request: Any) -> dict[str, Any]:
+        inputs = dict(request) if isinstance(request, Mapping) else request
+        answer: dict[str, Any] = {"id": place}
+        if isinstance(inputs, dict) and "external_reference" in inputs:
+            answer["external_reference"] = inputs.pop("external_reference")
+        if isinstance(inputs, dict):
+            inputs.pop("stream", None)
+        try:
+            return {**answer, "result": await self._run(model, inputs), "success": True}
+        except WorkerError as error:
+            return {**answer, "error": error.message, "success": False}
+
+
+def _total(responses: list[dict[str, Any]]) -> dict[str, int]:
+    total = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    for response in responses:
+        result = response.get("result")
+        usage = result.get("usage") if isinstance(result, dict) else None
+        for name in total:
+            total[name] += int((usage or {}).get(name, 0))
+    return total

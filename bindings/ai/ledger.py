@@ -1,0 +1,124 @@
+"""The ledger: every call of env.AI, one line of JSON each, and the budget of a server's run.
+
+The file is bounded: when it is full it becomes `…​.1`, replacing the one before. A line that a
+crash cut short is passed over when the ledger is read. It holds no prompts and no answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import WorkerError
+
+FILE_MAX_BYTES = 4 * 1024 * 1024  # some 15,000 calls; and as many in the file before
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. `answered_by` is "stub", a rule's `"groundfog.toml:12"`, a cassette or upstream."""
+
+    at_ms: int
+    model: str
+    task: str
+    answered_by: str
+    latency_ms: int
+    tokens_in: int = 0
+    tokens_out: int = 0
+    neurons: float = 0.0
+    usd: float = 0.0
+    error: str = ""
+    log_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one run of the server may use; None is without limit."""
+
+    max_calls: int | None = None
+    max_neurons: float | None = None
+
+
+@dataclass
+class Ledger:
+    """Counts what was used and appends it to `path`; without a path nothing is written."""
+
+    path: Path | None = None
+    calls: int = 0
+    neurons: float = 0.0
+    _recent: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def check(self, budget: Budget) -> None:
+        """Raise WorkerError when the budget is used up; else count one more call."""
+        if budget.max_calls is not None and self.calls >= budget.max_calls:
+            raise _used_up(f"{self.calls:,} calls", f"max_calls = {budget.max_calls}")
+        if budget.max_neurons is not None and self.neurons >= budget.max_neurons:
+            told = f"max_neurons = {budget.max_neurons:g}"
+            raise _used_up(f"about {self.neurons:,.1f} neurons", told)
+        self.calls += 1
+
+    def record(self, call: Call) -> None:
+        """Count what a call used and write it down. Raises OSError when the disk refuses."""
+        self.neurons += call.neurons
+        entry = {key: value for key, value in asdict(call).items() if value not in ("", 0, 0.0)}
+        if call.log_id:
+            self._recent[call.log_id] = entry
+        if self.path is None:
+            return
+        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(line)
+            is_full = file.tell() > FILE_MAX_BYTES
+        if is_full:
+            self.path.replace(previous(self.path))
+
+    def gateway_log(self, log_id: str) -> dict[str, Any] | None:
+        """Return the entry with this gateway log id, made in this run or an earlier one."""
+        if log_id not in self._recent and self.path is not None:
+            for entry in read(self.path):
+                if entry.get("log_id") == log_id:
+                    self._recent[log_id] = entry
+        return self._recent.get(log_id)
+
+    def annotate(self, log_id: str, notes: Mapping[str, Any]) -> None:
+        """Keep `score`, `feedback` and `metadata` for a gateway log, as long as the server runs."""
+        self._recent[log_id] = {**self._recent[log_id], **notes}
+
+
+def previous(path: Path) -> Path:
+    """Return where a full ledger goes."""
+    return path.with_name(f"{path.name}.1")
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a ledger, oldest first."""
+    for part in (previous(path), path):
+        try:
+            text = part.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            continue
+        for line in text.splitlines():
+            entry = parse_line(line)
+            if entry is not None:
+                yield entry
+
+
+def parse_line(line: str) -> dict[str, Any] | None:
+    """Return the entry on a line, None for a line that a crash cut short."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and "model" in entry else None
+
+
+def _used_up(what: str, setting: str) -> WorkerError:
+    return WorkerError(
+        f"This run of the server has used {what} of env.AI, and {setting} is set under [ai] in "
+        "groundfog.toml. Is something calling in a loop? Restart, or raise the limit.",
+        name="AiBudgetExceeded",
+    )
