@@ -1,7 +1,8 @@
 """The only clock. Everyone else is handed one and asks it; nobody else calls `time`.
 
 Times are integer UTC milliseconds since the epoch. `SystemClock` is real time, `VirtualClock`
-stands still until it is advanced, so that "sleep 30 days" takes no time in a test.
+stands still until it is advanced, so that "sleep 30 days" takes no time. Who moves it while
+workflows run, and keeps it across restarts, is `engine/timekeeping.py`.
 """
 
 from __future__ import annotations
@@ -93,20 +94,48 @@ class _VirtualAlarm:
 
 
 class VirtualClock:
-    """A clock that moves only when told to: `advance` by a span, or `advance_to_next` alarm."""
+    """A clock that moves only when told to: `advance` by a span, or `advance_to_next` alarm.
 
-    def __init__(self, start_ms: int = 1_767_225_600_000) -> None:
-        self._now_ms = start_ms
+    real: the clock beside which this one can `run`, apart by a fixed span. With it, alarms that are
+    due ring by themselves, on the event loop; without it, only when the clock is advanced.
+    """
+
+    def __init__(self, start_ms: int = 1_767_225_600_000, real: Clock | None = None) -> None:
+        self._now_ms = start_ms  # while it stands still
+        self._ahead_ms: int | None = None  # of `real`, while it runs
+        self._real = real
         self._order = 0
         self._alarms: list[tuple[int, int, _VirtualAlarm]] = []
+        self._real_alarm: Alarm | None = None
+
+    @property
+    def ahead_ms(self) -> int | None:
+        """How far it runs ahead of real time; None while it stands still."""
+        return self._ahead_ms
 
     def now_ms(self) -> int:
-        return self._now_ms
+        if self._real is None or self._ahead_ms is None:
+            return self._now_ms
+        return self._real.now_ms() + self._ahead_ms
+
+    def run(self) -> None:
+        """Go on from now at the rate of real time."""
+        assert self._real is not None
+        self._ahead_ms = self.now_ms() - self._real.now_ms()
+        self._arm()
+
+    def freeze(self) -> None:
+        """Stand still from now on."""
+        self._now_ms = self.now_ms()
+        self._ahead_ms = None
+        self._arm()
 
     def call_at(self, when_ms: int, callback: Callable[[], None]) -> Alarm:
         alarm = _VirtualAlarm(callback)
         self._order += 1
         heapq.heappush(self._alarms, (when_ms, self._order, alarm))
+        if self._alarms[0][2] is alarm:
+            self._arm()
         return alarm
 
     def next_ms(self) -> int | None:
@@ -116,7 +145,11 @@ class VirtualClock:
         return self._alarms[0][0] if self._alarms else None
 
     def advance(self, span_ms: int) -> None:
-        """Move `span_ms` forward, calling every alarm that becomes due, in order of its time."""
+        """Move `span_ms` forward, calling every alarm that becomes due, in order of its time.
+
+        It must stand still.
+        """
+        assert self._ahead_ms is None
         end_ms = self._now_ms + span_ms
         while (due_ms := self.next_ms()) is not None and due_ms <= end_ms:
             self._now_ms = max(self._now_ms, due_ms)
@@ -132,3 +165,25 @@ class VirtualClock:
             return False
         self.advance(max(0, due_ms - self._now_ms))
         return True
+
+    def _arm(self) -> None:
+        """Let real time ring the first alarm, if time comes to it without being advanced."""
+        if self._real is None:
+            return
+        if self._real_alarm is not None:
+            self._real_alarm.cancel()
+            self._real_alarm = None
+        due_ms = self.next_ms()
+        if due_ms is not None and self._ahead_ms is not None:
+            self._real_alarm = self._real.call_at(due_ms - self._ahead_ms, self._ring)
+        elif due_ms is not None and due_ms <= self._now_ms:
+            self._real_alarm = self._real.call_at(self._real.now_ms(), self._ring)
+
+    def _ring(self) -> None:
+        self._real_alarm = None
+        now_ms = self.now_ms()
+        while (due_ms := self.next_ms()) is not None and due_ms <= now_ms:
+            callback = heapq.heappop(self._alarms)[2].callback
+            if callback is not None:
+                callback()
+        self._arm()

@@ -26,7 +26,14 @@ except ImportError:  # Windows: no advisory locks; dev.json still names a runnin
 
 DIRECTORY_NAME = ".groundfog"
 # Everything we ever put into a state directory; `reset` removes these and nothing else.
-CONTENTS = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "d1", "vectorize")
+CONTENTS = (
+    "clock.json",
+    "journal.sqlite",
+    "journal.sqlite-wal",
+    "journal.sqlite-shm",
+    "d1",
+    "vectorize",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,28 @@ class State:
             f"{self.directory} is in use by {who}.\n"
             "  Stop it first, or give this one its own state with --persist-to DIR."
         )
+
+    def read_clock(self) -> dict[str, int]:
+        """Return what `write_clock` was last given, or nothing. Raises StateError if damaged."""
+        path = self.directory / "clock.json"
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise StateError(f"{path}: cannot be read ({error}). Delete it to go on.") from error
+        if not isinstance(record, dict) or not all(isinstance(v, int) for v in record.values()):
+            raise StateError(f"{path}: is not a record of a clock. Delete it to go on.")
+        return record
+
+    def write_clock(self, record: dict[str, int]) -> None:
+        """Keep where a virtual clock stands; durable when this returns."""
+        temporary = self.directory / "clock.json.new"
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(record, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.directory / "clock.json")
 
     def announce(self, ip: str, port: int) -> RunningServer:
         """Write `dev.json` for the server that has just begun to listen; only the user reads it."""

@@ -69,7 +69,11 @@ class Supervisor:
         self._changing = asyncio.Lock()
         self._ready = asyncio.Event()  # a first load has been tried
         self._tasks: set[asyncio.Task[None]] = set()
-        self.engine = wiring.open_engine(project.config, project.state, clock, terminal.warning)
+        workflow_clock = wiring.open_clock(project.config, project.state, clock)
+        self.engine = wiring.open_engine(
+            project.config, project.state, workflow_clock, terminal.warning
+        )
+        self.timekeeper = wiring.timekeeper(project.config, project.state, self.engine)
         self.control = Control(self.engine)
         self._pool = wiring.BindingPool(project.state, self.control, terminal.notice)
         self.runner = Runner(
@@ -83,6 +87,7 @@ class Supervisor:
 
     async def start(self) -> None:
         """Load the code, take up unfinished instances, watch for changes."""
+        self.timekeeper.begin(self._terminal.warning)
         self.engine.define(wiring.definitions(self._config))
         unfinished = self.engine.start()
         if unfinished:
@@ -216,9 +221,12 @@ class Supervisor:
             if problem not in self._config.warnings:
                 self._terminal.warning(str(problem))
         settings, before = config.settings, self._config.settings
-        if settings.durability != before.durability or config.dev != self._config.dev:
+        if (settings.durability, settings.clock, config.dev) != (
+            *(before.durability, before.clock),
+            self._config.dev,
+        ):
             self._terminal.warning(
-                "durability, ip and port take effect at the next start of groundfog dev"
+                "durability, clock, ip and port take effect at the next start of groundfog dev"
             )
         self.engine.tune(concurrency=settings.concurrency, grace_ms=settings.reload_grace_ms)
         self.runner.hang_timeout_ms = settings.hang_timeout_ms

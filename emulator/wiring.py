@@ -13,13 +13,14 @@ from typing import Any
 
 from bindings.binding import Binding
 from bindings.workflows import WorkflowBinding
-from emulator.clock import Clock
+from emulator.clock import Clock, SystemClock, VirtualClock
 from emulator.config.model import AiRule, Config, IndexSettings
 from emulator.engine.control import Control
 from emulator.engine.endings import Definition
 from emulator.engine.engine import Engine
 from emulator.engine.journal import Journal
 from emulator.engine.steps import STEP_LIMIT
+from emulator.engine.timekeeping import ClockRecord, Timekeeper
 from emulator.protocol import values
 from emulator.runner.runner import WorkerSpec
 from emulator.sqlite import Synchronous
@@ -40,7 +41,32 @@ def open_engine(
         concurrency=config.settings.concurrency,
         grace_ms=config.settings.reload_grace_ms,
         report=report,
+        own_clock=SystemClock() if isinstance(clock, VirtualClock) else None,
     )
+
+
+def open_clock(config: Config, state: State, real: Clock) -> Clock:
+    """Return the clock workflows live by: `real`, or a virtual one where it was left."""
+    settings = config.settings.clock
+    if settings.mode == "real":
+        return real
+    kept = state.read_clock()
+    if "ahead_ms" in kept:
+        clock = VirtualClock(real.now_ms() + kept["ahead_ms"], real)
+        clock.run()
+        return clock
+    start_ms = real.now_ms() if settings.start_ms is None else settings.start_ms
+    return VirtualClock(kept.get("now_ms", start_ms), real)
+
+
+def timekeeper(config: Config, state: State, engine: Engine) -> Timekeeper:
+    """Return what moves the engine's clock, and keeps it in the state directory."""
+
+    def save(record: ClockRecord) -> None:
+        fields = {"now_ms": record.now_ms, "ahead_ms": record.ahead_ms}
+        state.write_clock({name: value for name, value in fields.items() if value is not None})
+
+    return Timekeeper(engine, engine.clock, save, grace_ms=config.settings.clock.grace_ms)
 
 
 def definitions(config: Config) -> list[Definition]:

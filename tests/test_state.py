@@ -229,3 +229,22 @@ def test_no_id_leads_outside_and_no_two_ids_share_a_file(first: str, second: str
     assert path.parent == Path("/state/d1")
     assert len(path.name) <= 120 and path.name.isascii()
     assert (path == state.d1_path(second)) == (first == second)
+
+
+def test_what_is_kept_of_a_clock_is_read_back_and_reset(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    assert state.read_clock() == {}
+
+    state.write_clock({"now_ms": 5})
+    state.write_clock({"ahead_ms": -7})
+
+    assert state.read_clock() == {"ahead_ms": -7}
+    assert state.reset() == ["clock.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"now_ms": "soon"}'])
+def test_a_damaged_record_of_the_clock_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "clock.json").write_text(text)
+
+    with pytest.raises(StateError, match=r"clock\.json: .*Delete it to go on"):
+        State(tmp_path).read_clock()

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -35,6 +36,7 @@ class DevArguments:
     python: Path | None
     level: Level
     allowed_hosts: frozenset[str]
+    clock: Literal["real", "virtual"] | None
     began: float  # when, on the performance counter, in seconds
 
 
@@ -52,6 +54,7 @@ class DevArguments:
 )
 @click.option("--persist-to", type=click.Path(path_type=Path), help="State directory [.groundfog].")
 @click.option("--python", type=click.Path(path_type=Path), help="Python that runs the worker.")
+@click.option("--clock", type=click.Choice(["real", "virtual"]), help="Time for workflows [real].")
 @click.option("--allowed-host", "allowed_hosts", multiple=True, help="Another Host to accept.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 def dev(log_level: str, allowed_hosts: tuple[str, ...], **options: object) -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "dev": "emulator.cli.dev:dev",
     "d1": "emulator.cli.d1:d1",
     "workflows": "emulator.cli.workflows.group:workflows",
+    "clock": "emulator.cli.clock:clock",
     "state": "emulator.cli.state:state",
 }
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from emulator.clock import SystemClock
 from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
+from emulator.engine.plain import iso
 from emulator.errors import EmulatorError, UsageError
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.interpreter import guest_interpreter
@@ -34,6 +36,8 @@ from emulator.supervisor import Project, Supervisor
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
+
+    from emulator.engine.timekeeping import Timekeeper
 
 
 def run(arguments: DevArguments, launched: Launched) -> None:
@@ -53,7 +57,7 @@ def run(arguments: DevArguments, launched: Launched) -> None:
 
 
 def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
-    return load_config(
+    config = load_config(
         arguments.directory,
         config_path=arguments.config_path,
         environment=arguments.environment,
@@ -61,6 +65,10 @@ def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
         env_files=arguments.env_files,
         process_env=os.environ,
     )
+    if arguments.clock is None:
+        return config
+    clock = replace(config.settings.clock, mode=arguments.clock)
+    return replace(config, settings=replace(config.settings, clock=clock))
 
 
 async def _serve(arguments: DevArguments, project: Project) -> None:
@@ -99,6 +107,8 @@ async def _serve(arguments: DevArguments, project: Project) -> None:
             seconds = time.perf_counter() - arguments.began
             local = ip in ("localhost", "127.0.0.1")
             url = f"http://localhost:{announced.port}" if local else announced.url
+            if supervisor.timekeeper.is_virtual:
+                _introduce_clock(supervisor.timekeeper, terminal)
             terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
             await stop.wait()
         terminal.notice("stopping; workflows in flight continue at the next start")
@@ -129,11 +139,12 @@ async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -
 
 
 def _routes(supervisor: Supervisor, started_ms: int) -> Sequence[BaseRoute]:
+    from emulator.server.api.clock import clock_routes
     from emulator.server.api.routes import workflow_routes
     from emulator.server.api.workflows import Host
 
     host = Host(supervisor.engine, supervisor.control, lambda: supervisor.config, started_ms)
-    return workflow_routes(host)
+    return [*workflow_routes(host), *clock_routes(supervisor.timekeeper)]
 
 
 def _introduce(config: Config, terminal: ConsoleTerminal) -> None:
@@ -144,6 +155,12 @@ def _introduce(config: Config, terminal: ConsoleTerminal) -> None:
         terminal.notice(f"  {line}")
     for problem in config.warnings:
         terminal.warning(str(problem))
+
+
+def _introduce_clock(timekeeper: Timekeeper, terminal: ConsoleTerminal) -> None:
+    now = iso(timekeeper.now_ms())
+    state = f"stands still at {now}" if timekeeper.is_frozen else f"runs, it is {now}"
+    terminal.notice(f"The clock is virtual and {state}; move it with groundfog clock")
 
 
 def _worker_error(terminal: ConsoleTerminal) -> Callable[[str, str, EmulatorError], None]:

@@ -117,11 +117,21 @@ class AiRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSettings:
+    """`[clock]` in groundfog.toml. `start_ms` None: a virtual clock starts at the time it is."""
+
+    mode: Literal["real", "virtual"] = "real"
+    start_ms: int | None = None
+    grace_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """groundfog.toml: what only Groundfog knows. Every key is optional."""
 
     durability: Literal["full", "process"] = "full"
     concurrency: int = 50_000  # production's limit of running instances on the paid plan
+    clock: ClockSettings = ClockSettings()
     reload_grace_ms: int = 5_000
     hang_timeout_ms: int = 30_000  # production's default CPU limit for a request or step
     indexes: dict[str, IndexSettings] = field(default_factory=dict)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal, cast
 
 from emulator.config.ai_rules import read_rule
 from emulator.config.durations_key import read_duration_ms
-from emulator.config.model import AiRule, IndexSettings, Settings, VectorizeConfig
+from emulator.config.model import AiRule, ClockSettings, IndexSettings, Settings, VectorizeConfig
 from emulator.config.problems import Fault, Report, nearest, quoted
 from emulator.config.source import Parsed, Source
 from emulator.config.table import Table
@@ -19,13 +20,15 @@ from emulator.config.toml_source import parse_toml
 FILE_NAME = "groundfog.toml"
 
 ENGINE_KEYS = ("durability", "concurrency")
+CLOCK_KEYS = ("mode", "start", "grace")
 RELOAD_KEYS = ("grace",)
 GUEST_KEYS = ("hang_timeout",)
 AI_KEYS = ("strict", "rules")
 INDEX_KEYS = ("dimensions", "metric", "metadata_indexes")
-SECTIONS = ("engine", "reload", "guest", "vectorize", "ai")
+SECTIONS = ("engine", "clock", "reload", "guest", "vectorize", "ai")
 
 DURABILITIES = ("full", "process")
+CLOCK_MODES = ("real", "virtual")
 METRICS = ("cosine", "euclidean", "dot-product")
 METADATA_TYPES = ("string", "number", "boolean")
 CONCURRENCY_MAX = 1_000_000
@@ -61,6 +64,7 @@ def read_settings(source: Source, report: Report) -> Settings:
     return Settings(
         durability=cast(Literal["full", "process"], durability),
         concurrency=engine.integer("concurrency", 1, CONCURRENCY_MAX) or defaults.concurrency,
+        clock=_read_clock(_section(top, "clock", CLOCK_KEYS)),
         reload_grace_ms=read_duration_ms(reload, "grace", defaults.reload_grace_ms),
         hang_timeout_ms=hang_timeout_ms,
         indexes=_read_indexes(top),
@@ -90,6 +94,37 @@ def _section(top: Table, key: str, known: tuple[str, ...]) -> Table:
         return Table({}, (key,), top.source, top.report)
     table.unknown_keys(known, top.report.error)
     return table
+
+
+def _read_clock(clock: Table) -> ClockSettings:
+    defaults = ClockSettings()
+    mode = clock.choice("mode", CLOCK_MODES) or defaults.mode
+    return ClockSettings(
+        cast(Literal["real", "virtual"], mode),
+        _read_instant_ms(clock, "start"),
+        read_duration_ms(clock, "grace", defaults.grace_ms),
+    )
+
+
+def _read_instant_ms(table: Table, key: str) -> int | None:
+    """Return a point in time, TOML's own or ISO 8601 in a string; without an offset it is UTC."""
+    value = table.data.get(key)
+    if value is None:
+        return None
+    try:
+        if not isinstance(value, str | date):
+            raise ValueError
+        moment = datetime.fromisoformat(str(value))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        instant_ms = int(moment.timestamp() * 1000)
+        if instant_ms < 0:
+            raise ValueError
+        return instant_ms
+    except (ValueError, OverflowError):
+        found = f"{table.name(key)} is {quoted(value)}; expected a time from 1970 on"
+        table.error(key, found, f"For example {key} = 2026-01-01T09:00:00Z.")
+        return None
 
 
 def _read_rules(ai: Table) -> tuple[AiRule, ...]:

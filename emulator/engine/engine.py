@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from emulator.clock import Clock
-from emulator.engine import endings, lifecycle, payloads, steps
+from emulator.clock import Alarm, Clock
+from emulator.engine import endings, lifecycle, listing, payloads, steps
 from emulator.engine.endings import Definition
 from emulator.engine.journal import InstanceRow, Journal
 from emulator.engine.lifecycle import Effect, Verdict
@@ -52,7 +52,9 @@ class Engine:
         concurrency: int,
         grace_ms: int,
         report: Callable[[str], None],
+        own_clock: Clock | None = None,
     ) -> None:
+        """`own_clock` paces what is no user's business, when `clock` may stand still."""
         self.journal = journal
         self.clock = clock
         self._queue = ReadyQueue(concurrency)
@@ -71,6 +73,7 @@ class Engine:
         self._homeless: set[int] = set()  # instances whose workflow or class is gone
         self._admitting: set[int] = set()  # new instances that the next commit queues
         self._timers = Timers(clock, self._wake)
+        self._own_clock = own_clock or clock
         self._closed = False
         self._dispatching = False  # `_dispatch` follows the next commit
         self._leaving: dict[int, asyncio.Future[None]] = {}  # by generation
@@ -136,9 +139,7 @@ class Engine:
                 continue
             if run.executing:
                 run.leaving = True
-                self.clock.call_at(
-                    self.clock.now_ms() + self._grace_ms, partial(self._move_on, run, True)
-                )
+                self._call_after(self._grace_ms, partial(self._move_on, run, True))
             else:
                 self._move_on(run)
         for key in sorted(self._homeless):
@@ -299,13 +300,12 @@ class Engine:
 
     def _carry_out(self, run: Run, key: str, decision: Decision) -> None:
         """Record a decision about a call and answer the call, once that is durable."""
-        # A first start need not be durable before the callback runs: an attempt that a crash cuts
-        # off is not charged to the user, so losing its entry loses nothing.
-        late = type(decision.answer) is Execute and decision.answer.attempt == 1
-        self._record(run.instance, decision.entries, late=late)
+        self._record(run.instance, decision.entries)
         call = run.calls[key]
         match decision.answer:
             case Execute(attempt, config):
+                # The start need not be durable first: an attempt that a crash cuts off is not
+                # charged to the user, so losing its entry loses nothing.
                 call.state, call.attempt = CallState.EXECUTING, attempt
                 run.guest.send(messages.StepRun(run.number, call.number, attempt, config))
             case Resolve() | Reject() as answer:
@@ -366,9 +366,7 @@ class Engine:
 
     def _arm_idle(self, run: Run) -> None:
         if run.idle_alarm is None:
-            run.idle_alarm = self.clock.call_at(
-                self.clock.now_ms() + IDLE_GRACE_MS, partial(self._drop_idle, run)
-            )
+            run.idle_alarm = self._call_after(IDLE_GRACE_MS, partial(self._drop_idle, run))
 
     def _drop_idle(self, run: Run) -> None:
         """A run that only waits gives its guest's memory back; it is replayed when it is due."""
@@ -382,10 +380,10 @@ class Engine:
             self._drop(run)
             self._evict(run.instance)
 
-    def _record(self, instance: Instance, entries: Sequence[Entry], *, late: bool = False) -> None:
+    def _record(self, instance: Instance, entries: list[Entry]) -> None:
         status = instance.status
-        self.journal.append(*entries, late=late)
         for entry in entries:
+            self.journal.append(entry)
             instance.apply(entry)
             if entry.step:
                 self._timers.set(instance.key, instance.steps[entry.step].due_ms)
@@ -510,6 +508,29 @@ class Engine:
         self.journal.delete(key)
 
     # --- time
+
+    def next_due_ms(self) -> int | None:
+        """Return the earliest deadline of all instances; None when there is none."""
+        live = (run.instance.next_due_ms() for run in self._runs.values())
+        known = [due_ms for due_ms in live if due_ms is not None]
+        dormant_ms = listing.next_wake_ms(self.journal)
+        return min(known if dormant_ms is None else [*known, dormant_ms], default=None)
+
+    def in_flight(self) -> frozenset[tuple[int, str, int]]:
+        """Return what goes on without waiting for time: (run, step key, attempt) of each."""
+        found = {
+            (run.number, key, call.attempt)
+            for run in self._runs.values()
+            for key, call in run.calls.items()
+            if call.state is not CallState.WAITING
+        }
+        found |= {(run.number, "", 0) for run in self._runs.values() if not run.calls}
+        if self._queue or self._dispatching:
+            found.add((0, "", 0))
+        return frozenset(found)
+
+    def _call_after(self, span_ms: int, callback: Callable[[], None]) -> Alarm:
+        return self._own_clock.call_at(self._own_clock.now_ms() + span_ms, callback)
 
     def _wake(self, key: int) -> None:
         """The earliest deadline of an instance may have passed."""
@@ -681,7 +702,7 @@ class Engine:
                 f"{self.journal.path}: nothing can be recorded ({error})."
                 " Workflows stand still until it can; nothing that was acknowledged is lost."
             )
-            self.clock.call_at(self.clock.now_ms() + RECOVERY_DELAY_MS, self._recover)
+            self._call_after(RECOVERY_DELAY_MS, self._recover)
         for key in keys:
             if key in self._run_of:
                 self._drop(self._run_of[key])
@@ -695,7 +716,7 @@ class Engine:
         if self._closed:
             return
         if not self.journal.is_writable():
-            self.clock.call_at(self.clock.now_ms() + RECOVERY_DELAY_MS, self._recover)
+            self._call_after(RECOVERY_DELAY_MS, self._recover)
             return
         self._refused = False
         self._report(f"{self.journal.path}: recording again; workflows go on")

@@ -101,6 +101,20 @@ def status_counts(journal: Journal, workflow: str) -> dict[Status, int]:
     return dict.fromkeys(Status, 0) | {Status(status): number for status, number in rows}
 
 
+def next_wake_ms(journal: Journal) -> int | None:
+    """Return the earliest deadline of the instances that wait, or None."""
+    found = journal.query(
+        "SELECT min(wake_ms) FROM instances WHERE status = ?", (Status.WAITING.value,)
+    )
+    return None if found[0][0] is None else int(found[0][0])
+
+
+def last_ms(journal: Journal) -> int:
+    """Return the time of the last entry; 0 in an empty journal."""
+    found = journal.query("SELECT at_ms FROM entries ORDER BY id DESC LIMIT 1")
+    return int(found[0][0]) if found else 0
+
+
 def _summaries(journal: Journal, where: str, parameters: tuple[object, ...]) -> list[Summary]:
     return [
         Summary(

@@ -17,6 +17,9 @@ class ReadyQueue:
         self._waking: OrderedDict[int, None] = OrderedDict()
         self._new: OrderedDict[int, None] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._waking) + len(self._new)
+
     def __contains__(self, key: int) -> bool:
         return key in self._waking or key in self._new
 

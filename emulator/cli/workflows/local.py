@@ -21,6 +21,7 @@ from emulator.cli.workflows.access import BASE, Answer, route
 from emulator.cli.workflows.remote import read_answer
 from emulator.clock import Alarm, SystemClock
 from emulator.config.model import Config
+from emulator.engine import listing
 from emulator.engine.control import Control
 from emulator.server.api.routes import workflow_routes
 from emulator.server.api.workflows import Host
@@ -33,7 +34,9 @@ Json = Any
 def open_local(config: Config, state: State, changes: bool) -> Iterator[LocalApi]:
     """Answer from the project's journal. Raises StateError."""
     with state.locked(), asyncio.Runner() as runner:
-        engine = wiring.open_engine(config, state, _StoppedClock(), lambda text: None)
+        clock = _StoppedClock(wiring.open_clock(config, state, SystemClock()).now_ms())
+        engine = wiring.open_engine(config, state, clock, lambda text: None)
+        clock.at_least(listing.last_ms(engine.journal))
         engine.define(wiring.definitions(config))
         started_ms = engine.clock.now_ms()
         host = Host(engine, Control(engine), lambda: config, started_ms)
@@ -49,8 +52,18 @@ class _NeverAlarm:
         """Nothing to cancel."""
 
 
-class _StoppedClock(SystemClock):
-    """Tells the time, and wakes nobody: timers are for the next server."""
+class _StoppedClock:
+    """Tells one time, and wakes nobody: timers are for the next server."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def at_least(self, now_ms: int) -> None:
+        """Tell no time before `now_ms`: a virtual clock may have been there."""
+        self._now_ms = max(self._now_ms, now_ms)
 
     def call_at(self, when_ms: int, callback: Callable[[], None]) -> Alarm:
         return _NeverAlarm()

@@ -27,10 +27,10 @@ class RemoteApi:
 
     live = True
 
-    def __init__(self, server: RunningServer) -> None:
+    def __init__(self, server: RunningServer, timeout_s: int = TIMEOUT_S) -> None:
         self._server = server
         host = _WILDCARDS.get(server.ip, server.ip)
-        self._connection = http.client.HTTPConnection(host, server.port, timeout=TIMEOUT_S)
+        self._connection = http.client.HTTPConnection(host, server.port, timeout=timeout_s)
 
     def __enter__(self) -> RemoteApi:
         return self

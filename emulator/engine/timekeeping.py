@@ -1,0 +1,187 @@
+"""Moving virtual time while workflows run, so that they notice no difference to waiting.
+
+Time goes from one deadline to the next and stops at each until everything has come to rest that
+follows from it: code in flight takes no time. Code that does not come to rest within a grace of
+real time is left behind, and its timeouts count.
+
+Time never goes back: where it is going to is saved before it moves, and a clock begins no earlier
+than the last entry of the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from emulator.clock import Clock, VirtualClock
+from emulator.durations import format_duration
+from emulator.engine import listing
+from emulator.engine.engine import Engine
+from emulator.errors import UsageError
+
+LATEST_MS = 250_000_000_000_000  # in the year 9892: later times are no dates any more
+BEHIND_MAX_MS = 60_000  # a real clock may be behind the journal by so much without a word
+_POLL_S = 0.001  # while time is moved; nothing else is asked for so often
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRecord:
+    """What is kept of a virtual clock: where it stands still, or how far it runs ahead."""
+
+    now_ms: int | None = None
+    ahead_ms: int | None = None
+
+
+class Timekeeper:
+    """Owns the movement of an engine's clock. Every operation returns once all is at rest."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        save: Callable[[ClockRecord], None],
+        *,
+        grace_ms: int,
+        other_deadline: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._save = save
+        self._grace_ms = grace_ms
+        self._other_deadline = other_deadline
+        self._moving = asyncio.Lock()
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether time can be moved at all."""
+        return isinstance(self._clock, VirtualClock)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether time stands still."""
+        return isinstance(self._clock, VirtualClock) and self._clock.ahead_ms is None
+
+    def now_ms(self) -> int:
+        """Return the time now."""
+        return self._clock.now_ms()
+
+    def next_ms(self) -> int | None:
+        """Return when the next thing is due: a step's deadline or a schedule; None: nothing."""
+        candidates = (self._engine.next_due_ms(), self._other_deadline())
+        return min((due_ms for due_ms in candidates if due_ms is not None), default=None)
+
+    def begin(self, report: Callable[[str], None]) -> None:
+        """Take the journal into account, before anything runs."""
+        last_ms = listing.last_ms(self._engine.journal)
+        behind_ms = last_ms - self._clock.now_ms()
+        if isinstance(self._clock, VirtualClock):
+            self._save(self._caught_up(self._clock, max(0, behind_ms)))
+            if behind_ms > BEHIND_MAX_MS:
+                report("the virtual clock begins where the journal ends: time never goes back")
+        elif behind_ms > BEHIND_MAX_MS:
+            report(
+                f"the journal ends {format_duration(behind_ms)} ahead of this machine's clock;"
+                " what waits may wait longer by that. If the clock was virtual before, set"
+                ' [clock] mode = "virtual" in groundfog.toml again, or skip single waits'
+            )
+
+    async def freeze(self) -> None:
+        """Stop time. Raises UsageError on a real clock."""
+        clock = self._virtual()
+        async with self._moving:
+            clock.freeze()
+            self._save(ClockRecord(now_ms=clock.now_ms()))
+
+    async def run(self) -> None:
+        """Let time go on at its usual rate. Raises UsageError on a real clock."""
+        clock = self._virtual()
+        async with self._moving:
+            clock.run()
+            self._save(ClockRecord(ahead_ms=clock.ahead_ms))
+
+    async def advance(self, span_ms: int) -> None:
+        """Move time by a span. Raises UsageError on a real clock, or for too long a span."""
+        clock = self._virtual()
+        async with self._moving:
+            await self._move(clock, clock.now_ms() + span_ms)
+
+    async def advance_to_next(self) -> bool:
+        """Move time to the next deadline or schedule; return False when nothing waits for one.
+
+        Raises UsageError on a real clock.
+        """
+        clock = self._virtual()
+        async with self._moving:
+            await _Rest(self._engine, self._grace_ms).reached()
+            next_ms = self.next_ms()
+            if next_ms is not None:
+                await self._move(clock, max(next_ms, clock.now_ms()))
+            return next_ms is not None
+
+    async def _move(self, clock: VirtualClock, end_ms: int) -> None:
+        if end_ms > LATEST_MS:
+            raise UsageError("That is beyond the last date there is. Advance by less.")
+        ran_ahead_ms, start_ms = clock.ahead_ms, clock.now_ms()
+        clock.freeze()
+        if ran_ahead_ms is None:
+            self._save(ClockRecord(now_ms=end_ms))
+        else:
+            self._save(ClockRecord(ahead_ms=ran_ahead_ms + end_ms - start_ms))
+        try:
+            await self._walk(clock, end_ms)
+        finally:
+            if ran_ahead_ms is not None:
+                clock.run()
+                self._save(ClockRecord(ahead_ms=clock.ahead_ms))
+
+    async def _walk(self, clock: VirtualClock, end_ms: int) -> None:
+        """Stop at every deadline up to `end_ms`, then go there."""
+        rest = _Rest(self._engine, self._grace_ms)
+        await rest.reached()
+        arrived = monotonic()
+        while (due_ms := clock.next_ms()) is not None and due_ms <= end_ms:
+            if due_ms > clock.now_ms():
+                arrived = monotonic()
+            elif monotonic() - arrived > self._grace_ms / 1000:
+                break  # deadlines at one moment without end: a loop of sleeps of no length
+            clock.advance(max(0, due_ms - clock.now_ms()))
+            await rest.reached()
+        clock.advance(max(0, end_ms - clock.now_ms()))
+        await rest.reached()
+
+    def _caught_up(self, clock: VirtualClock, behind_ms: int) -> ClockRecord:
+        runs = clock.ahead_ms is not None
+        clock.freeze()
+        clock.advance(behind_ms)
+        if not runs:
+            return ClockRecord(now_ms=clock.now_ms())
+        clock.run()
+        return ClockRecord(ahead_ms=clock.ahead_ms)
+
+    def _virtual(self) -> VirtualClock:
+        if isinstance(self._clock, VirtualClock):
+            return self._clock
+        raise UsageError(
+            "The clock is real, so it cannot be moved. Start with `groundfog dev --clock virtual`,"
+            ' or set [clock] mode = "virtual" in groundfog.toml.'
+        )
+
+
+class _Rest:
+    """Waits until nothing is in flight, except what has been in flight for longer than a grace."""
+
+    def __init__(self, engine: Engine, grace_ms: int) -> None:
+        self._engine = engine
+        self._grace_ms = grace_ms
+        self._left_behind: frozenset[object] = frozenset()
+
+    async def reached(self) -> None:
+        deadline = monotonic() + self._grace_ms / 1000
+        await asyncio.sleep(0)
+        while not (busy := self._engine.in_flight()) <= self._left_behind:
+            if monotonic() > deadline:
+                self._left_behind |= busy
+                return
+            await asyncio.sleep(_POLL_S)

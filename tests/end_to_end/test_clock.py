@@ -1,0 +1,95 @@
+"""`groundfog dev --clock virtual` and `groundfog clock`, as people use them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.end_to_end.projects import workflow_project
+from tests.end_to_end.server import DevServer
+from tests.waiting import eventually
+
+RUN = """
+async def run(self, event, step):
+    @step.do("begin")
+    async def begin():
+        return 1
+
+    await begin()
+    for _ in range(3):
+        await step.sleep("rest", "10 days")
+    return "rested"
+"""
+SETTINGS = '[clock]\nmode = "virtual"\nstart = 2026-01-01T00:00:00Z\n'
+
+
+def clock(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "emulator", "clock", *arguments, "--cwd", str(project)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def asked(project: Path, *arguments: str) -> dict[str, Any]:
+    done = clock(project, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert isinstance(record, dict)
+    return record
+
+
+def status(server: DevServer) -> Any:
+    return server.get("/status/a").json()["status"]
+
+
+def test_a_month_of_sleep_takes_no_time_and_a_restart_keeps_the_date(tmp_path: Path) -> None:
+    project = workflow_project(tmp_path / "p", RUN)
+    (project / "groundfog.toml").write_text(SETTINGS)
+    with DevServer(project) as server:
+        assert "The clock is virtual and stands still at 2026-01-01T00:00:00.000Z" in server.output
+        server.post("/create", json={"id": "a"})
+        eventually(lambda: status(server) == "waiting")
+        assert asked(project, "next")["now"] == "2026-01-11T00:00:00.000Z"
+        assert status(server) == "waiting"
+
+        said = clock(project, "advance", "5 days").stdout
+
+        assert said == (
+            "2026-01-16T00:00:00.000Z (virtual, stands still)\nmoved by 5 days\n"
+            "next: 2026-01-21T00:00:00.000Z, in 5 days\n"
+        )
+        server.kill()
+        server.stop()
+
+    with DevServer(project) as server:
+        assert asked(project, "show")["now"] == "2026-01-16T00:00:00.000Z"
+
+        moved = asked(project, "advance", "30 days")
+
+        assert (moved["now"], moved["next"]) == ("2026-02-15T00:00:00.000Z", None)
+        assert status(server) == "complete"
+        detail = server.get("/cdn-cgi/local/explorer/api/workflows/flow/instances/a").json()
+        assert detail["result"]["end"] == "2026-01-31T00:00:00.000Z"
+        assert asked(project, "run")["frozen"] is False
+        assert asked(project, "freeze")["frozen"] is True
+
+
+def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
+    project = workflow_project(tmp_path / "p", RUN)
+    nobody = clock(project, "show")
+    with DevServer(project) as server:
+        real = clock(project, "advance", "1 day")
+        bad_span = clock(project, "advance", "5 days ago")
+        by_get = server.get("/cdn-cgi/groundfog/clock/advance")
+
+        assert asked(project, "show")["mode"] == "real"
+
+    assert nobody.returncode == 1 and "No groundfog dev is running here" in nobody.stderr
+    assert real.returncode == 1 and "groundfog dev --clock virtual" in real.stderr
+    assert bad_span.returncode == 1 and 'SPAN is "5 days ago"; expected' in bad_span.stderr
+    assert by_get.status_code == 405
