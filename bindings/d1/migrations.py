@@ -39,22 +39,23 @@ async def unapplied(database: D1, migrations: Migrations) -> list[str]:
     table = _quote(migrations.table, '"')
     try:
         results = await database.run(
-            [
-                Query(
-                    f"CREATE TABLE IF NOT EXISTS {table}(\n"
-                    "\t\tid         INTEGER PRIMARY KEY AUTOINCREMENT,\n"
-                    "\t\tname       TEXT UNIQUE,\n"
-                    "\t\tapplied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL\n"
-                    ");"
-                ),
-                Query(f"SELECT name FROM {table} ORDER BY id"),
-            ]
+            [_create_table(migrations), Query(f"SELECT name FROM {table} ORDER BY id")]
         )
     except WorkerError as error:
         text = f'{database.name}: migrations table "{migrations.table}": {error}'
         raise EmulatorError(text) from None
     applied = {row[0] for row in results[1]["results"]["rows"]}
     return [name for name in names if name not in applied]
+
+
+def _create_table(migrations: Migrations) -> Query:
+    return Query(
+        f"CREATE TABLE IF NOT EXISTS {_quote(migrations.table, chr(34))}(\n"
+        "\t\tid         INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+        "\t\tname       TEXT UNIQUE,\n"
+        "\t\tapplied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL\n"
+        ");"
+    )
 
 
 def unapplied_in_file(path: Path, migrations: Migrations) -> list[str]:
@@ -84,6 +85,7 @@ def unapplied_in_file(path: Path, migrations: Migrations) -> list[str]:
 async def apply_migration(database: D1, migrations: Migrations, name: str) -> int:
     """Apply one file with its bookkeeping row, all or nothing; return its number of statements.
 
+    Creates the bookkeeping table when it is missing.
     Raises MigrationFailed, naming the file and what the database said.
     """
     path = migrations.directory / name
@@ -98,7 +100,9 @@ async def apply_migration(database: D1, migrations: Migrations, name: str) -> in
     table = _quote(migrations.table, '"')
     row = f"INSERT INTO {table} (name) VALUES ({_quote(name, chr(39))})"
     try:
-        await database.run([Query(text) for text in [*statements, row]])
+        await database.run(
+            [_create_table(migrations), *(Query(text) for text in [*statements, row])]
+        )
     except WorkerError as error:
         raise MigrationFailed(path, name, str(error)) from None
     return len(statements)

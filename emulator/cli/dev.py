@@ -37,6 +37,7 @@ class DevArguments:
     level: Level
     allowed_hosts: frozenset[str]
     clock: Literal["real", "virtual"] | None
+    migrate: bool
     began: float  # when, on the performance counter, in seconds
 
 
@@ -56,6 +57,7 @@ class DevArguments:
 @click.option("--python", type=click.Path(path_type=Path), help="Python that runs the worker.")
 @click.option("--clock", type=click.Choice(["real", "virtual"]), help="Time for workflows [real].")
 @click.option("--allowed-host", "allowed_hosts", multiple=True, help="Another Host to accept.")
+@click.option("--migrate", is_flag=True, help="Apply pending D1 migrations at the start.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 def dev(log_level: str, allowed_hosts: tuple[str, ...], **options: object) -> None:
     """Run the worker in DIRECTORY and reload it whenever a file is saved."""

@@ -103,6 +103,10 @@ async def _serve(arguments: DevArguments, project: Project) -> None:
     )
     try:
         await server.start()
+        if arguments.migrate:
+            from emulator.cli.pending import apply_pending
+
+            await apply_pending(config, state, terminal.notice)
         if await _started(supervisor.start(), stop):
             seconds = time.perf_counter() - arguments.began
             local = ip in ("localhost", "127.0.0.1")
@@ -110,6 +114,7 @@ async def _serve(arguments: DevArguments, project: Project) -> None:
             if supervisor.timekeeper.is_virtual:
                 _introduce_clock(supervisor.timekeeper, terminal)
             terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
+            _tell_pending_migrations(config, state, terminal)
             await stop.wait()
         terminal.notice("stopping; workflows in flight continue at the next start")
     finally:
@@ -161,6 +166,14 @@ def _introduce_clock(timekeeper: Timekeeper, terminal: ConsoleTerminal) -> None:
     now = iso(timekeeper.now_ms())
     state = f"stands still at {now}" if timekeeper.is_frozen else f"runs, it is {now}"
     terminal.notice(f"The clock is virtual and {state}; move it with groundfog clock")
+
+
+def _tell_pending_migrations(config: Config, state: State, terminal: ConsoleTerminal) -> None:
+    if any(database.migrations_dir.is_dir() for database in config.d1_databases):
+        from emulator.cli.pending import pending_warnings
+
+        for warning in pending_warnings(config, state):
+            terminal.warning(warning)
 
 
 def _worker_error(terminal: ConsoleTerminal) -> Callable[[str, str, EmulatorError], None]:

@@ -14,6 +14,7 @@ from bindings.d1 import D1
 from bindings.d1.limits import QUERY_TIMEOUT_MS
 from bindings.d1.migration_files import Migrations
 from emulator.cli.options import ProjectOptions, load_project, project_options
+from emulator.cli.pending import migrations_of
 from emulator.config.model import Config, D1Config
 from emulator.errors import UsageError
 from emulator.state import State
@@ -35,9 +36,7 @@ class Chosen:
     @property
     def migrations(self) -> Migrations:
         """Where its migrations are."""
-        return Migrations(
-            self.config.migrations_dir, self.config.migrations_table, self.config.migrations_pattern
-        )
+        return migrations_of(self.config)
 
     @property
     def title(self) -> str:
