@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from emulator.clock import Alarm, Clock
@@ -300,12 +300,13 @@ class Engine:
 
     def _carry_out(self, run: Run, key: str, decision: Decision) -> None:
         """Record a decision about a call and answer the call, once that is durable."""
-        self._record(run.instance, decision.entries)
+        # A first start need not be durable before the callback runs: an attempt that a crash cuts
+        # off is not charged to the user, so losing its entry loses nothing.
+        late = type(decision.answer) is Execute and decision.answer.attempt == 1
+        self._record(run.instance, decision.entries, late=late)
         call = run.calls[key]
         match decision.answer:
             case Execute(attempt, config):
-                # The start need not be durable first: an attempt that a crash cuts off is not
-                # charged to the user, so losing its entry loses nothing.
                 call.state, call.attempt = CallState.EXECUTING, attempt
                 run.guest.send(messages.StepRun(run.number, call.number, attempt, config))
             case Resolve() | Reject() as answer:
@@ -380,10 +381,10 @@ class Engine:
             self._drop(run)
             self._evict(run.instance)
 
-    def _record(self, instance: Instance, entries: list[Entry]) -> None:
+    def _record(self, instance: Instance, entries: Sequence[Entry], *, late: bool = False) -> None:
         status = instance.status
+        self.journal.append(*entries, late=late)
         for entry in entries:
-            self.journal.append(entry)
             instance.apply(entry)
             if entry.step:
                 self._timers.set(instance.key, instance.steps[entry.step].due_ms)

@@ -12,7 +12,6 @@ instances the caller's memory is now ahead of the disk.
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,9 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from emulator import sqlite
-from emulator.engine.model import TERMINAL, Entry, EntryKind, Instance, Status
+from emulator.engine import rows
+from emulator.engine.model import TERMINAL, Entry, Instance, Status
+from emulator.engine.rows import Row
 from emulator.engine.schema import open_journal
 from emulator.errors import StateError
+
+LATE_MS = 20  # the longest that what is recorded `late` waits for a commit of its own
 
 _PROBE_BYTES = 65_536  # enough for a few steps: what can be begun can then be recorded
 
@@ -42,8 +45,6 @@ _DELETE_INSTANCE = "DELETE FROM instances WHERE key = ?"
 _INSERT_GENERATION = "INSERT INTO generations (id, code, since_ms) VALUES (?, ?, ?)"
 _RAISE_HIGH_WATER = "UPDATE high_water SET entry = max(entry, ?), instance = max(instance, ?)"
 
-_dump = json.JSONEncoder(separators=(",", ":")).encode
-
 
 @dataclass(slots=True)
 class _Batch:
@@ -53,7 +54,8 @@ class _Batch:
     deleted: list[tuple[int]] = field(default_factory=list)
     struck: list[tuple[int]] = field(default_factory=list)
     instances: list[tuple[object, ...]] = field(default_factory=list)
-    entries: list[tuple[object, ...]] = field(default_factory=list)
+    entries: list[Row | None] = field(default_factory=list)  # None: in a later row by now
+    last: dict[int, int] = field(default_factory=dict)  # instance -> place of its last entry
     statuses: dict[int, tuple[object, ...]] = field(default_factory=dict)  # by key: the last one
     generations: list[tuple[int, str, int]] = field(default_factory=list)
     committed: list[Entry] = field(default_factory=list)  # the entries again, as values
@@ -96,6 +98,7 @@ class Journal:
         self._touched: set[int] = set()
         self._waiting: list[CommitCallback] = []
         self._scheduled = False
+        self._late: asyncio.TimerHandle | None = None
         self._next_entry = 1 + self._one(
             "SELECT max(entry, (SELECT coalesce(max(id), 0) FROM entries)) FROM high_water"
         )
@@ -142,23 +145,39 @@ class Journal:
         self._schedule()
         return number
 
-    def append(self, entry: Entry) -> None:
-        """Record `entry`; durable once a callback of `after_commit` has been called."""
-        data = None if entry.data is None else _dump(entry.data)
-        row = (
-            self._next_entry,
-            entry.instance,
-            entry.at_ms,
-            int(entry.kind),
-            entry.step,
-            entry.attempt,
-            data,
-            entry.value or None,
-        )
-        self._next_entry += 1
-        self._batch.entries.append(row)
-        self._batch.committed.append(entry)
-        self._touch(entry.instance)
+    def append(self, *entries: Entry, late: bool = False) -> None:
+        """Record what was decided together; durable once a callback of `after_commit` is called.
+
+        late: nobody waits for it, so it goes with the next commit, in `LATE_MS` at the latest.
+        """
+        if not entries:
+            return
+        batch = self._batch
+        first_id = self._next_entry
+        self._next_entry += len(entries)
+        for row in rows.pack(entries, first_id):
+            self._add(batch, row)
+        batch.committed += entries
+        key = entries[0].instance
+        if late:
+            self._touched.add(key)
+            self._schedule_late()
+        else:
+            self._touch(key)
+
+    def _add(self, batch: _Batch, row: Row) -> None:
+        """Add a row to what the next commit writes, in one with the last of its instance or not."""
+        place = batch.last.get(row[1])
+        last = None if place is None else batch.entries[place]
+        if last is not None:
+            both = rows.at_once(last, row, self._next_entry)
+            if both is not None:
+                assert place is not None
+                batch.entries[place] = None
+                self._next_entry = both[0] + 1
+                row = both
+        batch.last[row[1]] = len(batch.entries)
+        batch.entries.append(row)
 
     def set_status(
         self, key: int, status: Status, wake_ms: int | None, ended_ms: int | None
@@ -170,7 +189,8 @@ class Journal:
     def wipe(self, key: int) -> None:
         """Delete every entry of an instance: it is about to be restarted, or deleted."""
         batch = self._batch
-        batch.entries = [row for row in batch.entries if row[1] != key]
+        batch.entries = [row for row in batch.entries if row is not None and row[1] != key]
+        batch.last.clear()
         batch.committed = [entry for entry in batch.committed if entry.instance != key]
         batch.wiped.append((key,))
         self._touch(key)
@@ -219,6 +239,16 @@ class Journal:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self.flush)
 
+    def _schedule_late(self) -> None:
+        if self._late is None and not self._scheduled:
+            delay_s = LATE_MS / 1000
+            self._late = asyncio.get_running_loop().call_later(delay_s, self._flush_late)
+
+    def _flush_late(self) -> None:
+        self._late = None
+        if self._batch:
+            self.flush()
+
     def flush(self) -> None:
         """Commit what is pending, then call everyone who waits."""
         self._scheduled = False
@@ -260,7 +290,7 @@ class Journal:
             connection.executemany(_DELETE_INSTANCE, batch.deleted)
             connection.executemany(_INSERT_GENERATION, batch.generations)
             connection.executemany(_INSERT_INSTANCE, batch.instances)
-            connection.executemany(_INSERT_ENTRY, batch.entries)
+            connection.executemany(_INSERT_ENTRY, filter(None, batch.entries))
             connection.executemany(_SET_STATUS, batch.statuses.values())
             connection.execute("COMMIT")
         except BaseException:
@@ -270,7 +300,7 @@ class Journal:
 
     def is_writable(self) -> bool:
         """Whether a record of some size can be committed now; it is deleted again at once."""
-        probe = (self._next_entry, 0, 0, -1, "", 0, None, bytes(_PROBE_BYTES))
+        probe: Row = (self._next_entry, 0, 0, -1, "", 0, None, bytes(_PROBE_BYTES))
         try:
             self._commit(_Batch(entries=[probe]))
             self._commit(_Batch(wiped=[(0,)]))
@@ -322,21 +352,13 @@ class Journal:
         """Yield the entries of an instance in the order they were decided, each with its id."""
         while key in self._touched:  # a commit may start a run, which is recorded in turn
             self.flush()
-        for number, at_ms, kind, step, attempt, data, value in self._connection.execute(
-            "SELECT id, at_ms, kind, step, attempt, data, value FROM entries"
+        found: Iterator[Row] = self._connection.execute(
+            "SELECT id, instance, at_ms, kind, step, attempt, data, value FROM entries"
             " WHERE instance = ? ORDER BY id",
             (key,),
-        ):
-            entry = Entry(
-                key,
-                at_ms,
-                EntryKind(kind),
-                step,
-                attempt,
-                None if data is None else json.loads(data),
-                value or b"",
-            )
-            yield number, entry
+        )
+        for row in found:
+            yield from rows.unpack(row)
 
     def query(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a statement that only reads. Raises StateError if it cannot be read.
@@ -362,5 +384,7 @@ class Journal:
 
     def close(self) -> None:
         """Commit what is pending and close the file."""
+        if self._late is not None:
+            self._late.cancel()
         self.flush()
         self._connection.close()

@@ -6,6 +6,7 @@ its entries, whether they were just decided or read back after a crash. Nothing 
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -63,6 +64,16 @@ class EntryKind(IntEnum):
     WORKFLOW_RESTARTED = 107  # from a step; a whole restart leaves nothing to say it in
     TIMER_SKIPPED = 108  # someone did not want to wait for a step's deadline
     CODE_CHANGED = 109  # a run starts on another generation than the one before it
+
+
+class SharedData(dict[str, Json]):
+    """The data of an entry that many have alike: written as JSON once. Never changed."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, fields: dict[str, Json]) -> None:
+        super().__init__(fields)
+        self.text = json.dumps(fields, separators=(",", ":"))
 
 
 class Entry(NamedTuple):

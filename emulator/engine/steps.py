@@ -7,9 +7,11 @@ Source: workflows.md sections 7, 8, 12 and 13.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine import payloads
@@ -18,6 +20,7 @@ from emulator.engine.model import (
     EntryKind,
     ErrorInfo,
     Instance,
+    SharedData,
     Step,
     StepKind,
     StepState,
@@ -26,6 +29,7 @@ from emulator.engine.model import (
 from emulator.engine.retries import (
     LONGEST_WAIT_MS,
     InvalidStepConfig,
+    StepConfig,
     resolve_config,
     retry_delay_ms,
 )
@@ -40,39 +44,38 @@ DEFAULT_EVENT_TIMEOUT_MS = 86_400_000
 SHORTEST_EVENT_TIMEOUT_MS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StepCall:
-    """A step as user code called it. `line` is `"src/entry.py:31"` or empty."""
+    """A step as user code called it. `line` is `"src/entry.py:31"` or empty.
+
+    `key` is the step's identity in its instance.
+    """
 
     kind: StepKind
     name: str
     count: int
     options: dict[str, Json]
     line: str = ""
+    key: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """The step's identity in its instance."""
-        return step_key(self.kind.value, self.name, self.count)
+    def __post_init__(self) -> None:
+        self.key = step_key(self.kind.value, self.name, self.count)
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(NamedTuple):
     """Run the callback as this attempt."""
 
     attempt: int
     config: dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(NamedTuple):
     """The call returns `value`."""
 
     value: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(NamedTuple):
     """The call raises `error`."""
 
     error: ErrorInfo
@@ -81,11 +84,10 @@ class Reject:
 Answer = Execute | Resolve | Reject
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Entries to record in this order, and the answer to the call; no answer: it waits."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: Sequence[Entry] = ()
     answer: Answer | None = None
 
 
@@ -207,24 +209,32 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
             " This limit can be changed in your worker configuration."
         )
         return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", message)))
-    try:
-        resolved = resolve_config(call.options.get("config"))
-    except InvalidStepConfig as error:
-        return _refused(call, str(error))
-    start = Entry(
-        instance.key,
-        now_ms,
-        EntryKind.STEP_START,
-        call.key,
-        data={
-            "config": resolved.config,
-            "timeoutMs": resolved.timeout_ms,
-            "delayMs": resolved.delay_ms,
-            "line": call.line,
-        },
-    )
+    data = _default_start(call.line)
+    config = call.options.get("config")
+    if config is not None:
+        try:
+            data = _start(resolve_config(config), call.line)
+        except InvalidStepConfig as error:
+            return _refused(call, str(error))
+    start = Entry(instance.key, now_ms, EntryKind.STEP_START, call.key, data=data)
     attempt = _attempt_start(instance, call.key, 1, now_ms)
-    return Decision([start, attempt], Execute(1, resolved.config))
+    return Decision([start, attempt], Execute(1, data["config"]))
+
+
+def _start(resolved: StepConfig, line: str) -> dict[str, Json]:
+    """Return what is recorded with the start of a `do`."""
+    return {
+        "config": resolved.config,
+        "timeoutMs": resolved.timeout_ms,
+        "delayMs": resolved.delay_ms,
+        "line": line,
+    }
+
+
+@functools.lru_cache(maxsize=1024)
+def _default_start(line: str) -> dict[str, Json]:
+    """The same for a step without a configuration of its own, as most are."""
+    return SharedData(_start(resolve_config(None), line))
 
 
 def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
@@ -306,6 +316,8 @@ def _wait_timed_out(instance: Instance, step: Step, now_ms: int) -> Decision:
 
 
 def _name_problem(name: str) -> str:
+    if name.isprintable() and len(name) <= STEP_NAME_MAX_CHARS:
+        return ""
     # A lone surrogate, legal in JavaScript strings, is no text and cannot be stored as such.
     unusable = any(c < " " or "\ud800" <= c <= "\udfff" for c in name)
     if unusable or len(name) > STEP_NAME_MAX_CHARS:

@@ -93,7 +93,7 @@ def test_a_recorded_value_that_is_no_value_ends_its_instance_only(tmp_path: Path
         key = world.journal.find(NAME, "bad")
         world.journal.flush()
         world.journal._connection.execute(
-            "UPDATE entries SET value = ? WHERE instance = ? AND kind = 6",
+            "UPDATE entries SET value = ? WHERE instance = ? AND step <> ''",
             (b'{"$ref": oops', key),
         )
         await world.crash_and_boot()

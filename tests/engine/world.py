@@ -116,7 +116,13 @@ class World:
     # --- time
 
     async def settle(self) -> None:
-        """Let everything happen that happens without time passing."""
+        """Let everything happen that happens without time passing, late commits included."""
+        await self._rest()
+        if self.journal._late is not None:
+            self.journal.flush()
+            await self._rest()
+
+    async def _rest(self) -> None:
         quiet, seen = 0, -1
         while quiet < _QUIET_TURNS:
             self.clock.advance(0)
