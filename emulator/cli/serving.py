@@ -119,6 +119,7 @@ async def _serve(arguments: DevArguments, project: Project) -> None:
         terminal.notice("stopping; workflows in flight continue at the next start")
     finally:
         state.retract()
+        supervisor.engine.journal.stop_watching()  # streams that wait for news would hold it up
         await server.stop()
         await supervisor.stop()
         terminal.flush()

@@ -97,6 +97,8 @@ class Journal:
         self._gone: set[int] = set()  # keys that the next commit deletes
         self._touched: set[int] = set()
         self._waiting: list[CommitCallback] = []
+        self._watchers: dict[int, list[Callable[[], None]]] = {}
+        self.watchable = True
         self._scheduled = False
         self._late: asyncio.TimerHandle | None = None
         self._next_entry = 1 + self._one(
@@ -215,6 +217,27 @@ class Journal:
         self._waiting.append(callback)
         self._schedule()
 
+    def watch(self, key: int, callback: Callable[[], None]) -> None:
+        """Call `callback` after every commit that concerns an instance.
+
+        It is also called once when this is no longer `watchable`: nothing is to come.
+        """
+        self._watchers.setdefault(key, []).append(callback)
+
+    def unwatch(self, key: int, callback: Callable[[], None]) -> None:
+        """Stop calling `callback`, which may be called no more already."""
+        watchers = self._watchers.get(key, [])
+        if callback in watchers:
+            watchers.remove(callback)
+            if not watchers:
+                del self._watchers[key]
+
+    def stop_watching(self) -> None:
+        """Let everyone who waits for news go: the host is about to stop."""
+        self.watchable = False
+        for key in list(self._watchers):
+            self._wake(key)
+
     async def committed(self) -> None:
         """Return once everything written so far is durable. Raises StateError if it is not."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -275,8 +298,15 @@ class Journal:
                 broken.append(error)
         if batch.committed and failure is None:
             self.on_commit(batch.committed)
+        if self._watchers and failure is None:
+            for key in touched & self._watchers.keys():
+                self._wake(key)
         if broken:
             raise ExceptionGroup("after a commit", broken)
+
+    def _wake(self, key: int) -> None:
+        for callback in list(self._watchers.get(key, ())):
+            callback()
 
     def _commit(self, batch: _Batch) -> None:
         connection = self._connection
@@ -352,11 +382,32 @@ class Journal:
         """Yield the entries of an instance in the order they were decided, each with its id."""
         while key in self._touched:  # a commit may start a run, which is recorded in turn
             self.flush()
-        found: Iterator[Row] = self._connection.execute(
+        return self._entries(
             "SELECT id, instance, at_ms, kind, step, attempt, data, value FROM entries"
             " WHERE instance = ? ORDER BY id",
             (key,),
         )
+
+    def entries_after(self, key: int, entry_id: int, limit: int) -> list[tuple[int, Entry]]:
+        """Return the entries in the first `limit` rows of an instance past the entry `entry_id`.
+
+        What is pending is not among them. Raises StateError when they cannot be read.
+        """
+        try:
+            return list(
+                self._entries(
+                    "SELECT id, instance, at_ms, kind, step, attempt, data, value FROM entries"
+                    " WHERE instance = ? AND id > ? ORDER BY id LIMIT ?",
+                    (key, entry_id, limit),
+                )
+            )
+        except sqlite3.Error as error:
+            raise StateError(f"{self.path}: not read: {error}") from error
+
+    def _entries(
+        self, statement: str, parameters: tuple[object, ...]
+    ) -> Iterator[tuple[int, Entry]]:
+        found: Iterator[Row] = self._connection.execute(statement, parameters)
         for row in found:
             yield from rows.unpack(row)
 
@@ -387,4 +438,5 @@ class Journal:
         if self._late is not None:
             self._late.cancel()
         self.flush()
+        self.stop_watching()
         self._connection.close()

@@ -127,6 +127,12 @@ class StepId:
         return cls(StepKind(kind), f"{name}-{count}")
 
 
+def interruption(reason: str) -> Record:
+    """Return the error that an attempt is told to have ended with when it was cut off."""
+    text = f"The attempt was cut off by a {reason}; it runs again"
+    return {"name": _INTERRUPTED, "message": text}
+
+
 def _success(status: Status) -> bool | None:
     return status is Status.COMPLETE if status in TERMINAL else None
 
@@ -193,8 +199,7 @@ class _History:
             case EntryKind.ATTEMPT_FAILURE:
                 self._end_attempt(entry, data["error"])
             case EntryKind.ATTEMPT_INTERRUPTED:
-                text = f"The attempt was cut off by a {data['reason']}; it runs again"
-                self._end_attempt(entry, {"name": _INTERRUPTED, "message": text})
+                self._end_attempt(entry, interruption(data["reason"]))
             case EntryKind.STEP_SUCCESS:
                 step = self.steps[entry.step]
                 sensitive = step["config"].get("sensitive") == "output"

@@ -39,15 +39,19 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
-Handler = Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[Answer | Response]]
 
 
 def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Return `handler` as a route's endpoint, its answers and errors in the envelope."""
+    """Return `handler` as a route's endpoint, its answers and errors in the envelope.
+
+    A handler that answers with something else than JSON returns a Response of its own.
+    """
 
     async def answer(request: Request) -> Response:
         try:
-            return success(await handler(request))
+            answered = await handler(request)
+            return success(answered) if isinstance(answered, Answer) else answered
         except ApiError as error:
             return failure(error.status, error.code, error.message)
         except StateError as error:

@@ -9,6 +9,7 @@ from emulator.server.api.dialects import EXPLORER, V4, Dialect
 from emulator.server.api.envelope import Handler, endpoint
 from emulator.server.api.own import own_routes
 from emulator.server.api.reads import Reads
+from emulator.server.api.streams import Streams
 from emulator.server.api.workflows import Host
 
 
@@ -19,6 +20,7 @@ def workflow_routes(host: Host) -> list[Route]:
 
 def _routes(host: Host, dialect: Dialect) -> list[Route]:
     reads, changes = Reads(host, dialect), Changes(host, dialect)
+    streams = Streams(host, dialect)
     one = "/{workflow}"
     instances = f"{one}/instances"
     # An instance's id may hold slashes: those of cron schedules do. So the longer paths come first.
@@ -38,6 +40,7 @@ def _routes(host: Host, dialect: Dialect) -> list[Route]:
         ("PATCH", f"{instance}/status", changes.change_status),
         ("POST", f"{instance}/events/{{event_type}}", changes.send_event),
         ("GET", f"{instance}/step", reads.get_step),
+        ("GET", f"{instance}/subscribe", streams.subscribe),
         ("GET", instance, reads.get_instance),
         ("DELETE", instance, changes.delete),
     ]

@@ -1,0 +1,109 @@
+"""The event log of an instance as server-sent events, for as long as the instance goes on.
+
+Differs: production documents that `GET …/subscribe` exists, not what it sends. Here it is what
+`EventSource` reads: `id` is the event's id, `data` the event as `subscribe()` has it.
+Source: workflows.md section 20.3; the HTML standard, "Server-sent events".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from emulator.engine.log import EVENT_TYPES, LogEvent
+from emulator.engine.subscription import Subscription, Wanted
+from emulator.errors import StateError
+from emulator.protocol.values import MAX_SAFE_INTEGER
+from emulator.server.api.dialects import Dialect
+from emulator.server.api.envelope import Answer
+from emulator.server.api.reading import bad, choice
+from emulator.server.api.workflows import Host, Resource
+
+KEEP_ALIVE_S = 15.0  # between comments that tell a client, and us, that the other is still there
+
+
+class Streams:
+    """Handlers of one base of the API."""
+
+    def __init__(self, host: Host, dialect: Dialect) -> None:
+        self._host = host
+        self._dialect = dialect
+
+    async def subscribe(self, request: Request) -> Answer | Response:
+        """GET …/subscribe: `cursor`, `filter` (names, commas between), `local=true` for ours too.
+
+        An `EventSource` that comes back after the end is told by 204 not to come again.
+        """
+        resource = Resource.of(self._host, self._dialect, request)
+        instance = resource.summary(request)
+        subscription = Subscription(self._host.engine.journal, instance.key, _wanted(request))
+        first = subscription.take()
+        if first is None and subscription.ended and "last-event-id" in request.headers:
+            return Response(status_code=204)
+        return StreamingResponse(
+            _stream(subscription, first, instance.id, _shows_local(request)),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store"},
+        )
+
+
+def _wanted(request: Request) -> Wanted:
+    header = request.headers.get("last-event-id", "")
+    name, text = (
+        ("Last-Event-ID", header) if header else ("cursor", request.query_params.get("cursor"))
+    )
+    cursor = 0
+    if text:
+        if not (text.isascii() and text.isdigit() and len(text) <= 16):
+            raise bad(f"'{name}' is '{text}'; expected the eventId of an event.")
+        cursor = int(text)
+        if cursor > MAX_SAFE_INTEGER:
+            raise bad(f"'{name}' is {text}; expected at most {MAX_SAFE_INTEGER}.")
+    given = request.query_params.getlist("filter")
+    if not given:
+        return Wanted(cursor, None, _shows_local(request))
+    names = {name for text in given for name in text.split(",") if name}
+    if unknown := sorted(names - EVENT_TYPES):
+        raise bad(
+            f"'filter' has '{unknown[0]}'; expected some of: {', '.join(sorted(EVENT_TYPES))}."
+        )
+    return Wanted(cursor, frozenset(names), _shows_local(request))
+
+
+def _shows_local(request: Request) -> bool:
+    return choice(request, "local", ("true", "false")) == "true"
+
+
+async def _stream(
+    subscription: Subscription, event: LogEvent | None, instance_id: str, local: bool
+) -> AsyncIterator[str]:
+    try:
+        yield ": subscribed\n\n"  # headers leave with the first byte; the client need not wait
+        while True:
+            if event is not None:
+                data = json.dumps(event.as_json(instance_id, local=local), separators=(",", ":"))
+                yield f"id: {event.id}\ndata: {data}\n\n"
+            elif subscription.ended:
+                # Moves the client's cursor past what the filter hid; no event is dispatched.
+                yield f"id: {subscription.last_id}\n\n"
+                return
+            else:
+                yield ":\n\n"
+            event = await _next(subscription)
+    except StateError as error:
+        yield f": {json.dumps(str(error))}\n\n"
+    finally:
+        subscription.close()
+
+
+async def _next(subscription: Subscription) -> LogEvent | None:
+    """Return the next event; None at the end, and when it is time to give a sign of life."""
+    try:
+        async with asyncio.timeout(KEEP_ALIVE_S):
+            return await subscription.next()
+    except TimeoutError:
+        return None
