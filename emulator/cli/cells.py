@@ -32,7 +32,7 @@ def shorten(text: str, width: int) -> str:
     """Return `text` in at most `width` columns; what is cut off is told by an ellipsis."""
     if columns(text) <= width:
         return text
-    return _head(text, max(width - 1, 0)) + ELLIPSIS if width > 0 else ""
+    return _head(text, width - 1) + ELLIPSIS if width > 0 else ""
 
 
 def pad(text: str, width: int) -> str:
@@ -45,7 +45,7 @@ def wrap(text: str, width: int) -> list[str]:
     """Return `text` as lines of at most `width` columns, broken at spaces where there are any."""
     lines: list[str] = []
     while columns(text) > width:
-        head = _head(text, max(width, 2))
+        head = _head(text, width) or text[:1]
         broken = head.rfind(" ")
         if broken > len(head) // 2:
             head = head[:broken]
@@ -55,11 +55,11 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _head(text: str, width: int) -> str:
-    """Return as much of `text` as `width` columns hold, but at least one character."""
+    """Return as much of `text` as `width` columns hold."""
     used = 0
     for index, character in enumerate(text):
         used += _columns(character)
-        if used > width and index > 0:
+        if used > width:
             return text[:index]
     return text
 

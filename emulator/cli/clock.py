@@ -75,8 +75,8 @@ def _ask(options: ProjectOptions, method: str, *path: str, body: Json = None) ->
             "No groundfog dev is running here, so there is no clock to ask."
             "\n  Start one with `groundfog dev --clock virtual`."
         )
-    with RemoteApi(server, timeout_s=MOVING_TIMEOUT_S) as api:
-        return api.ask(method, *path, body=body, base=CLOCK).result
+    api = RemoteApi(server, timeout_s=MOVING_TIMEOUT_S)
+    return api.ask(method, *path, body=body, base=CLOCK).result
 
 
 def _say(record: Json, as_json: bool) -> None:

@@ -29,7 +29,8 @@ from emulator.runner.interpreter import guest_interpreter
 from emulator.runner.launching import Launched
 from emulator.server.app import create_app
 from emulator.server.listen import DEFAULT_PORT, bind
-from emulator.server.security import Policy
+from emulator.server.request_log import OnRequest
+from emulator.server.security import Policy, is_control_path
 from emulator.server.serve import Server, loop_factory
 from emulator.state import State
 from emulator.supervisor import Project, Supervisor
@@ -97,7 +98,7 @@ async def _serve(arguments: DevArguments, project: Project) -> None:
             policy=policy,
             routes=partial(_routes, supervisor, supervisor.engine.clock.now_ms()),
             on_error=_worker_error(terminal),
-            on_request=terminal.request,
+            on_request=_request_lines(terminal),
         ),
         sockets,
     )
@@ -181,6 +182,16 @@ def _worker_error(terminal: ConsoleTerminal) -> Callable[[str, str, EmulatorErro
     def report(method: str, target: str, error: EmulatorError) -> None:
         traceback = getattr(error, "traceback", "")
         terminal.error(f"{method} {target}: {error}" if not traceback else traceback.rstrip())
+
+    return report
+
+
+def _request_lines(terminal: ConsoleTerminal) -> OnRequest:
+    def report(method: str, target: str, status: int, duration_ms: float) -> None:
+        # The commands that watch workflows ask again and again; only what goes wrong is news.
+        if method == "GET" and status < 400 and is_control_path(target):
+            return
+        terminal.request(method, target, status, duration_ms)
 
     return report
 

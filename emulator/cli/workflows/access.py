@@ -24,6 +24,10 @@ OWN = "/cdn-cgi/groundfog/workflows"  # what only Groundfog has
 _NOT_FOUND = 404
 
 
+class Unreachable(EmulatorError):
+    """The server does not answer; it may have ended."""
+
+
 class Refused(EmulatorError):
     """The API said no; `status` is HTTP's."""
 
@@ -60,8 +64,12 @@ class Api(Protocol):
     ) -> Answer:
         """Send a request to a path below `base`, in segments; None sends no body.
 
-        Raises Refused when it is answered with an error, EmulatorError when it is not answered.
+        Raises Refused when it is answered with an error, Unreachable when it is not answered.
         """
+        ...
+
+    def find_again(self) -> None:
+        """Look for the server anew: it may have been started again, on another port."""
         ...
 
 
@@ -79,15 +87,14 @@ def opened(target: Target, *, changes: bool = False) -> Iterator[Api]:
     from emulator.cli.workflows.remote import RemoteApi
 
     if target.port is not None:
-        with RemoteApi(RunningServer(0, "127.0.0.1", target.port, "")) as remote:
-            yield remote
+        given = RunningServer(0, "127.0.0.1", target.port, "")
+        yield RemoteApi(given, lambda: given)
         return
     config = load_project(target.project)
     state = State.locate(config, target.project.persist_to)
     server = state.running_server()
     if server is not None:
-        with RemoteApi(server) as remote:
-            yield remote
+        yield RemoteApi(server, state.running_server)
         return
     from emulator.cli.workflows.local import open_local
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from emulator.cli.cells import printable, wrap
+from emulator.cli.cells import columns, printable, wrap
 from emulator.cli.ink import Colour, Ink
-from emulator.cli.workflows.marks import ENDED, marked
+from emulator.cli.workflows.marks import marked
 from emulator.cli.workflows.spans import moment, parse_iso, span
 from emulator.cli.workflows.steps import error_text, rows_of
 from emulator.cli.workflows.timeline import Page, draw, value_lines
@@ -24,7 +24,7 @@ def instance_page(workflow: str, instance: str, detail: Record, page: Page, live
     """Return everything about an instance, as text."""
     queued_ms = parse_iso(detail["queued"]) if detail["queued"] else page.now_ms
     rows = rows_of(detail, page.now_ms, live)
-    lines = [_title(workflow, instance, detail, page), "", *_facts(detail, queued_ms, page)]
+    lines = [*title(workflow, instance, detail, page), "", *_facts(detail, queued_ms, page)]
     if rows:
         finished = sum(row.end_ms is not None for row in rows)
         count = f"{len(rows)}" if finished == len(rows) else f"{finished} of {len(rows)} done"
@@ -33,6 +33,21 @@ def instance_page(workflow: str, instance: str, detail: Record, page: Page, live
     elif detail.get("step_count", 0) == 0:
         lines += ["", page.ink(Colour.DIM, "No step has begun.")]
     return "\n".join(lines)
+
+
+def title(workflow: str, instance: str, detail: Record, page: Page) -> list[str]:
+    """Return `["flow / order-17  ✓ complete in 5.31 s"]`, on two lines where one is too narrow."""
+    name = printable(f"{workflow} / {instance}")
+    status = detail["status"]
+    lasted = ""  # how long it has been waiting or paused would be another question
+    if detail["start"] and detail["end"]:
+        lasted = f" in {span(parse_iso(detail['end']) - parse_iso(detail['start']))}"
+    elif detail["start"] and status == "running":
+        lasted = f" for {span(page.now_ms - parse_iso(detail['start']))}"
+    shown = marked(status, page.ink) + lasted
+    bold = page.ink(Colour.BOLD, name)
+    is_wide = columns(name) + 2 + 2 + len(status + lasted) > page.width
+    return [bold, shown] if is_wide else [f"{bold}  {shown}"]
 
 
 def labelled(facts: Iterable[tuple[str, str]], ink: Ink, width: int) -> Iterator[str]:
@@ -44,19 +59,6 @@ def labelled(facts: Iterable[tuple[str, str]], ink: Ink, width: int) -> Iterator
         for part in parts:
             yield head + part
             head = " " * indent
-
-
-def _title(workflow: str, instance: str, detail: Record, page: Page) -> str:
-    status = marked(detail["status"], page.ink)
-    if not detail["start"]:
-        lasted = ""
-    elif detail["end"]:
-        lasted = f" in {span(parse_iso(detail['end']) - parse_iso(detail['start']))}"
-    else:
-        lasted = f" for {span(page.now_ms - parse_iso(detail['start']))}"
-    if detail["status"] not in ENDED | {"running"}:
-        lasted = ""  # how long it has been waiting or paused is another question
-    return f"{page.ink(Colour.BOLD, workflow)} / {printable(instance)}  {status}{lasted}"
 
 
 def _facts(detail: Record, queued_ms: int, page: Page) -> Iterator[str]:

@@ -78,6 +78,9 @@ class LocalApi:
         self._app = app
         self._runner = runner
 
+    def find_again(self) -> None:
+        """Nothing to look for: there is no server."""
+
     def ask(
         self,
         method: str,

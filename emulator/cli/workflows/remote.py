@@ -1,4 +1,4 @@
-"""The REST API of a running server, over one HTTP connection.
+"""The REST API of a running server over HTTP, a connection for each request.
 
 `http.client` and not httpx: a command should not spend most of its time importing.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
-from types import TracebackType
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from emulator.cli.workflows.access import BASE, Answer, Refused, route
+from emulator.cli.workflows.access import BASE, Answer, Refused, Unreachable, route
 from emulator.errors import EmulatorError
 from emulator.state import RunningServer
 
@@ -23,25 +22,23 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class RemoteApi:
-    """An open connection to a server; close it by leaving its `with`."""
+    """A server as an `Api`. `find` looks for the one that has come in its place."""
 
     live = True
 
-    def __init__(self, server: RunningServer, timeout_s: int = TIMEOUT_S) -> None:
-        self._server = server
-        host = _WILDCARDS.get(server.ip, server.ip)
-        self._connection = http.client.HTTPConnection(host, server.port, timeout=timeout_s)
-
-    def __enter__(self) -> RemoteApi:
-        return self
-
-    def __exit__(
+    def __init__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        server: RunningServer,
+        find: Callable[[], RunningServer | None] = lambda: None,
+        timeout_s: int = TIMEOUT_S,
     ) -> None:
-        self._connection.close()
+        self._server = server
+        self._find = find
+        self._timeout_s = timeout_s
+
+    def find_again(self) -> None:
+        """Ask the server that runs now from here on, if another one does."""
+        self._server = self._find() or self._server
 
     def ask(
         self,
@@ -58,18 +55,25 @@ class RemoteApi:
         if body is not None:
             content = json.dumps(body).encode("ascii")
             headers["content-type"] = "application/json"
+        connection = self._connection()
         try:
-            self._connection.request(method, target, content, headers)
-            response = self._connection.getresponse()
+            connection.request(method, target, content, headers)
+            response = connection.getresponse()
             text = response.read()
         except (OSError, http.client.HTTPException) as error:
             raise self._silent(error) from error
+        finally:
+            connection.close()
         return read_answer(response.status, text, self._server.url)
 
-    def _silent(self, error: Exception) -> EmulatorError:
+    def _connection(self) -> http.client.HTTPConnection:
+        host = _WILDCARDS.get(self._server.ip, self._server.ip)
+        return http.client.HTTPConnection(host, self._server.port, timeout=self._timeout_s)
+
+    def _silent(self, error: Exception) -> Unreachable:
         who = f"pid {self._server.pid}" if self._server.pid else "is groundfog dev running there?"
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return EmulatorError(f"{self._server.url} does not answer ({who}): {reason}")
+        return Unreachable(f"{self._server.url} does not answer ({who}): {reason}")
 
 
 def read_answer(status: int, text: bytes, who: str) -> Answer:

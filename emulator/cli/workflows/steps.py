@@ -102,7 +102,8 @@ def error_text(error: Json) -> str:
     """Return a recorded error as `"name: message"`, or nothing when there is none."""
     if not isinstance(error, dict):
         return ""
-    return f"{error.get('name', 'Error')}: {error.get('message', '')}"
+    name, message = str(error.get("name", "Error")), str(error.get("message", ""))
+    return message if message.startswith(f"{name}: ") else f"{name}: {message}"
 
 
 def _row(step: Record, scene: Scene) -> Row:

@@ -22,7 +22,8 @@ _OFFSET, _TOOK = 9, 7
 _LEFT = _OFFSET + 2 + _TOOK + 2  # columns before the sign
 _NAME_MIN = 12
 _BAR_MIN, _BAR_MAX = 12, 32
-_STATE_ROOM = 30  # columns that a bar leaves to what stands behind it
+_STATE_ROOM = 38  # columns that a bar leaves to what stands behind it
+_VALUE_MIN = 10  # columns of a value, or of a text below a row
 _ATTEMPTS_SHOWN = 8
 _TRUNCATED = "[...output truncated]"
 
@@ -35,13 +36,18 @@ _CELLS = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where and how to draw. `output_limit` None shows as much as one line holds."""
+    """Where and how to draw. `output_limit` None shows as much as one line holds.
+
+    name_width: of the names' column; None makes it as wide as they need.
+    """
 
     width: int
     ink: Ink
     now_ms: int
     with_output: bool = True
     output_limit: int | None = None
+    with_bars: bool = True
+    name_width: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,12 @@ def draw(rows: Sequence[Row], zero_ms: int, page: Page) -> list[str]:
 
 def _lay_out(rows: Sequence[Row], zero_ms: int, page: Page) -> _Layout:
     longest = max(columns(printable(row.name)) for row in rows)
-    name_width = max(min(longest, page.width // 3), min(longest, _NAME_MIN))
+    name_width = page.name_width or min(longest, max(page.width // 4, _NAME_MIN))
     end_ms = max(page.now_ms if row.end_ms is None else row.end_ms for row in rows)
     left = page.width - (_LEFT + 2 + name_width + 2) - 2 - _STATE_ROOM
     bar_width = min(left, _BAR_MAX) if left >= _BAR_MIN and len(rows) > 1 else 0
+    if not page.with_bars:
+        bar_width = 0
     return _Layout(page, zero_ms, max(end_ms, zero_ms + 1), name_width, bar_width)
 
 
@@ -135,11 +143,15 @@ def value_lines(value: Json, width: int, limit: int | None) -> list[str]:
     """
     text = printable(json.dumps(value, ensure_ascii=False))
     if limit is not None:
-        return wrap(text if len(text) <= limit else text[:limit] + _TRUNCATED, max(width, 10))
+        return wrap(
+            text if len(text) <= limit else text[:limit] + _TRUNCATED, max(width, _VALUE_MIN)
+        )
     if columns(text) <= width:
         return [text]
     told = f" ({len(text):,} characters)"
-    return [shorten(text, max(width - len(told), 10)) + told]
+    if width < len(told) + _VALUE_MIN:
+        return [shorten(text, max(width, _VALUE_MIN))]
+    return [shorten(text, width - len(told)) + told]
 
 
 def _below(text: str, colour: Colour, layout: _Layout) -> Iterator[str]:
@@ -149,7 +161,7 @@ def _below(text: str, colour: Colour, layout: _Layout) -> Iterator[str]:
 
 def _wrapped(text: str, width: int) -> list[str]:
     lines = text.splitlines() or [""]
-    return [part for line in lines for part in wrap(printable(line), max(width, 10))]
+    return [part for line in lines for part in wrap(printable(line), max(width, _VALUE_MIN))]
 
 
 def _when(start_ms: int, end_ms: int | None, layout: _Layout) -> str:

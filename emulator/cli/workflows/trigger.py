@@ -9,23 +9,30 @@ from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.cli.workflows.output import say, show, show_json
 from emulator.cli.workflows.payload import read_payload
+from emulator.cli.workflows.waiting import refuse_to_wait, wait_for_end, wait_option
 
 
 @click.command()
 @click.argument("name")
 @click.argument("params", default="")
 @click.option("--id", help="The instance's id [a random UUID].")
+@wait_option
 @workflow_options
-def trigger(target: Target, name: str, params: str, id: str | None) -> None:
+def trigger(target: Target, name: str, params: str, id: str | None, wait: bool) -> None:
     """Create an instance of the workflow NAME and print its id.
 
-    PARAMS is JSON, or `-` to read it from standard input.
+    PARAMS is JSON, or `-` to read it from standard input. With --wait the output is printed.
     """
     body = {"id": id, "params": read_payload(params, "PARAMS") if params else None}
     given = {key: value for key, value in body.items() if value is not None}
     with opened(target, changes=True) as api:
+        if wait:
+            refuse_to_wait(api)
         with explained(api, name):
             created = api.ask("POST", name, "instances", body=given).result
+        if wait:
+            wait_for_end(target, api, name, created["id"])
+            return
         if target.as_json:
             show_json(created)
             return

@@ -39,7 +39,9 @@ def test_an_instance_is_paused_resumed_sent_an_event_restarted_and_terminated(
     workflows("trigger", "flow", '{"do": "wait"}', "--id", "steered")
     workflows.until("steered", "waiting")
 
-    assert "is now paused" in workflows("instances", "pause", "flow", "steered").err
+    assert (
+        workflows("instances", "pause", "flow", "steered").err == "flow / steered: is now paused\n"
+    )
     assert workflows.detail("steered")["status"] == "paused"
     workflows("instances", "resume", "flow", "steered")
     sent = ("send-event", "flow", "steered", "--type", "answered", "--payload", '{"a": 1}')
