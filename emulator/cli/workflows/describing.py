@@ -14,8 +14,8 @@ from emulator.cli.workflows.card import instance_page
 from emulator.cli.workflows.naming import LATEST, explained, find_instance
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.cli.workflows.output import show, show_json
+from emulator.cli.workflows.spans import parse_iso
 from emulator.cli.workflows.timeline import Page
-from emulator.clock import SystemClock
 
 Json = Any
 
@@ -44,23 +44,20 @@ def describe_instance(
     """
     with opened(target) as api:
         instance = find_instance(api, name, id)
-        detail = instance_detail(api, name, instance)
+        detail, now_ms = instance_detail(api, name, instance)
         if target.as_json:
             show_json({"id": instance, **detail})
             return
-        page = page_on_stdout(step_output, output_limit)
+        width = shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns
+        page = Page(width, Ink.on(sys.stdout), now_ms, step_output, output_limit)
         show(instance_page(name, instance, detail, page, api.live))
 
 
-def instance_detail(api: Api, workflow: str, instance: str) -> dict[str, Json]:
-    """Return what the API tells of an instance. Raises UsageError when there is none."""
+def instance_detail(api: Api, workflow: str, instance: str) -> tuple[dict[str, Json], int]:
+    """Return what the API tells of an instance, and what time it is there, in epoch milliseconds.
+
+    Raises UsageError when there is no such instance.
+    """
     with explained(api, workflow, instance):
-        detail = api.ask("GET", workflow, "instances", instance).result
-    assert isinstance(detail, dict)
-    return detail
-
-
-def page_on_stdout(with_output: bool = True, output_limit: int | None = None) -> Page:
-    """Return how to draw on standard output as it is now."""
-    width = shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns
-    return Page(width, Ink.on(sys.stdout), SystemClock().now_ms(), with_output, output_limit)
+        answer = api.ask("GET", workflow, "instances", instance)
+    return answer.result, parse_iso(answer.info["now"])

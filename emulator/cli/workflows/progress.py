@@ -13,7 +13,6 @@ from emulator.cli.workflows.card import title
 from emulator.cli.workflows.spans import parse_iso
 from emulator.cli.workflows.steps import Row, error_text, rows_of
 from emulator.cli.workflows.timeline import Page, draw
-from emulator.clock import SystemClock
 
 Json = Any
 Record = dict[str, Any]
@@ -34,7 +33,7 @@ class Progress(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
-    def update(self, detail: Record) -> None: ...
+    def update(self, detail: Record, now_ms: int) -> None: ...
 
 
 class LiveProgress:
@@ -58,11 +57,11 @@ class LiveProgress:
         sys.stderr.write(_SHOW_CURSOR)
         sys.stderr.flush()
 
-    def update(self, detail: Record) -> None:
+    def update(self, detail: Record, now_ms: int) -> None:
         """Draw the instance as it is now; once it has ended, all of it."""
         size = shutil.get_terminal_size((_PIPE_COLUMNS, 24))
         # The last column stays free: a terminal may wrap after it, and a line would count twice.
-        page = Page(size.columns - 1, Ink.on(sys.stderr), SystemClock().now_ms(), False)
+        page = Page(size.columns - 1, Ink.on(sys.stderr), now_ms, False)
         lines = picture(self._workflow, self._instance, detail, page)
         room = size.lines - 1
         if detail["end"] is None and len(lines) > room:
@@ -101,12 +100,12 @@ class ProgressLines:
     ) -> None:
         return
 
-    def update(self, detail: Record) -> None:
+    def update(self, detail: Record, now_ms: int) -> None:
         """Write what is new."""
         page = Page(
             width=_PIPE_COLUMNS,
             ink=Ink(False),
-            now_ms=SystemClock().now_ms(),
+            now_ms=now_ms,
             with_output=False,
             with_bars=False,
             name_width=_NAME_COLUMNS,

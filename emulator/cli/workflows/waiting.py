@@ -71,8 +71,8 @@ def _ended(api: Api, workflow: str, instance: str, progress: Progress) -> Record
     pause_s = _FIRST_PAUSE_S
     while True:
         began = time.monotonic()
-        detail = _detail(api, workflow, instance)
-        progress.update(detail)
+        detail, now_ms = _detail(api, workflow, instance)
+        progress.update(detail, now_ms)
         if detail["status"] in ENDED:
             return detail
         took_s = time.monotonic() - began
@@ -80,7 +80,7 @@ def _ended(api: Api, workflow: str, instance: str, progress: Progress) -> Record
         pause_s = min(pause_s * 2, _PAUSE_S)
 
 
-def _detail(api: Api, workflow: str, instance: str) -> Record:
+def _detail(api: Api, workflow: str, instance: str) -> tuple[Record, int]:
     """Ask for the instance, through a restart of the server if need be."""
     gone_since: float | None = None
     while True:

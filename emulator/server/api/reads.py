@@ -13,6 +13,7 @@ from starlette.requests import Request
 from emulator.engine import listing, report
 from emulator.engine.listing import Filter, Window
 from emulator.engine.model import TERMINAL, Status, StepKind
+from emulator.engine.plain import iso
 from emulator.server.api.dialects import INVALID_DATE_RANGE, Dialect
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError
 from emulator.server.api.reading import bad, choice, instant_ms, whole_number
@@ -102,7 +103,8 @@ class Reads:
             detail["steps"] = []
         elif order == "desc":
             detail["steps"].reverse()
-        return Answer(detail)
+        # For who draws what is in progress: the clock may be virtual.
+        return Answer(detail, {"now": iso(self._host.engine.clock.now_ms())})
 
     async def get_step(self, request: Request) -> Answer:
         """GET …/instances/{instance}/step: one step, with its whole output."""
