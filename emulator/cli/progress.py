@@ -68,6 +68,18 @@ def describe(entry: Entry) -> str | None:
             delay_ms = data.get("retryDelayMs")
             again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"
             return f"{step} failed (attempt {entry.attempt}): {_error(data)}{again}"
+        case EntryKind.ROLLBACK_START:
+            count = data["totalSteps"]
+            return f"rolling back {count} step{'' if count == 1 else 's'}"
+        case EntryKind.ROLLBACK_STEP_SUCCESS:
+            return f"{step} rolled back"
+        case EntryKind.ROLLBACK_ATTEMPT_FAILURE:
+            delay_ms = data.get("retryDelayMs")
+            again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"
+            return f"rollback of {step} failed (attempt {entry.attempt}): {_error(data)}{again}"
+        case EntryKind.ROLLBACK_FAILED:
+            done, count = data["completedSteps"], data["totalSteps"]
+            return f"rollback failed, {done} of {count} done: {_error(data)}"
         case EntryKind.ATTEMPT_INTERRUPTED:
             return f"{step} was cut off by a {data['reason']}; it runs again"
         case EntryKind.SLEEP_START:

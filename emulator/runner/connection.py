@@ -182,5 +182,6 @@ class Connection(asyncio.Protocol):
         self.last_pong = message.number
 
     def _on_run_end(self, message: RunEnd, steps: Steps) -> None:
-        self._runs.discard(message.run)
+        if not message.kept:
+            self._runs.discard(message.run)
         steps.run_ended(message)
