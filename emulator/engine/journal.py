@@ -338,6 +338,27 @@ class Journal:
             return False
         return True
 
+    def give_back(self, live_max_bytes: int) -> int:
+        """Return space that deleted rows took up to the file system; return how many bytes.
+
+        Nothing else happens meanwhile, so it is left out (0) when what remains is larger than
+        `live_max_bytes`, when there is little to gain, and when the disk has no room for it. What
+        is free inside the file is used again in any case.
+        """
+        self.flush()
+        try:
+            pages, free, page_bytes = (
+                self._one(f"PRAGMA {name}")
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            if (pages - free) * page_bytes > live_max_bytes or free < pages / 10:
+                return 0
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return (pages - self._one("PRAGMA page_count")) * page_bytes
+        except sqlite3.Error:
+            return 0
+
     # --- reading (what is pending for the same instance is committed first)
 
     def find(self, workflow: str, instance_id: str) -> int | None:
