@@ -141,7 +141,7 @@ class Control:
 
         Differs: the official local engine passes outputs through JSON, which damages Dates.
         """
-        instance = self._find(workflow, instance_id)
+        instance = self._engine.instance(self._key(workflow, instance_id), steps=False)
         rolling_back = instance.status is Status.ROLLING_BACK
         shown = Status.RUNNING if rolling_back else instance.status
         status: dict[str, Json] = {"status": shown.value, "output": None, "rollback": None}

@@ -334,6 +334,10 @@ class Engine:
         run.calls[call.key] = Call(-run.handlers, CallState.WAITING)
         self._carry_out(run, call.key, steps.begin(instance, call, now_ms))
 
+    def all_heard(self) -> None:
+        """Everything that guests have said by now is decided: record it and answer, at once."""
+        self.journal.flush_if_due()
+
     def _end(self, instance: Instance, entries: list[Entry]) -> None:
         self._record(instance, entries)
         self._lost.pop(instance.key, None)
@@ -448,10 +452,13 @@ class Engine:
 
     # --- operations on an instance (control.py decides which)
 
-    def instance(self, key: int) -> Instance:
-        """Return an instance, from memory or folded from the journal. Raises KeyError."""
+    def instance(self, key: int, *, steps: bool = True) -> Instance:
+        """Return an instance, from memory or folded from the journal. Raises KeyError.
+
+        steps: False where they are not needed.
+        """
         instance = self._instances.get(key)
-        return self.journal.load(key) if instance is None else instance
+        return self.journal.load(key, steps=steps) if instance is None else instance
 
     def admit(self, instance: Instance, entry: Entry) -> None:
         """Take in a new instance; it is queued once its first entry is durable."""

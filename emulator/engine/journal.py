@@ -272,9 +272,16 @@ class Journal:
         if self._batch:
             self.flush()
 
+    def flush_if_due(self) -> None:
+        """Commit now what this turn of the event loop would commit at its end."""
+        if self._scheduled:
+            self.flush()
+
     def flush(self) -> None:
         """Commit what is pending, then call everyone who waits."""
         self._scheduled = False
+        if not self._batch and not self._waiting:
+            return
         batch, self._batch = self._batch, _Batch()
         touched, self._touched = self._touched, set()
         waiting, self._waiting = self._waiting, []
@@ -385,13 +392,16 @@ class Journal:
         going = ",".join(f"'{status.value}'" for status in sorted(set(Status) - TERMINAL))
         return list(self._rows(f"WHERE status IN ({going}) ORDER BY key", ()))
 
-    def load(self, key: int) -> Instance:
-        """Return an instance folded from its entries. Raises KeyError for an unknown key."""
+    def load(self, key: int, *, steps: bool = True) -> Instance:
+        """Return an instance folded from its entries. Raises KeyError for an unknown key.
+
+        steps: False leaves them out, which is much faster when there are many.
+        """
         row = self.row(key)
         if row is None:
             raise KeyError(key)
         instance = Instance(row.key, row.workflow, row.id)
-        for entry in self.entries(key):
+        for _, entry in self._numbered(key, "" if steps else "AND step = ''"):
             instance.apply(entry)
         return instance
 
@@ -401,11 +411,14 @@ class Journal:
 
     def numbered(self, key: int) -> Iterator[tuple[int, Entry]]:
         """Yield the entries of an instance in the order they were decided, each with its id."""
+        return self._numbered(key, "")
+
+    def _numbered(self, key: int, condition: str) -> Iterator[tuple[int, Entry]]:
         while key in self._touched:  # a commit may start a run, which is recorded in turn
             self.flush()
         return self._entries(
             "SELECT id, instance, at_ms, kind, step, attempt, data, value FROM entries"
-            " WHERE instance = ? ORDER BY id",
+            f" WHERE instance = ? {condition} ORDER BY id",
             (key,),
         )
 
