@@ -167,16 +167,16 @@ def _d1(path: Path, name: str, synchronous: Synchronous) -> Binding:
 def _vectorize(
     path: Path, name: str, settings: IndexSettings, announce: Callable[[str], None]
 ) -> Binding:
-    from bindings.vectorize import Vectorize
+    from bindings.vectorize import IndexConfig, Vectorize
 
-    return Vectorize(
-        path,
-        name,
-        dimensions=settings.dimensions,
-        metric=settings.metric,
-        metadata_indexes=settings.metadata_indexes,
-        announce=announce,
+    config = IndexConfig(
+        settings.dimensions,
+        settings.metric,
+        settings.metadata_indexes,
+        settings.visibility_lag_ms,
+        settings.filter_unindexed,
     )
+    return Vectorize(path, name, config, announce=announce)
 
 
 def _ai(rules: tuple[AiRule, ...], strict: bool) -> Binding:

@@ -1,8 +1,10 @@
 """Vectorize: exact vector search over one SQLite file per index.
 
-Read `index.py` for what a call does, `store.py` for what is on disk, `search.py` for scores.
+Read `index.py` for what a call does, `store.py` for what is on disk, `search.py` for how the best
+are found.
 """
 
-from bindings.vectorize.index import Vectorize
+from bindings.vectorize.index import Index, IndexConfig
+from bindings.vectorize.vectorize import Vectorize
 
-__all__ = ["Vectorize"]
+__all__ = ["Index", "IndexConfig", "Vectorize"]

@@ -21,6 +21,7 @@ UNREADABLE_QUERY = 40026
 
 # Ours, in the service's range, where no published message tells the real number.
 UNKNOWN_VECTOR = 40090
+INVALID_INDEX = 40091
 STORAGE = 40099
 
 

@@ -1,300 +1,447 @@
-"""One Vectorize index: the calls of `env.INDEX`, with production's rules.
+"""One Vectorize index: what every operation does, with production's rules.
 
-Every call runs on the index's own thread, in order, so that neither SQLite nor NumPy holds up
-the event loop and nothing here needs a lock. A mutation is durable and visible when its call
-returns; production makes it visible some seconds later.
+Synchronous, used from one thread at a time: `vectorize.py` makes it a binding, the command line
+uses it as it is. A mutation is durable when its call returns, and visible at once or, imitating
+production, after a lag. Raises Refused, sqlite3.Error and StateError.
 
 Source: workerd src/cloudflare/internal/vectorize-api.ts; developers.cloudflare.com/vectorize.
 """
 
 from __future__ import annotations
 
-import asyncio
+import heapq
 import json
-import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bindings.binding import Value
 from bindings.vectorize.errors import (
-    STORAGE,
+    INVALID_INDEX,
     UNKNOWN_VECTOR,
     WRONG_QUERY_DIMENSIONS,
     WRONG_VECTOR,
     Refused,
 )
-from bindings.vectorize.query import QueryOptions, parse_options, show_metadata
-from bindings.vectorize.store import Settings, Store
-from bindings.vectorize.vectors import (
-    DELETE_IDS_MAX,
-    GET_IDS_MAX,
-    Vector,
-    check_id,
-    pack_values,
-    parse_ids,
-    parse_vectors,
-    unpack_values,
-)
+from bindings.vectorize.filters import Condition, check_path
+from bindings.vectorize.query import QueryOptions, parse_options, show_indexed
+from bindings.vectorize.store import MetadataIndex, Mutation, Settings, Store, StoredVector
+from bindings.vectorize.vectors import Vector, check_id, pack_values, unpack_values
 from emulator.clock import Clock, SystemClock
-from emulator.errors import StateError, WorkerError
 
 if TYPE_CHECKING:
-    from bindings.vectorize.search import Matrix
+    from bindings.vectorize.cache import Cache
+
+Json = Any
+Change = Callable[["Cache"], None]
 
 DEFAULT_METRIC = "cosine"
-
-# Method on the binding: the operation the client names in an error.
-OPERATIONS = {
-    "describe": "INDEX_GET",
-    "query": "VECTOR_QUERY",
-    "queryById": "VECTOR_QUERY",
-    "insert": "VECTOR_INSERT",
-    "upsert": "VECTOR_UPSERT",
-    "getByIds": "VECTOR_GET",
-    "deleteByIds": "VECTOR_DELETE",
-}
+METADATA_INDEXES_MAX = 10
+METADATA_TYPES = ("string", "number", "boolean")
+_FETCH = 500  # vectors read at a time
 
 
-class Vectorize:
-    """The binding. `announce` is told, in a sentence, what the person at the terminal should know.
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """What groundfog.toml says of an index; what it does not say is None or empty.
 
-    With `dimensions` or `metric` None they are taken from the first insert (cosine). With no
-    `metadata_indexes` a filter sees every property; with some, only those, as in production.
+    `visibility_lag_ms`: how long a mutation stays invisible. `filter_unindexed`: whether a filter
+    sees properties that have no metadata index, which in production it never does.
     """
 
-    kind = "vectorize"
+    dimensions: int | None = None
+    metric: str | None = None
+    metadata_indexes: Mapping[str, str] = field(default_factory=dict)
+    visibility_lag_ms: int = 0
+    filter_unindexed: bool = False
+
+
+class Index:
+    """An index and its file. `announcements` collects what a person should be told."""
 
     def __init__(
-        self,
-        path: Path,
-        index_name: str,
-        *,
-        dimensions: int | None = None,
-        metric: str | None = None,
-        metadata_indexes: Mapping[str, str] | None = None,
-        announce: Callable[[str], None] = lambda text: None,
-        clock: Clock | None = None,
+        self, path: Path, name: str, config: IndexConfig | None = None, clock: Clock | None = None
     ) -> None:
-        self._path = path
-        self._name = index_name
-        self._dimensions = dimensions
-        self._metric = metric
-        self._indexes = dict(metadata_indexes or {})
-        self._announce = announce
-        self._announced: set[str] = set()
+        self.path = path
+        self.name = name
+        self.announcements: list[str] = []
+        self._config = config or IndexConfig()
         self._clock = clock or SystemClock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"vectorize-{index_name}")
-        self._store: Store | None = None
-        self._matrix: Matrix | None = None
-        self._matrix_revision = -1
+        self._opened: Store | None = None
+        self._cache: Cache | None = None
+        self._cached_revision = -1
 
-    async def call(self, method: str, args: list[Value]) -> Value:
-        """Run one method of the binding and return its plain result; raises WorkerError."""
-        if method not in OPERATIONS:
-            raise WorkerError(
-                f"{method} is not a method of a Vectorize binding; it has {', '.join(OPERATIONS)}",
-                name="TypeError",
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    # --- reading
+
+    def describe(self) -> dict[str, Json]:
+        """Return `{vectorCount, dimensions, processedUpToDatetime, processedUpToMutation}`."""
+        store = self._caught_up()
+        settings = store.settings()
+        dimensions, _ = self._settle(settings)
+        processed = settings.mutated_at_ms
+        return {
+            "vectorCount": store.count(),
+            "dimensions": dimensions or 0,
+            "processedUpToDatetime": None if processed is None else _iso(processed),
+            "processedUpToMutation": settings.mutation_id,
+        }
+
+    def definition(self) -> dict[str, Json]:
+        """Return what the index is: `{name, description, created_on, modified_on, config}`."""
+        settings = self._store().settings()
+        dimensions, metric = self._settle(settings)
+        return {
+            "name": self.name,
+            "description": settings.description or "",
+            "created_on": None if settings.created_ms is None else _iso(settings.created_ms),
+            "modified_on": None if settings.changed_ms is None else _iso(settings.changed_ms),
+            "config": {"dimensions": dimensions, "metric": metric},
+        }
+
+    def get(self, ids: list[str]) -> list[Json]:
+        """Return the vectors that exist, in the order asked for."""
+        return [_show_vector(vector) for vector in self._caught_up().get(ids)]
+
+    def list_ids(self, after: str | None, count: int) -> tuple[list[str], int]:
+        """Return up to `count` ids in order, those after `after`, and how many there are in all."""
+        store = self._caught_up()
+        with store.snapshot():
+            return store.ids(after, count), store.count()
+
+    def query(self, vector: Json, options: Json) -> dict[str, Json]:
+        """Return `{count, matches}` for a vector."""
+        parsed = parse_options(options, self.announcements)
+        values = pack_values(vector, "invalid query vector", WRONG_QUERY_DIMENSIONS)
+        return self._search(values, parsed)
+
+    def query_by_id(self, id_: Json, options: Json) -> dict[str, Json]:
+        """Return `{count, matches}` for a stored vector."""
+        parsed = parse_options(options, self.announcements)
+        found = self._caught_up().get([check_id(id_)])
+        if not found:
+            raise Refused(UNKNOWN_VECTOR, f'vector id not found: "{id_}"')
+        return self._search(found[0].values, parsed)
+
+    def metadata_indexes(self) -> list[dict[str, str]]:
+        """Return `[{propertyName, indexType}]`."""
+        found = self._caught_up().metadata_indexes()
+        return [
+            {"propertyName": name, "indexType": index.type.capitalize()}
+            for name, index in found.items()
+        ]
+
+    # --- changing
+
+    def create(self, dimensions: int, metric: str, description: str | None) -> None:
+        """Make an index that is not there yet."""
+        store = self._store()
+        with store.changing() as settings:
+            if settings.dimensions is not None:
+                raise Refused(INVALID_INDEX, f'an index named "{self.name}" exists already')
+            store.configure(dimensions, metric, description, self._clock.now_ms())
+
+    def write(self, operation: str, vectors: list[Vector]) -> dict[str, Json]:
+        """Insert or upsert; `operation` is the one or the other. Returns `{mutationId}`."""
+        return self._mutate(operation, vectors)
+
+    def delete(self, ids: list[str]) -> dict[str, Json]:
+        """Remove vectors; unknown ids do not matter. Returns `{mutationId}`."""
+        return self._mutate("delete", [Vector(id_, b"") for id_ in ids])
+
+    def create_metadata_index(self, name: str, type_: str) -> dict[str, Json]:
+        """Make a property filterable in vectors written from now on. Returns `{mutationId}`."""
+        check_path(name)
+        if type_ not in METADATA_TYPES:
+            raise Refused(
+                INVALID_INDEX, f'expected the type string, number or boolean, and got "{type_}"'
             )
-        loop = asyncio.get_running_loop()
-        result, announcements = await loop.run_in_executor(self._thread, self._run, method, args)
-        for text in announcements:
-            self._announce_once(text)
-        return result
+        found = self._caught_up().metadata_indexes()
+        if name in found:
+            raise Refused(INVALID_INDEX, f'"{name}" has a metadata index already')
+        if len(found) >= METADATA_INDEXES_MAX:
+            raise Refused(INVALID_INDEX, f"max {METADATA_INDEXES_MAX} metadata indexes an index")
+        return self._mutate("create_metadata_index", [Vector(name, b"", metadata=type_)])
 
-    async def close(self) -> None:
-        """Close the file once the calls under way are done."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close_store)
-        self._thread.shutdown()
+    def delete_metadata_index(self, name: str) -> dict[str, Json]:
+        """Make a property no longer filterable. Returns `{mutationId}`."""
+        if name not in self._caught_up().metadata_indexes():
+            raise Refused(INVALID_INDEX, f'"{name}" has no metadata index')
+        return self._mutate("delete_metadata_index", [Vector(name, b"")])
 
-    def _announce_once(self, text: str) -> None:
-        if text not in self._announced:
-            self._announced.add(text)
-            self._announce(text)
+    # --- how
 
-    def _close_store(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+    def _store(self) -> Store:
+        if self._opened is None:
+            store = Store(self.path)
+            try:
+                self._configure_metadata_indexes(store)
+            except BaseException:
+                store.close()
+                raise
+            self._opened = store
+        return self._opened
 
-    def _run(self, method: str, args: list[Value]) -> tuple[Value, list[str]]:
-        """Run `method` on this index's thread; return its result and what to announce."""
-        announcements: list[str] = []
-        first = args[0] if args else None
-        second = args[1] if len(args) > 1 else None
-        try:
-            match method:
-                case "describe":
-                    result: Value = self._describe()
-                case "query":
-                    result = self._query(first, second, announcements)
-                case "queryById":
-                    result = self._query_by_id(first, second, announcements)
-                case "insert" | "upsert":
-                    result = self._write(parse_vectors(first), method, announcements)
-                case "getByIds":
-                    result = self._get(parse_ids(first, GET_IDS_MAX))
-                case _:
-                    result = self._delete(parse_ids(first, DELETE_IDS_MAX))
-        except Refused as refused:
-            raise refused.during(OPERATIONS[method]) from None
-        except (sqlite3.Error, StateError, OSError) as error:
-            text = str(error) if isinstance(error, StateError) else f"{self._path}: {error}"
-            raise Refused(STORAGE, text).during(OPERATIONS[method]) from error
-        return result, announcements
+    def _configure_metadata_indexes(self, store: Store) -> None:
+        """Give the file the indexes of groundfog.toml, beside those made by command."""
+        wanted = self._config.metadata_indexes
+        if _configured(store) == wanted:
+            return
+        with store.changing() as settings:
+            have = store.metadata_indexes()
+            for name, index in have.items():
+                if index.configured and name not in wanted:
+                    store.drop_metadata_index(name)
+            # A file of an older Groundfog: there every property could be filtered on.
+            since = 0 if store.converted else settings.accepted
+            for name, type_ in wanted.items():
+                if name not in have or have[name].type != type_:
+                    store.put_metadata_index(name, MetadataIndex(type_, since, True))
+                    if since and store.count():
+                        self._announce_new_index(name)
+            store.raise_revision()
 
-    def _open(self) -> Store:
-        if self._store is None:
-            self._store = Store(self._path)
-        return self._store
+    def _announce_new_index(self, name: str) -> None:
+        self.announcements.append(
+            f'vectorize index "{self.name}" has a new metadata index on "{name}": as in'
+            " production, vectors written before are not in it until they are upserted again"
+        )
 
     def _settle(self, settings: Settings) -> tuple[int | None, str]:
         """Return the dimensions and the metric in force: the configured ones, else the stored.
 
         Raises Refused when the stored vectors have other dimensions than the configured ones.
         """
-        stored, wanted = settings.dimensions, self._dimensions
-        if wanted is not None and stored is not None and stored != wanted and self._open().count():
+        stored, wanted = settings.dimensions, self._config.dimensions
+        if wanted is not None and stored is not None and stored != wanted and self._store().count():
             raise Refused(
                 WRONG_VECTOR,
-                f'index "{self._name}" holds vectors of {stored} dimensions, but it is configured '
-                f"with {wanted}: set dimensions = {stored} in [vectorize.{self._name}] of "
-                f"groundfog.toml, or delete {self._path} to start over",
+                f'index "{self.name}" holds vectors of {stored} dimensions, but it is configured '
+                f"with {wanted}: set dimensions = {stored} in [vectorize.{self.name}] of "
+                f"groundfog.toml, or delete {self.path} to start over",
             )
-        return wanted or stored, self._metric or settings.metric or DEFAULT_METRIC
+        return wanted or stored, self._config.metric or settings.metric or DEFAULT_METRIC
 
-    def _describe(self) -> Value:
-        settings = self._open().settings()
-        dimensions, _ = self._settle(settings)
-        processed = None
-        if settings.mutated_at_ms is not None:
-            moment = datetime.fromtimestamp(settings.mutated_at_ms / 1000, UTC)
-            processed = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return {
-            "vectorCount": self._open().count(),
-            "dimensions": dimensions or 0,
-            "processedUpToDatetime": processed,
-            "processedUpToMutation": settings.mutation_id,
-        }
+    def _caught_up(self) -> Store:
+        """Return the store with every mutation visible that is due."""
+        store = self._store()
+        if self._due(store):
+            with store.changing() as settings:
+                changes = self._apply_due(store)
+            self._update_cache(settings, changes)
+        return store
 
-    def _write(self, vectors: list[Vector], method: str, announcements: list[str]) -> Value:
-        store = self._open()
-        try:
-            settings = store.begin()
+    def _due(self, store: Store) -> list[Mutation]:
+        waits = self._config.visibility_lag_ms > 0
+        return store.waiting(self._clock.now_ms() if waits else None)
+
+    def _apply_due(self, store: Store) -> list[Change | None]:
+        return [
+            self._apply(store, mutation, store.take(mutation), mutation.visible_ms)
+            for mutation in self._due(store)
+        ]
+
+    def _mutate(self, operation: str, items: list[Vector]) -> dict[str, Json]:
+        store = self._store()
+        now_ms = self._clock.now_ms()
+        lag_ms = self._config.visibility_lag_ms
+        inferred = False
+        with store.changing() as settings:
+            changes = self._apply_due(store)
             dimensions, metric = self._settle(settings)
-            inferred = dimensions is None and bool(vectors)
-            if inferred:
-                dimensions = vectors[0].dimensions
-            for vector in vectors:
-                if vector.dimensions != dimensions or not vector.dimensions:
-                    raise Refused(
-                        WRONG_VECTOR,
-                        f'invalid vector for id="{vector.id}", expected {dimensions or "1 to 1536"}'
-                        f" dimensions, and got {vector.dimensions} dimensions",
-                    )
-            if method == "insert":
-                vectors = store.insert(vectors)
+            if operation in ("insert", "upsert"):
+                inferred = dimensions is None and bool(items)
+                dimensions = items[0].dimensions if inferred else dimensions
+                _check_dimensions(items, dimensions)
+            if (settings.dimensions, settings.metric) != (dimensions, metric):
+                store.configure(dimensions, metric, None, now_ms)
+            mutation = Mutation(store.accept(), str(uuid.uuid4()), operation, now_ms + lag_ms)
+            if lag_ms:
+                store.postpone(mutation, items)
             else:
-                store.upsert(vectors)
-            reply = self._commit(store, dimensions, metric)
-        finally:
-            store.rollback()
+                changes.append(self._apply(store, mutation, items, now_ms))
+        self._update_cache(settings, changes)
         if inferred:
-            announcements.append(
-                f'vectorize index "{self._name}" has {dimensions} dimensions, as its first insert, '
+            self.announcements.append(
+                f'vectorize index "{self.name}" has {dimensions} dimensions, as its first insert, '
                 f"and the metric {metric}. To create it at Cloudflare: wrangler vectorize create "
-                f"{self._name} --dimensions={dimensions} --metric={metric}"
+                f"{self.name} --dimensions={dimensions} --metric={metric}"
             )
-        self._update_matrix(settings.revision, dimensions, lambda matrix: matrix.put(vectors))
-        return reply
+        return {"mutationId": mutation.mutation_id}
 
-    def _delete(self, ids: list[str]) -> Value:
-        store = self._open()
-        try:
-            settings = store.begin()
+    def _apply(
+        self, store: Store, mutation: Mutation, items: list[Vector], now_ms: int
+    ) -> Change | None:
+        """Make a mutation visible; return what it means for the cache, None for a new one."""
+        store.processed(mutation.mutation_id, now_ms)
+        match mutation.operation:
+            case "insert":
+                added = store.insert(items, mutation.number)
+                return lambda cache: cache.put(added)
+            case "upsert":
+                changed = store.upsert(items, mutation.number)
+                return lambda cache: cache.put(changed)
+            case "delete":
+                removed = store.delete([item.id for item in items])
+                return lambda cache: cache.remove(removed)
+            case "create_metadata_index":
+                name, type_ = items[0].id, items[0].metadata or ""
+                store.put_metadata_index(name, MetadataIndex(type_, mutation.number, False))
+            case _:
+                store.drop_metadata_index(items[0].id)
+        return None
+
+    def _update_cache(self, before: Settings, changes: list[Change | None]) -> None:
+        """Apply committed changes to the cache, unless another process's change is missing."""
+        if self._cache is None or not changes:
+            return
+        if self._cached_revision != before.revision:
+            self._cache = None
+            return
+        for change in changes:
+            if change is None:
+                self._cache = None
+                return
+            change(self._cache)
+        self._cached_revision = before.revision + len(changes)
+
+    def _search(self, values: bytes, options: QueryOptions) -> dict[str, Json]:
+        store = self._caught_up()
+        with store.snapshot() as settings:
             dimensions, metric = self._settle(settings)
-            store.delete(ids)
-            reply = self._commit(store, dimensions, metric)
-        finally:
-            store.rollback()
-        self._update_matrix(settings.revision, dimensions, lambda matrix: matrix.remove(ids))
-        return reply
-
-    def _commit(self, store: Store, dimensions: int | None, metric: str) -> Value:
-        mutation_id = str(uuid.uuid4())
-        store.commit(dimensions, metric, mutation_id, self._clock.now_ms())
-        return {"mutationId": mutation_id}
-
-    def _update_matrix(
-        self, old_revision: int, dimensions: int | None, change: Callable[[Matrix], None]
-    ) -> None:
-        """Apply a committed change to the matrix, unless another process's change is missing."""
-        if self._matrix is None:
-            return
-        if self._matrix_revision != old_revision or self._matrix.dimensions != dimensions:
-            self._matrix = None
-            return
-        change(self._matrix)
-        self._matrix_revision = old_revision + 1
-
-    def _get(self, ids: list[str]) -> Value:
-        return [_show_vector(vector) for vector in self._open().get(ids)]
-
-    def _query(self, vector: Value, options: Value, announcements: list[str]) -> Value:
-        parsed = parse_options(options, self._indexes, self._name, announcements)
-        values = pack_values(vector, "invalid query vector", WRONG_QUERY_DIMENSIONS)
-        return self._search(values, parsed)
-
-    def _query_by_id(self, id_: Value, options: Value, announcements: list[str]) -> Value:
-        parsed = parse_options(options, self._indexes, self._name, announcements)
-        found = self._open().get([check_id(id_)])
-        if not found:
-            raise Refused(UNKNOWN_VECTOR, f'vector id not found: "{id_}"')
-        return self._search(found[0].values, parsed)
-
-    def _search(self, values: bytes, options: QueryOptions) -> Value:
-        store = self._open()
-        settings = store.settings()
-        dimensions, metric = self._settle(settings)
-        if dimensions is None:
-            return {"count": 0, "matches": []}
-        if len(values) != 4 * dimensions:
-            raise Refused(
-                WRONG_QUERY_DIMENSIONS,
-                f"invalid query vector, expected {dimensions} dimensions, "
-                f"and got {len(values) // 4} dimensions",
-            )
-        matrix = self._load_matrix(settings, dimensions)
-        found = matrix.search(metric, values, options.top_k, options.accepts())
-        matches: list[dict[str, Value]] = []
-        for match in found:
-            shown: dict[str, Value] = {"id": match.id, "score": match.score}
-            if options.return_values:
-                shown["values"] = matrix.values(match.id)
-            if match.namespace is not None:
-                shown["namespace"] = match.namespace
-            metadata = show_metadata(match.metadata, options.return_metadata, self._indexes)
-            if metadata is not None:
-                shown["metadata"] = metadata
-            matches.append(shown)
+            indexes = store.metadata_indexes()
+            self._announce_unindexed(options.filter, indexes)
+            if dimensions is None:
+                return {"count": 0, "matches": []}
+            if len(values) != 4 * dimensions:
+                raise Refused(
+                    WRONG_QUERY_DIMENSIONS,
+                    f"invalid query vector, expected {dimensions} dimensions, "
+                    f"and got {len(values) // 4} dimensions",
+                )
+            best = self._best(store, settings, dimensions, metric, values, options, indexes)
+            matches = [self._show_match(*found, options, indexes) for found in best]
         return {"count": len(matches), "matches": matches}
 
-    def _load_matrix(self, settings: Settings, dimensions: int) -> Matrix:
-        from bindings.vectorize.search import Matrix  # imports NumPy: only for those who query
+    def _best(
+        self,
+        store: Store,
+        settings: Settings,
+        dimensions: int,
+        metric: str,
+        values: bytes,
+        options: QueryOptions,
+        indexes: Mapping[str, MetadataIndex],
+    ) -> list[tuple[float, StoredVector]]:
+        import numpy  # only for those who query
 
-        if self._matrix is None or self._matrix_revision != settings.revision:
-            self._matrix_revision, vectors = self._open().read_all()
-            self._matrix = Matrix(dimensions, vectors)
-        return self._matrix
+        from bindings.vectorize.search import exact_scores, sort_key
+
+        cache = self._fill_cache(store, settings, dimensions, indexes)
+        for condition in options.filter:
+            if not cache.can_filter(condition.path):
+                cache.learn(condition.path, store.metadata())
+        query = numpy.frombuffer(values, "<f4").astype(numpy.float32)
+        rows = cache.candidates(metric, query, options.top_k, options.namespace, options.filter)
+        best: list[tuple[float, str, float, StoredVector]] = []
+        for start in range(0, len(rows), _FETCH):
+            vectors = store.rows(rows[start : start + _FETCH])
+            packed = numpy.frombuffer(b"".join(vector.values for vector in vectors), "<f4")
+            scores = exact_scores(metric, query, packed.reshape(-1, dimensions))
+            best += [
+                (sort_key(metric, score), vector.id, score, vector)
+                for score, vector in zip(scores, vectors, strict=True)
+            ]
+            best = heapq.nsmallest(options.top_k, best, key=lambda found: found[:2])
+        return [(score, vector) for _, _, score, vector in best]
+
+    def _fill_cache(
+        self,
+        store: Store,
+        settings: Settings,
+        dimensions: int,
+        indexes: Mapping[str, MetadataIndex],
+    ) -> Cache:
+        from bindings.vectorize.cache import Cache
+
+        cache = self._cache
+        if (
+            cache is None
+            or self._cached_revision != settings.revision
+            or cache.dimensions != dimensions
+        ):
+            self._cache = None  # not two at once in memory
+            cache = self._cache = Cache(
+                dimensions, indexes, store.all(), any_property=self._config.filter_unindexed
+            )
+            self._cached_revision = settings.revision
+        return cache
+
+    def _announce_unindexed(
+        self, conditions: tuple[Condition, ...], indexes: Mapping[str, MetadataIndex]
+    ) -> None:
+        for condition in conditions:
+            if condition.path not in indexes and not self._config.filter_unindexed:
+                self.announcements.append(
+                    f'vectorize index "{self.name}": a query filters on "{condition.path}", which '
+                    "has no metadata index, so no vector has it: groundfog vectorize "
+                    f"create-metadata-index {self.name} --property-name={condition.path} --type=…,"
+                    f" or add it to [vectorize.{self.name}.metadata_indexes] in groundfog.toml"
+                )
+
+    def _show_match(
+        self,
+        score: float,
+        vector: StoredVector,
+        options: QueryOptions,
+        indexes: Mapping[str, MetadataIndex],
+    ) -> dict[str, Json]:
+        shown: dict[str, Json] = {"id": vector.id, "score": score}
+        if options.return_values:
+            shown["values"] = unpack_values(vector.values)
+        if vector.namespace is not None:
+            shown["namespace"] = vector.namespace
+        if vector.metadata is not None and options.return_metadata != "none":
+            metadata = json.loads(vector.metadata)
+            if options.return_metadata == "indexed":
+                covered = [name for name, index in indexes.items() if vector.written > index.since]
+                any_property = self._config.filter_unindexed and not indexes
+                metadata = show_indexed(metadata, metadata if any_property else covered)
+            shown["metadata"] = metadata
+        return shown
 
 
-def _show_vector(vector: Vector) -> Value:
-    shown: dict[str, Value] = {"id": vector.id, "values": unpack_values(vector.values)}
+def _configured(store: Store) -> dict[str, str]:
+    found = store.metadata_indexes()
+    return {name: index.type for name, index in found.items() if index.configured}
+
+
+def _check_dimensions(vectors: list[Vector], dimensions: int | None) -> None:
+    for vector in vectors:
+        if vector.dimensions != dimensions or not vector.dimensions:
+            raise Refused(
+                WRONG_VECTOR,
+                f'invalid vector for id="{vector.id}", expected {dimensions or "1 to 1536"}'
+                f" dimensions, and got {vector.dimensions} dimensions",
+            )
+
+
+def _show_vector(vector: StoredVector) -> dict[str, Json]:
+    shown: dict[str, Json] = {"id": vector.id, "values": unpack_values(vector.values)}
     if vector.namespace is not None:
         shown["namespace"] = vector.namespace
     if vector.metadata is not None:
         shown["metadata"] = json.loads(vector.metadata)
     return shown
+
+
+def _iso(moment_ms: int) -> str:
+    moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,13 +5,12 @@ Pure. Limits and wording are production's where they are known.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from bindings.vectorize.errors import TOP_K, UNREADABLE_QUERY, Refused
-from bindings.vectorize.filters import Filter, lookup, parse_filter, truncate_string
+from bindings.vectorize.filters import Condition, lookup, parse_filter, truncate_string
 from bindings.vectorize.vectors import check_namespace
 from emulator.errors import WorkerError
 
@@ -20,7 +19,6 @@ TOP_K_MAX = 100
 # The limits page says 20; the service's own message (code 40025) has said 50 since 2025.
 TOP_K_MAX_WITH_VALUES = 50
 
-Accepts = Callable[[str | None, Mapping[str, Any] | None], bool]
 MetadataMode = Literal["none", "indexed", "all"]
 
 
@@ -32,23 +30,10 @@ class QueryOptions:
     return_values: bool
     return_metadata: MetadataMode
     namespace: str | None
-    filter: Filter | None
-
-    def accepts(self) -> Accepts | None:
-        """Return which vectors take part, or None when all do."""
-        if self.namespace is None and self.filter is None:
-            return None
-        return self._accepts
-
-    def _accepts(self, namespace: str | None, metadata: Mapping[str, Any] | None) -> bool:
-        if self.namespace is not None and namespace != self.namespace:
-            return False
-        return self.filter is None or self.filter.matches(metadata)
+    filter: tuple[Condition, ...]
 
 
-def parse_options(
-    options: Any, indexes: Mapping[str, str], index_name: str, announcements: list[str]
-) -> QueryOptions:
+def parse_options(options: Any, announcements: list[str]) -> QueryOptions:
     """Return the parsed options; what works here and surprises in production is announced.
 
     Raises Refused for what the service refuses, WorkerError for what the client refuses.
@@ -64,39 +49,19 @@ def parse_options(
             f"Failed to parse the request body as JSON: returnValues: expected a boolean, "
             f"and got {return_values!r}",
         )
-    parsed = parse_filter(options.get("filter"), indexes)
-    if parsed is not None and indexes:
-        for path in parsed.properties:
-            if path not in indexes:
-                announcements.append(
-                    f'vectorize index "{index_name}": a query filters on "{path}", which has no '
-                    "metadata index, so no vector has it: wrangler vectorize "
-                    f"create-metadata-index {index_name} --property-name={path} --type=…, and add "
-                    f"it to [vectorize.{index_name}.metadata_indexes] in groundfog.toml"
-                )
     return QueryOptions(
         top_k=_top_k(options.get("topK"), limited=return_values or mode == "all"),
         return_values=return_values,
         return_metadata=mode,
         namespace=check_namespace(options.get("namespace")),
-        filter=parsed,
+        filter=parse_filter(options.get("filter")),
     )
 
 
-def show_metadata(
-    metadata: Mapping[str, Any] | None, mode: MetadataMode, indexes: Mapping[str, str]
-) -> dict[str, Any] | None:
-    """Return the part of a match's metadata that `mode` asks for, None when there is none.
-
-    `indexed` shows the properties that have a metadata index (all, when none is configured),
-    with strings cut to the 64 bytes an index holds.
-    """
-    if metadata is None or mode == "none":
-        return None
-    if mode == "all":
-        return copy.deepcopy(dict(metadata))
+def show_indexed(metadata: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """Return what the metadata indexes of `paths` hold: strings are cut to 64 bytes."""
     shown: dict[str, Any] = {}
-    for path in indexes or metadata:
+    for path in paths:
         value = lookup(metadata, path)
         if isinstance(value, str):
             shown[path] = truncate_string(value)

@@ -1,32 +1,36 @@
-"""Exact nearest-neighbour search over a float32 matrix in memory.
+"""Exact nearest-neighbour search that reads few vectors: 8-bit copies in memory choose which.
 
-A cache of the store and nothing more: it is filled at the first query and then told of every
-change. It imports NumPy, so `index.py` imports this module at the first query, not before.
+A cache of the store and nothing more: filled at the first query, then told of every change. It
+imports NumPy and SimSIMD, so `index.py` imports this module at the first query, not before.
 
-Theory of operation. One matrix product scores every row in float32, whose rounding depends on
-the machine and on a row's place in the matrix. So it only selects: the rows that can be among
-the best, given the largest error it can have made. Those few are scored again in float64, row
-by row, rounded to float32 and ordered, ties by id. The answer is the same on every machine.
+Theory of operation. Each vector is kept as its difference from a common centre, in whole numbers
+of a step of its own, -127 to 127, with the length of what that leaves out. The product of such a
+row with the query, cut in the same way, tells the true product up to an error whose size is known
+(Cauchy-Schwarz). So it only selects: every row that can be among the best. Those few are read
+from the file and scored in float64 (`exact_scores`), rounded to float32 and ordered, ties by id.
+The answer is the same on every machine, whatever its processor makes of the selection.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
 from typing import Any, Final
 
 import numpy
+import simsimd
 from numpy.typing import NDArray
 
-from bindings.vectorize.vectors import Vector
+from bindings.vectorize.columns import Mask
 
 Floats = NDArray[numpy.float32]
+Doubles = NDArray[numpy.float64]
 METRICS: Final = ("cosine", "euclidean", "dot-product")
 
+BLOCK_BYTES = 16 * 1024 * 1024
+CACHE_BYTES = 512 * 1024  # of vectors at a time: what a processor keeps near
+LEVELS = 127  # of an 8-bit number, on either side of zero
 FLOAT32_EPSILON = 2.0**-23
-FLOAT32_TINY = 2.0**-126
-FIRST_CAPACITY = 64
+LARGE, SMALL = 1e15, 1e-15  # beyond these float32 squares come near the ends of the range
 
 
 def sort_key(metric: str, score: float) -> float:
@@ -39,128 +43,212 @@ def sort_key(metric: str, score: float) -> float:
     return -score if metric == "cosine" else score
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One result, best first in a list of them."""
-
-    id: str
-    score: float
-    namespace: str | None
-    metadata: Mapping[str, Any] | None
-
-
-Accepts = Callable[[str | None, Mapping[str, Any] | None], bool]
+def exact_scores(metric: str, query: Floats, values: Floats) -> list[float]:
+    """Return the scores of the rows of `values`, rounded to float32 where it holds them."""
+    exact = values.astype(numpy.float64)
+    wanted = query.astype(numpy.float64)
+    if metric == "euclidean":
+        scores = numpy.sqrt(((exact - wanted) ** 2).sum(axis=1))
+    elif metric == "dot-product":
+        scores = -(exact * wanted).sum(axis=1)
+    else:
+        lengths = numpy.sqrt((exact * exact).sum(axis=1) * (wanted * wanted).sum())
+        products = (exact * wanted).sum(axis=1)
+        # A vector of length zero has no direction: similarity 0 to everything.
+        scores = numpy.divide(products, lengths, out=numpy.zeros_like(products), where=lengths > 0)
+    with numpy.errstate(over="ignore"):
+        rounded = scores.astype(numpy.float32)
+    result: list[float] = numpy.where(numpy.isfinite(rounded), rounded, scores).tolist()
+    return [score + 0.0 for score in result]  # -0.0 becomes 0.0
 
 
 class Matrix:
-    """Every vector of one index, ready to be searched. Used from one thread at a time."""
+    """Every vector of one index in 8 bits a value, row by row. Used from one thread at a time."""
 
-    def __init__(self, dimensions: int, vectors: Iterable[Vector]) -> None:
+    def __init__(self, dimensions: int, centre: Floats | None = None) -> None:
+        """`centre`: any point; the nearer it lies to the vectors, the fewer must be read."""
         self.dimensions = dimensions
-        self._rows: dict[str, int] = {}
-        self._ids: list[str] = []
-        self._labels: list[tuple[str | None, Mapping[str, Any] | None]] = []
-        self._values: Floats = numpy.empty((FIRST_CAPACITY, dimensions), numpy.float32)
-        self._norms: Floats = numpy.empty(FIRST_CAPACITY, numpy.float32)
-        self.put(vectors)
+        self.count = 0
+        self._centre = numpy.zeros(dimensions, numpy.float32) if centre is None else centre
+        self._block_rows = max(BLOCK_BYTES // dimensions, 1)
+        self._blocks: list[NDArray[numpy.int8]] = []
+        # Of each row: the length of one step, of the row in steps, of the rest, of the vector.
+        self._facts: Doubles = numpy.empty((0, 4), numpy.float64)
 
-    def put(self, vectors: Iterable[Vector]) -> None:
-        """Add vectors, replacing those with the same id."""
-        for vector in vectors:
-            row = self._rows.get(vector.id)
-            if row is None:
-                row = self._append(vector.id)
-            values = numpy.frombuffer(vector.values, "<f4")
-            self._values[row] = values
-            self._norms[row] = numpy.linalg.norm(values.astype(numpy.float64))
-            metadata = None if vector.metadata is None else json.loads(vector.metadata)
-            self._labels[row] = (vector.namespace, metadata)
+    def append(self, values: Floats) -> None:
+        """Add rows at the end."""
+        first = self.count
+        self.count += len(values)
+        while len(self._blocks) * self._block_rows < self.count:
+            self._blocks.append(numpy.empty((self._block_rows, self.dimensions), numpy.int8))
+        if self.count > len(self._facts):
+            more = numpy.empty((max(self.count, len(self._facts) * 5 // 4), 4), numpy.float64)
+            more[:first] = self._facts[:first]
+            self._facts = more
+        part = max(CACHE_BYTES // (4 * self.dimensions), 1)
+        for start in range(0, len(values), part):
+            self._write(first + start, values[start : start + part])
 
-    def _append(self, id_: str) -> int:
-        row = len(self._ids)
-        if row == len(self._values):
-            self._values = numpy.concatenate([self._values, numpy.empty_like(self._values)])
-            self._norms = numpy.concatenate([self._norms, numpy.empty_like(self._norms)])
-        self._rows[id_] = row
-        self._ids.append(id_)
-        self._labels.append((None, None))
-        return row
+    def replace(self, row: int, values: Floats) -> None:
+        """Give an existing row other values."""
+        self._write(row, values.reshape(1, -1))
 
-    def remove(self, ids: Iterable[str]) -> None:
-        """Forget vectors; the last row moves into each gap."""
-        for id_ in ids:
-            row = self._rows.pop(id_, None)
-            if row is None:
-                continue
-            last_id, last_label = self._ids.pop(), self._labels.pop()
-            if last_id == id_:
-                continue
-            last = self._rows[last_id]
-            self._rows[last_id] = row
-            self._ids[row], self._labels[row] = last_id, last_label
-            self._values[row], self._norms[row] = self._values[last], self._norms[last]
+    def remove_last(self, to: int) -> None:
+        """Remove the last row, having moved it to row `to`."""
+        last = self.count - 1
+        self._row(to)[:] = self._row(last)
+        self._facts[to] = self._facts[last]
+        self.count = last
 
-    def values(self, id_: str) -> list[float]:
-        """Return the values of a vector that is here."""
-        found: list[float] = self._values[self._rows[id_]].tolist()
+    def candidates(
+        self, metric: str, query: Floats, top_k: int, mask: Mask | None
+    ) -> NDArray[numpy.intp]:
+        """Return the rows that can be among the `top_k` best of those in `mask`; at least these."""
+        rows = None if mask is None else numpy.flatnonzero(mask)
+        count = self.count if rows is None else len(rows)
+        if count <= 2 * top_k:
+            return numpy.arange(self.count) if rows is None else rows
+        wanted = query.astype(numpy.float64)
+        length = float(numpy.linalg.norm(wanted))
+        steps, step, rest = _in_steps(query)
+        facts = self._facts[: self.count] if rows is None else self._facts[rows]
+        products = self._products(steps[0], rows) * (facts[:, 0] * float(step[0]))
+        error = float(rest[0]) * facts[:, 1] + length * facts[:, 2]
+        places = self._select(metric, wanted, products, error, facts, top_k)
+        # Once more with the query itself: only the cut of the rows is left as an error.
+        facts = facts[places]
+        chosen = places if rows is None else rows[places]
+        cut = self._gather(chosen).astype(numpy.float64)
+        places = self._select(
+            metric, wanted, (cut @ wanted) * facts[:, 0], length * facts[:, 2], facts, top_k
+        )
+        found: NDArray[numpy.intp] = chosen[places]
         return found
 
-    def search(self, metric: str, query: bytes, top_k: int, accepts: Accepts | None) -> list[Match]:
-        """Return the `top_k` best of the vectors whose namespace and metadata are accepted."""
-        rows = numpy.arange(len(self._ids))
-        if accepts is not None:
-            rows = numpy.array([r for r in rows.tolist() if accepts(*self._labels[r])], numpy.intp)
-        if not len(rows):
-            return []
-        wanted = numpy.frombuffer(query, "<f4").astype(numpy.float32)
-        candidates = rows[self._select(metric, wanted, rows, top_k)]
-        scores = self._score(metric, wanted, candidates)
-        ranked = sorted(
-            (sort_key(metric, score), self._ids[row], score, row)
-            for row, score in zip(candidates.tolist(), scores, strict=True)
-        )
-        return [Match(id_, score, *self._labels[row]) for _, id_, score, row in ranked[:top_k]]
+    def _select(
+        self,
+        metric: str,
+        wanted: Doubles,
+        products: Doubles,
+        error: Doubles,
+        facts: Doubles,
+        top_k: int,
+    ) -> NDArray[numpy.intp]:
+        """Return the places of those that can be among the best.
 
-    def _select(self, metric: str, query: Floats, rows: NDArray[Any], top_k: int) -> NDArray[Any]:
-        """Return the places in `rows` of everything that can be among the `top_k` best."""
-        everything = numpy.arange(len(rows))
-        if len(rows) <= 2 * top_k:
-            return everything
-        count = len(self._ids)
-        values, norms = self._values[:count], self._norms[:count]
-        with numpy.errstate(over="ignore", invalid="ignore"):
-            closeness = (values @ query)[rows]
-            norms = norms[rows]
-            length = numpy.float32(numpy.linalg.norm(query.astype(numpy.float64)))
-            error = norms * length
-            if metric == "euclidean":
-                closeness = closeness - norms * norms / 2
-                error = error + norms * norms + length * length
-            error = error * numpy.float32(4 * self.dimensions * FLOAT32_EPSILON)
-            error = error + numpy.float32(self.dimensions * FLOAT32_TINY)  # lost to underflow
-            if metric == "cosine":
-                norms = numpy.where(norms == 0, numpy.float32(1), norms)
-                closeness, error = closeness / norms, error / norms
-            lowest, highest = closeness - error, closeness + error
-        if not (numpy.isfinite(lowest).all() and numpy.isfinite(highest).all()):
-            return everything  # enormous values: float32 products overflow, float64 ones do not
-        return numpy.flatnonzero(highest >= numpy.partition(lowest, -top_k)[-top_k])
-
-    def _score(self, metric: str, query: Floats, rows: NDArray[Any]) -> Sequence[float]:
-        exact = self._values[rows].astype(numpy.float64)
-        wanted = query.astype(numpy.float64)
+        `products` are those of the query with the differences from the centre, at most `error` off.
+        """
+        norms = facts[:, 3]
+        length = float(numpy.linalg.norm(wanted))
+        centre = self._centre.astype(numpy.float64)
+        closeness = products + float(wanted @ centre)
+        # What float32 arithmetic can have lost where the facts were computed.
+        reach = norms + float(numpy.linalg.norm(centre))
+        error = error + reach * (length * self.dimensions * 2 * FLOAT32_EPSILON)
         if metric == "euclidean":
-            scores = numpy.sqrt(((exact - wanted) ** 2).sum(axis=1))
-        elif metric == "dot-product":
-            scores = -(exact * wanted).sum(axis=1)
-        else:
-            lengths = numpy.sqrt((exact * exact).sum(axis=1) * (wanted * wanted).sum())
-            products = (exact * wanted).sum(axis=1)
-            # A vector of length zero has no direction: similarity 0 to everything.
-            scores = numpy.divide(
-                products, lengths, out=numpy.zeros_like(products), where=lengths > 0
-            )
-        with numpy.errstate(over="ignore"):
-            rounded = scores.astype(numpy.float32)
-        result: list[float] = numpy.where(numpy.isfinite(rounded), rounded, scores).tolist()
-        return [score + 0.0 for score in result]  # -0.0 becomes 0.0
+            closeness = closeness - norms * norms / 2
+            error = error + norms * norms * (self.dimensions * 2 * FLOAT32_EPSILON)
+        elif metric == "cosine":
+            divisor = numpy.where(norms == 0, 1.0, norms)
+            closeness = numpy.where(norms == 0, 0.0, closeness / divisor)
+            slack = length * self.dimensions * 2 * FLOAT32_EPSILON
+            error = numpy.where(norms == 0, 0.0, error / divisor + slack)
+        lowest = closeness - error
+        threshold = numpy.partition(lowest, -top_k)[-top_k]
+        return numpy.flatnonzero(closeness + error >= threshold)
+
+    def _products(self, steps: NDArray[numpy.int8], rows: NDArray[numpy.intp] | None) -> Doubles:
+        """Return the exact products of whole numbers, of all rows or of these."""
+        query = steps.reshape(1, -1)
+        if rows is not None:
+            return _dot(query, self._gather(rows))
+        parts = []
+        for number, block in enumerate(self._blocks):
+            used = min(self.count - number * self._block_rows, self._block_rows)
+            if used > 0:
+                parts.append(_dot(query, block[:used]))
+        return numpy.concatenate(parts)
+
+    def _gather(self, rows: NDArray[numpy.intp]) -> NDArray[numpy.int8]:
+        if len(self._blocks) == 1:
+            return self._blocks[0][rows]
+        gathered = numpy.empty((len(rows), self.dimensions), numpy.int8)
+        number, place = numpy.divmod(rows, self._block_rows)
+        for block in numpy.unique(number).tolist():
+            here = number == block
+            gathered[here] = self._blocks[block][place[here]]
+        return gathered
+
+    def _row(self, row: int) -> NDArray[numpy.int8]:
+        number, place = divmod(row, self._block_rows)
+        found: NDArray[numpy.int8] = self._blocks[number][place]
+        return found
+
+    def _write(self, first: int, values: Floats) -> None:
+        steps, step, rest = _in_steps(values, self._centre)
+        for offset in range(0, len(values), self._block_rows):
+            self._store_steps(first + offset, steps[offset : offset + self._block_rows])
+        facts = self._facts[first : first + len(values)]
+        facts[:, 0] = step
+        facts[:, 1] = step * _lengths(steps)
+        facts[:, 2] = rest
+        facts[:, 3] = _lengths(values)
+
+    def _store_steps(self, first: int, steps: NDArray[numpy.int8]) -> None:
+        number, place = divmod(first, self._block_rows)
+        here = min(len(steps), self._block_rows - place)
+        self._blocks[number][place : place + here] = steps[:here]
+        if here < len(steps):
+            self._blocks[number + 1][: len(steps) - here] = steps[here:]
+
+
+def _in_steps(
+    values: Floats, centre: Floats | None = None
+) -> tuple[NDArray[numpy.int8], Doubles, Doubles]:
+    """Return rows in whole steps, the length of a step, and the length of what is left over."""
+    rows: Any = values.reshape(-1, values.shape[-1])
+    if max(_largest(rows), 0.0 if centre is None else _largest(centre)) > LARGE:
+        rows = rows.astype(numpy.float64)
+    left = rows - (0 if centre is None else centre)
+    exact = left.dtype.type
+    step = numpy.maximum(left.max(axis=1), -left.min(axis=1)) / exact(LEVELS)
+    divisor = numpy.where(step == 0, exact(1), step)[:, None]
+    steps = left / divisor
+    numpy.rint(steps, out=steps)
+    numpy.clip(steps, -LEVELS, LEVELS, out=steps)
+    whole = steps.astype(numpy.int8)
+    steps *= divisor
+    left -= steps
+    return whole, step.astype(numpy.float64), _lengths(left)
+
+
+def _largest(values: NDArray[Any]) -> float:
+    return float(max(values.max(initial=0), -values.min(initial=0)))
+
+
+def _lengths(values: NDArray[Any]) -> Doubles:
+    """Return the length of each row, up to the rounding that `_select` allows for."""
+    if values.dtype == numpy.int8:
+        values = values.astype(numpy.float32)  # exact: squares of 8-bit numbers, summed
+    with numpy.errstate(over="ignore", under="ignore"):
+        found: Doubles = numpy.sqrt(numpy.einsum("ij,ij->i", values, values)).astype(numpy.float64)
+    extreme = ~((found > SMALL) & (found < LARGE))
+    if extreme.any():
+        wide = values[extreme].astype(numpy.float64)
+        found[extreme] = numpy.sqrt(numpy.einsum("ij,ij->i", wide, wide))
+    return found
+
+
+def _dot(query: NDArray[numpy.int8], block: NDArray[numpy.int8]) -> Doubles:
+    found = simsimd.cdist(query, block, metric="dot")
+    return numpy.asarray(found, numpy.float64).reshape(-1)
+
+
+def centre_of(values: Floats) -> Floats:
+    """Return the mean of rows as float32; zero when it is out of range."""
+    with numpy.errstate(over="ignore", invalid="ignore"):
+        mean = values.mean(axis=0, dtype=numpy.float64)
+    if not math.isfinite(float(numpy.abs(mean).max(initial=0))):
+        return numpy.zeros(len(mean), numpy.float32)
+    centre: Floats = mean.astype(numpy.float32)
+    return centre

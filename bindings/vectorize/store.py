@@ -1,145 +1,294 @@
-"""What an index keeps on disk: its settings and its vectors, in one SQLite file.
+"""What an index keeps on disk: settings, vectors, metadata indexes, and mutations that wait.
 
 Every change is one transaction, committed before the call returns, and raises the revision, by
-which a process notices what another one changed. SQL is written here and nowhere else in the
-package. Never computes a score.
+which a process notices what another one changed. All SQL on these tables is here. Never computes
+a score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from bindings.vectorize import schema
 from bindings.vectorize.vectors import Vector
-from emulator.errors import StateError
 from emulator.sqlite import connect
-
-SCHEMA_VERSION = 1
-SCHEMA = """
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS settings (
-    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-    dimensions INTEGER,
-    metric TEXT,
-    revision INTEGER NOT NULL,
-    mutation_id TEXT,
-    mutated_at_ms INTEGER
-);
-INSERT OR IGNORE INTO settings (only_row, revision) VALUES (1, 0);
-CREATE TABLE IF NOT EXISTS vectors (
-    id TEXT PRIMARY KEY,
-    vector BLOB NOT NULL,
-    namespace TEXT,
-    metadata TEXT
-);
-PRAGMA user_version = 1;
-COMMIT;
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an index remembers of itself. `dimensions` and `metric` are None until known."""
+    """What an index remembers of itself. `dimensions` and `metric` are None until known.
+
+    `accepted` counts mutations; `revision` counts changes of what a query can see.
+    """
 
     dimensions: int | None
     metric: str | None
+    description: str | None
+    created_ms: int | None
+    changed_ms: int | None
     revision: int
+    accepted: int
     mutation_id: str | None
     mutated_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataIndex:
+    """A property that can be filtered on: values of `type`, written after mutation `since`."""
+
+    type: str
+    since: int
+    configured: bool
+
+    def covers(self, kind: str, written: int) -> bool:
+        """Whether a value of this JSON type, written by that mutation, is in the index."""
+        return kind == self.type and written > self.since
+
+
+class StoredVector(NamedTuple):
+    """A vector as it lies in the file: `row` is its number there, `written` its mutation's."""
+
+    row: int
+    id: str
+    values: bytes
+    namespace: str | None
+    metadata: str | None
+    written: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A mutation that has been accepted and is not visible yet."""
+
+    number: int
+    mutation_id: str
+    operation: str
+    visible_ms: int
+
+
+_VECTOR = (
+    "SELECT row, id, vector, namespace, metadata, written FROM vectors JOIN vector_values"
+    " USING (row)"
+)
 
 
 class Store:
     """One index's file, used from one thread at a time. Raises sqlite3.Error, StateError."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = connect(path)
         try:
-            self._create_schema()
+            self.converted = schema.prepare(self._connection, path)
         except BaseException:
             self._connection.close()
             raise
 
-    def _create_schema(self) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise StateError(
-                f"{self._path}: written by a newer Groundfog (format {version}, this one knows "
-                f"{SCHEMA_VERSION}). Upgrade Groundfog, or delete the file to start over."
-            )
-        if version < SCHEMA_VERSION:
-            self._connection.executescript(SCHEMA)
-
     def close(self) -> None:
+        """Close the file."""
         self._connection.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Settings]:
+        """Read within one consistent state of the file."""
+        self._connection.execute("BEGIN")
+        try:
+            yield self.settings()
+        finally:
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def changing(self) -> Iterator[Settings]:
+        """Change the file in one transaction that no other process can interleave with."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.settings()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    # --- settings
 
     def settings(self) -> Settings:
         """Return the settings as committed now."""
         row = self._connection.execute(
-            "SELECT dimensions, metric, revision, mutation_id, mutated_at_ms FROM settings"
+            "SELECT dimensions, metric, description, created_ms, changed_ms, revision, accepted,"
+            " mutation_id, mutated_at_ms FROM settings"
         ).fetchone()
         return Settings(*row)
 
-    def count(self) -> int:
-        (count,) = self._connection.execute("SELECT count(*) FROM vectors").fetchone()
-        return int(count)
-
-    def begin(self) -> Settings:
-        """Start a change that no other process can interleave with; return the settings."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        return self.settings()
-
-    def commit(self, dimensions: int | None, metric: str, mutation_id: str, now_ms: int) -> None:
-        """Finish the change durably, with the settings it leads to."""
+    def configure(
+        self, dimensions: int | None, metric: str, description: str | None, now_ms: int
+    ) -> None:
+        """Write what the index is."""
         self._connection.execute(
-            "UPDATE settings SET dimensions = ?, metric = ?, revision = revision + 1, "
-            "mutation_id = ?, mutated_at_ms = ?",
-            (dimensions, metric, mutation_id, now_ms),
+            "UPDATE settings SET dimensions = ?, metric = ?,"
+            " description = coalesce(?, description), created_ms = coalesce(created_ms, ?),"
+            " changed_ms = ?",
+            (dimensions, metric, description, now_ms, now_ms),
         )
-        self._connection.execute("COMMIT")
 
-    def rollback(self) -> None:
-        """Drop the change, if one is going on."""
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+    def accept(self) -> int:
+        """Return the number of the mutation that is about to be written."""
+        row = self._connection.execute(
+            "UPDATE settings SET accepted = accepted + 1 RETURNING accepted"
+        ).fetchone()
+        return int(row[0])
 
-    def insert(self, vectors: Iterable[Vector]) -> list[Vector]:
+    def processed(self, mutation_id: str, now_ms: int) -> None:
+        """Note the mutation that has just become visible."""
+        self._connection.execute(
+            "UPDATE settings SET revision = revision + 1, mutation_id = ?, mutated_at_ms = ?,"
+            " created_ms = coalesce(created_ms, ?), changed_ms = ?",
+            (mutation_id, now_ms, now_ms, now_ms),
+        )
+
+    def raise_revision(self) -> None:
+        """Let other processes notice a change that is no mutation."""
+        self._connection.execute("UPDATE settings SET revision = revision + 1")
+
+    # --- vectors
+
+    def count(self) -> int:
+        """Return how many vectors there are."""
+        return int(self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
+
+    def insert(self, vectors: Iterable[Vector], written: int) -> list[StoredVector]:
         """Add those whose id is new, the first of each id; return what was added."""
-        return [vector for vector in vectors if self._write("INSERT OR IGNORE", vector)]
-
-    def upsert(self, vectors: Iterable[Vector]) -> None:
-        """Add or wholly replace, the last of each id winning."""
+        added = []
         for vector in vectors:
-            self._write("INSERT OR REPLACE", vector)
+            row = self._connection.execute(
+                "INSERT INTO vectors (id, namespace, metadata, written) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING RETURNING row",
+                (vector.id, vector.namespace, vector.metadata, written),
+            ).fetchone()
+            if row is not None:
+                added.append(self._put_values(row[0], vector, written))
+        return added
 
-    def _write(self, verb: str, vector: Vector) -> bool:
-        cursor = self._connection.execute(
-            f"{verb} INTO vectors (id, vector, namespace, metadata) VALUES (?, ?, ?, ?)",
-            (vector.id, vector.values, vector.namespace, vector.metadata),
+    def upsert(self, vectors: Iterable[Vector], written: int) -> list[StoredVector]:
+        """Add or wholly replace, the last of each id winning; return what was written."""
+        changed = []
+        for vector in vectors:
+            row = self._connection.execute(
+                "INSERT INTO vectors (id, namespace, metadata, written) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET namespace = excluded.namespace,"
+                " metadata = excluded.metadata, written = excluded.written RETURNING row",
+                (vector.id, vector.namespace, vector.metadata, written),
+            ).fetchone()
+            changed.append(self._put_values(row[0], vector, written))
+        return changed
+
+    def _put_values(self, row: int, vector: Vector, written: int) -> StoredVector:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO vector_values (row, vector) VALUES (?, ?)", (row, vector.values)
         )
-        return cursor.rowcount > 0
+        return StoredVector(
+            row, vector.id, vector.values, vector.namespace, vector.metadata, written
+        )
 
-    def delete(self, ids: Iterable[str]) -> None:
-        """Remove the vectors with these ids; unknown ones do not matter."""
-        self._connection.executemany("DELETE FROM vectors WHERE id = ?", [(id_,) for id_ in ids])
+    def delete(self, ids: Iterable[str]) -> list[int]:
+        """Remove the vectors with these ids; return their rows. Unknown ids do not matter."""
+        removed = []
+        for id_ in ids:
+            row = self._connection.execute(
+                "DELETE FROM vectors WHERE id = ? RETURNING row", (id_,)
+            ).fetchone()
+            if row is not None:
+                self._connection.execute("DELETE FROM vector_values WHERE row = ?", row)
+                removed.append(int(row[0]))
+        return removed
 
-    def get(self, ids: Sequence[str]) -> list[Vector]:
+    def get(self, ids: Sequence[str]) -> list[StoredVector]:
         """Return the vectors that exist, in the order of `ids`, each once."""
         marks = ", ".join("?" * len(ids))
-        rows = self._connection.execute(
-            f"SELECT id, vector, namespace, metadata FROM vectors WHERE id IN ({marks})", ids
-        )
-        found = {row[0]: Vector(*row) for row in rows}
+        rows = self._connection.execute(f"{_VECTOR} WHERE id IN ({marks})", ids)
+        found = {row[1]: StoredVector(*row) for row in rows}
         return [found[id_] for id_ in dict.fromkeys(ids) if id_ in found]
 
-    def read_all(self) -> tuple[int, list[Vector]]:
-        """Return the revision and every vector of that revision."""
-        self._connection.execute("BEGIN")
-        try:
-            revision = self.settings().revision
-            rows = self._connection.execute("SELECT id, vector, namespace, metadata FROM vectors")
-            return revision, [Vector(*row) for row in rows]
-        finally:
-            self._connection.execute("COMMIT")
+    def rows(self, rows: Sequence[int]) -> list[StoredVector]:
+        """Return the vectors of these rows, in any order."""
+        marks = ", ".join("?" * len(rows))
+        found = self._connection.execute(f"{_VECTOR} WHERE row IN ({marks})", rows)
+        return [StoredVector(*row) for row in found]
+
+    def all(self) -> Iterator[StoredVector]:
+        """Return every vector, in the order of its row."""
+        return map(StoredVector._make, self._connection.execute(f"{_VECTOR} ORDER BY row"))
+
+    def metadata(self) -> Iterator[tuple[int, str | None]]:
+        """Yield every vector's row and metadata."""
+        yield from self._connection.execute("SELECT row, metadata FROM vectors")
+
+    def ids(self, after: str | None, count: int) -> list[str]:
+        """Return up to `count` ids in order, those after `after`."""
+        rows = self._connection.execute(
+            "SELECT id FROM vectors WHERE id > ? ORDER BY id LIMIT ?",
+            ("" if after is None else after, count),
+        )
+        return [row[0] for row in rows]
+
+    # --- metadata indexes
+
+    def metadata_indexes(self) -> dict[str, MetadataIndex]:
+        """Return the metadata indexes by property."""
+        rows = self._connection.execute(
+            "SELECT property, type, since, configured FROM metadata_indexes ORDER BY property"
+        )
+        return {row[0]: MetadataIndex(row[1], row[2], bool(row[3])) for row in rows}
+
+    def put_metadata_index(self, name: str, index: MetadataIndex) -> None:
+        """Add or replace a metadata index."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO metadata_indexes (property, type, since, configured)"
+            " VALUES (?, ?, ?, ?)",
+            (name, index.type, index.since, index.configured),
+        )
+
+    def drop_metadata_index(self, name: str) -> None:
+        """Remove a metadata index, if there is one."""
+        self._connection.execute("DELETE FROM metadata_indexes WHERE property = ?", (name,))
+
+    # --- mutations that wait
+
+    def postpone(self, mutation: Mutation, items: Iterable[Vector]) -> None:
+        """Keep a mutation for later."""
+        self._connection.execute(
+            "INSERT INTO mutations (number, mutation_id, operation, visible_ms)"
+            " VALUES (?, ?, ?, ?)",
+            (mutation.number, mutation.mutation_id, mutation.operation, mutation.visible_ms),
+        )
+        self._connection.executemany(
+            "INSERT INTO mutation_items (number, position, id, vector, namespace, metadata)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (mutation.number, position, item.id, item.values, item.namespace, item.metadata)
+                for position, item in enumerate(items)
+            ),
+        )
+
+    def waiting(self, until_ms: int | None = None) -> list[Mutation]:
+        """Return the mutations that wait, oldest first: all, or those due by `until_ms`."""
+        rows = self._connection.execute(
+            "SELECT number, mutation_id, operation, visible_ms FROM mutations"
+            " WHERE ? IS NULL OR visible_ms <= ? ORDER BY number",
+            (until_ms, until_ms),
+        )
+        return [Mutation(*row) for row in rows]
+
+    def take(self, mutation: Mutation) -> list[Vector]:
+        """Return the items of a mutation that waits, which no longer does."""
+        rows = self._connection.execute(
+            "SELECT id, vector, namespace, metadata FROM mutation_items WHERE number = ?"
+            " ORDER BY position",
+            (mutation.number,),
+        ).fetchall()
+        for table in ("mutation_items", "mutations"):
+            self._connection.execute(f"DELETE FROM {table} WHERE number = ?", (mutation.number,))
+        return [Vector(*row) for row in rows]

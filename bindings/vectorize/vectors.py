@@ -95,6 +95,30 @@ def pack_values(values: Any, what: str, code: int = WRONG_VECTOR) -> bytes:
     """
     if not isinstance(values, list | tuple):
         raise Refused(code, f"{what}: expected an array of numbers, and got {_kind(values)}")
+    if not _are_plain(values):
+        _check_numbers(values, what, code)
+    if len(values) > DIMENSIONS_MAX:
+        raise Refused(
+            code,
+            f"{what}: expected at most {DIMENSIONS_MAX} dimensions, and got {len(values)}",
+        )
+    try:
+        return struct.pack(f"<{len(values)}f", *values)
+    except OverflowError:
+        _check_numbers(values, what, code)
+        raise
+
+
+def _are_plain(values: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether all are numbers and their sum is finite: a quick look before the thorough one."""
+    try:
+        return set(map(type, values)) <= {int, float} and math.isfinite(sum(values))
+    except OverflowError:
+        return False
+
+
+def _check_numbers(values: list[Any] | tuple[Any, ...], what: str, code: int) -> None:
+    """Raise Refused for the first value that is no number of 32 bits, if there is one."""
     for number in values:
         if isinstance(number, bool) or not isinstance(number, int | float):
             hint = "; pass one of its elements" if isinstance(number, list) else ""
@@ -105,12 +129,6 @@ def pack_values(values: Any, what: str, code: int = WRONG_VECTOR) -> bytes:
             )
         if not abs(number) <= FLOAT32_MAX:
             raise Refused(code, f"{what}: a value is not a finite 32-bit number")
-    if len(values) > DIMENSIONS_MAX:
-        raise Refused(
-            code,
-            f"{what}: expected at most {DIMENSIONS_MAX} dimensions, and got {len(values)}",
-        )
-    return struct.pack(f"<{len(values)}f", *values)
 
 
 def unpack_values(values: bytes) -> list[float]:

@@ -94,6 +94,8 @@ class IndexSettings:
     metadata_indexes: dict[str, Literal["string", "number", "boolean"]] = field(
         default_factory=dict
     )
+    visibility_lag_ms: int = 0
+    filter_unindexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

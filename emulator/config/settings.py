@@ -24,7 +24,7 @@ CLOCK_KEYS = ("mode", "start", "grace")
 RELOAD_KEYS = ("grace",)
 GUEST_KEYS = ("hang_timeout",)
 AI_KEYS = ("strict", "rules")
-INDEX_KEYS = ("dimensions", "metric", "metadata_indexes")
+INDEX_KEYS = ("dimensions", "metric", "metadata_indexes", "visibility_lag", "filter_unindexed")
 SECTIONS = ("engine", "clock", "reload", "guest", "vectorize", "ai")
 
 DURABILITIES = ("full", "process")
@@ -161,4 +161,6 @@ def _read_index(table: Table) -> IndexSettings:
         table.integer("dimensions", 1, DIMENSIONS_MAX),
         cast(Literal["cosine", "euclidean", "dot-product"] | None, metric),
         metadata,
+        read_duration_ms(table, "visibility_lag", 0),
+        bool(table.boolean("filter_unindexed")),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bindings.vectorize import Vectorize
+from bindings.vectorize import IndexConfig, Vectorize
 
 
 class Session:
@@ -23,7 +23,11 @@ class Session:
 
     def index(self, **settings: Any) -> Vectorize:
         """Return a new binding on the same file."""
-        binding = Vectorize(self.path, "skills", announce=self.announcements.append, **settings)
+        clock = settings.pop("clock", None)
+        config = IndexConfig(**settings)
+        binding = Vectorize(
+            self.path, "skills", config, announce=self.announcements.append, clock=clock
+        )
         self._open.append(binding)
         return binding
 

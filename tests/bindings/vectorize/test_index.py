@@ -177,15 +177,19 @@ def test_a_zero_vector_is_similar_to_nothing(call: Call) -> None:
     ]
 
 
-def test_return_metadata_all_shows_everything_and_indexed_cuts_strings(call: Call) -> None:
+def test_return_metadata_all_shows_everything_and_indexed_what_an_index_holds(
+    session: Session,
+) -> None:
+    index = session.index(metadata_indexes={"long": "string", "deep.x": "number"})
     metadata = {"long": "é" * 40, "deep": {"x": 1}, "tags": ["a"], "n": 2}
-    call("insert", [{"id": "a", "values": [1], "metadata": metadata}])
+    session.call(index, "insert", [{"id": "a", "values": [1], "metadata": metadata}])
 
-    everything = call("query", [1], {"returnMetadata": True})["matches"][0]["metadata"]
-    indexed = call("query", [1], {"returnMetadata": "indexed"})["matches"][0]["metadata"]
+    def shown(mode: object) -> Any:
+        result = session.call(index, "query", [1], {"returnMetadata": mode})
+        return result["matches"][0]["metadata"]
 
-    assert everything == metadata
-    assert indexed == {"long": "é" * 32, "n": 2}
+    assert shown(True) == metadata
+    assert shown("indexed") == {"long": "é" * 32, "deep.x": 1}
 
 
 def test_return_metadata_false_works_with_a_warning(session: Session) -> None:
@@ -318,6 +322,61 @@ def test_vectors_and_their_settings_survive_a_restart(session: Session) -> None:
     session.announcements.clear()
     session.call(again, "insert", [NORTHEAST])
     assert session.announcements == []
+
+
+def test_a_file_of_the_first_format_is_taken_over(session: Session) -> None:
+    session.path.parent.mkdir()
+    with sqlite3.connect(session.path) as old:
+        old.executescript(
+            "CREATE TABLE settings (only_row INTEGER PRIMARY KEY CHECK (only_row = 1),"
+            " dimensions INTEGER, metric TEXT, revision INTEGER NOT NULL, mutation_id TEXT,"
+            " mutated_at_ms INTEGER);"
+            "INSERT INTO settings VALUES (1, 2, 'euclidean', 7, 'm', 5);"
+            "CREATE TABLE vectors (id TEXT PRIMARY KEY, vector BLOB NOT NULL, namespace TEXT,"
+            " metadata TEXT);"
+            "INSERT INTO vectors VALUES ('north', x'000000000000803f', 'poles', '{\"cold\":true}');"
+            "PRAGMA user_version = 1"
+        )
+    old.close()
+
+    index = session.index(metadata_indexes={"cold": "boolean"})
+
+    assert session.call(index, "getByIds", ["north"]) == [NORTH]
+    assert session.call(index, "describe")["processedUpToMutation"] == "m"
+    found = session.call(index, "query", [0, 2], {"filter": {"cold": True}})
+    assert found["matches"] == [{"id": "north", "score": 1.0, "namespace": "poles"}]
+
+
+def test_with_a_lag_mutations_are_seen_later_in_the_order_they_were_made(
+    session: Session,
+) -> None:
+    clock = VirtualClock(1_000)
+    index = session.index(visibility_lag_ms=2_000, clock=clock)
+
+    session.call(index, "insert", [EAST, NORTH])
+    clock.advance(1_000)
+    last = session.call(index, "deleteByIds", ["east"])["mutationId"]
+
+    assert session.call(index, "describe")["vectorCount"] == 0
+    assert session.call(index, "query", [1, 0])["count"] == 0
+    clock.advance(1_000)
+    assert ids(session.call(index, "query", [1, 0])) == ["east", "north"]
+    assert session.call(index, "describe")["processedUpToMutation"] != last
+    clock.advance(1_000)
+    assert ids(session.call(index, "query", [1, 0])) == ["north"]
+    described = session.call(index, "describe")
+    assert described["processedUpToMutation"] == last
+    assert described["processedUpToDatetime"] == "1970-01-01T00:00:04.000Z"
+
+
+def test_what_waits_to_be_seen_survives_a_restart_and_the_end_of_the_lag(
+    session: Session,
+) -> None:
+    first = session.index(visibility_lag_ms=60_000)
+    session.call(first, "insert", [EAST])
+    session.close_binding(first)
+
+    assert session.call(session.index(), "describe")["vectorCount"] == 1
 
 
 def test_other_dimensions_in_the_configuration_than_in_the_file_are_an_error(
