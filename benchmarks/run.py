@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import load, memory, save, sleepers, start, steps
+from benchmarks import load, memory, save, sleepers, start, steps, vectors
 from benchmarks.command_line import main
 
 PROGRAMS = [
@@ -12,6 +12,7 @@ PROGRAMS = [
     load.PROGRAM,
     memory.PROGRAM,
     sleepers.PROGRAM,
+    vectors.PROGRAM,
 ]
 
 if __name__ == "__main__":

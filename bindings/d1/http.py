@@ -10,27 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bindings.d1.database import D1
 from bindings.d1.errors import DUMP_REFUSED
 from bindings.d1.session import Result
+from bindings.http import HttpAnswer, json_answer
 from emulator.errors import WorkerError
 
 SESSION_HEADER = "x-cf-d1-session-commit-token"
 
 _QUERY_PATHS = ("/query", "/execute")
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """A whole response; `headers` are lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 class MalformedRequest(Exception):
@@ -65,7 +56,7 @@ async def answer(
         return _failure(200, error.message)
     if results_format != "ROWS_AND_COLUMNS":
         results = [with_row_objects(result) for result in results]
-    return _json(200, results, {SESSION_HEADER: database.bookmark})
+    return json_answer(200, results, {SESSION_HEADER: database.bookmark})
 
 
 def parse_entries(body: bytes) -> list[dict[str, Any]]:
@@ -111,9 +102,4 @@ def with_row_objects(result: Result) -> Result:
 
 
 def _failure(status: int, text: str) -> HttpAnswer:
-    return _json(status, {"success": False, "error": text}, {})
-
-
-def _json(status: int, value: object, headers: dict[str, str]) -> HttpAnswer:
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    return HttpAnswer(status, {"content-type": "application/json", **headers}, body)
+    return json_answer(status, {"success": False, "error": text})

@@ -148,6 +148,13 @@ class Index:
                 raise Refused(INVALID_INDEX, f'an index named "{self.name}" exists already')
             store.configure(dimensions, metric, description, self._clock.now_ms())
 
+    def erase(self) -> None:
+        """Forget everything; the file is as good as new, also to other processes."""
+        store = self._store()
+        with store.changing():
+            store.erase()
+        self._cache = None
+
     def write(self, operation: str, vectors: list[Vector]) -> dict[str, Json]:
         """Insert or upsert; `operation` is the one or the other. Returns `{mutationId}`."""
         return self._mutate(operation, vectors)

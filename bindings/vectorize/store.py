@@ -134,6 +134,17 @@ class Store:
             (dimensions, metric, description, now_ms, now_ms),
         )
 
+    def erase(self) -> None:
+        """Delete everything but what groundfog.toml says, and the counts, which never go back."""
+        for table in ("vectors", "vector_values", "mutations", "mutation_items"):
+            self._connection.execute(f"DELETE FROM {table}")
+        self._connection.execute("DELETE FROM metadata_indexes WHERE NOT configured")
+        self._connection.execute(
+            "UPDATE settings SET dimensions = NULL, metric = NULL, description = NULL,"
+            " created_ms = NULL, changed_ms = NULL, mutation_id = NULL, mutated_at_ms = NULL,"
+            " revision = revision + 1"
+        )
+
     def accept(self) -> int:
         """Return the number of the mutation that is about to be written."""
         row = self._connection.execute(

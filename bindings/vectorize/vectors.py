@@ -28,6 +28,9 @@ ID_MAX_BYTES = 64
 NAMESPACE_MAX_BYTES = 64
 METADATA_MAX_BYTES = 10 * 1024
 VECTORS_PER_CALL_MAX = 1000
+VECTORS_PER_REQUEST_MAX = 5000  # over HTTP and by command
+LIST_MAX = 1000
+NAME_MAX_BYTES = 64
 GET_IDS_MAX = 20
 DELETE_IDS_MAX = 100
 
@@ -48,19 +51,18 @@ class Vector:
         return len(self.values) // 4
 
 
-def parse_vectors(value: Any) -> list[Vector]:
-    """Return the vectors of an `insert` or `upsert` call, in order.
+def parse_vectors(value: Any, limit: int = VECTORS_PER_CALL_MAX) -> list[Vector]:
+    """Return the vectors of an `insert` or `upsert` call, in order; at most `limit`.
 
     Raises Refused for the first vector that is not `{id, values, namespace?, metadata?}` within
     the limits.
     """
     if not isinstance(value, list):
         raise Refused(UNREADABLE_VECTORS, f"expected an array of vectors, and got {_kind(value)}")
-    if len(value) > VECTORS_PER_CALL_MAX:
+    if len(value) > limit:
         raise Refused(
             TOO_MANY_ITEMS,
-            f"too many vectors in payload; max vector count is {VECTORS_PER_CALL_MAX}, "
-            f"got {len(value)}",
+            f"too many vectors in payload; max vector count is {limit}, got {len(value)}",
         )
     return [_parse_vector(item, position) for position, item in enumerate(value)]
 

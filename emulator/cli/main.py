@@ -14,6 +14,7 @@ from emulator.errors import EmulatorError
 COMMANDS = {
     "dev": "emulator.cli.dev:dev",
     "d1": "emulator.cli.d1:d1",
+    "vectorize": "emulator.cli.vectorize.group:vectorize",
     "workflows": "emulator.cli.workflows.group:workflows",
     "clock": "emulator.cli.clock:clock",
     "state": "emulator.cli.state:state",

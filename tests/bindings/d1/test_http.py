@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bindings.d1 import D1
-from bindings.d1.http import HttpAnswer, MalformedRequest, answer, parse_entries
+from bindings.d1.http import MalformedRequest, answer, parse_entries
+from bindings.http import HttpAnswer
 from tests.bindings.d1.calls import with_d1
 
 QUERY = "/query?resultsFormat=ROWS_AND_COLUMNS"

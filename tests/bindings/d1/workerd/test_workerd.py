@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bindings.d1.workerd.serving import ask_workerd
+from bindings.d1 import D1
+from bindings.d1.http import answer
+from tests.bindings import workerd
 
 pytestmark = pytest.mark.wrangler
 
@@ -16,17 +19,19 @@ SETUP = {"method": "exec", "sql": "CREATE TABLE t(id INTEGER PRIMARY KEY, a)"}
 INSERT = "INSERT INTO t(a) VALUES (?)"
 
 
-@pytest.fixture
-def workerd() -> Path:
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if not folder:
-        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
-    return Path(folder) / "node_modules" / "workerd" / "bin" / "workerd"
+WORKER = Path(__file__).with_name("worker.mjs")
 
 
-def test_every_method_gives_what_production_s_client_makes_of_it(
-    workerd: Path, tmp_path: Path
-) -> None:
+def ask_workerd(folder: Path, calls: list[dict[str, Any]]) -> list[Any]:
+    """Return what a worker gets for `calls` on a database in `folder`."""
+    database = D1(folder / "d.sqlite")
+    try:
+        return workerd.ask_workerd(folder, WORKER, "d1-api", partial(answer, database), calls)
+    finally:
+        asyncio.run(database.close())
+
+
+def test_every_method_gives_what_production_s_client_makes_of_it(tmp_path: Path) -> None:
     calls: list[tuple[dict[str, Any], Any]] = [
         ({"method": "run", "sql": INSERT, "params": ["x"]}, []),
         ({"method": "run", "sql": "SELECT a FROM t"}, [{"a": "x"}]),
@@ -47,13 +52,13 @@ def test_every_method_gives_what_production_s_client_makes_of_it(
         ({"method": "first", "sql": "SELECT ?", "odd": "true"}, {"?": 1}),
     ]
 
-    answers = ask_workerd(workerd, tmp_path, [SETUP, *(call for call, _ in calls + plain)])[1:]
+    answers = ask_workerd(tmp_path, [SETUP, *(call for call, _ in calls + plain)])[1:]
 
     assert [found["ok"]["results"] for found in answers[: len(calls)]] == [r for _, r in calls]
     assert [found["ok"] for found in answers[len(calls) :]] == [result for _, result in plain]
 
 
-def test_errors_arrive_with_their_prefix_and_their_cause(workerd: Path, tmp_path: Path) -> None:
+def test_errors_arrive_with_their_prefix_and_their_cause(tmp_path: Path) -> None:
     syntax = 'near "nope": syntax error at offset 0: SQLITE_ERROR'
     expected: list[tuple[dict[str, Any], str, str]] = [
         ({"method": "all", "sql": "nope"}, "D1_ERROR: ", syntax),
@@ -76,18 +81,18 @@ def test_errors_arrive_with_their_prefix_and_their_cause(workerd: Path, tmp_path
         ),
     ]
 
-    answers = ask_workerd(workerd, tmp_path, [SETUP, *(call for call, _, _ in expected)])[1:]
+    answers = ask_workerd(tmp_path, [SETUP, *(call for call, _, _ in expected)])[1:]
 
     assert answers == [{"error": prefix + text, "cause": text} for _, prefix, text in expected]
 
 
-def test_a_dump_is_refused_as_production_refuses_it(workerd: Path, tmp_path: Path) -> None:
-    (found,) = ask_workerd(workerd, tmp_path, [{"method": "dump"}])
+def test_a_dump_is_refused_as_production_refuses_it(tmp_path: Path) -> None:
+    (found,) = ask_workerd(tmp_path, [{"method": "dump"}])
 
     assert found == {"error": "D1_DUMP_ERROR: Status + 404", "cause": "Status 404"}
 
 
-def test_a_session_follows_the_bookmarks_of_its_queries(workerd: Path, tmp_path: Path) -> None:
+def test_a_session_follows_the_bookmarks_of_its_queries(tmp_path: Path) -> None:
     queries = [{"sql": INSERT, "params": [1]}, {"sql": "SELECT 1"}, {"sql": INSERT, "params": [2]}]
     future = "ffffffff-ffffffff-ffffffff-00000000000000000000000000000000"
     calls: list[dict[str, Any]] = [
@@ -97,7 +102,7 @@ def test_a_session_follows_the_bookmarks_of_its_queries(workerd: Path, tmp_path:
         {"method": "session", "start": future, "queries": queries[:1]},
     ]
 
-    primary, blank, ahead = (found["ok"] for found in ask_workerd(workerd, tmp_path, calls)[1:])
+    primary, blank, ahead = (found["ok"] for found in ask_workerd(tmp_path, calls)[1:])
 
     before, first, read, second = primary
     assert before is None and first == read < second < blank[1]

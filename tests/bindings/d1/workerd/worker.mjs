@@ -1,4 +1,4 @@
-// Does with env.DB what the body of the request lists, and answers what each call gave or threw.
+// Does with env.BINDING, a D1 database, what the body of the request lists, and answers what each call gave or threw.
 
 const ODD = {
   undefined: undefined,
@@ -43,7 +43,7 @@ export default {
     const answers = [];
     for (const call of await request.json()) {
       try {
-        answers.push({ ok: await METHODS[call.method](env.DB, call) });
+        answers.push({ ok: await METHODS[call.method](env.BINDING, call) });
       } catch (error) {
         answers.push({ error: error.message, cause: error.cause?.message });
       }

@@ -1,4 +1,4 @@
-"""A real workerd whose D1 binding is ours: its own client module, our handler behind it."""
+"""A real workerd with a binding of ours: its own client module, our HTTP handler behind it."""
 
 from __future__ import annotations
 
@@ -13,44 +13,57 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 
-from bindings.d1 import D1
-from bindings.d1.http import answer
+from bindings.http import HttpAnswer
+
+# What answers a request of the client module: method, target, headers, body.
+Answer = Callable[[str, str, dict[str, str], bytes], Awaitable[HttpAnswer]]
 
 _CONFIG = """
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "user", worker = .user),
-    (name = "d1", external = (address = "127.0.0.1:%d", http = (style = host))),
+    (name = "binding", external = (address = "127.0.0.1:%(port)d", http = (style = host))),
   ],
   sockets = [ (name = "user", address = "127.0.0.1:0", http = (), service = "user") ],
 );
 const user :Workerd.Worker = (
   modules = [ (name = "worker.mjs", esModule = embed "worker.mjs") ],
   compatibilityDate = "2026-08-01",
-  bindings = [
-    (name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api",
-                             innerBindings = [ (name = "fetcher", service = "d1") ])),
-  ],
+  bindings = [ (name = "BINDING", wrapped = (
+    moduleName = "cloudflare-internal:%(module)s",
+    innerBindings = [ (name = "fetcher", service = "binding")%(inner)s ],
+  )) ],
 );
 """
-_WORKER = Path(__file__).with_name("worker.mjs")
 
 
-def ask_workerd(program: Path, folder: Path, calls: list[dict[str, Any]]) -> list[Any]:
-    """Return what a worker in the workerd `program` gets for `calls` on a database in `folder`."""
+def ask_workerd(
+    folder: Path,
+    worker: Path,
+    module: str,
+    answer: Answer,
+    calls: list[dict[str, Any]],
+    inner: str = "",
+) -> list[Any]:
+    """Return what `worker`, run in `folder` by the real workerd, answers to `calls`.
+
+    Its `env.BINDING` is the client module `module` with `answer` behind it; `inner` are more
+    bindings of that module, as capnp text that begins with a comma.
+    """
 
     async def scenario() -> list[Any]:
-        database = D1(folder / "d.sqlite")
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            config = uvicorn.Config(_asgi(database), log_level="error", lifespan="off")
+            config = uvicorn.Config(_asgi(answer), log_level="error", lifespan="off")
             server = uvicorn.Server(config)
             server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
             serving = asyncio.create_task(server.serve([listener]))
+            values = {"port": listener.getsockname()[1], "module": module, "inner": inner}
             try:
-                with _workerd(program, folder, listener.getsockname()[1]) as port:
+                with _workerd(folder, worker, _CONFIG % values) as port:
                     async with httpx.AsyncClient(timeout=60) as client:
                         found = await client.post(f"http://127.0.0.1:{port}/", json=calls)
                 assert found.status_code == 200, found.text
@@ -59,12 +72,18 @@ def ask_workerd(program: Path, folder: Path, calls: list[dict[str, Any]]) -> lis
             finally:
                 server.should_exit = True
                 await serving
-                await database.close()
 
     return asyncio.run(scenario())
 
 
-def _asgi(database: D1) -> Callable[..., Awaitable[None]]:
+def _program() -> Path:
+    folder = os.environ.get("GROUNDFOG_WRANGLER")
+    if not folder:
+        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
+    return Path(folder) / "node_modules" / "workerd" / "bin" / "workerd"
+
+
+def _asgi(answer: Answer) -> Callable[..., Awaitable[None]]:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         body, more = b"", True
         while more:
@@ -72,7 +91,7 @@ def _asgi(database: D1) -> Callable[..., Awaitable[None]]:
             body, more = body + message.get("body", b""), message.get("more_body", False)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         target = f"{scope['path']}?{scope['query_string'].decode()}"
-        found = await answer(database, scope["method"], target, headers, body)
+        found = await answer(scope["method"], target, headers, body)
         raw = [(name.encode(), value.encode()) for name, value in found.headers.items()]
         await send({"type": "http.response.start", "status": found.status, "headers": raw})
         await send({"type": "http.response.body", "body": found.body})
@@ -81,10 +100,11 @@ def _asgi(database: D1) -> Callable[..., Awaitable[None]]:
 
 
 @contextmanager
-def _workerd(program: Path, folder: Path, d1_port: int) -> Iterator[int]:
+def _workerd(folder: Path, worker: Path, config: str) -> Iterator[int]:
     """Run workerd in `folder` and yield the port it listens on."""
-    (folder / "worker.mjs").write_bytes(_WORKER.read_bytes())
-    (folder / "config.capnp").write_text(_CONFIG % d1_port)
+    program = _program()
+    (folder / "worker.mjs").write_bytes(worker.read_bytes())
+    (folder / "config.capnp").write_text(config)
     reading, writing = os.pipe()
     process = subprocess.Popen(
         [program, "serve", "config.capnp", f"--control-fd={writing}"],

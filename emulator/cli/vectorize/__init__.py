@@ -1,0 +1,1 @@
+"""`groundfog vectorize`: indexes, their vectors and their metadata indexes, in wrangler's words."""

@@ -1,0 +1,63 @@
+"""`groundfog vectorize create|list|delete-metadata-index`: what can be filtered on."""
+
+from __future__ import annotations
+
+import click
+
+from bindings.vectorize.index import METADATA_TYPES
+from emulator.cli.options import ProjectOptions, project_options
+from emulator.cli.table import draw_table
+from emulator.cli.vectorize.opening import opened, print_json, takes_json
+
+_PROPERTY = click.option(
+    "--property-name", "--propertyName", "name", required=True, help="The property, a.b if nested."
+)
+
+
+@click.command("create-metadata-index")
+@click.argument("index_name", metavar="NAME")
+@_PROPERTY
+@click.option("--type", "type_", type=click.Choice(METADATA_TYPES), required=True)
+@project_options
+def create_metadata_index(options: ProjectOptions, index_name: str, name: str, type_: str) -> None:
+    """Let queries filter on a property of the vectors that the index NAME gets from now on."""
+    with opened(options, index_name) as index:
+        reply = index.create_metadata_index(name, type_)
+        older = index.describe()["vectorCount"]
+    click.echo(
+        f"✅ Successfully enqueued metadata index creation request. Mutation changeset identifier: "
+        f"{reply['mutationId']}."
+    )
+    if older:
+        click.echo(f"The {older} vectors that are there are in it once they are upserted again.")
+
+
+@click.command("list-metadata-index")
+@click.argument("index_name", metavar="NAME")
+@takes_json
+@project_options
+def list_metadata_index(options: ProjectOptions, index_name: str, as_json: bool) -> None:
+    """Show the properties that queries on the index NAME can filter on."""
+    with opened(options, index_name) as index:
+        found = index.metadata_indexes()
+    if as_json:
+        print_json(found)
+    elif not found:
+        click.echo(f"The index '{index_name}' has no metadata indexes.")
+    else:
+        rows = [[item["propertyName"], item["indexType"]] for item in found]
+        click.echo(draw_table(["propertyName", "type"], rows))
+
+
+@click.command("delete-metadata-index")
+@click.argument("index_name", metavar="NAME")
+@_PROPERTY
+@project_options
+def delete_metadata_index(options: ProjectOptions, index_name: str, name: str) -> None:
+    """Let queries on the index NAME no longer filter on a property."""
+    with opened(options, index_name) as index:
+        reply = index.delete_metadata_index(name)
+    click.echo(
+        f"✅ Successfully enqueued metadata index deletion request. Mutation changeset identifier: "
+        f"{reply['mutationId']}."
+    )

@@ -1,0 +1,85 @@
+"""Finding and opening an index for a command, and how its refusals meet the person."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bindings.vectorize import Index, IndexConfig
+from bindings.vectorize.errors import Refused
+from emulator.cli.options import ProjectOptions, load_project
+from emulator.config.model import Config, IndexSettings
+from emulator.config.problems import nearest
+from emulator.errors import EmulatorError, UsageError
+from emulator.state import State
+
+
+def takes_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the option --json as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def print_json(value: object) -> None:
+    """Print a value as people read JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def index_names(config: Config, state: State) -> dict[str, Path]:
+    """Return every index that is in wrangler's configuration or has a file, by name."""
+    found = {index.index_name: state.vectorize_path(index.index_name) for index in config.vectorize}
+    paths = set(found.values())
+    for path in sorted((state.directory / "vectorize").glob("*.sqlite")):
+        if path not in paths:
+            found[path.stem] = path
+    return found
+
+
+@contextmanager
+def opened(options: ProjectOptions, name: str, *, new: bool = False) -> Iterator[Index]:
+    """Open the index NAME of the project. Raises UsageError when there is none, unless `new`.
+
+    What it announces is said on standard error; what it refuses is an EmulatorError.
+    """
+    config = load_project(options)
+    state = State.locate(config, options.persist_to)
+    known = index_names(config, state)
+    if name not in known and not new:
+        raise _unknown(name, list(known))
+    state.prepare()
+    index = Index(state.vectorize_path(name), name, _index_config(config, name))
+    try:
+        yield index
+    except Refused as refused:
+        raise EmulatorError(f"{name}: {refused.text} (code {refused.code})") from None
+    except sqlite3.Error as error:
+        raise EmulatorError(f"{index.path}: {error}") from None
+    finally:
+        index.close()
+        for text in index.announcements:
+            click.echo(text, err=True)
+
+
+def _index_config(config: Config, name: str) -> IndexConfig:
+    settings = config.settings.indexes.get(name, IndexSettings())
+    return IndexConfig(
+        settings.dimensions,
+        settings.metric,
+        settings.metadata_indexes,
+        settings.visibility_lag_ms,
+        settings.filter_unindexed,
+    )
+
+
+def _unknown(name: str, known: list[str]) -> UsageError:
+    close = nearest(name, known)
+    hint = f'Did you mean "{close}"?' if close else f"There are: {', '.join(known) or 'none'}."
+    return UsageError(
+        f'There is no Vectorize index named "{name}". {hint}\n'
+        f"  To make it: groundfog vectorize create {name} --dimensions=N --metric=cosine"
+    )
