@@ -21,7 +21,7 @@ compatibility_flags = ["python_workers"]
 binding = "SKILLS"
 index_name = "skills"
 """
-VECTORS = [
+VECTORS: list[dict[str, Any]] = [
     {"id": "east", "values": [1, 0], "metadata": {"level": 1}},
     {"id": "north", "values": [0, 1], "namespace": "poles", "metadata": {"level": 2}},
     {"id": "west", "values": [-1, 0.5]},
