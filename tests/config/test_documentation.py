@@ -14,6 +14,7 @@ from tests.config.project import Project
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 SETTINGS = [
     *(f"engine.{key}" for key in settings.ENGINE_KEYS),
+    *(f"clock.{key}" for key in settings.CLOCK_KEYS),
     *(f"reload.{key}" for key in settings.RELOAD_KEYS),
     *(f"guest.{key}" for key in settings.GUEST_KEYS),
     *(f"vectorize.INDEX.{key}" for key in settings.INDEX_KEYS),
