@@ -19,6 +19,7 @@ from emulator.config.model import Config
 from emulator.config.problems import InvalidConfig
 from emulator.config.workflows_section import check_exports
 from emulator.engine.control import Control
+from emulator.engine.schedules import Schedules
 from emulator.errors import GuestError
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
@@ -73,8 +74,11 @@ class Supervisor:
         self.engine = wiring.open_engine(
             project.config, project.state, workflow_clock, terminal.warning
         )
-        self.timekeeper = wiring.timekeeper(project.config, project.state, self.engine)
         self.control = Control(self.engine)
+        self._schedules = Schedules(workflow_clock, self.control.fire)
+        self.timekeeper = wiring.timekeeper(
+            project.config, project.state, self.engine, self._schedules
+        )
         self._pool = wiring.BindingPool(project.state, self.control, terminal.notice)
         self.runner = Runner(
             project.forkserver,
@@ -89,6 +93,7 @@ class Supervisor:
         """Load the code, take up unfinished instances, watch for changes."""
         self.timekeeper.begin(self._terminal.warning)
         self.engine.define(wiring.definitions(self._config))
+        self._schedules.set(wiring.schedules(self._config))
         unfinished = self.engine.start()
         if unfinished:
             plural = "s" if unfinished != 1 else ""
@@ -102,6 +107,7 @@ class Supervisor:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._schedules.stop()
         self.engine.stop()
         await self.runner.stop()
         await self._pool.close()
@@ -170,6 +176,7 @@ class Supervisor:
             for problem in check_exports(config, guest.loaded.workflows, guest.loaded.classes):
                 self._terminal.error(str(problem))
             self.engine.define(wiring.definitions(config))
+            self._schedules.set(wiring.schedules(config))
             old = self.runner.switch(guest)
             self.engine.use_guest(guest, code)
             if old is not None:

@@ -19,6 +19,7 @@ from emulator.engine.control import Control
 from emulator.engine.endings import Definition
 from emulator.engine.engine import Engine
 from emulator.engine.journal import Journal
+from emulator.engine.schedules import Schedules
 from emulator.engine.steps import STEP_LIMIT
 from emulator.engine.timekeeping import ClockRecord, Timekeeper
 from emulator.protocol import values
@@ -59,14 +60,25 @@ def open_clock(config: Config, state: State, real: Clock) -> Clock:
     return VirtualClock(kept.get("now_ms", start_ms), real)
 
 
-def timekeeper(config: Config, state: State, engine: Engine) -> Timekeeper:
+def schedules(config: Config) -> list[tuple[str, str]]:
+    """Return the schedules of the project's workflows: (workflow, cron expression) of each."""
+    return [(workflow.name, cron) for workflow in config.workflows for cron in workflow.schedules]
+
+
+def timekeeper(config: Config, state: State, engine: Engine, schedules: Schedules) -> Timekeeper:
     """Return what moves the engine's clock, and keeps it in the state directory."""
 
     def save(record: ClockRecord) -> None:
         fields = {"now_ms": record.now_ms, "ahead_ms": record.ahead_ms}
         state.write_clock({name: value for name, value in fields.items() if value is not None})
 
-    return Timekeeper(engine, engine.clock, save, grace_ms=config.settings.clock.grace_ms)
+    return Timekeeper(
+        engine,
+        engine.clock,
+        save,
+        grace_ms=config.settings.clock.grace_ms,
+        other_deadline=schedules.next_ms,
+    )
 
 
 def definitions(config: Config) -> list[Definition]:

@@ -13,7 +13,10 @@ def bindings_table(config: Config) -> list[str]:
     """Return one aligned line per binding: `env.DB   D1 Database   brief-db`."""
     rows: list[tuple[str, str, str]] = []
     for workflow in config.workflows:
-        rows.append((workflow.binding, "Workflow", f"{workflow.name} ({workflow.class_name})"))
+        detail = f"{workflow.name} ({workflow.class_name})"
+        if workflow.schedules:
+            detail += f", starts itself at {' and '.join(workflow.schedules)} (UTC)"
+        rows.append((workflow.binding, "Workflow", detail))
     for database in config.d1_databases:
         rows.append((database.binding, "D1 Database", database.database_name))
     if config.ai_binding is not None:

@@ -16,6 +16,7 @@ from emulator.config.model import Config, Problem, UnsupportedBinding, WorkflowC
 from emulator.config.problems import listed, nearest, quoted
 from emulator.config.table import Table
 from emulator.config.text_files import shown_path
+from emulator.cron import Cron, InvalidCron
 
 WORKFLOW_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,63}")
 NAME_RULE = (
@@ -24,6 +25,8 @@ NAME_RULE = (
 )
 STEPS_MAX = 2**31 - 1
 STEPS_WARNING = 25_000  # production's highest step limit; wrangler warns above it
+
+SCHEDULES_MAX = 100  # docs "Limits"
 
 _EXAMPLE = 'with binding = "MY_WORKFLOW", name = "my-workflow" and class_name = "MyWorkflow".'
 
@@ -45,6 +48,8 @@ def read_workflows(
             _check_only_the_owner_sets_limits(item)
             others.append(UnsupportedBinding(workflow.binding, "workflows", "Workflow"))
     _report_duplicate_names(owner)
+    if (count := sum(len(workflow.schedules) for workflow in own)) > SCHEDULES_MAX:
+        owner.warn("workflows", f"{count} schedules; Cloudflare allows {SCHEDULES_MAX} per account")
     return tuple(own), tuple(others)
 
 
@@ -112,7 +117,20 @@ def _read_schedules(item: Table) -> tuple[str, ...]:
     if value == [] or any(not schedule.strip() for schedule in schedules):
         found = f"{item.name('schedules')} is empty; expected at least one cron expression"
         item.error("schedules", found, 'For example schedules = ["0 9 * * *"].')
-    return schedules
+        return ()
+    return tuple(dict.fromkeys(text for text in schedules if _is_schedule(item, text)))
+
+
+def _is_schedule(item: Table, text: str) -> bool:
+    try:
+        never = Cron.parse(text).next_after_ms(0) is None
+        problem = "it never fires; no month it names has such a day" if never else ""
+    except InvalidCron as error:
+        problem = str(error)
+    if problem:
+        fix = 'Five fields, weekdays 1 (Sunday) to 7: schedules = ["0 9 * * MON-FRI"].'
+        item.error("schedules", f"{item.name('schedules')} has {quoted(text)}: {problem}", fix)
+    return not problem
 
 
 def _check_only_the_owner_sets_limits(item: Table) -> None:

@@ -13,8 +13,9 @@ from emulator.engine import checks, lifecycle, skipping
 from emulator.engine.checks import BATCH_MAX as BATCH_MAX
 from emulator.engine.engine import Engine
 from emulator.engine.lifecycle import Verdict
-from emulator.engine.model import Instance, Status
+from emulator.engine.model import Instance, Schedule, Status
 from emulator.engine.rewinding import RestartPoint, parse_restart_point, rewind
+from emulator.engine.schedules import Tick
 from emulator.engine.skipping import Skipped
 from emulator.errors import StateError, WorkerError
 from emulator.protocol import values
@@ -121,13 +122,29 @@ class Control:
             raise WorkerError(
                 "(instance.already_exists) Instance already exists", name="WorkflowError"
             )
+        self._admit(workflow, instance_id, params, source)
+        return instance_id
+
+    def _admit(
+        self,
+        workflow: str,
+        instance_id: str,
+        params: bytes | None,
+        source: str,
+        schedule: Schedule | None = None,
+    ) -> None:
         now_ms = self._clock.now_ms()
         key = self._journal.new_instance(workflow, instance_id, now_ms)
         self._engine.admit(
             Instance(key, workflow, instance_id),
-            lifecycle.queued(key, now_ms, params or b"{}", source),
+            lifecycle.queued(key, now_ms, params or b"{}", source, schedule),
         )
-        return instance_id
+
+    def fire(self, tick: Tick) -> None:
+        """Create the instance of a schedule's tick, unless it exists: it is durable soon after."""
+        if self._journal.find(tick.workflow, tick.instance_id) is None:
+            schedule = Schedule(tick.cron, tick.scheduled_ms)
+            self._admit(tick.workflow, tick.instance_id, None, "cron", schedule)
 
     def check_exists(self, workflow: str, instance_id: str) -> None:
         """Raise production's error when there is no such instance. Source: workflows.md 9.3."""
@@ -135,26 +152,16 @@ class Control:
             raise WorkerError("instance.not_found")
 
     def status(self, workflow: str, instance_id: str) -> dict[str, Json]:
-        """Return `{"status", "output", "rollback", "error"?}` with values decoded.
-
-        While it rolls back it is `running` here. Source: workflows.md 2.10.
+        """Return `{"status", "output", "error"?}` with values decoded. Source: workflows.md 2.10.
 
         Differs: the official local engine passes outputs through JSON, which damages Dates.
         """
-        instance = self._engine.instance(self._key(workflow, instance_id), steps=False)
-        rolling_back = instance.status is Status.ROLLING_BACK
-        shown = Status.RUNNING if rolling_back else instance.status
-        status: dict[str, Json] = {"status": shown.value, "output": None, "rollback": None}
+        instance = self._find(workflow, instance_id)
+        status: dict[str, Json] = {"status": instance.status.value, "output": None}
         if instance.status is Status.COMPLETE:
             status["output"] = values.decode(instance.output)
         if instance.status is Status.ERRORED and instance.error is not None:
             status["error"] = instance.error.as_json()
-        if instance.rollback is not None and instance.rollback.outcome:
-            error = instance.rollback.error
-            status["rollback"] = {
-                "outcome": instance.rollback.outcome,
-                "error": None if error is None else error.as_json(),
-            }
         return status
 
     async def pause(self, workflow: str, instance_id: str) -> None:
@@ -170,14 +177,10 @@ class Control:
         self._engine.deliver_events(instance)
         await self._recorded()
 
-    async def terminate(self, workflow: str, instance_id: str, rollback: bool = False) -> None:
-        """End it now, or after its rollback handlers. Raises WorkerError when it has ended already.
-
-        Returns when that is recorded; a rollback then goes on by itself.
-        """
+    async def terminate(self, workflow: str, instance_id: str) -> None:
+        """End it now. Raises WorkerError when it has ended already."""
         instance = self._find(workflow, instance_id)
-        verdict = lifecycle.terminate(instance, self._clock.now_ms(), rollback=rollback)
-        await self._obey(instance, verdict)
+        await self._obey(instance, lifecycle.terminate(instance, self._clock.now_ms()))
 
     async def restart(
         self, workflow: str, instance_id: str, start: RestartPoint | None = None

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
-from emulator.engine import rollbacks
-from emulator.engine.model import Entry, EntryKind, Instance, Status
+from emulator.engine.model import Entry, EntryKind, Instance, Schedule, Status
 from emulator.engine.rewinding import RestartPoint, Rewound
 from emulator.errors import WorkerError
 
@@ -23,7 +22,6 @@ class Effect(StrEnum):
     DROP = "drop"  # drop the run in progress, if any
     QUEUE = "queue"  # start a run when there is room
     RELEASE = "release"  # answer the step calls that were held back
-    ROLL_BACK = "roll back"  # drop the run in progress, if any, and start one that rolls back
     RESTART = "restart"  # drop the run, forget the history or what was struck from it, queue
 
 
@@ -45,8 +43,6 @@ def pause(instance: Instance, executing: bool, now_ms: int) -> Verdict:
             return Verdict([Entry(instance.key, now_ms, kind)], effect)
         case Status.WAITING_FOR_PAUSE | Status.PAUSED:
             return Verdict()
-        case Status.ROLLING_BACK:
-            return Verdict()  # not documented: a rollback goes through
         case Status.COMPLETE | Status.ERRORED | Status.TERMINATED:
             return Verdict()
         case _:
@@ -70,38 +66,29 @@ def resume(instance: Instance, now_ms: int) -> Verdict:
             return Verdict([resumed], Effect.RELEASE)
         case Status.QUEUED | Status.RUNNING | Status.WAITING:
             return Verdict()  # docs: no effect (the type comment says it throws)
-        case Status.ROLLING_BACK:
-            return Verdict()
         case Status.COMPLETE | Status.ERRORED | Status.TERMINATED:
             return Verdict()
         case _:
             assert_never(instance.status)
 
 
-def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Verdict:
-    """End the instance now; attempts in flight are not awaited. Raises WorkerError when ended.
-
-    rollback: execute the rollback handlers of the steps that started first.
-    """
+def terminate(instance: Instance, now_ms: int) -> Verdict:
+    """End the instance now; attempts in flight are not awaited. Raises WorkerError when ended."""
     if instance.is_terminal:
         raise WorkerError(
             "(instance.cannot_terminate) Cannot terminate instance since its on a finite state",
             name="WorkflowError",
         )
-    if instance.status is Status.ROLLING_BACK:  # not documented: what was asked for is under way,
-        if rollback:  # or it is to stop at once
-            return Verdict()
-        return Verdict(rollbacks.cut_short(instance, now_ms), Effect.DROP)
-    if rollback:
-        entries = rollbacks.start(instance, rollbacks.TERMINATED, now_ms, terminates=True)
-        if entries:
-            return Verdict(entries, Effect.ROLL_BACK)
-    return Verdict([rollbacks.terminated(instance, now_ms)], Effect.DROP)
+    data = {"trigger": {"source": "api"}}
+    entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_TERMINATED, data=data)
+    return Verdict([entry], Effect.DROP)
 
 
 def restart(instance: Instance, now_ms: int) -> Verdict:
     """Start over from nothing, in any status: same id and params; the timestamp stays."""
-    first = queued(instance.key, instance.created_ms, instance.params, instance.trigger)
+    first = queued(
+        instance.key, instance.created_ms, instance.params, instance.trigger, instance.schedule
+    )
     assert first.data is not None
     return Verdict([first._replace(data=first.data | {"restarted": True})], Effect.RESTART)
 
@@ -129,7 +116,15 @@ def send_event(instance: Instance, event_type: str, payload: bytes, now_ms: int)
     return Verdict([entry])
 
 
-def queued(key: int, created_ms: int, params: bytes, source: str = "binding") -> Entry:
+def queued(
+    key: int,
+    created_ms: int,
+    params: bytes,
+    source: str = "binding",
+    schedule: Schedule | None = None,
+) -> Entry:
     """Return the first entry of an instance; `source` is what triggered it."""
-    data = {"trigger": {"source": source}}
+    data: dict[str, Any] = {"trigger": {"source": source}}
+    if schedule is not None:
+        data["schedule"] = schedule.as_json()
     return Entry(key, created_ms, EntryKind.WORKFLOW_QUEUED, data=data, value=params)

@@ -80,7 +80,12 @@ def test_an_unknown_key_under_limits_is_a_warning(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "schedules"), [('"0 9 * * *"', ("0 9 * * *",)), ('["a", "b"]', ("a", "b"))]
+    ("value", "schedules"),
+    [
+        ('"0 9 * * *"', ("0 9 * * *",)),
+        ('["0 9 * * MON-FRI", "59 23 LW * *"]', ("0 9 * * MON-FRI", "59 23 LW * *")),
+        ('["0 9 * * *", "0 9 * * *"]', ("0 9 * * *",)),
+    ],
 )
 def test_schedules_are_a_string_or_a_list(
     project: Project, value: str, schedules: tuple[str, ...]
@@ -90,17 +95,29 @@ def test_schedules_are_a_string_or_a_list(
     assert project.load().workflows[0].schedules == schedules
 
 
+def test_every_bad_schedule_is_refused_with_what_is_wrong(project: Project) -> None:
+    project.toml(workflow(more='schedules = ["0 9 * * 0", "* * 30 2 *", "0 9 * * *"]\n'))
+
+    assert [text.split("\n")[0] for text in project.problems()] == [
+        'wrangler.toml:9: workflows[0].schedules has "0 9 * * 0": weekday "0"; expected 1 to 7 or '
+        "SUN to SAT",
+        'wrangler.toml:9: workflows[0].schedules has "* * 30 2 *": it never fires; no month it '
+        "names has such a day",
+    ]
+
+
+def test_more_schedules_than_an_account_may_have_are_a_warning(project: Project) -> None:
+    many = ", ".join(f'"{n % 60} {n // 60} * * *"' for n in range(101))
+    project.toml(workflow(more=f"schedules = [{many}]\n"))
+
+    assert "101 schedules; Cloudflare allows 100 per account" in str(project.load().warnings[0])
+
+
 @pytest.mark.parametrize("value", ['""', "[]", '[""]'])
 def test_empty_schedules_are_refused(project: Project, value: str) -> None:
     project.toml(workflow(more=f"schedules = {value}\n"))
 
     assert "workflows[0].schedules is empty; expected at least one" in project.problem()
-
-
-def test_schedules_are_named_among_what_is_not_emulated(project: Project) -> None:
-    project.toml(workflow(more='schedules = "0 9 * * *"\n'))
-
-    assert "not emulated yet: workflows[0].schedules (line 9)" in project.warnings()[0]
 
 
 def test_remote_workflows_are_refused(project: Project) -> None:

@@ -57,8 +57,7 @@ class Default(WorkerEntrypoint):
             return Response.json(await instance.status())
         if parts[0] in ("pause", "resume", "terminate", "restart"):
             instance = await self.env.FLOW.get(parts[1])
-            options = {{"rollback": True}} if "rollback" in url.query else {{}}
-            await getattr(instance, parts[0])(**options)
+            await getattr(instance, parts[0])()
             return Response.json({{}})
         if parts[0] == "event":
             instance = await self.env.FLOW.get(parts[1])

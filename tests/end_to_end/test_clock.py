@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.end_to_end.projects import workflow_project
 from tests.end_to_end.server import DevServer
@@ -77,6 +78,34 @@ def test_a_month_of_sleep_takes_no_time_and_a_restart_keeps_the_date(tmp_path: P
         assert detail["result"]["end"] == "2026-01-31T00:00:00.000Z"
         assert asked(project, "run")["frozen"] is False
         assert asked(project, "freeze")["frozen"] is True
+
+
+def test_a_schedule_starts_instances_when_its_time_comes(tmp_path: Path) -> None:
+    run = """
+async def run(self, event, step):
+    return event["schedule"]
+"""
+    project = workflow_project(tmp_path / "p", run)
+    (project / "groundfog.toml").write_text(SETTINGS)
+    config = project / "wrangler.toml"
+    text = config.read_text().replace(
+        'class_name = "Flow"\n', 'class_name = "Flow"\nschedules = "0 9 * * MON-FRI"\n'
+    )
+    config.write_text(text)
+    with DevServer(project) as server:
+        assert "starts itself at 0 9 * * MON-FRI (UTC)" in server.output
+        workflows = "/cdn-cgi/local/explorer/api/workflows/flow"
+        at_ms = 1_767_258_000_000
+        scheduled = {"cron": "0 9 * * MON-FRI", "next_instance": "2026-01-01T09:00:00.000Z"}
+        assert server.get(workflows).json()["result"]["schedules"] == [scheduled]
+
+        asked(project, "next")
+
+        instance = quote(f"0 9 * * MON-FRI-{at_ms}", safe="")
+        detail = server.get(f"{workflows}/instances/{instance}").json()["result"]
+        assert (detail["status"], detail["trigger"]) == ("complete", {"source": "cron"})
+        assert detail["output"] == detail["schedule"]
+        assert detail["schedule"] == {"cron": "0 9 * * MON-FRI", "scheduledTime": at_ms}
 
 
 def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:

@@ -66,9 +66,6 @@ class Recorder:
     def step_ended(self, guest: Guest, message: StepEnd) -> None:
         self.messages.append(message)
 
-    def all_heard(self) -> None:
-        pass
-
     def run_ended(self, guest: Guest, message: RunEnd) -> None:
         self.messages.append(message)
 

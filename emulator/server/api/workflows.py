@@ -13,6 +13,7 @@ from typing import Any
 from starlette.requests import Request
 
 from emulator.config.model import Config, WorkflowConfig
+from emulator.cron import Cron
 from emulator.engine import listing
 from emulator.engine.control import Control
 from emulator.engine.engine import Engine
@@ -89,7 +90,17 @@ class Resource:
             "created_on": started,
             "modified_on": started,
             "triggered_on": iso(newest[0].created_ms) if newest else None,
+            "schedules": self._schedules(),
         }
+
+    def _schedules(self) -> list[dict[str, Json]]:
+        now_ms = self.host.engine.clock.now_ms()
+        found = []
+        for expression in self.workflow.schedules:
+            next_ms = Cron.parse(expression).next_after_ms(now_ms)
+            if next_ms is not None:
+                found.append({"cron": expression, "next_instance": iso(next_ms)})
+        return found
 
     def counted(self) -> dict[str, Json]:
         """Return the workflow with its instances counted by status."""

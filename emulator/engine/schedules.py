@@ -1,0 +1,73 @@
+"""Workflows that start by themselves: when each schedule fires next. A cache of config and clock.
+
+Each tick has an instance id of its own, `"0 9 * * *-1786001400000"`, so it fires at most once,
+whatever crashes. Ticks that nobody was there for are not made up for: at a start, and when a
+schedule is new, the first one is the next one. Only one that falls due while the machine is
+suspended fires late.
+Source: workflows.md sections 5 and 18; workers-sdk pull request 14768.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from emulator.clock import Alarm, Clock
+from emulator.cron import MINUTE_MS, Cron
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One firing of a schedule of a workflow."""
+
+    workflow: str
+    cron: str
+    scheduled_ms: int
+
+    @property
+    def instance_id(self) -> str:
+        """The id of its instance."""
+        return f"{self.cron}-{self.scheduled_ms}"
+
+
+class Schedules:
+    """Calls `fire` for every tick of the schedules it is told of."""
+
+    def __init__(self, clock: Clock, fire: Callable[[Tick], None]) -> None:
+        self._clock = clock
+        self._fire = fire
+        self._armed: dict[tuple[str, str], tuple[int, Alarm]] = {}
+
+    def set(self, wanted: Iterable[tuple[str, str]]) -> None:
+        """Follow these schedules from now on: (workflow, expression) of each.
+
+        Those that were followed already keep their next tick.
+        """
+        pairs = set(wanted)
+        for pair in self._armed.keys() - pairs:
+            self._armed.pop(pair)[1].cancel()
+        for pair in sorted(pairs - self._armed.keys()):
+            self._arm(*pair, self._clock.now_ms())
+
+    def next_ms(self) -> int | None:
+        """Return when the next tick of any schedule is; None without schedules."""
+        return min((at_ms for at_ms, _ in self._armed.values()), default=None)
+
+    def stop(self) -> None:
+        """Follow none any more."""
+        self.set(())
+
+    def _arm(self, workflow: str, expression: str, after_ms: int) -> None:
+        at_ms = Cron.parse(expression).next_after_ms(after_ms)
+        if at_ms is not None:
+            ring = partial(self._ring, Tick(workflow, expression, at_ms))
+            self._armed[workflow, expression] = (at_ms, self._clock.call_at(at_ms, ring))
+
+    def _ring(self, tick: Tick) -> None:
+        # The following tick is not lost when this one rings a little late, but neither are all that
+        # were missed in a night of sleep made up for.
+        recent_ms = max(tick.scheduled_ms, self._clock.now_ms() - MINUTE_MS)
+        del self._armed[tick.workflow, tick.cron]
+        self._arm(tick.workflow, tick.cron, recent_ms)
+        self._fire(tick)
