@@ -75,6 +75,7 @@ class Supervisor:
             project.config, project.state, workflow_clock, terminal.warning
         )
         self.control = Control(self.engine)
+        self.control.admission.limits = wiring.limits(project.config)
         self._schedules = Schedules(workflow_clock, self.control.fire)
         self.timekeeper = wiring.timekeeper(
             project.config, project.state, self.engine, self._schedules
@@ -235,6 +236,7 @@ class Supervisor:
             self._terminal.warning(
                 "durability, clock, ip and port take effect at the next start of groundfog dev"
             )
+        self.control.admission.limits = wiring.limits(config)
         self.engine.tune(concurrency=settings.concurrency, grace_ms=settings.reload_grace_ms)
         self.runner.hang_timeout_ms = settings.hang_timeout_ms
         self._config = config

@@ -15,6 +15,7 @@ from bindings.binding import Binding
 from bindings.workflows import WorkflowBinding
 from emulator.clock import Clock, SystemClock, VirtualClock
 from emulator.config.model import AiRule, Config, IndexSettings
+from emulator.engine.admission import Limits
 from emulator.engine.control import Control
 from emulator.engine.endings import Definition
 from emulator.engine.engine import Engine
@@ -58,6 +59,11 @@ def open_clock(config: Config, state: State, real: Clock) -> Clock:
         return clock
     start_ms = real.now_ms() if settings.start_ms is None else settings.start_ms
     return VirtualClock(kept.get("now_ms", start_ms), real)
+
+
+def limits(config: Config) -> Limits:
+    """Return how many instances may be queued, and how fast they may be created."""
+    return Limits(config.settings.queued, config.settings.creation_rate)
 
 
 def schedules(config: Config) -> list[tuple[str, str]]:

@@ -133,6 +133,8 @@ class Settings:
 
     durability: Literal["full", "process"] = "full"
     concurrency: int = 50_000  # production's limit of running instances on the paid plan
+    queued: int = 2_000_000  # production's limit of queued instances on the paid plan
+    creation_rate: int | None = None  # per second and workflow; production's is 100
     clock: ClockSettings = ClockSettings()
     reload_grace_ms: int = 5_000
     hang_timeout_ms: int = 30_000  # production's default CPU limit for a request or step

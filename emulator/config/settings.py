@@ -19,7 +19,7 @@ from emulator.config.toml_source import parse_toml
 
 FILE_NAME = "groundfog.toml"
 
-ENGINE_KEYS = ("durability", "concurrency")
+ENGINE_KEYS = ("durability", "concurrency", "queued", "creation_rate")
 CLOCK_KEYS = ("mode", "start", "grace")
 RELOAD_KEYS = ("grace",)
 GUEST_KEYS = ("hang_timeout",)
@@ -32,6 +32,8 @@ CLOCK_MODES = ("real", "virtual")
 METRICS = ("cosine", "euclidean", "dot-product")
 METADATA_TYPES = ("string", "number", "boolean")
 CONCURRENCY_MAX = 1_000_000
+QUEUED_MAX = 1_000_000_000
+CREATION_RATE_MAX = 1_000_000
 DIMENSIONS_MAX = 1_536  # docs "Vectorize limits"
 METADATA_INDEXES_MAX = 10  # docs "Vectorize limits"
 
@@ -64,6 +66,8 @@ def read_settings(source: Source, report: Report) -> Settings:
     return Settings(
         durability=cast(Literal["full", "process"], durability),
         concurrency=engine.integer("concurrency", 1, CONCURRENCY_MAX) or defaults.concurrency,
+        queued=engine.integer("queued", 1, QUEUED_MAX) or defaults.queued,
+        creation_rate=engine.integer("creation_rate", 1, CREATION_RATE_MAX),
         clock=_read_clock(_section(top, "clock", CLOCK_KEYS)),
         reload_grace_ms=read_duration_ms(reload, "grace", defaults.reload_grace_ms),
         hang_timeout_ms=hang_timeout_ms,

@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 from emulator.engine import checks, lifecycle, skipping
+from emulator.engine.admission import Admission
 from emulator.engine.checks import BATCH_MAX as BATCH_MAX
 from emulator.engine.engine import Engine
 from emulator.engine.lifecycle import Verdict
@@ -36,6 +37,7 @@ class Control:
         self._engine = engine
         self._journal = engine.journal
         self._clock = engine.clock
+        self.admission = Admission()
 
     async def create(
         self,
@@ -50,6 +52,7 @@ class Control:
 
         Raises WorkerError for a bad or used id, or params over 1 MiB.
         """
+        self._count(workflow)
         created = self._create(workflow, instance_id, params, source)
         await self._recorded()
         return created
@@ -72,6 +75,7 @@ class Control:
             )
         for instance_id, params in items:
             checks.check_new(instance_id, params)
+        self._count(workflow, len(items))
         created = [
             self._create(workflow, instance_id, params, source)
             for instance_id, params in items
@@ -91,6 +95,7 @@ class Control:
         """
         for instance_id, params in items:
             checks.check_new_in_batch(instance_id, params)
+        self._count(workflow, len(items))
         created: list[Json] = []
         errors: list[Json] = []
         seen: set[str] = set()
@@ -124,6 +129,10 @@ class Control:
             )
         self._admit(workflow, instance_id, params, source)
         return instance_id
+
+    def _count(self, workflow: str, count: int = 1) -> None:
+        """Refuse creations and restarts that are too many."""
+        self.admission.admit(workflow, count, self._engine.queued, self._clock.now_ms())
 
     def _admit(
         self,
@@ -190,6 +199,7 @@ class Control:
         Raises WorkerError, having changed nothing, when no such step has started.
         """
         instance = self._find(workflow, instance_id)
+        self._count(workflow)
         now_ms = self._clock.now_ms()
         if start is None:
             verdict = lifecycle.restart(instance, now_ms)

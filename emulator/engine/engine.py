@@ -419,6 +419,11 @@ class Engine:
             if error is None:
                 self._enqueue(key)
 
+    @property
+    def queued(self) -> int:
+        """How many instances wait for a place to run."""
+        return len(self._queue) + len(self._admitting)
+
     def is_executing(self, instance: Instance) -> bool:
         """Whether a callback of this instance is in flight."""
         run = self._run_of.get(instance.key)

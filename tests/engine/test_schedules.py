@@ -99,6 +99,7 @@ def test_a_tick_that_was_answered_before_a_crash_is_not_made_again(tmp_path: Pat
         await world.advance(SECOND)
 
         assert instances(world) == [f"0 * * * *-{T0 + HOUR}"]
+        assert world.reports == []
 
     scheduled(tmp_path, story)
 

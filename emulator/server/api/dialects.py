@@ -25,7 +25,7 @@ LOCAL_NOT_FOUND = 10501
 INVALID_DATE_RANGE = 10502
 
 # "(instance.already_exists) Instance already exists" -> "instance.already_exists"
-_CODE = re.compile(r"\(?(instance\.[a-z_]+|workflow\.[a-z_]+)")
+_CODE = re.compile(r"\(?((?:instance|workflow|rate_limit)\.[a-z_]+)")
 _STATUS = {
     "instance.not_found": 404,
     "instance.already_exists": 409,
@@ -33,6 +33,8 @@ _STATUS = {
     "instance.cannot_restart": 409,
     "instance.cannot_send_event": 409,
     "instance.cannot_skip": 409,
+    "instance.too_many_queued": 429,
+    "rate_limit.workflow_instance_creation": 429,
 }
 
 

@@ -1,0 +1,54 @@
+"""Whether another instance may be created now: how many wait already, and how fast they come.
+
+The queue is as long as production's. The rate is production's only when asked for: a local engine
+can take more, and tests and imports create thousands at once.
+Source: docs "Limits"; codes: workflows.md section 9.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.errors import WorkerError
+
+QUEUED_MAX = 2_000_000  # docs "Limits", paid plan
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is enforced. `creation_rate`: instances per second and workflow, or None."""
+
+    queued: int = QUEUED_MAX
+    creation_rate: int | None = None
+
+
+class Admission:
+    """Counts creations. `limits` may be replaced at any time."""
+
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self.limits = limits
+        self._spent: dict[str, tuple[int, float]] = {}  # workflow -> when, and how many were left
+
+    def admit(self, workflow: str, count: int, queued: int, now_ms: int) -> None:
+        """Count `count` creations, with `queued` instances in the queue.
+
+        Raises WorkerError, having counted nothing, when that is one too many.
+        """
+        if queued + count > self.limits.queued:
+            raise WorkerError(
+                f"(instance.too_many_queued) {queued:,} instances are queued;"
+                f" at most {self.limits.queued:,} may be",
+                name="WorkflowError",
+            )
+        rate = self.limits.creation_rate
+        if rate is None:
+            return
+        last_ms, left = self._spent.get(workflow, (now_ms, float(rate)))
+        left = min(rate, left + (now_ms - last_ms) * rate / 1000)
+        if left < count:
+            raise WorkerError(
+                "(rate_limit.workflow_instance_creation) too many requests:"
+                f" at most {rate:,} instances of a workflow may be created per second",
+                name="WorkflowError",
+            )
+        self._spent[workflow] = (now_ms, left - count)
