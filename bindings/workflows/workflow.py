@@ -30,7 +30,7 @@ class Executor(Protocol):
     def status(self, workflow: str, instance_id: str) -> dict[str, Json]: ...
     async def pause(self, workflow: str, instance_id: str) -> None: ...
     async def resume(self, workflow: str, instance_id: str) -> None: ...
-    async def terminate(self, workflow: str, instance_id: str) -> None: ...
+    async def terminate(self, workflow: str, instance_id: str, rollback: bool = False) -> None: ...
     async def restart(self, workflow: str, instance_id: str) -> None: ...
     async def restart_from(self, workflow: str, instance_id: str, start: Json) -> None: ...
     async def delete(self, workflow: str, instance_id: str) -> None: ...
@@ -71,7 +71,11 @@ class WorkflowBinding:
                 return self._executor.status(self._workflow, self._id(first))
             case "deleteBatch":
                 return await self._executor.delete_batch(self._workflow, first)
-            case "pause" | "resume" | "terminate" | "delete":
+            case "terminate":
+                rollback = _rollback_of(args[1:])
+                await self._executor.terminate(self._workflow, self._id(first), rollback)
+                return None
+            case "pause" | "resume" | "delete":
                 await getattr(self._executor, method)(self._workflow, self._id(first))
                 return None
             case "restart":
@@ -122,3 +126,12 @@ class WorkflowBinding:
         if not isinstance(value, str):
             raise WorkerError("(instance.invalid_id) Instance ID is invalid", name="WorkflowError")
         return value
+
+
+def _rollback_of(options: list[Any]) -> bool:
+    """Return `rollback` of terminate's options. Source: workflows.md section 2.9."""
+    given = options[0] if options else None
+    rollback = given.get("rollback") if isinstance(given, dict) else None
+    if given is not None and not isinstance(given, dict) or not isinstance(rollback, bool | None):
+        raise WorkerError('terminate expects {"rollback": boolean}', name="TypeError")
+    return bool(rollback)

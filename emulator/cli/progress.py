@@ -9,6 +9,7 @@ from emulator.engine.journal import Journal
 from emulator.engine.model import Entry, EntryKind
 
 NAMES_MAX = 10_000
+_UNSHOWN = frozenset({EntryKind.STEP_START, EntryKind.ATTEMPT_START, EntryKind.ATTEMPT_SUCCESS})
 MESSAGE_MAX = 300  # characters of an error; status() has the rest
 
 
@@ -23,7 +24,7 @@ class ProgressLines:
     def show(self, entries: list[Entry]) -> None:
         """Show what is worth a line, in order."""
         for entry in entries:
-            text = describe(entry)
+            text = None if entry.kind in _UNSHOWN else describe(entry)
             if text is not None:
                 self._show_line(f"{self._name(entry.instance)}: {text}")
 
@@ -46,6 +47,8 @@ def describe(entry: Entry) -> str | None:
     """
     data = entry.data or {}
     step = entry.step.split(":", 2)[2] if entry.step else ""
+    if entry.kind is EntryKind.STEP_SUCCESS:  # most of what there is to tell
+        return f"{step} done"
     match entry.kind:
         case EntryKind.WORKFLOW_QUEUED:
             return "restarted" if data.get("restarted") else "created"
@@ -62,12 +65,22 @@ def describe(entry: Entry) -> str | None:
             return "paused"
         case EntryKind.WORKFLOW_RESUMED:
             return "resumed"
-        case EntryKind.STEP_SUCCESS:
-            return f"{step} done"
         case EntryKind.ATTEMPT_FAILURE:
             delay_ms = data.get("retryDelayMs")
             again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"
             return f"{step} failed (attempt {entry.attempt}): {_error(data)}{again}"
+        case EntryKind.ROLLBACK_START:
+            count = data["totalSteps"]
+            return f"rolling back {count} step{'' if count == 1 else 's'}"
+        case EntryKind.ROLLBACK_STEP_SUCCESS:
+            return f"{step} rolled back"
+        case EntryKind.ROLLBACK_ATTEMPT_FAILURE:
+            delay_ms = data.get("retryDelayMs")
+            again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"
+            return f"rollback of {step} failed (attempt {entry.attempt}): {_error(data)}{again}"
+        case EntryKind.ROLLBACK_FAILED:
+            done, count = data["completedSteps"], data["totalSteps"]
+            return f"rollback failed, {done} of {count} done: {_error(data)}"
         case EntryKind.ATTEMPT_INTERRUPTED:
             return f"{step} was cut off by a {data['reason']}; it runs again"
         case EntryKind.SLEEP_START:

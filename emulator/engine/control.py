@@ -161,16 +161,26 @@ class Control:
             raise WorkerError("instance.not_found")
 
     def status(self, workflow: str, instance_id: str) -> dict[str, Json]:
-        """Return `{"status", "output", "error"?}` with values decoded. Source: workflows.md 2.10.
+        """Return `{"status", "output", "rollback", "error"?}` with values decoded.
+
+        While it rolls back it is `running` here. Source: workflows.md 2.10.
 
         Differs: the official local engine passes outputs through JSON, which damages Dates.
         """
-        instance = self._find(workflow, instance_id)
-        status: dict[str, Json] = {"status": instance.status.value, "output": None}
+        instance = self._engine.instance(self._key(workflow, instance_id), steps=False)
+        rolling_back = instance.status is Status.ROLLING_BACK
+        shown = Status.RUNNING if rolling_back else instance.status
+        status: dict[str, Json] = {"status": shown.value, "output": None, "rollback": None}
         if instance.status is Status.COMPLETE:
             status["output"] = values.decode(instance.output)
         if instance.status is Status.ERRORED and instance.error is not None:
             status["error"] = instance.error.as_json()
+        if instance.rollback is not None and instance.rollback.outcome:
+            error = instance.rollback.error
+            status["rollback"] = {
+                "outcome": instance.rollback.outcome,
+                "error": None if error is None else error.as_json(),
+            }
         return status
 
     async def pause(self, workflow: str, instance_id: str) -> None:
@@ -186,10 +196,14 @@ class Control:
         self._engine.deliver_events(instance)
         await self._recorded()
 
-    async def terminate(self, workflow: str, instance_id: str) -> None:
-        """End it now. Raises WorkerError when it has ended already."""
+    async def terminate(self, workflow: str, instance_id: str, rollback: bool = False) -> None:
+        """End it now, or after its rollback handlers. Raises WorkerError when it has ended already.
+
+        Returns when that is recorded; a rollback then goes on by itself.
+        """
         instance = self._find(workflow, instance_id)
-        await self._obey(instance, lifecycle.terminate(instance, self._clock.now_ms()))
+        verdict = lifecycle.terminate(instance, self._clock.now_ms(), rollback=rollback)
+        await self._obey(instance, verdict)
 
     async def restart(
         self, workflow: str, instance_id: str, start: RestartPoint | None = None

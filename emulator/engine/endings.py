@@ -25,25 +25,28 @@ class Definition:
     plain_non_retryable: bool = True
 
 
-def returned(instance: Instance, output: bytes, now_ms: int) -> Entry:
-    """Return the entry for a `run()` that returned: its output is held to the same 1 MiB."""
-    if len(output) > steps.VALUE_MAX_BYTES:
-        text = "Workflow output is too large. Maximum allowed size is 1MiB."
-        return failed(instance, ErrorInfo("WorkflowInternalError", text), now_ms)
+def problem_of(output: bytes) -> ErrorInfo | None:
+    """Return why `run()` cannot return `output`: it is held to the same 1 MiB as a step's."""
+    if len(output) <= steps.VALUE_MAX_BYTES:
+        return None
+    text = "Workflow output is too large. Maximum allowed size is 1MiB."
+    return ErrorInfo("WorkflowInternalError", text)
+
+
+def succeeded(instance: Instance, output: bytes, now_ms: int) -> Entry:
+    """Return the entry that ends an instance whose `run()` returned."""
     return Entry(instance.key, now_ms, EntryKind.WORKFLOW_SUCCESS, value=output)
 
 
-def raised(
-    instance: Instance, error: ErrorInfo, definition: Definition | None, now_ms: int
-) -> Entry:
-    """Return the entry for a `run()` that raised `error`; `run()` itself is never retried."""
+def raised(error: ErrorInfo, definition: Definition | None) -> ErrorInfo:
+    """Return the error of an instance whose `run()` raised `error`; it is never retried."""
     if error.name == NON_RETRYABLE and definition and not definition.plain_non_retryable:
-        error = ErrorInfo(
+        return ErrorInfo(
             "WorkflowFatalError",
             "The execution of the Workflow instance was terminated, as a step threw an"
             " NonRetryableError and it was not handled",
         )
-    return failed(instance, error, now_ms)
+    return error
 
 
 def failed(instance: Instance, error: ErrorInfo, now_ms: int) -> Entry:

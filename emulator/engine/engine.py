@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from emulator.clock import Alarm, Clock
-from emulator.engine import endings, lifecycle, listing, payloads, steps
+from emulator.engine import endings, lifecycle, listing, payloads, rollbacks, steps
 from emulator.engine.endings import Definition
 from emulator.engine.journal import InstanceRow, Journal
 from emulator.engine.lifecycle import Effect, Verdict
 from emulator.engine.model import (
+    CALLED,
     Entry,
     EntryKind,
     ErrorInfo,
@@ -34,7 +35,7 @@ from emulator.engine.runs import Call, CallState, Guest, Run
 from emulator.engine.steps import Decision, Execute, Reject, Resolve, StepCall
 from emulator.engine.timers import Timers
 from emulator.protocol import messages
-from emulator.protocol.messages import ProtocolError
+from emulator.protocol.messages import ProtocolError, StepFailed, StepRun
 
 IDLE_GRACE_MS = 1_000  # a run that only waits is kept in the guest this long
 RECOVERY_DELAY_MS = 1_000  # after a failed commit
@@ -101,6 +102,8 @@ class Engine:
                 self._enqueue(row.key, waking=True)
             case Status.QUEUED:
                 self._enqueue(row.key)
+            case Status.ROLLING_BACK:
+                self._continue(self.instance(row.key))
             case _:
                 return
 
@@ -219,6 +222,13 @@ class Engine:
         if instance.status is Status.WAITING:
             self._timers.set(instance.key, instance.next_due_ms())
             self._evict(instance)
+        elif instance.status is Status.ROLLING_BACK:
+            due_ms = rollbacks.retry_ms(instance)
+            if due_ms is None or due_ms <= self.clock.now_ms():
+                self._enqueue(instance.key, waking=True)
+            else:
+                self._timers.set(instance.key, due_ms)
+                self._evict(instance)
         elif instance.status in (Status.RUNNING, Status.QUEUED):
             self._enqueue(instance.key, waking=True)
 
@@ -228,6 +238,10 @@ class Engine:
         """User code called a step."""
         run = self._runs.get(message.run)
         if run is None or run.guest is not guest:
+            return
+        if run.instance.status is Status.ROLLING_BACK:
+            text = "Cannot execute steps during rollback phase"
+            guest.send(StepFailed(run.number, message.call, "WorkflowFatalError", text))
             return
         pausing = run.instance.status is Status.WAITING_FOR_PAUSE
         if (run.leaving or pausing) and not message.parent:
@@ -272,9 +286,9 @@ class Engine:
                 self._move_on(run)
 
     def run_ended(self, guest: Guest, message: messages.RunEnd) -> None:
-        """`run()` returned or raised: the instance has ended."""
+        """`run()` returned or raised: the instance has ended, or is rolled back first."""
         run = self._runs.get(message.run)
-        if run is None or run.guest is not guest:
+        if run is None or run.guest is not guest or run.instance.status is Status.ROLLING_BACK:
             return
         instance, now_ms = run.instance, self.clock.now_ms()
         unfinished = [instance.steps[key].label for key in run.calls if key in instance.steps]
@@ -283,13 +297,46 @@ class Engine:
                 f"{instance.workflow} {instance.id}: run() ended before"
                 f" {', '.join(sorted(unfinished))}; await every step"
             )
-        self._forget(run)
+        run.calls.clear()
+        error = endings.problem_of(message.payload)
         if message.name:
-            error = ErrorInfo(message.name, message.message)
             definition = self._definitions.get(instance.workflow)
-            self._end(instance, [endings.raised(instance, error, definition, now_ms)])
+            error = endings.raised(ErrorInfo(message.name, message.message), definition)
+        if error is None:
+            self._forget(run)
+            self._end(instance, [endings.succeeded(instance, message.payload, now_ms)])
+            return
+        rollback = rollbacks.start(instance, error, now_ms, terminates=False)
+        if rollback and message.kept and not run.leaving:
+            self._record(instance, rollback)
+            self._roll_back(run)
+            return
+        if message.kept:
+            self._drop(run)
         else:
-            self._end(instance, [endings.returned(instance, message.payload, now_ms)])
+            self._forget(run)
+        if rollback:
+            self._record(instance, rollback)
+            self._enqueue(instance.key, waking=True)
+        else:
+            self._end(instance, [endings.failed(instance, error, now_ms)])
+
+    def _roll_back(self, run: Run) -> None:
+        """Execute the next rollback handler, or end the rollback and with it the instance."""
+        instance, now_ms = run.instance, self.clock.now_ms()
+        step = rollbacks.next_step(instance)
+        if step is None:
+            self._drop(run)
+            self._end(instance, rollbacks.end(instance, now_ms))
+            return
+        run.handlers += 1
+        call = StepCall(StepKind.ROLLBACK, step.name, step.count, {})
+        run.calls[call.key] = Call(-run.handlers, CallState.WAITING)
+        self._carry_out(run, call.key, steps.begin(instance, call, now_ms))
+
+    def all_heard(self) -> None:
+        """Everything that guests have said by now is decided: record it and answer, at once."""
+        self.journal.flush_if_due()
 
     def _end(self, instance: Instance, entries: list[Entry]) -> None:
         self._record(instance, entries)
@@ -308,7 +355,10 @@ class Engine:
         match decision.answer:
             case Execute(attempt, config):
                 call.state, call.attempt = CallState.EXECUTING, attempt
-                run.guest.send(messages.StepRun(run.number, call.number, attempt, config))
+                if call.number > 0:
+                    run.guest.send(StepRun(run.number, call.number, attempt, config))
+                else:
+                    run.guest.send(payloads.rollback_run(run.number, call, key, run.instance))
             case Resolve() | Reject() as answer:
                 call.state = CallState.ANSWERING
                 send = partial(self._answer, run, key, answer)
@@ -324,20 +374,21 @@ class Engine:
     def _answer(
         self, run: Run, key: str, answer: Resolve | Reject, error: sqlite3.Error | None
     ) -> None:
-        if error is not None or self._runs.get(run.number) is not run:
+        if error is not None or self._runs.get(run.number) is not run or key not in run.calls:
             return
         if run.leaving and not run.calls[key].nested:
             return
         call = run.calls.take(key)
+        if call.number < 0:
+            self._roll_back(run)
+            return
         match answer:
             case Resolve(value):
                 # A `do` has its value already: it is the one its own guest sent.
                 own = key.startswith("do:") and call.attempt
                 run.guest.send(messages.StepDone(run.number, call.number, b"" if own else value))
             case Reject(problem):
-                run.guest.send(
-                    messages.StepFailed(run.number, call.number, problem.name, problem.message)
-                )
+                run.guest.send(StepFailed(run.number, call.number, problem.name, problem.message))
         if run.blocked and not run.leaving:
             self._arm_idle(run)  # unless the branch that has just been answered goes on
 
@@ -396,15 +447,18 @@ class Engine:
         waiting = instance.status is Status.WAITING
         wake_ms = instance.next_due_ms() if waiting else None
         self.journal.set_status(instance.key, instance.status, wake_ms, instance.ended_ms)
-        if instance.is_terminal or instance.status is Status.PAUSED:
+        if instance.is_terminal or instance.status in (Status.PAUSED, Status.ROLLING_BACK):
             self._timers.forget(instance.key)
 
     # --- operations on an instance (control.py decides which)
 
-    def instance(self, key: int) -> Instance:
-        """Return an instance, from memory or folded from the journal. Raises KeyError."""
+    def instance(self, key: int, *, steps: bool = True) -> Instance:
+        """Return an instance, from memory or folded from the journal. Raises KeyError.
+
+        steps: False where they are not needed.
+        """
         instance = self._instances.get(key)
-        return self.journal.load(key) if instance is None else instance
+        return self.journal.load(key, steps=steps) if instance is None else instance
 
     def admit(self, instance: Instance, entry: Entry) -> None:
         """Take in a new instance; it is queued once its first entry is durable."""
@@ -468,6 +522,11 @@ class Engine:
                 if run is not None:
                     self._drop(run)
                 self._evict(instance)
+            case Effect.ROLL_BACK:
+                self._record(instance, verdict.entries)
+                if run is not None:
+                    self._drop(run)
+                self._enqueue(instance.key, waking=True)
             case Effect.QUEUE:
                 self._record(instance, verdict.entries)
                 self._enqueue(instance.key, waking=True)
@@ -634,6 +693,7 @@ class Engine:
         self._runs[run.number] = self._run_of[instance.key] = run
         self._instances[instance.key] = instance
         self._queue.occupy(instance.key)
+        rolling_back = instance.status is Status.ROLLING_BACK
         self._record(instance, self._run_entries(instance))
         for payload in history:
             guest.send(messages.History(run.number, payload))
@@ -644,8 +704,11 @@ class Engine:
                 instance.workflow,
                 instance.id,
                 event,
+                rolling_back=rolling_back,
             )
         )
+        if rolling_back:
+            self._roll_back(run)
 
     def _run_entries(self, instance: Instance) -> list[Entry]:
         """Return the entries for the start of a run: which code it is on, and that it runs."""
@@ -653,6 +716,8 @@ class Engine:
         code = {"generation": self.generation}
         if instance.started_ms is None:
             return [Entry(key, now_ms, EntryKind.WORKFLOW_START, data=code)]
+        if instance.status is Status.ROLLING_BACK:
+            return []
         entries = []
         if instance.generation != self.generation:
             entries.append(Entry(key, now_ms, EntryKind.CODE_CHANGED, data=code))
@@ -735,7 +800,6 @@ class Engine:
 
 
 def _kind(message: messages.StepBegin) -> StepKind:
-    try:
-        return StepKind(message.kind)
-    except ValueError:
-        raise ProtocolError(f"{message.kind!r} is no kind of step") from None
+    if message.kind not in CALLED:
+        raise ProtocolError(f"{message.kind!r} is no kind of step")
+    return StepKind(message.kind)

@@ -272,9 +272,16 @@ class Journal:
         if self._batch:
             self.flush()
 
+    def flush_if_due(self) -> None:
+        """Commit now what this turn of the event loop would commit at its end."""
+        if self._scheduled:
+            self.flush()
+
     def flush(self) -> None:
         """Commit what is pending, then call everyone who waits."""
         self._scheduled = False
+        if not self._batch and not self._waiting:
+            return
         batch, self._batch = self._batch, _Batch()
         touched, self._touched = self._touched, set()
         waiting, self._waiting = self._waiting, []
@@ -338,6 +345,27 @@ class Journal:
             return False
         return True
 
+    def give_back(self, live_max_bytes: int) -> int:
+        """Return space that deleted rows took up to the file system; return how many bytes.
+
+        Nothing else happens meanwhile, so it is left out (0) when what remains is larger than
+        `live_max_bytes`, when there is little to gain, and when the disk has no room for it. What
+        is free inside the file is used again in any case.
+        """
+        self.flush()
+        try:
+            pages, free, page_bytes = (
+                self._one(f"PRAGMA {name}")
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            if (pages - free) * page_bytes > live_max_bytes or free < pages / 10:
+                return 0
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return (pages - self._one("PRAGMA page_count")) * page_bytes
+        except sqlite3.Error:
+            return 0
+
     # --- reading (what is pending for the same instance is committed first)
 
     def find(self, workflow: str, instance_id: str) -> int | None:
@@ -364,13 +392,16 @@ class Journal:
         going = ",".join(f"'{status.value}'" for status in sorted(set(Status) - TERMINAL))
         return list(self._rows(f"WHERE status IN ({going}) ORDER BY key", ()))
 
-    def load(self, key: int) -> Instance:
-        """Return an instance folded from its entries. Raises KeyError for an unknown key."""
+    def load(self, key: int, *, steps: bool = True) -> Instance:
+        """Return an instance folded from its entries. Raises KeyError for an unknown key.
+
+        steps: False leaves them out, which is much faster when there are many.
+        """
         row = self.row(key)
         if row is None:
             raise KeyError(key)
         instance = Instance(row.key, row.workflow, row.id)
-        for entry in self.entries(key):
+        for _, entry in self._numbered(key, "" if steps else "AND step = ''"):
             instance.apply(entry)
         return instance
 
@@ -380,11 +411,14 @@ class Journal:
 
     def numbered(self, key: int) -> Iterator[tuple[int, Entry]]:
         """Yield the entries of an instance in the order they were decided, each with its id."""
+        return self._numbered(key, "")
+
+    def _numbered(self, key: int, condition: str) -> Iterator[tuple[int, Entry]]:
         while key in self._touched:  # a commit may start a run, which is recorded in turn
             self.flush()
         return self._entries(
             "SELECT id, instance, at_ms, kind, step, attempt, data, value FROM entries"
-            " WHERE instance = ? ORDER BY id",
+            f" WHERE instance = ? {condition} ORDER BY id",
             (key,),
         )
 

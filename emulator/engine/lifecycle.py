@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, assert_never
 
+from emulator.engine import rollbacks
 from emulator.engine.model import Entry, EntryKind, Instance, Schedule, Status
 from emulator.engine.rewinding import RestartPoint, Rewound
 from emulator.errors import WorkerError
@@ -22,6 +23,7 @@ class Effect(StrEnum):
     DROP = "drop"  # drop the run in progress, if any
     QUEUE = "queue"  # start a run when there is room
     RELEASE = "release"  # answer the step calls that were held back
+    ROLL_BACK = "roll back"  # drop the run in progress, if any, and start one that rolls back
     RESTART = "restart"  # drop the run, forget the history or what was struck from it, queue
 
 
@@ -43,6 +45,8 @@ def pause(instance: Instance, executing: bool, now_ms: int) -> Verdict:
             return Verdict([Entry(instance.key, now_ms, kind)], effect)
         case Status.WAITING_FOR_PAUSE | Status.PAUSED:
             return Verdict()
+        case Status.ROLLING_BACK:
+            return Verdict()  # not documented: a rollback goes through
         case Status.COMPLETE | Status.ERRORED | Status.TERMINATED:
             return Verdict()
         case _:
@@ -66,22 +70,33 @@ def resume(instance: Instance, now_ms: int) -> Verdict:
             return Verdict([resumed], Effect.RELEASE)
         case Status.QUEUED | Status.RUNNING | Status.WAITING:
             return Verdict()  # docs: no effect (the type comment says it throws)
+        case Status.ROLLING_BACK:
+            return Verdict()
         case Status.COMPLETE | Status.ERRORED | Status.TERMINATED:
             return Verdict()
         case _:
             assert_never(instance.status)
 
 
-def terminate(instance: Instance, now_ms: int) -> Verdict:
-    """End the instance now; attempts in flight are not awaited. Raises WorkerError when ended."""
+def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Verdict:
+    """End the instance now; attempts in flight are not awaited. Raises WorkerError when ended.
+
+    rollback: execute the rollback handlers of the steps that started first.
+    """
     if instance.is_terminal:
         raise WorkerError(
             "(instance.cannot_terminate) Cannot terminate instance since its on a finite state",
             name="WorkflowError",
         )
-    data = {"trigger": {"source": "api"}}
-    entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_TERMINATED, data=data)
-    return Verdict([entry], Effect.DROP)
+    if instance.status is Status.ROLLING_BACK:  # not documented: what was asked for is under way,
+        if rollback:  # or it is to stop at once
+            return Verdict()
+        return Verdict(rollbacks.cut_short(instance, now_ms), Effect.DROP)
+    if rollback:
+        entries = rollbacks.start(instance, rollbacks.TERMINATED, now_ms, terminates=True)
+        if entries:
+            return Verdict(entries, Effect.ROLL_BACK)
+    return Verdict([rollbacks.terminated(instance, now_ms)], Effect.DROP)
 
 
 def restart(instance: Instance, now_ms: int) -> Verdict:

@@ -26,6 +26,7 @@ class Status(StrEnum):
     COMPLETE = "complete"
     WAITING = "waiting"
     WAITING_FOR_PAUSE = "waitingForPause"
+    ROLLING_BACK = "rollingBack"  # REST says so; to the workflow binding it is running
 
 
 TERMINAL = frozenset({Status.ERRORED, Status.TERMINATED, Status.COMPLETE})
@@ -54,6 +55,15 @@ class EntryKind(IntEnum):
     WAIT_START = 14
     WAIT_COMPLETE = 15
     WAIT_TIMED_OUT = 16
+    ROLLBACK_START = 17
+    ROLLBACK_STEP_START = 18
+    ROLLBACK_ATTEMPT_START = 19
+    ROLLBACK_ATTEMPT_SUCCESS = 20
+    ROLLBACK_ATTEMPT_FAILURE = 21
+    ROLLBACK_STEP_SUCCESS = 22
+    ROLLBACK_STEP_FAILURE = 23
+    ROLLBACK_COMPLETE = 24
+    ROLLBACK_FAILED = 25
     WORKFLOW_RUNNING = 100
     WORKFLOW_WAITING = 101
     WORKFLOW_PAUSING = 102
@@ -117,11 +127,18 @@ class Schedule:
 
 
 class StepKind(StrEnum):
-    """Kinds of steps; `sleep_until` is a `sleep`. Source: restart's `type`, workflows.md 2.9."""
+    """Kinds of steps; `sleep_until` is a `sleep`. Source: restart's `type`, workflows.md 2.9.
+
+    `rollback` is ours: the handler of the `do` with the same name and count, executed like a step.
+    """
 
     DO = "do"
     SLEEP = "sleep"
     WAIT = "waitForEvent"
+    ROLLBACK = "rollback"
+
+
+CALLED = (StepKind.DO, StepKind.SLEEP, StepKind.WAIT)  # what `run()` calls
 
 
 class StepState(StrEnum):
@@ -154,6 +171,7 @@ class Step:
     key: str
     state: StepState
     config: dict[str, Json] = field(default_factory=dict)  # resolved; of the first encounter
+    rollback: dict[str, Json] | None = None  # how its handler is run, if it has one
     timeout_ms: int = 0  # of an attempt, or of a wait
     delay_ms: int = 0  # before a retry, without backoff
     attempts: int = 0  # number of the last attempt started
@@ -185,6 +203,16 @@ class Step:
 
 
 @dataclass(slots=True)
+class Rollback:
+    """The rollback of an instance. `outcome` is "complete", "failed", or "" while it goes on."""
+
+    trigger: ErrorInfo  # what made `run()` fail, or that a user terminated the instance
+    terminates: bool
+    outcome: str = ""
+    error: ErrorInfo | None = None
+
+
+@dataclass(slots=True)
 class Instance:
     """One durable execution: the fold of its journal entries."""
 
@@ -201,7 +229,8 @@ class Instance:
     params: bytes = b""
     output: bytes = b""
     error: ErrorInfo | None = None
-    steps: dict[str, Step] = field(default_factory=dict)
+    rollback: Rollback | None = None
+    steps: dict[str, Step] = field(default_factory=dict)  # in the order they started
     open: dict[str, Step] = field(default_factory=dict)  # those of them that have not ended
     events: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)  # (at_ms, payload)
     do_steps: int = 0  # how many different `do` steps it has recorded
@@ -295,10 +324,11 @@ class Instance:
     def _step_started(self, entry: Entry) -> None:
         data = entry.data or {}
         step = Step(entry.step, StepState.STARTED, data["config"])
+        step.rollback = data.get("rollback")
         step.timeout_ms = data["timeoutMs"]
         step.delay_ms = data["delayMs"]
         self._add(step)
-        self.do_steps += 1
+        self.do_steps += entry.kind is EntryKind.STEP_START
 
     def _attempt_started(self, entry: Entry) -> None:
         step = self.steps[entry.step]
@@ -354,6 +384,28 @@ class Instance:
     def _timer_skipped(self, entry: Entry) -> None:
         self.steps[entry.step].due_ms = entry.at_ms
 
+    def _rollback_started(self, entry: Entry) -> None:
+        """From now on only handlers are executed: what steps still waited for matters no more."""
+        data = entry.data or {}
+        trigger = data["triggerError"]
+        self.status = Status.ROLLING_BACK
+        self.paused_ms = None
+        self.rollback = Rollback(
+            ErrorInfo(trigger["name"], trigger["message"]), data.get("terminates", False)
+        )
+        for step in self.open.values():
+            step.due_ms = None
+        self.open.clear()
+
+    def _rollback_completed(self, entry: Entry) -> None:
+        assert self.rollback is not None
+        self.rollback.outcome = "complete"
+
+    def _rollback_failed(self, entry: Entry) -> None:
+        assert self.rollback is not None
+        self.rollback.outcome = "failed"
+        self.rollback.error = _error_of(entry)
+
     def _event_received(self, entry: Entry) -> None:
         event_type = (entry.data or {})["event"]
         self.events.setdefault(event_type, deque()).append((entry.at_ms, entry.value))
@@ -388,6 +440,15 @@ _APPLY = {
     EntryKind.WAIT_START: Instance._wait_started,
     EntryKind.WAIT_COMPLETE: Instance._wait_completed,
     EntryKind.WAIT_TIMED_OUT: Instance._step_failed,
+    EntryKind.ROLLBACK_START: Instance._rollback_started,
+    EntryKind.ROLLBACK_STEP_START: Instance._step_started,
+    EntryKind.ROLLBACK_ATTEMPT_START: Instance._attempt_started,
+    EntryKind.ROLLBACK_ATTEMPT_SUCCESS: Instance._attempt_succeeded,
+    EntryKind.ROLLBACK_ATTEMPT_FAILURE: Instance._attempt_failed,
+    EntryKind.ROLLBACK_STEP_SUCCESS: Instance._step_succeeded,
+    EntryKind.ROLLBACK_STEP_FAILURE: Instance._step_failed,
+    EntryKind.ROLLBACK_COMPLETE: Instance._rollback_completed,
+    EntryKind.ROLLBACK_FAILED: Instance._rollback_failed,
     EntryKind.EVENT_RECEIVED: Instance._event_received,
     EntryKind.TIMER_SKIPPED: Instance._timer_skipped,
     EntryKind.CODE_CHANGED: Instance._code_changed,

@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from emulator.engine.model import Instance, Step, StepState
+from emulator.engine.model import Instance, Step, StepKind, StepState, step_key
+from emulator.engine.runs import Call
+from emulator.protocol.messages import RollbackRun
 
 Json = Any
 
@@ -49,6 +51,27 @@ def workflow_event(instance: Instance) -> bytes:
     return record(fields)
 
 
+def rollback_run(run: int, call: Call, key: str, instance: Instance) -> RollbackRun:
+    """Return the order to execute the rollback handler with this key."""
+    handler = instance.steps[key]
+    step = instance.steps[step_key(StepKind.DO, handler.name, handler.count)]
+    assert instance.rollback is not None
+    trigger = instance.rollback.trigger
+    done = step.state is StepState.SUCCEEDED
+    return RollbackRun(
+        run,
+        call.number,
+        call.attempt,
+        step.name,
+        step.count,
+        step.attempts,
+        step.config,
+        trigger.name,
+        trigger.message,
+        step.value if done else b"",
+    )
+
+
 def received_event(event_type: str, at_ms: int, payload: bytes) -> bytes:
     """Return what `wait_for_event` gives back. Source: workflows.md section 13.1."""
     return record({"payload": payload, "timestamp": date(at_ms), "type": text(event_type)})
@@ -73,6 +96,8 @@ def history(steps: Iterable[Step]) -> Iterator[bytes]:
 
 def _history_item(step: Step) -> tuple[bytes, bytes] | None:
     """Return an item as its first members and its value: `(b'"do","charge",1,"ok"', b"42")`."""
+    if step.key.startswith("rollback:"):
+        return None
     if step.state is StepState.SUCCEEDED:
         outcome, value = "ok", step.value or b"null"
     elif step.state is StepState.FAILED and step.error is not None:

@@ -53,9 +53,9 @@ def instance_detail(
         "end": history.end,
         "success": _success(status),
         "error": history.error,
-        "rollback": None,
+        "rollback": history.rollback,
         "output": history.output,
-        "step_count": len(history.steps),
+        "step_count": sum(step["type"] != "rollback" for step in history.steps.values()),
         "steps": [*history.steps.values(), *history.terminations],
     }
 
@@ -158,6 +158,7 @@ class _History:
         self.start: str | None = None
         self.end: str | None = None
         self.error: Json = None
+        self.rollback: Json = None
         self.output: Json = None
         self.steps: dict[str, Record] = {}
         self.step_errors: dict[str, Json] = {}
@@ -179,6 +180,10 @@ class _History:
             case EntryKind.WORKFLOW_FAILURE:
                 self.end = iso(entry.at_ms)
                 self.error = data["error"]
+            case EntryKind.ROLLBACK_COMPLETE:
+                self.rollback = {"outcome": "complete", "error": None}
+            case EntryKind.ROLLBACK_FAILED:
+                self.rollback = {"outcome": "failed", "error": data["error"]}
             case EntryKind.WORKFLOW_TERMINATED:
                 self.end = iso(entry.at_ms)
                 trigger = data.get("trigger", {"source": "api"})
@@ -188,28 +193,28 @@ class _History:
 
     def _add_of_step(self, entry: Entry, data: Record) -> None:
         match entry.kind:
-            case EntryKind.STEP_START:
+            case EntryKind.STEP_START | EntryKind.ROLLBACK_STEP_START:
                 self.steps[entry.step] = _started_do(entry, data)
             case EntryKind.SLEEP_START:
                 self.steps[entry.step] = _started(entry, "sleep")
             case EntryKind.WAIT_START:
                 waiting = {"event_type": data["event"], "output": None}
                 self.steps[entry.step] = _started(entry, "waitForEvent") | waiting
-            case EntryKind.ATTEMPT_START:
+            case EntryKind.ATTEMPT_START | EntryKind.ROLLBACK_ATTEMPT_START:
                 attempt = {"start": iso(entry.at_ms), "end": None, "success": None, "error": None}
                 self.steps[entry.step]["attempts"].append(attempt)
-            case EntryKind.ATTEMPT_SUCCESS:
+            case EntryKind.ATTEMPT_SUCCESS | EntryKind.ROLLBACK_ATTEMPT_SUCCESS:
                 self._end_attempt(entry, None)
-            case EntryKind.ATTEMPT_FAILURE:
+            case EntryKind.ATTEMPT_FAILURE | EntryKind.ROLLBACK_ATTEMPT_FAILURE:
                 self._end_attempt(entry, data["error"])
             case EntryKind.ATTEMPT_INTERRUPTED:
                 self._end_attempt(entry, interruption(data["reason"]))
-            case EntryKind.STEP_SUCCESS:
+            case EntryKind.STEP_SUCCESS | EntryKind.ROLLBACK_STEP_SUCCESS:
                 step = self.steps[entry.step]
                 sensitive = step["config"].get("sensitive") == "output"
                 output = REDACTED if sensitive else self._show_output(plain(entry.value))
                 step |= {"end": iso(entry.at_ms), "success": True, "output": output}
-            case EntryKind.STEP_FAILURE:
+            case EntryKind.STEP_FAILURE | EntryKind.ROLLBACK_STEP_FAILURE:
                 self.steps[entry.step] |= {"end": iso(entry.at_ms), "success": False}
                 self.step_errors[entry.step] = data["error"]
             case EntryKind.SLEEP_COMPLETE:
@@ -230,7 +235,7 @@ class _History:
 def _started_do(entry: Entry, data: Record) -> Record:
     return {
         "name": StepId.of(entry.step).label,
-        "type": "step",
+        "type": "rollback" if entry.kind is EntryKind.ROLLBACK_STEP_START else "step",
         "start": iso(entry.at_ms),
         "end": None,
         "success": None,

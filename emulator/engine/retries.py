@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.durations import InvalidDuration, parse_duration_ms
-from emulator.engine.model import ErrorInfo, Step
+from emulator.engine.model import ErrorInfo, Step, StepKind
 
 Json = Any
 
@@ -23,6 +23,8 @@ BACKOFFS = ("constant", "linear", "exponential")
 RETRIES_MAX = 10_000  # docs "Limits": retries per step
 LONGEST_WAIT_MS = 365 * 86_400_000  # docs "Limits": longest sleep
 NON_RETRYABLE = "NonRetryableError"
+# What a guest says when user code has not given the handler again. Source: workers-sdk rollback.ts.
+ROLLBACK_MISSING = "RollbackMissing"
 
 
 class InvalidStepConfig(ValueError):
@@ -36,6 +38,10 @@ class StepConfig:
     config: dict[str, Json]
     timeout_ms: int
     delay_ms: int
+
+    def as_json(self) -> dict[str, Json]:
+        """Return it as it is recorded."""
+        return {"config": self.config, "timeoutMs": self.timeout_ms, "delayMs": self.delay_ms}
 
 
 def resolve_config(given: Json) -> StepConfig:
@@ -65,6 +71,16 @@ def resolve_config(given: Json) -> StepConfig:
             raise InvalidStepConfig(f'sensitive is {given["sensitive"]!r}; expected "output"')
         resolved["sensitive"] = "output"
     return StepConfig(resolved, timeout_ms, delay_ms)
+
+
+def resolve_rollback_config(given: Json) -> StepConfig:
+    """Return the full configuration of a rollback handler. Raises InvalidStepConfig."""
+    try:
+        if isinstance(given, dict) and "sensitive" in given:
+            raise InvalidStepConfig("sensitive is not for rollbacks; expected retries, timeout")
+        return resolve_config(given)
+    except InvalidStepConfig as error:
+        raise InvalidStepConfig(f"rollback: {error}") from None
 
 
 def _retries(given: Json) -> dict[str, Json]:
@@ -129,9 +145,16 @@ def next_delay_ms(delay_ms: int, backoff: str, failed: int) -> int:
 def retry_delay_ms(step: Step, error: ErrorInfo) -> int | None:
     """Return when to try `step` again after `error`, in ms from now; None when it has failed."""
     retries = step.config["retries"]
-    if is_non_retryable(error) or step.charged + 1 > retries["limit"]:
+    if is_final(step, error) or step.charged + 1 > retries["limit"]:
         return None
     return next_delay_ms(step.delay_ms, retries["backoff"], step.charged + 1)
+
+
+def is_final(step: Step, error: ErrorInfo) -> bool:
+    """Whether no further attempt of `step`, or of a rollback handler, can follow this error."""
+    return is_non_retryable(error) or (
+        step.kind is StepKind.ROLLBACK and error.name == ROLLBACK_MISSING
+    )
 
 
 def is_non_retryable(error: ErrorInfo) -> bool:

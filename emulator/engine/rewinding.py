@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.engine.model import Entry, EntryKind, StepKind
+from emulator.engine.model import CALLED, Entry, EntryKind, StepKind
 from emulator.errors import WorkerError
 
 Json = Any
@@ -18,8 +18,16 @@ Numbered = tuple[int, Entry]  # an entry and its id in the journal
 
 _STARTS = frozenset({EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START})
 _ENDS = frozenset(
-    {EntryKind.WORKFLOW_SUCCESS, EntryKind.WORKFLOW_FAILURE, EntryKind.WORKFLOW_TERMINATED}
+    {
+        EntryKind.WORKFLOW_SUCCESS,
+        EntryKind.WORKFLOW_FAILURE,
+        EntryKind.WORKFLOW_TERMINATED,
+        EntryKind.ROLLBACK_START,
+        EntryKind.ROLLBACK_COMPLETE,
+        EntryKind.ROLLBACK_FAILED,
+    }
 )
+_HANDLERS = f"{StepKind.ROLLBACK}:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +61,18 @@ def parse_restart_point(given: Json) -> RestartPoint:
     if isinstance(count, bool) or not isinstance(count, int | float) or count < 1 or count % 1:
         raise _refused("from.count", count, "a whole number from 1")
     kind = "do" if kind is None else kind
-    if kind not in list(StepKind):
-        raise _refused("from.type", kind, " or ".join(f'"{each}"' for each in StepKind))
+    if kind not in CALLED:
+        raise _refused("from.type", kind, " or ".join(f'"{each}"' for each in CALLED))
     return RestartPoint(name, int(count), kind)
 
 
 def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
     """Return the history without the step at `point` and every step that started after it.
 
-    The ends of the instance go too, and every event that no remaining step received; QUEUED and
-    START stay. A step that started earlier stays as far as it came: its result, its attempts, and
-    the deadline it waits for. So does a step whose callback contains the one at `point`.
+    The ends of the instance go too, with all that was rolled back, and every event that no
+    remaining step received; QUEUED and START stay. A step that started earlier stays as far as it
+    came: its result, its attempts, and the deadline it waits for. So does a step whose callback
+    contains the one at `point`.
     Raises WorkerError when there is no such step.
     """
     starts = [(number, entry.step) for number, entry in history if entry.kind in _STARTS]
@@ -83,6 +92,7 @@ def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
         if (
             entry.step in gone
             or entry.kind in _ENDS
+            or entry.step.startswith(_HANDLERS)
             or (entry.kind is EntryKind.EVENT_RECEIVED and number not in received)
         ):
             struck.append(number)

@@ -118,6 +118,7 @@ class Run:
     guest: Guest
     calls: Calls = field(default_factory=Calls)
     held: list[StepBegin] = field(default_factory=list)
+    handlers: int = 0  # how many rollback handlers it was asked for; their calls are below 0
     leaving: bool = False  # its guest is being replaced: nothing new starts here
     idle_alarm: Alarm | None = None
 

@@ -31,6 +31,7 @@ from emulator.engine.retries import (
     InvalidStepConfig,
     StepConfig,
     resolve_config,
+    resolve_rollback_config,
     retry_delay_ms,
 )
 
@@ -42,6 +43,36 @@ STEP_LIMIT = 10_000  # docs "Limits": step.do calls per instance, paid plan
 EVENT_TYPE_MAX_CHARS = 100
 DEFAULT_EVENT_TIMEOUT_MS = 86_400_000
 SHORTEST_EVENT_TIMEOUT_MS = 1_000
+
+
+class _Kinds(NamedTuple):
+    """The entries of a callback's attempts, and of its end."""
+
+    attempt_start: EntryKind
+    attempt_success: EntryKind
+    attempt_failure: EntryKind
+    success: EntryKind
+    failure: EntryKind
+
+
+_OF_STEP = _Kinds(
+    EntryKind.ATTEMPT_START,
+    EntryKind.ATTEMPT_SUCCESS,
+    EntryKind.ATTEMPT_FAILURE,
+    EntryKind.STEP_SUCCESS,
+    EntryKind.STEP_FAILURE,
+)
+_OF_HANDLER = _Kinds(
+    EntryKind.ROLLBACK_ATTEMPT_START,
+    EntryKind.ROLLBACK_ATTEMPT_SUCCESS,
+    EntryKind.ROLLBACK_ATTEMPT_FAILURE,
+    EntryKind.ROLLBACK_STEP_SUCCESS,
+    EntryKind.ROLLBACK_STEP_FAILURE,
+)
+
+
+def _kinds(key: str) -> _Kinds:
+    return _OF_HANDLER if key.startswith("rollback:") else _OF_STEP
 
 
 @dataclass(slots=True)
@@ -97,7 +128,7 @@ def begin(
     """Decide what a step call gets: replayed, executed, made to wait, or refused."""
     step = instance.steps.get(call.key)
     if step is None:
-        problem = _name_problem(call.name)
+        problem = "" if call.kind is StepKind.ROLLBACK else _name_problem(call.name)
         if problem:
             return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", problem)))
         match call.kind:
@@ -107,6 +138,8 @@ def begin(
                 return _first_sleep(instance, call, now_ms)
             case StepKind.WAIT:
                 return _first_wait(instance, call, now_ms)
+            case StepKind.ROLLBACK:
+                return _first_rollback(instance, call, now_ms)
     match step.state:
         case StepState.SUCCEEDED:
             return Decision(answer=Resolve(step.value))
@@ -154,11 +187,11 @@ def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decisi
             f"Step {step.label} output is too large. Maximum allowed size is 1MiB.",
         )
         return fail(instance, step, error, now_ms)
-    key = instance.key
+    key, kinds = instance.key, _kinds(step.key)
     return Decision(
         [
-            Entry(key, now_ms, EntryKind.ATTEMPT_SUCCESS, step.key, step.attempts),
-            Entry(key, now_ms, EntryKind.STEP_SUCCESS, step.key, value=value),
+            Entry(key, now_ms, kinds.attempt_success, step.key, step.attempts),
+            Entry(key, now_ms, kinds.success, step.key, value=value),
         ],
         Resolve(),
     )
@@ -170,12 +203,11 @@ def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decis
     data: dict[str, Json] = {"error": error.as_json()}
     if delay_ms is not None:
         data["retryDelayMs"] = delay_ms
-    failure = Entry(instance.key, now_ms, EntryKind.ATTEMPT_FAILURE, step.key, step.attempts, data)
+    kinds = _kinds(step.key)
+    failure = Entry(instance.key, now_ms, kinds.attempt_failure, step.key, step.attempts, data)
     if delay_ms is not None:
         return Decision([failure])
-    end = Entry(
-        instance.key, now_ms, EntryKind.STEP_FAILURE, step.key, data={"error": error.as_json()}
-    )
+    end = Entry(instance.key, now_ms, kinds.failure, step.key, data={"error": error.as_json()})
     return Decision([failure, end], Reject(error))
 
 
@@ -210,10 +242,9 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
         )
         return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", message)))
     data = _default_start(call.line)
-    config = call.options.get("config")
-    if config is not None:
+    if call.options:
         try:
-            data = _start(resolve_config(config), call.line)
+            data = _given_start(call)
         except InvalidStepConfig as error:
             return _refused(call, str(error))
     start = Entry(instance.key, now_ms, EntryKind.STEP_START, call.key, data=data)
@@ -221,20 +252,32 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
     return Decision([start, attempt], Execute(1, data["config"]))
 
 
+def _given_start(call: StepCall) -> dict[str, Json]:
+    """Return what is recorded with the start of a `do` with options. Raises InvalidStepConfig."""
+    data = _start(resolve_config(call.options.get("config")), call.line)
+    if "rollback" in call.options:
+        data["rollback"] = resolve_rollback_config(call.options["rollback"]).as_json()
+    return data
+
+
 def _start(resolved: StepConfig, line: str) -> dict[str, Json]:
-    """Return what is recorded with the start of a `do`."""
-    return {
-        "config": resolved.config,
-        "timeoutMs": resolved.timeout_ms,
-        "delayMs": resolved.delay_ms,
-        "line": line,
-    }
+    return {**resolved.as_json(), "line": line}
 
 
 @functools.lru_cache(maxsize=1024)
 def _default_start(line: str) -> dict[str, Json]:
     """The same for a step without a configuration of its own, as most are."""
     return SharedData(_start(resolve_config(None), line))
+
+
+def _first_rollback(instance: Instance, call: StepCall, now_ms: int) -> Decision:
+    """The configuration was checked, and recorded, when the step itself began."""
+    step = instance.steps[step_key(StepKind.DO, call.name, call.count)]
+    assert step.rollback is not None
+    key, data = instance.key, step.rollback
+    start = Entry(key, now_ms, EntryKind.ROLLBACK_STEP_START, call.key, data=data)
+    attempt = _attempt_start(instance, call.key, 1, now_ms)
+    return Decision([start, attempt], Execute(1, data["config"]))
 
 
 def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
@@ -300,7 +343,7 @@ def _attempt(instance: Instance, step: Step, now_ms: int) -> Decision:
 
 
 def _attempt_start(instance: Instance, key: str, attempt: int, now_ms: int) -> Entry:
-    return Entry(instance.key, now_ms, EntryKind.ATTEMPT_START, key, attempt)
+    return Entry(instance.key, now_ms, _kinds(key).attempt_start, key, attempt)
 
 
 def _wait_timed_out(instance: Instance, step: Step, now_ms: int) -> Decision:

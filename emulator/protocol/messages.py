@@ -246,6 +246,7 @@ class RunStart(Message):
 
     `guarded`: it may begin no step but on a StepRun, and says what it asks for (Replayed), until
     RunRelease. `probe`: so it stays, and bindings may not be called.
+    `rolling_back`: only so that it gives its rollback handlers again; nothing new is executed.
     """
 
     type = "run_start"
@@ -256,6 +257,7 @@ class RunStart(Message):
     payload: bytes = b""
     guarded: bool = False
     probe: bool = False
+    rolling_back: bool = False
 
 
 @_message
@@ -295,7 +297,10 @@ class RunAbort(Message):
 
 @_message
 class RunEnd(Message):
-    """guest -> host: `run()` returned (`payload`: its value) or raised (`name` is not empty)."""
+    """guest -> host: `run()` returned (`payload`: its value) or raised (`name` is not empty).
+
+    `kept`: the guest keeps the run, for its rollback handlers, until RunAbort.
+    """
 
     type = "run_end"
     run: int
@@ -303,6 +308,7 @@ class RunEnd(Message):
     message: str = ""
     traceback: str = ""
     payload: bytes = b""
+    kept: bool = False
 
 
 @_message
@@ -310,7 +316,8 @@ class StepBegin(Message):
     """guest -> host: user code called a step that History does not answer.
 
     `kind` is "do", "sleep" or "waitForEvent"; `count` counts that name and kind from 1.
-    `options`: do {"config": …?}; sleep {"duration": …} or {"timestamp": ms};
+    `options`: do {"config": …?, "rollback": …?}, where `rollback`, if there, is the configuration
+    of the step's rollback handler; sleep {"duration": …} or {"timestamp": ms};
     waitForEvent {"type": …, "timeout": …?}. `line` is `"src/entry.py:31"`, where known.
     `parent` is the call whose callback made this call, 0 when `run()` itself did.
     """
@@ -335,6 +342,28 @@ class StepRun(Message):
     call: int
     attempt: int
     config: dict[str, Json]
+
+
+@_message
+class RollbackRun(Message):
+    """host -> guest: execute the rollback handler of a `do`, as attempt `attempt` (from 1).
+
+    Answered by StepEnd with this `call`, which is below 0. `step_attempt` and `config` are those of
+    the step, `error_name` and `error_message` say why it is rolled back, `payload` is what the step
+    returned, empty when it did not.
+    """
+
+    type = "rollback_run"
+    run: int
+    call: int
+    attempt: int
+    name: str
+    count: int
+    step_attempt: int
+    config: dict[str, Json]
+    error_name: str
+    error_message: str
+    payload: bytes = b""
 
 
 @_message

@@ -51,6 +51,9 @@ class Steps(Protocol):
     def step_begun(self, message: StepBegin) -> None: ...
     def step_ended(self, message: StepEnd) -> None: ...
     def run_ended(self, message: RunEnd) -> None: ...
+    def all_heard(self) -> None:
+        """Everything that has arrived by now has been handed on."""
+        ...
 
 
 class Connection(asyncio.Protocol):
@@ -71,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._pending: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._runs: set[int] = set()
+        self._all_heard: Callable[[], None] | None = None
         self.exchanges = Exchanges(loop, self.send)
         self.calls = BindingCalls(loop, self.send, bindings)
         self.loaded: asyncio.Future[messages.Loaded | messages.LoadFailed] = loop.create_future()
@@ -91,6 +95,7 @@ class Connection(asyncio.Protocol):
         self._routes[StepBegin] = steps.step_begun
         self._routes[StepEnd] = steps.step_ended
         self._routes[RunEnd] = lambda message: self._on_run_end(message, steps)
+        self._all_heard = steps.all_heard
 
     @property
     def busy(self) -> bool:
@@ -129,6 +134,9 @@ class Connection(asyncio.Protocol):
         except ProtocolError as error:
             self.close()
             self._broken(error)
+        if self._runs and self._all_heard is not None:
+            self._all_heard()
+            self._flush()  # a turn of the loop later is a tenth of a short step
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.closed.done():
@@ -182,5 +190,6 @@ class Connection(asyncio.Protocol):
         self.last_pong = message.number
 
     def _on_run_end(self, message: RunEnd, steps: Steps) -> None:
-        self._runs.discard(message.run)
+        if not message.kept:
+            self._runs.discard(message.run)
         steps.run_ended(message)

@@ -35,6 +35,10 @@ class RunHandler(Protocol):
     def step_ended(self, guest: Guest, message: StepEnd) -> None: ...
     def run_ended(self, guest: Guest, message: RunEnd) -> None: ...
     def guest_lost(self, guest: Guest, reason: str) -> None: ...
+    def all_heard(self) -> None:
+        """What guests have said by now has been handed on: it can be recorded and answered."""
+        ...
+
     def work_of(self, guest: Guest) -> list[str]:
         """Return what the guest is doing, such as `'instance "order-17", step "charge" #1'`."""
         ...
@@ -142,6 +146,9 @@ class Guest:
 
     def run_ended(self, message: RunEnd) -> None:
         self._handler.run_ended(self, message)
+
+    def all_heard(self) -> None:
+        self._handler.all_heard()
 
     async def _watch_end(self) -> None:
         """Wait for the end of the process and tell everyone who waits for it, once."""

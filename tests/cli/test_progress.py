@@ -23,3 +23,21 @@ def test_an_error_of_several_lines_is_one_line() -> None:
 
 def test_an_enormous_error_is_cut() -> None:
     assert len(failure("x" * 5_000_000)) < MESSAGE_MAX + 20
+
+
+def test_a_rollback_is_told_step_by_step() -> None:
+    error = {"name": "ValueError", "message": "no"}
+    counts = {"totalSteps": 2, "completedSteps": 1, "error": error}
+    told = [
+        describe(Entry(1, 0, EntryKind.ROLLBACK_START, data={"totalSteps": 2})),
+        describe(Entry(1, 0, EntryKind.ROLLBACK_STEP_SUCCESS, "rollback:1:ship")),
+        describe(Entry(1, 0, EntryKind.ROLLBACK_ATTEMPT_FAILURE, "rollback:1:pay", 1, counts)),
+        describe(Entry(1, 0, EntryKind.ROLLBACK_FAILED, data=counts)),
+    ]
+
+    assert told == [
+        "rolling back 2 steps",
+        "ship rolled back",
+        "rollback of pay failed (attempt 1): ValueError: no",
+        "rollback failed, 1 of 2 done: ValueError: no",
+    ]

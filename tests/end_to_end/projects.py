@@ -57,7 +57,8 @@ class Default(WorkerEntrypoint):
             return Response.json(await instance.status())
         if parts[0] in ("pause", "resume", "terminate", "restart"):
             instance = await self.env.FLOW.get(parts[1])
-            await getattr(instance, parts[0])()
+            options = {{"rollback": True}} if "rollback" in url.query else {{}}
+            await getattr(instance, parts[0])(**options)
             return Response.json({{}})
         if parts[0] == "event":
             instance = await self.env.FLOW.get(parts[1])

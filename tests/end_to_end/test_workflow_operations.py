@@ -79,3 +79,57 @@ def test_an_instance_restarts_from_a_step(tmp_path: Path) -> None:
         wait_for_status(server, "work", "complete")
 
         assert counts(server) == {"first": 1, "second": 2, "third": 2}
+
+
+SAGA = """
+async def run(self, event, step):
+    import asyncio, os
+
+    async def undo(rollback):
+        while rollback.stepName == "b-1" and os.path.exists(event["payload"].get("held", "")):
+            await asyncio.sleep(0.01)
+        await self.ran(f"{rollback.ctx.step.name} {rollback.output} {rollback.error}")
+
+    for name in ("a", "b", "c"):
+        @step.do(name, rollback=undo)
+        async def make():
+            return name.upper()
+
+        await make()
+    if event["payload"].get("rest"):
+        await step.sleep("rest", "1 day")
+    raise ValueError("too late")
+"""
+
+
+def test_a_rollback_goes_on_after_kill_9_of_the_host_and_repeats_no_handler_that_is_done(
+    tmp_path: Path,
+) -> None:
+    project = workflow_project(tmp_path / "p", SAGA)
+    held = tmp_path / "held"
+    held.touch()
+    with DevServer(project) as first:
+        create(first, "saga", {"held": str(held)})
+        eventually(lambda: "c C ValueError: too late" in counts(first))
+        first.kill()
+    held.unlink()
+
+    with DevServer(project) as second:
+        failed = wait_for_status(second, "saga", "errored")
+
+        assert failed["error"] == {"name": "ValueError", "message": "too late"}
+        assert failed["rollback"] == {"outcome": "complete", "error": None}
+        assert counts(second) == {f"{n} {n.upper()} ValueError: too late": 1 for n in "abc"}
+
+
+def test_terminate_rolls_back_from_user_code(tmp_path: Path) -> None:
+    with DevServer(workflow_project(tmp_path / "p", SAGA)) as server:
+        create(server, "saga", {"rest": True})
+        wait_for_status(server, "saga", "waiting")
+        server.get("/terminate/saga?rollback=1")
+
+        ended = wait_for_status(server, "saga", "terminated")
+
+        assert ended["rollback"] == {"outcome": "complete", "error": None}
+        told = "Terminated: Instance terminated during rollback"
+        assert counts(server) == {f"{n} {n.upper()} {told}": 1 for n in "abc"}

@@ -19,6 +19,7 @@ from emulator.protocol.messages import (
     History,
     Loaded,
     Message,
+    RollbackRun,
     RunAbort,
     RunEnd,
     RunStart,
@@ -31,6 +32,7 @@ from emulator.protocol.messages import (
 
 Json = Any
 Callback = Callable[["Context"], Any]
+Handler = Callable[["Undo"], Any]
 Workflow = Callable[[dict[str, Any], "Step"], Coroutine[Any, Any, Any]]
 
 
@@ -62,6 +64,17 @@ class Context:
 
 
 @dataclass
+class Undo:
+    """What a rollback handler gets."""
+
+    step: str  # "charge-1"
+    attempt: int  # of the step
+    config: dict[str, Json]
+    error: StepError
+    output: Any
+
+
+@dataclass
 class _Call:
     answer: asyncio.Future[Any]
     label: str
@@ -77,6 +90,10 @@ class _Run:
     calls: dict[int, _Call] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     last_call: int = 0
+    handlers: dict[str, Handler] = field(default_factory=dict)  # by "charge-1"
+    orders: list[RollbackRun] = field(default_factory=list)  # for handlers not yet given
+    rolling_back: bool = False
+    over: bool = False
 
 
 class Step:
@@ -88,10 +105,18 @@ class Step:
         self._parent = parent
 
     def do(
-        self, name: str, callback: Callback, config: Json = None, line: str = ""
+        self,
+        name: str,
+        callback: Callback,
+        config: Json = None,
+        line: str = "",
+        rollback: Handler | None = None,
+        rollback_config: Json = None,
     ) -> asyncio.Future[Any]:
         options = {} if config is None else {"config": config}
-        return self._call("do", name, options, callback, line)
+        if rollback is not None:
+            options["rollback"] = rollback_config or {}
+        return self._call("do", name, options, callback, line, rollback)
 
     def sleep(self, name: str, duration: Json, line: str = "") -> asyncio.Future[Any]:
         return self._call("sleep", name, {"duration": duration}, line=line)
@@ -114,8 +139,11 @@ class Step:
         options: dict[str, Json],
         callback: Callback | None = None,
         line: str = "",
+        handler: Handler | None = None,
     ) -> asyncio.Future[Any]:
-        return self._guest.call(self._run, kind, name, options, callback, line, self._parent)
+        return self._guest.call(
+            self._run, kind, name, options, callback, line, self._parent, handler
+        )
 
 
 class ScriptedGuest:
@@ -170,12 +198,17 @@ class ScriptedGuest:
             case RunStart() as start:
                 run = self._runs.setdefault(start.run, _Run(start.instance))
                 run.instance = start.instance
+                run.rolling_back = start.rolling_back
                 self._spawn(run, self._main(start))
             case RunAbort(number):
                 self._drop(number)
             case StepRun() as order:
                 if order.run in self._runs and order.call in self._runs[order.run].calls:
                     self._spawn(self._runs[order.run], self._attempt(order))
+            case RollbackRun() as order:
+                if order.run in self._runs:
+                    self._runs[order.run].orders.append(order)
+                    self._roll_back(self._runs[order.run])
             case StepDone(number, call_number, payload):
                 call = self._answered(number, call_number)
                 if call is not None:
@@ -200,13 +233,19 @@ class ScriptedGuest:
         callback: Callback | None,
         line: str,
         parent: int,
+        handler: Handler | None,
     ) -> asyncio.Future[Any]:
         """Make a step call for user code."""
         run = self._runs[number]
+        if parent < 0 or (run.over and not run.rolling_back):
+            raise StepError("WorkflowFatalError", "Cannot execute steps during rollback phase")
         run.counts[kind, name] += 1
         count = run.counts[kind, name]
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if handler is not None:
+            run.handlers[f"{name}-{count}"] = handler
+            self._roll_back(run)
         known = run.history.pop((kind, name, count), None)
         if known is not None:
             succeeded, value = known
@@ -214,6 +253,8 @@ class ScriptedGuest:
                 answer.set_result(value)
             else:
                 answer.set_exception(StepError(value["name"], value["message"]))
+            return answer
+        if run.rolling_back:
             return answer
         run.last_call += 1
         run.calls[run.last_call] = _Call(answer, f"{name}-{count}", callback)
@@ -228,7 +269,15 @@ class ScriptedGuest:
             result = await workflow(values.decode(start.payload), Step(self, start.run))
             end = RunEnd(start.run, payload=values.encode(result))
         except Exception as error:
-            end = RunEnd(start.run, *_told(error))
+            end = RunEnd(start.run, *_told(error), kept=bool(run.handlers))
+        if end.kept or run.rolling_back:
+            run.over = True
+            run.calls.clear()
+            self._roll_back(run)
+            if not run.rolling_back:
+                self.activity += 1
+                self._engine.run_ended(self, end)
+            return
         del self._runs[start.run]
         run.tasks.discard(asyncio.current_task())
         for task in run.tasks:
@@ -252,6 +301,31 @@ class ScriptedGuest:
             end = StepEnd(
                 order.run, order.call, order.attempt, "DataCloneError", str(error), fatal=True
             )
+        except Exception as error:
+            end = StepEnd(order.run, order.call, order.attempt, *_told(error))
+        self.activity += 1
+        self._engine.step_ended(self, end)
+
+    def _roll_back(self, run: _Run) -> None:
+        """Execute the handlers that were ordered and are there."""
+        for order in list(run.orders):
+            label = f"{order.name}-{order.count}"
+            if run.over or label in run.handlers:
+                run.orders.remove(order)
+                self._spawn(run, self._rolled_back(order, run.handlers.get(label)))
+
+    async def _rolled_back(self, order: RollbackRun, handler: Handler | None) -> None:
+        run, label = self._runs[order.run], f"{order.name}-{order.count}"
+        end = StepEnd(order.run, order.call, order.attempt)
+        try:
+            if handler is None:
+                raise StepError("RollbackMissing", "Rollback function not available in registry")
+            self._executions.append(Execution(run.instance, f"undo {label}", order.attempt))
+            error = StepError(order.error_name, order.error_message)
+            output = values.decode(order.payload) if order.payload else None
+            undone = handler(Undo(label, order.step_attempt, order.config, error, output))
+            if inspect.isawaitable(undone):
+                await undone
         except Exception as error:
             end = StepEnd(order.run, order.call, order.attempt, *_told(error))
         self.activity += 1

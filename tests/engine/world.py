@@ -12,7 +12,7 @@ from emulator.engine.control import Control
 from emulator.engine.endings import Definition
 from emulator.engine.engine import Engine
 from emulator.engine.journal import Journal
-from emulator.engine.model import Entry, EntryKind
+from emulator.engine.model import Entry, EntryKind, Status
 from emulator.engine.rewinding import RestartPoint
 from emulator.protocol import values
 from emulator.protocol.messages import Message, RunStart
@@ -163,8 +163,8 @@ class World:
         await self.control.resume(NAME, instance)
         await self.settle()
 
-    async def terminate(self, instance: str = "a") -> None:
-        await self.control.terminate(NAME, instance)
+    async def terminate(self, instance: str = "a", *, rollback: bool = False) -> None:
+        await self.control.terminate(NAME, instance, rollback)
         await self.settle()
 
     async def restart(self, instance: str = "a", start: RestartPoint | None = None) -> None:
@@ -180,8 +180,17 @@ class World:
     def status(self, instance: str = "a") -> str:
         return str(self.control.status(NAME, instance)["status"])
 
+    def stands(self, instance: str = "a") -> Status:
+        """The status the engine knows, which REST shows; `status` is what workers are told."""
+        key = self.journal.find(NAME, instance)
+        assert key is not None
+        return self.engine.instance(key).status
+
     def output(self, instance: str = "a") -> Any:
         return self.control.status(NAME, instance)["output"]
+
+    def rollback(self, instance: str = "a") -> Any:
+        return self.control.status(NAME, instance)["rollback"]
 
     def error(self, instance: str = "a") -> tuple[str, str]:
         error = self.control.status(NAME, instance)["error"]

@@ -666,7 +666,7 @@ def test_binding_calls_carry_the_number_of_the_run_they_are_made_in(tmp_path: Pa
         call = await it.start(7)
         assert isinstance(call, BindingCall)
         assert (call.binding, call.method, call.run) == ("AI", "run", 7)
-        assert values.decode(call.payload) == ["other"]
+        assert values.decode(call.payload) == ["other", {}]
         ask = began(await it.ask(BindingFailed(call.id, "AiError", "3030: no")), "do", "ask")
         inner = await it.ask(StepRun(7, ask.call, 1, {}))
         assert isinstance(inner, BindingCall)

@@ -66,6 +66,9 @@ class Recorder:
     def step_ended(self, guest: Guest, message: StepEnd) -> None:
         self.messages.append(message)
 
+    def all_heard(self) -> None:
+        pass
+
     def run_ended(self, guest: Guest, message: RunEnd) -> None:
         self.messages.append(message)
 

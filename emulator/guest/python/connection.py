@@ -24,6 +24,7 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._reader = FrameReader()
         self._pending: list[bytes] = []
+        self._scheduled = False
         self._transport: asyncio.Transport | None = None
         self._receive: Callable[[Message], None] = _nobody
 
@@ -33,9 +34,9 @@ class Connection(asyncio.Protocol):
 
     def send(self, message: Message) -> None:
         """Send `message` at the end of this turn of the loop. Raises FrameTooLarge."""
-        if not self._pending:
-            self._loop.call_soon(self._flush)
         self._pending.append(frame(message))
+        if not self._scheduled:
+            self._schedule()
 
     def close(self) -> None:
         """End the process as soon as what was sent is written."""
@@ -54,11 +55,18 @@ class Connection(asyncio.Protocol):
         except ProtocolError as error:
             print(f"groundfog: the host broke the protocol: {error}", file=sys.stderr)
             _leave(_PROTOCOL_BROKEN)
+        if not self._scheduled:
+            self._schedule()  # behind all that was woken: what it says leaves in the same turn
 
     def connection_lost(self, exc: Exception | None) -> None:
         _leave(0)
 
+    def _schedule(self) -> None:
+        self._scheduled = True
+        self._loop.call_soon(self._flush)
+
     def _flush(self) -> None:
+        self._scheduled = False
         if self._pending and self._transport is not None:
             data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
             self._pending.clear()

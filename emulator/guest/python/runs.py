@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from ...protocol.framing import FrameTooLarge
 from ...protocol.messages import (
+    RollbackRun,
     RunEnd,
     RunStart,
     StepBegin,
@@ -23,18 +24,20 @@ from ...protocol.messages import (
     StepFailed,
     StepRun,
 )
-from . import conversion, scope, tracebacks
+from . import conversion, rollbacks, scope, tracebacks
 from .calling import relaxed_call, settle
 from .droppable import RunTasks
 from .loader import Worker
 from .pyodide.ffi import JsException
 from .replaying import Replay
 from .rest import Waits
+from .rollbacks import Handler, Handlers
 from .step_errors import step_error
 from .streams import Send
 from .workers.entrypoints import Context
 
-# The step whose callback is running: a step called in it is its child. 0: `run()` itself.
+# The step whose callback is running: a step called in it is its child. 0: `run()` itself; below 0:
+# a rollback handler, which may not call steps.
 _parent: ContextVar[int] = ContextVar("groundfog_parent_call", default=0)
 
 
@@ -83,6 +86,8 @@ class Run:
         self._counts: dict[tuple[str, str], int] = {}
         self._calls: dict[int, _Call] = {}
         self._last_call = 0
+        self._handlers = Handlers(loop, self._roll_back, send)
+        self._rolling_back = False  # run() is only here to give its handlers again
         self._failures: list[Exception] = []  # of steps; their tracebacks have been printed
         self._context = contextvars.copy_context()
         self._context.run(scope.enter, self)
@@ -99,7 +104,8 @@ class Run:
         make_step: MakeStep,
         ended: Callable[[int], None],
     ) -> None:
-        """Call the user's `run()`; `ended` is told when it is over."""
+        """Call the user's `run()`; `ended` is told when the run is over."""
+        self._rolling_back = message.rolling_back
         if message.guarded:
             self.refuse = self._refuse if message.probe else None
             self.replay = Replay(self.run, worker, self._waits, self._send, self._loop)
@@ -136,12 +142,17 @@ class Run:
         options: dict[str, Any],
         callback: Callback | None = None,
         line: str = "",
+        handler: Handler | None = None,
     ) -> asyncio.Future[Any]:
-        """Call a step now and return a future of its result."""
+        """Call a step now and return a future of its result; `handler` rolls it back."""
         if self.dropped:
             raise scope.RunDropped
+        if _parent.get() < 0 or (self._handlers.over and not self._rolling_back):
+            raise step_error("WorkflowFatalError", "Cannot execute steps during rollback phase")
         count = self._counts[kind, name] = self._counts.get((kind, name), 0) + 1
         answer: asyncio.Future[Any] = self._loop.create_future()
+        if handler is not None:
+            self._handlers.add(name, count, handler)
         known = self._history.pop((kind, name, count), None)
         if self.replay is not None:
             call = 0 if known is not None else self._last_call + 1
@@ -154,6 +165,8 @@ class Run:
                 answer.set_result(value)
             else:
                 answer.set_exception(self._failure(value["name"], value["message"]))
+            return answer
+        if self._rolling_back:  # it had not ended when the rollback began, and never will
             return answer
         self._last_call += 1
         call = self._last_call
@@ -169,6 +182,10 @@ class Run:
             context = self._context.copy()
             context.run(_parent.set, message.call)
             self._loop.create_task(self._attempt(message, call), context=context)
+
+    def rollback_run(self, message: RollbackRun) -> None:
+        """The host wants a rollback handler executed."""
+        self._handlers.execute(message)
 
     def step_done(self, message: StepDone) -> None:
         """The step is recorded: resolve the call."""
@@ -203,18 +220,24 @@ class Run:
         make_step: MakeStep,
         ended: Callable[[int], None],
     ) -> None:
+        kept = self._rolling_back
         try:
             result = await settle(self._enter(message, worker, make_step))
-            end = RunEnd(self.run, payload=conversion.encode(result))
-            self._tell_end(end)
+            if not self._rolling_back:
+                self._tell_end(RunEnd(self.run, payload=conversion.encode(result)))
         except BaseException as error:  # whatever run() raises is the instance's outcome
             if self.dropped:
                 raise
-            if self.refuse is None and not any(error is known for known in self._failures):
-                tracebacks.print_error(error)
-            self._tell_end(RunEnd(self.run, *_told(error)))
-        number, self.run = self.run, 0  # what goes on after run() is no longer part of the run
+            if not self._rolling_back:
+                if self.refuse is None and not any(error is known for known in self._failures):
+                    tracebacks.print_error(error)
+                kept = bool(self._handlers)
+                self._tell_end(RunEnd(self.run, *_told(error), kept=kept))
         self._calls.clear()
+        if kept:
+            self._handlers.complete()
+            return
+        number, self.run = self.run, 0  # what goes on after run() is no longer part of the run
         ended(number)
 
     def _tell_end(self, end: RunEnd) -> None:
@@ -257,6 +280,22 @@ class Run:
             self._send(end)
         except FrameTooLarge:
             self._send(_too_large(message, call.label))
+
+    def _roll_back(self, message: RollbackRun, handler: Handler) -> None:
+        context = self._context.copy()
+        context.run(_parent.set, message.call)
+        self._loop.create_task(self._rolled_back(message, handler), context=context)
+
+    async def _rolled_back(self, message: RollbackRun, handler: Handler) -> None:
+        try:
+            await settle(relaxed_call(handler, rollbacks.context_of(message)))
+            end = StepEnd(message.run, message.call, message.attempt)
+        except BaseException as error:  # whatever the handler raises is the attempt's outcome
+            if self.dropped:
+                raise
+            tracebacks.print_error(error)
+            end = StepEnd(message.run, message.call, message.attempt, *_told(error))
+        self._send(end)
 
 
 def _context_of(message: StepRun, label: str) -> Any:

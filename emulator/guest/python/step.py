@@ -17,6 +17,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from .loader import shown_path
+from .rollbacks import Handler
 from .runs import Run
 
 Function = Callable[..., Any]
@@ -34,6 +35,7 @@ class _Step:
     depends: list[Any] | None
     concurrent: bool
     options: dict[str, Any]
+    rollback: Handler | None
 
 
 class _WorkflowStepWrapper:
@@ -68,11 +70,16 @@ class _WorkflowStepWrapper:
         return await self._call("waitForEvent", name, {"type": event_type, "timeout": timeout})
 
     def _call(
-        self, kind: str, name: str, options: dict[str, Any], callback: _Callback | None = None
+        self,
+        kind: str,
+        name: str,
+        options: dict[str, Any],
+        callback: _Callback | None = None,
+        handler: Handler | None = None,
     ) -> asyncio.Future[Any]:
         _refuse_no_text(name)
         line = self._line(callback)
-        return self._run.step(kind, name, options, callback, line)
+        return self._run.step(kind, name, options, callback, line, handler)
 
     def _decorate(self, step: _Step) -> Decorated:
         _refuse_no_text(step.name)
@@ -95,9 +102,8 @@ class _WorkflowStepWrapper:
         self._run.shared.add(running)
         try:
             values = await self._resolve(dependencies, step.concurrent)
-            result = await self._call(
-                "do", step.name, step.options, _Callback(step.function, values)
-            )
+            callback = _Callback(step.function, values)
+            result = await self._call("do", step.name, step.options, callback, step.rollback)
         except BaseException as error:
             if isinstance(error, Exception):
                 running.set_exception(error)
@@ -154,19 +160,26 @@ class ImplicitStep(_WorkflowStepWrapper):
     """Parameters are named after the steps whose results they take."""
 
     def do(
-        self, name: str | None = None, *, concurrent: bool = False, config: Any = None
+        self,
+        name: str | None = None,
+        *,
+        concurrent: bool = False,
+        config: Any = None,
+        rollback: Handler | None = None,
+        rollback_config: Any = None,
     ) -> Callable[[Function], Decorated]:
-        """Declare a step; await the decorated function, without arguments, to run it."""
+        """Declare a step; await the decorated function, without arguments, to run it.
+
+        rollback: called, when the instance fails, with `{"ctx", "error", "output", "stepName"}`.
+        """
         _refuse_bare(name)
-        return lambda function: self._decorate(
-            _Step(
-                function.__name__ if name is None else name,
-                function,
-                None,
-                concurrent,
-                _options(name or function.__name__, config),
-            )
-        )
+
+        def decorate(function: Function) -> Decorated:
+            called = function.__name__ if name is None else name
+            options = _options(called, config, rollback, rollback_config)
+            return self._decorate(_Step(called, function, None, concurrent, options, rollback))
+
+        return decorate
 
     def _dependencies(self, step: _Step) -> dict[str, _Step]:
         found = {}
@@ -186,11 +199,19 @@ class LegacyStep(_WorkflowStepWrapper):
         depends: list[Any] | None = None,
         concurrent: bool = False,
         config: Any = None,
+        *,
+        rollback: Handler | None = None,
+        rollback_config: Any = None,
     ) -> Callable[[Function], Decorated]:
-        """Declare a step; await the decorated function, without arguments, to run it."""
+        """Declare a step; await the decorated function, without arguments, to run it.
+
+        rollback: called, when the instance fails, with `{"ctx", "error", "output", "stepName"}`.
+        """
         _refuse_bare(name)
-        options = _options(name, config)
-        return lambda function: self._decorate(_Step(name, function, depends, concurrent, options))
+        options = _options(name, config, rollback, rollback_config)
+        return lambda function: self._decorate(
+            _Step(name, function, depends, concurrent, options, rollback)
+        )
 
     def _dependencies(self, step: _Step) -> dict[str, _Step]:
         parameters = _dependency_names(step.function)
@@ -273,10 +294,19 @@ def _refuse_no_text(name: Any) -> None:
         raise TypeError(f"a step name must be a str, not {name!r}")
 
 
-def _options(name: str, config: Any) -> dict[str, Any]:
-    if config is None:
-        return {}
-    return {"config": _json(config, f'step.do("{name}"): config')}
+def _options(
+    name: str, config: Any, rollback: Handler | None, rollback_config: Any
+) -> dict[str, Any]:
+    options = {}
+    if config is not None:
+        options["config"] = _json(config, f'step.do("{name}"): config')
+    if rollback is not None:
+        if not callable(rollback):
+            raise TypeError(f'Rollback for "{name}" must be a function')
+        options["rollback"] = _json(rollback_config or {}, f'step.do("{name}"): rollback_config')
+    elif rollback_config is not None:
+        raise TypeError(f'step.do("{name}"): rollback_config is given, and rollback is not')
+    return options
 
 
 def _json(value: Any, what: str) -> Any:

@@ -125,6 +125,8 @@ class Changes:
         rollback, start = body.get("rollback"), body.get("from")
         if rollback is not None and action != "terminate":
             raise bad("'rollback' is only valid when terminating.")
+        if rollback is not None and not isinstance(rollback, bool):
+            raise bad(f"'rollback' is {rollback!r}; expected true or false.")
         if start is not None and action != "restart":
             raise bad("'from' is only valid when restarting.")
         instance_id = request.path_params["instance"]
@@ -177,9 +179,7 @@ class Changes:
             case "resume":
                 await self._control.resume(workflow, instance_id)
             case "terminate":
-                if rollback:
-                    raise WorkerError("Rollback handlers are not supported: leave out 'rollback'")
-                await self._control.terminate(workflow, instance_id)
+                await self._control.terminate(workflow, instance_id, rollback is True)
             case "restart":
                 await self._control.restart(workflow, instance_id, start)
 

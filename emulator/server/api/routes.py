@@ -7,6 +7,7 @@ from starlette.routing import Route
 from emulator.server.api.changes import Changes
 from emulator.server.api.dialects import EXPLORER, V4, Dialect
 from emulator.server.api.envelope import Handler, endpoint
+from emulator.server.api.journal import journal_routes
 from emulator.server.api.own import own_routes
 from emulator.server.api.reads import Reads
 from emulator.server.api.streams import Streams
@@ -15,7 +16,7 @@ from emulator.server.api.workflows import Host
 
 def workflow_routes(host: Host) -> list[Route]:
     """Return the routes of both bases and our own, to be handed to `create_app`."""
-    return [*_routes(host, V4), *_routes(host, EXPLORER), *own_routes(host)]
+    return [*_routes(host, V4), *_routes(host, EXPLORER), *own_routes(host), *journal_routes(host)]
 
 
 def _routes(host: Host, dialect: Dialect) -> list[Route]:

@@ -30,6 +30,10 @@ async def run(self, event, step):
     async def broken():
         raise NonRetryableError("never")
 
+    @step.do("book", rollback=self.cancel, rollback_config={"timeout": "1 minute"})
+    async def book():
+        return {"id": 7}
+
     greeting = await greet()
     match payload.get("do"):
         case "wait":
@@ -39,11 +43,17 @@ async def run(self, event, step):
             await step.sleep("nap", "1 hour")
         case "secret":
             return len(await secret())
+        case "book":
+            await book()
+            await step.sleep("stay", "1 hour")
         case "fail":
             await broken()
         case "echo":
             return payload
     return greeting
+
+async def cancel(self, rollback):
+    await self.ran(f"cancelled {rollback.output.id}")
 """
 
 

@@ -131,6 +131,19 @@ def test_the_older_form_with_action_is_understood(api: Api, name: str) -> None:
     assert api.detail(name)["status"] == "paused"
 
 
+def test_an_instance_is_terminated_after_its_rollback(api: Api, name: str) -> None:
+    api.create(name, do="book")
+    api.until(name, "waiting", steps=3)
+    answer = api.patch(name, {"status": "terminate", "rollback": True})
+    assert answer["status"] in ("rollingBack", "terminated")
+    detail = api.until(name, "terminated")
+
+    assert detail["rollback"] == {"outcome": "complete", "error": None}
+    cancelled = detail["steps"][-2]
+    assert (cancelled["name"], cancelled["type"]) == ("book-1", "rollback")
+    assert (cancelled["success"], cancelled["config"]["timeout"]) == (True, "1 minute")
+
+
 def test_an_event_is_delivered(api: Api, name: str) -> None:
     api.create(name, do="wait")
     api.post(f"/flow/instances/{name}/events/answered", {"$date": 0})
@@ -198,6 +211,7 @@ def test_an_instance_is_restarted_from_a_step(api: Api, name: str) -> None:
         ({}, "Invalid action 'None'. Must be one of: pause, resume, restart, terminate."),
         ({"status": "x"}, "Invalid action 'x'. Must be one of: pause, resume, restart, terminate."),
         ({"status": "pause", "rollback": True}, "'rollback' is only valid when terminating."),
+        ({"status": "terminate", "rollback": "x"}, "'rollback' is 'x'; expected true or false."),
         (
             {"status": "restart", "from": {}},
             "'from.name' is required when restarting from a specific step.",

@@ -59,7 +59,7 @@ class WorkflowInstance(_BindingWrapper):
         self.id = id
 
     def status(self) -> Answer:
-        """Return `{"status", "output", "error"}`."""
+        """Return `{"status", "output", "rollback", "error"?}`."""
         return self._call("status", self.id)
 
     def pause(self) -> Answer:
@@ -71,8 +71,8 @@ class WorkflowInstance(_BindingWrapper):
         return self._call("resume", self.id)
 
     def terminate(self, *options: Any, **keywords: Any) -> Answer:
-        """End the instance for good."""
-        return self._call("terminate", self.id, *options, **keywords)
+        """End the instance for good; `rollback=True`: after its rollback handlers."""
+        return self._call("terminate", self.id, *with_options(options, keywords))
 
     def restart(self, *options: Any, **keywords: Any) -> Answer:
         """Run it again from the start, or from a step."""

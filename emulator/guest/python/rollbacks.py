@@ -1,0 +1,88 @@
+"""The rollback handlers of a run: kept from the step calls that gave them, executed when asked for.
+
+After the guest or the host was replaced, `run()` gives them again by being replayed; an order for
+one that has not come yet waits for it. Source: workflows.md section 15.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from ...protocol.messages import RollbackRun, StepEnd
+from . import conversion
+from .jsdict import JsDict
+from .step_errors import step_error
+from .streams import Send
+
+Handler = Callable[..., Any]
+
+PATIENCE_S = 10.0  # how long `run()` may take, in replay, to give a handler again
+
+
+class Handlers:
+    """What the host may ask for; `over` once `run()` has ended and no more can come."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        call: Callable[[RollbackRun, Handler], None],
+        send: Send,
+    ) -> None:
+        self.over = False
+        self._loop = loop
+        self._call = call
+        self._send = send
+        self._handlers: dict[tuple[str, int], Handler] = {}
+        self._order: RollbackRun | None = None  # waits for its handler
+
+    def __bool__(self) -> bool:
+        return bool(self._handlers)
+
+    def add(self, name: str, count: int, handler: Handler) -> None:
+        """Take in the handler of a step."""
+        self._handlers[name, count] = handler
+        order = self._order
+        if order is not None and (order.name, order.count) == (name, count):
+            self.execute(order)
+
+    def execute(self, order: RollbackRun) -> None:
+        """Execute a handler, now or when `run()` gives it; the host is told when it cannot be."""
+        self._order = None
+        handler = self._handlers.get((order.name, order.count))
+        if handler is not None:
+            self._call(order, handler)
+        elif self.over:
+            self._miss(order)
+        else:
+            self._order = order
+            self._loop.call_later(PATIENCE_S, self._give_up, order)
+
+    def complete(self) -> None:
+        """`run()` has ended."""
+        self.over = True
+        if self._order is not None:
+            self._give_up(self._order)
+
+    def _give_up(self, order: RollbackRun) -> None:
+        if self._order is order:
+            self._order = None
+            self._miss(order)
+
+    def _miss(self, order: RollbackRun) -> None:
+        """Source: workers-sdk packages/workflows-shared/src/lib/rollback.ts."""
+        text = "Rollback function not available in registry"
+        self._send(StepEnd(order.run, order.call, order.attempt, "RollbackMissing", text))
+
+
+def context_of(order: RollbackRun) -> Any:
+    """Return what a handler is called with: `{"ctx", "error", "output", "stepName"}`."""
+    step = {"name": order.name, "count": order.count}
+    ctx = {"step": step, "attempt": order.step_attempt, "config": order.config}
+    return JsDict(
+        ctx=conversion.copy(ctx),
+        error=step_error(order.error_name, order.error_message),
+        output=conversion.decode(order.payload) if order.payload else None,
+        stepName=f"{order.name}-{order.count}",
+    )

@@ -1,0 +1,113 @@
+"""The routes that look after the journal: what it takes up, and pruning finished instances.
+
+`/cdn-cgi/groundfog/journal`; no deployed worker has the like, so it is under our own path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.engine import pruning
+from emulator.engine.model import TERMINAL, Status
+from emulator.engine.pruning import LARGEST_MAX, Prunable
+from emulator.server.api.dialects import V4
+from emulator.server.api.envelope import Answer, endpoint
+from emulator.server.api.own import BASE
+from emulator.server.api.reading import bad, object_body, whole_number
+from emulator.server.api.workflows import Host
+
+Json = Any
+
+COMPACT_MAX_BYTES = 64 * 1024 * 1024  # rewritten in about half a second, during which all waits
+_FIELDS = ("workflow", "status", "older_than", "dry_run", "compact")
+
+
+class JournalRoutes:
+    """Handlers of these routes."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def show(self, request: Request) -> Answer:
+        """GET: what the journal takes up, by workflow, and the `largest` (10) instances."""
+        largest = whole_number(request, "largest", 10, LARGEST_MAX)
+        journal = self._host.engine.journal
+        journal.flush()
+        sizes = await asyncio.to_thread(pruning.measure, journal.path, largest)
+        return Answer({"path": str(journal.path)} | pruning.sizes_json(sizes))
+
+    async def prune(self, request: Request) -> Answer:
+        """POST …/prune: `{"workflow"?, "status"?, "older_than"?, "dry_run"?, "compact"?}`.
+
+        Answers `{"pruned", "freed_bytes"}`; a dry run only counts.
+        """
+        body = await object_body(request)
+        wanted = self._wanted(body)
+        engine = self._host.engine
+        if _flag(body, "dry_run"):
+            return Answer({"pruned": pruning.count(engine.journal, wanted), "freed_bytes": 0})
+        pruned = await pruning.prune(engine.journal, wanted, engine.delete)
+        limit = engine.journal.path.stat().st_size if _flag(body, "compact") else COMPACT_MAX_BYTES
+        return Answer({"pruned": pruned, "freed_bytes": engine.journal.give_back(limit)})
+
+    def _wanted(self, body: dict[str, Json]) -> Prunable:
+        if unknown := sorted(body.keys() - set(_FIELDS)):
+            raise bad(f"'{unknown[0]}' is no field here; expected {', '.join(_FIELDS)}.")
+        return Prunable(
+            self._workflow(body.get("workflow")),
+            _statuses(body.get("status")),
+            self._until_ms(body.get("older_than")),
+        )
+
+    def _workflow(self, name: Json) -> str | None:
+        """Return a workflow to prune; one that was taken out of the configuration may be, too."""
+        if name is None:
+            return None
+        known = {workflow.name for workflow in self._host.config().workflows}
+        recorded = self._host.engine.journal.query("SELECT DISTINCT workflow FROM instances")
+        if name not in known | {workflow for (workflow,) in recorded}:
+            raise V4.no_workflow(str(name))
+        return str(name)
+
+    def _until_ms(self, span: Json) -> int | None:
+        if span is None:
+            return None
+        try:
+            return self._host.engine.clock.now_ms() - parse_duration_ms(span)
+        except (InvalidDuration, OverflowError) as error:
+            raise bad(f"'older_than' is {error}") from None
+
+
+def _statuses(given: Json) -> frozenset[Status]:
+    if given is None:
+        return TERMINAL
+    names = given if isinstance(given, list) else [given]
+    allowed = {status.value: status for status in TERMINAL}
+    for name in names:
+        if not isinstance(name, str) or name not in allowed:
+            expected = ", ".join(sorted(allowed))
+            raise bad(f"'status' has {name!r}; expected some of: {expected}. Others never go.")
+    if not names:
+        raise bad("'status' is empty; leave it out to prune whatever has ended.")
+    return frozenset(allowed[name] for name in names)
+
+
+def _flag(body: dict[str, Json], name: str) -> bool:
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise bad(f"'{name}' is {value!r}; expected true or false.")
+    return value
+
+
+def journal_routes(host: Host) -> list[Route]:
+    """Return these routes, to be handed to `create_app`."""
+    journal = JournalRoutes(host)
+    return [
+        Route(f"{BASE}/journal", endpoint(journal.show), methods=["GET"]),
+        Route(f"{BASE}/journal/prune", endpoint(journal.prune), methods=["POST"]),
+    ]
