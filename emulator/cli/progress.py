@@ -69,6 +69,8 @@ def describe(entry: Entry) -> str | None:
             delay_ms = data.get("retryDelayMs")
             again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"
             return f"{step} failed (attempt {entry.attempt}): {_error(data)}{again}"
+        case EntryKind.RETRY_DELAYED:
+            return f"{step}: again in {format_duration(data['retryDelayMs'])}"
         case EntryKind.ROLLBACK_START:
             count = data["totalSteps"]
             return f"rolling back {count} step{'' if count == 1 else 's'}"

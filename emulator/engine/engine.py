@@ -31,10 +31,11 @@ from emulator.engine.model import (
     StepState,
 )
 from emulator.engine.ready import ReadyQueue
+from emulator.engine.retries import shown_config
 from emulator.engine.runs import Call, CallState, Guest, Run
-from emulator.engine.steps import Decision, Execute, Reject, Resolve, StepCall
+from emulator.engine.steps import Ask, Decision, Execute, Reject, Resolve, StepCall
 from emulator.engine.timers import Timers
-from emulator.protocol import messages
+from emulator.protocol import messages, values
 from emulator.protocol.messages import ProtocolError, StepFailed, StepRun
 
 IDLE_GRACE_MS = 1_000  # a run that only waits is kept in the guest this long
@@ -164,7 +165,8 @@ class Engine:
         error = endings.guest_lost(reason)
         for run in [run for run in self._runs.values() if run.guest is guest]:
             instance = run.instance
-            blamed = not run.calls
+            asking = any(call.state is CallState.ASKING for call in run.calls.values())
+            blamed = asking or not run.calls
             for key, call in run.calls.items():
                 if call.state is CallState.EXECUTING:
                     self._record(
@@ -285,6 +287,22 @@ class Engine:
             if run.leaving:
                 self._move_on(run)
 
+    def step_delayed(self, guest: Guest, message: messages.StepDelayed) -> None:
+        """A delay function has said how long to wait, or has failed."""
+        run = self._runs.get(message.run)
+        if run is None or run.guest is not guest:
+            return
+        key = run.calls.key_of(message.call)
+        if key is None or not run.calls[key].is_asked(message.attempt):
+            return
+        try:
+            given = values.decode(message.payload) if message.payload else None
+        except values.MalformedValue as error:
+            raise ProtocolError(f"the delay of call {message.call}: {error}") from error
+        instance, step = run.instance, run.instance.steps[key]
+        decision = steps.delayed(instance, step, given, message.problem, self.clock.now_ms())
+        self._carry_out(run, key, decision)
+
     def run_ended(self, guest: Guest, message: messages.RunEnd) -> None:
         """`run()` returned or raised: the instance has ended, or is rolled back first."""
         run = self._runs.get(message.run)
@@ -366,6 +384,11 @@ class Engine:
                     self.journal.after_commit(send)
                 else:
                     send(None)
+            case Ask(attempt, error):
+                call.state, call.attempt = CallState.ASKING, attempt
+                shown = shown_config(run.instance.steps[key].config)
+                told = run.number, call.number, attempt, shown, error.name, error.message
+                run.guest.send(messages.StepDelay(*told))
             case None:
                 call.state = CallState.WAITING
                 self._timers.set(run.instance.key, run.instance.steps[key].due_ms)

@@ -73,6 +73,7 @@ class EntryKind(IntEnum):
     EVENT_RECEIVED = 106
     WORKFLOW_RESTARTED = 107  # from a step; a whole restart leaves nothing to say it in
     TIMER_SKIPPED = 108  # someone did not want to wait for a step's deadline
+    RETRY_DELAYED = 115  # a step's delay function has said how long to wait
     CODE_CHANGED = 109  # a run starts on another generation than the one before it
 
 
@@ -146,6 +147,7 @@ class StepState(StrEnum):
 
     STARTED = "started"  # recorded, no attempt in flight
     RUNNING = "running"  # an attempt is in flight, or was when its guest or host went away
+    DELAYING = "delaying"  # the attempt has failed, its delay function says when the next is due
     RETRYING = "retrying"  # the next attempt is due at `due_ms`
     SLEEPING = "sleeping"
     WAITING = "waiting"
@@ -173,7 +175,7 @@ class Step:
     config: dict[str, Json] = field(default_factory=dict)  # resolved; of the first encounter
     rollback: dict[str, Json] | None = None  # how its handler is run, if it has one
     timeout_ms: int = 0  # of an attempt, or of a wait
-    delay_ms: int = 0  # before a retry, without backoff
+    delay_ms: int | None = 0  # before a retry, without backoff; None: a function says
     attempts: int = 0  # number of the last attempt started
     charged: int = 0  # attempts that failed and count against the user's retries
     due_ms: int | None = None  # end of sleep, next attempt, wait timeout or attempt timeout
@@ -343,9 +345,17 @@ class Instance:
         step = self.steps[entry.step]
         step.charged += 1
         step.error = _error_of(entry)
-        delay_ms = (entry.data or {}).get("retryDelayMs")
+        data = entry.data or {}
+        delay_ms = data.get("retryDelayMs")
         step.state = StepState.STARTED if delay_ms is None else StepState.RETRYING
         step.due_ms = None if delay_ms is None else entry.at_ms + delay_ms
+        if data.get("asksDelay"):
+            step.state = StepState.DELAYING
+
+    def _retry_delayed(self, entry: Entry) -> None:
+        step = self.steps[entry.step]
+        step.state = StepState.RETRYING
+        step.due_ms = entry.at_ms + (entry.data or {})["retryDelayMs"]
 
     def _attempt_interrupted(self, entry: Entry) -> None:
         step = self.steps[entry.step]
@@ -451,5 +461,6 @@ _APPLY = {
     EntryKind.ROLLBACK_FAILED: Instance._rollback_failed,
     EntryKind.EVENT_RECEIVED: Instance._event_received,
     EntryKind.TIMER_SKIPPED: Instance._timer_skipped,
+    EntryKind.RETRY_DELAYED: Instance._retry_delayed,
     EntryKind.CODE_CHANGED: Instance._code_changed,
 }

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from emulator.engine.model import Instance, Step, StepKind, StepState, step_key
+from emulator.engine.retries import shown_config
 from emulator.engine.runs import Call
 from emulator.protocol.messages import RollbackRun
 
@@ -65,7 +66,7 @@ def rollback_run(run: int, call: Call, key: str, instance: Instance) -> Rollback
         step.name,
         step.count,
         step.attempts,
-        step.config,
+        shown_config(step.config),
         trigger.name,
         trigger.message,
         step.value if done else b"",

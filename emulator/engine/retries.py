@@ -23,6 +23,8 @@ BACKOFFS = ("constant", "linear", "exponential")
 RETRIES_MAX = 10_000  # docs "Limits": retries per step
 LONGEST_WAIT_MS = 365 * 86_400_000  # docs "Limits": longest sleep
 NON_RETRYABLE = "NonRetryableError"
+FUNCTION = {"$function": 1}  # what a guest writes for a `delay` that is a function
+DYNAMIC = "[dynamic]"  # and what is recorded and shown of it. Source: workflows.md section 6
 # What a guest says when user code has not given the handler again. Source: workers-sdk rollback.ts.
 ROLLBACK_MISSING = "RollbackMissing"
 
@@ -37,7 +39,7 @@ class StepConfig:
 
     config: dict[str, Json]
     timeout_ms: int
-    delay_ms: int
+    delay_ms: int | None  # None: a function of the user's says, after each failure
 
     def as_json(self) -> dict[str, Json]:
         """Return it as it is recorded."""
@@ -65,7 +67,11 @@ def resolve_config(given: Json) -> StepConfig:
     if timeout_ms == 0:
         raise InvalidStepConfig(f"timeout is {timeout!r}; expected more than 0")
     resolved = {"retries": retries, "timeout": timeout}
-    delay_ms = _span("retries.delay", retries["delay"])
+    delay_ms: int | None = None
+    if retries["delay"] == FUNCTION:
+        retries["delay"] = DYNAMIC
+    else:
+        delay_ms = _span("retries.delay", retries["delay"])
     if given.get("sensitive") is not None:
         if given["sensitive"] != "output":
             raise InvalidStepConfig(f'sensitive is {given["sensitive"]!r}; expected "output"')
@@ -78,7 +84,10 @@ def resolve_rollback_config(given: Json) -> StepConfig:
     try:
         if isinstance(given, dict) and "sensitive" in given:
             raise InvalidStepConfig("sensitive is not for rollbacks; expected retries, timeout")
-        return resolve_config(given)
+        resolved = resolve_config(given)
+        if resolved.delay_ms is None:
+            raise InvalidStepConfig("retries.delay is a function; expected a duration")
+        return resolved
     except InvalidStepConfig as error:
         raise InvalidStepConfig(f"rollback: {error}") from None
 
@@ -142,12 +151,29 @@ def next_delay_ms(delay_ms: int, backoff: str, failed: int) -> int:
     return min(delay_ms * factor, LONGEST_WAIT_MS)
 
 
-def retry_delay_ms(step: Step, error: ErrorInfo) -> int | None:
-    """Return when to try `step` again after `error`, in ms from now; None when it has failed."""
-    retries = step.config["retries"]
-    if is_final(step, error) or step.charged + 1 > retries["limit"]:
+def may_retry(step: Step, error: ErrorInfo) -> bool:
+    """Whether another attempt of `step` follows the one that has just failed with `error`."""
+    return not is_final(step, error) and step.charged + 1 <= step.config["retries"]["limit"]
+
+
+def asked_delay_ms(step: Step, given: object) -> int | None:
+    """Return the wait after what a delay function has returned, in ms; None when it is no duration.
+
+    The backoff applies to it as to any other delay. Source: workflows.md sections 2.5.1 and 8.3.
+    """
+    try:
+        delay_ms = parse_duration_ms(given)
+    except InvalidDuration:
         return None
-    return next_delay_ms(step.delay_ms, retries["backoff"], step.charged + 1)
+    return next_delay_ms(delay_ms, step.config["retries"]["backoff"], step.charged)
+
+
+def shown_config(config: dict[str, Json]) -> dict[str, Json]:
+    """Return a configuration as `ctx.config` has it: without a delay that is a function."""
+    retries = config["retries"]
+    if retries["delay"] != DYNAMIC:
+        return config
+    return {**config, "retries": {key: retries[key] for key in retries if key != "delay"}}
 
 
 def is_final(step: Step, error: ErrorInfo) -> bool:

@@ -30,6 +30,7 @@ class CallState(StrEnum):
 
     WAITING = "waiting"  # for a deadline or an event
     EXECUTING = "executing"  # for the guest: its callback runs
+    ASKING = "asking"  # for the guest: how long to wait before the next attempt
     ANSWERING = "answering"  # for a commit: the answer follows it
 
 
@@ -63,6 +64,10 @@ class Call:
     def is_attempt(self, attempt: int) -> bool:
         """Whether this attempt is the one in flight; any other is late."""
         return self._state is CallState.EXECUTING and self.attempt == attempt
+
+    def is_asked(self, attempt: int) -> bool:
+        """Whether it waits for the delay after this attempt."""
+        return self._state is CallState.ASKING and self.attempt == attempt
 
     def enter(self, calls: Calls | None) -> None:
         """Belong to `calls`, which keep count, or to none any more."""

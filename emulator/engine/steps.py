@@ -30,9 +30,12 @@ from emulator.engine.retries import (
     LONGEST_WAIT_MS,
     InvalidStepConfig,
     StepConfig,
+    asked_delay_ms,
+    may_retry,
+    next_delay_ms,
     resolve_config,
     resolve_rollback_config,
-    retry_delay_ms,
+    shown_config,
 )
 
 Json = Any
@@ -112,7 +115,14 @@ class Reject(NamedTuple):
     error: ErrorInfo
 
 
-Answer = Execute | Resolve | Reject
+class Ask(NamedTuple):
+    """Ask the step's delay function how long to wait, now that this attempt has failed."""
+
+    attempt: int
+    error: ErrorInfo
+
+
+Answer = Execute | Resolve | Reject | Ask
 
 
 class Decision(NamedTuple):
@@ -149,6 +159,8 @@ def begin(
             return _again_after_interruption(instance, step, now_ms, "restart")
         case StepState.STARTED:
             return _attempt(instance, step, now_ms)
+        case StepState.DELAYING:
+            return Decision(answer=_ask(step))
         case StepState.RETRYING | StepState.SLEEPING:
             return due(instance, step, now_ms) or Decision()
         case StepState.WAITING:
@@ -199,16 +211,45 @@ def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decisi
 
 def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decision:
     """Decide what a failed attempt means: another one later, or the end of the step."""
-    delay_ms = retry_delay_ms(step, error)
     data: dict[str, Json] = {"error": error.as_json()}
-    if delay_ms is not None:
-        data["retryDelayMs"] = delay_ms
     kinds = _kinds(step.key)
     failure = Entry(instance.key, now_ms, kinds.attempt_failure, step.key, step.attempts, data)
-    if delay_ms is not None:
+    if may_retry(step, error):
+        if step.delay_ms is None:
+            data["asksDelay"] = True
+            return Decision([failure], Ask(step.attempts, error))
+        backoff = step.config["retries"]["backoff"]
+        data["retryDelayMs"] = next_delay_ms(step.delay_ms, backoff, step.charged + 1)
         return Decision([failure])
     end = Entry(instance.key, now_ms, kinds.failure, step.key, data={"error": error.as_json()})
     return Decision([failure, end], Reject(error))
+
+
+def delayed(instance: Instance, step: Step, given: Json, problem: str, now_ms: int) -> Decision:
+    """Decide what a delay function means that returned `given`, or did not: `problem` says why.
+
+    Source: workflows.md section 8.3.
+    """
+    delay_ms = None if problem else asked_delay_ms(step, given)
+    if delay_ms is not None:
+        data = {"retryDelayMs": delay_ms}
+        return Decision(
+            [Entry(instance.key, now_ms, EntryKind.RETRY_DELAYED, step.key, step.attempts, data)]
+        )
+    why = problem or (
+        "returned an invalid delay value"
+        ' (expected a number of ms or a duration string like "30 seconds")'
+    )
+    text = f'The delay function for step "{step.label}" {why}'
+    error = ErrorInfo("NonRetryableDelayError", text)
+    end = Entry(
+        instance.key, now_ms, EntryKind.STEP_FAILURE, step.key, data={"error": error.as_json()}
+    )
+    return Decision([end], Reject(error))
+
+
+def _ask(step: Step) -> Ask:
+    return Ask(step.attempts, step.error or ErrorInfo("Error", ""))
 
 
 def interrupt(instance: Instance, step: Step, now_ms: int, reason: str) -> Entry:
@@ -249,7 +290,7 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
             return _refused(call, str(error))
     start = Entry(instance.key, now_ms, EntryKind.STEP_START, call.key, data=data)
     attempt = _attempt_start(instance, call.key, 1, now_ms)
-    return Decision([start, attempt], Execute(1, data["config"]))
+    return Decision([start, attempt], Execute(1, shown_config(data["config"])))
 
 
 def _given_start(call: StepCall) -> dict[str, Json]:
@@ -333,13 +374,13 @@ def _again_after_interruption(instance: Instance, step: Step, now_ms: int, reaso
         interrupt(instance, step, now_ms, reason),
         _attempt_start(instance, step.key, step.attempts + 1, now_ms),
     ]
-    return Decision(entries, Execute(step.attempts + 1, step.config))
+    return Decision(entries, Execute(step.attempts + 1, shown_config(step.config)))
 
 
 def _attempt(instance: Instance, step: Step, now_ms: int) -> Decision:
     attempt = step.attempts + 1
     entry = _attempt_start(instance, step.key, attempt, now_ms)
-    return Decision([entry], Execute(attempt, step.config))
+    return Decision([entry], Execute(attempt, shown_config(step.config)))
 
 
 def _attempt_start(instance: Instance, key: str, attempt: int, now_ms: int) -> Entry:

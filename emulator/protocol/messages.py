@@ -317,8 +317,9 @@ class StepBegin(Message):
 
     `kind` is "do", "sleep" or "waitForEvent"; `count` counts that name and kind from 1.
     `options`: do {"config": …?, "rollback": …?}, where `rollback`, if there, is the configuration
-    of the step's rollback handler; sleep {"duration": …} or {"timestamp": ms};
-    waitForEvent {"type": …, "timeout": …?}. `line` is `"src/entry.py:31"`, where known.
+    of the step's rollback handler, and a `delay` that is a function is {"$function": 1};
+    sleep {"duration": …} or {"timestamp": ms}; waitForEvent {"type": …, "timeout": …?}.
+    `line` is `"src/entry.py:31"`, where known.
     `parent` is the call whose callback made this call, 0 when `run()` itself did.
     """
 
@@ -342,6 +343,37 @@ class StepRun(Message):
     call: int
     attempt: int
     config: dict[str, Json]
+
+
+@_message
+class StepDelay(Message):
+    """host -> guest: call the step's delay function; this attempt failed with this error.
+
+    `config` is the step's, as in StepRun.
+    """
+
+    type = "step_delay"
+    run: int
+    call: int
+    attempt: int
+    config: dict[str, Json]
+    name: str
+    message: str
+
+
+@_message
+class StepDelayed(Message):
+    """guest -> host: the delay function returned `payload`, or failed: `problem` says how, as in
+
+    "did not return within 5 seconds" and "threw an error: …".
+    """
+
+    type = "step_delayed"
+    run: int
+    call: int
+    attempt: int
+    problem: str = ""
+    payload: bytes = b""
 
 
 @_message

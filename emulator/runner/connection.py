@@ -25,6 +25,7 @@ from emulator.protocol.messages import (
     RunEnd,
     RunStart,
     StepBegin,
+    StepDelayed,
     StepEnd,
 )
 from emulator.runner.binding_calls import BindingCalls
@@ -50,6 +51,7 @@ class Steps(Protocol):
 
     def step_begun(self, message: StepBegin) -> None: ...
     def step_ended(self, message: StepEnd) -> None: ...
+    def step_delayed(self, message: StepDelayed) -> None: ...
     def run_ended(self, message: RunEnd) -> None: ...
     def all_heard(self) -> None:
         """Everything that has arrived by now has been handed on."""
@@ -94,6 +96,7 @@ class Connection(asyncio.Protocol):
         """Hand what workflow runs say to `steps`."""
         self._routes[StepBegin] = steps.step_begun
         self._routes[StepEnd] = steps.step_ended
+        self._routes[StepDelayed] = steps.step_delayed
         self._routes[RunEnd] = lambda message: self._on_run_end(message, steps)
         self._all_heard = steps.all_heard
 

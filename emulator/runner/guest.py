@@ -15,6 +15,7 @@ from emulator.protocol.messages import (
     RunEnd,
     Shutdown,
     StepBegin,
+    StepDelayed,
     StepEnd,
 )
 from emulator.runner.connection import Connection
@@ -33,6 +34,7 @@ class RunHandler(Protocol):
 
     def step_begun(self, guest: Guest, message: StepBegin) -> None: ...
     def step_ended(self, guest: Guest, message: StepEnd) -> None: ...
+    def step_delayed(self, guest: Guest, message: StepDelayed) -> None: ...
     def run_ended(self, guest: Guest, message: RunEnd) -> None: ...
     def guest_lost(self, guest: Guest, reason: str) -> None: ...
     def all_heard(self) -> None:
@@ -143,6 +145,9 @@ class Guest:
 
     def step_ended(self, message: StepEnd) -> None:
         self._handler.step_ended(self, message)
+
+    def step_delayed(self, message: StepDelayed) -> None:
+        self._handler.step_delayed(self, message)
 
     def run_ended(self, message: RunEnd) -> None:
         self._handler.run_ended(self, message)

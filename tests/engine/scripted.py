@@ -24,6 +24,8 @@ from emulator.protocol.messages import (
     RunEnd,
     RunStart,
     StepBegin,
+    StepDelay,
+    StepDelayed,
     StepDone,
     StepEnd,
     StepFailed,
@@ -32,6 +34,7 @@ from emulator.protocol.messages import (
 
 Json = Any
 Callback = Callable[["Context"], Any]
+Delay = Callable[[int, "StepError"], Any]  # of the attempt that failed, and its error
 Handler = Callable[["Undo"], Any]
 Workflow = Callable[[dict[str, Any], "Step"], Coroutine[Any, Any, Any]]
 
@@ -79,6 +82,7 @@ class _Call:
     answer: asyncio.Future[Any]
     label: str
     callback: Callback | None
+    delay: Delay | None
     sent: bytes = b""
 
 
@@ -112,11 +116,15 @@ class Step:
         line: str = "",
         rollback: Handler | None = None,
         rollback_config: Json = None,
+        delay: Delay | None = None,
     ) -> asyncio.Future[Any]:
         options = {} if config is None else {"config": config}
+        if delay is not None:
+            retries = {**(config or {}).get("retries", {"limit": 5}), "delay": {"$function": 1}}
+            options["config"] = {**(config or {}), "retries": retries}
         if rollback is not None:
             options["rollback"] = rollback_config or {}
-        return self._call("do", name, options, callback, line, rollback)
+        return self._call("do", name, options, callback, line, rollback, delay)
 
     def sleep(self, name: str, duration: Json, line: str = "") -> asyncio.Future[Any]:
         return self._call("sleep", name, {"duration": duration}, line=line)
@@ -140,9 +148,10 @@ class Step:
         callback: Callback | None = None,
         line: str = "",
         handler: Handler | None = None,
+        delay: Delay | None = None,
     ) -> asyncio.Future[Any]:
         return self._guest.call(
-            self._run, kind, name, options, callback, line, self._parent, handler
+            self._run, kind, name, options, callback, line, self._parent, handler, delay
         )
 
 
@@ -205,6 +214,9 @@ class ScriptedGuest:
             case StepRun() as order:
                 if order.run in self._runs and order.call in self._runs[order.run].calls:
                     self._spawn(self._runs[order.run], self._attempt(order))
+            case StepDelay() as asked:
+                if asked.run in self._runs and asked.call in self._runs[asked.run].calls:
+                    self._spawn(self._runs[asked.run], self._delayed(asked))
             case RollbackRun() as order:
                 if order.run in self._runs:
                     self._runs[order.run].orders.append(order)
@@ -234,6 +246,7 @@ class ScriptedGuest:
         line: str,
         parent: int,
         handler: Handler | None,
+        delay: Delay | None,
     ) -> asyncio.Future[Any]:
         """Make a step call for user code."""
         run = self._runs[number]
@@ -257,7 +270,7 @@ class ScriptedGuest:
         if run.rolling_back:
             return answer
         run.last_call += 1
-        run.calls[run.last_call] = _Call(answer, f"{name}-{count}", callback)
+        run.calls[run.last_call] = _Call(answer, f"{name}-{count}", callback, delay)
         begin = StepBegin(number, run.last_call, kind, name, count, options, line, parent)
         self._engine.step_begun(self, begin)
         return answer
@@ -305,6 +318,19 @@ class ScriptedGuest:
             end = StepEnd(order.run, order.call, order.attempt, *_told(error))
         self.activity += 1
         self._engine.step_ended(self, end)
+
+    async def _delayed(self, asked: StepDelay) -> None:
+        call = self._runs[asked.run].calls[asked.call]
+        told = asked.run, asked.call, asked.attempt
+        assert call.delay is not None
+        try:
+            delay = call.delay(asked.attempt, StepError(asked.name, asked.message))
+            delay = await delay if inspect.isawaitable(delay) else delay
+            answer = StepDelayed(*told, payload=values.encode(delay))
+        except StepError as error:
+            answer = StepDelayed(*told, problem=f"threw an error: {error.message}")
+        self.activity += 1
+        self._engine.step_delayed(self, answer)
 
     def _roll_back(self, run: _Run) -> None:
         """Execute the handlers that were ordered and are there."""

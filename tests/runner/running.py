@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import Binding
-from emulator.protocol.messages import RunEnd, StepBegin, StepEnd
+from emulator.protocol.messages import RunEnd, StepBegin, StepDelayed, StepEnd
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
 from emulator.runner.output import OutputLine
@@ -55,7 +55,7 @@ class Recorder:
     """A run handler, output sink and reporter that remembers everything."""
 
     work: list[str] = field(default_factory=list)
-    messages: list[StepBegin | StepEnd | RunEnd] = field(default_factory=list)
+    messages: list[StepBegin | StepEnd | StepDelayed | RunEnd] = field(default_factory=list)
     losses: list[tuple[int, str]] = field(default_factory=list)
     lines: list[OutputLine] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
@@ -68,6 +68,9 @@ class Recorder:
 
     def all_heard(self) -> None:
         pass
+
+    def step_delayed(self, guest: Guest, message: StepDelayed) -> None:
+        self.messages.append(message)
 
     def run_ended(self, guest: Guest, message: RunEnd) -> None:
         self.messages.append(message)

@@ -19,12 +19,13 @@ from ...protocol.messages import (
     RunEnd,
     RunStart,
     StepBegin,
+    StepDelay,
     StepDone,
     StepEnd,
     StepFailed,
     StepRun,
 )
-from . import conversion, rollbacks, scope, tracebacks
+from . import conversion, delays, rollbacks, scope, tracebacks
 from .calling import relaxed_call, settle
 from .droppable import RunTasks
 from .loader import Worker
@@ -45,6 +46,7 @@ class Callback(Protocol):
     """A step's function, ready to be called."""
 
     wants_ctx: bool
+    delay: Any  # before a retry, if the code gives one: a duration or a function
 
     def __call__(self, ctx: Any) -> Any: ...
 
@@ -187,6 +189,21 @@ class Run:
         """The host wants a rollback handler executed."""
         self._handlers.execute(message)
 
+    def step_delay(self, message: StepDelay) -> None:
+        """The host wants to know how long to wait before the next attempt."""
+        call = self._calls.get(message.call)
+        if call is not None and call.callback is not None:
+            context = self._context.copy()
+            context.run(_parent.set, message.call)
+            self._loop.create_task(self._delayed(message, call), context=context)
+
+    async def _delayed(self, message: StepDelay, call: _Call) -> None:
+        assert call.callback is not None
+        ctx = _context_of(message, call.label)
+        answer = await delays.answer(message, ctx, call.callback.delay)
+        if not self.dropped:
+            self._send(answer)
+
     def step_done(self, message: StepDone) -> None:
         """The step is recorded: resolve the call."""
         call = self._calls.pop(message.call, None)
@@ -298,7 +315,7 @@ class Run:
         self._send(end)
 
 
-def _context_of(message: StepRun, label: str) -> Any:
+def _context_of(message: StepRun | StepDelay, label: str) -> Any:
     name, _, count = label.rpartition("-")
     step = {"name": name, "count": int(count)}
     ctx = {"step": step, "attempt": message.attempt, "config": message.config}

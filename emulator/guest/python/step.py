@@ -36,6 +36,7 @@ class _Step:
     concurrent: bool
     options: dict[str, Any]
     rollback: Handler | None
+    delay: Any  # `retries.delay` of the configuration, as it was given
 
 
 class _WorkflowStepWrapper:
@@ -102,7 +103,7 @@ class _WorkflowStepWrapper:
         self._run.shared.add(running)
         try:
             values = await self._resolve(dependencies, step.concurrent)
-            callback = _Callback(step.function, values)
+            callback = _Callback(step.function, values, step.delay)
             result = await self._call("do", step.name, step.options, callback, step.rollback)
         except BaseException as error:
             if isinstance(error, Exception):
@@ -177,7 +178,9 @@ class ImplicitStep(_WorkflowStepWrapper):
         def decorate(function: Function) -> Decorated:
             called = function.__name__ if name is None else name
             options = _options(called, config, rollback, rollback_config)
-            return self._decorate(_Step(called, function, None, concurrent, options, rollback))
+            return self._decorate(
+                _Step(called, function, None, concurrent, options, rollback, _delay(config))
+            )
 
         return decorate
 
@@ -210,7 +213,7 @@ class LegacyStep(_WorkflowStepWrapper):
         _refuse_bare(name)
         options = _options(name, config, rollback, rollback_config)
         return lambda function: self._decorate(
-            _Step(name, function, depends, concurrent, options, rollback)
+            _Step(name, function, depends, concurrent, options, rollback, _delay(config))
         )
 
     def _dependencies(self, step: _Step) -> dict[str, _Step]:
@@ -239,9 +242,10 @@ class LegacyStep(_WorkflowStepWrapper):
 class _Callback:
     """Calls a step's function with its dependencies' results and, where it asks, `ctx`."""
 
-    __slots__ = ("function", "_values", "_parameters", "wants_ctx")
+    __slots__ = ("function", "delay", "_values", "_parameters", "wants_ctx")
 
-    def __init__(self, function: Function, values: dict[str, Any]) -> None:
+    def __init__(self, function: Function, values: dict[str, Any], delay: Any = None) -> None:
+        self.delay = delay
         self.function = function
         self._values = values
         self._parameters = _parameters(function)
@@ -309,12 +313,20 @@ def _options(
     return options
 
 
+def _delay(config: Any) -> Any:
+    """Return `retries.delay` of a configuration that has it."""
+    retries = config.get("retries") if isinstance(config, dict) else None
+    return retries.get("delay") if isinstance(retries, dict) else None
+
+
 def _json(value: Any, what: str) -> Any:
     """Return `value` if it is plain JSON. Raises TypeError that says what it is."""
+    if what.endswith(": config.retries.delay") and callable(value):
+        return {"$function": 1}
     match value:
         case None | bool() | int() | float() | str():
             return value
-        case dict():
+        case dict() if not what.endswith(".delay"):
             return {str(key): _json(item, f"{what}.{key}") for key, item in value.items()}
         case list() | tuple():
             return [_json(item, what) for item in value]
