@@ -1,8 +1,7 @@
 """The `meta` record of a result: what one statement cost and changed.
 
-`rows_read` and `rows_written` are estimates: SQLite counts them inside workerd's own build only.
-Read: rows returned, plus rows an UPDATE or DELETE changed. Written: rows changed, indexes not
-counted. Source: workers-sdk packages/miniflare/src/workers/d1/database.worker.ts.
+`rows_read` and `rows_written` are estimates that `meter` makes: SQLite counts them inside workerd's
+own build only. Source: workers-sdk packages/miniflare/src/workers/d1/database.worker.ts.
 """
 
 from __future__ import annotations
@@ -26,14 +25,18 @@ class Standing:
 
 
 def meta(
-    before: Standing, after: Standing, *, keyword: str, row_count: int, duration_ms: float
+    before: Standing,
+    after: Standing,
+    *,
+    rows_read: int,
+    rows_written: int,
+    duration_ms: float,
 ) -> dict[str, Any]:
     """Return the `meta` of a statement that took the connection from `before` to `after`.
 
-    `keyword` is its first word in upper case. `last_row_id` is sticky: a SELECT repeats it.
+    `last_row_id` is sticky: a SELECT repeats it.
     """
     changes = after.total_changes - before.total_changes
-    found = changes if keyword in ("UPDATE", "DELETE") else 0
     return {
         "served_by": SERVED_BY,
         "served_by_region": SERVED_BY_REGION,
@@ -48,6 +51,6 @@ def meta(
         or after.last_row_id != before.last_row_id
         or after.size_bytes != before.size_bytes,
         "size_after": after.size_bytes,
-        "rows_read": row_count + found,
-        "rows_written": changes,
+        "rows_read": rows_read,
+        "rows_written": rows_written,
     }

@@ -25,32 +25,28 @@ from bindings.d1.errors import (
     NOT_AUTHORIZED,
     ONLY_LAST_HAS_PARAMETERS,
     TIMED_OUT,
-    WRONG_PARAMETERS,
     error_message,
     is_undecodable_text,
 )
-from bindings.d1.limits import SETTINGS, apply_limits
+from bindings.d1.limits import SETTINGS
 from bindings.d1.meta import Standing, meta
-from bindings.d1.splitter import (
-    Statement,
-    has_variables,
-    number_variables,
-    split_statements,
-    variable_names,
-)
+from bindings.d1.meter import Meter
+from bindings.d1.opening import open_connection
+from bindings.d1.parameters import Bound, bound
+from bindings.d1.splitter import Statement, has_variables, split_statements
 from bindings.d1.values import Parameter, to_rows
 from emulator.errors import WorkerError
-from emulator.sqlite import BUSY_TIMEOUT_MS, Synchronous, pragmas
+from emulator.sqlite import Synchronous
 
 Result = dict[str, Any]  # {"success": True, "meta": {…}, "results": {"columns": […], "rows": […]}}
 
-CACHED_STATEMENTS = 512
 # How many virtual machine instructions pass between two looks at the clock: some 10 ms. Each look
 # needs Python's interpreter lock, which the event loop may hold.
 TICK_INSTRUCTIONS = 500_000
 QUICK_TICK_INSTRUCTIONS = 20_000  # some 0.4 ms
 
 _RENAMES_TO_RESERVED = re.compile(rf"""\brename\s+to\s+["'`\[]?{RESERVED_PREFIX}""", re.IGNORECASE)
+_WITH_REPLACEMENTS = functools.partial(str, encoding="utf-8", errors="replace")
 _COMMENT_LINE = re.compile(r"^\s*--.*", re.MULTILINE)
 
 
@@ -101,32 +97,14 @@ class Session:
         self._job: Job | None = None
         self._deadline = 0.0
         self._authorizer = Authorizer(reads_only=reads_only)
+        self._meter = Meter(self._execute_own, self._program)
+        self._rows_read = self._rows_written = 0  # by the query that runs
         # A cached statement is not authorized again, so no text of a worker's may equal ours.
         self._mark = f" /* {secrets.token_hex(16)} */"
-        self.connection = sqlite3.connect(
-            path,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=CACHED_STATEMENTS,
-        )
-        try:
-            self._prepare_connection(synchronous)
-        except BaseException:
-            self.connection.close()
-            raise
-
-    def _prepare_connection(self, synchronous: Synchronous) -> None:
-        # The writing connection is opened first and has put the file in WAL mode.
-        busy_timeout_ms = 0 if self._quick else BUSY_TIMEOUT_MS
-        opening = (f"PRAGMA busy_timeout = {busy_timeout_ms}", "PRAGMA query_only = on")
-        for statement in opening if self._reads_only else pragmas(synchronous):
-            self.connection.execute(statement)
-        for statement in SETTINGS:
-            self.connection.execute(statement)
+        self.connection = open_connection(path, synchronous, reads_only=reads_only, waits=not quick)
         (self._page_bytes,) = self.connection.execute("PRAGMA page_size").fetchone()
-        apply_limits(self.connection)
         self.connection.set_authorizer(self._authorizer)
-        tick = QUICK_TICK_INSTRUCTIONS if self._quick else TICK_INSTRUCTIONS
+        tick = QUICK_TICK_INSTRUCTIONS if quick else TICK_INSTRUCTIONS
         self.connection.set_progress_handler(self._must_stop, tick)
 
     def run(self, job: Job) -> list[Result]:
@@ -141,9 +119,7 @@ class Session:
         except _UndecodableText:
             # workerd replaces bad bytes; Python's fast decoder refuses them. Run it all again with
             # the slow one: nothing was committed.
-            self.connection.text_factory = functools.partial(
-                str, encoding="utf-8", errors="replace"
-            )
+            self.connection.text_factory = _WITH_REPLACEMENTS
             return self._run_atomically(job)
         finally:
             self.connection.text_factory = str
@@ -182,6 +158,7 @@ class Session:
     def _run_query(self, query: Query, statements: tuple[Statement, ...]) -> Result:
         started = perf_counter()
         before = self._standing()
+        self._rows_read = self._rows_written = 0
         for statement in statements[:-1]:
             if has_variables(statement.text):
                 raise WorkerError(ONLY_LAST_HAS_PARAMETERS)
@@ -195,8 +172,8 @@ class Session:
             "meta": meta(
                 before,
                 after,
-                keyword=last.keyword,
-                row_count=len(rows),
+                rows_read=self._rows_read,
+                rows_written=self._rows_written,
                 duration_ms=round((perf_counter() - started) * 1000, 4),
             ),
         }
@@ -210,7 +187,13 @@ class Session:
             raise WorkerError(NOT_A_STATEMENT)
         if statement.keyword == "ALTER" and _RENAMES_TO_RESERVED.search(statement.text):
             raise WorkerError(NOT_AUTHORIZED)
-        sql, values = _bound(statement.text, params)
+        sql, values = bound(statement.text, params)
+        keyword = statement.keyword
+        footprint = None
+        if not self._reads_only:
+            # Before it is run: EXPLAIN sets what SQL's changes() returns.
+            footprint = self._meter.footprint(keyword, sql, values, schema_may_differ=True)
+        changes_before = self.connection.total_changes
         self._authorizer.begin()
         self._authorizer.trusted = False
         cursor = self.connection.cursor()
@@ -224,6 +207,18 @@ class Session:
             self._authorizer.trusted = True
         if not self._reads_only and cursor.lastrowid is not None:
             self.last_row_id = cursor.lastrowid
+        total_changes = self.connection.total_changes
+        changes = total_changes - changes_before
+        if self._reads_only:
+            # SQLite compiles a statement again when the schema has changed, and asks again.
+            footprint = self._meter.footprint(
+                keyword, sql, values, schema_may_differ=self._authorizer.asked
+            )
+        read, written = self._meter.rows(
+            keyword, footprint, changes or len(rows), changes, cursor.rowcount, total_changes
+        )
+        self._rows_read += read
+        self._rows_written += written
         return [column[0] for column in cursor.description or ()], rows
 
     def _explained(self, error: sqlite3.Error, sql: str) -> Exception:
@@ -258,13 +253,23 @@ class Session:
             self._authorizer.trusted = True
         return None
 
+    def _program(self, sql: str, values: Bound) -> list[Any]:
+        factory = self.connection.text_factory
+        self.connection.text_factory = _WITH_REPLACEMENTS
+        self._authorizer.trusted = False
+        try:
+            return self.connection.execute(f"EXPLAIN {sql}{self._mark}", values).fetchall()
+        finally:
+            self._authorizer.trusted = True
+            self.connection.text_factory = factory
+
     def _standing(self) -> Standing:
         (pages,) = self._execute_own("PRAGMA page_count").fetchone()
         return Standing(self.connection.total_changes, self.last_row_id, pages * self._page_bytes)
 
-    def _execute_own(self, sql: str) -> sqlite3.Cursor:
+    def _execute_own(self, sql: str, values: Bound = ()) -> sqlite3.Cursor:
         try:
-            return self.connection.execute(sql + self._mark)
+            return self.connection.execute(sql + self._mark, values)
         except sqlite3.Error as error:
             raise self._explained(error, sql) from None
 
@@ -275,20 +280,6 @@ class Session:
     def close(self) -> None:
         """Close the connection; on the last one SQLite folds the WAL into the file."""
         self.connection.close()
-
-
-def _bound(
-    sql: str, params: tuple[Parameter, ...]
-) -> tuple[str, tuple[Parameter, ...] | dict[str, Parameter]]:
-    """Return SQL and values for Python, so that the n-th value is bound to the n-th parameter."""
-    if not params:
-        return sql, params
-    names = variable_names(sql)
-    if not names:
-        return number_variables(sql), params
-    if len(names) != len(params):
-        raise WorkerError(WRONG_PARAMETERS)
-    return sql, dict(zip(names, params, strict=True))
 
 
 def _is_empty(query: Query) -> bool:

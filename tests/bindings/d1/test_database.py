@@ -36,7 +36,7 @@ def test_a_query_is_answered_with_columns_rows_and_meta(tmp_path: Path) -> None:
             "last_row_id": 2,
             "changed_db": True,
             "size_after": 8192,
-            "rows_read": 2,
+            "rows_read": 0,
             "rows_written": 2,
         },
     }
@@ -68,6 +68,17 @@ def test_functions_about_the_last_write_are_answered_by_the_writer(tmp_path: Pat
         return await rows(database, "SELECT last_insert_rowid(), changes()")
 
     assert with_d1(tmp_path / "d.sqlite", work) == [[7, 1]]
+
+
+def test_changes_are_those_of_the_statement_before(tmp_path: Path) -> None:
+    async def work(database: D1) -> Any:
+        await query(database, "CREATE TABLE t(n)", "INSERT INTO t VALUES (1), (2), (3)")
+        found = await query(
+            database, "UPDATE t SET n = 0", "INSERT INTO t SELECT changes()", "SELECT changes()"
+        )
+        return found[2]["results"]["rows"], await rows(database, "SELECT max(n) FROM t")
+
+    assert with_d1(tmp_path / "d.sqlite", work) == ([[1]], [[3]])
 
 
 def test_a_with_that_writes_is_done_once(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""How many rows a statement touches, estimated from the program SQLite has compiled it to. Pure.
+
+workerd's build of SQLite counts rows as it runs; Python's does not, and tells nothing about a
+running program. But the program says which tables it walks through from end to end, which it
+looks into, whether it sorts, and how many indexes each change writes to.
+Source: workerd patches/sqlite/0001-row-counts-plain.patch: what is counted; sqlite.org/opcode.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_FULL_SCAN = (
+    1  # P5 of Next and Prev in a loop that no index narrows (SQLITE_STMTSTATUS_FULLSCAN_STEP)
+)
+_OPENS = ("OpenRead", "OpenWrite", "ReopenIdx")
+_LOOKS = ("SeekRowid", "NotExists", "SeekGE", "SeekGT", "SeekLE", "SeekLT", "VNext")
+
+
+class Op(NamedTuple):
+    """One instruction of a program, as a row of EXPLAIN begins: `p2` is often where it jumps."""
+
+    address: int
+    name: str
+    p1: int
+    p2: int
+    p5: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A walk through all rows of the last of `tables`, once for every row of those before it.
+
+    `may_stop` says that a LIMIT ends it after the rows that are returned.
+    """
+
+    tables: tuple[str, ...]
+    may_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a statement touches, whatever its parameters are."""
+
+    scans: tuple[Scan, ...] = ()
+    looks_up: bool = False
+    sorts: bool = False
+    writes_per_change: int = 1
+    writes_virtual: bool = False  # a virtual table such as FTS5's, which writes to others inside
+
+
+def footprint(program: Iterable[Op], table_of_page: Mapping[int, str]) -> Footprint:
+    """Return the footprint of `program`; tables and indexes are known by their root page.
+
+    `SELECT * FROM t` has one loop over `t`: `Footprint(scans=(Scan(("t",)),))`.
+    """
+    ops = _main_program(program)
+    tables = {
+        op.p1: table_of_page[op.p2] for op in ops if op.name in _OPENS and op.p2 in table_of_page
+    }
+    written = {op.p1 for op in ops if op.name == "OpenWrite"}
+    loops = [op for op in ops if op.name in ("Next", "Prev") and op.p1 in tables]
+    full = [op for op in loops if op.p5 & _FULL_SCAN]
+    counted = tuple(Scan((tables[op.p1],)) for op in ops if op.name == "Count" and op.p1 in tables)
+    return Footprint(
+        scans=tuple(_scan(loop, full, tables, ops) for loop in full) + counted,
+        looks_up=len(full) < len(loops) or any(op.name in _LOOKS for op in ops),
+        sorts=any(op.name in ("SorterSort", "Sort") for op in ops),
+        writes_per_change=max(
+            1, len({op.p1 for op in ops if op.name in ("Insert", "IdxInsert")} & written)
+        ),
+        writes_virtual=any(op.name == "VUpdate" for op in ops),
+    )
+
+
+def _main_program(program: Iterable[Op]) -> list[Op]:
+    # The programs of triggers follow, each counting its addresses from 0 again.
+    ops: list[Op] = []
+    for op in program:
+        if op.address != len(ops):
+            break
+        ops.append(op)
+    return ops
+
+
+def _scan(loop: Op, full: list[Op], tables: Mapping[int, str], ops: list[Op]) -> Scan:
+    around = [outer for outer in full if outer.p2 <= loop.p2 and loop.address < outer.address]
+    names = tuple(tables[op.p1] for op in [*around, loop])
+    body = ops[loop.p2 : loop.address]
+    # min() and max() leave after the first row, by a jump that has no condition.
+    has_limit = any(
+        op.name == "DecrJumpZero" or (op.name == "Goto" and op.p2 > loop.address) for op in body
+    )
+    # A row that is passed over jumps to the end of the loop: then more are read than returned.
+    filters = any(op.p2 == loop.address for op in body)
+    return Scan(names, may_stop=has_limit and not filters)
+
+
+def rows_read(touched: Footprint, size_of: Callable[[str], int], found: int) -> int:
+    """Return the estimate for a statement that returned or changed `found` rows.
+
+    `size_of(table)` tells how many rows a table has.
+    """
+    total = 0
+    for scan in touched.scans:
+        rows = 1
+        for table in scan.tables:
+            rows *= size_of(table)
+        total += min(rows, max(found, 1)) if scan.may_stop else rows
+    if touched.looks_up:
+        total += max(found, 1)
+    return total + (found if touched.sorts else 0)
+
+
+def rows_written(touched: Footprint, changes: int, direct: int) -> int:
+    """Return the estimate for a statement that made `changes`, `direct` of them by itself.
+
+    `direct` is -1 when it is not known.
+    """
+    if touched.writes_virtual and direct >= 0:
+        return direct
+    return changes * touched.writes_per_change

@@ -1,0 +1,124 @@
+"""Estimates the rows each statement of a connection reads and writes, for little time.
+
+Owns what is remembered for it: the footprint of each SQL text, until the schema changes, and the
+size of each table, until the database changes. `footprint` does the thinking.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from typing import Any, Protocol
+
+from bindings.d1.footprint import Footprint, Op, footprint, rows_read, rows_written
+from bindings.d1.parameters import Bound
+
+FOOTPRINTS_MAX = 2_000
+
+_MEASURED = frozenset({"SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE"})
+# Rows of the schema's own table, read and written; making an index reads and writes more.
+_OF_SCHEMA = {"CREATE": (1, 2), "ALTER": (1, 1), "DROP": (1, 0)}
+
+
+_LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
+
+
+class Executes(Protocol):
+    """Runs SQL of ours on the connection, past the worker's rules."""
+
+    def __call__(self, sql: str, values: Bound = ()) -> sqlite3.Cursor: ...
+
+
+class Explains(Protocol):
+    """Compiles SQL of a worker under the worker's rules and returns its program."""
+
+    def __call__(self, sql: str, values: Bound) -> list[Any]: ...
+
+
+class Meter:
+    """What the statements of one connection cost; `execute` and `explain` reach that connection.
+
+    `explain(sql, values)` gives the rows of EXPLAIN, or raises sqlite3.Error.
+    """
+
+    def __init__(self, execute: Executes, explain: Explains) -> None:
+        self._execute = execute
+        self._explain = explain
+        self._schema_version = -1
+        self._footprints: dict[str, Footprint] = {}
+        self._table_of_page: dict[int, str] = {}
+        self._sizes: dict[str, int] = {}
+        self._sizes_of = (0, 0)  # the state of the database that `_sizes` belongs to
+
+    def footprint(
+        self, keyword: str, sql: str, values: Bound, *, schema_may_differ: bool
+    ) -> Footprint | None:
+        """Return the footprint of a statement, None for one of the schema."""
+        if keyword not in _MEASURED:
+            return None
+        if schema_may_differ:
+            self._note_schema()
+        touched = self._footprints.get(sql)
+        if touched is None:
+            # Texts that differ in their literals alone are alike, and there may be many.
+            shape = _LITERAL.sub("?", sql)
+            touched = self._footprints.get(shape)
+            if len(self._footprints) >= FOOTPRINTS_MAX:
+                self._footprints.clear()
+            if touched is None:
+                try:
+                    touched = self._footprints[shape] = self._analyse(sql, values)
+                except sqlite3.Error:  # it will fail in the same way when it is run
+                    return None
+            self._footprints[sql] = touched
+        return touched
+
+    def _analyse(self, sql: str, values: Bound) -> Footprint:
+        if "changes" in sql.lower():  # EXPLAIN would set what SQL's changes() returns in there
+            return Footprint()
+        # The listing of a program that SQLite has in its cache is not renewed with the schema.
+        program = self._explain(f"{sql}\n-- schema {self._schema_version}", values)
+        ops = [Op(row[0], row[1], row[2], row[3], row[6]) for row in program]
+        return footprint(ops, self._table_of_page)
+
+    def rows(
+        self,
+        keyword: str,
+        touched: Footprint | None,
+        found: int,
+        changes: int,
+        direct: int,
+        total_changes: int,
+    ) -> tuple[int, int]:
+        """Return rows read and rows written by a statement with this footprint.
+
+        `found` counts the rows it returned or changed, `changes` all that were changed, `direct`
+        those that no trigger changed, or -1, and `total_changes` those of the connection so far.
+        """
+        if touched is None:
+            return _OF_SCHEMA.get(keyword, (0, 0))
+        if touched.scans:
+            self._note_state(total_changes)
+        written = rows_written(touched, changes, direct) if changes else 0
+        return rows_read(touched, self._size, found), written
+
+    def _note_schema(self) -> None:
+        (version,) = self._execute("PRAGMA schema_version").fetchone()
+        if version != self._schema_version:
+            self._schema_version = version
+            self._footprints.clear()
+            self._table_of_page = dict(
+                self._execute("SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0")
+            )
+
+    def _note_state(self, total_changes: int) -> None:
+        (version,) = self._execute("PRAGMA data_version").fetchone()
+        if self._sizes_of != (version, total_changes):
+            self._sizes.clear()
+            self._sizes_of = (version, total_changes)
+
+    def _size(self, table: str) -> int:
+        if table not in self._sizes:
+            quoted = table.replace('"', '""')
+            (self._sizes[table],) = self._execute(f'SELECT count(*) FROM "{quoted}"').fetchone()
+        return self._sizes[table]
