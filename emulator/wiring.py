@@ -14,12 +14,13 @@ from typing import Any
 from bindings.binding import Binding
 from bindings.workflows import WorkflowBinding
 from emulator.clock import Clock, SystemClock, VirtualClock
-from emulator.config.model import AiRule, Config, IndexSettings
+from emulator.config.model import AiRule, Config, IndexSettings, WorkflowConfig
 from emulator.engine.admission import Limits
 from emulator.engine.control import Control
 from emulator.engine.endings import Definition
 from emulator.engine.engine import Engine
 from emulator.engine.journal import Journal
+from emulator.engine.retention import Retention
 from emulator.engine.schedules import Schedules
 from emulator.engine.steps import STEP_LIMIT
 from emulator.engine.timekeeping import ClockRecord, Timekeeper
@@ -94,9 +95,21 @@ def definitions(config: Config) -> list[Definition]:
         and f"no_{PLAIN_NON_RETRYABLE_FLAG}" not in config.compatibility_flags
     )
     return [
-        Definition(workflow.name, workflow.class_name, workflow.step_limit or STEP_LIMIT, plain)
+        Definition(
+            workflow.name,
+            workflow.class_name,
+            workflow.step_limit or STEP_LIMIT,
+            plain,
+            _retention(workflow),
+        )
         for workflow in config.workflows
     ]
+
+
+def _retention(workflow: WorkflowConfig) -> Retention:
+    own = {"success": workflow.success_retention_ms, "error": workflow.error_retention_ms}
+    given = {name: kept_ms for name, kept_ms in own.items() if kept_ms is not None}
+    return Retention.of(given, Retention())
 
 
 def worker_spec(config: Config) -> WorkerSpec:

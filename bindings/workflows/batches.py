@@ -48,6 +48,22 @@ def creations(given: Any) -> list[dict[str, Json]]:
     return items
 
 
+def retention_of(options: dict[str, Json]) -> dict[str, int]:
+    """Return for how long an instance is kept after its end, in milliseconds.
+
+    `{"retention": {"successRetention": "2 days"}}` -> `{"success": 172800000}`.
+    Raises WorkerError for what is no retention.
+    """
+    retention = options.get("retention")
+    if problems := _retention_problems(retention, "retention"):
+        raise _refused("; ".join(problems))
+    return {
+        name.removesuffix("Retention"): parse_duration_ms(value)
+        for name, value in (retention or {}).items()
+        if value is not None
+    }
+
+
 def _count(count: Any) -> int:
     if isinstance(count, bool) or not isinstance(count, int | float) or count <= 0 or count % 1:
         raise _refused("count must be a positive integer")

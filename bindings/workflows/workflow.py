@@ -10,22 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from bindings.workflows.batches import creations
+from bindings.workflows.batches import creations, retention_of
 from emulator.errors import WorkerError
 
 Json = Any
+# An instance to create: its id, its params, encoded, its own retention in milliseconds.
+New = tuple[str | None, bytes | None, dict[str, int] | None]
 
 
 class Executor(Protocol):
     """What the binding asks of the engine; each raises WorkerError as production does."""
 
-    async def create(self, workflow: str, instance_id: str | None, params: bytes | None) -> str: ...
-    async def create_batch(
-        self, workflow: str, items: list[tuple[str | None, bytes | None]]
-    ) -> list[str]: ...
-    async def create_many(
-        self, workflow: str, items: list[tuple[str | None, bytes | None]]
-    ) -> dict[str, Json]: ...
+    async def create(
+        self,
+        workflow: str,
+        instance_id: str | None,
+        params: bytes | None,
+        *,
+        retention: dict[str, int] | None = None,
+    ) -> str: ...
+    async def create_batch(self, workflow: str, items: list[New]) -> list[str]: ...
+    async def create_many(self, workflow: str, items: list[New]) -> dict[str, Json]: ...
     def check_exists(self, workflow: str, instance_id: str) -> None: ...
     def status(self, workflow: str, instance_id: str) -> dict[str, Json]: ...
     async def pause(self, workflow: str, instance_id: str) -> None: ...
@@ -59,8 +64,10 @@ class WorkflowBinding:
         first = args[0] if args else None
         match method:
             case "create":
-                instance_id, params = self._new(first)
-                created = await self._executor.create(self._workflow, instance_id, params)
+                instance_id, params, kept = self._new(first)
+                created = await self._executor.create(
+                    self._workflow, instance_id, params, retention=kept
+                )
                 return {"id": created}
             case "createBatch":
                 return await self._create_batch(first)
@@ -111,16 +118,17 @@ class WorkflowBinding:
         payload = self._encode(event.get("payload"))
         await self._executor.send_event(self._workflow, instance_id, event["type"], payload)
 
-    def _new(self, options: Any) -> tuple[str | None, bytes | None]:
-        """Return id and params of create's options; production refuses an id of null."""
+    def _new(self, options: Any) -> New:
+        """Return what create's options ask for; production refuses an id of null."""
         if options is None:
-            return None, None
+            return None, None, None
         if not isinstance(options, dict):
             raise WorkerError("(body) Provided argument is invalid", name="WorkflowError")
         if "id" in options and not isinstance(options["id"], str):
             raise WorkerError("Workflow instance has invalid id", name="WorkflowError")
         params = options.get("params")
-        return options.get("id"), None if params is None else self._encode(params)
+        encoded = None if params is None else self._encode(params)
+        return options.get("id"), encoded, retention_of(options)
 
     def _id(self, value: Any) -> str:
         if not isinstance(value, str):

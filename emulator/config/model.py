@@ -38,6 +38,8 @@ class WorkflowConfig:
     script_name: str | None = None
     step_limit: int | None = None
     schedules: tuple[str, ...] = ()
+    success_retention_ms: int | None = None
+    error_retention_ms: int | None = None
     where: str = ""  # "wrangler.toml:14", for messages about class_name
     index: int = 0  # its place in the list: `workflows[0]`
 

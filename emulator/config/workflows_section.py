@@ -17,6 +17,7 @@ from emulator.config.problems import listed, nearest, quoted
 from emulator.config.table import Table
 from emulator.config.text_files import shown_path
 from emulator.cron import Cron, InvalidCron
+from emulator.durations import InvalidDuration, parse_duration_ms
 
 WORKFLOW_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,63}")
 NAME_RULE = (
@@ -27,7 +28,9 @@ STEPS_MAX = 2**31 - 1
 STEPS_WARNING = 25_000  # production's highest step limit; wrangler warns above it
 
 SCHEDULES_MAX = 100  # docs "Limits"
+RETENTION_MAX_MS = 30 * 86_400_000  # docs "Limits", paid plan
 
+_RETENTION_EXAMPLE = 'Write default_retention = { success_retention = "7 days" }.'
 _EXAMPLE = 'with binding = "MY_WORKFLOW", name = "my-workflow" and class_name = "MyWorkflow".'
 
 
@@ -77,6 +80,7 @@ def _read_workflow(item: Table, names: BindingNames) -> WorkflowConfig | None:
     script_name = item.string("script_name")
     step_limit = _read_step_limit(item)
     schedules = _read_schedules(item)
+    retention = item.table("default_retention", _RETENTION_EXAMPLE)
     if item.boolean("remote"):
         text = "Workflow bindings do not support accessing remote resources"
         item.error("remote", f"{item.name('remote')} is true; {text}", "Remove it.")
@@ -92,6 +96,8 @@ def _read_workflow(item: Table, names: BindingNames) -> WorkflowConfig | None:
         script_name,
         step_limit,
         schedules,
+        _read_retention(retention, "success_retention"),
+        _read_retention(retention, "error_retention"),
         where=item.where("class_name"),
         index=_index(item),
     )
@@ -107,6 +113,24 @@ def _read_step_limit(item: Table) -> int | None:
         text = f"{limits.name('steps')} is {steps}; Cloudflare allows at most {STEPS_WARNING:,}"
         limits.warn("steps", text)
     return steps
+
+
+def _read_retention(retention: Table | None, key: str) -> int | None:
+    if retention is None:
+        return None
+    retention.unknown_keys({"success_retention", "error_retention"})
+    value = retention.data.get(key)
+    if value is None:
+        return None
+    try:
+        kept_ms = parse_duration_ms(value)
+    except (InvalidDuration, OverflowError) as error:
+        retention.error(key, f"{retention.name(key)} is {error}", _RETENTION_EXAMPLE)
+        return None
+    if kept_ms > RETENTION_MAX_MS:
+        text = f"{retention.name(key)} is {quoted(value)}; Cloudflare keeps at most 30 days"
+        retention.warn(key, text)
+    return kept_ms
 
 
 def _read_schedules(item: Table) -> tuple[str, ...]:
@@ -134,7 +158,7 @@ def _is_schedule(item: Table, text: str) -> bool:
 
 
 def _check_only_the_owner_sets_limits(item: Table) -> None:
-    for key in ("limits", "schedules"):
+    for key in ("limits", "schedules", "default_retention"):
         if key in item.data:
             item.error(
                 key,

@@ -22,6 +22,8 @@ from emulator.errors import StateError, WorkerError
 from emulator.protocol import values
 
 Json = Any
+# An instance to create: its id, its params in tagged JSON, its own retention in milliseconds.
+New = tuple[str | None, bytes | None, dict[str, int] | None]
 
 # What a batch reports of one of its items: production's code and message.
 INTERNAL_ERROR = (10001, "workflows.api.error.internal_server")
@@ -45,22 +47,24 @@ class Control:
         instance_id: str | None,
         params: bytes | None,
         source: str = "binding",
+        retention: dict[str, int] | None = None,
     ) -> str:
         """Create an instance and return its id; it starts on its own. `params`: tagged JSON.
 
         source: what asked for it, `"binding"` or `"api"`.
+        retention: `{"success"?, "error"?}`, for how many milliseconds it is kept after its end.
 
         Raises WorkerError for a bad or used id, or params over 1 MiB.
         """
         self._count(workflow)
-        created = self._create(workflow, instance_id, params, source)
+        created = self._create(workflow, (instance_id, params, retention), source)
         await self._recorded()
         return created
 
     async def create_batch(
         self,
         workflow: str,
-        items: list[tuple[str | None, bytes | None]],
+        items: list[New],
         source: str = "binding",
     ) -> list[str]:
         """Create up to 100 instances and return the ids made; ids in use are left out.
@@ -73,53 +77,47 @@ class Control:
             raise WorkerError(
                 f"WorkflowError: batchCreate only supports {BATCH_MAX} instances at a time"
             )
-        for instance_id, params in items:
+        for instance_id, params, _ in items:
             checks.check_new(instance_id, params)
         self._count(workflow, len(items))
         created = [
-            self._create(workflow, instance_id, params, source)
-            for instance_id, params in items
-            if instance_id is None or self._journal.find(workflow, instance_id) is None
+            self._create(workflow, item, source)
+            for item in items
+            if item[0] is None or self._journal.find(workflow, item[0]) is None
         ]
         await self._recorded()
         return created
 
-    async def create_many(
-        self, workflow: str, items: list[tuple[str | None, bytes | None]]
-    ) -> dict[str, Json]:
+    async def create_many(self, workflow: str, items: list[New]) -> dict[str, Json]:
         """Create instances and say what became of each: the object form of `createBatch`.
 
         Returns `{"created": [{"id"}], "errors": [{"index", "id", "code", "message"}]}`, both in the
         order of `items`. Nothing is created when any item is wrong.
         Source: workflows.md section 17.
         """
-        for instance_id, params in items:
+        for instance_id, params, _ in items:
             checks.check_new_in_batch(instance_id, params)
         self._count(workflow, len(items))
         created: list[Json] = []
         errors: list[Json] = []
         seen: set[str] = set()
-        for index, (instance_id, params) in enumerate(items):
+        for index, item in enumerate(items):
+            instance_id = item[0]
             if instance_id is None:
-                created.append({"id": self._create(workflow, None, params)})
+                created.append({"id": self._create(workflow, item)})
                 continue
             if instance_id in seen:
                 errors.append(_item_error(DUPLICATE_IN_BATCH, index=index, id=instance_id))
             elif self._journal.find(workflow, instance_id) is not None:
                 errors.append(_item_error(ALREADY_EXISTS, index=index, id=instance_id))
             else:
-                created.append({"id": self._create(workflow, instance_id, params)})
+                created.append({"id": self._create(workflow, item)})
             seen.add(instance_id)
         await self._recorded()
         return {"created": created, "errors": errors}
 
-    def _create(
-        self,
-        workflow: str,
-        instance_id: str | None,
-        params: bytes | None,
-        source: str = "binding",
-    ) -> str:
+    def _create(self, workflow: str, item: New, source: str = "binding") -> str:
+        instance_id, params, retention = item
         checks.check_new(instance_id, params)
         if instance_id is None:
             instance_id = str(uuid.uuid4())
@@ -127,7 +125,7 @@ class Control:
             raise WorkerError(
                 "(instance.already_exists) Instance already exists", name="WorkflowError"
             )
-        self._admit(workflow, instance_id, params, source)
+        self._admit(workflow, instance_id, params, source, retention=retention)
         return instance_id
 
     def _count(self, workflow: str, count: int = 1) -> None:
@@ -141,12 +139,13 @@ class Control:
         params: bytes | None,
         source: str,
         schedule: Schedule | None = None,
+        retention: dict[str, int] | None = None,
     ) -> None:
         now_ms = self._clock.now_ms()
         key = self._journal.new_instance(workflow, instance_id, now_ms)
         self._engine.admit(
             Instance(key, workflow, instance_id),
-            lifecycle.queued(key, now_ms, params or b"{}", source, schedule),
+            lifecycle.queued(key, now_ms, params or b"{}", source, schedule, retention),
         )
 
     def fire(self, tick: Tick) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from emulator.engine import steps
 from emulator.engine.model import Entry, EntryKind, ErrorInfo, Instance, Step
+from emulator.engine.retention import Retention
 from emulator.engine.retries import NON_RETRYABLE
 
 
@@ -23,6 +24,7 @@ class Definition:
     class_name: str
     step_limit: int = steps.STEP_LIMIT
     plain_non_retryable: bool = True
+    retention: Retention = Retention()
 
 
 def problem_of(output: bytes) -> ErrorInfo | None:

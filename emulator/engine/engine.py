@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from emulator.clock import Alarm, Clock
-from emulator.engine import endings, lifecycle, listing, payloads, rollbacks, steps
+from emulator.engine import endings, lifecycle, listing, payloads, retention, rollbacks, steps
 from emulator.engine.endings import Definition
 from emulator.engine.journal import InstanceRow, Journal
 from emulator.engine.lifecycle import Effect, Verdict
@@ -31,6 +31,7 @@ from emulator.engine.model import (
     StepState,
 )
 from emulator.engine.ready import ReadyQueue
+from emulator.engine.retention import Expiry, Retention
 from emulator.engine.retries import shown_config
 from emulator.engine.runs import Call, CallState, Guest, Run
 from emulator.engine.steps import Ask, Decision, Execute, Reject, Resolve, StepCall
@@ -75,6 +76,7 @@ class Engine:
         self._homeless: set[int] = set()  # instances whose workflow or class is gone
         self._admitting: set[int] = set()  # new instances that the next commit queues
         self._timers = Timers(clock, self._wake)
+        self._expiry = Expiry(journal, clock, self.delete)
         self._own_clock = own_clock or clock
         self._closed = False
         self._dispatching = False  # `_dispatch` follows the next commit
@@ -88,6 +90,7 @@ class Engine:
         rows = self.journal.unfinished()
         for row in rows:
             self._take_up(row)
+        self._expiry.start()
         return len(rows)
 
     def _take_up(self, row: InstanceRow) -> None:
@@ -122,6 +125,7 @@ class Engine:
         """Drop every run and timer; what is in flight continues at the next start."""
         self._closed = True
         self._timers.stop()
+        self._expiry.stop()
         for run in list(self._runs.values()):
             self._drop(run)
 
@@ -469,7 +473,13 @@ class Engine:
         """Write what the instances table repeats of the fold."""
         waiting = instance.status is Status.WAITING
         wake_ms = instance.next_due_ms() if waiting else None
-        self.journal.set_status(instance.key, instance.status, wake_ms, instance.ended_ms)
+        definition = self._definitions.get(instance.workflow)
+        default = definition.retention if definition else Retention()
+        expires_ms = retention.expires_ms(instance, default)
+        self.journal.set_status(
+            instance.key, instance.status, wake_ms, instance.ended_ms, expires_ms
+        )
+        self._expiry.expect(expires_ms)
         if instance.is_terminal or instance.status in (Status.PAUSED, Status.ROLLING_BACK):
             self._timers.forget(instance.key)
 

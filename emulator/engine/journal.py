@@ -38,7 +38,9 @@ _INSERT_ENTRY = (
 _INSERT_INSTANCE = (
     "INSERT INTO instances (key, workflow, id, created_ms, status) VALUES (?, ?, ?, ?, ?)"
 )
-_SET_STATUS = "UPDATE instances SET status = ?, wake_ms = ?, ended_ms = ? WHERE key = ?"
+_SET_STATUS = (
+    "UPDATE instances SET status = ?, wake_ms = ?, ended_ms = ?, expires_ms = ? WHERE key = ?"
+)
 _WIPE = "DELETE FROM entries WHERE instance = ?"
 _STRIKE = "DELETE FROM entries WHERE id = ?"
 _DELETE_INSTANCE = "DELETE FROM instances WHERE key = ?"
@@ -182,10 +184,15 @@ class Journal:
         batch.entries.append(row)
 
     def set_status(
-        self, key: int, status: Status, wake_ms: int | None, ended_ms: int | None
+        self,
+        key: int,
+        status: Status,
+        wake_ms: int | None,
+        ended_ms: int | None,
+        expires_ms: int | None = None,
     ) -> None:
         """Record what the fold of an instance now says."""
-        self._batch.statuses[key] = (status.value, wake_ms, ended_ms, key)
+        self._batch.statuses[key] = (status.value, wake_ms, ended_ms, expires_ms, key)
         self._touch(key)
 
     def wipe(self, key: int) -> None:
@@ -391,6 +398,19 @@ class Journal:
         self.flush()
         going = ",".join(f"'{status.value}'" for status in sorted(set(Status) - TERMINAL))
         return list(self._rows(f"WHERE status IN ({going}) ORDER BY key", ()))
+
+    def next_expiry_ms(self) -> int | None:
+        """Return when the first of the finished instances expires; None when none ever does."""
+        self.flush()
+        statement = "SELECT min(expires_ms) FROM instances WHERE expires_ms IS NOT NULL"
+        first: int | None = self._connection.execute(statement).fetchone()[0]
+        return first
+
+    def expired(self, now_ms: int, limit: int) -> list[int]:
+        """Return the keys of at most `limit` instances that have expired, the oldest first."""
+        self.flush()
+        statement = "SELECT key FROM instances WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?"
+        return [key for (key,) in self._connection.execute(statement, (now_ms, limit))]
 
     def load(self, key: int, *, steps: bool = True) -> Instance:
         """Return an instance folded from its entries. Raises KeyError for an unknown key.

@@ -102,7 +102,12 @@ def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Ver
 def restart(instance: Instance, now_ms: int) -> Verdict:
     """Start over from nothing, in any status: same id and params; the timestamp stays."""
     first = queued(
-        instance.key, instance.created_ms, instance.params, instance.trigger, instance.schedule
+        instance.key,
+        instance.created_ms,
+        instance.params,
+        instance.trigger,
+        instance.schedule,
+        instance.retention,
     )
     assert first.data is not None
     return Verdict([first._replace(data=first.data | {"restarted": True})], Effect.RESTART)
@@ -137,9 +142,12 @@ def queued(
     params: bytes,
     source: str = "binding",
     schedule: Schedule | None = None,
+    retention: dict[str, int] | None = None,
 ) -> Entry:
     """Return the first entry of an instance; `source` is what triggered it."""
     data: dict[str, Any] = {"trigger": {"source": source}}
     if schedule is not None:
         data["schedule"] = schedule.as_json()
+    if retention:
+        data["retention"] = retention
     return Entry(key, created_ms, EntryKind.WORKFLOW_QUEUED, data=data, value=params)

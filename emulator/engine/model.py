@@ -228,6 +228,7 @@ class Instance:
     paused_ms: int | None = None
     trigger: str = "binding"  # what created it: "api", "binding", "cron"
     schedule: Schedule | None = None  # what cron created it for
+    retention: dict[str, int] = field(default_factory=dict)  # its own: {"success"?, "error"?}
     params: bytes = b""
     output: bytes = b""
     error: ErrorInfo | None = None
@@ -266,6 +267,7 @@ class Instance:
         self.trigger = data.get("trigger", {}).get("source", self.trigger)
         if schedule := data.get("schedule"):
             self.schedule = Schedule(schedule["cron"], schedule["scheduledTime"])
+        self.retention = data.get("retention", {})
 
     def _started(self, entry: Entry) -> None:
         self.status = Status.RUNNING

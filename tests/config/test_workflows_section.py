@@ -17,8 +17,33 @@ def test_a_workflow_is_read(project: Project) -> None:
     project.toml(workflow(more="limits = { steps = 100 }\n"))
 
     assert project.load().workflows == (
-        WorkflowConfig("ORDERS", "orders", "Orders", None, 100, (), "wrangler.toml:8", 0),
+        WorkflowConfig("ORDERS", "orders", "Orders", None, 100, where="wrangler.toml:8"),
     )
+
+
+def test_the_retention_of_a_workflow_is_read(project: Project) -> None:
+    more = 'default_retention = { success_retention = "2 days", error_retention = 5000 }\n'
+    project.toml(workflow(more=more))
+
+    (read,) = project.load().workflows
+
+    assert (read.success_retention_ms, read.error_retention_ms) == (172_800_000, 5000)
+
+
+@pytest.mark.parametrize("value", ['"2 d"', "-1", "true", '"soon"', "[]"])
+def test_a_retention_that_is_no_duration_is_refused(project: Project, value: str) -> None:
+    project.toml(workflow(more=f"default_retention = {{ error_retention = {value} }}\n"))
+
+    problem = project.problem()
+
+    assert "workflows[0].default_retention.error_retention is " in problem
+    assert "expected milliseconds or" in problem
+
+
+def test_more_than_production_keeps_is_warned_about(project: Project) -> None:
+    project.toml(workflow(more='default_retention = { success_retention = "90 days" }\n'))
+
+    assert "Cloudflare keeps at most 30 days" in str(project.load().warnings[0])
 
 
 @pytest.mark.parametrize("name", ["a", "_x", "9", "A-b_c", "x" * 64])

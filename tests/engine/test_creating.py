@@ -113,7 +113,8 @@ def test_a_batch_leaves_ids_out_that_exist_or_repeat(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create("old")
         created = await world.control.create_batch(
-            NAME, [("old", None), ("new", b"1"), ("new", b"2"), ("other", None)]
+            NAME,
+            [("old", None, None), ("new", b"1", None), ("new", b"2", None), ("other", None, None)],
         )
         await world.settle()
 
@@ -126,7 +127,7 @@ def test_a_batch_leaves_ids_out_that_exist_or_repeat(tmp_path: Path) -> None:
 def test_a_batch_with_one_bad_item_makes_nothing(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         with pytest.raises(WorkerError, match="invalid id"):
-            await world.control.create_batch(NAME, [("good", None), ("not good", None)])
+            await world.control.create_batch(NAME, [("good", None, None), ("not good", None, None)])
 
         assert world.journal.find(NAME, "good") is None
 
@@ -145,7 +146,7 @@ def test_a_batch_of_none_or_of_too_many_is_refused(
 ) -> None:
     async def story(world: World) -> None:
         with pytest.raises(WorkerError, match=f"^WorkflowError: {message}$"):
-            await world.control.create_batch(NAME, [(None, None)] * count)
+            await world.control.create_batch(NAME, [(None, None, None)] * count)
 
     play(tmp_path, echo, story)
 
@@ -154,7 +155,7 @@ def test_a_batch_of_a_hundred_is_one_transaction(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         commits: list[int] = []
         world.journal.on_commit = lambda entries: commits.append(len(entries))
-        await world.control.create_batch(NAME, [(None, None)] * BATCH_MAX)
+        await world.control.create_batch(NAME, [(None, None, None)] * BATCH_MAX)
 
         assert commits == [BATCH_MAX]
 

@@ -367,7 +367,7 @@ def test_a_batch_of_deletions_that_is_none_is_refused(
 def test_a_hundred_deletions_are_one_transaction(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         ids = [f"i{n}" for n in range(100)]
-        await world.control.create_batch(NAME, [(instance, None) for instance in ids])
+        await world.control.create_batch(NAME, [(instance, None, None) for instance in ids])
         await world.settle()
         statements: list[str] = []
         world.journal._connection.set_trace_callback(statements.append)

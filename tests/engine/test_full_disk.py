@@ -54,7 +54,7 @@ def test_a_batch_on_a_full_disk_is_created_wholly_or_not_at_all(tmp_path: Path) 
         big = b'"' + BIG.encode() + b'"'
         with full_disk(world):
             with pytest.raises(WorkerError, match="not recorded"):
-                await world.control.create_batch(NAME, [("small", None), ("big", big)])
+                await world.control.create_batch(NAME, [("small", None, None), ("big", big, None)])
         await world.advance(MINUTE)
 
         assert [world.journal.find(NAME, name) for name in ("small", "big")] == [None, None]

@@ -177,7 +177,7 @@ def test_instances_side_by_side_share_their_transactions(tmp_path: Path) -> None
     async def story(world: World) -> None:
         statements: list[str] = []
         world.journal._connection.set_trace_callback(statements.append)
-        await world.control.create_batch("orders", [(f"i{n}", None) for n in range(50)])
+        await world.control.create_batch("orders", [(f"i{n}", None, None) for n in range(50)])
         await world.settle()
 
         assert all(world.status(f"i{n}") == "complete" for n in range(50))

@@ -152,7 +152,9 @@ def test_a_finished_instance_leaves_nothing_in_memory(tmp_path: Path) -> None:
 async def create_many(world: World, count: int) -> list[str]:
     names = [f"i{n}" for n in range(count)]
     for first in range(0, count, 100):
-        await world.control.create_batch(NAME, [(n, None) for n in names[first : first + 100]])
+        await world.control.create_batch(
+            NAME, [(n, None, None) for n in names[first : first + 100]]
+        )
     await world.advance(IDLE_GRACE_MS)
     world.guest.sent.clear()
     return names

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from emulator.engine import listing
 from emulator.engine.checks import BATCH_MAX
+from emulator.engine.control import New
 from emulator.engine.listing import Filter, Window
 from emulator.engine.plain import iso
 from emulator.engine.rewinding import RestartPoint, parse_restart_point
@@ -18,14 +19,12 @@ from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.server.api.dialects import Dialect
 from emulator.server.api.envelope import Answer
-from emulator.server.api.reading import bad, json_body, object_body
+from emulator.server.api.reading import bad, json_body, object_body, retention_ms
 from emulator.server.api.workflows import Host, Resource
 
 Json = Any
-NewInstance = tuple[str | None, bytes | None]
 
 ACTIONS = ("pause", "resume", "restart", "terminate")
-_RETENTION = "instance_retention is not applied here: instances stay until they are deleted."
 
 
 class Changes:
@@ -43,15 +42,14 @@ class Changes:
         """POST …/instances: `{"instance_id"?, "params"?}`; the explorer says `id`."""
         resource = self._resource(request)
         body = await object_body(request)
-        instance_id, params = self._new(body)
+        instance_id, params, kept = self._new(body)
         try:
             created = await self._control.create(
-                resource.workflow.name, instance_id, params, source="api"
+                resource.workflow.name, instance_id, params, source="api", retention=kept
             )
         except WorkerError as error:
             raise self._dialect.refused(error) from error
-        shown = _created(resource, created)
-        return Answer(shown, notes=(_RETENTION,) if "instance_retention" in body else ())
+        return Answer(_created(resource, created))
 
     async def create_batch(self, request: Request) -> Answer:
         """POST …/instances/batch: a list of up to 100; ids in use are left out of the answer."""
@@ -64,9 +62,7 @@ class Changes:
             created = await self._control.create_batch(resource.workflow.name, items, source="api")
         except WorkerError as error:
             raise self._dialect.refused(error) from error
-        shown = [_created(resource, instance_id) for instance_id in created]
-        retained = any("instance_retention" in item for item in body)
-        return Answer(shown, notes=(_RETENTION,) if retained else ())
+        return Answer([_created(resource, instance_id) for instance_id in created])
 
     async def terminate_batch(self, request: Request) -> Answer:
         """POST …/instances/batch/terminate: up to 100 ids; those that have ended are no error."""
@@ -153,17 +149,18 @@ class Changes:
             raise self._dialect.refused(error, instance_id) from error
         return Answer(self._acknowledgement(instance_id))
 
-    def _new(self, body: dict[str, Json]) -> NewInstance:
-        """Return id and params of an instance to be; ids are checked by the engine."""
+    def _new(self, body: dict[str, Json]) -> New:
+        """Return what an instance is to be; ids are checked by the engine."""
         given = None
         for field in ("id", "instance_id"):
             given = body.get(field, given)
             if field in body and not isinstance(given, str):
                 raise bad("Workflow instance has invalid id")
+        kept = retention_ms(body.get("instance_retention"), "instance_retention")
         params = body.get("params")
         if params is None:
-            return given, None
-        return given, values.encode(self._dialect.read_params(params))
+            return given, None, kept
+        return given, values.encode(self._dialect.read_params(params)), kept
 
     async def _act(
         self,

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from starlette.requests import Request
 
+from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.protocol.values import MAX_SAFE_INTEGER
 from emulator.server.api.envelope import INTERNAL, ApiError
 
@@ -94,6 +95,24 @@ def instant_ms(request: Request, name: str) -> int | None:
     except (ValueError, OverflowError):
         expected = "expected an ISO 8601 time such as 2026-01-01T13:00:00Z"
         raise bad(f"'{name}' is '{text}'; {expected}.") from None
+
+
+def retention_ms(given: Json, name: str) -> dict[str, int]:
+    """Return `{"success_retention"?, "error_retention"?}` as `{"success"?, "error"?}`, in ms."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise bad(f"'{name}' is {json.dumps(given)}; expected an object.")
+    kept = {}
+    for key, value in given.items():
+        if key not in ("success_retention", "error_retention"):
+            raise bad(f"'{name}.{key}' is no key; expected success_retention, error_retention.")
+        if value is not None:
+            try:
+                kept[key.removesuffix("_retention")] = parse_duration_ms(value)
+            except (InvalidDuration, OverflowError) as error:
+                raise bad(f"'{name}.{key}' is {error}") from None
+    return kept
 
 
 def _integer(text: str) -> int | float:

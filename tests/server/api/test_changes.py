@@ -52,11 +52,30 @@ def test_v4_takes_the_text_of_an_object_for_the_object(v4: Api) -> None:
     assert v4.until("text", "complete")["output"] == {"do": "echo"}
 
 
-def test_a_retention_is_accepted_and_said_not_to_apply(v4: Api) -> None:
-    body = {"instance_retention": {"success_retention": "1 day"}}
-    messages = v4.ask("POST", "/flow/instances", json=body).json()["messages"]
+def test_a_retention_of_nothing_deletes_the_instance_when_it_ends(api: Api, name: str) -> None:
+    retention = {"success_retention": 0, "error_retention": "1 day"}
+    api.post("/flow/instances", {"id": name, "instance_retention": retention})
 
-    assert "until they are deleted" in messages[0]["message"]
+    eventually(lambda: api.ask("GET", f"/flow/instances/{name}").status_code == 404)
+
+
+@pytest.mark.parametrize(
+    ("retention", "said"),
+    [
+        ("1 day", "'instance_retention' is \"1 day\"; expected an object."),
+        ({"success": 1}, "'instance_retention.success' is no key"),
+        ({"error_retention": "1 d"}, "'instance_retention.error_retention' is \"1 d\""),
+        ({"error_retention": -1}, "'instance_retention.error_retention' is -1"),
+    ],
+    ids=repr,
+)
+def test_a_retention_that_is_none_is_refused(v4: Api, retention: Any, said: str) -> None:
+    body = {"instance_id": "not-made", "instance_retention": retention}
+
+    status, code, message = v4.error("POST", "/flow/instances", json=body)
+
+    assert (status, code) == (400, 10001) and said in message
+    assert v4.error("GET", "/flow/instances/not-made")[0] == 404
 
 
 def test_an_id_in_use_is_a_conflict(v4: Api, explorer: Api) -> None:
