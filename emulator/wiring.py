@@ -35,11 +35,20 @@ PLAIN_NON_RETRYABLE_FLAG = "workflows_preserve_non_retryable_error_message"
 
 
 def open_engine(
-    config: Config, state: State, clock: Clock, report: Callable[[str], None]
+    config: Config,
+    state: State,
+    clock: Clock,
+    report: Callable[[str], None],
+    *,
+    to_read: bool = False,
 ) -> Engine:
-    """Return the engine on the project's journal. Raises StateError."""
+    """Return the engine on the project's journal. Raises StateError.
+
+    to_read: the journal stays as it is; the engine can only be asked.
+    """
+    path = state.journal
     return Engine(
-        Journal.open(state.journal, _synchronous(config)),
+        Journal.open_to_read(path) if to_read else Journal.open(path, _synchronous(config)),
         clock,
         concurrency=config.settings.concurrency,
         grace_ms=config.settings.reload_grace_ms,

@@ -22,7 +22,7 @@ from emulator import sqlite
 from emulator.engine import rows
 from emulator.engine.model import TERMINAL, Entry, Instance, Status
 from emulator.engine.rows import Row
-from emulator.engine.schema import open_journal
+from emulator.engine.schema import open_journal, read_journal
 from emulator.errors import StateError
 
 LATE_MS = 20  # the longest that what is recorded `late` waits for a commit of its own
@@ -122,6 +122,14 @@ class Journal:
         by a newer Groundfog.
         """
         return cls(open_journal(path, synchronous), path)
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Journal:
+        """Open the journal at `path` as it is, or as an empty one; nothing can be recorded in it.
+
+        Raises StateError when it is no journal, or was written by a newer Groundfog.
+        """
+        return cls(read_journal(path), path)
 
     # --- writing
 

@@ -103,8 +103,11 @@ class Sizes:
 def measure(path: Path, largest: int = 10) -> Sizes:
     """Return what the journal at `path` takes up; reads all of it, so call it in a thread.
 
-    What is not committed yet is not counted. Raises StateError when it cannot be read.
+    What is not committed yet is not counted; a journal that does not exist takes up nothing.
+    Raises StateError when it cannot be read.
     """
+    if not path.exists():
+        return Sizes(0, 0, 0, [], [])
     try:
         connection = sqlite.connect_read_only(path)
         try:

@@ -24,7 +24,7 @@ Json = Any
 Record = dict[str, Any]
 
 _INTERRUPTED = "WorkflowInternalError"
-_REST_TYPES = {StepKind.DO: "step", StepKind.SLEEP: "sleep", StepKind.WAIT: "waitForEvent"}
+_REST_TYPES = {kind: kind.value for kind in StepKind} | {StepKind.DO: "step"}
 
 
 def instance_detail(

@@ -35,10 +35,35 @@ def open_journal(path: Path, synchronous: sqlite.Synchronous) -> sqlite3.Connect
             raise
         return connection
     except sqlite3.Error as error:
-        raise StateError(
-            f"{path}: the journal cannot be read ({error}). Nothing was changed.\n"
-            "  Restore it from a copy, or start afresh with `groundfog state reset`."
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def read_journal(path: Path) -> sqlite3.Connection:
+    """Return a connection for reading the journal at `path`, which stays as it is to the last byte.
+
+    Where there is none yet, it is an empty one in memory; one of an earlier version is carried
+    forward in memory. Raises StateError when it is no journal, or a newer Groundfog's.
+    """
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        if _is_database(path):
+            stored = sqlite.connect_read_only(path)
+            try:
+                if _own_version(path, stored) == SCHEMA_VERSION:
+                    memory.close()
+                    return stored
+                stored.backup(memory)
+            except BaseException:
+                stored.close()
+                raise
+            stored.close()
+        _bring_up_to_date(memory)
+        return memory
+    except BaseException as error:
+        memory.close()
+        if isinstance(error, sqlite3.Error):
+            raise _unreadable(path, error) from error
+        raise
 
 
 def _is_database(path: Path) -> bool:
@@ -64,24 +89,37 @@ def _inspect(path: Path) -> None:
     """Refuse a database that is not ours, newer or damaged, before anything can write to it."""
     connection = sqlite.connect_read_only(path)
     try:
-        version = _version(connection)
-        if version > SCHEMA_VERSION:
-            raise StateError(
-                f"{path}: written by a newer Groundfog (journal version {version}; this one reads"
-                f" up to {SCHEMA_VERSION}). Nothing was changed.\n"
-                "  Upgrade Groundfog, or use another state directory with --persist-to DIR."
-            )
-        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-        if version == 0 and tables:
-            raise StateError(
-                f"{path}: a SQLite database, but not a journal. Nothing was changed.\n"
-                "  Move it away, or use another state directory with --persist-to DIR."
-            )
+        _own_version(path, connection)
         damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
             raise sqlite3.DatabaseError(f"damaged: {damage}")
     finally:
         connection.close()
+
+
+def _own_version(path: Path, connection: sqlite3.Connection) -> int:
+    """Return the version of a journal, 0 for an empty file. Raises StateError for any other."""
+    version = _version(connection)
+    if version > SCHEMA_VERSION:
+        raise StateError(
+            f"{path}: written by a newer Groundfog (journal version {version}; this one reads"
+            f" up to {SCHEMA_VERSION}). Nothing was changed.\n"
+            "  Upgrade Groundfog, or use another state directory with --persist-to DIR."
+        )
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if version == 0 and tables:
+        raise StateError(
+            f"{path}: a SQLite database, but not a journal. Nothing was changed.\n"
+            "  Move it away, or use another state directory with --persist-to DIR."
+        )
+    return version
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> StateError:
+    return StateError(
+        f"{path}: the journal cannot be read ({error}). Nothing was changed.\n"
+        "  Restore it from a copy, or start afresh with `groundfog state reset`."
+    )
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:

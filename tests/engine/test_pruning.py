@@ -231,6 +231,12 @@ def test_an_empty_journal_is_measured(tmp_path: Path) -> None:
     play(tmp_path, workflow, story)
 
 
-def test_a_journal_that_is_not_there_cannot_be_measured(tmp_path: Path) -> None:
+def test_a_file_that_is_no_journal_cannot_be_measured_and_none_takes_up_nothing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    assert pruning.measure(path).file_bytes == 0
+
+    path.write_text("this is no database")
     with pytest.raises(StateError, match="not read"):
-        pruning.measure(tmp_path / "journal.sqlite")
+        pruning.measure(path)

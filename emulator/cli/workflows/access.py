@@ -18,6 +18,7 @@ from emulator.errors import EmulatorError
 from emulator.state import RunningServer, State
 
 Json = Any
+Record = dict[str, Any]
 
 BASE = "/cdn-cgi/local/explorer/api/workflows"
 OWN = "/cdn-cgi/groundfog/workflows"  # what only Groundfog has
@@ -65,6 +66,13 @@ class Api(Protocol):
         """Send a request to a path below `base`, in segments; None sends no body.
 
         Raises Refused when it is answered with an error, Unreachable when it is not answered.
+        """
+        ...
+
+    def events(self, workflow: str, instance: str, after: int) -> Iterator[Record]:
+        """Yield the events of an instance past the id `after`, as they happen, until it ends.
+
+        Or until the server does. Raises Refused and Unreachable as `ask`.
         """
         ...
 

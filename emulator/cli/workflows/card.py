@@ -76,6 +76,10 @@ def _facts(detail: Record, queued_ms: int, page: Page) -> Iterator[str]:
         limit = page.output_limit
         facts.append(("Output", "\n".join(value_lines(detail["output"], room, limit))))
     yield from labelled(facts, page.ink, page.width)
+    rollback = detail.get("rollback")
+    if rollback:
+        told = ("\n" + error_text(rollback["error"])) if rollback["error"] else ""
+        yield from labelled([("Rollback", rollback["outcome"] + _safe(told))], page.ink, page.width)
     if detail["error"]:
         text = [("Error", _safe(error_text(detail["error"])))]
         for line in labelled(text, Ink(False), page.width):

@@ -34,16 +34,28 @@ PIPE_COLUMNS = 120  # drawn for when nobody says how wide the terminal is
     type=click.IntRange(0),
     help="Show this many characters of each value [as many as one line holds].",
 )
+@click.option("--follow", "-f", "follows", is_flag=True, help="Print its events as they happen.")
 @workflow_options
 def describe_instance(
-    target: Target, name: str, id: str, step_output: bool, output_limit: int | None
+    target: Target,
+    name: str,
+    id: str,
+    step_output: bool,
+    output_limit: int | None,
+    follows: bool,
 ) -> None:
     """Draw the instance ID of the workflow NAME: its steps, attempts, waits and errors.
 
-    ID may be `latest`, and is so by default.
+    ID may be `latest`, and is so by default. With --follow its event log is printed instead, until
+    it ends.
     """
     with opened(target) as api:
         instance = find_instance(api, name, id)
+        if follows:
+            from emulator.cli.workflows.following import follow
+
+            follow(api, name, instance, target.as_json)
+            return
         detail, now_ms = instance_detail(api, name, instance)
         if target.as_json:
             show_json({"id": instance, **detail})

@@ -63,7 +63,7 @@ def list_workflows(target: Target, page: int, per_page: int | None) -> None:
             (entry["name"], _counts(entry), entry["class_name"], entry["script_name"])
             for entry in found
         ]
-        _show_table(("Name", "Instances", "Class name", "Script name"), rows)
+        show_table(("Name", "Instances", "Class name", "Script name"), rows)
     elif page > 1:
         say(f"There are no workflows on page {page}.")
     else:
@@ -127,7 +127,7 @@ def list_instances(
         show_json(found)
         return
     if found:
-        _show_table(
+        show_table(
             ("Instance ID", "Status", "Created", "Took", "Trigger"),
             [_instance_row(instance) for instance in found],
         )
@@ -202,7 +202,7 @@ def _told(name: str, info: Mapping[str, Json], is_filtered: bool) -> str:
     )
 
 
-def _show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; on a terminal, the last columns are left out if it would be too wide."""
     ink = Ink.on(sys.stdout)
     kept = len(header)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -17,31 +18,37 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message
 
 from emulator import wiring
-from emulator.cli.workflows.access import BASE, Answer, route
+from emulator.cli.workflows.access import BASE, Answer, Refused, route
 from emulator.cli.workflows.remote import read_answer
 from emulator.clock import Alarm, SystemClock
 from emulator.config.model import Config
 from emulator.engine import listing
 from emulator.engine.control import Control
+from emulator.engine.journal import Journal
+from emulator.engine.subscription import Subscription, Wanted
 from emulator.server.api.routes import workflow_routes
 from emulator.server.api.workflows import Host
 from emulator.state import State
 
 Json = Any
+Record = dict[str, Any]
 
 
 @contextmanager
 def open_local(config: Config, state: State, changes: bool) -> Iterator[LocalApi]:
-    """Answer from the project's journal. Raises StateError."""
-    with state.locked(), asyncio.Runner() as runner:
+    """Answer from the project's journal. Raises StateError.
+
+    changes: hold the state's lock, as a server does; without it the journal is only read.
+    """
+    with state.locked() if changes else nullcontext(), asyncio.Runner() as runner:
         clock = _StoppedClock(wiring.open_clock(config, state, SystemClock()).now_ms())
-        engine = wiring.open_engine(config, state, clock, lambda text: None)
+        engine = wiring.open_engine(config, state, clock, lambda text: None, to_read=not changes)
         clock.at_least(listing.last_ms(engine.journal))
         engine.define(wiring.definitions(config))
         started_ms = engine.clock.now_ms()
         host = Host(engine, Control(engine), lambda: config, started_ms)
         try:
-            yield LocalApi(Router(workflow_routes(host)), runner)
+            yield LocalApi(Router(workflow_routes(host)), runner, engine.journal)
         finally:
             engine.stop()
             engine.journal.close()
@@ -74,9 +81,10 @@ class LocalApi:
 
     live = False
 
-    def __init__(self, app: ASGIApp, runner: asyncio.Runner) -> None:
+    def __init__(self, app: ASGIApp, runner: asyncio.Runner, journal: Journal) -> None:
         self._app = app
         self._runner = runner
+        self._journal = journal
 
     def find_again(self) -> None:
         """Nothing to look for: there is no server."""
@@ -95,6 +103,15 @@ class LocalApi:
             _request(self._app, method, route(base, path), urlencode(query or {}), content)
         )
         return read_answer(status, text, "the journal")
+
+    def events(self, workflow: str, instance: str, after: int) -> Iterator[Record]:
+        """See `Api`; nothing happens here, so it ends with what has happened."""
+        key = self._journal.find(workflow, instance)
+        if key is None:
+            raise Refused(HTTPStatus.NOT_FOUND, "no such instance")
+        subscription = Subscription(self._journal, key, Wanted(after, local=True))
+        while (event := subscription.take()) is not None:
+            yield event.as_json(instance, local=True)
 
 
 async def _request(

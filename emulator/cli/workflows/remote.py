@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from emulator.errors import EmulatorError
 from emulator.state import RunningServer
 
 Json = Any
+Record = dict[str, Any]
 
 TIMEOUT_S = 60
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -50,7 +52,7 @@ class RemoteApi:
     ) -> Answer:
         """See `Api`."""
         target = route(base, path) + (f"?{urlencode(query)}" if query else "")
-        headers = {"authorization": f"Bearer {self._server.token}"} if self._server.token else {}
+        headers = self._headers()
         content = None
         if body is not None:
             content = json.dumps(body).encode("ascii")
@@ -65,6 +67,26 @@ class RemoteApi:
         finally:
             connection.close()
         return read_answer(response.status, text, self._server.url)
+
+    def events(self, workflow: str, instance: str, after: int) -> Iterator[Record]:
+        """See `Api`."""
+        path = route(BASE, (workflow, "instances", instance, "subscribe"))
+        connection = self._connection()
+        try:
+            connection.request("GET", f"{path}?cursor={after}&local=true", headers=self._headers())
+            response = connection.getresponse()
+            if response.status != HTTPStatus.OK:
+                read_answer(response.status, response.read(), self._server.url)
+            for line in response:
+                if line.startswith(b"data: "):
+                    yield json.loads(line.removeprefix(b"data: "))
+        except (OSError, http.client.HTTPException) as error:
+            raise self._silent(error) from error
+        finally:
+            connection.close()
+
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._server.token}"} if self._server.token else {}
 
     def _connection(self) -> http.client.HTTPConnection:
         host = _WILDCARDS.get(self._server.ip, self._server.ip)

@@ -132,3 +132,36 @@ def test_another_server_can_be_asked_by_its_port(workflows: Command, tmp_path: P
 
     assert "│ flow " in elsewhere("list", "--port", str(record["port"]), "--local").out
     assert "does not answer" in elsewhere("list", "--port", "1", code=1).err
+
+
+def test_ended_instances_are_pruned_and_others_stay(workflows: Command) -> None:
+    workflows("trigger", "flow", '{"do": "wait"}', "--id", "kept")
+    workflows("trigger", "flow", '{"do": "fail"}', "--id", "pruned", "--wait", code=1)
+    words = ("instances", "prune", "flow", "--status", "errored")
+
+    assert "would be deleted" in workflows(*words, "--dry-run").err
+    assert "0 instances deleted" in workflows(*words, "--older-than", "1 hour").err
+    assert workflows.json(*words)["pruned"] >= 1
+    assert "no instance" in workflows("instances", "describe", "flow", "pruned", code=1).err
+    workflows("instances", "describe", "flow", "kept")
+    assert '--older-than is "soon"' in workflows(*words, "--older-than", "soon", code=1).err
+    assert 'Did you mean "flow"' in workflows("instances", "prune", "flo", code=1).err
+
+
+def test_the_size_of_the_history_is_told(workflows: Command) -> None:
+    workflows("trigger", "flow", "--id", "measured")
+    workflows.until("measured", "complete")
+
+    assert "│ flow " in workflows("size").out
+    sizes = workflows.json("size", "--largest", "1")
+    assert sizes["file_bytes"] > 0 and len(sizes["largest_instances"]) == 1
+
+
+def test_terminating_with_rollback_shows_what_was_undone(workflows: Command) -> None:
+    workflows("trigger", "flow", '{"do": "book"}', "--id", "undone")
+    workflows.until("undone", "waiting")
+
+    words = ("instances", "terminate", "flow", "undone", "--rollback", "--wait")
+    assert "↺ " in workflows(*words).err
+    described = workflows("instances", "describe", "flow", "undone").out
+    assert "Rollback   complete" in described and "✓ ↺ " in described

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emulator.state import State
 from tests.cli.workflows.command import Command
 from tests.end_to_end.server import DevServer
 
@@ -10,6 +11,9 @@ def test_nothing_is_made_by_looking(offline: Command) -> None:
     assert "│ flow │ none" in offline("list").out
     assert "There are no instances" in offline("instances", "list", "flow").err
     assert "There are no instances" in offline("instances", "describe", "flow", code=1).err
+    assert "0 B" in offline("size").out
+    assert "0 instances would be" in offline("instances", "prune", "--dry-run").err
+    assert not (offline.project / ".groundfog").exists()
 
 
 def test_what_is_changed_takes_effect_at_the_next_start(offline: Command) -> None:
@@ -34,3 +38,15 @@ def test_what_is_changed_takes_effect_at_the_next_start(offline: Command) -> Non
     assert [entry["id"] for entry in offline.json("instances", "list", "flow")] == ["answered"]
     offline("delete", "flow")
     assert offline.json("instances", "list", "flow") == []
+
+
+def test_looking_leaves_the_journal_as_it_is_and_needs_no_lock(offline: Command) -> None:
+    offline("trigger", "flow", "--id", "seen")
+    state = offline.project / ".groundfog"
+    before = {path.name: path.read_bytes() for path in state.iterdir()}
+
+    with State(state).locked():
+        assert offline.detail("seen")["status"] == "queued"
+        assert "in use by" in offline("instances", "delete", "flow", "seen", code=1).err
+
+    assert {path.name: path.read_bytes() for path in state.iterdir()} == before
