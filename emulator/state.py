@@ -33,6 +33,8 @@ CONTENTS = (
     "journal.sqlite-shm",
     "d1",
     "vectorize",
+    "ai-calls.jsonl",
+    "ai-calls.jsonl.1",
 )
 
 
@@ -77,6 +79,11 @@ class State:
     def vectorize_path(self, index_name: str) -> Path:
         """The SQLite file of the Vectorize index with this name."""
         return self.directory / "vectorize" / f"{_file_stem(index_name)}.sqlite"
+
+    @property
+    def ai_ledger(self) -> Path:
+        """The ledger of env.AI's calls; a full one is kept beside it with `.1` added."""
+        return self.directory / "ai-calls.jsonl"
 
     def prepare(self) -> None:
         """Create the folder, private to the user and ignored by git. Raises StateError."""

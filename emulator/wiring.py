@@ -5,16 +5,17 @@ The layers below declare what they need as small protocols; here they are handed
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bindings.binding import Binding
 from bindings.workflows import WorkflowBinding
 from emulator.clock import Clock, SystemClock, VirtualClock
-from emulator.config.model import AiRule, Config, IndexSettings, WorkflowConfig
+from emulator.config.model import AiRule, AiUpstream, Config, IndexSettings, WorkflowConfig
 from emulator.engine.admission import Limits
 from emulator.engine.control import Control
 from emulator.engine.endings import Definition
@@ -29,6 +30,14 @@ from emulator.runner.runner import WorkerSpec
 from emulator.sqlite import Synchronous
 from emulator.state import State
 
+if TYPE_CHECKING:  # imported when env.AI is first called
+    from bindings.ai.ai import Source
+    from bindings.ai.ledger import Ledger
+    from bindings.ai.rules import Rule
+    from bindings.ai.sources import Upstream
+
+# Names another cassette than groundfog.toml does: one for each test, say.
+CASSETTE_VARIABLE = "GROUNDFOG_AI_CASSETTE"
 # The compatibility date from which a NonRetryableError keeps its own message; workflows.md 2.11.
 PLAIN_NON_RETRYABLE_FROM = "2026-05-14"
 PLAIN_NON_RETRYABLE_FLAG = "workflows_preserve_non_retryable_error_message"
@@ -166,6 +175,7 @@ class BindingPool:
     control: Control
     announce: Callable[[str], None]
     _open: dict[tuple[Any, ...], Binding] = field(default_factory=dict)
+    _ledger: Ledger | None = None
 
     def bindings(self, config: Config) -> Mapping[str, Binding]:
         """Return the bindings of `config` by name; none of them touches a file before its use."""
@@ -183,13 +193,20 @@ class BindingPool:
             make = partial(_vectorize, path, index.index_name, settings, self.announce)
             named[index.binding] = self._shared("vectorize", (path, repr(settings)), make)
         if config.ai_binding is not None:
-            settings_key = (repr(config.settings.ai_rules), config.settings.ai_strict)
-            make = partial(_ai, config.settings.ai_rules, config.settings.ai_strict)
-            named[config.ai_binding] = self._shared("ai", settings_key, make)
+            chosen = config.settings
+            key = (repr(chosen.ai_rules), chosen.ai_strict, repr(chosen.ai), _secrets(config))
+            named[config.ai_binding] = self._shared("ai", key, partial(self._ai, config))
         return named
 
     def _shared(self, kind: str, settings: tuple[Any, ...], make: Callable[[], Binding]) -> Binding:
         return self._open.setdefault((kind, *settings), _FirstUse(kind, make))
+
+    def _ai(self, config: Config) -> Binding:
+        from bindings.ai.ledger import Ledger
+
+        if self._ledger is None:  # one for the whole run: a reload must not renew the budget
+            self._ledger = Ledger(self.state.ai_ledger)
+        return _ai(config, self._ledger)
 
     async def close(self) -> None:
         """Close every binding."""
@@ -219,25 +236,87 @@ def _vectorize(
     return Vectorize(path, name, config, announce=announce)
 
 
-def _ai(rules: tuple[AiRule, ...], strict: bool) -> Binding:
+def _ai(config: Config, ledger: Ledger) -> Binding:
     from bindings.ai import Ai
     from bindings.ai.ai import Settings
+    from bindings.ai.ledger import Budget
+
+    chosen = config.settings.ai
+    return Ai(
+        _ai_rules(config.settings.ai_rules),
+        Settings(
+            strict=config.settings.ai_strict,
+            source=_ai_source(config),
+            budget=Budget(chosen.max_calls, chosen.max_neurons),
+        ),
+        ledger=ledger,
+    )
+
+
+def _ai_rules(rules: tuple[AiRule, ...]) -> list[Rule]:
     from bindings.ai.rules import Rule
 
-    made = [
+    return [
         Rule(
             model=rule.model,
             task=rule.task,
             prompt=rule.prompt,
+            input=rule.input,
             text=rule.text,
             json=rule.json,
             sequence=rule.sequence,
             error=rule.error,
             delay_ms=rule.delay_ms,
+            stream_words=rule.stream.words,
+            stream_bytes=rule.stream.bytes,
+            stream_delay_ms=rule.stream.delay_ms,
+            where=rule.where,
         )
         for rule in rules
     ]
-    return Ai(made, Settings(strict=strict))
+
+
+def _ai_source(config: Config) -> Source | None:
+    """Return who answers in place of the stub: None, a cassette, an upstream or both."""
+    chosen = config.settings.ai
+    if chosen.mode == "stub":
+        return None
+    from bindings.ai.cassettes import Cassette
+    from bindings.ai.scrubbing import Scrubber
+    from bindings.ai.sources import Record, Replay
+
+    upstream = None if chosen.upstream is None else _ai_upstream(chosen.upstream)
+    if chosen.mode == "remote":
+        return upstream
+    named = os.environ.get(CASSETTE_VARIABLE) or chosen.cassette
+    cassette = Cassette(config.project_dir / named, Scrubber(_secrets(config)))
+    if chosen.mode == "replay" or upstream is None:
+        return Replay(cassette)
+    return Record(upstream, cassette)
+
+
+def _ai_upstream(upstream: AiUpstream) -> Upstream:
+    from bindings.ai.upstreams import Cloudflare, OpenAi, UpstreamSettings
+
+    settings = UpstreamSettings(
+        name=upstream.name,
+        base_url=upstream.base_url,
+        api_key=os.environ.get(upstream.api_key_env or ""),
+        account_id=os.environ.get(upstream.account_id_env),
+        timeout_ms=upstream.timeout_ms,
+        models=upstream.models,
+    )
+    return Cloudflare(settings) if upstream.name == "cloudflare" else OpenAi(settings)
+
+
+def _secrets(config: Config) -> tuple[str, ...]:
+    """Return the texts that no cassette may hold: the worker's secrets and the upstream's."""
+    values = [str(config.vars[name]) for name in sorted(config.secret_names) if name in config.vars]
+    upstream = config.settings.ai.upstream
+    if upstream is not None:
+        names = (upstream.api_key_env or "", upstream.account_id_env)
+        values += [os.environ.get(name, "") for name in names]
+    return tuple(values)
 
 
 def _synchronous(config: Config) -> Synchronous:

@@ -28,8 +28,8 @@ class Rule:
     `model` is a glob, `task` the catalogue's task name, `prompt` a regular expression searched in
     the prompt, `input` what JSON paths into the inputs must hold: a value, or a table with one of
     `matches` (a regular expression) and `exists`. One of `text`, `json`, `sequence` (an answer per
-    call, the last repeats) or `error` (`{"code", "message"?, "name"?}`) is given; with none, the
-    stub answers after `delay_ms`. `where` names the rule: `"groundfog.toml:12"`.
+    call, the last repeats; `{"error": …}` fails) or `error` (`{"code", "message"?, "name"?}`) is
+    given; with none, the stub answers after `delay_ms`. `where` is `"groundfog.toml:12"`.
     """
 
     model: str = "*"
@@ -165,10 +165,15 @@ def _task_key(task: str) -> str:
 
 def _reply(rule: Rule, call: int) -> Reply:
     if rule.error is not None:
-        code = int(rule.error.get("code", 0))
-        message = str(rule.error.get("message") or "")
-        name = str(rule.error.get("name") or "AiError")
-        return Reply(error=failure(code, message, name), rule=rule)
+        return Reply(error=_failure(rule.error), rule=rule)
     if rule.sequence:
-        return Reply(rule.sequence[min(call, len(rule.sequence)) - 1], rule=rule)
+        value = rule.sequence[min(call, len(rule.sequence)) - 1]
+        if isinstance(value, Mapping) and value.keys() == {"error"}:
+            return Reply(error=_failure(value["error"]), rule=rule)
+        return Reply(value, rule=rule)
     return Reply(rule.text if rule.text is not None else rule.json, rule=rule)
+
+
+def _failure(error: Mapping[str, Any]) -> WorkerError:
+    code = int(error.get("code", 0))
+    return failure(code, str(error.get("message") or ""), str(error.get("name") or "AiError"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import assert_never
 
-from emulator.config.model import Config
+from emulator.config.model import AiSettings, Config
 
 VALUE_MAX_CHARS = 60
 
@@ -20,7 +21,7 @@ def bindings_table(config: Config) -> list[str]:
     for database in config.d1_databases:
         rows.append((database.binding, "D1 Database", database.database_name))
     if config.ai_binding is not None:
-        rows.append((config.ai_binding, "AI", "local stub"))
+        rows.append((config.ai_binding, "AI", _who_answers(config.settings.ai)))
     for index in config.vectorize:
         rows.append((index.binding, "Vectorize Index", index.index_name))
     for other in config.unsupported:
@@ -34,6 +35,21 @@ def bindings_table(config: Config) -> list[str]:
     return [
         f"env.{name:<{widths[0]}}   {kind:<{widths[1]}}   {detail}" for name, kind, detail in rows
     ]
+
+
+def _who_answers(ai: AiSettings) -> str:
+    asked = "" if ai.upstream is None else f"{ai.upstream.name} ({ai.upstream.base_url})"
+    match ai.mode:
+        case "stub":
+            return "local stub"
+        case "replay":
+            return f"replayed from {ai.cassette}"
+        case "record":
+            return f"asks {asked}, recorded in {ai.cassette}"
+        case "remote":
+            return f"asks {asked}"
+        case _:
+            assert_never(ai.mode)
 
 
 def _short(text: str) -> str:

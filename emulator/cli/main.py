@@ -15,6 +15,7 @@ COMMANDS = {
     "dev": "emulator.cli.dev:dev",
     "d1": "emulator.cli.d1:d1",
     "vectorize": "emulator.cli.vectorize.group:vectorize",
+    "ai": "emulator.cli.ai:ai",
     "workflows": "emulator.cli.workflows.group:workflows",
     "clock": "emulator.cli.clock:clock",
     "state": "emulator.cli.state:state",

@@ -101,22 +101,34 @@ class IndexSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AiStream:
+    """How a streamed answer is cut: events of so many words, or chunks of so many bytes."""
+
+    words: int = 1
+    bytes: int | None = None
+    delay_ms: int = 0  # before each chunk but the first
+
+
+@dataclass(frozen=True, slots=True)
 class AiRule:
     """`[[ai.rules]]` in groundfog.toml: when to answer a model call with something fixed.
 
     All given conditions must hold: `model` is a glob, `task` the catalogue's task name, `prompt` a
-    regular expression searched in the prompt text. Exactly one answer is given: `text`, `json`,
-    `sequence` (one answer per call, the last repeats) or `error` ({"code", "message"}).
+    regular expression searched in the prompt text, `input` what JSON paths into the inputs hold.
+    At most one answer is given: `text`, `json`, `sequence` (one answer per call, the last repeats)
+    or `error` ({"code", "message"?, "name"?}); with none, `delay_ms` and `stream` change the usual.
     """
 
     model: str = "*"
     task: str | None = None
     prompt: str | None = None
+    input: dict[str, Json] = field(default_factory=dict)
     text: str | None = None
     json: Json = None
     sequence: tuple[Json, ...] = ()
     error: dict[str, Json] | None = None
     delay_ms: int = 0
+    stream: AiStream = AiStream()
     where: str = ""
 
 
@@ -127,6 +139,32 @@ class ClockSettings:
     mode: Literal["real", "virtual"] = "real"
     start_ms: int | None = None
     grace_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AiUpstream:
+    """`[ai.upstreams.NAME]`: Cloudflare, or a server that speaks OpenAI's API.
+
+    `…_env` name variables of the process that hold secrets; `models` maps globs to its names.
+    """
+
+    name: str
+    base_url: str = "https://api.cloudflare.com/client/v4"
+    api_key_env: str | None = "CLOUDFLARE_API_TOKEN"
+    account_id_env: str = "CLOUDFLARE_ACCOUNT_ID"
+    timeout_ms: int = 60_000
+    models: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AiSettings:
+    """`[ai]` but for rules: who answers, and what one run of the server may use."""
+
+    mode: Literal["stub", "replay", "record", "remote"] = "stub"
+    upstream: AiUpstream | None = None
+    cassette: str = "ai-cassette.json"  # relative to groundfog.toml
+    max_calls: int | None = None
+    max_neurons: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +181,7 @@ class Settings:
     indexes: dict[str, IndexSettings] = field(default_factory=dict)
     ai_rules: tuple[AiRule, ...] = ()
     ai_strict: bool = False
+    ai: AiSettings = AiSettings()
 
 
 @dataclass(frozen=True, slots=True)

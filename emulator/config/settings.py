@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from emulator.config.ai_rules import read_rule
+from emulator.config.ai_section import AI_KEYS, read_ai_settings
 from emulator.config.durations_key import read_duration_ms
 from emulator.config.model import AiRule, ClockSettings, IndexSettings, Settings, VectorizeConfig
 from emulator.config.problems import Fault, Report, nearest, quoted
@@ -23,7 +24,6 @@ ENGINE_KEYS = ("durability", "concurrency", "queued", "creation_rate")
 CLOCK_KEYS = ("mode", "start", "grace")
 RELOAD_KEYS = ("grace",)
 GUEST_KEYS = ("hang_timeout",)
-AI_KEYS = ("strict", "rules")
 INDEX_KEYS = ("dimensions", "metric", "metadata_indexes", "visibility_lag", "filter_unindexed")
 SECTIONS = ("engine", "clock", "reload", "guest", "vectorize", "ai")
 
@@ -74,6 +74,7 @@ def read_settings(source: Source, report: Report) -> Settings:
         indexes=_read_indexes(top),
         ai_rules=_read_rules(ai),
         ai_strict=bool(ai.boolean("strict")),
+        ai=read_ai_settings(ai),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.config import ai_rules, keys, settings
+from emulator.config import ai_rules, ai_section, keys, settings
 from emulator.config.binding_kinds import UNSUPPORTED_KINDS
 from tests.config.project import Project
 
@@ -18,7 +18,8 @@ SETTINGS = [
     *(f"reload.{key}" for key in settings.RELOAD_KEYS),
     *(f"guest.{key}" for key in settings.GUEST_KEYS),
     *(f"vectorize.INDEX.{key}" for key in settings.INDEX_KEYS),
-    *(f"ai.{key}" for key in settings.AI_KEYS),
+    *(f"ai.{key}" for key in ai_section.AI_KEYS),
+    *(f"ai.upstreams.NAME.{key}" for key in ai_section.UPSTREAM_KEYS),
     *ai_rules.RULE_KEYS,
 ]
 

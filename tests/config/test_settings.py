@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.config.model import AiRule, IndexSettings, Settings
+from emulator.config.model import (
+    AiRule,
+    AiSettings,
+    AiStream,
+    AiUpstream,
+    IndexSettings,
+    Settings,
+)
 from tests.config.project import Project
 
 
@@ -131,7 +138,27 @@ text = ""
         ("[[ai.rules]]\ntext = 'a'\ndelay = 'soon'\n", 'ai.rules[0].delay is "soon"; expected'),
         ("[[ai.rules]]\nsequence = []\n", "ai.rules[0].sequence is not a list of answers"),
         ("[[ai.rules]]\nerror = {message = 'x'}\n", "ai.rules[0].error has no code"),
-        ("[[ai.rules]]\nerror = {code = 1}\n", "ai.rules[0].error has no message"),
+        ("[[ai.rules]]\nerror = {code = 1, message = ''}\n", "ai.rules[0].error.message is empty"),
+        ("[[ai.rules]]\ntext='a'\ntask = 'Text'\n", 'task is "Text"; expected a task of the'),
+        ("[[ai.rules]]\ntext='a'\ninput = 5\n", "ai.rules[0].input is 5; expected an object"),
+        ("[[ai.rules]]\ntext='a'\ninput = {'a[x]' = 1}\n", 'the path "a[x]"; expected names and'),
+        ("[[ai.rules]]\ntext='a'\ninput = {a = {b = 1}}\n", "expected either matches or exists"),
+        ("[[ai.rules]]\ntext='a'\ninput = {a = {matches = '('}}\n", "is not a regular expression"),
+        ("[[ai.rules]]\nsequence = [{error = {}}]\n", "sequence[0].error has no code"),
+        (
+            "[[ai.rules]]\nstream = {words = 0}\n",
+            "stream.words is 0; expected a whole number from 1",
+        ),
+        ("[[ai.rules]]\nstream = {speed = 1}\n", "ai.rules[0].stream.speed is not a known key"),
+        ("[ai]\nmode = 'rmote'\n", 'Did you mean "remote"?'),
+        ("[ai]\nmode = 'record'\n", "ai.upstream does not say whom to ask"),
+        ("[ai]\nupstream = 'olama'\n[ai.upstreams.ollama]\nbase_url='http://a/v1'\n", '"ollama"?'),
+        ("[ai]\nupstream = 'x'\n[ai.upstreams.x]\n", "ai.upstreams.x has no base_url"),
+        ("[ai.upstreams.x]\nbase_url = 'ftp://a'\n", 'is "ftp://a"; expected an http address'),
+        ("[ai.upstreams.x]\nbase_url = 'http://a'\ntimeout = 0\n", "timeout is 0; expected"),
+        ("[ai.upstreams.x]\nbase_url = 'http://a'\naccount_id_env = 'A'\n", "for [ai.upstreams.cl"),
+        ("[ai.upstreams.x]\nbase_url = 'http://a'\nmodels = {m = 1}\n", "models.m is 1; expected"),
+        ("[ai]\nmax_calls = 0\n", "ai.max_calls is 0; expected a whole number from 1"),
         ("x = \n", "groundfog.toml:1:5: TOML syntax"),
     ],
 )
@@ -161,3 +188,57 @@ def test_a_groundfog_toml_that_is_a_directory_says_so(project: Project) -> None:
     (project.directory / "groundfog.toml").mkdir()
 
     assert project.problem() == "groundfog.toml: is a directory; expected a file"
+
+
+def test_an_upstream_is_read_and_announced(project: Project) -> None:
+    project.toml()
+    text = """
+[ai]
+mode = "record"
+upstream = "ollama"
+cassette = "tests/ai.json"
+max_calls = 10
+[ai.upstreams.ollama]
+base_url = "http://localhost:11434/v1"
+api_key_env = "OLLAMA_KEY"
+timeout = "5 seconds"
+models = { "@cf/meta/*" = "llama3.2" }
+"""
+    project.write("groundfog.toml", text)
+
+    config = project.load()
+
+    ollama = AiUpstream(
+        "ollama",
+        "http://localhost:11434/v1",
+        "OLLAMA_KEY",
+        timeout_ms=5_000,
+        models={"@cf/meta/*": "llama3.2"},
+    )
+    assert config.settings.ai == AiSettings("record", ollama, "tests/ai.json", 10)
+    assert str(config.warnings[0]).startswith(
+        'groundfog.toml:3: ai.mode is "record": calls of env.AI leave this machine for '
+        "http://localhost:11434/v1"
+    )
+
+
+def test_cloudflare_needs_no_section_of_its_own(project: Project) -> None:
+    found = settings(project, '[ai]\nmode = "remote"\nupstream = "cloudflare"\n')
+
+    assert found.ai.upstream == AiUpstream("cloudflare")
+
+
+def test_a_rule_may_only_change_how_the_usual_answer_comes(project: Project) -> None:
+    found = settings(
+        project,
+        '[[ai.rules]]\ninput = { "messages[-1].role" = "user" }\n'
+        'stream = { words = 3, bytes = 9, delay = "1 second" }\n',
+    )
+
+    assert found.ai_rules == (
+        AiRule(
+            input={"messages[-1].role": "user"},
+            stream=AiStream(3, 9, 1_000),
+            where="groundfog.toml:1",
+        ),
+    )
