@@ -19,6 +19,7 @@ from emulator.config.model import Config
 from emulator.config.problems import InvalidConfig
 from emulator.config.workflows_section import check_exports
 from emulator.engine.control import Control
+from emulator.engine.divergence import Diverged, Policy
 from emulator.engine.schedules import Schedules
 from emulator.errors import GuestError
 from emulator.runner.forkserver import Forkserver
@@ -43,6 +44,7 @@ class Terminal(Protocol):
     def output(self, line: OutputLine) -> None: ...
     def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None: ...
     def load_failed(self, error: LoadError, still_serving: bool) -> None: ...
+    def diverged(self, told: Diverged) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Supervisor:
         self.engine = wiring.open_engine(
             project.config, project.state, workflow_clock, terminal.warning
         )
+        self.engine.on_diverged = terminal.diverged
         self.control = Control(self.engine)
         self.control.admission.limits = wiring.limits(project.config)
         self._schedules = Schedules(workflow_clock, self.control.fire)
@@ -237,6 +240,7 @@ class Supervisor:
                 "durability, clock, ip and port take effect at the next start of groundfog dev"
             )
         self.control.admission.limits = wiring.limits(config)
+        self.engine.policy = Policy(settings.on_divergence)
         self.engine.tune(concurrency=settings.concurrency, grace_ms=settings.reload_grace_ms)
         self.runner.hang_timeout_ms = settings.hang_timeout_ms
         self._config = config

@@ -18,6 +18,7 @@ from emulator.clock import Clock, SystemClock, VirtualClock
 from emulator.config.model import AiRule, AiUpstream, Config, IndexSettings, WorkflowConfig
 from emulator.engine.admission import Limits
 from emulator.engine.control import Control
+from emulator.engine.divergence import Policy
 from emulator.engine.endings import Definition
 from emulator.engine.engine import Engine
 from emulator.engine.journal import Journal
@@ -56,7 +57,7 @@ def open_engine(
     to_read: the journal stays as it is; the engine can only be asked.
     """
     path = state.journal
-    return Engine(
+    engine = Engine(
         Journal.open_to_read(path) if to_read else Journal.open(path, _synchronous(config)),
         clock,
         concurrency=config.settings.concurrency,
@@ -64,6 +65,8 @@ def open_engine(
         report=report,
         own_clock=SystemClock() if isinstance(clock, VirtualClock) else None,
     )
+    engine.policy = Policy(config.settings.on_divergence)
+    return engine
 
 
 def open_clock(config: Config, state: State, real: Clock) -> Clock:

@@ -13,10 +13,13 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from emulator.cli.ink import Ink
 from emulator.cli.levels import Level
+from emulator.engine.divergence import Diverged
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import LOAD_CRASHED, LOAD_TIMED_OUT, OutputLine
 
+TOGETHER_S = 0.3  # how long instances that diverge are collected
 _RESET = "\x1b[0m"
 _RED, _YELLOW, _GREEN, _CYAN, _DIM = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[36m", "\x1b[2m"
 
@@ -29,6 +32,8 @@ class ConsoleTerminal:
         self._directory = directory
         self._pending: dict[TextIO, list[str]] = {sys.stdout: [], sys.stderr: []}
         self._scheduled = False
+        self._diverged: list[Diverged] = []
+        self._told: set[object] = set()  # groups that have had their block on this code
         self._colours = {
             stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._pending
         }
@@ -53,6 +58,7 @@ class ConsoleTerminal:
 
     def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None:
         """New code serves."""
+        self._told.clear()
         names = sorted(self._relative(path) for path in changed)
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         text = f"reloaded in {duration_ms:.0f} ms ({shown})"
@@ -70,6 +76,25 @@ class ConsoleTerminal:
             else "Every request is answered with this error. Mend it and save."
         )
         self.error(f"the worker could not be loaded. {after}")
+
+    def diverged(self, told: Diverged) -> None:
+        """Code does not fit an instance; several that come together are told together."""
+        if not self._diverged:
+            asyncio.get_running_loop().call_later(TOGETHER_S, self._tell_diverged)
+        self._diverged.append(told)
+
+    def _tell_diverged(self) -> None:
+        from emulator.cli import divergences
+
+        told, self._diverged = self._diverged, []
+        for alike in divergences.grouped(told):
+            group = divergences.group_of(alike[0])
+            if group in self._told:
+                self.warning(divergences.one_more_line(alike))
+                continue
+            self._told.add(group)
+            text = divergences.block(alike, Ink(self._colours[sys.stderr]))
+            self._write(Level.WARN, sys.stderr, f"\n{text}\n")
 
     # --- what others write
 
@@ -110,6 +135,8 @@ class ConsoleTerminal:
 
     def flush(self) -> None:
         """Write everything collected so far."""
+        if self._diverged and not self._scheduled:
+            self._tell_diverged()
         self._scheduled = False
         for stream, lines in self._pending.items():
             if lines:

@@ -178,6 +178,7 @@ class Settings:
     clock: ClockSettings = ClockSettings()
     reload_grace_ms: int = 5_000
     hang_timeout_ms: int = 30_000  # production's default CPU limit for a request or step
+    on_divergence: Literal["hold", "warn", "fail"] = "hold"  # code that does not fit an instance
     indexes: dict[str, IndexSettings] = field(default_factory=dict)
     ai_rules: tuple[AiRule, ...] = ()
     ai_strict: bool = False

@@ -25,8 +25,10 @@ CLOCK_KEYS = ("mode", "start", "grace")
 RELOAD_KEYS = ("grace",)
 GUEST_KEYS = ("hang_timeout",)
 INDEX_KEYS = ("dimensions", "metric", "metadata_indexes", "visibility_lag", "filter_unindexed")
-SECTIONS = ("engine", "clock", "reload", "guest", "vectorize", "ai")
+WORKFLOWS_KEYS = ("on_divergence",)
+SECTIONS = ("engine", "clock", "reload", "guest", "workflows", "vectorize", "ai")
 
+ON_DIVERGENCE = ("hold", "warn", "fail")
 DURABILITIES = ("full", "process")
 CLOCK_MODES = ("real", "virtual")
 METRICS = ("cosine", "euclidean", "dot-product")
@@ -57,8 +59,10 @@ def read_settings(source: Source, report: Report) -> Settings:
     engine = _section(top, "engine", ENGINE_KEYS)
     reload = _section(top, "reload", RELOAD_KEYS)
     guest = _section(top, "guest", GUEST_KEYS)
+    workflows = _section(top, "workflows", WORKFLOWS_KEYS)
     ai = _section(top, "ai", AI_KEYS)
     defaults = Settings()
+    on_divergence = workflows.choice("on_divergence", ON_DIVERGENCE) or defaults.on_divergence
     durability = engine.choice("durability", DURABILITIES) or defaults.durability
     hang_timeout_ms = read_duration_ms(guest, "hang_timeout", defaults.hang_timeout_ms)
     if hang_timeout_ms == 0:
@@ -71,6 +75,7 @@ def read_settings(source: Source, report: Report) -> Settings:
         clock=_read_clock(_section(top, "clock", CLOCK_KEYS)),
         reload_grace_ms=read_duration_ms(reload, "grace", defaults.reload_grace_ms),
         hang_timeout_ms=hang_timeout_ms,
+        on_divergence=cast(Literal["hold", "warn", "fail"], on_divergence),
         indexes=_read_indexes(top),
         ai_rules=_read_rules(ai),
         ai_strict=bool(ai.boolean("strict")),

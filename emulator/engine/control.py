@@ -7,9 +7,10 @@ The workflow binding, and later REST and the command line, are thin layers over 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
-from emulator.engine import checks, lifecycle, skipping
+from emulator.engine import checks, holding, lifecycle, skipping
 from emulator.engine.admission import Admission
 from emulator.engine.checks import BATCH_MAX as BATCH_MAX
 from emulator.engine.engine import Engine
@@ -189,11 +190,59 @@ class Control:
         await self._obey(instance, lifecycle.pause(instance, executing, self._clock.now_ms()))
 
     async def resume(self, workflow: str, instance_id: str) -> None:
-        """Resume; what was left of sleeps and timeouts when it was paused is still left."""
+        """Resume; what was left of sleeps and timeouts when it was paused is still left.
+
+        Raises WorkerError when it is held because of changed code: then it must be said how.
+        """
         instance = self._find(workflow, instance_id)
+        holding.refuse_plain_resume(instance)
         self._engine.obey(instance, lifecycle.resume(instance, self._clock.now_ms()))
         self._engine.deliver_events(instance)
         await self._recorded()
+
+    async def resume_held(
+        self,
+        workflow: str,
+        instance_id: str,
+        renames: Mapping[str, str] | None,
+        all_alike: bool = False,
+    ) -> list[str]:
+        """Let an instance go on that is held because of changed code; return the ids that do.
+
+        renames: old name -> new name of recorded steps; what is still missing then holds it again.
+        None accepts the code as it is. all_alike: also the others of the workflow that are held in
+        the same way. Raises WorkerError, having changed nothing, when it is not held or a name is
+        not recorded.
+        """
+        instance = self._find(workflow, instance_id)
+        held = [instance]
+        if all_alike and instance.is_held:
+            alike = holding.divergence_of(instance).signature
+            held += [
+                other
+                for other in self._held(workflow)
+                if other.key != instance.key and holding.divergence_of(other).signature == alike
+            ]
+        now_ms = self._clock.now_ms()
+        verdicts = [
+            holding.accept(each, now_ms)
+            if renames is None
+            else holding.rename(each, renames, now_ms)
+            for each in held
+        ]
+        for each, verdict in zip(held, verdicts, strict=True):
+            self._engine.obey(each, verdict)
+            self._engine.deliver_events(each)
+        await self._recorded()
+        return [each.id for each in held]
+
+    def _held(self, workflow: str) -> list[Instance]:
+        paused = [
+            self._engine.instance(row.key)
+            for row in self._journal.unfinished()
+            if row.workflow == workflow and row.status is Status.PAUSED
+        ]
+        return [instance for instance in paused if instance.is_held]
 
     async def terminate(self, workflow: str, instance_id: str, rollback: bool = False) -> None:
         """End it now, or after its rollback handlers. Raises WorkerError when it has ended already.

@@ -16,8 +16,19 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from emulator.clock import Alarm, Clock
-from emulator.engine import endings, lifecycle, listing, payloads, retention, rollbacks, steps
+from emulator.engine import (
+    endings,
+    holding,
+    lifecycle,
+    listing,
+    payloads,
+    retention,
+    rollbacks,
+    steps,
+)
+from emulator.engine.divergence import Diverged, Divergence, Policy
 from emulator.engine.endings import Definition
+from emulator.engine.guarding import Guard
 from emulator.engine.journal import InstanceRow, Journal
 from emulator.engine.lifecycle import Effect, Verdict
 from emulator.engine.model import (
@@ -35,6 +46,7 @@ from emulator.engine.retention import Expiry, Retention
 from emulator.engine.retries import shown_config
 from emulator.engine.runs import Call, CallState, Guest, Run
 from emulator.engine.steps import Ask, Decision, Execute, Reject, Resolve, StepCall
+from emulator.engine.sweeping import Sweep
 from emulator.engine.timers import Timers
 from emulator.protocol import messages, values
 from emulator.protocol.messages import ProtocolError, StepFailed, StepRun
@@ -78,6 +90,11 @@ class Engine:
         self._timers = Timers(clock, self._wake)
         self._expiry = Expiry(journal, clock, self.delete)
         self._own_clock = own_clock or clock
+        self.policy = Policy.HOLD
+        self.on_diverged: Callable[[Diverged], None] = lambda diverged: None
+        self._sweep = Sweep(
+            journal, self._own_clock, self._start_probe, self._probed, self._drop_probe
+        )
         self._closed = False
         self._dispatching = False  # `_dispatch` follows the next commit
         self._leaving: dict[int, asyncio.Future[None]] = {}  # by generation
@@ -126,6 +143,7 @@ class Engine:
         self._closed = True
         self._timers.stop()
         self._expiry.stop()
+        self._sweep.stop()
         for run in list(self._runs.values()):
             self._drop(run)
 
@@ -153,6 +171,7 @@ class Engine:
         for key in sorted(self._homeless):
             self._enqueue(key)
         self._homeless.clear()
+        self._sweep.begin(self.generation)
         self._dispatch_soon()
 
     async def released(self, guest: Guest) -> None:
@@ -165,6 +184,7 @@ class Engine:
         """A guest ended by itself: its attempts in flight have failed, its runs start again."""
         if self._guest is guest:
             self._guest = None
+            self._sweep.stop()
         now_ms = self.clock.now_ms()
         error = endings.guest_lost(reason)
         for run in [run for run in self._runs.values() if run.guest is guest]:
@@ -243,7 +263,14 @@ class Engine:
     def step_begun(self, guest: Guest, message: messages.StepBegin) -> None:
         """User code called a step."""
         run = self._runs.get(message.run)
-        if run is None or run.guest is not guest:
+        if run is None:
+            self._sweep.hear_step(message, self.clock.now_ms())
+            return
+        if run.guest is not guest:
+            return
+        if run.guard is not None:
+            run.guard.hear_step(message, self.clock.now_ms())
+            self._judge(run)
             return
         if run.instance.status is Status.ROLLING_BACK:
             text = "Cannot execute steps during rollback phase"
@@ -254,7 +281,10 @@ class Engine:
             run.held.append(message)
             return
         instance = run.instance
-        call = StepCall(_kind(message), message.name, message.count, message.options, message.line)
+        parent = run.calls.key_of(message.parent) or ""
+        call = StepCall(
+            _kind(message), message.name, message.count, message.options, message.line, parent
+        )
         if call.key in run.calls:
             raise ProtocolError(f'step "{call.name}" #{call.count} was begun twice')
         definition = self._definitions.get(instance.workflow)
@@ -312,6 +342,8 @@ class Engine:
         run = self._runs.get(message.run)
         if run is None or run.guest is not guest or run.instance.status is Status.ROLLING_BACK:
             return
+        if run.guard is not None:
+            raise ProtocolError("run_end of a guarded run that has not said what it asked for")
         instance, now_ms = run.instance, self.clock.now_ms()
         unfinished = [instance.steps[key].label for key in run.calls if key in instance.steps]
         if unfinished:
@@ -359,6 +391,88 @@ class Engine:
     def all_heard(self) -> None:
         """Everything that guests have said by now is decided: record it and answer, at once."""
         self.journal.flush_if_due()
+
+    # --- the guard: does new code fit what an instance has done
+
+    def replayed(self, guest: Guest, message: messages.Replayed) -> None:
+        """A guarded run has come to some point without any new step."""
+        run = self._runs.get(message.run)
+        if run is None:
+            self._sweep.hear(message, self.clock.now_ms())
+        elif run.guest is guest and run.guard is not None:
+            run.guard.hear(message)
+            self._judge(run)
+
+    def _judge(self, run: Run) -> None:
+        guard = run.guard
+        assert guard is not None
+        if not guard.is_decided:
+            return
+        divergence = guard.divergence(self.clock.now_ms())
+        if divergence is not None:
+            self._diverge(run.instance, divergence)
+            return
+        run.guard = None
+        self._record(run.instance, [self._code_changed(run.instance)])
+        run.guest.send(messages.RunRelease(run.number))
+        for message in guard.begun:
+            self.step_begun(run.guest, message)
+
+    def _diverge(self, instance: Instance, divergence: Divergence) -> None:
+        """Record that the code does not fit an instance, and do what the policy says."""
+        action = holding.action_for(divergence, self.policy)
+        now_ms = self.clock.now_ms()
+        entries = holding.diverged(instance, divergence, action, self.generation, now_ms)
+        self._record(instance, entries)
+        run = self._run_of.get(instance.key)
+        if run is not None:
+            self._drop(run)
+        if action is Policy.WARN:  # at once: what it waited for may be no more
+            self._rouse(instance)
+        self._evict(instance)
+        told = Diverged(instance.workflow, instance.id, divergence, action)
+        self.journal.after_commit(lambda error: None if error else self.on_diverged(told))
+
+    def _start_probe(self, key: int) -> tuple[int, Guard] | None:
+        """Replay a dormant instance to see whether the code still fits it."""
+        row, guest = self.journal.row(key), self._guest
+        if row is None or guest is None or key in self._run_of or key in self._queue:
+            return None
+        instance = self.instance(key)
+        definition = self._definitions.get(instance.workflow)
+        known = definition is not None and definition.class_name in guest.loaded.workflows
+        if not known or not self._is_dormant(instance):
+            return None
+        assert definition is not None
+        number = self._next_run
+        self._next_run += 1
+        try:
+            opening = payloads.opening(number, instance, definition.class_name, probe=True)
+        except ValueError:  # a damaged value: its next run says so
+            return None
+        for message in opening:
+            guest.send(message)
+        return number, Guard(instance)
+
+    def _is_dormant(self, instance: Instance) -> bool:
+        return instance.is_held or instance.status is Status.WAITING
+
+    def _drop_probe(self, number: int) -> None:
+        if self._guest is not None:
+            self._guest.send(messages.RunAbort(number))
+
+    def _probed(self, key: int, divergence: Divergence | None) -> None:
+        """A probe has ended: hold what does not fit, let go on what fits again."""
+        if self.journal.row(key) is None or key in self._run_of or key in self._queue:
+            return
+        instance = self.instance(key)
+        if not self._is_dormant(instance):
+            return
+        if divergence is not None:
+            self._diverge(instance, divergence)
+        elif instance.is_held:
+            verdict = holding.fits_again(instance, self.generation, self.clock.now_ms())
+            self.obey(instance, verdict)
 
     def _end(self, instance: Instance, entries: list[Entry]) -> None:
         self._record(instance, entries)
@@ -714,49 +828,48 @@ class Engine:
         if definition is None or definition.class_name not in guest.loaded.workflows:
             self._keep_homeless(instance, definition)
             return
+        rolling_back = instance.status is Status.ROLLING_BACK
+        other_code = bool(instance.steps) and instance.generation != self.generation
+        guarded = other_code and not rolling_back
+        number = self._next_run
         try:
-            history = list(payloads.history(instance.steps.values()))
-            event = payloads.workflow_event(instance)
+            opening = payloads.opening(number, instance, definition.class_name, guarded=guarded)
         except ValueError as error:  # a guest wrote what is no value, and it was recorded
             problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
             self._end(instance, [endings.failed(instance, problem, self.clock.now_ms())])
             return
-        run = Run(self._next_run, instance, guest)
+        run = Run(number, instance, guest, guard=Guard(instance) if guarded else None)
         self._next_run += 1
         self._runs[run.number] = self._run_of[instance.key] = run
         self._instances[instance.key] = instance
         self._queue.occupy(instance.key)
-        rolling_back = instance.status is Status.ROLLING_BACK
-        self._record(instance, self._run_entries(instance))
-        for payload in history:
-            guest.send(messages.History(run.number, payload))
-        guest.send(
-            messages.RunStart(
-                run.number,
-                definition.class_name,
-                instance.workflow,
-                instance.id,
-                event,
-                rolling_back=rolling_back,
-            )
-        )
+        self._record(instance, self._run_entries(instance, guarded))
+        for message in opening:
+            guest.send(message)
         if rolling_back:
             self._roll_back(run)
 
-    def _run_entries(self, instance: Instance) -> list[Entry]:
-        """Return the entries for the start of a run: which code it is on, and that it runs."""
+    def _run_entries(self, instance: Instance, guarded: bool) -> list[Entry]:
+        """Return the entries for the start of a run: which code it is on, and that it runs.
+
+        Of a guarded run the code is recorded once it fits.
+        """
         key, now_ms = instance.key, self.clock.now_ms()
-        code = {"generation": self.generation}
         if instance.started_ms is None:
+            code = {"generation": self.generation}
             return [Entry(key, now_ms, EntryKind.WORKFLOW_START, data=code)]
         if instance.status is Status.ROLLING_BACK:
             return []
         entries = []
-        if instance.generation != self.generation:
-            entries.append(Entry(key, now_ms, EntryKind.CODE_CHANGED, data=code))
+        if instance.generation != self.generation and not guarded:
+            entries.append(self._code_changed(instance))
         if instance.status is not Status.RUNNING:
             entries.append(Entry(key, now_ms, EntryKind.WORKFLOW_RUNNING))
         return entries
+
+    def _code_changed(self, instance: Instance) -> Entry:
+        code = {"generation": self.generation}
+        return Entry(instance.key, self.clock.now_ms(), EntryKind.CODE_CHANGED, data=code)
 
     def _keep_homeless(self, instance: Instance, definition: Definition | None) -> None:
         """Hold an instance whose code is not there, until code comes that has it."""

@@ -12,6 +12,7 @@ instances the caller's memory is now ahead of the disk.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import Any
 
 from emulator import sqlite
 from emulator.engine import rows
-from emulator.engine.model import TERMINAL, Entry, Instance, Status
+from emulator.engine.model import TERMINAL, Entry, EntryKind, Instance, Status
 from emulator.engine.rows import Row
 from emulator.engine.schema import open_journal, read_journal
 from emulator.errors import StateError
@@ -46,6 +47,15 @@ _STRIKE = "DELETE FROM entries WHERE id = ?"
 _DELETE_INSTANCE = "DELETE FROM instances WHERE key = ?"
 _INSERT_GENERATION = "INSERT INTO generations (id, code, since_ms) VALUES (?, ?, ?)"
 _RAISE_HIGH_WATER = "UPDATE high_water SET entry = max(entry, ?), instance = max(instance, ?)"
+
+_SHAPE_KINDS = (
+    *rows.STEP_STARTS,
+    *(EntryKind.WORKFLOW_START, EntryKind.CODE_CHANGED, EntryKind.STEP_RENAMED),
+)
+_SHAPE = (
+    "SELECT step, data FROM entries WHERE instance = ? AND kind IN"
+    f" ({', '.join(str(int(kind)) for kind in _SHAPE_KINDS)}) ORDER BY id"
+)
 
 
 @dataclass(slots=True)
@@ -419,6 +429,23 @@ class Journal:
         self.flush()
         statement = "SELECT key FROM instances WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?"
         return [key for (key,) in self._connection.execute(statement, (now_ms, limit))]
+
+    def dormant(self, after: int, limit: int) -> list[InstanceRow]:
+        """Return instances that wait or are paused, oldest first, past the one with key `after`."""
+        self.flush()
+        statuses = f"('{Status.WAITING.value}', '{Status.PAUSED.value}')"
+        where = f"WHERE status IN {statuses} AND key > ? ORDER BY key LIMIT ?"
+        return list(self._rows(where, (after, limit)))
+
+    def shape(self, key: int) -> tuple[int, tuple[str, ...]]:
+        """Return the generation of code an instance last ran on, and its steps as they began."""
+        generation, steps = 0, []
+        for step, data in self._connection.execute(_SHAPE, (key,)):
+            if step:
+                steps.append(step)
+            elif data is not None:
+                generation = json.loads(data).get("generation", generation)
+        return generation, tuple(steps)
 
     def load(self, key: int, *, steps: bool = True) -> Instance:
         """Return an instance folded from its entries. Raises KeyError for an unknown key.

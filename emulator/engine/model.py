@@ -75,6 +75,9 @@ class EntryKind(IntEnum):
     TIMER_SKIPPED = 108  # someone did not want to wait for a step's deadline
     RETRY_DELAYED = 115  # a step's delay function has said how long to wait
     CODE_CHANGED = 109  # a run starts on another generation than the one before it
+    WORKFLOW_DIVERGED = 110  # the code does not fit what was done; data says what follows
+    STEP_RENAMED = 111  # `step` is the new key, data has the old one
+    STEP_FOUND = 112  # a step that was set aside is asked for again
 
 
 class SharedData(dict[str, Json]):
@@ -174,7 +177,7 @@ class Step:
     state: StepState
     config: dict[str, Json] = field(default_factory=dict)  # resolved; of the first encounter
     rollback: dict[str, Json] | None = None  # how its handler is run, if it has one
-    timeout_ms: int = 0  # of an attempt, or of a wait
+    timeout_ms: int = 0  # of an attempt or a wait; the length of a sleep, as first asked for
     delay_ms: int | None = 0  # before a retry, without backoff; None: a function says
     attempts: int = 0  # number of the last attempt started
     charged: int = 0  # attempts that failed and count against the user's retries
@@ -182,6 +185,9 @@ class Step:
     event_type: str = ""
     value: bytes = b""
     error: ErrorInfo | None = None
+    since_ms: int = 0  # when it was first asked for
+    line: str = ""  # of user code, then: "src/entry.py:31"
+    parent: str = ""  # key of the step whose callback called it
 
     @property
     def kind(self) -> StepKind:
@@ -197,6 +203,11 @@ class Step:
     def name(self) -> str:
         """The name user code gave it."""
         return self.key.split(":", 2)[2]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is recorded what became of it."""
+        return self.state in (StepState.SUCCEEDED, StepState.FAILED)
 
     @property
     def label(self) -> str:
@@ -238,6 +249,13 @@ class Instance:
     events: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)  # (at_ms, payload)
     do_steps: int = 0  # how many different `do` steps it has recorded
     generation: int = 0  # of the code that its last run started on; 0: none yet, or not recorded
+    aside: dict[str, Step] = field(default_factory=dict)  # that the code asks for no more, by key
+    divergence: dict[str, Json] | None = None  # why it is held: data of the entry
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is paused because the code does not fit what it has done."""
+        return self.divergence is not None
 
     @property
     def is_terminal(self) -> bool:
@@ -292,6 +310,7 @@ class Instance:
     def _ended(self, entry: Entry, status: Status) -> None:
         self.status = status
         self.ended_ms = entry.at_ms
+        self.divergence = None
 
     def _running(self, entry: Entry) -> None:
         self.status = Status.RUNNING
@@ -307,7 +326,12 @@ class Instance:
         self.paused_ms = entry.at_ms
 
     def _resumed(self, entry: Entry) -> None:
-        """Resume: every deadline moves by the time that was spent paused."""
+        """Resume: every deadline moves by the time that was spent paused, not that spent held."""
+        if self.divergence is not None:
+            if (entry.data or {}).get("accepted"):
+                self._set_aside(self.divergence)
+            self._restarted(entry)
+            return
         if self.paused_ms is None:  # the pause had not taken effect yet
             self.status = Status.RUNNING
             return
@@ -320,9 +344,49 @@ class Instance:
                 if step.due_ms is not None and step.state in BLOCKED:
                     step.due_ms += entry.at_ms - self.paused_ms
         self.paused_ms = None
+        self.divergence = None
         self.status = Status.QUEUED
 
-    def _add(self, step: Step) -> None:
+    def _diverged(self, entry: Entry) -> None:
+        assert entry.data is not None
+        match entry.data["action"]:
+            case "hold":
+                self.status = Status.PAUSED
+                self.divergence = entry.data
+            case "warn":
+                self._set_aside(entry.data)
+
+    def _set_aside(self, diverged: dict[str, Json]) -> None:
+        """Go on without the steps that are asked for no more: what they wait for does not count."""
+        for key in diverged["divergence"]["missing"]:
+            step = self.steps.pop(key, None)
+            if step is not None:  # a restart may have struck it meanwhile
+                self.aside[key] = step
+                self.open.pop(key, None)
+        self.generation = diverged["generation"]
+
+    def _step_found(self, entry: Entry) -> None:
+        step = self.steps[entry.step] = self.aside.pop(entry.step)
+        if not step.has_ended:
+            self.open[entry.step] = step
+
+    def _step_renamed(self, entry: Entry) -> None:
+        old = (entry.data or {})["from"]
+        for steps in (self.steps, self.open, self.aside):
+            if old in steps:
+                steps[old].key = entry.step
+                renamed = {step.key: step for step in steps.values()}
+                steps.clear()
+                steps.update(renamed)  # the order in which they began is kept
+        for step in self.steps.values():
+            if step.parent == old:
+                step.parent = entry.step
+
+    def _add(self, step: Step, entry: Entry) -> None:
+        step.since_ms = entry.at_ms
+        if entry.data is not None:
+            step.line = entry.data.get("line", "")
+            step.parent = entry.data.get("parent", "")
         self.steps[step.key] = self.open[step.key] = step
 
     def _step_started(self, entry: Entry) -> None:
@@ -331,7 +395,7 @@ class Instance:
         step.rollback = data.get("rollback")
         step.timeout_ms = data["timeoutMs"]
         step.delay_ms = data["delayMs"]
-        self._add(step)
+        self._add(step, entry)
         self.do_steps += entry.kind is EntryKind.STEP_START
 
     def _attempt_started(self, entry: Entry) -> None:
@@ -378,14 +442,16 @@ class Instance:
 
     def _sleep_started(self, entry: Entry) -> None:
         until_ms = (entry.data or {})["untilMs"]
-        self._add(Step(entry.step, StepState.SLEEPING, due_ms=until_ms))
+        step = Step(entry.step, StepState.SLEEPING, due_ms=until_ms)
+        step.timeout_ms = until_ms - entry.at_ms
+        self._add(step, entry)
 
     def _wait_started(self, entry: Entry) -> None:
         data = entry.data or {}
         step = Step(entry.step, StepState.WAITING, event_type=data["event"])
         step.timeout_ms = data["timeoutMs"]
         step.due_ms = entry.at_ms + step.timeout_ms
-        self._add(step)
+        self._add(step, entry)
 
     def _wait_completed(self, entry: Entry) -> None:
         """The oldest buffered event of the type has been delivered to this step."""
@@ -402,6 +468,7 @@ class Instance:
         trigger = data["triggerError"]
         self.status = Status.ROLLING_BACK
         self.paused_ms = None
+        self.divergence = None
         self.rollback = Rollback(
             ErrorInfo(trigger["name"], trigger["message"]), data.get("terminates", False)
         )
@@ -465,4 +532,7 @@ _APPLY = {
     EntryKind.TIMER_SKIPPED: Instance._timer_skipped,
     EntryKind.RETRY_DELAYED: Instance._retry_delayed,
     EntryKind.CODE_CHANGED: Instance._code_changed,
+    EntryKind.WORKFLOW_DIVERGED: Instance._diverged,
+    EntryKind.STEP_RENAMED: Instance._step_renamed,
+    EntryKind.STEP_FOUND: Instance._step_found,
 }

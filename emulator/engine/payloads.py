@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from emulator.engine.model import Instance, Step, StepKind, StepState, step_key
+from emulator.engine.model import Instance, Status, Step, StepKind, StepState, step_key
 from emulator.engine.retries import shown_config
 from emulator.engine.runs import Call
-from emulator.protocol.messages import RollbackRun
+from emulator.protocol.messages import History, Message, RollbackRun, RunStart
 
 Json = Any
 
@@ -76,6 +76,28 @@ def rollback_run(run: int, call: Call, key: str, instance: Instance) -> Rollback
 def received_event(event_type: str, at_ms: int, payload: bytes) -> bytes:
     """Return what `wait_for_event` gives back. Source: workflows.md section 13.1."""
     return record({"payload": payload, "timestamp": date(at_ms), "type": text(event_type)})
+
+
+def opening(
+    run: int, instance: Instance, class_name: str, *, guarded: bool = False, probe: bool = False
+) -> list[Message]:
+    """Return the messages that begin a run of `instance`.
+
+    Raises ValueError when what a guest has recorded is no value.
+    """
+    known = [History(run, payload) for payload in history(instance.steps.values())]
+    event = workflow_event(instance)
+    start = RunStart(
+        run,
+        class_name,
+        instance.workflow,
+        instance.id,
+        event,
+        rolling_back=instance.status is Status.ROLLING_BACK,
+        guarded=guarded or probe,
+        probe=probe,
+    )
+    return [*known, start]
 
 
 def history(steps: Iterable[Step]) -> Iterator[bytes]:

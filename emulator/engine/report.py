@@ -19,6 +19,7 @@ from emulator.engine.model import (
     StepKind,
 )
 from emulator.engine.plain import REDACTED, iso, plain
+from emulator.engine.renaming import with_current_names
 
 Json = Any
 Record = dict[str, Any]
@@ -39,7 +40,7 @@ def instance_detail(
     Steps also tell where in the code they are, as `line`, which is ours.
     """
     history = _History(show_output)
-    for entry in entries:
+    for _, entry in with_current_names(enumerate(entries)):
         history.add(entry)
     scheduled = {} if history.schedule is None else {"schedule": history.schedule}
     return {
@@ -88,7 +89,7 @@ def step_detail(
     Returns None when there is no such step or attempt.
     """
     history = _History(lambda output: output)
-    for entry in entries:
+    for _, entry in with_current_names(enumerate(entries)):
         if entry.step and StepId.of(entry.step) == StepId(kind, label):
             history.add(entry)
     if not history.steps:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.engine.model import CALLED, Entry, EntryKind, StepKind
+from emulator.engine.renaming import Numbered, with_current_names
 from emulator.errors import WorkerError
 
 Json = Any
-Numbered = tuple[int, Entry]  # an entry and its id in the journal
 
 _STARTS = frozenset({EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START})
 _ENDS = frozenset(
@@ -72,10 +72,11 @@ def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
     The ends of the instance go too, with all that was rolled back, and every event that no
     remaining step received; QUEUED and START stay. A step that started earlier stays as far as it
     came: its result, its attempts, and the deadline it waits for. So does a step whose callback
-    contains the one at `point`.
+    contains the one at `point`. Steps that were renamed are known by their present names.
     Raises WorkerError when there is no such step.
     """
-    starts = [(number, entry.step) for number, entry in history if entry.kind in _STARTS]
+    named = with_current_names(history)
+    starts = [(number, entry.step) for number, entry in named if entry.kind in _STARTS]
     found = [
         place for place, (_, step) in enumerate(starts) if _is_called(step, point.type, point.name)
     ]
@@ -85,12 +86,12 @@ def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
             name="WorkflowError",
         )
     gone = {step for _, step in starts[found[point.count - 1] :]}
-    received = _received(history, gone)
+    received = _received(named, gone)
     struck: list[int] = []
     kept: list[Entry] = []
-    for number, entry in history:
+    for (number, entry), (_, now) in zip(history, named, strict=True):
         if (
-            entry.step in gone
+            now.step in gone
             or entry.kind in _ENDS
             or entry.step.startswith(_HANDLERS)
             or (entry.kind is EntryKind.EVENT_RECEIVED and number not in received)

@@ -25,6 +25,8 @@ _BEGUN = 1000
 _DONE = 1001
 _AT_ONCE = 1002  # at_ms is that of its end; data that of its start, with "tookMs"
 _TOOK = "tookMs"
+# The rows that tell that a step began.
+STEP_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START, _BEGUN, _AT_ONCE)
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 

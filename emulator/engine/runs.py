@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from emulator.clock import Alarm
+from emulator.engine.guarding import Guard
 from emulator.engine.model import Instance
 from emulator.protocol.messages import Loaded, Message, StepBegin
 
@@ -126,6 +127,7 @@ class Run:
     handlers: int = 0  # how many rollback handlers it was asked for; their calls are below 0
     leaving: bool = False  # its guest is being replaced: nothing new starts here
     idle_alarm: Alarm | None = None
+    guard: Guard | None = None  # until it is known that the code fits: nothing new starts
 
     @property
     def executing(self) -> bool:

@@ -29,7 +29,6 @@ from emulator.engine.model import (
 from emulator.engine.retries import (
     LONGEST_WAIT_MS,
     InvalidStepConfig,
-    StepConfig,
     asked_delay_ms,
     may_retry,
     next_delay_ms,
@@ -83,6 +82,7 @@ class StepCall:
     """A step as user code called it. `line` is `"src/entry.py:31"` or empty.
 
     `key` is the step's identity in its instance.
+    parent: key of the step whose callback called it; empty when `run()` did.
     """
 
     kind: StepKind
@@ -90,7 +90,13 @@ class StepCall:
     count: int
     options: dict[str, Json]
     line: str = ""
+    parent: str = ""
     key: str = field(init=False)
+
+    @property
+    def origin(self) -> dict[str, Json]:
+        """Where it was called from, as it is recorded."""
+        return {"line": self.line, "parent": self.parent} if self.parent else {"line": self.line}
 
     def __post_init__(self) -> None:
         self.key = step_key(self.kind.value, self.name, self.count)
@@ -137,6 +143,10 @@ def begin(
 ) -> Decision:
     """Decide what a step call gets: replayed, executed, made to wait, or refused."""
     step = instance.steps.get(call.key)
+    if step is None and call.key in instance.aside:
+        found = Entry(instance.key, now_ms, EntryKind.STEP_FOUND, call.key)
+        decision = _again(instance, instance.aside[call.key], now_ms)
+        return Decision([found, *decision.entries], decision.answer)
     if step is None:
         problem = "" if call.kind is StepKind.ROLLBACK else _name_problem(call.name)
         if problem:
@@ -150,6 +160,11 @@ def begin(
                 return _first_wait(instance, call, now_ms)
             case StepKind.ROLLBACK:
                 return _first_rollback(instance, call, now_ms)
+    return _again(instance, step, now_ms)
+
+
+def _again(instance: Instance, step: Step, now_ms: int) -> Decision:
+    """Decide what a call of a recorded step gets."""
     match step.state:
         case StepState.SUCCEEDED:
             return Decision(answer=Resolve(step.value))
@@ -283,7 +298,7 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
         )
         return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", message)))
     data = _default_start(call.line)
-    if call.options:
+    if call.options or call.parent:
         try:
             data = _given_start(call)
         except InvalidStepConfig as error:
@@ -295,20 +310,16 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
 
 def _given_start(call: StepCall) -> dict[str, Json]:
     """Return what is recorded with the start of a `do` with options. Raises InvalidStepConfig."""
-    data = _start(resolve_config(call.options.get("config")), call.line)
+    data = resolve_config(call.options.get("config")).as_json() | call.origin
     if "rollback" in call.options:
         data["rollback"] = resolve_rollback_config(call.options["rollback"]).as_json()
     return data
 
 
-def _start(resolved: StepConfig, line: str) -> dict[str, Json]:
-    return {**resolved.as_json(), "line": line}
-
-
 @functools.lru_cache(maxsize=1024)
 def _default_start(line: str) -> dict[str, Json]:
     """The same for a step without a configuration of its own, as most are."""
-    return SharedData(_start(resolve_config(None), line))
+    return SharedData({**resolve_config(None).as_json(), "line": line})
 
 
 def _first_rollback(instance: Instance, call: StepCall, now_ms: int) -> Decision:
@@ -341,7 +352,7 @@ def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
             return _refused(call, f"the duration is {error}")
     if duration_ms > LONGEST_WAIT_MS:
         return _refused(call, "it sleeps for more than 365 days, the longest production allows")
-    data = {"durationMs": duration_ms, "untilMs": now_ms + duration_ms, "line": call.line}
+    data = {"durationMs": duration_ms, "untilMs": now_ms + duration_ms} | call.origin
     return Decision([Entry(instance.key, now_ms, EntryKind.SLEEP_START, call.key, data=data)])
 
 
@@ -359,7 +370,7 @@ def _first_wait(instance: Instance, call: StepCall, now_ms: int) -> Decision:
         return _refused(
             call, f"timeout is {call.options['timeout']!r}; expected 1 second to 365 days"
         )
-    data = {"event": event_type, "timeoutMs": timeout_ms, "line": call.line}
+    data = {"event": event_type, "timeoutMs": timeout_ms} | call.origin
     start = Entry(instance.key, now_ms, EntryKind.WAIT_START, call.key, data=data)
     if not instance.events.get(event_type):
         return Decision([start])

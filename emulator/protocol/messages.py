@@ -265,9 +265,9 @@ class Replayed(Message):
     """guest -> host: how far a guarded run has come without any new step.
 
     `state`: "through" (History has been asked for to its end; `asked` is left out), "rested" (every
-    branch waits for a step), "ended" (RunEnd follows), "restless" (it does I/O outside steps, as
-    `where` says, and cannot be waited for). `asked`: every step called so far, in call order, each
-    `[kind, name, count, line, call]`; `call` is 0 where History had the answer.
+    branch waits for a step), "ended" (RunEnd follows; `where` is what was raised), "restless" (it
+    does I/O outside steps, as `where` says, and cannot be waited for). `asked`: every step called
+    so far, in call order, `[kind, name, count, line, call]`; `call` is 0 where History answered.
     `declared`: `[name, line]` of steps that are declared and were not called.
     """
 

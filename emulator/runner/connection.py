@@ -57,6 +57,8 @@ class Steps(Protocol):
         """Everything that has arrived by now has been handed on."""
         ...
 
+    def replayed(self, message: messages.Replayed) -> None: ...
+
 
 class Connection(asyncio.Protocol):
     """One conversation with a guest.
@@ -97,6 +99,8 @@ class Connection(asyncio.Protocol):
         self._routes[StepBegin] = steps.step_begun
         self._routes[StepEnd] = steps.step_ended
         self._routes[StepDelayed] = steps.step_delayed
+
+        self._routes[messages.Replayed] = steps.replayed
         self._routes[RunEnd] = lambda message: self._on_run_end(message, steps)
         self._all_heard = steps.all_heard
 

@@ -12,6 +12,7 @@ from emulator.protocol.messages import (
     Loaded,
     Message,
     ProtocolError,
+    Replayed,
     RunEnd,
     Shutdown,
     StepBegin,
@@ -36,6 +37,7 @@ class RunHandler(Protocol):
     def step_ended(self, guest: Guest, message: StepEnd) -> None: ...
     def step_delayed(self, guest: Guest, message: StepDelayed) -> None: ...
     def run_ended(self, guest: Guest, message: RunEnd) -> None: ...
+    def replayed(self, guest: Guest, message: Replayed) -> None: ...
     def guest_lost(self, guest: Guest, reason: str) -> None: ...
     def all_heard(self) -> None:
         """What guests have said by now has been handed on: it can be recorded and answered."""
@@ -154,6 +156,9 @@ class Guest:
 
     def all_heard(self) -> None:
         self._handler.all_heard()
+
+    def replayed(self, message: Replayed) -> None:
+        self._handler.replayed(self, message)
 
     async def _watch_end(self) -> None:
         """Wait for the end of the process and tell everyone who waits for it, once."""

@@ -17,6 +17,7 @@ SETTINGS = [
     *(f"clock.{key}" for key in settings.CLOCK_KEYS),
     *(f"reload.{key}" for key in settings.RELOAD_KEYS),
     *(f"guest.{key}" for key in settings.GUEST_KEYS),
+    *(f"workflows.{key}" for key in settings.WORKFLOWS_KEYS),
     *(f"vectorize.INDEX.{key}" for key in settings.INDEX_KEYS),
     *(f"ai.{key}" for key in ai_section.AI_KEYS),
     *(f"ai.upstreams.NAME.{key}" for key in ai_section.UPSTREAM_KEYS),

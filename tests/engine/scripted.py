@@ -19,9 +19,11 @@ from emulator.protocol.messages import (
     History,
     Loaded,
     Message,
+    Replayed,
     RollbackRun,
     RunAbort,
     RunEnd,
+    RunRelease,
     RunStart,
     StepBegin,
     StepDelay,
@@ -33,6 +35,8 @@ from emulator.protocol.messages import (
 )
 
 Json = Any
+
+_REST_TURNS = 6
 Callback = Callable[["Context"], Any]
 Delay = Callable[[int, "StepError"], Any]  # of the attempt that failed, and its error
 Handler = Callable[["Undo"], Any]
@@ -98,6 +102,7 @@ class _Run:
     orders: list[RollbackRun] = field(default_factory=list)  # for handlers not yet given
     rolling_back: bool = False
     over: bool = False
+    asked: list[list[Any]] | None = None  # while it is guarded
 
 
 class Step:
@@ -208,7 +213,13 @@ class ScriptedGuest:
                 run = self._runs.setdefault(start.run, _Run(start.instance))
                 run.instance = start.instance
                 run.rolling_back = start.rolling_back
+                if start.guarded:
+                    run.asked = []
+                    asyncio.get_running_loop().call_soon(self._look, start.run, 0, -1)
                 self._spawn(run, self._main(start))
+            case RunRelease(number):
+                if number in self._runs:
+                    self._runs[number].asked = None
             case RunAbort(number):
                 self._drop(number)
             case StepRun() as order:
@@ -260,6 +271,10 @@ class ScriptedGuest:
             run.handlers[f"{name}-{count}"] = handler
             self._roll_back(run)
         known = run.history.pop((kind, name, count), None)
+        if run.asked is not None:
+            run.asked.append([kind, name, count, line, 0 if known else run.last_call + 1])
+            if known and not run.history:
+                self._engine.replayed(self, Replayed(number, "through", [], []))
         if known is not None:
             succeeded, value = known
             if succeeded:
@@ -275,6 +290,25 @@ class ScriptedGuest:
         self._engine.step_begun(self, begin)
         return answer
 
+    def _look(self, number: int, quiet: int, seen: int) -> None:
+        """A guarded run rests when it has asked for nothing more during some turns of the loop."""
+        run = self._runs.get(number)
+        if run is None or run.asked is None:
+            return
+        self.activity += 1
+        quiet = quiet + 1 if len(run.asked) == seen else 0
+        if quiet < _REST_TURNS:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._look, number, quiet, len(run.asked))
+        else:
+            self._tell(number, "rested")
+
+    def _tell(self, number: int, state: str, error: str = "") -> None:
+        run = self._runs[number]
+        asked, run.asked = run.asked, None
+        if asked is not None:
+            self._engine.replayed(self, Replayed(number, state, asked, [], error))
+
     async def _main(self, start: RunStart) -> None:
         run = self._runs[start.run]
         try:
@@ -283,6 +317,9 @@ class ScriptedGuest:
             end = RunEnd(start.run, payload=values.encode(result))
         except Exception as error:
             end = RunEnd(start.run, *_told(error), kept=bool(run.handlers))
+        self._tell(start.run, "ended", f"{end.name}: {end.message}" if end.name else "")
+        if start.run not in self._runs:
+            return  # dropped on what it told
         if end.kept or run.rolling_back:
             run.over = True
             run.calls.clear()

@@ -8,7 +8,7 @@ from typing import Any
 
 from emulator.engine.engine import LOST_GUESTS_MAX
 from emulator.engine.model import EntryKind
-from emulator.protocol.messages import RunEnd, StepBegin, StepEnd
+from emulator.protocol.messages import RunEnd, RunStart, StepBegin, StepEnd
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import CLASS, DAY, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
 
@@ -356,7 +356,9 @@ def test_a_reload_does_not_wake_sleeping_instances(tmp_path: Path) -> None:
         await world.create()
         world.load()
         await world.advance(MINUTE)
-        assert world.guest.sent == []
+        starts = [each for each in world.guest.sent if isinstance(each, RunStart)]
+        assert all(start.probe for start in starts)
+        assert world.status() == "waiting"
 
         await world.advance(HOUR)
 

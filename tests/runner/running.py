@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import Binding
-from emulator.protocol.messages import RunEnd, StepBegin, StepDelayed, StepEnd
+from emulator.protocol.messages import Replayed, RunEnd, StepBegin, StepDelayed, StepEnd
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
 from emulator.runner.output import OutputLine
@@ -71,6 +71,9 @@ class Recorder:
 
     def step_delayed(self, guest: Guest, message: StepDelayed) -> None:
         self.messages.append(message)
+
+    def replayed(self, guest: Guest, message: Replayed) -> None:
+        raise AssertionError(message)
 
     def run_ended(self, guest: Guest, message: RunEnd) -> None:
         self.messages.append(message)

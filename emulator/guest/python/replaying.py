@@ -60,9 +60,9 @@ class Replay:
         if not self._over:
             self._send(Replayed(self._run, "through", [], []))
 
-    def end(self) -> None:
-        """`run()` is over."""
-        self._tell("ended")
+    def end(self, error: str) -> None:
+        """`run()` is over; `error` is what it raised, `"KeyError: 'id'"`, or empty."""
+        self._tell("ended", error)
 
     def give_up(self, what: str) -> None:
         """It is about to do what cannot be undone; `what` says what: `"env.DB.exec()"`."""

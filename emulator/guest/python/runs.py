@@ -259,7 +259,7 @@ class Run:
 
     def _tell_end(self, end: RunEnd) -> None:
         if self.replay is not None:
-            self.replay.end()
+            self.replay.end(f"{end.name}: {end.message}" if end.name else "")
         self._send(end)
 
     def _enter(self, message: RunStart, worker: Worker, make_step: MakeStep) -> Any:
