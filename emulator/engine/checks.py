@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from emulator.engine.steps import EVENT_TYPE_MAX_CHARS, VALUE_MAX_BYTES
+from emulator.engine.steps import EVENT_TYPE_MAX_CHARS, is_too_large
 from emulator.errors import WorkerError
+from emulator.protocol import values
 
 INSTANCE_ID_MAX_CHARS = 100  # workers-sdk workflows-shared/src/lib/validators.ts
 ADDRESSABLE_ID_MAX_CHARS = 271  # the longest cron expression, a hyphen, and a time
@@ -76,9 +77,9 @@ def check_event(event_type: str, payload: bytes) -> None:
 
 def check_size(what: str, value: bytes) -> None:
     """Refuse a value over 1 MiB."""
-    if len(value) > VALUE_MAX_BYTES:
+    if is_too_large(value):
         raise WorkerError(
-            f"{what} of {len(value):,} bytes are too large. Maximum allowed size is 1MiB.",
+            f"{what} of {values.size(value):,} bytes are too large. Maximum allowed size is 1MiB.",
             name="WorkflowError",
         )
 

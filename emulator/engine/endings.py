@@ -29,7 +29,7 @@ class Definition:
 
 def problem_of(output: bytes) -> ErrorInfo | None:
     """Return why `run()` cannot return `output`: it is held to the same 1 MiB as a step's."""
-    if len(output) <= steps.VALUE_MAX_BYTES:
+    if not steps.is_too_large(output):
         return None
     text = "Workflow output is too large. Maximum allowed size is 1MiB."
     return ErrorInfo("WorkflowInternalError", text)

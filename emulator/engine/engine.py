@@ -292,7 +292,8 @@ class Engine:
         decision = steps.begin(instance, call, self.clock.now_ms(), limit)
         if decision.entries:
             self._lost.pop(instance.key, None)  # it got further than the last time
-        run.calls[call.key] = Call(message.call, CallState.WAITING, nested=bool(message.parent))
+        nested = bool(message.parent)
+        run.calls[call.key] = Call(message.call, CallState.WAITING, 0, nested, message.line)
         self._carry_out(run, call.key, decision)
 
     def step_ended(self, guest: Guest, message: messages.StepEnd) -> None:
@@ -345,11 +346,12 @@ class Engine:
         if run.guard is not None:
             raise ProtocolError("run_end of a guarded run that has not said what it asked for")
         instance, now_ms = run.instance, self.clock.now_ms()
-        unfinished = [instance.steps[key].label for key in run.calls if key in instance.steps]
+        unfinished = run.unfinished()
         if unfinished:
+            ended = "raised" if message.name else "returned"
             self._report(
-                f"{instance.workflow} {instance.id}: run() ended before"
-                f" {', '.join(sorted(unfinished))}; await every step"
+                f"{instance.workflow} {instance.id}: run() {ended} before the end of"
+                f" {', '.join(unfinished)}; await every step"
             )
         run.calls.clear()
         error = endings.problem_of(message.payload)

@@ -38,14 +38,20 @@ class CallState(StrEnum):
 class Call:
     """A step call that has not been answered."""
 
-    __slots__ = ("number", "attempt", "nested", "_state", "_calls")
+    __slots__ = ("number", "attempt", "nested", "line", "_state", "_calls")
 
     def __init__(
-        self, number: int, state: CallState, attempt: int = 0, nested: bool = False
+        self,
+        number: int,
+        state: CallState,
+        attempt: int = 0,
+        nested: bool = False,
+        line: str = "",
     ) -> None:
         self.number = number
         self.attempt = attempt
         self.nested = nested  # made by a callback, which ends only once this is answered
+        self.line = line  # where user code made it
         self._state = state
         self._calls: Calls | None = None
 
@@ -133,6 +139,12 @@ class Run:
     def executing(self) -> bool:
         """Whether a callback of user code is in flight."""
         return self.calls.executing > 0
+
+    def unfinished(self) -> list[str]:
+        """Return the steps that have no answer yet, each with its line: `"charge-1 (e.py:3)"`."""
+        steps = self.instance.steps
+        found = [(steps[key].label, call.line) for key, call in self.calls.items() if key in steps]
+        return [f"{label} ({line})" if line else label for label, line in sorted(found)]
 
     @property
     def blocked(self) -> bool:

@@ -36,6 +36,7 @@ from emulator.engine.retries import (
     resolve_rollback_config,
     shown_config,
 )
+from emulator.protocol import values
 
 Json = Any
 
@@ -206,9 +207,14 @@ def due(instance: Instance, step: Step, now_ms: int) -> Decision | None:
             return None
 
 
+def is_too_large(value: bytes) -> bool:
+    """Whether an encoded value exceeds what production stores of a result, params or a payload."""
+    return len(value) > VALUE_MAX_BYTES and values.size(value) > VALUE_MAX_BYTES
+
+
 def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decision:
     """Decide what a returned callback means: recorded, or too large and therefore failed."""
-    if len(value) > VALUE_MAX_BYTES:
+    if is_too_large(value):
         error = ErrorInfo(
             "WorkflowInternalError",
             f"Step {step.label} output is too large. Maximum allowed size is 1MiB.",

@@ -18,6 +18,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,6 +96,9 @@ class Shapes:
 
 
 HOST_SHAPES = Shapes()
+_BASE64 = re.compile(
+    rb'"\$(?:bytes|buffer)":"([A-Za-z0-9+/=]*)"|"\$typed":\["\w+","([A-Za-z0-9+/=]*)"'
+)
 
 
 def encode(value: Any, convert: Callable[[Any], Any] | None = None) -> bytes:
@@ -108,6 +112,12 @@ def encode(value: Any, convert: Callable[[Any], Any] | None = None) -> bytes:
         return _dump(tagged).encode()
     except UnicodeEncodeError:  # lone surrogates, legal in JavaScript strings: escape them
         return _dump_ascii(tagged).encode()
+
+
+def size(data: bytes) -> int:
+    """Return what an encoded value counts against limits: bytes count as bytes, not as base64."""
+    padding = sum(len(found[1] or found[2]) // 4 for found in _BASE64.finditer(data))
+    return len(data) - padding
 
 
 def decode(data: bytes, shapes: Shapes = HOST_SHAPES) -> Any:

@@ -240,12 +240,16 @@ def test_steps_answered_by_replay_do_not_count_twice_against_the_limit(tmp_path:
 
 def test_a_step_that_run_does_not_await_is_reported(tmp_path: Path) -> None:
     async def workflow(event: Event, step: Step) -> None:
-        step.do("forgotten", lambda ctx: asyncio.sleep(0))
+        step.do("forgotten", lambda ctx: asyncio.sleep(0), line="src/entry.py:7")
+        step.sleep("nap", "1 hour")
 
     async def story(world: World) -> None:
         await world.create()
 
-        assert world.reports == [f"{NAME} a: run() ended before forgotten-1; await every step"]
+        assert world.reports == [
+            f"{NAME} a: run() returned before the end of forgotten-1 (src/entry.py:7), nap-1;"
+            " await every step"
+        ]
 
     play(tmp_path, workflow, story)
 
@@ -288,5 +292,21 @@ def test_a_dropped_run_is_not_answered_any_more(tmp_path: Path) -> None:
         await world.advance(MINUTE)
 
         assert [type(message) for message in world.guest.sent] == [RunStart, StepRun, RunAbort]
+
+    play(tmp_path, workflow, story)
+
+
+def test_a_step_beside_the_one_whose_error_run_raises_is_reported(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> None:
+        def broken(ctx: Context) -> None:
+            raise StepError("NonRetryableError", "no")
+
+        await asyncio.gather(step.do("broken", broken), step.sleep("nap", "1 hour"))
+
+    async def story(world: World) -> None:
+        await world.create()
+
+        problem = "run() raised before the end of nap-1; await every step"
+        assert world.reports == [f"{NAME} a: {problem}"]
 
     play(tmp_path, workflow, story)

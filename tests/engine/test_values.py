@@ -231,3 +231,39 @@ def test_a_value_that_cannot_be_cloned_ends_the_instance_at_once(tmp_path: Path)
         )
 
     play(tmp_path, workflow, story)
+
+
+@pytest.mark.parametrize("kind", [bytes, lambda data: values.TypedArray("Int32Array", data)])
+def test_bytes_count_as_bytes_and_not_as_what_carries_them(tmp_path: Path, kind: Any) -> None:
+    async def workflow(event: Event, step: Step) -> Any:
+        value = await step.do("export", lambda ctx: {"data": [kind(b"x" * (MIB - 1_000))]})
+        await step.sleep("rest", "1 hour")
+        return value
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.advance(HOUR)
+
+        assert world.output() == {"data": [kind(b"x" * (MIB - 1_000))]}
+
+    play(tmp_path, workflow, story)
+
+
+def test_bytes_over_a_mebibyte_are_too_large(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> Any:
+        config = {"retries": {"limit": 0, "delay": 0}}
+        await step.do("export", lambda ctx: b"x" * (MIB + 1), config)
+
+    async def story(world: World) -> None:
+        await world.create()
+
+        assert world.error()[1].startswith("Step export-1 output is too large")
+
+    play(tmp_path, workflow, story)
+
+
+def test_text_that_looks_like_bytes_counts_as_text() -> None:
+    looks = '"$bytes":"' + "A" * 1_000 + '"'
+    encoded = values.encode({"text": looks})
+
+    assert values.size(encoded) == len(encoded)
