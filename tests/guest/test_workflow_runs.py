@@ -204,6 +204,27 @@ def test_a_retry_gets_its_attempt_number_and_the_last_value_counts(tmp_path: Pat
     play(tmp_path, scenario)
 
 
+def test_what_a_callback_does_to_its_configuration_is_not_seen_by_the_next_attempt(
+    tmp_path: Path,
+) -> None:
+    workflow(
+        tmp_path,
+        "@step.do()\ndef poll(ctx):\n    seen = ctx['config']['retries']['limit']\n"
+        "    ctx['config']['retries']['limit'] = 1000\n    if ctx['attempt'] == 1:\n"
+        "        raise ValueError('not yet')\n    return [seen, ctx['step']]\n"
+        "return await poll()",
+    )
+
+    async def scenario(it: Conversation) -> None:
+        begin = began(await it.start(), "do", "poll")
+        assert (await executed(it, begin)).name == "ValueError"
+        end = await executed(it, begin, 2)
+        assert values.decode(end.payload) == [5, {"name": "poll", "count": 1}]
+        await it.ask(StepDone(end.run, end.call))
+
+    play(tmp_path, scenario)
+
+
 def test_a_late_attempt_does_not_replace_the_value_of_the_one_in_flight(tmp_path: Path) -> None:
     workflow(
         tmp_path,
