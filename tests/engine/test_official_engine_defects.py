@@ -73,7 +73,9 @@ def test_row_2_an_id_in_use_is_refused_and_its_body_not_executed_twice(tmp_path:
         await world.create()
         with pytest.raises(WorkerError, match=r"^\(instance.already_exists\)"):
             await world.create()
-        assert await world.control.create_batch(NAME, [("a", None), ("b", None)]) == ["b"]
+        assert await world.control.create_batch(NAME, [("a", None, None), ("b", None, None)]) == [
+            "b"
+        ]
         await world.settle()
 
         assert world.attempts("work-1") == [1]
