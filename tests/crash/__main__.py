@@ -32,7 +32,7 @@ def main() -> int:
         if broken:
             failures += 1
             (folder / "output").write_text("\n".join(round_.output), encoding="utf-8")
-            print(f"seed {seed}: {round_.crashes}\n  " + "\n  ".join(broken))
+            print(f"seed {seed}, {round_.durability}: {round_.crashes}\n  " + "\n  ".join(broken))
             print(f"  kept in {folder}; again: python -m tests.crash --seconds 0 --seed {seed}")
         else:
             shutil.rmtree(folder)

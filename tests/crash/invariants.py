@@ -55,7 +55,8 @@ def violations(
                 *_ending(script, instance),
                 *_attempts(entries),
                 *_results(entries, notes[script.instance]),
-                *_events(entries, script.instance, driver),
+                *_events(entries, script, driver),
+                *_sleeps(entries),
             ]
             found += [f"{script.instance}: {problem}" for problem in problems]
     finally:
@@ -142,8 +143,25 @@ def _value(result: Entry) -> Any:
     return values.decode(result.value)
 
 
-def _events(entries: list[Entry], instance: str, driver: Driver) -> Iterator[str]:
-    """Acknowledged events are there once; they were consumed once each, the oldest first."""
+def _sleeps(entries: list[Entry]) -> Iterator[str]:
+    """Every sleep ended once, and not before its time, whoever was there when it was due."""
+    until_ms: dict[str, int] = {}
+    for entry in entries:
+        if entry.kind is EntryKind.SLEEP_START:
+            until_ms[entry.step] = (entry.data or {})["untilMs"]
+        elif entry.kind is EntryKind.SLEEP_COMPLETE:
+            due_ms = until_ms.pop(entry.step, None)
+            if due_ms is None:
+                yield f"{entry.step} ended twice"
+            elif entry.at_ms < due_ms:
+                yield f"{entry.step} ended {due_ms - entry.at_ms} ms early"
+    for step in until_ms:
+        yield f"{step} never ended"
+
+
+def _events(entries: list[Entry], script: Script, driver: Driver) -> Iterator[str]:
+    """Acknowledged events are there once; each wait consumed one, once, the oldest first."""
+    instance = script.instance
     received: dict[str, list[int]] = defaultdict(list)
     consumed: dict[str, list[int]] = defaultdict(list)
     for entry in entries:
@@ -155,6 +173,7 @@ def _events(entries: list[Entry], instance: str, driver: Driver) -> Iterator[str
     for number, (target, event_type) in driver.sent.items():
         if target == instance and received[event_type].count(number) != 1:
             yield f"event {number} was acknowledged and is there {received[event_type]} times"
-    for event_type, numbers in consumed.items():
-        if numbers != received[event_type][: len(numbers)]:
+    for event_type in set(script.awaited()):
+        numbers = consumed[event_type]
+        if numbers != received[event_type][: script.awaited().count(event_type)]:
             yield f"{event_type} events {received[event_type]} were consumed as {numbers}"

@@ -13,7 +13,7 @@ import psutil
 from tests.crash.driver import Driver
 from tests.crash.invariants import violations
 from tests.crash.launcher import POINTS, VARIABLE
-from tests.crash.scripts import random_scripts
+from tests.crash.scripts import LONGEST_SLEEP_MS, random_scripts
 from tests.crash.worker import write_project
 from tests.end_to_end.projects import edit
 from tests.end_to_end.server import DevServer, is_running
@@ -23,6 +23,7 @@ LONGEST_LIFE_S = 0.8  # of a server whose bomb does not go off
 END_S = 60.0
 LAUNCHER = "tests.crash.launcher"
 NOTE_EVERY_S = 0.1
+DURABILITIES = ("full", "process")
 MARK = "# edited "
 # What the event loop and our own `log.exception` say.
 DEFECTS = ("Exception in callback", "Fatal error", "internal error", "Traceback")
@@ -37,6 +38,7 @@ class Crash:
     host_killed_after_s: float
     guest_killed_after_s: float | None = None
     saved_after_s: float | None = None
+    down_for_s: float = 0.0  # then timers become due while nobody is there
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Round:
     seed: int
     instances: int
     crashes: list[Crash]
+    durability: str = "full"
     broken: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
     killed: int = 0
@@ -60,7 +63,7 @@ class Round:
         self._saves = 0
         self._noted = 0.0
         ledger = self.folder / "ledger"
-        self._project = write_project(self.folder / "project", ledger)
+        self._project = write_project(self.folder / "project", ledger, self.durability)
         for crash in self.crashes:
             self._crash(crash)
         self._quiet_end()
@@ -82,6 +85,8 @@ class Round:
             self.killed += 1
             server.kill()
             self._over(server)
+        back_at = time.monotonic() + crash.down_for_s
+        eventually(lambda: time.monotonic() >= back_at)
 
     def _drive(self, server: DevServer, crash: Crash) -> None:
         self._note_processes(server)
@@ -151,7 +156,9 @@ class Round:
             edit(self._project, f"{MARK}{self._saves - 1}", f"{MARK}{self._saves}")
 
 
-def at_point(folder: Path, point: str, seed: int, instances: int = 4) -> Round:
+def at_point(
+    folder: Path, point: str, seed: int, durability: str = "full", instances: int = 4
+) -> Round:
     """Return a round that crashes twice at `point`, the first time early."""
     random = Random(f"{point} {seed}")
     most = {"reload": 2, "recovery": 1, "recovery-commit": 3}.get(point, 30)
@@ -161,12 +168,22 @@ def at_point(folder: Path, point: str, seed: int, instances: int = 4) -> Round:
         crashes.append(Crash(point, passages, LONGEST_LIFE_S))
     if point.startswith("recovery"):  # there must be something to recover
         crashes.insert(0, Crash("", 0, host_killed_after_s=0.4))
-    return Round(folder, seed, instances, crashes)
+    return Round(folder, seed, instances, crashes, durability)
 
 
-def at_random(folder: Path, seed: int, crashes: int = 4, instances: int = 10) -> Round:
-    """Return a round that kills hosts and guests at random times, at points and between."""
+def at_random(
+    folder: Path,
+    seed: int,
+    durability: str | None = None,
+    crashes: int = 4,
+    instances: int = 10,
+) -> Round:
+    """Return a round that kills hosts and guests at random times, at points and between.
+
+    durability: random as well unless given.
+    """
     random = Random(seed)
+    durability = durability or random.choice(DURABILITIES)
     planned = []
     for _ in range(random.randint(1, crashes)):
         point = random.choice(("", "", *POINTS))
@@ -177,9 +194,10 @@ def at_random(folder: Path, seed: int, crashes: int = 4, instances: int = 10) ->
                 host_killed_after_s=random.uniform(0.0, 1.5),
                 guest_killed_after_s=random.uniform(0.0, 1.0) if random.random() < 0.4 else None,
                 saved_after_s=random.uniform(0.0, 1.0) if random.random() < 0.5 else None,
+                down_for_s=LONGEST_SLEEP_MS / 1000 if random.random() < 0.3 else 0.0,
             )
         )
-    return Round(folder, seed, random.randint(3, instances), planned)
+    return Round(folder, seed, random.randint(3, instances), planned, durability)
 
 
 def seed_from_environment() -> int:

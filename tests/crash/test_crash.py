@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from tests.crash.launcher import POINTS
-from tests.crash.rounds import Round, at_point, at_random, seed_from_environment
+from tests.crash.rounds import (
+    DURABILITIES,
+    Crash,
+    Round,
+    at_point,
+    at_random,
+    seed_from_environment,
+)
+from tests.crash.scripts import LONGEST_SLEEP_MS
 
 
 def check(round_: Round) -> None:
-    print(f"CRASH_SEED={round_.seed} repeats this: {round_.crashes}")
+    print(f"CRASH_SEED={round_.seed} repeats this: {round_.durability}, {round_.crashes}")
     broken = round_.run()
     assert not broken, "\n".join([*broken, *round_.output])
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_nothing_acknowledged_is_lost_or_repeated_by_a_crash(tmp_path: Path, point: str) -> None:
-    check(at_point(tmp_path, point, seed_from_environment()))
+# One mode for each point, to spare time; `python -m tests.crash` mixes them for as long as asked.
+MODES = dict(zip(POINTS, cycle(DURABILITIES), strict=False))
 
 
-def test_nothing_acknowledged_is_lost_or_repeated_by_random_crashes(tmp_path: Path) -> None:
-    check(at_random(tmp_path, seed_from_environment()))
+@pytest.mark.parametrize(("point", "durability"), MODES.items())
+def test_nothing_acknowledged_is_lost_or_repeated_by_a_crash(
+    tmp_path: Path, point: str, durability: str
+) -> None:
+    check(at_point(tmp_path, point, seed_from_environment(), durability))
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+def test_nothing_acknowledged_is_lost_or_repeated_by_random_crashes(
+    tmp_path: Path, durability: str
+) -> None:
+    check(at_random(tmp_path, seed_from_environment(), durability))
+
+
+def test_what_falls_due_while_no_server_runs_happens_once(tmp_path: Path) -> None:
+    crash = Crash("", 0, host_killed_after_s=0.5, down_for_s=LONGEST_SLEEP_MS / 1000)
+    check(Round(tmp_path, seed_from_environment(), 12, [crash, crash], "process"))

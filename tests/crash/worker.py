@@ -100,6 +100,9 @@ class Default(WorkerEntrypoint):
 """
 
 
-def write_project(folder: Path, ledger: Path) -> Path:
+def write_project(folder: Path, ledger: Path, durability: str) -> Path:
     """Write the worker's project; return its folder."""
-    return make_project(folder, ENTRY.format(ledger=str(ledger)))
+    project = make_project(folder, ENTRY.format(ledger=str(ledger)))
+    settings = f'[engine]\ndurability = "{durability}"\n'
+    (project / "groundfog.toml").write_text(settings, encoding="utf-8")
+    return project

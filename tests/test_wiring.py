@@ -1,0 +1,63 @@
+"""What the settings of a project come to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from emulator import wiring
+from emulator.clock import SystemClock, VirtualClock
+from emulator.config.model import ClockSettings, Config, Settings
+from emulator.state import State
+
+
+def config(folder: Path, settings: Settings) -> Config:
+    path = folder / "wrangler.toml"
+    return Config(path, folder, "app", folder / "entry.py", "2026-01-01", settings=settings)
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("full", 2), ("process", 1)])
+def test_durability_is_how_sqlite_synchronises_the_journal(
+    tmp_path: Path, durability: Literal["full", "process"], synchronous: int
+) -> None:
+    project = config(tmp_path, Settings(durability=durability))
+
+    engine = wiring.open_engine(project, State(tmp_path), SystemClock(), lambda text: None)
+
+    assert engine.journal.query("PRAGMA synchronous") == [(synchronous,)]
+    assert engine.journal.query("PRAGMA journal_mode") == [("wal",)]
+    engine.journal.close()
+
+
+class TestClock:
+    def test_it_is_real_unless_asked(self, tmp_path: Path) -> None:
+        real = SystemClock()
+
+        assert wiring.open_clock(config(tmp_path, Settings()), State(tmp_path), real) is real
+
+    def test_a_virtual_one_begins_where_it_was_left_and_not_at_its_start(
+        self, tmp_path: Path
+    ) -> None:
+        state = State(tmp_path)
+        project = config(tmp_path, Settings(clock=ClockSettings("virtual", 1_000)))
+        assert wiring.open_clock(project, state, SystemClock()).now_ms() == 1_000
+
+        state.write_clock({"now_ms": 5_000})
+
+        assert wiring.open_clock(project, state, SystemClock()).now_ms() == 5_000
+
+    def test_one_that_ran_goes_on_running(self, tmp_path: Path) -> None:
+        state = State(tmp_path)
+        project = config(tmp_path, replace(Settings(), clock=ClockSettings("virtual")))
+        state.write_clock({"ahead_ms": 86_400_000})
+        wall_s = 1_000
+
+        real = SystemClock(lambda: wall_s * 1_000_000_000, lambda: wall_s * 1_000_000_000)
+        clock = wiring.open_clock(project, state, real)
+
+        assert isinstance(clock, VirtualClock) and clock.ahead_ms == 86_400_000
+        wall_s += 5
+        assert clock.now_ms() == 1_005_000 + 86_400_000
