@@ -50,10 +50,17 @@ def tree_of(pid: int) -> list[Process]:
     return tree
 
 
-def memory_of(pid: int) -> Memory:
-    """Return the memory of process `pid` and all that descend from it."""
+def processor_seconds(pid: int) -> float:
+    """Return the processor time that process `pid` has used so far."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    user, system = stat[stat.rindex(")") + 2 :].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_of(pid: int, descendants: bool = True) -> Memory:
+    """Return the memory of process `pid`, and of all that descend from it unless told not to."""
     proportional = resident = 0
-    tree = tree_of(pid)
+    tree = tree_of(pid) if descendants else tree_of(pid)[:1]
     for process in tree:
         rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
         fields = dict(line.split(":", 1) for line in rollup.splitlines()[1:])

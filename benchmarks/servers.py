@@ -68,7 +68,7 @@ def running(peer: Peer) -> Iterator[Server]:
             )
         try:
             url = f"http://127.0.0.1:{port}"
-            _await_answer(process, port, log)
+            await_answer(process, port, log)
             start_seconds = time.perf_counter() - began
             with httpx.Client(base_url=url, timeout=REQUEST_TIMEOUT_SECONDS) as client:
                 source, state = project / peer.source, project / peer.state
@@ -83,7 +83,8 @@ def _free_port() -> int:
         return port
 
 
-def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Return once the server answers a request. Raises DidNotAnswer."""
     deadline = time.monotonic() + START_DEADLINE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if _answers(port):

@@ -730,18 +730,21 @@ class Engine:
         dormant_ms = listing.next_wake_ms(self.journal)
         return min(known if dormant_ms is None else [*known, dormant_ms], default=None)
 
-    def in_flight(self) -> frozenset[tuple[int, str, int]]:
-        """Return what goes on without waiting for time: (run, step key, attempt) of each."""
-        found = {
-            (run.number, key, call.attempt)
-            for run in self._runs.values()
-            for key, call in run.calls.items()
-            if call.state is not CallState.WAITING
-        }
-        found |= {(run.number, "", 0) for run in self._runs.values() if not run.calls}
+    def in_flight(self) -> set[tuple[int, str, int]]:
+        """Return what goes on without waiting for time: (run, step key, attempt) of each.
+
+        Without a key: code between steps. Run 0: instances that are about to run.
+        """
+        found: set[tuple[int, str, int]] = set()
         if self._queue or self._dispatching:
             found.add((0, "", 0))
-        return frozenset(found)
+        for run in self._runs.values():
+            for key, call in run.calls.items():
+                if call.state is CallState.EXECUTING:
+                    found.add((run.number, key, call.attempt))
+            if not run.calls or any(c.state is CallState.ANSWERING for c in run.calls.values()):
+                found.add((run.number, "", 0))
+        return found
 
     def _call_after(self, span_ms: int, callback: Callable[[], None]) -> Alarm:
         return self._own_clock.call_at(self._own_clock.now_ms() + span_ms, callback)

@@ -1,0 +1,113 @@
+"""What 10,000 sleeping instances cost Groundfog: memory, disk, a start, and waking them all.
+
+A virtual clock wakes them, so that nobody waits an hour. Processor time is told beside the seconds:
+it is what stays the same on a busy machine.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import httpx
+
+from benchmarks.command_line import main
+from benchmarks.figures import Figure, Program, Unit
+from benchmarks.peers import Peer
+from benchmarks.processes import SETTLE_SECONDS, Memory, memory_of, processor_seconds, tree_of
+from benchmarks.servers import REQUEST_TIMEOUT_SECONDS, Server, await_answer, running
+
+COUNT = 10_000
+
+HOST = Figure("10,000 sleepers, memory of the host (PSS)", Unit.BYTES, goal=60_000_000)
+GUEST = Figure("10,000 sleepers, memory of the guest (PSS)", Unit.BYTES, goal=1_000_000)
+START = Figure("10,000 sleepers, start: more processor time", Unit.SECONDS, goal=2.0)
+WAKE = Figure("10,000 sleepers, all woken", Unit.SECONDS, goal=10.0)
+WAKE_PROCESSOR = Figure("10,000 sleepers, all woken: processor time", Unit.SECONDS, goal=10.0)
+
+
+def measure(peer: Peer) -> dict[str, list[float]]:
+    peer = replace(peer, command=(*peer.command, "--clock", "virtual"))
+    with running(peer) as server:
+        empty_start = processor_seconds(server.pid)
+        # One first: what is loaded or created once is not the cost of a sleeper.
+        _sleepers(server.client, 1)
+        host_before, guest_before = _settled(server.pid)
+        _sleepers(server.client, COUNT)
+        host_after, guest_after = _settled(server.pid)
+        os.kill(server.pid, signal.SIGKILL)
+        with _started_again(server) as (pid, client):
+            full_start = processor_seconds(pid)
+            woken_s, woken_processor_s = _wake_all(pid, client)
+        return {
+            HOST.name: [host_after - host_before],
+            GUEST.name: [guest_after - guest_before],
+            START.name: [full_start - empty_start],
+            WAKE.name: [woken_s],
+            WAKE_PROCESSOR.name: [woken_processor_s],
+        }
+
+
+def _sleepers(client: httpx.Client, count: int) -> None:
+    client.get("/sleepers", params={"count": count}).raise_for_status()
+
+
+def _settled(host: int) -> tuple[int, int]:
+    """Return the memory of the host and that of all its descendants, once both are quiet."""
+    time.sleep(SETTLE_SECONDS)
+    whole: Memory = memory_of(host)
+    alone = memory_of(host, descendants=False)
+    return alone.proportional, whole.proportional - alone.proportional
+
+
+@contextmanager
+def _started_again(server: Server) -> Iterator[tuple[int, httpx.Client]]:
+    """Start the server once more on the state it left, and yield it when it answers."""
+    port = httpx.URL(server.url).port
+    assert port is not None
+    log = server.state.parent / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [part.format(port=port) for part in server.peer.command],
+            cwd=server.state.parent,
+            env={**os.environ, **server.peer.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        await_answer(process, port, log)
+        with httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT_SECONDS) as client:
+            yield process.pid, client
+    finally:
+        started = tree_of(process.pid)
+        process.terminate()
+        process.wait()
+        for survivor in started:
+            survivor.kill()
+
+
+def _wake_all(pid: int, client: httpx.Client) -> tuple[float, float]:
+    """Let their hour pass; return the seconds until all have ended, and the processor's."""
+    before = sum(processor_seconds(process.pid) for process in tree_of(pid))
+    began = time.perf_counter()
+    client.post("/cdn-cgi/groundfog/clock/advance", json={"span": "1 hour"}).raise_for_status()
+    seconds = time.perf_counter() - began
+    spent = sum(processor_seconds(process.pid) for process in tree_of(pid)) - before
+    workflow = "/cdn-cgi/local/explorer/api/workflows/steps"
+    counts = client.get(workflow).raise_for_status().json()["result"]["instances"]
+    assert counts["complete"] == COUNT + 1, counts
+    return seconds, spent
+
+
+PROGRAM = Program(
+    figures=(HOST, GUEST, START, WAKE, WAKE_PROCESSOR), repetitions=1, measure=measure
+)
+
+if __name__ == "__main__":
+    main([PROGRAM])
