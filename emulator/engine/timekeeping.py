@@ -24,7 +24,6 @@ from emulator.errors import UsageError
 LATEST_MS = 250_000_000_000_000  # in the year 9892: later times are no dates any more
 BEHIND_MAX_MS = 60_000  # a real clock may be behind the journal by so much without a word
 _POLL_S = 0.001  # while time is moved
-_QUEUE = (0, "", 0)  # see Engine.in_flight
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,11 @@ class Timekeeper:
 
 
 class _Rest:
-    """Waits until nothing is in flight, except what has been in flight for longer than a grace."""
+    """Waits until nothing is in flight; leaves behind what makes no progress for a grace.
+
+    Progress is an attempt or a run that was not seen before, or a run that comes to rest for the
+    first time. A loop of sleeps of no length is in flight for ever and makes none.
+    """
 
     def __init__(self, engine: Engine, grace_ms: int) -> None:
         self._engine = engine
@@ -179,16 +182,21 @@ class _Rest:
         self._left_behind: set[tuple[int, str, int]] = set()  # attempts only: they end once
 
     async def reached(self) -> None:
-        since: dict[tuple[int, str, int], float] = {}
+        seen: set[tuple[int, str, int]] = set()
+        running: set[int] = set()
+        rested: set[int] = set()
         await asyncio.sleep(0)
+        progressed = monotonic()
         while busy := self._engine.in_flight() - self._left_behind:
             now = monotonic()
-            for work in busy:
-                since.setdefault(work, now)
-            if len(busy) > 1 and _QUEUE in busy:
-                since[_QUEUE] = now  # it is being worked off
-            if all(now - since[work] > self._grace_s for work in busy):
+            runs = {run for run, _, _ in busy}
+            if busy - seen or running - runs - rested:
+                progressed = now
+            elif now - progressed > self._grace_s:
                 self._left_behind |= {work for work in busy if work[1]}
                 return
+            seen |= busy
+            rested |= running - runs
+            running = runs
             # With thousands in flight a look takes a while; most of the time is for them.
             await asyncio.sleep(max(_POLL_S, 10 * (monotonic() - now)))
