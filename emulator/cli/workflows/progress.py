@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol
 
-from emulator.cli.ink import Ink
+from emulator.cli.ink import Colour, Ink
 from emulator.cli.workflows.card import title
 from emulator.cli.workflows.spans import parse_iso
 from emulator.cli.workflows.steps import Row, error_text, rows_of
@@ -18,6 +18,7 @@ Json = Any
 Record = dict[str, Any]
 
 _PIPE_COLUMNS = 100
+_LAST_LINES = 200  # of the last picture, which may be longer than the terminal is high
 _NAME_COLUMNS = 24  # of every line, as they are drawn one by one
 _WORTH_A_LINE = ("◷", "‖")  # signs of steps that wait
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -58,14 +59,15 @@ class LiveProgress:
         sys.stderr.flush()
 
     def update(self, detail: Record, now_ms: int) -> None:
-        """Draw the instance as it is now; once it has ended, all of it."""
+        """Draw the instance as it is now: the end of it, where all of it is too much."""
         size = shutil.get_terminal_size((_PIPE_COLUMNS, 24))
         # The last column stays free: a terminal may wrap after it, and a line would count twice.
         page = Page(size.columns - 1, Ink.on(sys.stderr), now_ms, False)
         lines = picture(self._workflow, self._instance, detail, page)
-        room = size.lines - 1
-        if detail["end"] is None and len(lines) > room:
-            lines = lines[:1] + lines[len(lines) - room + 1 :]
+        room = size.lines - 1 if detail["end"] is None else max(size.lines - 1, _LAST_LINES)
+        if len(lines) > room:
+            note = f"  … {len(lines) - room + 1} lines before"
+            lines = [lines[0], page.ink(Colour.DIM, note), *lines[len(lines) - room + 2 :]]
         back = f"\x1b[{self._drawn}A" if self._drawn else ""
         sys.stderr.write(f"{back}\r\x1b[J" + "".join(f"{line}\n" for line in lines))
         sys.stderr.flush()

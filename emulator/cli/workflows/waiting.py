@@ -26,7 +26,8 @@ Record = dict[str, Any]
 
 _FIRST_PAUSE_S = 0.02
 _PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 2.0
+_SHARE = 10  # a long history is costly to tell: watching takes a tenth of the time at most
 _GONE_S = 10.0  # a server that is away for longer is not waited for
 _NOT_COMPLETE = 1  # exit code
 
@@ -77,7 +78,7 @@ def _ended(api: Api, workflow: str, instance: str, progress: Progress) -> Record
         if detail["status"] in ENDED:
             return detail
         took_s = time.monotonic() - began
-        time.sleep(max(pause_s, min(4 * took_s, _LONGEST_PAUSE_S)))
+        time.sleep(max(pause_s, min(_SHARE * took_s, _LONGEST_PAUSE_S)))
         pause_s = min(pause_s * 2, _PAUSE_S)
 
 
