@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from emulator import watch, wiring
 from emulator.clock import Clock
@@ -28,6 +28,9 @@ from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadEr
 from emulator.runner.runner import OutputLine, Runner
 from emulator.source import fingerprint
 from emulator.state import State
+
+if TYPE_CHECKING:
+    from bindings.ai import Ai
 
 DRAIN_LIMIT_MS = 30_000  # an old generation may finish its requests for this long
 RESPAWN_FIRST_MS = 100
@@ -116,6 +119,11 @@ class Supervisor:
         await self.runner.stop()
         await self._pool.close()
         self.engine.journal.close()
+
+    @property
+    def ai(self) -> Ai:
+        """The project's Workers AI, as its configuration is now."""
+        return self._pool.ai(self._config)
 
     @property
     def config(self) -> Config:

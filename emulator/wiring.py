@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bindings.binding import Binding
 from bindings.workflows import WorkflowBinding
@@ -32,6 +32,7 @@ from emulator.sqlite import Synchronous
 from emulator.state import State
 
 if TYPE_CHECKING:  # imported when env.AI is first called
+    from bindings.ai import Ai
     from bindings.ai.ai import Source
     from bindings.ai.ledger import Ledger
     from bindings.ai.rules import Rule
@@ -160,10 +161,14 @@ class _FirstUse:
         self._make = make
         self._made: Binding | None = None
 
-    async def call(self, method: str, args: list[Any]) -> Any:
+    def made(self) -> Binding:
+        """Return the binding itself."""
         if self._made is None:
             self._made = self._make()
-        return await self._made.call(method, args)
+        return self._made
+
+    async def call(self, method: str, args: list[Any]) -> Any:
+        return await self.made().call(method, args)
 
     async def close(self) -> None:
         if self._made is not None:
@@ -177,7 +182,7 @@ class BindingPool:
     state: State
     control: Control
     announce: Callable[[str], None]
-    _open: dict[tuple[Any, ...], Binding] = field(default_factory=dict)
+    _open: dict[tuple[Any, ...], _FirstUse] = field(default_factory=dict)
     _ledger: Ledger | None = None
 
     def bindings(self, config: Config) -> Mapping[str, Binding]:
@@ -196,13 +201,22 @@ class BindingPool:
             make = partial(_vectorize, path, index.index_name, settings, self.announce)
             named[index.binding] = self._shared("vectorize", (path, repr(settings)), make)
         if config.ai_binding is not None:
-            chosen = config.settings
-            key = (repr(chosen.ai_rules), chosen.ai_strict, repr(chosen.ai), _secrets(config))
-            named[config.ai_binding] = self._shared("ai", key, partial(self._ai, config))
+            named[config.ai_binding] = self._shared_ai(config)
         return named
 
-    def _shared(self, kind: str, settings: tuple[Any, ...], make: Callable[[], Binding]) -> Binding:
+    def _shared(
+        self, kind: str, settings: tuple[Any, ...], make: Callable[[], Binding]
+    ) -> _FirstUse:
         return self._open.setdefault((kind, *settings), _FirstUse(kind, make))
+
+    def ai(self, config: Config) -> Ai:
+        """Return the project's Workers AI, which the REST API speaks for too."""
+        return cast("Ai", self._shared_ai(config).made())
+
+    def _shared_ai(self, config: Config) -> _FirstUse:
+        chosen = config.settings
+        key = (repr(chosen.ai_rules), chosen.ai_strict, repr(chosen.ai), _secrets(config))
+        return self._shared("ai", key, partial(self._ai, config))
 
     def _ai(self, config: Config) -> Binding:
         from bindings.ai.ledger import Ledger

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from bindings.ai import inputs, options
 from bindings.ai.batches import Batches
-from bindings.ai.catalogue import BY_NAME, MODELS, Model, Task
+from bindings.ai.catalogue import BY_NAME, MODELS, Api, Model, Task
 from bindings.ai.errors import http_status, no_such_model, not_emulated
 from bindings.ai.gateway import Gateway
 from bindings.ai.ledger import Budget, Call, Ledger
@@ -27,6 +27,7 @@ from bindings.ai.model_search import search_models
 from bindings.ai.neurons import Cost, estimate
 from bindings.ai.replies import EVENT_STREAM, Events, Media
 from bindings.ai.rules import Reply, Rule, RuleBook, missing_rule
+from bindings.ai.schemas import input_schema, takes_upload
 from bindings.ai.stub import respond
 from bindings.binding import ByteStream, Value
 from emulator.clock import Clock, SystemClock
@@ -92,7 +93,7 @@ class Ai:
             case "run":
                 return await self._run_for_client(*_padded(args, 4))
             case "models":
-                return search_models(MODELS, args[0] if args else None)
+                return self.models(args[0] if args else None)
             case "toMarkdown":
                 files, wanted = _padded(args, 2)
                 return await asyncio.to_thread(convert, files, wanted)
@@ -108,9 +109,37 @@ class Ai:
         if self._settings.source is not None:
             await self._settings.source.close()
 
+    def models(self, params: Any) -> list[dict[str, Any]]:
+        """Return the models of the catalogue that `params` ask for."""
+        return search_models(MODELS, params)
+
+    def schema(self, name: Any) -> dict[str, Any]:
+        """Return `{"input": JSON schema, "output": {}}` of a model. Raises WorkerError."""
+        return {"input": input_schema(self._find_model(name)), "output": {}}
+
+    def upload_name(self, name: Any) -> str | None:
+        """Return which input of a model is an upload, None without one."""
+        model = BY_NAME.get(name)
+        for key in ("audio", "multipart"):
+            if model is not None and takes_upload(model, key):
+                return key
+        return None
+
+    async def chat(self, name: Any, values: Any) -> Answer:
+        """Return a chat completion of any text generation model, a stream of chunks likewise.
+
+        Differs: what a cassette or an upstream answers keeps the model's own shape.
+        """
+        model = self._find_model(name)
+        if model.api == Api.GENERATION:
+            model = replace(model, api=Api.CHAT)
+        return await self._run(model, values, None, "")
+
     async def run(self, name: Any, values: Any, wanted: Any = None, log_id: str = "") -> Answer:
         """Return what the service answers; raises WorkerError, whose code is production's."""
-        model = self._find_model(name)
+        return await self._run(self._find_model(name), values, wanted, log_id)
+
+    async def _run(self, model: Model, values: Any, wanted: Any, log_id: str) -> Answer:
         choices = options.parse(wanted)
         if self._batches.is_meant(values, choices):
             return await self._batches.answer(model, values, choices)

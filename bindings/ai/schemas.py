@@ -335,3 +335,10 @@ SCHEMAS: dict[Api, Schema] = {
 def input_schema(model: Model) -> Schema:
     """Return the schema of a model's inputs; `{}` for one that is spoken to by WebSocket."""
     return SCHEMAS.get(model.api, {})
+
+
+def takes_upload(model: Model, key: str) -> bool:
+    """Return whether the input `key` of a model may be `{body, contentType}`."""
+    schema = input_schema(model)
+    choices = schema.get("oneOf", [schema])
+    return any(choice.get("properties", {}).get(key) is UPLOAD for choice in choices)

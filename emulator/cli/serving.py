@@ -146,12 +146,17 @@ async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -
 
 
 def _routes(supervisor: Supervisor, started_ms: int) -> Sequence[BaseRoute]:
+    from emulator.server.api.ai import ai_routes
     from emulator.server.api.clock import clock_routes
     from emulator.server.api.routes import workflow_routes
     from emulator.server.api.workflows import Host
 
     host = Host(supervisor.engine, supervisor.control, lambda: supervisor.config, started_ms)
-    return [*workflow_routes(host), *clock_routes(supervisor.timekeeper)]
+    return [
+        *workflow_routes(host),
+        *clock_routes(supervisor.timekeeper),
+        *ai_routes(lambda: supervisor.ai),
+    ]
 
 
 def _introduce(config: Config, terminal: ConsoleTerminal) -> None:

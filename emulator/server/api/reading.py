@@ -23,13 +23,19 @@ BODY_MAX_BYTES = 128 * 1024 * 1024  # a batch of 100 instances with params of 1 
 _PAGE_MAX = 1_000_000_000
 
 
-async def json_body(request: Request) -> Json:
-    """Return the body, decoded; an empty one is None. Raises ApiError."""
+async def body_bytes(request: Request) -> bytes:
+    """Return the whole body. Raises ApiError when it is too large."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_MAX_BYTES:
             raise ApiError(413, INTERNAL, f"(body) is larger than {BODY_MAX_BYTES:,} bytes")
+    return bytes(body)
+
+
+async def json_body(request: Request) -> Json:
+    """Return the body, decoded; an empty one is None. Raises ApiError."""
+    body = await body_bytes(request)
     if not body.strip():
         return None
     try:

@@ -1,0 +1,215 @@
+"""Workers AI over REST: running models, the catalogue, and OpenAI's endpoints.
+
+JSON answers of `run` are in the envelope, streams and files as they are; `/v1/…` answers as OpenAI
+does, without an envelope.
+Source: bindings.md section 3.10; developers.cloudflare.com/api "Workers AI".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from emulator.errors import WorkerError
+from emulator.server.api.envelope import Answer, ApiError, Handler, endpoint, failure, success
+from emulator.server.api.reading import bad, body_bytes, object_body, read_json, whole_number
+
+if TYPE_CHECKING:
+    from bindings.ai import Ai
+
+BASE = "/client/v4/accounts/{account}/ai"
+PER_PAGE, PER_PAGE_MAX = 50, 1_000
+# What a body that is no JSON is for a model: the whole input, or an upload under this name.
+_UPLOADS = {"audio": ("audio/", "application/octet-stream"), "multipart": ("multipart/",)}
+
+Run = Callable[[Request], Awaitable[Response]]
+
+
+class AiApi:
+    """Handlers of these routes. `ai` is asked each time: a save may change it."""
+
+    def __init__(self, ai: Callable[[], Ai]) -> None:
+        self._ai = ai
+
+    async def run(self, request: Request) -> Response:
+        """POST …/run/{model}: the inputs, as JSON or as a file."""
+        model = request.path_params["model"]
+        inputs = await _inputs(self._ai(), model, request)
+        return _response(await self._ai().run(model, inputs))
+
+    async def list_models(self, request: Request) -> Answer:
+        """GET …/models/search: `search`, `author`, `task`, `page`, `per_page`."""
+        names = ("search", "author", "task")
+        found = self._ai().models({name: request.query_params.get(name) for name in names})
+        page = whole_number(request, "page", 1)
+        per_page = whole_number(request, "per_page", PER_PAGE, PER_PAGE_MAX)
+        shown = found[(page - 1) * per_page : page * per_page]
+        info = {"page": page, "per_page": per_page, "count": len(shown), "total_count": len(found)}
+        return Answer(shown, info)
+
+    async def show_schema(self, request: Request) -> Answer:
+        """GET …/models/schema?model=: what the model's inputs must satisfy."""
+        try:
+            return Answer(self._ai().schema(request.query_params.get("model")))
+        except WorkerError as error:
+            raise _refused(error) from None
+
+    async def list_tasks(self, request: Request) -> Answer:
+        """GET …/tasks/search."""
+        models = self._ai().models({})
+        return Answer(list({model["task"]["id"]: model["task"] for model in models}.values()))
+
+    async def list_authors(self, request: Request) -> Answer:
+        """GET …/authors/search."""
+        return Answer(sorted({model["name"].split("/")[1] for model in self._ai().models({})}))
+
+    async def list_nothing(self, request: Request) -> Answer:
+        """GET …/finetunes: there are none."""
+        return Answer([])
+
+    async def chat(self, request: Request) -> Response:
+        """POST …/v1/chat/completions."""
+        body = await object_body(request)
+        model = body.pop("model", None)
+        return _response(await self._ai().chat(model, body), in_envelope=False)
+
+    async def respond(self, request: Request) -> Response:
+        """POST …/v1/responses."""
+        body = await object_body(request)
+        model = body.pop("model", None)
+        return _response(await self._ai().run(model, body), in_envelope=False)
+
+    async def embed(self, request: Request) -> Response:
+        """POST …/v1/embeddings: `{model, input: string | string[]}`."""
+        body = await object_body(request)
+        answer = await self._ai().run(body.get("model"), {"text": body.get("input")})
+        if not isinstance(answer, dict) or "data" not in answer:
+            raise bad(f"{body.get('model')} is no text embedding model")
+        data = [
+            {"object": "embedding", "index": place, "embedding": vector}
+            for place, vector in enumerate(answer["data"])
+        ]
+        usage = {"prompt_tokens": 0, "total_tokens": 0}
+        listed = {"object": "list", "data": data, "model": body.get("model"), "usage": usage}
+        return _response(listed, in_envelope=False)
+
+    async def convert(self, request: Request) -> Answer:
+        """POST …/tomarkdown: a form with `files`, and `conversionOptions` as JSON."""
+        files, options = _form(await body_bytes(request), request.headers.get("content-type", ""))
+        try:
+            return Answer(await self._ai().call("toMarkdown", [files, options]))
+        except WorkerError as error:
+            raise _refused(error) from None
+
+    async def list_formats(self, request: Request) -> Answer:
+        """GET …/tomarkdown/supported."""
+        return Answer(await self._ai().call("toMarkdownSupported", []))
+
+
+def ai_routes(ai: Callable[[], Ai]) -> list[Route]:
+    """Return these routes, to be handed to `create_app`."""
+    api = AiApi(ai)
+    runs: list[tuple[str, Run]] = [
+        ("/v1/chat/completions", api.chat),
+        ("/v1/responses", api.respond),
+        ("/v1/embeddings", api.embed),
+        ("/run/{model:path}", api.run),
+    ]
+    answers: list[tuple[str, str, Handler]] = [
+        ("GET", "/models/search", api.list_models),
+        ("GET", "/models/schema", api.show_schema),
+        ("GET", "/tasks/search", api.list_tasks),
+        ("GET", "/authors/search", api.list_authors),
+        ("GET", "/finetunes", api.list_nothing),
+        ("GET", "/finetunes/public", api.list_nothing),
+        ("POST", "/tomarkdown", api.convert),
+        ("GET", "/tomarkdown/supported", api.list_formats),
+    ]
+    return [
+        *(Route(BASE + path, _running(handler), methods=["POST"]) for path, handler in runs),
+        *(Route(BASE + path, endpoint(handler), methods=[m]) for m, path, handler in answers),
+    ]
+
+
+def _running(handler: Run) -> Run:
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ApiError as error:
+            return failure(error.status, error.code, error.message)
+        except WorkerError as error:
+            refused = _refused(error)
+            return failure(refused.status, refused.code, refused.message)
+
+    return answer
+
+
+def _refused(error: WorkerError) -> ApiError:
+    """Return a model's error as REST words it: `AiError: No such model …`, code 5007."""
+    from bindings.ai.errors import http_status
+
+    code = error.code or 0
+    text = error.message.removeprefix(f"{code}: ")
+    return ApiError(http_status(error.code), code, f"{error.name}: {text}")
+
+
+def _response(answer: Any, *, in_envelope: bool = True) -> Response:
+    from bindings.ai.replies import Media
+    from bindings.binding import ByteStream
+
+    if isinstance(answer, ByteStream):
+        return StreamingResponse(answer.chunks, media_type=answer.content_type)
+    if isinstance(answer, Media):
+        return Response(answer.content, media_type=answer.content_type)
+    if in_envelope:
+        return success(Answer(answer))
+    return Response(json.dumps(answer, separators=(",", ":")), media_type="application/json")
+
+
+async def _inputs(ai: Ai, model: str, request: Request) -> Any:
+    content = await body_bytes(request)
+    kind = request.headers.get("content-type", "")
+    needed = ai.upload_name(model)
+    starts = _UPLOADS.get(needed or "", ())
+    if needed is not None and kind.lower().startswith(starts):
+        return {**dict(request.query_params), needed: {"body": content, "contentType": kind}}
+    looks_like_json = content.lstrip()[:1] in (b"", b"{", b"[")
+    if looks_like_json or kind.partition(";")[0].strip().lower() == "application/json":
+        try:
+            return read_json(content.decode("utf-8-sig")) if content.strip() else {}
+        except ValueError as error:
+            raise bad(f"(body) is not JSON: {error}") from None
+    return content
+
+
+def _form(content: bytes, kind: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the files of a form, and its options. Raises ApiError for what is no form."""
+    if not kind.lower().startswith("multipart/form-data"):
+        raise bad("tomarkdown expects multipart/form-data with a field files")
+    message = BytesParser(policy=HTTP).parsebytes(
+        b"content-type: " + kind.encode("latin-1") + b"\r\n\r\n" + content
+    )
+    files: list[dict[str, Any]] = []
+    options: dict[str, Any] = {}
+    for part in message.iter_parts():
+        data = part.get_payload(decode=True)
+        raw = data if isinstance(data, bytes) else b""
+        name = part.get_param("name", header="content-disposition")
+        if name == "files":
+            mime = part.get_content_type() if "content-type" in part else ""
+            files.append({"name": part.get_filename() or "", "mimeType": mime, "data": raw})
+        elif name == "conversionOptions":
+            try:
+                options = {"conversionOptions": json.loads(raw)}
+            except ValueError as error:
+                raise bad(f"conversionOptions is not JSON: {error}") from None
+    if not files:
+        raise bad("tomarkdown expects multipart/form-data with a field files")
+    return files, options
