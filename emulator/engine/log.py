@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from emulator.engine import payloads
-from emulator.engine.model import Entry, EntryKind
+from emulator.engine.model import Entry, EntryKind, StepKind
 from emulator.engine.plain import REDACTED, plain
 from emulator.engine.report import StepId, interruption
 from emulator.protocol import values
@@ -38,15 +38,15 @@ TYPES: dict[int, str] = {
     EntryKind.WAIT_START: "wait_started",
     EntryKind.WAIT_COMPLETE: "wait_completed",
     EntryKind.WAIT_TIMED_OUT: "wait_timed_out",
-    17: "rollback_started",
-    18: "rollback_step_started",
-    19: "rollback_attempt_started",
-    20: "rollback_attempt_completed",
-    21: "rollback_attempt_errored",
-    22: "rollback_step_completed",
-    23: "rollback_step_errored",
-    24: "rollback_completed",
-    25: "rollback_errored",
+    EntryKind.ROLLBACK_START: "rollback_started",
+    EntryKind.ROLLBACK_STEP_START: "rollback_step_started",
+    EntryKind.ROLLBACK_ATTEMPT_START: "rollback_attempt_started",
+    EntryKind.ROLLBACK_ATTEMPT_SUCCESS: "rollback_attempt_completed",
+    EntryKind.ROLLBACK_ATTEMPT_FAILURE: "rollback_attempt_errored",
+    EntryKind.ROLLBACK_STEP_SUCCESS: "rollback_step_completed",
+    EntryKind.ROLLBACK_STEP_FAILURE: "rollback_step_errored",
+    EntryKind.ROLLBACK_COMPLETE: "rollback_completed",
+    EntryKind.ROLLBACK_FAILED: "rollback_errored",
     EntryKind.WORKFLOW_RUNNING: "workflow_running",
     EntryKind.WORKFLOW_WAITING: "workflow_waiting",
     EntryKind.WORKFLOW_PAUSING: "workflow_waiting_for_pause",
@@ -59,20 +59,26 @@ LOCAL_TYPES: dict[int, str] = {
     EntryKind.EVENT_RECEIVED: "local_event_received",
     EntryKind.TIMER_SKIPPED: "local_timer_skipped",
     EntryKind.CODE_CHANGED: "local_code_changed",
+    EntryKind.RETRY_DELAYED: "local_retry_delayed",
 }
 EVENT_TYPES = frozenset(TYPES.values())
 TERMINAL_TYPES = frozenset({"workflow_completed", "workflow_errored", "workflow_terminated"})
 
+_ROLLBACK = f"{StepKind.ROLLBACK}:"
 _UNDEFINED = b'{"$undefined":1}'
-_ATTEMPT_STARTS = (EntryKind.ATTEMPT_START, 19)
+_ATTEMPT_STARTS = (EntryKind.ATTEMPT_START, EntryKind.ROLLBACK_ATTEMPT_START)
 _ATTEMPT_ENDS = (
     *(EntryKind.ATTEMPT_SUCCESS, EntryKind.ATTEMPT_FAILURE, EntryKind.ATTEMPT_INTERRUPTED),
-    *(20, 21),
+    *(EntryKind.ROLLBACK_ATTEMPT_SUCCESS, EntryKind.ROLLBACK_ATTEMPT_FAILURE),
 )
-_STEP_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START, 18)
+_STEP_STARTS = (
+    *(EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START),
+    EntryKind.ROLLBACK_STEP_START,
+)
 _STEP_ENDS = (
     *(EntryKind.STEP_SUCCESS, EntryKind.STEP_FAILURE, EntryKind.SLEEP_COMPLETE),
-    *(EntryKind.WAIT_COMPLETE, EntryKind.WAIT_TIMED_OUT, 22, 23),
+    *(EntryKind.WAIT_COMPLETE, EntryKind.WAIT_TIMED_OUT),
+    *(EntryKind.ROLLBACK_STEP_SUCCESS, EntryKind.ROLLBACK_STEP_FAILURE),
 )
 
 
@@ -142,6 +148,8 @@ class Log:
         kind, data = entry.kind, entry.data or {}
         name = TYPES.get(kind) or LOCAL_TYPES.get(kind)
         if entry.step:
+            if kind is EntryKind.ATTEMPT_INTERRUPTED and entry.step.startswith(_ROLLBACK):
+                name = "rollback_attempt_errored"
             fields, recorded, local = self._of_step(entry, data)
         else:
             fields, recorded, local = self._of_workflow(entry, data)
@@ -190,8 +198,10 @@ class Log:
             fields["output"] = REDACTED
         elif kind is EntryKind.STEP_SUCCESS:
             recorded = _value("output", entry.value)
-        elif "error" in data and int(kind) == 23:
+        elif kind is EntryKind.ROLLBACK_STEP_FAILURE:
             fields["error"] = data["error"]
+        elif kind is EntryKind.RETRY_DELAYED:
+            fields |= {"attempt": entry.attempt, "retryDelayMs": data.get("retryDelayMs")}
         if kind not in _STEP_ENDS:
             return fields, recorded, {}
         self._open.pop(entry.step, None)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.log import LogEvent
+from emulator.engine.log import LOCAL_TYPES, TYPES, LogEvent
+from emulator.engine.model import EntryKind
 from emulator.engine.rewinding import RestartPoint
 from emulator.engine.subscription import Subscription, Wanted, parse_options
 from emulator.errors import StateError, WorkerError
 from emulator.protocol import values
-from tests.engine.scripted import Context, Step, StepError
+from tests.engine.scripted import Context, Step, StepError, Undo
 from tests.engine.world import HOUR, MINUTE, NAME, SECOND, World, play
 
 Event = dict[str, Any]
@@ -467,3 +468,73 @@ def test_other_options_are_refused_in_the_words_of_production(options: Any) -> N
 def test_options_may_be_left_out() -> None:
     assert parse_options(None) == parse_options({}) == Wanted()
     assert parse_options({"cursor": 3.0, "filter": []}) == Wanted(3, frozenset())
+
+
+def test_a_rollback_is_told_with_its_steps_and_attempts(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> None:
+        def undo(undo: Undo) -> str:
+            if undo.step == "a-1":
+                raise StepError("Error", "cannot undo")
+            return "undone"
+
+        config = {"retries": {"limit": 0, "delay": 0}}
+        for name in "ab":
+            await step.do(name, lambda ctx: 1, rollback=undo, rollback_config=config)
+        raise StepError("Error", "too late")
+
+    async def story(world: World) -> None:
+        await world.create()
+        events = [event.as_json("a") for event in told(subscribe(world))]
+        rollback = events[
+            next(i for i, e in enumerate(events) if e["type"] == "rollback_started") :
+        ]
+
+        assert [(event["type"], event.get("stepName")) for event in rollback] == [
+            ("rollback_started", None),
+            ("rollback_step_started", "b-1"),
+            ("rollback_attempt_started", "b-1"),
+            ("rollback_attempt_completed", "b-1"),
+            ("rollback_step_completed", "b-1"),
+            ("rollback_step_started", "a-1"),
+            ("rollback_attempt_started", "a-1"),
+            ("rollback_attempt_errored", "a-1"),
+            ("rollback_step_errored", "a-1"),
+            ("rollback_errored", None),
+            ("workflow_errored", None),
+        ]
+        assert rollback[1]["config"]["retries"]["limit"] == 0
+        error = {"name": "Error", "message": "cannot undo"}
+        assert rollback[7]["error"] == rollback[8]["error"] == error
+        assert "output" not in rollback[4] and rollback[7]["attempt"] == 1
+
+    play(tmp_path, workflow, story)
+
+
+def test_a_handler_that_a_reload_cut_off_is_told_as_an_error_of_the_rollback(
+    tmp_path: Path,
+) -> None:
+    async def workflow(event: Event, step: Step) -> None:
+        async def undo(undo: Undo) -> None:
+            if len(world_guests) == 1:
+                await asyncio.Event().wait()
+
+        await step.do("a", lambda ctx: 1, rollback=undo)
+        raise StepError("Error", "too late")
+
+    world_guests: list[Any] = [1]
+
+    async def story(world: World) -> None:
+        await world.create()
+        world_guests.append(2)
+        world.load()
+        await world.advance(MINUTE)
+        events = [event.as_json("a") for event in told(subscribe(world))]
+
+        (cut,) = (event for event in events if event["type"] == "rollback_attempt_errored")
+        assert "cut off by a reload" in cut["error"]["message"]
+
+    play(tmp_path, workflow, story)
+
+
+def test_every_kind_of_entry_is_told_or_known_to_be_ours() -> None:
+    assert set(TYPES) | set(LOCAL_TYPES) == set(EntryKind)
