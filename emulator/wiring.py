@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bindings.binding import Binding
 from bindings.workflows import WorkflowBinding
 from emulator.clock import Clock, SystemClock, VirtualClock
-from emulator.config.model import AiRule, AiUpstream, Config, IndexSettings, WorkflowConfig
+from emulator.config.model import AiRule, AiUpstream, Config, IndexSettings
 from emulator.engine.admission import Limits
 from emulator.engine.control import Control
 from emulator.engine.divergence import Policy
@@ -122,16 +122,10 @@ def definitions(config: Config) -> list[Definition]:
             workflow.class_name,
             workflow.step_limit or STEP_LIMIT,
             plain,
-            _retention(workflow),
+            Retention.configured(workflow.success_retention_ms, workflow.error_retention_ms),
         )
         for workflow in config.workflows
     ]
-
-
-def _retention(workflow: WorkflowConfig) -> Retention:
-    own = {"success": workflow.success_retention_ms, "error": workflow.error_retention_ms}
-    given = {name: kept_ms for name, kept_ms in own.items() if kept_ms is not None}
-    return Retention.of(given, Retention())
 
 
 def worker_spec(config: Config) -> WorkerSpec:

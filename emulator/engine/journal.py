@@ -123,6 +123,7 @@ class Journal:
             str(code): int(number)
             for number, code in connection.execute("SELECT id, code FROM generations")
         }
+        self._codes = {number: code for code, number in self._generations.items()}
 
     @classmethod
     def open(cls, path: Path, synchronous: sqlite.Synchronous = "FULL") -> Journal:
@@ -163,9 +164,14 @@ class Journal:
         if known is not None:
             return known
         number = self._generations[code] = len(self._generations) + 1
+        self._codes[number] = code
         self._batch.generations.append((number, code, now_ms))
         self._schedule()
         return number
+
+    def code(self, generation: int) -> str | None:
+        """Return the code that a generation is of, or None when there is no such generation."""
+        return self._codes.get(generation)
 
     def append(self, *entries: Entry, late: bool = False) -> None:
         """Record what was decided together; durable once a callback of `after_commit` is called.

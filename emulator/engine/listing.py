@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from emulator.engine.journal import Journal
 from emulator.engine.model import EntryKind, Status
@@ -14,6 +15,8 @@ from emulator.engine.model import EntryKind, Status
 _COLUMNS = f"""
     SELECT key, id, status, created_ms, ended_ms,
       (SELECT at_ms FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_START:d}
+       ORDER BY entries.id LIMIT 1),
+      (SELECT data FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_START:d}
        ORDER BY entries.id LIMIT 1),
       (SELECT at_ms FROM entries WHERE instance = key ORDER BY entries.id DESC LIMIT 1),
       (SELECT data FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_QUEUED:d}
@@ -24,7 +27,10 @@ _COLUMNS = f"""
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An instance in a list. Times are epoch milliseconds; `trigger` is `"api"`, `"binding"`, …"""
+    """An instance in a list. Times are epoch milliseconds; `trigger` is `"api"`, `"binding"`, …
+
+    generation: of the code it started on; 0 when it has not started, or before there were numbers.
+    """
 
     key: int
     id: str
@@ -32,6 +38,7 @@ class Summary:
     created_ms: int
     ended_ms: int | None
     started_ms: int | None
+    generation: int
     modified_ms: int
     trigger: str
 
@@ -96,7 +103,9 @@ def count(journal: Journal, wanted: Filter) -> int:
 def status_counts(journal: Journal, workflow: str) -> dict[Status, int]:
     """Return how many instances of a workflow have each status; every status is a key."""
     rows = journal.query(
-        "SELECT status, count(*) FROM instances WHERE workflow = ? GROUP BY status", (workflow,)
+        f"SELECT status, count(*) FROM instances WHERE status IN ({','.join('?' * len(Status))})"
+        " AND workflow = ? GROUP BY status",
+        (*(status.value for status in Status), workflow),
     )
     return dict.fromkeys(Status, 0) | {Status(status): number for status, number in rows}
 
@@ -115,24 +124,48 @@ def last_ms(journal: Journal) -> int:
     return int(found[0][0]) if found else 0
 
 
+class Generation(NamedTuple):
+    """A version of the user's code that was loaded, first at `since_ms`."""
+
+    number: int
+    code: str
+    since_ms: int
+
+
+def generations(journal: Journal) -> list[Generation]:
+    """Return every version of the user's code, the first one first."""
+    rows = journal.query("SELECT id, code, since_ms FROM generations ORDER BY id")
+    return [Generation(*row) for row in rows]
+
+
 def _summaries(journal: Journal, where: str, parameters: tuple[object, ...]) -> list[Summary]:
-    return [
-        Summary(
-            key,
-            instance_id,
-            Status(status),
-            created_ms,
-            ended_ms,
-            started_ms,
-            created_ms if modified_ms is None else modified_ms,
-            _trigger(queued),
-        )
-        for key, instance_id, status, created_ms, ended_ms, started_ms, modified_ms, queued in (
-            journal.query(_COLUMNS + where, parameters)
-        )
-    ]
+    return [_summary(*row) for row in journal.query(_COLUMNS + where, parameters)]
 
 
-def _trigger(queued: str | None) -> str:
-    data = json.loads(queued) if queued else {}
-    return str(data.get("trigger", {}).get("source", "unknown"))
+def _summary(
+    key: int,
+    instance_id: str,
+    status: str,
+    created_ms: int,
+    ended_ms: int | None,
+    started_ms: int | None,
+    started: str | None,
+    modified_ms: int | None,
+    queued: str | None,
+) -> Summary:
+    return Summary(
+        key,
+        instance_id,
+        Status(status),
+        created_ms,
+        ended_ms,
+        started_ms,
+        int(_data(started).get("generation", 0)),
+        created_ms if modified_ms is None else modified_ms,
+        str(_data(queued).get("trigger", {}).get("source", "unknown")),
+    )
+
+
+def _data(text: str | None) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(text) if text else {}
+    return data

@@ -36,6 +36,14 @@ class Retention:
         """Return `{"success"?, "error"?}` in milliseconds, with the rest from `default`."""
         return cls(own.get("success", default.success_ms), own.get("error", default.error_ms))
 
+    @classmethod
+    def configured(cls, success_ms: int | None, error_ms: int | None) -> Retention:
+        """Return a workflow's `default_retention`; None is production's default."""
+        return cls(
+            DEFAULT_MS if success_ms is None else success_ms,
+            DEFAULT_MS if error_ms is None else error_ms,
+        )
+
 
 def expires_ms(instance: Instance, default: Retention) -> int | None:
     """Return when an instance is to be deleted; None while it has not ended.

@@ -20,6 +20,7 @@ from emulator.protocol import values
 from emulator.server.api.dialects import Dialect
 from emulator.server.api.envelope import Answer
 from emulator.server.api.reading import bad, json_body, object_body, retention_ms
+from emulator.server.api.terminator import Terminator
 from emulator.server.api.workflows import Host, Resource
 
 Json = Any
@@ -30,8 +31,9 @@ ACTIONS = ("pause", "resume", "restart", "terminate")
 class Changes:
     """Handlers of one base of the API."""
 
-    def __init__(self, host: Host, dialect: Dialect) -> None:
+    def __init__(self, host: Host, dialect: Dialect, terminator: Terminator) -> None:
         self._host = host
+        self._terminator = terminator
         self._control = host.control
         self._dialect = dialect
 
@@ -85,6 +87,28 @@ class Changes:
             return Answer(await self._control.delete_batch(resource.workflow.name, instances))
         except WorkerError as error:
             raise self._dialect.refused(error) from error
+
+    async def put_workflow(self, request: Request) -> Answer:
+        """PUT /workflows/{workflow}: what a deployment does. Changes nothing: the files rule here.
+
+        Raises ApiError when it asks for something else than what is configured.
+        """
+        resource = self._resource(request)
+        body = await object_body(request)
+        now = resource.named()
+        for field in ("class_name", "script_name"):
+            if field not in body:
+                raise bad(f"(body) '{field}' is missing.")
+        for field, value in body.items():
+            if field not in ("class_name", "script_name"):
+                raise bad(f"(body) '{field}' is set in the worker's configuration file here.")
+            if value != now[field]:
+                raise bad(
+                    f"(body) '{field}' is {value!r}, but the configuration says {now[field]!r}."
+                    " Change it in the worker's configuration file; it takes effect on save."
+                )
+        state = {"is_deleted": 0, "terminator_running": int(self._terminator.runs(resource))}
+        return Answer(now | state | {"version_id": resource.version_id()})
 
     async def delete_workflow(self, request: Request) -> Answer:
         """DELETE /workflows/{workflow}: all its instances; the workflow stays configured."""

@@ -23,6 +23,10 @@ Json = Any
 
 PER_PAGE = 25
 PER_PAGE_MAX = 100
+_NO_GRAPH = (
+    "Groundfog derives no graph from the source. An instance's steps are those that it ran:"
+    " GET …/instances/{id}."
+)
 CURSOR_MAX_DIGITS = 18  # of a key, which SQLite holds in 64 bits
 
 
@@ -55,18 +59,29 @@ class Reads:
         return Answer(self._resource(request).counted())
 
     async def list_versions(self, request: Request) -> Answer:
-        """GET …/versions: the one that runs."""
+        """GET …/versions: one for each version of the code, the newest first."""
         page = whole_number(request, "page", 1)
         per_page = whole_number(request, "per_page", PER_PAGE, PER_PAGE_MAX)
-        shown = [self._resource(request).version()] if page == 1 else []
-        return Answer(shown, _page_info(page, per_page, len(shown), 1))
+        versions = self._resource(request).versions()[::-1]
+        shown = versions[(page - 1) * per_page :][:per_page]
+        return Answer(shown, _page_info(page, per_page, len(shown), len(versions)))
 
     async def get_version(self, request: Request) -> Answer:
         """GET …/versions/{version}."""
-        resource = self._resource(request)
-        if request.path_params["version"] != resource.version_id:
-            raise ApiError(404, INTERNAL, "workflows.api.error.version.not_found")
-        return Answer(resource.version())
+        return Answer(self._version(request))
+
+    async def get_graph(self, request: Request) -> Answer:
+        """GET …/versions/{version}/graph, …/dag: there is none, and it says why."""
+        version = self._version(request)
+        names = ("id", "class_name", "created_on", "modified_on", "workflow_id")
+        name = request.url.path.rpartition("/")[2]
+        return Answer({field: version[field] for field in names} | {name: None}, notes=(_NO_GRAPH,))
+
+    def _version(self, request: Request) -> dict[str, Json]:
+        for version in self._resource(request).versions():
+            if version["id"] == request.path_params["version"]:
+                return dict(version)
+        raise ApiError(404, INTERNAL, "workflows.api.error.version.not_found")
 
     async def list_instances(self, request: Request) -> Answer:
         """GET …/instances: newest first, by page or by cursor."""
@@ -94,7 +109,7 @@ class Reads:
         detail = report.instance_detail(
             self._host.engine.journal.entries(instance.key),
             instance.status,
-            resource.version_id,
+            resource.version_id(instance.generation),
             self._dialect.show_output,
         )
         if instance.status not in TERMINAL:

@@ -11,16 +11,20 @@ from emulator.server.api.journal import journal_routes
 from emulator.server.api.own import own_routes
 from emulator.server.api.reads import Reads
 from emulator.server.api.streams import Streams
+from emulator.server.api.terminator import Terminations, Terminator
 from emulator.server.api.workflows import Host
 
 
 def workflow_routes(host: Host) -> list[Route]:
     """Return the routes of both bases and our own, to be handed to `create_app`."""
-    return [*_routes(host, V4), *_routes(host, EXPLORER), *own_routes(host), *journal_routes(host)]
+    terminator = Terminator(host)
+    bases = [route for base in (V4, EXPLORER) for route in _routes(host, base, terminator)]
+    return [*bases, *own_routes(host), *journal_routes(host)]
 
 
-def _routes(host: Host, dialect: Dialect) -> list[Route]:
-    reads, changes = Reads(host, dialect), Changes(host, dialect)
+def _routes(host: Host, dialect: Dialect, terminator: Terminator) -> list[Route]:
+    reads, changes = Reads(host, dialect), Changes(host, dialect, terminator)
+    terminations = Terminations(host, dialect, terminator)
     streams = Streams(host, dialect)
     one = "/{workflow}"
     instances = f"{one}/instances"
@@ -29,12 +33,17 @@ def _routes(host: Host, dialect: Dialect) -> list[Route]:
     table: list[tuple[str, str, Handler]] = [
         ("GET", "", reads.list_workflows),
         ("GET", one, reads.get_workflow),
+        ("PUT", one, changes.put_workflow),
         ("DELETE", one, changes.delete_workflow),
         ("GET", f"{one}/versions", reads.list_versions),
         ("GET", f"{one}/versions/{{version}}", reads.get_version),
+        ("GET", f"{one}/versions/{{version}}/dag", reads.get_graph),
+        ("GET", f"{one}/versions/{{version}}/graph", reads.get_graph),
         ("GET", instances, reads.list_instances),
         ("GET", f"{instances}/", reads.list_instances),
         ("POST", instances, changes.create),
+        ("PUT", f"{instances}/terminate", terminations.start),
+        ("GET", f"{instances}/terminate", terminations.tell),
         ("POST", f"{instances}/batch", changes.create_batch),
         ("POST", f"{instances}/batch/terminate", changes.terminate_batch),
         ("POST", f"{instances}/batch/delete", changes.delete_batch),

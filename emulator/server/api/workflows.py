@@ -19,6 +19,7 @@ from emulator.engine.control import Control
 from emulator.engine.engine import Engine
 from emulator.engine.listing import Filter, Summary, Window
 from emulator.engine.plain import iso
+from emulator.engine.retention import Retention
 from emulator.engine.steps import STEP_LIMIT
 from emulator.server.api.dialects import Dialect
 
@@ -62,10 +63,11 @@ class Resource:
         """The workflow's id, the same at every start."""
         return str(uuid.uuid5(_NAMESPACE, f"{self.host.config().name}/{self.workflow.name}"))
 
-    @property
-    def version_id(self) -> str:
-        """The id of the only version there is: the code as it is now."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.id}/{self.workflow.class_name}"))
+    def version_id(self, generation: int = 0) -> str:
+        """Return the id of the version with this generation of code; 0: of the code in use."""
+        engine = self.host.engine
+        code = engine.journal.code(generation) or engine.journal.code(engine.generation)
+        return str(uuid.uuid5(_NAMESPACE, f"{self.id}/{code or 'not loaded yet'}"))
 
     def summary(self, request: Request) -> Summary:
         """Return the instance a request is about. Raises ApiError when there is none."""
@@ -80,15 +82,15 @@ class Resource:
 
     def named(self) -> dict[str, Json]:
         """Return the workflow as lists have it, without counts."""
-        started = iso(self.host.started_ms)
+        versions = self.versions()
         newest = listing.page(self.host.engine.journal, Filter(self.workflow.name), Window(limit=1))
         return {
             "id": self.id,
             "name": self.workflow.name,
             "class_name": self.workflow.class_name,
             "script_name": self.workflow.script_name or self.host.config().name,
-            "created_on": started,
-            "modified_on": started,
+            "created_on": versions[0]["created_on"],
+            "modified_on": versions[-1]["created_on"],
             "triggered_on": iso(newest[0].created_ms) if newest else None,
             "schedules": self._schedules(),
         }
@@ -121,20 +123,37 @@ class Resource:
             "started_on": None if instance.started_ms is None else iso(instance.started_ms),
             "ended_on": None if instance.ended_ms is None else iso(instance.ended_ms),
             "workflow_id": self.id,
-            "version_id": self.version_id,
+            "version_id": self.version_id(instance.generation),
             "trigger_source": instance.trigger,
         }
 
-    def version(self) -> dict[str, Json]:
-        """Return the only version there is."""
-        started = iso(self.host.started_ms)
+    def versions(self) -> list[Json]:
+        """Return a version for each generation of code that was ever loaded, the first one first.
+
+        What is not kept of older ones, the configuration, is that of now.
+        """
+        generations = [
+            (each.number, each.since_ms) for each in listing.generations(self.host.engine.journal)
+        ]
+        return [
+            self._version(number, since_ms)
+            for number, since_ms in generations or [(0, self.host.started_ms)]
+        ]
+
+    def _version(self, generation: int, since_ms: int) -> dict[str, Json]:
+        since, workflow = iso(since_ms), self.workflow
+        kept = Retention.configured(workflow.success_retention_ms, workflow.error_retention_ms)
         return {
-            "id": self.version_id,
-            "class_name": self.workflow.class_name,
-            "created_on": started,
-            "modified_on": started,
+            "id": self.version_id(generation),
+            "class_name": workflow.class_name,
+            "created_on": since,
+            "modified_on": since,
             "workflow_id": self.id,
             "language": "python",
-            "limits": {"steps": self.workflow.step_limit or STEP_LIMIT},
+            "limits": {"steps": workflow.step_limit or STEP_LIMIT},
+            "default_retention": {
+                "success_retention": kept.success_ms,
+                "error_retention": kept.error_ms,
+            },
             "has_dag": False,
         }

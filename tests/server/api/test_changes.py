@@ -331,3 +331,37 @@ def test_nothing_is_done_to_what_does_not_exist(
     status, code, _ = api.error(method, path, json=body)
 
     assert (status, code) in [(404, 10200), (404, 10400), (404, 10501)]
+
+
+def test_a_deployment_of_what_is_configured_changes_nothing(v4: Api) -> None:
+    workflow = v4.get("/flow")
+    body = {"class_name": "Flow", "script_name": "under-test"}
+
+    put = v4.result("PUT", "/flow", json=body)
+
+    assert put["id"] == workflow["id"] and put["is_deleted"] == put["terminator_running"] == 0
+    assert put["version_id"] == v4.get("/flow/versions")[0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"class_name": "Other"}, "'class_name' is 'Other', but the configuration says 'Flow'"),
+        ({"limits": {"steps": 5}}, "'limits' is set in the worker's configuration file here"),
+        ({"script_name": 7}, "'script_name' is 7, but"),
+    ],
+    ids=repr,
+)
+def test_a_deployment_of_something_else_is_refused(v4: Api, change: Any, said: str) -> None:
+    body = {"class_name": "Flow", "script_name": "under-test"} | change
+
+    status, code, message = v4.error("PUT", "/flow", json=body)
+
+    assert (status, code) == (400, 10001) and said in message
+    assert "'class_name' is missing" in v4.error("PUT", "/flow", json={})[2]
+
+
+def test_a_workflow_that_is_not_configured_cannot_be_put(v4: Api) -> None:
+    body = {"class_name": "Flow", "script_name": "under-test"}
+
+    assert v4.error("PUT", "/new", json=body)[:2] == (404, 10200)

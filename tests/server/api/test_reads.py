@@ -46,14 +46,30 @@ def test_a_workflow_counts_its_instances(api: Api, name: str) -> None:
     assert api.get("/flow")["instances"]["complete"] == before + 1
 
 
-def test_the_code_as_it_is_now_is_the_only_version(api: Api, name: str) -> None:
+def test_the_code_as_it_was_loaded_is_a_version(api: Api, name: str) -> None:
     (version,) = api.get("/flow/versions")
 
     assert version["class_name"] == "Flow" and version["language"] == "python"
     assert version["workflow_id"] == api.get("/flow")["id"]
+    week_ms = 7 * 86_400_000
+    kept = {"success_retention": week_ms, "error_retention": week_ms}
+    assert version["default_retention"] == kept
+    assert api.get("/flow")["created_on"] == version["created_on"]
     assert api.get(f"/flow/versions/{version['id']}") == version
     assert api.error("GET", "/flow/versions/other")[0] == 404
     assert api.detail(api.create(name))["versionId"] == version["id"]
+
+
+@pytest.mark.parametrize("kind", ["graph", "dag"])
+def test_a_version_has_no_graph_and_says_why(api: Api, kind: str) -> None:
+    (version,) = api.get("/flow/versions")
+
+    body = api.ask("GET", f"/flow/versions/{version['id']}/{kind}").json()
+
+    assert version["has_dag"] is False
+    assert body["result"]["id"] == version["id"] and body["result"][kind] is None
+    assert "no graph from the source" in body["messages"][0]["message"]
+    assert api.error("GET", f"/flow/versions/other/{kind}")[0] == 404
 
 
 def test_a_list_is_newest_first_and_counts_all_statuses(api: Api, name: str) -> None:

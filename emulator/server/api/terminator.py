@@ -1,0 +1,95 @@
+"""Terminating all instances of a workflow: one job per workflow at a time.
+
+Production works it off over minutes; here it is done when the request is answered.
+Source: workflows.md section 21.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+
+from emulator.engine import listing
+from emulator.engine.checks import BATCH_MAX
+from emulator.engine.listing import Filter, Window
+from emulator.engine.model import TERMINAL, Status
+from emulator.errors import WorkerError
+from emulator.server.api.dialects import Dialect
+from emulator.server.api.envelope import Answer
+from emulator.server.api.reading import choice
+from emulator.server.api.workflows import Host, Resource
+
+
+class Terminator:
+    """Knows which workflows are being worked off, whichever base of the API asked for it."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._running: set[str] = set()
+
+    def runs(self, resource: Resource) -> bool:
+        """Whether the instances of a workflow are being terminated."""
+        return resource.workflow.name in self._running
+
+    async def terminate_all(self, resource: Resource, statuses: list[Status]) -> None:
+        """End every instance with one of these statuses; those made meanwhile are left alone.
+
+        Raises WorkerError, StateError.
+        """
+        workflow = resource.workflow.name
+        self._running.add(workflow)
+        try:
+            newest = listing.page(self._host.engine.journal, Filter(workflow), Window(limit=1))
+            # One may go from a status that comes later to one that has been dealt with.
+            while newest and await self._pass(workflow, statuses, newest[0].key):
+                pass
+        finally:
+            self._running.discard(workflow)
+
+    async def _pass(self, workflow: str, statuses: list[Status], newest: int) -> bool:
+        """Terminate what is found, and return whether that was anything."""
+        any_found = False
+        for status in statuses:
+            after = newest + 1
+            wanted, journal = Filter(workflow, status.value), self._host.engine.journal
+            while found := listing.page(journal, wanted, Window(BATCH_MAX, after=after)):
+                any_found, after = True, found[-1].key
+                await asyncio.gather(*(self._terminate(workflow, each.id) for each in found))
+        return any_found
+
+    async def _terminate(self, workflow: str, instance_id: str) -> None:
+        try:
+            await self._host.control.terminate(workflow, instance_id)
+        except WorkerError as error:
+            if error.name == "WorkflowInternalError":
+                raise  # not recorded; anything else means that it has ended by itself
+
+
+class Terminations:
+    """Handlers of one base of the API."""
+
+    def __init__(self, host: Host, dialect: Dialect, terminator: Terminator) -> None:
+        self._host = host
+        self._dialect = dialect
+        self._terminator = terminator
+
+    async def start(self, request: Request) -> Answer:
+        """PUT …/instances/terminate: all that have not ended, or only those with a `status`."""
+        resource = Resource.of(self._host, self._dialect, request)
+        unfinished = [status for status in Status if status not in TERMINAL]
+        status = choice(request, "status", [status.value for status in unfinished])
+        if self._terminator.runs(resource):
+            return Answer({"status": "already_running"})
+        statuses = unfinished if status is None else [Status(status)]
+        try:
+            await self._terminator.terminate_all(resource, statuses)
+        except WorkerError as error:
+            raise self._dialect.refused(error) from error
+        return Answer({"status": "ok"})
+
+    async def tell(self, request: Request) -> Answer:
+        """GET …/instances/terminate: whether that is under way."""
+        resource = Resource.of(self._host, self._dialect, request)
+        running = self._terminator.runs(resource)
+        return Answer({"status": "running" if running else "not_running"})
