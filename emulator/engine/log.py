@@ -60,6 +60,9 @@ LOCAL_TYPES: dict[int, str] = {
     EntryKind.TIMER_SKIPPED: "local_timer_skipped",
     EntryKind.CODE_CHANGED: "local_code_changed",
     EntryKind.RETRY_DELAYED: "local_retry_delayed",
+    EntryKind.WORKFLOW_DIVERGED: "local_workflow_diverged",  # or paused, if it is held
+    EntryKind.STEP_RENAMED: "local_step_renamed",
+    EntryKind.STEP_FOUND: "local_step_found",
 }
 EVENT_TYPES = frozenset(TYPES.values())
 TERMINAL_TYPES = frozenset({"workflow_completed", "workflow_errored", "workflow_terminated"})
@@ -155,7 +158,10 @@ class Log:
             fields, recorded, local = self._of_workflow(entry, data)
             if kind is EntryKind.WORKFLOW_RESUMED and not self._paused:
                 name = "workflow_running"
-            self._paused = kind is EntryKind.WORKFLOW_PAUSED
+            held = kind is EntryKind.WORKFLOW_DIVERGED and data["action"] == "hold"
+            if held:
+                name, fields, local = "workflow_paused", {}, fields
+            self._paused = held or kind is EntryKind.WORKFLOW_PAUSED
         if name is None:
             return None
         return LogEvent(number, entry.at_ms, name, fields, recorded, local)
@@ -176,6 +182,8 @@ class Log:
                 return {}, _value("output", entry.value), {}
             case EntryKind.WORKFLOW_FAILURE:
                 return {"error": data["error"]}, {}, {}
+            case EntryKind.WORKFLOW_DIVERGED:
+                return dict(data), {}, {}
             case EntryKind.EVENT_RECEIVED:
                 return {"eventType": data["event"]}, _value("payload", entry.value), {}
         return {}, {}, {}
@@ -186,6 +194,10 @@ class Log:
             sensitive = data.get("config", {}).get("sensitive") == "output"
             self._open[entry.step] = step = _Open(entry.at_ms, data.get("line", ""), sensitive)
             return fields | _start_fields(data), {}, self._code(step)
+        if kind is EntryKind.STEP_RENAMED:
+            if data["from"] in self._open:
+                self._open[entry.step] = self._open.pop(data["from"])
+            return fields | {"oldName": StepId.of(data["from"]).label}, {}, {}
         step = self._open.get(entry.step) or _Open(entry.at_ms, "", False)
         if kind in _ATTEMPT_STARTS:
             step.attempt_ms = entry.at_ms

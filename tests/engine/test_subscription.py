@@ -14,8 +14,8 @@ from emulator.engine.rewinding import RestartPoint
 from emulator.engine.subscription import Subscription, Wanted, parse_options
 from emulator.errors import StateError, WorkerError
 from emulator.protocol import values
-from tests.engine.scripted import Context, Step, StepError, Undo
-from tests.engine.world import HOUR, MINUTE, NAME, SECOND, World, play
+from tests.engine.scripted import Context, Step, StepError, Undo, Workflow
+from tests.engine.world import CLASS, HOUR, MINUTE, NAME, SECOND, World, play
 
 Event = dict[str, Any]
 ONE_STEP = [
@@ -538,3 +538,35 @@ def test_a_handler_that_a_reload_cut_off_is_told_as_an_error_of_the_rollback(
 
 def test_every_kind_of_entry_is_told_or_known_to_be_ours() -> None:
     assert set(TYPES) | set(LOCAL_TYPES) == set(EntryKind)
+
+
+def test_an_instance_whose_code_does_not_fit_is_paused_and_says_why_when_asked(
+    tmp_path: Path,
+) -> None:
+    def renamed(name: str) -> Workflow:
+        async def workflow(event: Event, step: Step) -> None:
+            await step.do(name, lambda ctx: 1)
+            await step.sleep("rest", "1 hour")
+
+        return workflow
+
+    async def story(world: World) -> None:
+        await world.create()
+        world.load({CLASS: renamed("after")})
+        await world.advance(MINUTE)
+
+        held = told(subscribe(world))[-1]
+        assert held.type == "workflow_paused"
+        assert "divergence" not in held.as_json("a")
+        assert held.as_json("a", local=True)["local"]["divergence"]["missing"]
+
+        await world.control.resume_held(NAME, "a", {"before": "after"})
+        await world.advance(2 * HOUR)
+        events = [
+            event.as_json("a", local=True) for event in told(subscribe(world, Wanted(local=True)))
+        ]
+        (event,) = (event for event in events if event["type"] == "local_step_renamed")
+        assert (event["stepName"], event["oldName"]) == ("after-1", "before-1")
+        assert events[-1]["type"] == "workflow_completed"
+
+    play(tmp_path, renamed("before"), story)
