@@ -30,8 +30,8 @@ _FOREIGN_TABLES = frozenset(
 FUNCTIONS = frozenset(
     # Scalar and aggregate functions.
     """abs avg changes char coalesce concat concat_ws count format glob group_concat hex ifnull iif
-    if instr last_insert_rowid length like likelihood likely load_extension lower ltrim max min
-    nullif octet_length printf quote random randomblob replace round rtrim sign soundex string_agg
+    instr last_insert_rowid length like likelihood likely load_extension lower ltrim max min
+    nullif octet_length printf quote random randomblob replace round rtrim sign string_agg
     substr substring sum total total_changes trim typeof unhex unicode unlikely upper zeroblob"""
     # Dates.
     """ current_date current_time current_timestamp date datetime julianday strftime time timediff
@@ -40,14 +40,14 @@ FUNCTIONS = frozenset(
     """ cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank
     row_number"""
     # Mathematics.
-    """ acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10
-    log2 mod pi pow power radians sin sinh sqrt tan tanh trunc"""
+    """ acos acosh asin asinh atan atan2 atanh ceil cos cosh degrees exp floor ln log
+    log2 mod pi pow radians sin sinh sqrt tan tanh trunc"""
     # JSON.
-    """ -> ->> json json_array json_array_insert json_array_length json_each json_error_position
-    json_extract json_group_array json_group_object json_insert json_object json_patch json_pretty
+    """ -> ->> json json_array json_array_insert json_array_length json_each
+    json_extract json_group_array json_group_object json_insert json_object json_patch
     json_quote json_remove json_replace json_set json_tree json_type json_valid jsonb jsonb_array
     jsonb_array_insert jsonb_each jsonb_extract jsonb_group_array jsonb_group_object jsonb_insert
-    jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set jsonb_tree subtype"""
+    jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set jsonb_tree"""
     # FTS5 and R*Tree.
     """ bm25 highlight match rtreecheck snippet"""
     # What ALTER TABLE runs inside; SQLite lets nobody call these by name.
@@ -59,8 +59,9 @@ FUNCTIONS = frozenset(
 # What these return belongs to the one connection that writes.
 _WRITER_FUNCTIONS = frozenset({"changes", "last_insert_rowid", "total_changes", "load_extension"})
 
-_BOOLEAN = re.compile(r"""["']?(?:on|off|true|false|yes|no|1|0)["']?""", re.IGNORECASE)
-_INTEGER = re.compile(r"-?\d+")
+# workerd looks at the beginning of the argument only.
+_BOOLEAN = re.compile(r"""["']?(?:on|off|true|false|yes|no|1|0)""", re.IGNORECASE)
+_INTEGER = re.compile(r"-?\d+|0x[\da-f]+", re.IGNORECASE)
 _PRAGMAS_WITHOUT_ARGUMENT = frozenset({"data_version", "page_size", "table_list"})
 _PRAGMAS_BOOLEAN = frozenset(
     """case_sensitive_like foreign_keys defer_foreign_keys ignore_check_constraints
@@ -141,12 +142,17 @@ class Authorizer:
             return sqlite3.SQLITE_DENY
         if action == sqlite3.SQLITE_READ and (first or "").lower() in _FOREIGN_TABLES:
             self.refusal = f"no such table: {first}: SQLITE_ERROR"
+        elif action == sqlite3.SQLITE_FUNCTION and (second or "").lower() == "soundex":
+            self.refusal = f"no such function: {second}: SQLITE_ERROR"
         allowed = is_allowed(action, first, second, database)
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
 def is_allowed(action: int, first: str | None, second: str | None, database: str | None) -> bool:
     """Return whether a worker may do `action`; what `first` and `second` are depends on it."""
+    if action == sqlite3.SQLITE_ALTER_TABLE:
+        # `first` is the database here; DROP COLUMN gives its column in the place of `database`.
+        return first == "main" and is_table_allowed(second or "")
     if database == "temp":
         # ALTER TABLE looks into the temporary schema; nothing else has business there.
         if action not in (sqlite3.SQLITE_READ, sqlite3.SQLITE_UPDATE):
@@ -161,8 +167,6 @@ def is_allowed(action: int, first: str | None, second: str | None, database: str
         return is_pragma_allowed((first or "").lower(), second)
     if action == sqlite3.SQLITE_CREATE_VTABLE:
         return is_table_allowed(first or "") and (second or "").lower() in MODULES
-    if action == sqlite3.SQLITE_ALTER_TABLE:
-        return is_table_allowed(second or "")
     return action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
 
 
@@ -179,7 +183,7 @@ def is_pragma_allowed(name: str, argument: str | None) -> bool:
             _PRAGMAS_WITHOUT_ARGUMENT | _PRAGMAS_BOOLEAN | _PRAGMAS_OF_ANY_OBJECT | {"optimize"}
         )
     if name in _PRAGMAS_BOOLEAN:
-        return _BOOLEAN.fullmatch(argument) is not None
+        return _BOOLEAN.match(argument) is not None
     if name == "optimize":
         return _INTEGER.fullmatch(argument) is not None
     return name in _PRAGMAS_OF_AN_OBJECT or name in _PRAGMAS_OF_ANY_OBJECT

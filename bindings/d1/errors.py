@@ -36,11 +36,16 @@ _PRIMARY_NAMES = (
     "SQLITE_RANGE SQLITE_NOTADB SQLITE_NOTICE SQLITE_WARNING"
 ).split()
 
+_NAMES_PYTHON_LACKS = {3091: "SQLITE_CONSTRAINT_DATATYPE"}
+_NEWER_WORDS = {"too many levels of trigger recursion": "triggers nested too deep"}
+
 _SYNTAX_ERROR = re.compile(r'near "(.*)": syntax error', re.DOTALL)
 _UNRECOGNIZED = re.compile(r'unrecognized token: "(.*)"', re.DOTALL)
+_VARIABLE_NUMBER = re.compile(r"variable number must be between \?1 and \?(\d+)")
 # Messages for which SQLite knows where the name stands.
 _NAMES_A_PLACE = re.compile(
-    r"(?:no such column: |no such function: |not authorized to use function: "
+    r"(?:no such column: |ambiguous column name: |misuse of aggregate(?: function |: )"
+    r"|no such function: |not authorized to use function: "
     r"|too many arguments on function |wrong number of arguments to function |table |view )"
     r"([^ ()]+)(?:\(\))?(?: already exists)?"
 )
@@ -65,10 +70,12 @@ def error_message(error: sqlite3.Error, sql: str, explain: Callable[[str], str |
     code: int | None = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return message
+    message = _NEWER_WORDS.get(message, message)
     offset = error_offset(message, sql, explain)
     place = "" if offset is None else f" at offset {offset}"
     primary = _PRIMARY_NAMES[code & 0xFF] if code & 0xFF < len(_PRIMARY_NAMES) else "SQLITE_ERROR"
-    extended = f" (extended: {error.sqlite_errorname})" if code > 0xFF else ""
+    name = _NAMES_PYTHON_LACKS.get(code, getattr(error, "sqlite_errorname", ""))
+    extended = f" (extended: {name})" if code > 0xFF else ""
     return f"{message}{place}: {primary}{extended}"
 
 
@@ -85,6 +92,8 @@ def error_offset(message: str, sql: str, explain: Callable[[str], str | None]) -
         position = sql.find(match[1]) if sql.count(match[1]) == 1 else None
     elif match := _NAMES_A_PLACE.fullmatch(message):
         position = _find_name(match[1], sql)
+    elif match := _VARIABLE_NUMBER.fullmatch(message):
+        position = _find_variable_outside(int(match[1]), sql)
     elif message == "too many SQL variables":
         position = _find_first_variable_too_many(sql)
     else:
@@ -115,6 +124,14 @@ def _find_name(name: str, sql: str) -> int | None:
     if re.match(r"\s*=", code[found[0].end() :]) and re.match(r"\s*update\b", code, re.IGNORECASE):
         return None
     return found[0].start()
+
+
+def _find_variable_outside(highest: int, sql: str) -> int | None:
+    for token in tokens(sql):
+        if token.kind == "variable" and token.text[1:].isdigit():
+            if not 1 <= int(token.text[1:]) <= highest:
+                return token.start
+    return None
 
 
 def _find_first_variable_too_many(sql: str) -> int | None:

@@ -14,13 +14,17 @@ LIMITS = {
     sqlite3.SQLITE_LIMIT_COLUMN: 100,
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 5,
-    sqlite3.SQLITE_LIMIT_VDBE_OP: 25_000,
+    # An older SQLite makes larger programs of the same text, such as a long IN list.
+    sqlite3.SQLITE_LIMIT_VDBE_OP: 25_000 if sqlite3.sqlite_version_info >= (3, 46) else 100_000,
     sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 32,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 50,
     sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 100,
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 10,
 }
+
+# Whether Python can forbid writing to the tables inside an FTS5 index: 3.12 and later can.
+IS_DEFENSIVE = hasattr(sqlite3.Connection, "setconfig")
 
 QUERY_TIMEOUT_MS = 30_000  # docs d1/platform/limits: maximum query duration, a batch included
 
@@ -40,9 +44,6 @@ def apply_limits(connection: sqlite3.Connection) -> None:
     """Lower every limit of `connection` to D1's, and turn SQLite's defensive mode on."""
     for category, limit in LIMITS.items():
         connection.setlimit(category, limit)
-    # Python 3.12 and later can ask for it; before, writing to an FTS5 shadow table is possible.
-    set_config = getattr(connection, "setconfig", None)
-    if set_config is not None:
-        set_config(
-            1010, True
-        )  # SQLITE_DBCONFIG_DEFENSIVE, sqlite.org/c3ref/c_dbconfig_defensive.html
+    if IS_DEFENSIVE:
+        # SQLITE_DBCONFIG_DEFENSIVE, sqlite.org/c3ref/c_dbconfig_defensive.html
+        connection.setconfig(1010, True)  # type: ignore[attr-defined, unused-ignore]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from bindings.d1.functions import add_missing_functions
 from bindings.d1.limits import SETTINGS, apply_limits
 from emulator.sqlite import BUSY_TIMEOUT_MS, Synchronous, pragmas
 
@@ -28,6 +29,7 @@ def open_connection(
         for statement in (*(reading if reads_only else pragmas(synchronous)), *SETTINGS):
             connection.execute(statement)
         apply_limits(connection)
+        add_missing_functions(connection)
     except BaseException:
         connection.close()
         raise

@@ -28,11 +28,12 @@ from bindings.d1.errors import (
     error_message,
     is_undecodable_text,
 )
-from bindings.d1.limits import SETTINGS
+from bindings.d1.limits import IS_DEFENSIVE, SETTINGS
 from bindings.d1.meta import Standing, meta
 from bindings.d1.meter import Meter
 from bindings.d1.opening import open_connection
 from bindings.d1.parameters import Bound, bound
+from bindings.d1.shadow import WRITING, shadow_candidate
 from bindings.d1.splitter import Statement, has_variables, split_statements
 from bindings.d1.values import Parameter, to_rows
 from emulator.errors import WorkerError
@@ -99,6 +100,7 @@ class Session:
         self._authorizer = Authorizer(reads_only=reads_only)
         self._meter = Meter(self._execute_own, self._program)
         self._rows_read = self._rows_written = 0  # by the query that runs
+        self._sized_version, self._sized_bytes = -1, 0
         # A cached statement is not authorized again, so no text of a worker's may equal ours.
         self._mark = f" /* {secrets.token_hex(16)} */"
         self.connection = open_connection(path, synchronous, reads_only=reads_only, waits=not quick)
@@ -187,6 +189,8 @@ class Session:
             raise WorkerError(NOT_A_STATEMENT)
         if statement.keyword == "ALTER" and _RENAMES_TO_RESERVED.search(statement.text):
             raise WorkerError(NOT_AUTHORIZED)
+        if statement.keyword in WRITING and not IS_DEFENSIVE:
+            self._refuse_shadow(statement)
         sql, values = bound(statement.text, params)
         keyword = statement.keyword
         footprint = None
@@ -199,6 +203,9 @@ class Session:
         cursor = self.connection.cursor()
         try:
             rows = cursor.execute(sql, values).fetchall()
+        except MemoryError:  # what SQLite answers for a program over its limit, too
+            cursor.close()
+            raise WorkerError("out of memory: SQLITE_NOMEM") from None
         except sqlite3.Error as error:
             # A statement still in progress would stand in the way of ROLLBACK and COMMIT.
             cursor.close()
@@ -220,6 +227,15 @@ class Session:
         self._rows_read += read
         self._rows_written += written
         return [column[0] for column in cursor.description or ()], rows
+
+    def _refuse_shadow(self, statement: Statement) -> None:
+        name = shadow_candidate(statement.text)
+        if name is None or self._reads_only:
+            return
+        tables = self._execute_own("PRAGMA table_list").fetchall()
+        if any(row[1].lower() == name.lower() and row[2] == "shadow" for row in tables):
+            verb = "dropped" if statement.keyword == "DROP" else "modified"
+            raise WorkerError(f"table {name} may not be {verb}: SQLITE_ERROR")
 
     def _explained(self, error: sqlite3.Error, sql: str) -> Exception:
         refusal, needs_writer = self._authorizer.refusal, self._authorizer.needs_writer
@@ -264,8 +280,19 @@ class Session:
             self.connection.text_factory = factory
 
     def _standing(self) -> Standing:
+        return Standing(self.connection.total_changes, self.last_row_id, self._size_bytes())
+
+    def _size_bytes(self) -> int:
+        if self._reads_only:
+            # Nothing changes the file but other connections: one look instead of two.
+            (version,) = self._execute_own("PRAGMA data_version").fetchone()
+            if version == self._sized_version:
+                return self._sized_bytes
+            self._sized_version = version
         (pages,) = self._execute_own("PRAGMA page_count").fetchone()
-        return Standing(self.connection.total_changes, self.last_row_id, pages * self._page_bytes)
+        (unused,) = self._execute_own("PRAGMA freelist_count").fetchone()
+        self._sized_bytes = (pages - unused) * self._page_bytes
+        return self._sized_bytes
 
     def _execute_own(self, sql: str, values: Bound = ()) -> sqlite3.Cursor:
         try:

@@ -20,7 +20,7 @@ _TOKEN = re.compile(
     | (?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
     | (?P<quoted>'(?:[^']|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z)
                 |`(?:[^`]|``)*(?:`|\Z) | \[[^\]]*(?:\]|\Z))
-    | (?P<variable>\?\d*|[:@\#$][\w$]+)
+    | (?P<variable>\?\d*|\$[\w$]+(?:::[\w$]*)*(?:\([^\s)]*\))?|[:@\#][\w$]+)
     | (?P<number>\d[\w.]*)
     | (?P<word>[^\W\d][\w$]*)
     | (?P<end>;)
@@ -28,7 +28,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_LEADING = re.compile(r"(?:[ \t\n\f\r]+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*", re.DOTALL)
+_LEADING = re.compile(r"(?:[ \t\n\f\r;]+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*", re.DOTALL)
 _WORD = re.compile(r"[^\W\d]\w*")
 _NAMED = re.compile(r"[:@#$]")
 _SPACES = " \t\n\f\r"
@@ -65,7 +65,8 @@ def split_statements(sql: str) -> tuple[Statement, ...]:
     """Return the statements of `sql` in order; an empty one has no keyword and must be refused.
 
     `"select 1; select 2;"` gives two. A trigger body is part of its statement. Space after the
-    last `;` is nothing; a comment or another `;` there is an empty statement, as in production.
+    last `;` is nothing; a comment or another `;` there is an empty statement, as in production,
+    but before a statement it is nothing.
     Source: workerd src/workerd/util/sqlite.c++ (prepareMulti), tried with workerd 1.20260730.
     """
     if len(sql) > _CACHED_SQL_MAX_CHARS:
@@ -84,8 +85,9 @@ def _split(sql: str) -> tuple[Statement, ...]:
             continue
         text = body[start : token.start + 1]
         keyword = _keyword(text)
-        # SQLite's own checker knows where a trigger's body ends.
-        if keyword and not sqlite3.complete_statement(text):
+        # What is empty belongs to the statement after it, if there is one. SQLite's own checker
+        # knows where a trigger's body ends.
+        if not keyword or not sqlite3.complete_statement(text):
             continue
         pieces.append(Statement(text if start == 0 else text.lstrip(_SPACES), keyword))
         start = token.start + 1
