@@ -105,7 +105,10 @@ class LoadFailed(Message):
 
 @_message
 class Fetch(Message):
-    """host -> guest: an HTTP request. Headers are (name, value) pairs, latin-1, repeats kept."""
+    """host -> guest: an HTTP request. Headers are (name, value) pairs, latin-1, repeats kept.
+
+    With `web_socket` the client asks for one, and the bodies are its messages (`web_sockets.py`).
+    """
 
     type = "fetch"
     id: int
@@ -113,6 +116,7 @@ class Fetch(Message):
     url: str
     headers: list[list[str]]
     has_body: bool = False
+    web_socket: bool = False
 
 
 @_message

@@ -77,6 +77,7 @@ class Exchanges:
                 request.url,
                 [list(pair) for pair in request.headers],
                 request.body is not None,
+                request.web_socket,
             )
         )
         if request.body is not None:

@@ -10,12 +10,17 @@ from emulator.errors import EmulatorError, GuestError
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """An HTTP request for the worker. Header order and repeats are kept; names as received."""
+    """An HTTP request for the worker. Header order and repeats are kept; names as received.
+
+    With `web_socket` the client asks for one: `body`, and that of a reply with status 101, are its
+    messages (`protocol/web_sockets.py`).
+    """
 
     method: str
     url: str
     headers: list[tuple[str, str]]
     body: AsyncIterator[bytes] | None = None
+    web_socket: bool = False
 
 
 @dataclass(frozen=True, slots=True)

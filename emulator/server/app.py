@@ -1,5 +1,6 @@
 """The ASGI app: which request goes where. All of it is in `create_app`.
 
+    as_request (web_socket.py)         the opening of a WebSocket becomes a request like others
     RequestLog (request_log.py)        every request, refused ones too; measures only
       Guard (security.py)              refuses before anything looks further
         control routes                 /cdn-cgi/…, /client/v4/…: a Starlette app; user code never
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from emulator.server.ingress import Ingress, OnError, Worker
 from emulator.server.request_log import OnRequest, RequestLog
 from emulator.server.security import Guard, Policy, is_control_path
+from emulator.server.web_socket import as_request
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -41,7 +43,7 @@ def create_app(
     on_error, on_request: what the terminal wants to know; see `OnError` and `OnRequest`.
     """
     guarded = Guard(_Split(routes, Ingress(worker, on_error)), policy)
-    return guarded if on_request is None else RequestLog(guarded, on_request)
+    return as_request(guarded if on_request is None else RequestLog(guarded, on_request))
 
 
 class _Split:

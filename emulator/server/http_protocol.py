@@ -33,6 +33,11 @@ class Connections(ServerState):
         self.empty = asyncio.Event()
         self.empty.set()
 
+    def note_end(self) -> None:
+        """A connection has been taken out."""
+        if not self.connections:
+            self.empty.set()
+
 
 class _Refused(Exception):
     """Stops the parser; what to answer is in the protocol's `_refusal`."""
@@ -64,9 +69,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disconnect_cycles()
         super().connection_lost(exc)
-        connections = cast(Connections, self.server_state)
-        if not connections.connections:
-            connections.empty.set()
+        cast(Connections, self.server_state).note_end()
         on_lost, self._on_lost = self._on_lost, None
         if on_lost is not None:
             on_lost()
@@ -132,7 +135,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
         before = self.cycle
+        web_socket = bool(self.parser.should_upgrade()) and self._should_upgrade()
+        if web_socket and before is not None and not before.response_complete:
+            self._phase = _Phase.HEAD
+            self._refuse(request_head.UPGRADE_IN_PIPELINE)
         super().on_headers_complete()
+        if web_socket:
+            return  # the connection goes over to `web_socket_protocol.py`
         if before is not None and not before.response_complete:
             unanswered = (cycle for cycle in self._overtaken if not cycle.response_complete)
             self._overtaken = (*unanswered, before)

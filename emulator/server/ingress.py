@@ -20,17 +20,13 @@ from emulator.runner.requests import FetchReply, FetchRequest, HandlerError, Loa
 from emulator.server import error_page
 from emulator.server.connection import connection_of, target_of
 from emulator.server.headers import RawHeaders, UnsendableHeader, for_client, for_worker, value_of
-from emulator.server.refusal import Refusal
+from emulator.server.web_socket import WORKER_GONE, ClientSocket, socket_of
 
 # How long a handler whose request body was cut off may take to notice and end by itself.
 CUT_OFF_GRACE_S = 1.0
 
 # Source: https://fetch.spec.whatwg.org/#null-body-status (101 is never sent here)
 NULL_BODY_STATUSES = frozenset({204, 205, 304})
-
-NO_WEBSOCKETS = Refusal(
-    501, "WebSocket upgrades are not supported by this version of Groundfog's server."
-)
 
 OnError = Callable[[str, str, EmulatorError], None]
 
@@ -75,8 +71,8 @@ class Ingress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: RawHeaders = scope["headers"]
-        if (value_of(headers, b"upgrade") or b"").lower() == b"websocket":
-            await NO_WEBSOCKETS.send(send)
+        if (socket := socket_of(scope)) is not None:
+            await self._converse(socket, scope, send)
             return
         failed_load = self._worker.failed_load()
         if failed_load is not None and error_page.is_navigation(scope["method"], headers):
@@ -108,6 +104,36 @@ class Ingress:
             if outgoing.started:
                 connection_of(scope).cut()
             else:
+                await error_page.send(error, scope, send)
+
+    async def _converse(self, socket: ClientSocket, scope: Scope, send: Send) -> None:
+        """Let the worker answer the opening of a WebSocket, then pass messages both ways."""
+        messages = socket.messages()
+        request = _fetch_request(scope, messages, web_socket=True)
+        outgoing = _Outgoing("GET", send)
+        accepted = False
+        try:
+            reply = await self._worker.fetch(request)
+            try:
+                if reply.status == 101 and reply.body is not None:
+                    headers, _ = for_client(reply.headers)
+                    await send({"type": "http.response.start", "status": 101, "headers": headers})
+                    accepted = True
+                    await socket.deliver(reply.body)
+                else:
+                    await outgoing.send(reply)
+            finally:
+                await reply.close()
+        except LoadError as error:
+            await error_page.send(error, scope, send)
+        except UnsendableHeader as error:
+            self._on_error(scope["method"], target_of(scope), BadReply(str(error)))
+            await error_page.send(BadReply(str(error)), scope, send)
+        except (HandlerError, GuestError, BadReply) as error:
+            self._on_error(scope["method"], target_of(scope), error)
+            if accepted:
+                await socket.close(WORKER_GONE, "The worker went away")
+            elif not outgoing.started:
                 await error_page.send(error, scope, send)
 
 
@@ -221,15 +247,21 @@ def _request_body(headers: RawHeaders, receive: Receive) -> RequestBody | None:
     return RequestBody(receive) if int(length) else None
 
 
-def _fetch_request(scope: Scope, body: RequestBody | None) -> FetchRequest:
+def _fetch_request(
+    scope: Scope, body: AsyncIterator[bytes] | None, web_socket: bool = False
+) -> FetchRequest:
     headers: RawHeaders = scope["headers"]
     host = (value_of(headers, b"host") or b"").decode("latin-1")
     client = scope.get("client")
+    seen = for_worker(headers, client[0] if client else None)
+    if web_socket:  # of this hop, but how a worker recognises what it is asked for
+        seen.append(("upgrade", "websocket"))
     return FetchRequest(
         method=scope["method"],
         url=f"{scope['scheme']}://{host}{target_of(scope)}",
-        headers=for_worker(headers, client[0] if client else None),
+        headers=seen,
         body=body,
+        web_socket=web_socket,
     )
 
 

@@ -28,6 +28,9 @@ HEADERS_TOO_LARGE = Refusal(
 PIPELINE_TOO_DEEP = Refusal(
     400, f"More than {PIPELINE_MAX_REQUESTS} requests were sent ahead on one connection."
 )
+UPGRADE_IN_PIPELINE = Refusal(
+    400, "A WebSocket was asked for on a connection with requests that are not answered yet."
+)
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -10,12 +10,17 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.types import ASGIApp
 from uvicorn.config import Config
 
+from emulator.protocol.web_sockets import MESSAGE_MAX_BYTES
 from emulator.server.http_protocol import Connections, HttpProtocol
 from emulator.server.listen import BACKLOG
+
+if TYPE_CHECKING:
+    from emulator.server.web_socket_protocol import WebSocketProtocol
 
 # How long requests in flight may take to finish when the server stops.
 GRACEFUL_STOP_S = 3.0
@@ -34,6 +39,13 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
+def _web_socket_protocol(**arguments: Any) -> asyncio.Protocol:
+    """Return the protocol of a connection that becomes a WebSocket; imported only then."""
+    from emulator.server.web_socket_protocol import WebSocketProtocol
+
+    return WebSocketProtocol(**arguments)
+
+
 class Server:
     """Serves `app` on `sockets` (from `listen.bind`), which it owns from now on."""
 
@@ -43,7 +55,9 @@ class Server:
         self._config = Config(
             app,
             http=HttpProtocol,
-            ws="none",
+            ws=_web_socket_protocol,  # type: ignore[arg-type]
+            ws_max_size=MESSAGE_MAX_BYTES,
+            ws_ping_interval=None,  # a client held at a breakpoint answers no ping
             lifespan="off",
             interface="asgi3",
             log_config=None,
@@ -87,8 +101,8 @@ class Server:
     def _protocol(self) -> HttpProtocol:
         return HttpProtocol(self._config, self._connections, {})
 
-    def _open(self) -> list[HttpProtocol]:
-        return [c for c in self._connections.connections if isinstance(c, HttpProtocol)]
+    def _open(self) -> list[HttpProtocol | WebSocketProtocol]:
+        return cast("list[HttpProtocol | WebSocketProtocol]", list(self._connections.connections))
 
     async def _all_gone(self, timeout_s: float) -> bool:
         """Wait until no connection and no request is left; return whether that happened in time."""

@@ -171,7 +171,7 @@ def test_a_body_that_contradicts_its_length_is_never_passed_off_as_complete(leng
     assert body == b"tw"[: int(length)]
 
 
-def test_a_websocket_upgrade_is_answered_with_501() -> None:
+def test_a_websocket_upgrade_without_a_key_is_refused_before_the_worker_sees_it() -> None:
     raw = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
     async def main() -> bytes:
@@ -180,7 +180,7 @@ def test_a_websocket_upgrade_is_answered_with_501() -> None:
             assert s.worker.requests == []
             return response
 
-    assert status_of(run(main())) == 501
+    assert status_of(run(main())) == 400
 
 
 def test_an_offer_to_upgrade_to_http2_is_ignored() -> None:

@@ -7,12 +7,15 @@ import contextvars
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ...protocol import web_sockets
 from ...protocol.messages import Fetch, FetchDone, FetchFailed, FetchResponse
 from ...protocol.streams import CHUNK_BYTES
 from . import scope, tracebacks
 from .calling import relaxed_call, settle
 from .loader import Worker
+from .pyodide.ffi import JsException
 from .streams import IncomingBody, OutgoingBody, ReadableStream, Send
+from .web_sockets import WebSocket
 from .workers.entrypoints import Context
 from .workers.headers import HeaderList
 from .workers.request import Request
@@ -71,6 +74,9 @@ class FetchExchange:
 
     async def _answer(self) -> None:
         response = _checked(await settle(self._call()))
+        if response.web_socket is not None:
+            await self._converse(response, response.web_socket)
+            return
         headers, body = head_and_body(response)
         if response.status in NULL_BODY:
             body = None
@@ -106,7 +112,8 @@ class FetchExchange:
         method = getattr(cls(Context(), self._worker.env), "fetch", None)
         if method is None:
             raise TypeError("Method fetch does not exist")
-        body = None if self.incoming is None else ReadableStream(self.incoming)
+        streams = self.incoming is not None and not message.web_socket
+        body = ReadableStream(self.incoming) if streams else None
         request = Request.received(message.method, message.url, message.headers, body)
         return relaxed_call(method, request, None, None)
 
@@ -119,6 +126,37 @@ class FetchExchange:
         finally:
             await body.cancel()
         self.outgoing.end()
+
+    async def _converse(self, response: Response, socket: WebSocket) -> None:
+        """Pass messages between the client and the socket until one of them closes."""
+        if not self._message.web_socket:
+            raise JsException(
+                "Worker tried to return WebSocket in a response to a request which did not "
+                'contain the header "Upgrade: websocket".',
+                "TypeError",
+            )
+        messages = socket.couple()
+        headers, _ = head_and_body(response)
+        self._send(FetchResponse(self.id, 101, [list(pair) for pair in headers], True))
+        hearing = asyncio.ensure_future(self._hear(socket))
+        try:
+            while (message := await messages.get()) is not None:
+                await self.outgoing.write(web_sockets.encode(*message))
+                if message[0] == web_sockets.CLOSE:
+                    break
+        except asyncio.CancelledError:  # the host gave the connection up
+            socket.disconnected()
+        finally:
+            hearing.cancel()
+        self.outgoing.end()
+
+    async def _hear(self, socket: WebSocket) -> None:
+        assert self.incoming is not None
+        decoder = web_sockets.Decoder()
+        async for piece in self.incoming:
+            for kind, payload in decoder.feed(piece):
+                socket.from_client(kind, payload)
+        socket.disconnected()
 
     def _failed(self, error: BaseException) -> None:
         self._send(

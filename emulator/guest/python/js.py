@@ -12,10 +12,20 @@ from typing import Any
 
 from .jsdict import JsDict
 from .streams import ReadableStream
+from .web_sockets import WebSocket, WebSocketPair
 from .workers.request import Request
 from .workers.response import Response
 
-__all__ = ["JSON", "Object", "ReadableStream", "Request", "Response", "console"]
+__all__ = [
+    "JSON",
+    "Object",
+    "ReadableStream",
+    "Request",
+    "Response",
+    "WebSocket",
+    "WebSocketPair",
+    "console",
+]
 
 
 class Object:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ..pyodide.ffi import JsException
 from ..streams import ReadableStream, is_streamable
+from ..web_sockets import WebSocket
 from .blob import Blob
 from .body import Body
 from .formdata import FormData, as_multipart
@@ -38,11 +39,10 @@ class Response(Body):
         headers: Any = None,
         web_socket: Any = None,
     ) -> None:
-        if web_socket is not None:
-            raise NotImplementedError("Groundfog does not emulate WebSockets in Python workers yet")
         self._headers = from_user(headers)
         super().__init__(self._body_of(body))
-        self.status = _status(status)
+        self.web_socket = _web_socket(web_socket)
+        self.status = _status(status, web_socket is not None)
         self.status_text = status_text or ""
         self.url = ""
         self.redirected = False
@@ -95,6 +95,11 @@ class Response(Body):
         return self
 
     js_response = js_object
+
+    @property
+    def webSocket(self) -> WebSocket | None:  # JavaScript's name
+        """The WebSocket it carries."""
+        return self.web_socket
 
     async def string(self) -> str:
         """Read the body as UTF-8."""
@@ -155,9 +160,17 @@ def head_and_body(response: Response) -> tuple[HeaderList, Any]:
     return response._headers, response._take()
 
 
-def _status(status: int | None) -> int:
+def _web_socket(value: Any) -> WebSocket | None:
+    if value is not None and not isinstance(value, WebSocket):
+        raise TypeError(f"web_socket must be a WebSocket, not {type(value).__name__}")
+    return value
+
+
+def _status(status: int | None, is_web_socket: bool) -> int:
     code = int(status or 200)
-    if code == 101:
+    if is_web_socket and code == 101:
+        return code
+    if is_web_socket or code == 101:
         raise JsException("Responses with a WebSocket must have status code 101.", "RangeError")
     if not 200 <= code <= 599:
         raise JsException(
