@@ -739,10 +739,13 @@ class Engine:
         if self._queue or self._dispatching:
             found.add((0, "", 0))
         for run in self._runs.values():
+            if run.blocked:
+                continue
             for key, call in run.calls.items():
                 if call.state is CallState.EXECUTING:
                     found.add((run.number, key, call.attempt))
-            if not run.calls or any(c.state is CallState.ANSWERING for c in run.calls.values()):
+            between = (CallState.ANSWERING, CallState.ASKING)
+            if not run.calls or any(call.state in between for call in run.calls.values()):
                 found.add((run.number, "", 0))
         return found
 
