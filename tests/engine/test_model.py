@@ -228,6 +228,12 @@ class EngineModel(RuleBasedStateMachine):
         self.do(self._acknowledged(work, crash_after))
 
     @precondition(lambda self: self.known)
+    @rule(data=st.data(), crash_after=crashes)
+    def skip(self, data: st.DataObject, crash_after: int | None) -> None:
+        work = self.world.control.skip(NAME, self._name(data))
+        self.do(self._acknowledged(work, crash_after))
+
+    @precondition(lambda self: self.known)
     @rule(data=st.data())
     def terminate(self, data: st.DataObject) -> None:
         name = self._name(data)
@@ -444,6 +450,8 @@ class EngineModel(RuleBasedStateMachine):
                     due[entry.step] = entry.at_ms + data["timeoutMs"]
                 case EntryKind.ATTEMPT_FAILURE if "retryDelayMs" in data:
                     due[entry.step] = entry.at_ms + data["retryDelayMs"]
+                case EntryKind.TIMER_SKIPPED:
+                    due[entry.step] = entry.at_ms
                 case EntryKind.SLEEP_COMPLETE | EntryKind.WAIT_TIMED_OUT | EntryKind.ATTEMPT_START:
                     assert entry.at_ms >= due.pop(entry.step, 0)
                 case EntryKind.WORKFLOW_PAUSED:
