@@ -10,7 +10,8 @@ import pytest
 
 from emulator import wiring
 from emulator.clock import SystemClock, VirtualClock
-from emulator.config.model import ClockSettings, Config, Settings
+from emulator.config.model import ClockSettings, Config, Settings, WorkflowConfig
+from emulator.engine.admission import Limits
 from emulator.state import State
 
 
@@ -30,6 +31,25 @@ def test_durability_is_how_sqlite_synchronises_the_journal(
     assert engine.journal.query("PRAGMA synchronous") == [(synchronous,)]
     assert engine.journal.query("PRAGMA journal_mode") == [("wal",)]
     engine.journal.close()
+
+
+@pytest.mark.parametrize(("configured", "enforced"), [(None, 10_000), (25_000, 25_000), (7, 7)])
+def test_a_workflow_may_have_productions_number_of_steps_or_its_own(
+    tmp_path: Path, configured: int | None, enforced: int
+) -> None:
+    workflow = WorkflowConfig("FLOW", "flow", "Flow", step_limit=configured)
+    project = replace(config(tmp_path, Settings()), workflows=(workflow,))
+
+    (definition,) = wiring.definitions(project)
+
+    assert definition.step_limit == enforced
+
+
+def test_by_default_the_queue_and_the_places_are_productions(tmp_path: Path) -> None:
+    project = config(tmp_path, Settings())
+
+    assert wiring.limits(project) == Limits(queued=2_000_000, creation_rate=None)
+    assert project.settings.concurrency == 50_000
 
 
 class TestClock:
