@@ -365,7 +365,7 @@ class Engine:
         rollback = rollbacks.start(instance, error, now_ms, terminates=False)
         if rollback and message.kept and not run.leaving:
             self._record(instance, rollback)
-            self._roll_back(run)
+            self.journal.after_commit(partial(self._begin_rollback, run))
             return
         if message.kept:
             self._drop(run)
@@ -376,6 +376,11 @@ class Engine:
             self._enqueue(instance.key, waking=True)
         else:
             self._end(instance, [endings.failed(instance, error, now_ms)])
+
+    def _begin_rollback(self, run: Run, error: sqlite3.Error | None) -> None:
+        """That it rolls back is durable: it can never go on as if nothing had been undone."""
+        if error is None and self._runs.get(run.number) is run and not run.leaving:
+            self._roll_back(run)
 
     def _roll_back(self, run: Run) -> None:
         """Execute the next rollback handler, or end the rollback and with it the instance."""

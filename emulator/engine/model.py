@@ -472,8 +472,6 @@ class Instance:
         self.rollback = Rollback(
             ErrorInfo(trigger["name"], trigger["message"]), data.get("terminates", False)
         )
-        for step in self.open.values():
-            step.due_ms = None
         self.open.clear()
 
     def _rollback_completed(self, entry: Entry) -> None:

@@ -11,7 +11,9 @@ import pytest
 from emulator.engine import report
 from emulator.engine.model import EntryKind, Status
 from emulator.engine.rewinding import RestartPoint
+from emulator.protocol.messages import RollbackRun
 from tests.engine.scripted import Context, Handler, Step, StepError, Undo, Workflow
+from tests.engine.test_journal import allow_commits, refuse_commits
 from tests.engine.world import CLASS, DAY, GRACE_MS, HOUR, MINUTE, SECOND, World, play
 
 Event = dict[str, Any]
@@ -76,6 +78,7 @@ def test_handlers_are_executed_the_last_step_first_when_run_fails(tmp_path: Path
         assert saga.undone == ["c-1", "b-1", "a-1"]
         assert world.error() == ("Error", "too late")
         assert world.rollback() == {"outcome": "complete", "error": None}
+        assert world.guest.runs == 0
 
     play(tmp_path, saga.run, story)
 
@@ -735,6 +738,64 @@ def test_a_restart_that_ends_well_has_no_rollback(tmp_path: Path) -> None:
 # --- crashes, lost guests, reloads
 
 
+def test_no_handler_is_asked_for_before_the_rollback_is_durable(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    saga = Saga("a")
+
+    async def workflow(event: Event, step: Step) -> str:
+        await step.do("a", lambda ctx: 1, rollback=saga.undo)
+        await step.do("work", lambda ctx: gate.wait())
+        return "done"
+
+    async def fails_later(event: Event, step: Step) -> None:
+        await step.do("a", lambda ctx: 1, rollback=saga.undo)
+        await step.do("work", lambda ctx: gate.wait())
+        refuse_commits(world_of[0].journal)
+        raise StepError("Error", "too late")
+
+    world_of: list[World] = []
+
+    async def story(world: World) -> None:
+        world_of.append(world)
+        await world.create()
+        gate.set()
+        await world.settle()
+        assert world.sent(RollbackRun) == []
+
+        world.load({CLASS: workflow})
+        allow_commits(world.journal)
+        await world.advance(2 * HOUR)
+
+        assert (world.status(), saga.undone) == ("complete", [])
+
+    play(tmp_path, fails_later, story)
+
+
+def test_no_handler_is_asked_for_before_the_one_before_it_is_durable(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    saga = Saga("a")
+
+    async def workflow(event: Event, step: Step) -> None:
+        await step.do("a", lambda ctx: 1, rollback=saga.undo)
+        await step.do("b", lambda ctx: 1, rollback=lambda undo: gate.wait())
+        raise StepError("Error", "too late")
+
+    async def story(world: World) -> None:
+        await world.create()
+        refuse_commits(world.journal)
+        gate.set()
+        await world.settle()
+        assert [order.name for order in world.sent(RollbackRun)] == ["b"]
+
+        allow_commits(world.journal)
+        await world.advance(MINUTE)
+
+        assert [order.name for order in world.sent(RollbackRun)] == ["b", "b", "a"]
+        assert world.rollback() == {"outcome": "complete", "error": None}
+
+    play(tmp_path, workflow, story)
+
+
 @pytest.mark.parametrize("terminated", [False, True], ids=["failed", "terminated"])
 def test_no_crash_has_a_recorded_handler_executed_again_or_another_order(
     tmp_path: Path, terminated: bool
@@ -762,8 +823,10 @@ def test_no_crash_has_a_recorded_handler_executed_again_or_another_order(
             assert not again & {f"undo {key.split(':')[2]}-1" for key in done}
             assert world.status(name) == ("terminated" if terminated else "errored")
             assert world.rollback(name) == {"outcome": "complete", "error": None}
-            first = [e.step for e in world.executions[before:] if e.step.startswith("undo")]
-            assert list(dict.fromkeys(first)) == ["undo c-1", "undo b-1", "undo a-1"]
+            order = ["undo c-1", "undo b-1", "undo a-1"]
+            ran = [e.step for e in world.executions[before:] if e.step in order]
+            assert set(ran) == set(order)
+            assert ran == sorted(ran, key=order.index)  # none before the last one was durable
 
     play(tmp_path, workflow, story)
 
@@ -792,6 +855,29 @@ def test_the_wait_before_a_handler_s_retry_survives_a_crash(tmp_path: Path) -> N
         assert world.status() == "errored"
 
     play(tmp_path, failing(undo, config), story)
+
+
+def test_nothing_happens_to_earlier_sleeps_while_a_rollback_waits(tmp_path: Path) -> None:
+    def undo(undo: Undo) -> None:
+        raise StepError("Error", "not yet")
+
+    async def workflow(event: Event, step: Step) -> None:
+        step.sleep("nap", "1 minute")
+        config = {"retries": {"limit": 1, "delay": "1 hour"}}
+        await step.do("a", lambda ctx: 1, rollback=undo, rollback_config=config)
+        raise StepError("Error", "too late")
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.advance(30 * MINUTE)
+        await world.crash_and_boot()
+        await world.advance(30 * MINUTE)
+
+        assert EntryKind.SLEEP_COMPLETE not in world.kinds()
+        assert undos(world) == [("a-1", 1), ("a-1", 2)]
+        assert world.rollback()["outcome"] == "failed"
+
+    play(tmp_path, workflow, story)
 
 
 def test_a_handler_whose_guest_is_lost_is_tried_again(tmp_path: Path) -> None:
