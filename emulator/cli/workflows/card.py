@@ -64,7 +64,9 @@ def labelled(facts: Iterable[tuple[str, str]], ink: Ink, width: int) -> Iterator
 def _facts(detail: Record, queued_ms: int, page: Page) -> Iterator[str]:
     room = page.width - _INDENT - _LABEL
     ago = f"({span(page.now_ms - queued_ms)} ago)"
-    facts = [("Created", f"{moment(queued_ms)} {ago}, by {detail['trigger']['source']}")]
+    cron = (detail.get("schedule") or {}).get("cron")
+    by = f"{detail['trigger']['source']} {cron}" if cron else detail["trigger"]["source"]
+    facts = [("Created", f"{moment(queued_ms)} {ago}, by {by}")]
     if detail["start"]:
         waited_ms = parse_iso(detail["start"]) - queued_ms
         if waited_ms >= _QUEUED_LONG_MS:

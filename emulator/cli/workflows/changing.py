@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from emulator.cli.workflows.access import BASE, OWN, opened
-from emulator.cli.workflows.naming import explained, find_instance
+from emulator.cli.workflows.marks import ENDED
+from emulator.cli.workflows.naming import explained, find_instance, step_explained
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.cli.workflows.output import say, show_json
 from emulator.cli.workflows.payload import read_payload
@@ -30,7 +31,7 @@ def _instance_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @_instance_arguments
 def pause(target: Target, name: str, id: str) -> None:
-    """Pause the instance ID of the workflow NAME; attempts in flight end first."""
+    """Pause an instance, once its attempts in flight have ended."""
     _change(target, name, id, _status("pause"))
 
 
@@ -38,7 +39,10 @@ def pause(target: Target, name: str, id: str) -> None:
 @wait_option
 @_instance_arguments
 def resume(target: Target, name: str, id: str, wait: bool) -> None:
-    """Let a paused instance go on, with the time of sleeps that was left."""
+    """Let a paused instance go on.
+
+    What was left of its sleeps and timeouts when it was paused is still left.
+    """
     _change(target, name, id, _status("resume"), "complete" if wait else None)
 
 
@@ -57,12 +61,15 @@ def restart(
     from_step_count: int | None,
     from_step_type: str | None,
 ) -> None:
-    """Start the instance over with its original params, all of it or from a step on."""
+    """Start an instance over, all of it or from a step on.
+
+    It has its original params. What is before the step named by --from-step-name is kept.
+    """
     change = _status("restart")
     if from_step_name:
         start = {"name": from_step_name, "count": from_step_count, "type": from_step_type}
         given = {key: value for key, value in start.items() if value is not None}
-        change = _status("restart", **{"from": given})
+        change = _status("restart", {"from": given}, from_step_name)
     elif from_step_count is not None or from_step_type is not None:
         raise UsageError(
             "--from-step-name is required when using --from-step-count or --from-step-type"
@@ -75,8 +82,8 @@ def restart(
 @wait_option
 @_instance_arguments
 def terminate(target: Target, name: str, id: str, wait: bool, rollback: bool) -> None:
-    """End the instance now; what its steps are doing is not awaited."""
-    change = _status("terminate", **({"rollback": True} if rollback else {}))
+    """End an instance now; its attempts in flight are not awaited."""
+    change = _status("terminate", {"rollback": True} if rollback else {})
     _change(target, name, id, change, "terminated" if wait else None)
 
 
@@ -85,7 +92,10 @@ def terminate(target: Target, name: str, id: str, wait: bool, rollback: bool) ->
 @wait_option
 @_instance_arguments
 def skip(target: Target, name: str, id: str, wait: bool, step: str | None) -> None:
-    """End the sleep, event wait or retry delay of the instance now; an event wait times out."""
+    """End what an instance waits for: a sleep, an event or a retry.
+
+    A sleep is over, an event wait has timed out, the next attempt begins.
+    """
 
     def told(skipped: Json) -> str:
         due = moment(parse_iso(skipped["due"]))
@@ -105,7 +115,7 @@ def skip(target: Target, name: str, id: str, wait: bool, step: str | None) -> No
 def send_event(
     target: Target, name: str, id: str, wait: bool, event_type: str, payload: str
 ) -> None:
-    """Send an event to the instance; it is kept until a step waits for its type."""
+    """Send an event; it is kept until a step waits for its type."""
     value = read_payload(payload, "--payload")
     change = _Change("POST", ("events", event_type), value, lambda _: f'📤 "{event_type}" was sent')
     _change(target, name, id, change, "complete" if wait else None)
@@ -120,11 +130,19 @@ class _Change:
     body: Json
     told: Callable[[Json], str]
     base: str = BASE
+    step: str = ""  # that it names
 
 
-def _status(action: str, **rest: Json) -> _Change:
-    body = {"status": action, **rest}
-    return _Change("PATCH", ("status",), body, lambda result: f"is now {result['status']}")
+def _status(action: str, more: dict[str, Json] | None = None, step: str = "") -> _Change:
+    """Return the change of status that the API calls `action`."""
+
+    def told(result: Json) -> str:
+        status = str(result["status"])
+        if action in ("pause", "resume") and status in ENDED:
+            return f"has ended ({status}); there is nothing to {action}"
+        return f"is now {status}"
+
+    return _Change("PATCH", ("status",), {"status": action} | (more or {}), told, step=step)
 
 
 def _change(target: Target, name: str, id: str, change: _Change, until: str | None = None) -> None:
@@ -133,7 +151,7 @@ def _change(target: Target, name: str, id: str, change: _Change, until: str | No
         if until is not None:
             refuse_to_wait(api)
         instance = find_instance(api, name, id)
-        with explained(api, name, instance):
+        with explained(api, name, instance), step_explained(api, name, instance, change.step):
             path = (name, "instances", instance, *change.path)
             result = api.ask(change.method, *path, body=change.body, base=change.base).result
         if target.as_json and until is None:

@@ -49,7 +49,7 @@ def delete_workflow(target: Target, name: str, yes: bool) -> None:
 def delete_instances(
     target: Target, name: str, ids: tuple[str, ...], filename: Path | None
 ) -> None:
-    """Delete instances of the workflow NAME, whatever they are doing. ID may be `latest`."""
+    """Delete instances, whatever they are doing. ID may be `latest`."""
     asked = [*ids, *(_ids_in(filename) if filename else [])]
     if not asked:
         raise UsageError("Name at least one instance: its id, `latest`, or a --filename with ids.")

@@ -44,7 +44,7 @@ def describe_instance(
     output_limit: int | None,
     follows: bool,
 ) -> None:
-    """Draw the instance ID of the workflow NAME: its steps, attempts, waits and errors.
+    """Draw an instance: its steps, attempts, waits and errors.
 
     ID may be `latest`, and is so by default. With --follow its event log is printed instead, until
     it ends.

@@ -74,7 +74,7 @@ def list_workflows(target: Target, page: int, per_page: int | None) -> None:
 @click.argument("name")
 @workflow_options
 def describe_workflow(target: Target, name: str) -> None:
-    """Show the workflow NAME: its class, and how many instances have which status."""
+    """Show a workflow and count its instances by status."""
     with opened(target) as api, explained(api, name):
         found = api.ask("GET", name).result
     if target.as_json:
@@ -86,6 +86,9 @@ def describe_workflow(target: Target, name: str) -> None:
         triggered_ms = parse_iso(found["triggered_on"])
         ago = span(SystemClock().now_ms() - triggered_ms)
         facts.append(("Triggered", f"{moment(triggered_ms)} ({ago} ago)"))
+    for schedule in found.get("schedules", ()):
+        due = moment(parse_iso(schedule["next_instance"]))
+        facts.append(("Schedule", f"{schedule['cron']}, next at {due}"))
     facts.append(("Instances", str(sum(found["instances"].values()))))
     show(ink(Colour.BOLD, name))
     show("\n".join(["", *labelled(facts, ink, _width())]))
@@ -116,7 +119,7 @@ def list_instances(
     page: int,
     per_page: int | None,
 ) -> None:
-    """List the instances of the workflow NAME, newest first."""
+    """List the instances of a workflow, newest first."""
     query = _page_query(page, per_page) | _date_query(date_start, date_end)
     if status is not None:
         query["status"] = status

@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from emulator.cli.cells import printable
 from emulator.cli.workflows.access import Api, Refused
 from emulator.errors import UsageError
 
 LATEST = "latest"
 _NAMES_SHOWN = 10
+_NO_SUCH_STEP = "not found in execution history"
 
 
 def find_instance(api: Api, workflow: str, instance: str) -> str:
@@ -46,6 +48,24 @@ def explained(api: Api, workflow: str, instance: str = "") -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def step_explained(api: Api, workflow: str, instance: str, step: str) -> Iterator[None]:
+    """Turn the refusal of a step that has not begun into an error that names those that have."""
+    try:
+        yield
+    except Refused as error:
+        if not step or _NO_SUCH_STEP not in str(error):
+            raise
+        steps = api.ask("GET", workflow, "instances", instance).result["steps"]
+        known = list(
+            dict.fromkeys(told["name"].rpartition("-")[0] for told in steps if "name" in told)
+        )
+        near = difflib.get_close_matches(step, known, n=1)
+        if near:
+            raise UsageError(f'{error}. Did you mean "{near[0]}"?') from None
+        raise UsageError(f"{error}.\n  It has: {_listed(known) or 'no steps yet'}.") from None
+
+
 def no_such_workflow(name: str, known: list[str]) -> str:
     """Return what to say about a workflow that is not configured."""
     if not known:
@@ -53,9 +73,13 @@ def no_such_workflow(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f'There is no workflow "{name}". Did you mean "{near[0]}"?'
-    shown = ", ".join(known[:_NAMES_SHOWN])
-    more = f" and {len(known) - _NAMES_SHOWN} more" if len(known) > _NAMES_SHOWN else ""
-    return f'There is no workflow "{name}".\n  The project has: {shown}{more}.'
+    return f'There is no workflow "{name}".\n  The project has: {_listed(known)}.'
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _workflows(api: Api) -> list[dict[str, object]]:

@@ -28,7 +28,7 @@ _UNIT_BYTES = 1_024
 @click.option("--largest", type=click.IntRange(1, 1_000), default=5, show_default=True)
 @workflow_options
 def size(target: Target, largest: int) -> None:
-    """Say what the history of workflows takes up on disk, and which instances the most."""
+    """Say what the history of workflows takes up on disk."""
     with opened(target) as api:
         sizes = api.ask("GET", query={"largest": str(largest)}, base=JOURNAL).result
     if target.as_json:
@@ -77,9 +77,9 @@ def prune(
     compact: bool,
     yes: bool,
 ) -> None:
-    """Delete instances that have ended, of the workflow NAME or of all.
+    """Delete instances that have ended.
 
-    Those that have not ended are never touched.
+    Of the workflow NAME, or of all of them. Those that have not ended are never touched.
     """
     wanted: Record = {"workflow": name, "status": list(statuses), "older_than": _span(older_than)}
     body = {key: value for key, value in wanted.items() if value}

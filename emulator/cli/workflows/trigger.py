@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
-from emulator.cli.workflows.access import opened
+from emulator.cli.workflows.access import Refused, opened
 from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.cli.workflows.output import say, show, show_json
 from emulator.cli.workflows.payload import read_payload
 from emulator.cli.workflows.waiting import refuse_to_wait, wait_for_end, wait_option
+from emulator.errors import UsageError
 
 
 @click.command()
@@ -19,7 +23,7 @@ from emulator.cli.workflows.waiting import refuse_to_wait, wait_for_end, wait_op
 @wait_option
 @workflow_options
 def trigger(target: Target, name: str, params: str, id: str | None, wait: bool) -> None:
-    """Create an instance of the workflow NAME and print its id.
+    """Create an instance of a workflow and print its id.
 
     PARAMS is JSON, or `-` to read it from standard input. With --wait the output is printed.
     """
@@ -28,7 +32,7 @@ def trigger(target: Target, name: str, params: str, id: str | None, wait: bool) 
     with opened(target, changes=True) as api:
         if wait:
             refuse_to_wait(api)
-        with explained(api, name):
+        with explained(api, name), _id_explained(id):
             created = api.ask("POST", name, "instances", body=given).result
         if wait:
             wait_for_end(target, api, name, created["id"])
@@ -39,3 +43,19 @@ def trigger(target: Target, name: str, params: str, id: str | None, wait: bool) 
         later = "" if api.live else "; it starts with the next `groundfog dev`"
         say(f'🚀 Workflow "{name}" has been triggered successfully{later}')
         show(created["id"])
+
+
+@contextmanager
+def _id_explained(id: str | None) -> Iterator[None]:
+    """Say what an id may be, which the platform's message does not."""
+    try:
+        yield
+    except Refused as error:
+        if "invalid id" not in str(error):
+            raise
+        from emulator.engine.checks import INSTANCE_ID_MAX_CHARS
+
+        raise UsageError(
+            f'{error}: "{id}"\n  Expected 1 to {INSTANCE_ID_MAX_CHARS} letters, digits, "-" and'
+            ' "_", and no "-" at the beginning.'
+        ) from None

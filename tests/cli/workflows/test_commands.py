@@ -165,3 +165,26 @@ def test_terminating_with_rollback_shows_what_was_undone(workflows: Command) -> 
     assert "↺ " in workflows(*words).err
     described = workflows("instances", "describe", "flow", "undone").out
     assert "Rollback   complete" in described and "✓ ↺ " in described
+
+
+def test_a_wrong_step_is_answered_with_the_nearest_one(workflows: Command) -> None:
+    workflows("trigger", "flow", "--id", "replayed")
+    workflows.until("replayed", "complete")
+    words = ("instances", "restart", "flow", "replayed", "--from-step-name")
+
+    assert 'Did you mean "greet"?' in workflows(*words, "great", code=1).err
+    assert "It has: greet." in workflows(*words, "somewhere else", code=1).err
+
+
+def test_an_id_that_cannot_be_is_answered_with_what_one_may_be(workflows: Command) -> None:
+    done = workflows("trigger", "flow", "--id", "a b", code=1)
+
+    assert '"a b"\n  Expected 1 to 100 letters, digits' in done.err
+
+
+def test_there_is_nothing_to_pause_once_an_instance_has_ended(workflows: Command) -> None:
+    workflows("trigger", "flow", "--id", "over")
+    workflows.until("over", "complete")
+
+    done = workflows("instances", "pause", "flow", "over")
+    assert done.err == "flow / over: has ended (complete); there is nothing to pause\n"
