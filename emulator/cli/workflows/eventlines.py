@@ -19,6 +19,7 @@ Json = Any
 Record = dict[str, Any]
 
 _NAME = 22
+_MISFIT = "its code does not fit what was done"
 _INDENT = 12 + 2 + 9 + 2  # columns of the time and the offset
 _TEXT_MIN = 20
 
@@ -38,6 +39,7 @@ _STATUS = {
     "rollback_errored": ("rollback failed", "errored"),
     "local_event_received": ("event received", "running"),
     "local_code_changed": ("goes on with other code", "running"),
+    "local_workflow_diverged": (f"goes on, although {_MISFIT}", "errored"),
 }
 # A step's events; those of rollback steps are named alike.
 _STEP = {
@@ -53,6 +55,9 @@ _STEP = {
     "wait_completed": ("event received", "complete"),
     "wait_timed_out": ("no event came in time", "errored"),
     "local_timer_skipped": ("skipped", "waiting"),
+    "local_retry_delayed": ("its delay function has answered", "waiting"),
+    "local_step_renamed": ("renamed", "running"),
+    "local_step_found": ("asked for again", "running"),
 }
 
 
@@ -86,7 +91,7 @@ def _told(event: Record) -> tuple[str, Colour, str]:
     kind = event["type"]
     undoing = "stepName" in event and kind.startswith("rollback_")
     known = _STEP.get(kind.removeprefix("rollback_")) if "stepName" in event else _STATUS.get(kind)
-    said, status = known or (kind.replace("_", " "), "queued")
+    said, status = known or (kind.removeprefix("local_").replace("_", " "), "queued")
     text = ("rollback: " if undoing else "") + said.format(attempt=event.get("attempt", ""))
     return *mark(status), text + _details(event)
 
@@ -106,6 +111,10 @@ def _details(event: Record) -> str:
         text += f": {error_text(event['error'])}"
     if event.get("retryDelayMs") is not None:
         text += f"; again in {span(event['retryDelayMs'])}" if event["retryDelayMs"] else ""
+    if "oldName" in event:
+        text += f" from {event['oldName']}"
+    if event["type"] == "workflow_paused" and "action" in event.get("local", {}):
+        text += f": {_MISFIT}"
     took_ms = event.get("local", {}).get("durationMs")
     if took_ms is not None and event["type"].endswith("_completed"):
         waited = event["type"] in ("sleep_completed", "wait_completed")

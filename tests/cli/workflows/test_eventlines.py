@@ -9,7 +9,7 @@ import pytest
 from emulator.cli.cells import columns
 from emulator.cli.ink import Ink
 from emulator.cli.workflows.eventlines import event_lines
-from emulator.engine.log import EVENT_TYPES, LOCAL_TYPES
+from emulator.engine.log import EVENT_TYPES
 
 BOOM = {"name": "ValueError", "message": "card declined"}
 
@@ -65,14 +65,24 @@ def test_a_rollback_is_told_apart_from_its_step() -> None:
     assert "✗ rollback failed: ValueError" in told("rollback_errored", error=BOOM)
 
 
-@pytest.mark.parametrize("kind", sorted(EVENT_TYPES | set(LOCAL_TYPES.values())))
-def test_every_type_of_event_is_known(kind: str) -> None:
-    """A type that is not would be shown by its name, with a question to the reader."""
-    is_step = kind.split("_")[0] in ("step", "attempt", "sleep", "wait")
-    is_step |= kind.startswith(("rollback_step", "rollback_attempt")) or kind.endswith("skipped")
+@pytest.mark.parametrize("kind", sorted(EVENT_TYPES))
+def test_every_event_of_production_has_words_of_its_own(kind: str) -> None:
+    is_step = kind.removeprefix("rollback_").startswith(("step", "attempt", "sleep", "wait"))
     more: dict[str, Any] = {"stepName": "a-1", "attempt": 2, "durationMs": 1} if is_step else {}
 
     assert kind.replace("_", " ") not in told(kind, **more)
+
+
+def test_an_event_that_is_not_known_yet_is_told_by_its_name() -> None:
+    assert told("local_something_new").endswith("○ something new")
+
+
+def test_an_instance_that_is_held_says_why() -> None:
+    assert told("workflow_paused", local={"action": "hold"}).endswith(
+        "paused: its code does not fit what was done"
+    )
+    renamed = told("local_step_renamed", stepName="b-1", oldName="a-1")
+    assert renamed.endswith("● b                       renamed from a-1")
 
 
 def test_long_errors_wrap_under_themselves_and_drive_no_terminal() -> None:
