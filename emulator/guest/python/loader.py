@@ -84,6 +84,7 @@ def _import_main(main: Path) -> ModuleType:
     module = module_from_spec(spec)
     if name not in imports.PUBLIC:
         sys.modules[name] = module
+    spec._initializing = True  # type: ignore[attr-defined]  # so that a circular import is named one
     try:
         loader.exec_module(module)
     except ModuleNotFoundError as error:
@@ -94,6 +95,8 @@ def _import_main(main: Path) -> ModuleType:
                 f"statement shouldn't include a '{folder}.' prefix"
             )
         raise
+    finally:
+        spec._initializing = False  # type: ignore[attr-defined]
     return module
 
 
