@@ -16,6 +16,7 @@ from emulator.cli.progress import describe
 from emulator.engine import report
 from emulator.engine.model import EntryKind
 from emulator.engine.rewinding import RestartPoint
+from emulator.engine.schedules import Schedules
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Undo
@@ -121,6 +122,22 @@ def test_row_5_instances_over_the_concurrency_limit_stay_queued(tmp_path: Path) 
         assert [world.status(name) for name in "abc"] == ["running", "running", "queued"]
 
     play(tmp_path, workflow, story, concurrency=2)
+
+
+def test_row_6_schedules_start_instances_by_themselves(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> Any:
+        return event["schedule"]["cron"]
+
+    async def story(world: World) -> None:
+        schedules = Schedules(world.clock, world.control.fire)
+        schedules.set([(NAME, "0 * * * *")])
+        hour_ms = schedules.next_ms()
+
+        await world.advance(HOUR)
+
+        assert world.output(f"0 * * * *-{hour_ms}") == "0 * * * *"
+
+    play(tmp_path, workflow, story)
 
 
 @pytest.mark.parametrize(
