@@ -19,12 +19,14 @@ CODE_SUFFIXES = frozenset(
 )
 
 
-def fingerprint(own: Path, vendored: Path) -> str:
+def fingerprint(own: Path, vendored: Path, env: str = "") -> str:
     """Return what identifies the code below these two folders; neither need exist.
+
+    env: what else decides what the code does, such as its variables.
 
     A file that goes away while it is read counts as absent: the save that did it is still to come.
     """
-    found = sha256()
+    found = sha256(env.encode("utf-8", "backslashreplace"))
     for path in _code_below(own):
         if path.is_relative_to(vendored):
             continue

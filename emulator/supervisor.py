@@ -169,7 +169,9 @@ class Supervisor:
     async def _load_once(self) -> bool:
         async with self._changing:
             config = self._config
-            code = fingerprint(*self._roots())  # before the import: what comes later is new code
+            # Before the import: what comes later is new code. Variables can send it another way.
+            env = repr((sorted(config.vars.items()), config.compatibility_flags))
+            code = fingerprint(*self._roots(), env)
             try:
                 guest = await self.runner.load(
                     wiring.worker_spec(config), self._pool.bindings(config)

@@ -55,6 +55,14 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.wiring",
         "bindings",
     },
+    "emulator.checking": FOUNDATION
+    | {
+        "emulator.config",
+        "emulator.protocol",
+        "emulator.engine",
+        "emulator.runner",
+        "emulator.wiring",
+    },
     "emulator.server": FOUNDATION
     | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.runner", "bindings"},
     "emulator.cli": {"emulator", "bindings"},

@@ -37,6 +37,7 @@ class DevArguments:
     level: Level
     allowed_hosts: frozenset[str]
     clock: Literal["real", "virtual"] | None
+    on_divergence: Literal["hold", "warn", "fail"] | None
     migrate: bool
     began: float  # when, on the performance counter, in seconds
 
@@ -56,6 +57,11 @@ class DevArguments:
 @click.option("--persist-to", type=click.Path(path_type=Path), help="State directory [.groundfog].")
 @click.option("--python", type=click.Path(path_type=Path), help="Python that runs the worker.")
 @click.option("--clock", type=click.Choice(["real", "virtual"]), help="Time for workflows [real].")
+@click.option(
+    "--on-divergence",
+    type=click.Choice(["hold", "warn", "fail"]),
+    help="When code does not fit what an instance has done [hold].",
+)
 @click.option("--allowed-host", "allowed_hosts", multiple=True, help="Another Host to accept.")
 @click.option("--migrate", is_flag=True, help="Apply pending D1 migrations at the start.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)

@@ -35,14 +35,17 @@ def grouped(all_told: Iterable[Diverged]) -> list[list[Diverged]]:
     return list(groups.values())
 
 
-def block(alike: Sequence[Diverged], ink: Ink) -> str:
-    """Return the block about instances that diverged alike."""
+def block(alike: Sequence[Diverged], ink: Ink, *, only_checked: bool = False) -> str:
+    """Return the block about instances that diverged alike.
+
+    only_checked: nothing has become of them, and there is nothing to choose.
+    """
     first = alike[0]
-    lines = [ink(Colour.BOLD, _heading(alike)), ""]
+    lines = [ink(Colour.BOLD, _checked(alike) if only_checked else _heading(alike)), ""]
     if first.divergence.stands == "restless":
         lines += [*_restless(first), ""]
     lines += [*diff_lines(first.divergence.diff, ink), "", *findings(first.divergence)]
-    if first.action is Policy.HOLD:
+    if first.action is Policy.HOLD and not only_checked:
         lines += ["", *_choices(alike, ink)]
     return "\n".join(f"  {line}" if n and line else line for n, line in enumerate(lines))
 
@@ -100,6 +103,12 @@ def _heading(alike: Sequence[Diverged]) -> str:
             what = f"{'were' if plural else 'was'} ended with an error: {fits} no longer asks for"
             what += " what was done."
     return f"{_names(alike)} {what}"
+
+
+def _checked(alike: Sequence[Diverged]) -> str:
+    if alike[0].divergence.stands == "restless":
+        return f"{_names(alike)} cannot be compared with the code."
+    return f"{_names(alike)} would be held: the code does not ask for what was done."
 
 
 def _names(alike: Sequence[Diverged]) -> str:

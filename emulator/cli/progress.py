@@ -64,7 +64,11 @@ def describe(entry: Entry) -> str | None:
         case EntryKind.WORKFLOW_PAUSED:
             return "paused"
         case EntryKind.WORKFLOW_RESUMED:
+            if "fits" in data:
+                return "the code fits again; it goes on"
             return "resumed"
+        case EntryKind.STEP_RENAMED:
+            return f"{data['from'].split(':', 2)[2]} is now {step}"
         case EntryKind.ATTEMPT_FAILURE:
             delay_ms = data.get("retryDelayMs")
             again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"

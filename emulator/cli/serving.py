@@ -66,10 +66,12 @@ def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
         env_files=arguments.env_files,
         process_env=os.environ,
     )
-    if arguments.clock is None:
-        return config
-    clock = replace(config.settings.clock, mode=arguments.clock)
-    return replace(config, settings=replace(config.settings, clock=clock))
+    settings = config.settings
+    if arguments.clock is not None:
+        settings = replace(settings, clock=replace(settings.clock, mode=arguments.clock))
+    if arguments.on_divergence is not None:
+        settings = replace(settings, on_divergence=arguments.on_divergence)
+    return replace(config, settings=settings)
 
 
 async def _serve(arguments: DevArguments, project: Project) -> None:

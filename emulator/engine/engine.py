@@ -91,6 +91,7 @@ class Engine:
         self._expiry = Expiry(journal, clock, self.delete)
         self._own_clock = own_clock or clock
         self.policy = Policy.HOLD
+        self._configs_told: set[tuple[str, str, int]] = set()  # workflow, step, generation
         self.on_diverged: Callable[[Diverged], None] = lambda diverged: None
         self._sweep = Sweep(
             journal, self._own_clock, self._start_probe, self._probed, self._drop_probe
@@ -420,10 +421,22 @@ class Engine:
             self._diverge(run.instance, divergence)
             return
         run.guard = None
+        self._tell_configs(run.instance, guard.other_configs())
         self._record(run.instance, [self._code_changed(run.instance)])
         run.guest.send(messages.RunRelease(run.number))
         for message in guard.begun:
             self.step_begun(run.guest, message)
+
+    def _tell_configs(self, instance: Instance, names: list[str]) -> None:
+        """Say, once for each step and version of the code, that a recorded configuration stays."""
+        for name in names:
+            said = (instance.workflow, name, self.generation)
+            if said not in self._configs_told:
+                self._configs_told.add(said)
+                self._report(
+                    f'{instance.workflow}: step "{name}" has another configuration now; where it'
+                    " has begun, the recorded one stays until it has ended"
+                )
 
     def _diverge(self, instance: Instance, divergence: Divergence) -> None:
         """Record that the code does not fit an instance, and do what the policy says."""

@@ -6,10 +6,15 @@ compared is in `comparing.py`, what follows in `holding.py`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from emulator.engine.comparing import Asked, Replay, compare, pending_change
 from emulator.engine.divergence import Divergence
-from emulator.engine.model import Instance
+from emulator.engine.model import Instance, StepKind
+from emulator.engine.retries import InvalidStepConfig, resolve_config
 from emulator.protocol.messages import ProtocolError, Replayed, StepBegin
+
+Json = Any
 
 _STANDS = ("rested", "ended", "restless")
 
@@ -58,6 +63,17 @@ class Guard:
         """Return how the code differs from what is recorded; None when it fits."""
         return None if self.replay is None else compare(self._steps, self.replay, now_ms)
 
+    def other_configs(self) -> list[str]:
+        """Return the names of unfinished steps that are asked for with another configuration."""
+        begun = {asked.key: asked for asked in map(_asked, self.begun)}
+        return [
+            step.name
+            for step in self._steps
+            if step.kind is StepKind.DO
+            and step.key in begun
+            and _config(begun[step.key]) not in (None, step.config)
+        ]
+
     def _told(self, message: Replayed) -> Replay:
         begun = {each.call: each for each in self.begun}
         asked = []
@@ -75,3 +91,10 @@ class Guard:
 
 def _asked(begun: StepBegin) -> Asked:
     return Asked(begun.kind, begun.name, begun.count, begun.line, begun.options)
+
+
+def _config(asked: Asked) -> Json:
+    try:
+        return resolve_config((asked.options or {}).get("config")).as_json()["config"]
+    except InvalidStepConfig:
+        return None

@@ -436,6 +436,11 @@ class Journal:
         statement = "SELECT key FROM instances WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?"
         return [key for (key,) in self._connection.execute(statement, (now_ms, limit))]
 
+    def every(self) -> list[InstanceRow]:
+        """Return every instance, oldest first."""
+        self.flush()
+        return list(self._rows("ORDER BY key", ()))
+
     def dormant(self, after: int, limit: int) -> list[InstanceRow]:
         """Return instances that wait or are paused, oldest first, past the one with key `after`."""
         self.flush()

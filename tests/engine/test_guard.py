@@ -628,6 +628,22 @@ def _gather() -> tuple[Workflow, Workflow]:
     return branches("abc"), branches("cab")
 
 
+def test_that_a_recorded_configuration_stays_is_said_once(tmp_path: Path) -> None:
+    old, new = FITS["another retry configuration"]
+
+    async def story(world: World) -> None:
+        await world.create("a")
+        await world.create("b")
+        world.load({CLASS: new})
+        await world.advance(2 * HOUR)
+
+        (report,) = world.reports
+        assert 'step "try" has another configuration now' in report
+        assert world.status("a") == world.status("b") == "complete"
+
+    play(tmp_path, old, story)
+
+
 def fail_once(ctx: Context) -> None:
     if ctx.attempt == 1:
         raise ValueError("not yet")

@@ -36,14 +36,50 @@ def pause(target: Target, name: str, id: str) -> None:
 
 
 @click.command()
+@click.option("--accept", is_flag=True, help="Of one that changed code holds: go on as it is now.")
+@click.option(
+    "--rename",
+    "renames",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Of one that changed code holds: a recorded step and its present name.",
+)
+@click.option("--all", "all_alike", is_flag=True, help="The same for all that are held alike.")
 @wait_option
 @_instance_arguments
-def resume(target: Target, name: str, id: str, wait: bool) -> None:
+def resume(
+    target: Target,
+    name: str,
+    id: str,
+    wait: bool,
+    accept: bool,
+    renames: tuple[str, ...],
+    all_alike: bool,
+) -> None:
     """Let a paused instance go on.
 
     What was left of its sleeps and timeouts when it was paused is still left.
     """
-    _change(target, name, id, _status("resume"), "complete" if wait else None)
+    choice: dict[str, Json] = {}
+    if accept:
+        choice["accept"] = True
+    if renames:
+        choice["rename"] = dict(map(_renaming, renames))
+    if accept and renames:
+        raise UsageError("--accept and --rename cannot be combined: rename first, then look again.")
+    if all_alike:
+        if not choice:
+            raise UsageError("--all goes with --accept or --rename.")
+        choice["all"] = True
+    _change(target, name, id, _status("resume", choice), "complete" if wait else None)
+
+
+def _renaming(given: str) -> tuple[str, str]:
+    """Return `"charge=charge card"` as the two names."""
+    old, equals, new = given.partition("=")
+    if not (old and equals and new):
+        raise UsageError(f'--rename is "{given}"; expected OLD=NEW, such as --rename charge=pay')
+    return old, new
 
 
 @click.command()
@@ -140,7 +176,9 @@ def _status(action: str, more: dict[str, Json] | None = None, step: str = "") ->
         status = str(result["status"])
         if action in ("pause", "resume") and status in ENDED:
             return f"has ended ({status}); there is nothing to {action}"
-        return f"is now {status}"
+        others = len(result.get("resumed", ())) - 1
+        were = "was" if others == 1 else "were"
+        return f"is now {status}" + (f", and {others} that {were} held alike" * (others > 0))
 
     return _Change("PATCH", ("status",), {"status": action} | (more or {}), told, step=step)
 

@@ -32,6 +32,7 @@ class _Workflows(LazyGroup):
         "describe": f"{_HERE}.listing:describe_workflow",
         "trigger": f"{_HERE}.trigger:trigger",
         "delete": f"{_HERE}.deleting:delete_workflow",
+        "check": f"{_HERE}.checking:check_command",
         "size": f"{_HERE}.pruning:size",
         "instances": f"{_HERE}.group:instances",
     },
@@ -52,6 +53,7 @@ def workflows() -> None:
         "skip": f"{_HERE}.changing:skip",
         "send-event": f"{_HERE}.changing:send_event",
         "delete": f"{_HERE}.deleting:delete_instances",
+        "export": f"{_HERE}.exporting:export_command",
         "prune": f"{_HERE}.pruning:prune",
     },
 )

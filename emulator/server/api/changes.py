@@ -5,6 +5,7 @@ Bodies and answers: workflows.md sections 17, 21.1 and 22.1.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -149,9 +150,17 @@ class Changes:
             raise bad(f"'rollback' is {rollback!r}; expected true or false.")
         if start is not None and action != "restart":
             raise bad("'from' is only valid when restarting.")
+        choice = _Choice.of(body, action)
         instance_id = request.path_params["instance"]
         try:
             point = _restart_point(start)
+            if choice is not None:
+                resumed = await self._control.resume_held(
+                    resource.workflow.name, instance_id, choice.renames, choice.all_alike
+                )
+                now = resource.instance(instance_id)
+                shown = {"status": now.status.value, "timestamp": self._now(), "resumed": resumed}
+                return Answer(shown)
             await self._act(resource.workflow.name, instance_id, action, point, rollback)
         except WorkerError as error:
             raise self._dialect.refused(error, instance_id) from error
@@ -211,6 +220,36 @@ class Changes:
 
     def _now(self) -> str:
         return iso(self._host.engine.clock.now_ms())
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """How an instance that changed code holds is to go on; `renames` None accepts the code."""
+
+    renames: dict[str, str] | None
+    all_alike: bool
+
+    @classmethod
+    def of(cls, body: dict[str, Json], action: str) -> _Choice | None:
+        """Return the choice that a body makes, or None. Raises ApiError."""
+        given = [field for field in ("accept", "rename", "all") if field in body]
+        if not given:
+            return None
+        if action != "resume":
+            raise bad(f"'{given[0]}' is only valid when resuming.")
+        accept, renames, all_alike = body.get("accept"), body.get("rename"), body.get("all", False)
+        for field, flag in (("accept", accept), ("all", all_alike)):
+            if flag is not None and not isinstance(flag, bool):
+                raise bad(f"'{field}' is {flag!r}; expected true or false.")
+        if renames is not None and not _is_renaming(renames):
+            raise bad('\'rename\' must be old names with their new ones: {"old": "new"}.')
+        if bool(accept) == bool(renames):
+            raise bad("Resume with 'accept' or with 'rename', one of the two.")
+        return cls(renames if renames else None, bool(all_alike))
+
+
+def _is_renaming(given: Json) -> bool:
+    return isinstance(given, dict) and all(isinstance(new, str) for new in given.values())
 
 
 def _created(resource: Resource, instance_id: str) -> dict[str, Json]:

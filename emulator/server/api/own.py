@@ -8,6 +8,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.routing import Route
 
+from emulator.engine import exporting
 from emulator.engine.plain import iso
 from emulator.errors import WorkerError
 from emulator.server.api.dialects import V4
@@ -37,9 +38,19 @@ class Own:
             raise V4.refused(error, instance_id) from error
         return Answer({"name": skipped.name, "type": skipped.type, "due": iso(skipped.due_ms)})
 
+    async def export(self, request: Request) -> Answer:
+        """GET …/export: the history of an instance as a document that `check` reads."""
+        resource = Resource.of(self._host, V4, request)
+        summary = resource.summary(request)
+        instance = self._host.engine.instance(summary.key)
+        return Answer(exporting.export(instance, self._host.engine.journal.entries(summary.key)))
+
 
 def own_routes(host: Host) -> list[Route]:
     """Return these routes, to be handed to `create_app`."""
     own = Own(host)
     instance = f"{BASE}/workflows/{{workflow}}/instances/{{instance:path}}"
-    return [Route(f"{instance}/skip", endpoint(own.skip), methods=["POST"])]
+    return [
+        Route(f"{instance}/skip", endpoint(own.skip), methods=["POST"]),
+        Route(f"{instance}/export", endpoint(own.export), methods=["GET"]),
+    ]

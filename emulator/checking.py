@@ -1,0 +1,181 @@
+"""Whether the code on disk fits what instances have done, found out without executing anything.
+
+Each history is replayed in a guest of its own kind, a probe: no step begins in it and no binding is
+called. The journal is only read, so a server may run on it meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from emulator import wiring
+from emulator.config.model import Config
+from emulator.engine import payloads
+from emulator.engine.divergence import Divergence
+from emulator.engine.guarding import Guard
+from emulator.engine.journal import Journal
+from emulator.engine.model import Instance, Status
+from emulator.errors import EmulatorError
+from emulator.protocol.messages import (
+    ProtocolError,
+    Replayed,
+    RunAbort,
+    RunEnd,
+    StepBegin,
+    StepDelayed,
+    StepEnd,
+)
+from emulator.runner.forkserver import Forkserver
+from emulator.runner.guest import Guest
+from emulator.runner.requests import LoadError
+from emulator.runner.runner import Runner
+
+AT_ONCE = 16  # replays in flight
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found about one instance.
+
+    divergence: how the code differs; None when it fits. problem: why it could not be replayed.
+    """
+
+    workflow: str
+    id: str
+    divergence: Divergence | None = None
+    problem: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """`"fits"`, `"diverges"`, or `"unknown"`: it does I/O outside steps, so nobody can tell."""
+        if self.problem:
+            return "diverges"
+        if self.divergence is None:
+            return "fits"
+        return "unknown" if self.divergence.stands == "restless" else "diverges"
+
+
+def instances_of(journal: Journal, *, finished: bool) -> Iterator[Instance]:
+    """Yield the instances of a journal that have done something: live ones, or all of them."""
+    for row in journal.every() if finished else journal.unfinished():
+        if row.status is Status.ROLLING_BACK:
+            continue
+        instance = journal.load(row.key)
+        if instance.steps:
+            yield instance
+
+
+async def check(
+    config: Config, forkserver: Forkserver, instances: Iterable[Instance], now_ms: int
+) -> list[Checked]:
+    """Replay `instances` on the code of `config`, in their order.
+
+    Raises EmulatorError when the code cannot be loaded or the guest ends.
+    """
+    probes = _Probes(now_ms)
+    runner = Runner(
+        forkserver, probes, lambda line: None, probes.report, config.settings.hang_timeout_ms
+    )
+    await runner.start()
+    try:
+        try:
+            guest = await runner.load(wiring.worker_spec(config), {})
+        except LoadError as error:
+            raise EmulatorError(f"the worker could not be loaded.\n{error.traceback}") from error
+        classes = {each.name: each.class_name for each in wiring.definitions(config)}
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(instance: Instance) -> Checked:
+            problem = _missing(instance, classes, guest.loaded.workflows)
+            if problem:
+                return Checked(instance.workflow, instance.id, problem=problem)
+            async with room:
+                divergence = await probes.replay(guest, instance, classes[instance.workflow])
+            return Checked(instance.workflow, instance.id, divergence)
+
+        return list(await asyncio.gather(*map(one, instances)))
+    finally:
+        await runner.stop()
+
+
+def _missing(instance: Instance, classes: dict[str, str], exported: dict[str, str]) -> str:
+    if instance.workflow not in classes:
+        return f'no workflow named "{instance.workflow}" is configured'
+    if classes[instance.workflow] not in exported:
+        return f'the worker exports no class "{classes[instance.workflow]}"'
+    return ""
+
+
+class _Probes:
+    """Hears what probes say; a `RunHandler` that lets nothing begin."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+        self._next_run = 1
+        self._guards: dict[int, Guard] = {}
+        self._verdicts: dict[int, asyncio.Future[Divergence | None]] = {}
+        self._names: dict[int, str] = {}
+        self._reported = ""
+
+    async def replay(self, guest: Guest, instance: Instance, class_name: str) -> Divergence | None:
+        """Return how the code differs from the history of `instance`, or None."""
+        number = self._next_run
+        self._next_run += 1
+        self._guards[number] = Guard(instance)
+        self._names[number] = f'{instance.workflow} instance "{instance.id}"'
+        verdict: asyncio.Future[Divergence | None] = asyncio.get_running_loop().create_future()
+        self._verdicts[number] = verdict
+        try:
+            for message in payloads.opening(number, instance, class_name, probe=True):
+                guest.send(message)
+            return await verdict
+        except ValueError as error:
+            name = self._names[number]
+            raise EmulatorError(f"{name}: a recorded value is damaged: {error}") from error
+        finally:
+            guest.send(RunAbort(number))
+            del self._guards[number], self._verdicts[number], self._names[number]
+
+    def report(self, text: str) -> None:
+        self._reported = text
+
+    def step_begun(self, guest: Guest, message: StepBegin) -> None:
+        guard = self._guards.get(message.run)
+        if guard is not None:
+            guard.hear_step(message, self._now_ms)
+            self._judge(message.run, guard)
+
+    def replayed(self, guest: Guest, message: Replayed) -> None:
+        guard = self._guards.get(message.run)
+        if guard is not None:
+            guard.hear(message)
+            self._judge(message.run, guard)
+
+    def _judge(self, number: int, guard: Guard) -> None:
+        verdict = self._verdicts[number]
+        if guard.is_decided and not verdict.done():
+            verdict.set_result(guard.divergence(self._now_ms))
+
+    def step_ended(self, guest: Guest, message: StepEnd) -> None:
+        raise ProtocolError("step_end of a probe, in which no step may begin")
+
+    def step_delayed(self, guest: Guest, message: StepDelayed) -> None:
+        raise ProtocolError("step_delayed of a probe, in which no step may begin")
+
+    def run_ended(self, guest: Guest, message: RunEnd) -> None:
+        """It has said what it asked for before."""
+
+    def all_heard(self) -> None:
+        """Nothing is recorded here."""
+
+    def guest_lost(self, guest: Guest, reason: str) -> None:
+        doing = ", ".join(self._names.values())
+        text = self._reported or f"the worker {reason} while it was replaying {doing}"
+        for verdict in self._verdicts.values():
+            if not verdict.done():
+                verdict.set_exception(EmulatorError(text))
+
+    def work_of(self, guest: Guest) -> list[str]:
+        return list(self._names.values())

@@ -1,0 +1,27 @@
+"""`groundfog workflows instances export`: a history as a file, for `workflows check --history`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from emulator.cli.options import ProjectOptions, project_options
+from emulator.cli.workflows.access import OWN, opened
+from emulator.cli.workflows.naming import explained, find_instance
+from emulator.cli.workflows.options import Target
+from emulator.cli.workflows.output import show
+
+
+@click.command("export")
+@click.argument("name")
+@click.argument("id")
+@project_options
+def export_command(options: ProjectOptions, name: str, id: str) -> None:
+    """Print the history of the instance ID, to be checked against code later."""
+    with opened(Target(options, None, True)) as api:
+        instance = find_instance(api, name, id)
+        with explained(api, name, instance):
+            path = (name, "instances", instance, "export")
+            document = api.ask("GET", *path, base=OWN).result
+    show(json.dumps(document, indent=2, ensure_ascii=False))

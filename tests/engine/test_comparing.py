@@ -1,0 +1,189 @@
+"""Recorded steps against asked-for steps: what is found, and how it is told apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emulator.engine.comparing import Asked, Replay, compare
+from emulator.engine.divergence import Change, Divergence
+from emulator.engine.model import Step, StepState, step_key
+
+HOUR = 3_600_000
+AT_1, AT_2 = "1970-01-01T01:00:00.000Z", "1970-01-01T02:00:00.000Z"
+_STATES = {
+    "do": StepState.SUCCEEDED,
+    "sleep": StepState.SLEEPING,
+    "waitForEvent": StepState.WAITING,
+}
+SHORT = {"d": "do", "s": "sleep", "w": "waitForEvent"}
+
+
+def parsed(text: str) -> list[tuple[str, str, int]]:
+    """`"a a s:nap"` -> do a #1, do a #2, sleep nap #1."""
+    counts: dict[tuple[str, str], int] = {}
+    found = []
+    for word in text.split():
+        kind, _, name = word.rpartition(":")
+        key = (SHORT[kind or "d"], name)
+        counts[key] = counts.get(key, 0) + 1
+        found.append((*key, counts[key]))
+    return found
+
+
+def recorded(text: str) -> list[Step]:
+    steps = []
+    for kind, name, count in parsed(text):
+        step = Step(step_key(kind, name, count), _STATES[kind], line="src/old.py:1")
+        step.timeout_ms = HOUR
+        step.event_type = "go"
+        steps.append(step)
+    return steps
+
+
+def asked(text: str, known: str = "") -> list[Asked]:
+    options: dict[str, Any] = {
+        "do": {},
+        "sleep": {"duration": HOUR},
+        "waitForEvent": {"type": "go"},
+    }
+    return [
+        Asked(kind, name, count, f"src/new.py:{line}", options[kind])
+        for line, (kind, name, count) in enumerate(parsed(text), 1)
+    ]
+
+
+def found(old: str, new: str, **replay: Any) -> Divergence | None:
+    return compare(recorded(old), Replay(asked(new), **replay), now_ms=0)
+
+
+def told(old: str, new: str, **replay: Any) -> list[tuple[Change, str, str]]:
+    divergence = found(old, new, **replay)
+    return (
+        [] if divergence is None else [(f.change, f.name, f.new_name) for f in divergence.findings]
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("a b", "a b"),
+        ("a b", "a b c"),
+        ("a b c", "c a b"),
+        ("a b", "c b a"),
+        ("item item item", "item item item item"),
+        ("a s:nap", "a s:nap"),
+        ("a w:go", "w:go a"),
+    ],
+)
+def test_what_is_asked_for_again_fits_in_any_order_and_with_more_behind(old: str, new: str) -> None:
+    assert found(old, new) is None
+
+
+R, P, K, C = Change.RENAMED, Change.REPLACED, Change.KIND, Change.COUNT
+GONE, OUT = Change.REMOVED, Change.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("a b", "a c", [(R, "b", "c")]),
+        ("a b c", "a x", [(R, "b", "x")]),
+        ("a", "x a", []),
+        ("a b c d", "a x c d", [(R, "b", "x")]),
+        ("a b c", "x y z", [(R, "a", "x"), (R, "b", "y"), (R, "c", "z")]),
+        ("item item item", "thing", [(R, "item", "thing")]),
+        ("a b", "a s:b", [(K, "b", "b")]),
+        ("a s:nap", "a nap", [(K, "nap", "nap")]),
+        ("a s:nap", "a x", [(P, "nap", "x")]),
+        ("a b c", "a c", [(GONE, "b", "")]),
+        ("a b c", "a c d", [(GONE, "b", "")]),
+        ("item item item", "item item", [(C, "item", "")]),
+        ("item item item", "item check", [(C, "item", "")]),
+        ("a b", "a", [(GONE, "b", "")]),
+    ],
+)
+def test_what_is_missing_is_told_apart(
+    old: str, new: str, expected: list[tuple[Change, str, str]]
+) -> None:
+    assert told(old, new) == expected
+
+
+def test_a_step_that_the_code_still_has_is_unreachable_and_not_removed() -> None:
+    assert told("a b c", "a c", declared={"b": "src/new.py:9"}) == [(OUT, "b", "")]
+    divergence = found("a b", "a", stands="ended", declared={"b": "src/new.py:9"})
+    assert divergence is not None
+    assert divergence.findings[0].line == "src/new.py:9"
+
+
+def test_steps_behind_the_first_change_are_only_not_reached_yet() -> None:
+    divergence = found("a b c d", "a x")
+
+    assert divergence is not None
+    assert divergence.missing == ("do:1:b", "do:1:c", "do:1:d")
+    assert divergence.later == ("do:1:c", "do:1:d")
+
+
+def test_the_diff_has_recorded_and_new_steps_in_one_order() -> None:
+    divergence = found("a b c d", "a x d y")
+
+    assert divergence is not None
+    assert [(line.sign, line.name) for line in divergence.diff] == [
+        (" ", "a"), ("-", "b"), ("-", "c"), ("+", "x"), (" ", "d"), ("+", "y"),
+    ]  # fmt: skip
+
+
+def test_of_a_long_history_only_what_is_near_a_change_is_shown() -> None:
+    names = [f"s{n}" for n in range(1000)]
+    divergence = found(" ".join(names), " ".join([*names[:500], "new", *names[501:]]))
+
+    assert divergence is not None
+    assert [line.sign for line in divergence.diff] == ["…", *"   ", "-", "+", *"   ", "…"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"duration": "1 hour"}, None),
+        ({"duration": "2 hours"}, (Change.SLEEP, "1 hour -> 2 hours")),
+        ({"duration": "soon"}, (Change.SLEEP, "1 hour -> 'soon'")),
+        ({"timestamp": HOUR}, None),
+        (
+            {"timestamp": 2 * HOUR},
+            (Change.UNTIL, "1970-01-01T01:00:00.000Z -> 1970-01-01T02:00:00.000Z"),
+        ),
+        ({"timestamp": HOUR + 10 * 60_000}, None),  # an hour from now, asked 10 minutes later
+    ],
+)
+def test_a_sleep_that_still_lasts_must_be_the_same(
+    options: dict[str, Any], expected: tuple[Change, str] | None
+) -> None:
+    replay = Replay([Asked("sleep", "nap", 1, options=options)])
+    divergence = compare(recorded("s:nap"), replay, now_ms=10 * 60_000)
+
+    finding = None if divergence is None else divergence.findings[0]
+    assert (finding and (finding.change, finding.detail)) == expected
+
+
+def test_a_wait_must_wait_for_the_same_type() -> None:
+    replay = Replay([Asked("waitForEvent", "answer", 1, options={"type": "other"})])
+    divergence = compare(recorded("w:answer"), replay, now_ms=0)
+
+    assert divergence is not None
+    assert divergence.findings[0].detail == '"go" -> "other"'
+
+
+def test_steps_that_a_callback_called_are_left_out() -> None:
+    steps = recorded("a inner")
+    steps[1].parent = steps[0].key
+
+    assert compare(steps, Replay(asked("a")), now_ms=0) is None
+
+
+def test_a_divergence_survives_being_written_down() -> None:
+    divergence = found("a b c s:nap", "a x s:nap s:nap", declared={"b": "src/new.py:9"})
+
+    assert divergence is not None
+    assert Divergence.from_json(divergence.as_json()) == divergence
