@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import Any
 
@@ -13,13 +12,11 @@ from emulator.cli.workflows.access import Api, opened
 from emulator.cli.workflows.card import instance_page
 from emulator.cli.workflows.naming import LATEST, explained, find_instance
 from emulator.cli.workflows.options import Target, workflow_options
-from emulator.cli.workflows.output import show, show_json
+from emulator.cli.workflows.output import show, show_json, size_of
 from emulator.cli.workflows.spans import parse_iso
 from emulator.cli.workflows.timeline import Page
 
 Json = Any
-
-PIPE_COLUMNS = 120  # drawn for when nobody says how wide the terminal is
 
 
 @click.command("describe")
@@ -60,8 +57,9 @@ def describe_instance(
         if target.as_json:
             show_json({"id": instance, **detail})
             return
-        width = shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns
-        page = Page(width, Ink.on(sys.stdout), now_ms, step_output, output_limit)
+        page = Page(
+            size_of(sys.stdout).columns, Ink.on(sys.stdout), now_ms, step_output, output_limit
+        )
         show(instance_page(name, instance, detail, page, api.live))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from typing import Any
@@ -12,12 +11,11 @@ from emulator.cli.ink import Ink
 from emulator.cli.workflows.access import Api, Unreachable
 from emulator.cli.workflows.eventlines import event_lines
 from emulator.cli.workflows.naming import explained
-from emulator.cli.workflows.output import say, show
+from emulator.cli.workflows.output import say, show, size_of
 
 Json = Any
 Record = dict[str, Any]
 
-_PIPE_COLUMNS = 120
 _LAST = frozenset({"workflow_completed", "workflow_errored", "workflow_terminated"})
 _GONE_S = 10.0  # a server that is away for longer is not waited for
 _LOOK_S = 0.2
@@ -67,7 +65,7 @@ class _Printer:
         else:
             if self._zero_ms is None:
                 self._zero_ms = event["timestamp"]
-            width = shutil.get_terminal_size((_PIPE_COLUMNS, 24)).columns
+            width = size_of(sys.stdout).columns
             for line in event_lines(event, self._zero_ms, width, self._ink):
                 show(line)
         sys.stdout.flush()

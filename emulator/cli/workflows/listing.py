@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,11 +13,10 @@ from emulator.cli.ink import Colour, Ink
 from emulator.cli.table import draw_table
 from emulator.cli.workflows.access import opened
 from emulator.cli.workflows.card import labelled
-from emulator.cli.workflows.describing import PIPE_COLUMNS
 from emulator.cli.workflows.marks import mark, marked
 from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options
-from emulator.cli.workflows.output import say, show, show_json
+from emulator.cli.workflows.output import say, show, show_json, size_of
 from emulator.cli.workflows.spans import moment, parse_iso, span
 from emulator.clock import SystemClock
 from emulator.errors import UsageError
@@ -221,4 +219,4 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def _width() -> int:
-    return shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns
+    return size_of(sys.stdout).columns

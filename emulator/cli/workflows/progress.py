@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 import sys
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol
 
+from emulator.cli.cells import columns, printable, wrap
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.workflows.card import title
+from emulator.cli.workflows.output import say, size_of
 from emulator.cli.workflows.spans import parse_iso
 from emulator.cli.workflows.steps import Row, error_text, rows_of
 from emulator.cli.workflows.timeline import Page, draw
@@ -21,6 +23,7 @@ _PIPE_COLUMNS = 100
 _LAST_LINES = 200  # of the last picture, which may be longer than the terminal is high
 _NAME_COLUMNS = 24  # of every line, as they are drawn one by one
 _WORTH_A_LINE = ("◷", "‖")  # signs of steps that wait
+_PAINT = re.compile("\x1b\\[[0-9;]*m")
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
@@ -35,6 +38,7 @@ class Progress(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
     def update(self, detail: Record, now_ms: int) -> None: ...
+    def note(self, text: str) -> None: ...
 
 
 class LiveProgress:
@@ -60,18 +64,28 @@ class LiveProgress:
 
     def update(self, detail: Record, now_ms: int) -> None:
         """Draw the instance as it is now: the end of it, where all of it is too much."""
-        size = shutil.get_terminal_size((_PIPE_COLUMNS, 24))
-        # The last column stays free: a terminal may wrap after it, and a line would count twice.
+        size = size_of(sys.stderr)
+        # The last column stays free: some terminals wrap already when it is written.
         page = Page(size.columns - 1, Ink.on(sys.stderr), now_ms, False)
         lines = picture(self._workflow, self._instance, detail, page)
-        room = size.lines - 1 if detail["end"] is None else max(size.lines - 1, _LAST_LINES)
+        room = size.lines - 2 if detail["end"] is None else max(size.lines - 2, _LAST_LINES)
         if len(lines) > room:
             note = f"  … {len(lines) - room + 1} lines before"
             lines = [lines[0], page.ink(Colour.DIM, note), *lines[len(lines) - room + 2 :]]
         back = f"\x1b[{self._drawn}A" if self._drawn else ""
         sys.stderr.write(f"{back}\r\x1b[J" + "".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
-        self._drawn = len(lines)
+        self._drawn = sum(_height(line, size.columns) for line in lines)
+
+    def note(self, text: str) -> None:
+        """Say something below the picture; the next one replaces it."""
+        say(text)
+        self._drawn += _height(text, size_of(sys.stderr).columns)
+
+
+def _height(line: str, width: int) -> int:
+    """Return how many lines of the terminal a line takes up: a long id may need a second one."""
+    return max(-(-columns(_PAINT.sub("", line)) // width), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +132,14 @@ class ProgressLines:
         if detail["status"] != self._status:
             self._status = detail["status"]
             lines += title(self._workflow, self._instance, detail, page)
-            lines += _failure(detail)
+            lines += _failure(detail, page)
         if lines:
             sys.stderr.write("".join(f"{line}\n" for line in lines))
             sys.stderr.flush()
+
+    def note(self, text: str) -> None:
+        """Say something."""
+        say(text)
 
     def _news(self, index: int, row: Row) -> list[Row]:
         """Return what is new of a row: that it ended or waits, and attempts that were not shown."""
@@ -138,12 +156,16 @@ def picture(workflow: str, instance: str, detail: Record, page: Page) -> list[st
     """Return the lines of an instance in progress."""
     rows = rows_of(detail, page.now_ms, live=True)
     lines = draw(rows, _zero_ms(detail, page), page)
-    return [*title(workflow, instance, detail, page), *lines, *_failure(detail)]
+    return [*title(workflow, instance, detail, page), *lines, *_failure(detail, page)]
 
 
 def _zero_ms(detail: Record, page: Page) -> int:
     return parse_iso(detail["queued"]) if detail["queued"] else page.now_ms
 
 
-def _failure(detail: Record) -> list[str]:
-    return error_text(detail["error"]).splitlines() if detail["error"] else []
+def _failure(detail: Record, page: Page) -> list[str]:
+    return [
+        page.ink(Colour.RED, part)
+        for line in error_text(detail["error"]).splitlines()
+        for part in wrap(printable(line), page.width)
+    ]

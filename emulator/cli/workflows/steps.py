@@ -225,10 +225,10 @@ def _unfinished(scene: Scene, status: str) -> tuple[str, Colour]:
 
 
 def _left_behind(scene: Scene) -> str:
-    return f"unfinished when the instance was {_PAST[scene.status]}" if scene.ended else ""
+    return f"unfinished when the instance {_PAST[scene.status]}" if scene.ended else ""
 
 
-_PAST = {"complete": "complete", "errored": "failed", "terminated": "terminated"}
+_PAST = {"complete": "completed", "errored": "errored", "terminated": "was terminated"}
 
 
 def _until(doing: str, due: str | None, scene: Scene) -> str:

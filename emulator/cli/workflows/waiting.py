@@ -17,7 +17,7 @@ from emulator.cli.workflows.access import Api, Unreachable
 from emulator.cli.workflows.describing import instance_detail
 from emulator.cli.workflows.marks import ENDED
 from emulator.cli.workflows.options import Target
-from emulator.cli.workflows.output import say, show_json
+from emulator.cli.workflows.output import show_json
 from emulator.cli.workflows.progress import LiveProgress, Progress, ProgressLines
 from emulator.errors import UsageError
 
@@ -73,7 +73,7 @@ def _ended(api: Api, workflow: str, instance: str, progress: Progress) -> Record
     pause_s = _FIRST_PAUSE_S
     while True:
         began = time.monotonic()
-        detail, now_ms = _detail(api, workflow, instance)
+        detail, now_ms = _detail(api, workflow, instance, progress)
         progress.update(detail, now_ms)
         if detail["status"] in ENDED:
             return detail
@@ -82,7 +82,7 @@ def _ended(api: Api, workflow: str, instance: str, progress: Progress) -> Record
         pause_s = min(pause_s * 2, _PAUSE_S)
 
 
-def _detail(api: Api, workflow: str, instance: str) -> tuple[Record, int]:
+def _detail(api: Api, workflow: str, instance: str, progress: Progress) -> tuple[Record, int]:
     """Ask for the instance, through a restart of the server if need be."""
     gone_since: float | None = None
     while True:
@@ -91,9 +91,11 @@ def _detail(api: Api, workflow: str, instance: str) -> tuple[Record, int]:
         except Unreachable:
             if gone_since is None:
                 gone_since = time.monotonic()
-                say("The server does not answer; waiting for it to come back.")
+                progress.note("The server does not answer; waiting for it to come back.")
             if time.monotonic() - gone_since > _GONE_S:
-                say("It did not. The instance continues at the next start of `groundfog dev`.")
+                progress.note(
+                    "It did not. The instance continues at the next start of `groundfog dev`."
+                )
                 raise
             time.sleep(_PAUSE_S)
             api.find_again()
