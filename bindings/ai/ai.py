@@ -211,7 +211,7 @@ class Ai:
     ) -> Call:
         source = self._settings.source
         by = "stub" if source is None else source.name
-        if reply is not None and (reply.value is not None or reply.error is not None):
+        if reply is not None:
             by = reply.rule.where or "rule"
         return Call(
             at_ms=began_ms,

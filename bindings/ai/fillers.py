@@ -32,6 +32,12 @@ LABEL_WORDS = frozenset(
     for word in "name title label topic category tag keyword skill phrase theme subject "
     "technology entity term area domain".split()
 )
+# What is called by a name of its own, which the prompt writes with a capital letter.
+NAMED_WORDS = frozenset(
+    stem(word)
+    for word in "city country place location region town street person customer author recipient "
+    "company brand product destination origin".split()
+)
 UNDECIDED = frozenset("other others unknown none general unclear misc miscellaneous".split())
 OWN_WEIGHT, DESCRIBED_WEIGHT, RELATED_WEIGHT = 2.0, 2.5, 0.6
 DEGREES = {"trivial": 0, "low": 1, "small": 1, "simple": 1, "short": 1, "easy": 1}
@@ -141,7 +147,10 @@ def _raw_strings(
         yield from made[index % max(1, len(made)) :]
         yield from made
     yield from _formatted(str(flat.get("format", "")), hint, index, prompt)
-    is_label = bool(LABEL_WORDS & {stem(word) for word in words(hint)[:HINT_WORDS]})
+    named = {stem(word) for word in words(hint)[:HINT_WORDS]}
+    if NAMED_WORDS & named and prompt.names:
+        yield _nth(prompt.names, index)
+    is_label = bool(LABEL_WORDS & named)
     if is_label:
         yield _nth(prompt.phrases, index)
     yield _nth(_sentences_about(hint, prompt), index)

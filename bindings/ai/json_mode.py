@@ -33,6 +33,7 @@ from bindings.ai.prompts import Prompt
 CANDIDATES_MAX = 5_000  # for one answer, however the schema branches
 BRANCHES_MAX = 64
 USUAL_ITEMS = 3
+PLACES_MAX = 6  # of an array, that are tried for what it must contain
 OPTIONAL_DEPTH = 5  # deeper than this, only what is required is filled in
 FREE_FORM_SCHEMA = {
     "type": "object",
@@ -139,7 +140,7 @@ def _types(flat: dict[str, Any]) -> list[str]:
         return sorted((name for name in names if name in TYPES), key=lambda name: name == "null")
     keywords = {
         "object": ("properties", "required", "additionalProperties", "minProperties"),
-        "array": ("items", "prefixItems", "minItems", "contains"),
+        "array": ("items", "prefixItems", "minItems", "contained"),
         "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     }
     likely = [name for name, keys in keywords.items() if any(key in flat for key in keys)]
@@ -162,7 +163,8 @@ def _objects(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[dic
     if least > CANDIDATES_MAX:
         return
     for count in (least, *range(1, len(optional) + 1)):
-        names = [*required, *optional, *_new_names(flat, count)][: max(count, len(required))]
+        known = dict.fromkeys([*required, *optional, *_new_names(flat, count)])
+        names = list(known)[: max(count, len(required))]
         names += [n for name in names for n in flat.get("dependentRequired", {}).get(name, ())]
         yield _object(list(dict.fromkeys(names)), frozenset(), flat, place, task)
 
@@ -206,15 +208,32 @@ def _arrays(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[list
     usual = max(least, len(prefix) if prefix else USUAL_ITEMS)
     if place.depth >= OPTIONAL_DEPTH:
         usual = max(least, len(prefix) if "prefixItems" in flat else 0)
-    counts = [usual, least, 1, 0] if most is None else [min(usual, most), least, most, 1, 0]
-    for count in dict.fromkeys(counts):
-        for first in (
-            ([], [flat["contains"]] * flat.get("minContains", 1)) if "contains" in flat else ([],)
-        ):
+    needed = [part for part, often in flat.get("contained", ()) for _ in range(min(often, 100))]
+    counts = [max(usual, len(needed)), least, len(prefix) + len(needed), 1, 0]
+    for count in dict.fromkeys(min(count, most) if most is not None else count for count in counts):
+        for special in _placed(needed, prefix, rest, count):
             try:
-                yield _array([*first, *prefix[len(first) :]], rest, count, flat, place, task)
+                yield _array(special, rest, count, flat, place, task)
             except _NotMet:
                 continue
+
+
+def _placed(
+    needed: list[Schema], prefix: list[Schema], rest: Schema, count: int
+) -> Iterator[list[Schema]]:
+    """Yield the schemas of the first items, with what the array must contain in various places."""
+    if not needed:
+        yield prefix
+        return
+    base = [*prefix, *[rest] * (count - len(prefix))][:count]
+    for start in range(min(PLACES_MAX, count - len(needed) + 1)):
+        parts = [[item] for item in base]
+        for offset, part in enumerate(needed):
+            parts[start + offset].append(part)
+        yield [item[0] if len(item) == 1 else {"allOf": item} for item in parts]
+    for position in range(min(PLACES_MAX, count)):  # one item may be all of what is needed
+        whole = {"allOf": [base[position], *needed]}
+        yield [*base[:position], whole, *base[position + 1 :]]
 
 
 def _array(

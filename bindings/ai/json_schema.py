@@ -1,6 +1,6 @@
 """JSON Schema: whether a value satisfies one, and several combined into one. Pure.
 
-Covers draft 2020-12 and 7 but for `unevaluated…`, `$dynamicRef` and references to other files.
+Covers draft 2020-12 and 7 but for `$dynamicRef`, `unevaluatedItems` and references to other files.
 `format` is not checked, as usual. A pattern that only JavaScript understands is not checked.
 """
 
@@ -10,6 +10,8 @@ import math
 import re
 from collections.abc import Callable
 from typing import Any
+
+from bindings.ai.unevaluated import evaluated_names
 
 Schema = Any  # a dict, True or False
 
@@ -99,7 +101,9 @@ def is_valid(value: Any, schema: Schema, root: Schema, depth: int = 0) -> bool:
         case list():
             return _is_array_valid(value, schema, valid)
         case _:
-            return _is_object_valid(value, schema, valid)
+            return _is_object_valid(value, schema, valid) and _is_rest_valid(
+                value, schema, valid, root
+            )
 
 
 Valid = Callable[[Any, Schema], bool]
@@ -203,6 +207,15 @@ def _is_object_valid(value: dict[str, Any], schema: dict[str, Any], valid: Valid
     )
 
 
+def _is_rest_valid(value: Any, schema: dict[str, Any], valid: Valid, root: Schema) -> bool:
+    if "unevaluatedProperties" not in schema:
+        return True
+    own = {key: part for key, part in schema.items() if key != "unevaluatedProperties"}
+    known = evaluated_names(value, own, valid, lambda reference: resolve(reference, root))
+    rest = schema["unevaluatedProperties"]
+    return all(valid(item, rest) for name, item in value.items() if name not in known)
+
+
 def property_schemas(name: str, schema: dict[str, Any]) -> list[Schema]:
     """Return every schema that a property's value must satisfy."""
     found = [schema["properties"][name]] if name in schema.get("properties", {}) else []
@@ -216,7 +229,8 @@ def flatten(schema: Schema, root: Schema, depth: int = 0) -> dict[str, Any] | No
     """Return `schema` with `$ref`, `allOf` and `const` merged into one level, None for "nothing".
 
     What offers a choice (`anyOf`, `oneOf`, `if`) is collected under `"choices"`, a list of lists
-    of schemas of which one each must hold.
+    of schemas of which one each must hold; what an array must contain under `"contained"`, pairs
+    of a schema and how often.
     """
     if schema is True:
         return {}
@@ -231,6 +245,11 @@ def flatten(schema: Schema, root: Schema, depth: int = 0) -> dict[str, Any] | No
                 flat["enum"] = [value]
             case "pattern":
                 flat["patterns"] = [value]
+            case "unevaluatedProperties":
+                # Once everything is on one level, what is not declared was not evaluated either.
+                flat.setdefault("additionalProperties", value)
+            case "contains":
+                flat["contained"] = [(value, schema.get("minContains", 1))]
             case "anyOf" | "oneOf":
                 flat.setdefault("choices", []).append(value)
             case "if":
@@ -264,14 +283,20 @@ def merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
             merged[key] = _common_types(first, second)
         elif key == "enum":
             merged[key] = [m for m in first if any(equal(m, n) for n in second)]
-        elif key in ("required", "patterns", "choices"):
+        elif key in ("required", "patterns", "choices", "contained"):
             merged[key] = [*first, *(item for item in second if item not in first)]
         elif key in ("properties", "patternProperties", "dependentSchemas"):
             merged[key] = {
                 **second,
                 **{n: {"allOf": [s, second[n]]} if n in second else s for n, s in first.items()},
             }
-        elif key in ("items", "additionalProperties", "contains", "propertyNames"):
+        elif key == "prefixItems":
+            longer, shorter = (one, other) if len(first) >= len(second) else (other, one)
+            merged[key] = [
+                {"allOf": [item, *shorter["prefixItems"][n : n + 1]]}
+                for n, item in enumerate(longer["prefixItems"])
+            ]
+        elif key in ("items", "additionalProperties", "propertyNames"):
             merged[key] = {"allOf": [first, second]}
     return merged
 

@@ -6,12 +6,15 @@ on the subject, and look into the instructions for what a word of theirs means.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from bindings.ai.language import key_phrases, profile, rank_sentences, sentences, words
+
+_NAME = re.compile(r"(?<=[\w,;] )[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*)*")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,12 @@ class Prompt:
     @cached_property
     def instruction_clauses(self) -> list[str]:
         return clauses(self.instructions)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Words with a capital letter that begin no sentence, neighbours taken together."""
+        found = [name for sentence in self.sentences for name in _NAME.findall(sentence)]
+        return list(dict.fromkeys(found))
 
     @cached_property
     def phrases(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import jsonschema
@@ -322,3 +323,28 @@ def test_a_schema_that_nothing_satisfies_is_productions_error(schema: Any) -> No
 def test_a_broken_schema_is_a_schema_violation(schema: Any) -> None:
     with pytest.raises(WorkerError, match="^5006: Error: "):
         ask_json(schema)
+
+
+@settings(max_examples=100, deadline=None)
+@given(schemas, st.sampled_from(["@cf/meta/llama-3.1-8b-instruct", GLM, GPT_OSS]))
+def test_the_arguments_of_a_tool_satisfy_its_parameters(generated: Any, model: str) -> None:
+    part = without_nested_references(generated, is_root=False)
+    parameters = {"type": "object", "properties": {"part": part}, "required": ["part"]}
+    tool = {"name": "go", "description": "Goes", "parameters": parameters}
+    tools = [tool] if "llama" in model else [{"type": "function", "function": tool}]
+
+    made = run(model, {"prompt": PROMPT, "tools": tools, "tool_choice": "required"})
+
+    call = made["tool_calls"][0] if "llama" in model else None
+    if call is None and "choices" in made:
+        call = made["choices"][0]["message"]["tool_calls"][0]["function"]
+    arguments = (call or made["output"][0])["arguments"]
+    if isinstance(arguments, str):
+        arguments = json.loads(arguments)
+    jsonschema.Draft202012Validator(parameters).validate(arguments)
+
+
+def test_a_place_is_a_name_that_the_prompt_mentions() -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+    assert ask_json(schema, "What is the weather in New York today?") == {"city": "New York"}
