@@ -185,6 +185,7 @@ class Control:
 
     async def pause(self, workflow: str, instance_id: str) -> None:
         """Pause; attempts in flight end first."""
+        await self._engine.held(self._find(workflow, instance_id))
         instance = self._find(workflow, instance_id)
         executing = self._engine.is_executing(instance)
         await self._obey(instance, lifecycle.pause(instance, executing, self._clock.now_ms()))

@@ -52,6 +52,7 @@ from emulator.protocol import messages, values
 from emulator.protocol.messages import ProtocolError, StepFailed, StepRun
 
 IDLE_GRACE_MS = 1_000  # a run that only waits is kept in the guest this long
+HOLD_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this long to say so
 RECOVERY_DELAY_MS = 1_000  # after a failed commit
 LOST_GUESTS_MAX = 5  # in a row, while one instance's own code was running outside steps
 
@@ -164,11 +165,12 @@ class Engine:
         for run in list(self._runs.values()):
             if run.guest is guest:
                 continue
-            if run.executing:
-                run.leaving = True
-                self._call_after(self._grace_ms, partial(self._move_on, run, True))
-            else:
+            if run.at_rest:
                 self._move_on(run)
+            else:
+                run.leaving = True
+                self._hold(run)
+                self._call_after(self._grace_ms, partial(self._move_on, run, True))
         for key in sorted(self._homeless):
             self._enqueue(key)
         self._homeless.clear()
@@ -278,7 +280,7 @@ class Engine:
             guest.send(StepFailed(run.number, message.call, "WorkflowFatalError", text))
             return
         pausing = run.instance.status is Status.WAITING_FOR_PAUSE
-        if (run.leaving or pausing) and not message.parent:
+        if (run.leaving or pausing) and not message.parent and not message.started:
             run.held.append(message)
             return
         instance = run.instance
@@ -293,8 +295,10 @@ class Engine:
         decision = steps.begin(instance, call, self.clock.now_ms(), limit)
         if decision.entries:
             self._lost.pop(instance.key, None)  # it got further than the last time
-        nested = bool(message.parent)
-        run.calls[call.key] = Call(message.call, CallState.WAITING, 0, nested, message.line)
+        entered = Call(
+            message.call, CallState.WAITING, 0, bool(message.parent), message.line, message.started
+        )
+        run.calls[call.key] = entered
         self._carry_out(run, call.key, decision)
 
     def step_ended(self, guest: Guest, message: messages.StepEnd) -> None:
@@ -318,10 +322,54 @@ class Engine:
         else:
             decision = steps.succeed(instance, step, message.payload, now_ms)
         self._carry_out(run, key, decision)
-        if not run.executing:
-            self._obey(instance, lifecycle.attempts_ended(instance, now_ms))
-            if run.leaving:
-                self._move_on(run)
+        if run.at_rest:
+            self._come_to_rest(run)
+
+    def run_held(self, guest: Guest, message: messages.RunHeld) -> None:
+        """The guest begins no step of a run by itself any more, and has told what it has begun."""
+        run = self._runs.get(message.run)
+        if run is None or run.guest is not guest:
+            return
+        self._held(run)
+        if run.at_rest:
+            self._come_to_rest(run)
+        if run.idle:
+            self._drop_idle(run)
+
+    async def held(self, instance: Instance) -> None:
+        """Return once it is known which callbacks of an instance are in flight.
+
+        A guest that does not say so within `HOLD_MAX_MS` is taken to execute some.
+        """
+        run = self._run_of.get(instance.key)
+        if run is None or not run.eager:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        run.waiters.append(future)
+        alarm = self._call_after(HOLD_MAX_MS, partial(_settle, future))
+        self._hold(run)
+        try:
+            await future
+        finally:
+            alarm.cancel()
+
+    def _held(self, run: Run) -> None:
+        run.eager = False
+        for future in run.waiters:
+            _settle(future)
+        run.waiters.clear()
+
+    def _hold(self, run: Run) -> None:
+        """Let the guest ask before every step of a run, and say so."""
+        if run.eager and not run.holding:
+            run.holding = True
+            run.guest.send(messages.RunHold(run.number))
+
+    def _come_to_rest(self, run: Run) -> None:
+        """No callback of a run is in flight: what has waited for that happens."""
+        self._obey(run.instance, lifecycle.attempts_ended(run.instance, self.clock.now_ms()))
+        if run.leaving:
+            self._move_on(run)
 
     def step_delayed(self, guest: Guest, message: messages.StepDelayed) -> None:
         """A delay function has said how long to wait, or has failed."""
@@ -511,7 +559,9 @@ class Engine:
         match decision.answer:
             case Execute(attempt, config):
                 call.state, call.attempt = CallState.EXECUTING, attempt
-                if call.number > 0:
+                if call.started and attempt == 1:
+                    pass
+                elif call.number > 0:
                     run.guest.send(StepRun(run.number, call.number, attempt, config))
                 else:
                     run.guest.send(payloads.rollback_run(run.number, call, key, run.instance))
@@ -584,7 +634,10 @@ class Engine:
     def _drop_idle(self, run: Run) -> None:
         """A run that only waits gives its guest's memory back; it is replayed when it is due."""
         run.idle_alarm = None
-        if self._runs.get(run.number) is run and run.blocked:
+        run.idle = self._runs.get(run.number) is run and run.blocked
+        if run.idle and run.eager:  # it may have begun a step since
+            self._hold(run)
+        elif run.idle:
             if run.instance.status is Status.RUNNING:
                 self._record(
                     run.instance,
@@ -646,9 +699,9 @@ class Engine:
         return len(self._queue) + len(self._admitting)
 
     def is_executing(self, instance: Instance) -> bool:
-        """Whether a callback of this instance is in flight."""
+        """Whether a callback of this instance is in flight, or may be."""
         run = self._run_of.get(instance.key)
-        return run is not None and run.executing
+        return run is not None and not run.at_rest
 
     def obey(self, instance: Instance, verdict: Verdict) -> None:
         """Carry out what `lifecycle` decided for a user."""
@@ -684,6 +737,10 @@ class Engine:
         match verdict.effect:
             case Effect.RESTART:
                 self._start_over(instance, verdict)
+            case Effect.HOLD:
+                self._record(instance, verdict.entries)
+                if run is not None:
+                    self._hold(run)
             case Effect.DROP:
                 self._record(instance, verdict.entries)
                 if run is not None:
@@ -796,7 +853,7 @@ class Engine:
                 if call.state is CallState.EXECUTING:
                     call.state = CallState.WAITING
                 self._carry_out(run, key, decision)
-        if not run.executing and not run.leaving:
+        if run.at_rest and not run.leaving:
             self._obey(run.instance, lifecycle.attempts_ended(run.instance, now_ms))
 
     def _wake_dormant(self, instance: Instance) -> bool:
@@ -858,13 +915,18 @@ class Engine:
         other_code = bool(instance.steps) and instance.generation != self.generation
         guarded = other_code and not rolling_back
         number = self._next_run
+        allowed = guest.loaded.eager and not rolling_back
+        eager = max(0, definition.step_limit - instance.do_steps) if allowed else 0
         try:
-            opening = payloads.opening(number, instance, definition.class_name, guarded=guarded)
+            opening = payloads.opening(
+                number, instance, definition.class_name, guarded=guarded, eager=eager
+            )
         except ValueError as error:  # a guest wrote what is no value, and it was recorded
             problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
             self._end(instance, [endings.failed(instance, problem, self.clock.now_ms())])
             return
-        run = Run(number, instance, guest, guard=Guard(instance) if guarded else None)
+        guard = Guard(instance) if guarded else None
+        run = Run(number, instance, guest, eager=eager > 0, guard=guard)
         self._next_run += 1
         self._runs[run.number] = self._run_of[instance.key] = run
         self._instances[instance.key] = instance
@@ -916,6 +978,7 @@ class Engine:
         run.guest.send(messages.RunAbort(run.number))
 
     def _forget(self, run: Run) -> None:
+        self._held(run)
         del self._runs[run.number]
         del self._run_of[run.instance.key]
         released = self._leaving.get(run.guest.generation)
@@ -969,6 +1032,11 @@ class Engine:
             if row is not None:
                 self._take_up(row)
         self._dispatch_soon()
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _kind(message: messages.StepBegin) -> StepKind:

@@ -20,6 +20,7 @@ class Effect(StrEnum):
     """What the engine does once the entries are recorded."""
 
     NOTHING = "nothing"
+    HOLD = "hold"  # let nothing new begin in the run
     DROP = "drop"  # drop the run in progress, if any
     QUEUE = "queue"  # start a run when there is room
     RELEASE = "release"  # answer the step calls that were held back
@@ -37,11 +38,14 @@ class Verdict:
 
 
 def pause(instance: Instance, executing: bool, now_ms: int) -> Verdict:
-    """Pause: at once, or when the step attempts in flight (`executing`) have ended."""
+    """Pause: at once, or when the step attempts in flight (`executing`) have ended.
+
+    executing: also where it is not known for sure that there are none.
+    """
     match instance.status:
         case Status.RUNNING | Status.WAITING | Status.QUEUED:
             kind = EntryKind.WORKFLOW_PAUSING if executing else EntryKind.WORKFLOW_PAUSED
-            effect = Effect.NOTHING if executing else Effect.DROP
+            effect = Effect.HOLD if executing else Effect.DROP
             return Verdict([Entry(instance.key, now_ms, kind)], effect)
         case Status.WAITING_FOR_PAUSE | Status.PAUSED:
             return Verdict()

@@ -79,9 +79,17 @@ def received_event(event_type: str, at_ms: int, payload: bytes) -> bytes:
 
 
 def opening(
-    run: int, instance: Instance, class_name: str, *, guarded: bool = False, probe: bool = False
+    run: int,
+    instance: Instance,
+    class_name: str,
+    *,
+    guarded: bool = False,
+    probe: bool = False,
+    eager: int = 0,
 ) -> list[Message]:
     """Return the messages that begin a run of `instance`.
+
+    eager: how many new steps the guest may begin by itself.
 
     Raises ValueError when what a guest has recorded is no value.
     """
@@ -96,8 +104,16 @@ def opening(
         rolling_back=instance.status is Status.ROLLING_BACK,
         guarded=guarded or probe,
         probe=probe,
+        eager=eager,
+        begun=_begun(instance) if eager else [],
     )
     return [*known, start]
+
+
+def _begun(instance: Instance) -> list[Json]:
+    """Return the `do` steps that are known and are not in the history, each as `[name, count]`."""
+    known = [*instance.open.values(), *instance.aside.values()]
+    return [[step.name, step.count] for step in known if step.kind is StepKind.DO]
 
 
 def history(steps: Iterable[Step]) -> Iterator[bytes]:

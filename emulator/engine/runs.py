@@ -5,6 +5,7 @@ A run is never durable. It can be dropped at any moment and started again from t
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -38,7 +39,7 @@ class CallState(StrEnum):
 class Call:
     """A step call that has not been answered."""
 
-    __slots__ = ("number", "attempt", "nested", "line", "_state", "_calls")
+    __slots__ = ("number", "attempt", "nested", "line", "started", "_state", "_calls")
 
     def __init__(
         self,
@@ -47,11 +48,13 @@ class Call:
         attempt: int = 0,
         nested: bool = False,
         line: str = "",
+        started: bool = False,
     ) -> None:
         self.number = number
         self.attempt = attempt
         self.nested = nested  # made by a callback, which ends only once this is answered
         self.line = line  # where user code made it
+        self.started = started  # the guest has begun attempt 1 by itself
         self._state = state
         self._calls: Calls | None = None
 
@@ -131,6 +134,10 @@ class Run:
     calls: Calls = field(default_factory=Calls)
     held: list[StepBegin] = field(default_factory=list)
     handlers: int = 0  # how many rollback handlers it was asked for; their calls are below 0
+    eager: bool = False  # its guest may have begun steps that are not known here yet
+    holding: bool = False  # it has been asked to begin none any more
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)  # until that is so
+    idle: bool = False  # to be dropped once that is so, if it still only waits
     leaving: bool = False  # its guest is being replaced: nothing new starts here
     idle_alarm: Alarm | None = None
     guard: Guard | None = None  # until it is known that the code fits: nothing new starts
@@ -145,6 +152,11 @@ class Run:
         steps = self.instance.steps
         found = [(steps[key].label, call.line) for key, call in self.calls.items() if key in steps]
         return [f"{label} ({line})" if line else label for label, line in sorted(found)]
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no callback is in flight, nor can be without anyone here knowing."""
+        return not self.eager and self.calls.executing == 0
 
     @property
     def blocked(self) -> bool:

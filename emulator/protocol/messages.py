@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from json.encoder import encode_basestring_ascii
 from typing import Any, ClassVar
 
@@ -80,12 +80,14 @@ class Loaded(Message):
     """The code is imported. `workflows` and `entrypoints`: class name -> `"src/entry.py:12"`.
 
     `classes` holds every other class the main module defines, for error messages.
+    `eager`: it can begin steps by itself where RunStart allows it, and answers RunHold.
     """
 
     type = "loaded"
     entrypoints: dict[str, str]
     workflows: dict[str, str]
     classes: dict[str, str]
+    eager: bool = False
 
 
 @_message
@@ -251,6 +253,8 @@ class RunStart(Message):
     `guarded`: it may begin no step but on a StepRun, and says what it asks for (Replayed), until
     RunRelease. `probe`: so it stays, and bindings may not be called.
     `rolling_back`: only so that it gives its rollback handlers again; nothing new is executed.
+    `eager`: how many new `do` steps it may begin to execute without being told, until RunHold; not
+    those in `begun`, `[name, count]` each, which were begun in an earlier run and have not ended.
     """
 
     type = "run_start"
@@ -262,6 +266,24 @@ class RunStart(Message):
     guarded: bool = False
     probe: bool = False
     rolling_back: bool = False
+    eager: int = 0
+    begun: list[list[Json]] = field(default_factory=list)
+
+
+@_message
+class RunHold(Message):
+    """host -> guest: from now on ask before every step. Answered by RunHeld."""
+
+    type = "run_hold"
+    run: int
+
+
+@_message
+class RunHeld(Message):
+    """guest -> host: nothing begins by itself any more; what has, was told before this."""
+
+    type = "run_held"
+    run: int
 
 
 @_message
@@ -325,6 +347,7 @@ class StepBegin(Message):
     sleep {"duration": …} or {"timestamp": ms}; waitForEvent {"type": …, "timeout": …?}.
     `line` is `"src/entry.py:31"`, where known.
     `parent` is the call whose callback made this call, 0 when `run()` itself did.
+    `started`: the guest executes the callback already, as attempt 1.
     """
 
     type = "step_begin"
@@ -336,6 +359,7 @@ class StepBegin(Message):
     options: dict[str, Json]
     line: str = ""
     parent: int = 0
+    started: bool = False
 
 
 @_message
@@ -488,6 +512,7 @@ _read = json.JSONDecoder().raw_decode  # json.loads would guess the encoding and
 _WRITERS: dict[Any, Callable[[Any], str]] = {
     int: str,
     str: encode_basestring_ascii,
+    bool: lambda value: "true" if value else "false",
     dict[str, Json]: lambda value: _dump(value) if value else "{}",
 }
 
@@ -510,11 +535,17 @@ def _work_out(cls: type[Message]) -> _Shape:
         cls,
         f'{{"type":"{cls.type}"',
         tuple(
-            (f.name, f',"{f.name}":', f.default, _WRITERS.get(hints[f.name], _dump)) for f in plain
+            (f.name, f',"{f.name}":', _default(f), _WRITERS.get(hints[f.name], _dump))
+            for f in plain
         ),
         {f.name: _accepted(hints[f.name]) for f in plain},
         any(f.name == "payload" for f in fields(cls)),
     )
+
+
+def _default(declared: Field[Any]) -> Any:
+    factory = declared.default_factory
+    return declared.default if factory is MISSING else factory()
 
 
 def _accepted(hint: Any) -> type:

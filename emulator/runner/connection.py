@@ -23,6 +23,7 @@ from emulator.protocol.messages import (
     ProtocolError,
     RunAbort,
     RunEnd,
+    RunHeld,
     RunStart,
     StepBegin,
     StepDelayed,
@@ -53,6 +54,7 @@ class Steps(Protocol):
     def step_ended(self, message: StepEnd) -> None: ...
     def step_delayed(self, message: StepDelayed) -> None: ...
     def run_ended(self, message: RunEnd) -> None: ...
+    def run_held(self, message: RunHeld) -> None: ...
     def all_heard(self) -> None:
         """Everything that has arrived by now has been handed on."""
         ...
@@ -102,6 +104,7 @@ class Connection(asyncio.Protocol):
 
         self._routes[messages.Replayed] = steps.replayed
         self._routes[RunEnd] = lambda message: self._on_run_end(message, steps)
+        self._routes[RunHeld] = steps.run_held
         self._all_heard = steps.all_heard
 
     @property

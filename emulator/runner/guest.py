@@ -14,6 +14,7 @@ from emulator.protocol.messages import (
     ProtocolError,
     Replayed,
     RunEnd,
+    RunHeld,
     Shutdown,
     StepBegin,
     StepDelayed,
@@ -38,6 +39,7 @@ class RunHandler(Protocol):
     def step_delayed(self, guest: Guest, message: StepDelayed) -> None: ...
     def run_ended(self, guest: Guest, message: RunEnd) -> None: ...
     def replayed(self, guest: Guest, message: Replayed) -> None: ...
+    def run_held(self, guest: Guest, message: RunHeld) -> None: ...
     def guest_lost(self, guest: Guest, reason: str) -> None: ...
     def all_heard(self) -> None:
         """What guests have said by now has been handed on: it can be recorded and answered."""
@@ -153,6 +155,9 @@ class Guest:
 
     def run_ended(self, message: RunEnd) -> None:
         self._handler.run_ended(self, message)
+
+    def run_held(self, message: RunHeld) -> None:
+        self._handler.run_held(self, message)
 
     def all_heard(self) -> None:
         self._handler.all_heard()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.engine.engine import Engine
+from emulator.engine.retries import InvalidStepConfig, resolve_config
 from emulator.protocol import values
 from emulator.protocol.messages import (
     History,
@@ -23,6 +24,8 @@ from emulator.protocol.messages import (
     RollbackRun,
     RunAbort,
     RunEnd,
+    RunHeld,
+    RunHold,
     RunRelease,
     RunStart,
     StepBegin,
@@ -103,6 +106,25 @@ class _Run:
     rolling_back: bool = False
     over: bool = False
     asked: list[list[Any]] | None = None  # while it is guarded
+    eager: int = 0
+    begun: list[tuple[str, int]] = field(default_factory=list)
+
+    def config_to_begin_with(
+        self, kind: str, name: str, count: int, options: dict[str, Json]
+    ) -> Json | None:
+        """Return the configuration of a step that may begin at once; None: ask.
+
+        It dares more than the Python guest does, which asks whenever a configuration is given.
+        """
+        if kind != "do" or self.eager <= 0 or (name, count) in self.begun:
+            return None
+        self.eager -= 1
+        if self.asked is not None:
+            return None
+        try:
+            return resolve_config(options.get("config")).config
+        except InvalidStepConfig:
+            return None
 
 
 class Step:
@@ -169,9 +191,11 @@ class ScriptedGuest:
         generation: int,
         workflows: Mapping[str, Workflow],
         executions: list[Execution],
+        *,
+        eager: bool = True,
     ) -> None:
         self.generation = generation
-        self.loaded = Loaded({}, {name: "src/entry.py:1" for name in workflows}, {})
+        self.loaded = Loaded({}, {name: "src/entry.py:1" for name in workflows}, {}, eager)
         self.sent: list[Message] = []
         self.activity = 0
         self._engine = engine
@@ -213,10 +237,16 @@ class ScriptedGuest:
                 run = self._runs.setdefault(start.run, _Run(start.instance))
                 run.instance = start.instance
                 run.rolling_back = start.rolling_back
+                run.eager = start.eager
+                run.begun = [(name, count) for name, count in start.begun]
                 if start.guarded:
                     run.asked = []
                     asyncio.get_running_loop().call_soon(self._look, start.run, 0, -1)
                 self._spawn(run, self._main(start))
+            case RunHold(number):
+                if number in self._runs:
+                    self._runs[number].eager = 0
+                    self._engine.run_held(self, RunHeld(number))
             case RunRelease(number):
                 if number in self._runs:
                     self._runs[number].asked = None
@@ -286,8 +316,12 @@ class ScriptedGuest:
             return answer
         run.last_call += 1
         run.calls[run.last_call] = _Call(answer, f"{name}-{count}", callback, delay)
-        begin = StepBegin(number, run.last_call, kind, name, count, options, line, parent)
+        config = run.config_to_begin_with(kind, name, count, options)
+        started = config is not None
+        begin = StepBegin(number, run.last_call, kind, name, count, options, line, parent, started)
         self._engine.step_begun(self, begin)
+        if config is not None:
+            self._spawn(run, self._attempt(StepRun(number, run.last_call, 1, config)))
         return answer
 
     def _look(self, number: int, quiet: int, seen: int) -> None:

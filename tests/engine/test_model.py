@@ -342,9 +342,10 @@ class EngineModel(RuleBasedStateMachine):
         self._charge_all()
         self.do(lose())
 
-    @rule()
-    def load_guest(self) -> None:
+    @rule(eager=st.booleans())
+    def load_guest(self, eager: bool) -> None:
         async def load() -> None:
+            self.world.eager = eager
             self.world.load()
             await self.world.settle()
 

@@ -44,10 +44,13 @@ class World:
         concurrency: int = 50_000,
         definitions: list[Definition] | None = None,
         start_ms: int | None = None,
+        guest: bool = True,
+        eager: bool = True,
     ) -> None:
         self.path = directory / "journal.sqlite"
         self.workflows = workflows
         self.executions: list[Execution] = []
+        self.eager = eager  # guests begin steps by themselves
         self.reports: list[str] = []
         self.generation = 0
         self.code = ""  # what `use_guest` is told of it
@@ -55,7 +58,7 @@ class World:
         self.definitions = definitions or [Definition(NAME, CLASS)]
         self._concurrency = concurrency
         self._commits = 0
-        self.boot()
+        self.boot(guest=guest)
 
     # --- life and death
 
@@ -81,7 +84,9 @@ class World:
         """Bring up a generation of the code, which serves from now on."""
         self.workflows = self.workflows if workflows is None else workflows
         self.generation += 1
-        guest = ScriptedGuest(self.engine, self.generation, self.workflows, self.executions)
+        guest = ScriptedGuest(
+            self.engine, self.generation, self.workflows, self.executions, eager=self.eager
+        )
         self.guests.append(guest)
         self.engine.use_guest(guest, self.code)
         return guest
@@ -107,10 +112,10 @@ class World:
         for guest in self.guests:
             guest.die()
 
-    async def crash_and_boot(self) -> None:
+    async def crash_and_boot(self, *, guest: bool = True) -> None:
         """Kill the host and start it again."""
         self.crash()
-        self.boot()
+        self.boot(guest=guest)
         await self.settle()
 
     # --- time
@@ -227,12 +232,19 @@ def play(
     *,
     concurrency: int = 50_000,
     definitions: list[Definition] | None = None,
+    guest: bool = True,
+    eager: bool = True,
 ) -> None:
     """Run `story` in a world whose one workflow is `workflow`."""
 
     async def main() -> None:
         world = World(
-            directory, {CLASS: workflow}, concurrency=concurrency, definitions=definitions
+            directory,
+            {CLASS: workflow},
+            concurrency=concurrency,
+            definitions=definitions,
+            guest=guest,
+            eager=eager,
         )
         try:
             await story(world)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import Binding
-from emulator.protocol.messages import Replayed, RunEnd, StepBegin, StepDelayed, StepEnd
+from emulator.protocol.messages import Replayed, RunEnd, RunHeld, StepBegin, StepDelayed, StepEnd
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
 from emulator.runner.output import OutputLine
@@ -55,7 +55,9 @@ class Recorder:
     """A run handler, output sink and reporter that remembers everything."""
 
     work: list[str] = field(default_factory=list)
-    messages: list[StepBegin | StepEnd | StepDelayed | RunEnd] = field(default_factory=list)
+    messages: list[StepBegin | StepEnd | StepDelayed | RunEnd | RunHeld] = field(
+        default_factory=list
+    )
     losses: list[tuple[int, str]] = field(default_factory=list)
     lines: list[OutputLine] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
@@ -64,6 +66,9 @@ class Recorder:
         self.messages.append(message)
 
     def step_ended(self, guest: Guest, message: StepEnd) -> None:
+        self.messages.append(message)
+
+    def run_held(self, guest: Guest, message: RunHeld) -> None:
         self.messages.append(message)
 
     def all_heard(self) -> None:

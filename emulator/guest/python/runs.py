@@ -17,6 +17,7 @@ from ...protocol.framing import FrameTooLarge
 from ...protocol.messages import (
     RollbackRun,
     RunEnd,
+    RunHeld,
     RunStart,
     StepBegin,
     StepDelay,
@@ -26,6 +27,7 @@ from ...protocol.messages import (
     StepRun,
 )
 from . import conversion, delays, rollbacks, scope, tracebacks
+from .allowance import Allowance
 from .calling import relaxed_call, settle
 from .droppable import RunTasks
 from .loader import Worker
@@ -88,6 +90,7 @@ class Run:
         self._counts: dict[tuple[str, str], int] = {}
         self._calls: dict[int, _Call] = {}
         self._last_call = 0
+        self._allowance = Allowance()
         self._handlers = Handlers(loop, self._roll_back, send)
         self._rolling_back = False  # run() is only here to give its handlers again
         self._failures: list[Exception] = []  # of steps; their tracebacks have been printed
@@ -111,6 +114,7 @@ class Run:
         if message.guarded:
             self.refuse = self._refuse if message.probe else None
             self.replay = Replay(self.run, worker, self._waits, self._send, self._loop)
+        self._allowance.grant(message.eager, message.begun)
         main = self._main(message, worker, make_step, ended)
         self._loop.create_task(main, context=self._context)
 
@@ -121,6 +125,11 @@ class Run:
         self._calls.clear()
         # In the run's own context: what its `finally` blocks try is refused as the run's.
         self._context.copy().run(self.tasks.drop)
+
+    def hold(self) -> None:
+        """Begin nothing by itself any more; the host knows of what has begun when it reads this."""
+        self._allowance.revoke()
+        self._send(RunHeld(self.run))
 
     def release(self) -> None:
         """It is guarded no more."""
@@ -157,8 +166,8 @@ class Run:
             self._handlers.add(name, count, handler)
         known = self._history.pop((kind, name, count), None)
         if self.replay is not None:
-            call = 0 if known is not None else self._last_call + 1
-            self.replay.ask(kind, name, count, line, call)
+            asked = 0 if known is not None else self._last_call + 1
+            self.replay.ask(kind, name, count, line, asked)
             if known is not None and not self._history:
                 self.replay.through()
         if known is not None:
@@ -171,19 +180,31 @@ class Run:
         if self._rolling_back:  # it had not ended when the rollback began, and never will
             return answer
         self._last_call += 1
-        call = self._last_call
-        self._send(StepBegin(self.run, call, kind, name, count, options, line, _parent.get()))
-        self._calls[call] = _Call(answer, f"{name}-{count}", callback)
+        number = self._last_call
+        started = (
+            callback is not None
+            and self._allowance.use(name, count, options)
+            and self.replay is None
+            and not callback.wants_ctx
+        )
+        parent = _parent.get()
+        self._send(StepBegin(self.run, number, kind, name, count, options, line, parent, started))
+        call = self._calls[number] = _Call(answer, f"{name}-{count}", callback)
+        if started:  # in a later turn: by then the host has been told
+            self._execute(number, call, 1, {})
         return answer
 
     def step_run(self, message: StepRun) -> None:
         """The host wants the callback executed."""
         call = self._calls.get(message.call)
         if call is not None and call.callback is not None:
-            call.attempt = message.attempt
-            context = self._context.copy()
-            context.run(_parent.set, message.call)
-            self._loop.create_task(self._attempt(message, call), context=context)
+            self._execute(message.call, call, message.attempt, message.config)
+
+    def _execute(self, number: int, call: _Call, attempt: int, config: dict[str, Any]) -> None:
+        call.attempt = attempt
+        context = self._context.copy()
+        context.run(_parent.set, number)
+        self._loop.create_task(self._attempt(number, call, attempt, config), context=context)
 
     def rollback_run(self, message: RollbackRun) -> None:
         """The host wants a rollback handler executed."""
@@ -199,7 +220,7 @@ class Run:
 
     async def _delayed(self, message: StepDelay, call: _Call) -> None:
         assert call.callback is not None
-        ctx = _context_of(message, call.label)
+        ctx = _context_of(call.label, message.attempt, message.config)
         answer = await delays.answer(message, ctx, call.callback.delay)
         if not self.dropped:
             self._send(answer)
@@ -258,6 +279,7 @@ class Run:
         ended(number)
 
     def _tell_end(self, end: RunEnd) -> None:
+        self._allowance.revoke()
         if self.replay is not None:
             self.replay.end(f"{end.name}: {end.message}" if end.name else "")
         self._send(end)
@@ -277,26 +299,30 @@ class Run:
         event.setdefault("workflowName", message.workflow)
         return relaxed_call(method, event, make_step(self))
 
-    async def _attempt(self, message: StepRun, call: _Call) -> None:
+    async def _attempt(
+        self, number: int, call: _Call, attempt: int, config: dict[str, Any]
+    ) -> None:
         assert call.callback is not None
+        run = self.run
         try:
-            ctx = _context_of(message, call.label) if call.callback.wants_ctx else None
+            wants_ctx = call.callback.wants_ctx
+            ctx = _context_of(call.label, attempt, config) if wants_ctx else None
             payload = conversion.encode(await settle(call.callback(ctx)))
-            end = StepEnd(message.run, message.call, message.attempt, payload=payload)
+            end = StepEnd(run, number, attempt, payload=payload)
         except BaseException as error:  # whatever the callback raises is the attempt's outcome
             if self.dropped:
                 raise
             tracebacks.print_error(error)
             payload = b""
-            end = _attempt_failed(message, error)
-        if self._calls.get(message.call) is not call:
+            end = _attempt_failed(run, number, attempt, error)
+        if self._calls.get(number) is not call:
             return  # the host gave the final answer meanwhile
-        if call.attempt == message.attempt:
+        if call.attempt == attempt:
             call.payload = payload
         try:
             self._send(end)
         except FrameTooLarge:
-            self._send(_too_large(message, call.label))
+            self._send(_too_large(run, number, attempt, call.label))
 
     def _roll_back(self, message: RollbackRun, handler: Handler) -> None:
         context = self._context.copy()
@@ -315,10 +341,10 @@ class Run:
         self._send(end)
 
 
-def _context_of(message: StepRun | StepDelay, label: str) -> Any:
+def _context_of(label: str, attempt: int, config: dict[str, Any]) -> Any:
     name, _, count = label.rpartition("-")
     step = {"name": name, "count": int(count)}
-    ctx = {"step": step, "attempt": message.attempt, "config": message.config}
+    ctx = {"step": step, "attempt": attempt, "config": config}
     return conversion.copy(ctx)
 
 
@@ -332,15 +358,13 @@ def _told(error: BaseException) -> tuple[str, str, str]:
     )
 
 
-def _attempt_failed(message: StepRun, error: BaseException) -> StepEnd:
+def _attempt_failed(run: int, call: int, attempt: int, error: BaseException) -> StepEnd:
     name, text, traceback = _told(error)
     uncloneable = isinstance(error, JsException) and name == conversion.DATA_CLONE_ERROR
-    return StepEnd(
-        message.run, message.call, message.attempt, name, text, traceback, fatal=uncloneable
-    )
+    return StepEnd(run, call, attempt, name, text, traceback, fatal=uncloneable)
 
 
-def _too_large(message: StepRun, label: str) -> StepEnd:
+def _too_large(run: int, call: int, attempt: int, label: str) -> StepEnd:
     """Source: workers-sdk workflows-shared, `WorkflowInternalError` for oversized outputs."""
     text = f"Step {label} output is too large. Maximum allowed size is 1MiB."
-    return StepEnd(message.run, message.call, message.attempt, "WorkflowInternalError", text)
+    return StepEnd(run, call, attempt, "WorkflowInternalError", text)

@@ -1,0 +1,42 @@
+"""Which steps a run may begin to execute without asking the host first. PROTOCOL.md section 6.
+
+Only what the host would answer with "execute it" as a matter of course: everything it could refuse,
+or knows more about, is asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAME_MAX_CHARS = 256  # longer ones the host refuses
+
+
+class Allowance:
+    """How many new `do` steps a run may still begin by itself."""
+
+    __slots__ = ("_left", "_begun")
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._begun: frozenset[tuple[str, int]] = frozenset()
+
+    def grant(self, steps: int, begun: list[list[Any]]) -> None:
+        """Allow so many steps, but none of those that have been begun before: `[name, count]`."""
+        self._left = steps
+        self._begun = frozenset((name, count) for name, count in begun)
+
+    def revoke(self) -> None:
+        """Ask before every step from now on."""
+        self._left = 0
+
+    def use(self, name: str, count: int, options: dict[str, Any]) -> bool:
+        """Note that a `do` is called, and return whether it may begin at once."""
+        if self._left <= 0:
+            return False
+        self._left -= 1
+        return (
+            not options
+            and len(name) <= NAME_MAX_CHARS
+            and name.isprintable()
+            and (name, count) not in self._begun
+        )
