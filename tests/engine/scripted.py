@@ -122,9 +122,10 @@ class _Run:
         if self.asked is not None:
             return None
         try:
-            return resolve_config(options.get("config")).config
+            config = resolve_config(options.get("config")).config
         except InvalidStepConfig:
             return None
+        return None if config["retries"]["delay"] == "[dynamic]" else config
 
 
 class Step:

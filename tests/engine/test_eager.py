@@ -44,7 +44,7 @@ class Puppet:
         self.loaded = Loaded({}, {CLASS: "src/entry.py:1"}, {}, eager=True)
         self.sent: list[Message] = []
         self._world = world
-        world.engine.use_guest(self)
+        world.engine.use_guest(self, "puppets")
 
     def send(self, message: Message) -> None:
         self.sent.append(message)
