@@ -23,6 +23,7 @@ from emulator.protocol.messages import (
     Replayed,
     RunAbort,
     RunEnd,
+    RunHeld,
     StepBegin,
     StepDelayed,
     StepEnd,
@@ -166,6 +167,9 @@ class _Probes:
 
     def run_ended(self, guest: Guest, message: RunEnd) -> None:
         """It has said what it asked for before."""
+
+    def run_held(self, guest: Guest, message: RunHeld) -> None:
+        """Of a probe nobody asks that."""
 
     def all_heard(self) -> None:
         """Nothing is recorded here."""
