@@ -81,9 +81,11 @@ def page(journal: Journal, wanted: Filter, window: Window) -> list[Summary]:
     if window.after is not None:
         where += f" AND key {beyond} ?"
         parameters += (window.after,)
+    # What is told of an instance is looked up for those of this page only, not before the sort.
+    keys = f"SELECT key FROM instances WHERE {where} ORDER BY key {order} LIMIT ? OFFSET ?"
     return _summaries(
         journal,
-        f"WHERE {where} ORDER BY key {order} LIMIT ? OFFSET ?",
+        f"WHERE key IN ({keys}) ORDER BY key {order}",
         (*parameters, window.limit, window.offset),
     )
 
