@@ -51,7 +51,9 @@ class _Reader(HTMLParser):
         self._rows: list[list[str]] | None = None
 
     def markdown(self) -> str:
-        """Return what was read."""
+        """Return what was read; what was left open ends here."""
+        while self._open:
+            self._close(self._open.pop())
         self._flush()
         front = "\n".join(f"{name}: {value}" for name, value in self._meta.items())
         parts = [f"---\n{front}\n---"] if front else []
