@@ -107,21 +107,19 @@ class Authorizer:
     """The callback of one connection; `begin()` before each statement, then read why it refused.
 
     `refusal` is a text that replaces SQLite's own. `needs_writer` says that a connection for
-    reading met something only the writing one can answer; `asked`, that SQLite has compiled it.
+    reading met something only the writing one can answer.
     """
 
     def __init__(self, *, reads_only: bool) -> None:
         self.trusted = True
         self.refusal: str | None = None
         self.needs_writer = False
-        self.asked = False
         self._reads_only = reads_only
 
     def begin(self) -> None:
         """Forget what the statement before this one met."""
         self.refusal = None
         self.needs_writer = False
-        self.asked = False
 
     def __call__(
         self,
@@ -133,7 +131,6 @@ class Authorizer:
     ) -> int:
         if self.trusted:
             return sqlite3.SQLITE_OK
-        self.asked = True
         if self._reads_only and not _is_answered_by_reader(action, first, second):
             self.needs_writer = True
             return sqlite3.SQLITE_DENY

@@ -19,8 +19,9 @@ from typing import Any
 
 from bindings.d1.bookmarks import Bookmarks
 from bindings.d1.errors import DUMP_REFUSED, error_message
+from bindings.d1.jobs import Job, NeedsWriter, Query, Result, TooSlow
 from bindings.d1.limits import QUERY_TIMEOUT_MS
-from bindings.d1.session import Job, NeedsWriter, Query, Result, Session, TooSlow
+from bindings.d1.session import Session
 from bindings.d1.splitter import split_statements
 from bindings.d1.threads import SessionThread
 from bindings.d1.values import to_parameter

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bindings.d1.database import D1
 from bindings.d1.errors import DUMP_REFUSED
-from bindings.d1.session import Result
+from bindings.d1.jobs import Result
 from bindings.http import HttpAnswer, json_answer
 from emulator.errors import WorkerError
 

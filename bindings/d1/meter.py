@@ -45,23 +45,30 @@ class Meter:
         self._execute = execute
         self._explain = explain
         self._schema_version = -1
-        self._footprints: dict[str, Footprint] = {}
+        self._schema_is_known = False
+        self._footprints: dict[int, Footprint] = {}
         self._table_of_page: dict[int, str] = {}
         self._sizes: dict[str, int] = {}
-        self._sizes_of = (0, 0)  # the state of the database that `_sizes` belongs to
+        self._sizes_at = -1  # the connection's count of changes that `_sizes` belongs to
 
-    def footprint(
-        self, keyword: str, sql: str, values: Bound, *, schema_may_differ: bool
-    ) -> Footprint | None:
+    def forget(self) -> None:
+        """Another connection has changed the database, or changes of this one were undone."""
+        self._schema_is_known = False
+        self._sizes_at = -1
+
+    def footprint(self, keyword: str, sql: str, values: Bound) -> Footprint | None:
         """Return the footprint of a statement, None for one of the schema."""
         if keyword not in _MEASURED:
+            self.forget()
             return None
-        if schema_may_differ:
+        if not self._schema_is_known:
             self._note_schema()
-        touched = self._footprints.get(sql)
+        # A hash is kept and not the text, which may be long; this is an estimate anyway.
+        key = hash(sql)
+        touched = self._footprints.get(key)
         if touched is None:
             # Texts that differ in their literals alone are alike, and there may be many.
-            shape = _LITERAL.sub("?", sql)
+            shape = hash(_LITERAL.sub("?", sql))
             touched = self._footprints.get(shape)
             if len(self._footprints) >= FOOTPRINTS_MAX:
                 self._footprints.clear()
@@ -70,7 +77,7 @@ class Meter:
                     touched = self._footprints[shape] = self._analyse(sql, values)
                 except sqlite3.Error:  # it will fail in the same way when it is run
                     return None
-            self._footprints[sql] = touched
+            self._footprints[key] = touched
         return touched
 
     def _analyse(self, sql: str, values: Bound) -> Footprint:
@@ -97,25 +104,21 @@ class Meter:
         """
         if touched is None:
             return _OF_SCHEMA.get(keyword, (0, 0))
-        if touched.scans:
-            self._note_state(total_changes)
+        if touched.scans and self._sizes_at != total_changes:
+            self._sizes.clear()
+            self._sizes_at = total_changes
         written = rows_written(touched, changes, direct) if changes else 0
         return rows_read(touched, self._size, found), written
 
     def _note_schema(self) -> None:
         (version,) = self._execute("PRAGMA schema_version").fetchone()
+        self._schema_is_known = True
         if version != self._schema_version:
             self._schema_version = version
             self._footprints.clear()
             self._table_of_page = dict(
                 self._execute("SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0")
             )
-
-    def _note_state(self, total_changes: int) -> None:
-        (version,) = self._execute("PRAGMA data_version").fetchone()
-        if self._sizes_of != (version, total_changes):
-            self._sizes.clear()
-            self._sizes_of = (version, total_changes)
 
     def _size(self, table: str) -> int:
         if table not in self._sizes:

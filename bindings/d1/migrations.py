@@ -12,9 +12,9 @@ from contextlib import closing
 from pathlib import Path
 
 from bindings.d1.database import D1
+from bindings.d1.jobs import Query
 from bindings.d1.migration_files import Migrations, migration_files
 from bindings.d1.script import script_statements
-from bindings.d1.session import Query
 from emulator.errors import EmulatorError, UsageError, WorkerError
 from emulator.sqlite import connect_read_only
 

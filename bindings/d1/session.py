@@ -12,7 +12,6 @@ import functools
 import re
 import secrets
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,18 +27,17 @@ from bindings.d1.errors import (
     error_message,
     is_undecodable_text,
 )
+from bindings.d1.jobs import Job, NeedsWriter, Query, Result, TooSlow
 from bindings.d1.limits import IS_DEFENSIVE, SETTINGS
 from bindings.d1.meta import Standing, meta
 from bindings.d1.meter import Meter
 from bindings.d1.opening import open_connection
 from bindings.d1.parameters import Bound, bound
 from bindings.d1.shadow import WRITING, shadow_candidate
-from bindings.d1.splitter import Statement, has_variables, split_statements
+from bindings.d1.splitter import Statement, has_variables, is_empty, split_statements
 from bindings.d1.values import Parameter, to_rows
 from emulator.errors import WorkerError
 from emulator.sqlite import Synchronous
-
-Result = dict[str, Any]  # {"success": True, "meta": {…}, "results": {"columns": […], "rows": […]}}
 
 # How many virtual machine instructions pass between two looks at the clock: some 10 ms. Each look
 # needs Python's interpreter lock, which the event loop may hold.
@@ -48,33 +46,6 @@ QUICK_TICK_INSTRUCTIONS = 20_000  # some 0.4 ms
 
 _RENAMES_TO_RESERVED = re.compile(rf"""\brename\s+to\s+["'`\[]?{RESERVED_PREFIX}""", re.IGNORECASE)
 _WITH_REPLACEMENTS = functools.partial(str, encoding="utf-8", errors="replace")
-_COMMENT_LINE = re.compile(r"^\s*--.*", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One entry of a call: `sql` may hold several statements, the last takes `params`."""
-
-    sql: str
-    params: tuple[Parameter, ...] = ()
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One call on its way through a connection; `abandoned` stops it and undoes its work."""
-
-    queries: tuple[Query, ...]
-    timeout_ms: int
-    last_row_id: int = 0  # what a connection for reading reports; the writing one knows its own
-    abandoned: bool = False
-
-
-class TooSlow(Exception):
-    """A quick session ran out of time, or would have to wait; nothing came of the job."""
-
-
-class NeedsWriter(Exception):
-    """The job cannot be done by a connection for reading; nothing of it was done."""
 
 
 class _UndecodableText(Exception):
@@ -100,7 +71,8 @@ class Session:
         self._authorizer = Authorizer(reads_only=reads_only)
         self._meter = Meter(self._execute_own, self._program)
         self._rows_read = self._rows_written = 0  # by the query that runs
-        self._sized_version, self._sized_bytes = -1, 0
+        self._data_version = -1  # as SQLite counts what other connections commit
+        self._size_bytes: int | None = None
         # A cached statement is not authorized again, so no text of a worker's may equal ours.
         self._mark = f" /* {secrets.token_hex(16)} */"
         self.connection = open_connection(path, synchronous, reads_only=reads_only, waits=not quick)
@@ -135,7 +107,7 @@ class Session:
         if self._reads_only:
             self.last_row_id = job.last_row_id
         plans = [
-            (query, split_statements(query.sql)) for query in job.queries if not _is_empty(query)
+            (query, split_statements(query.sql)) for query in job.queries if not is_empty(query.sql)
         ]
         if not plans:
             raise WorkerError(NO_STATEMENTS)
@@ -150,6 +122,7 @@ class Session:
         except BaseException:
             if self.connection.in_transaction:
                 self._execute_own("ROLLBACK")
+            self._data_version = -1
             raise
         finally:
             self._authorizer.trusted = True
@@ -159,6 +132,7 @@ class Session:
 
     def _run_query(self, query: Query, statements: tuple[Statement, ...]) -> Result:
         started = perf_counter()
+        self._look_around()
         before = self._standing()
         self._rows_read = self._rows_written = 0
         for statement in statements[:-1]:
@@ -167,6 +141,8 @@ class Session:
             self._execute_user(statement, ())
         last = statements[-1]
         columns, rows = self._execute_user(last, query.params)
+        if not self._reads_only:
+            self._size_bytes = None
         after = before if self._reads_only else self._standing()
         return {
             "success": True,
@@ -196,7 +172,7 @@ class Session:
         footprint = None
         if not self._reads_only:
             # Before it is run: EXPLAIN sets what SQL's changes() returns.
-            footprint = self._meter.footprint(keyword, sql, values, schema_may_differ=True)
+            footprint = self._meter.footprint(keyword, sql, values)
         changes_before = self.connection.total_changes
         self._authorizer.begin()
         self._authorizer.trusted = False
@@ -217,10 +193,7 @@ class Session:
         total_changes = self.connection.total_changes
         changes = total_changes - changes_before
         if self._reads_only:
-            # SQLite compiles a statement again when the schema has changed, and asks again.
-            footprint = self._meter.footprint(
-                keyword, sql, values, schema_may_differ=self._authorizer.asked
-            )
+            footprint = self._meter.footprint(keyword, sql, values)
         read, written = self._meter.rows(
             keyword, footprint, changes or len(rows), changes, cursor.rowcount, total_changes
         )
@@ -279,20 +252,19 @@ class Session:
             self._authorizer.trusted = True
             self.connection.text_factory = factory
 
-    def _standing(self) -> Standing:
-        return Standing(self.connection.total_changes, self.last_row_id, self._size_bytes())
+    def _look_around(self) -> None:
+        (version,) = self._execute_own("PRAGMA data_version").fetchone()
+        if version != self._data_version:
+            self._data_version = version
+            self._size_bytes = None
+            self._meter.forget()
 
-    def _size_bytes(self) -> int:
-        if self._reads_only:
-            # Nothing changes the file but other connections: one look instead of two.
-            (version,) = self._execute_own("PRAGMA data_version").fetchone()
-            if version == self._sized_version:
-                return self._sized_bytes
-            self._sized_version = version
-        (pages,) = self._execute_own("PRAGMA page_count").fetchone()
-        (unused,) = self._execute_own("PRAGMA freelist_count").fetchone()
-        self._sized_bytes = (pages - unused) * self._page_bytes
-        return self._sized_bytes
+    def _standing(self) -> Standing:
+        if self._size_bytes is None:
+            (pages,) = self._execute_own("PRAGMA page_count").fetchone()
+            (unused,) = self._execute_own("PRAGMA freelist_count").fetchone()
+            self._size_bytes = (pages - unused) * self._page_bytes
+        return Standing(self.connection.total_changes, self.last_row_id, self._size_bytes)
 
     def _execute_own(self, sql: str, values: Bound = ()) -> sqlite3.Cursor:
         try:
@@ -307,11 +279,3 @@ class Session:
     def close(self) -> None:
         """Close the connection; on the last one SQLite folds the WAL into the file."""
         self.connection.close()
-
-
-def _is_empty(query: Query) -> bool:
-    # Source: miniflare database.worker.ts drops entries of space and comment lines.
-    sql = query.sql
-    if sql and sql[0] not in " \t\n\f\r-":
-        return False
-    return not _COMMENT_LINE.sub("", sql).strip()

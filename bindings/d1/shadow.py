@@ -6,6 +6,7 @@ statement writes to is read from its text. It decides nothing but that name.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from bindings.d1.splitter import tokens
@@ -19,6 +20,7 @@ _BEFORE_A_NAME = frozenset(
 _SHADOW_NAME = re.compile(
     r".+_(?:data|idx|content|docsize|config|node|rowid|parent)", re.IGNORECASE
 )
+_BEGINNING_CHARS = 1_000  # the name stands in front; what follows may be long
 _QUOTES = {'"': '"', "`": "`", "[": "]", "'": "'"}
 
 
@@ -27,6 +29,11 @@ def shadow_candidate(sql: str) -> str | None:
 
     `'DELETE FROM main."notes_data"'` -> `notes_data`; None for `DELETE FROM notes`.
     """
+    return _candidate(sql[:_BEGINNING_CHARS])
+
+
+@functools.lru_cache(maxsize=512)
+def _candidate(sql: str) -> str | None:
     for token in tokens(sql):
         if token.kind == "word" and token.text.upper() in _BEFORE_A_NAME:
             continue

@@ -29,6 +29,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LEADING = re.compile(r"(?:[ \t\n\f\r;]+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*", re.DOTALL)
+_COMMENT_LINE = re.compile(r"^\s*--.*", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 _NAMED = re.compile(r"[:@#$]")
 _SPACES = " \t\n\f\r"
@@ -108,6 +109,16 @@ def _keyword(sql: str) -> str:
     # "(select 1)" and "123" are statements, if wrong ones: SQLite says what is wrong with them.
     rest = sql[leading.end() if leading else 0 :].rstrip(_SPACES + ";")
     return rest[:1]
+
+
+def is_empty(sql: str) -> bool:
+    """Return whether `sql` is only space and lines of comment: such an entry of a call is left out.
+
+    Source: miniflare database.worker.ts.
+    """
+    if sql and sql[0] not in " \t\n\f\r-":
+        return False
+    return not _COMMENT_LINE.sub("", sql).strip()
 
 
 def has_variables(sql: str) -> bool:

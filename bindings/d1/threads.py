@@ -14,7 +14,8 @@ from pathlib import Path
 
 import aiosqlite
 
-from bindings.d1.session import Job, Result, Session
+from bindings.d1.jobs import Job, Result
+from bindings.d1.session import Session
 from emulator.sqlite import Synchronous
 
 

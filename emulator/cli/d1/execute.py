@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from bindings.d1.http import with_row_objects
+from bindings.d1.jobs import Query, Result
 from bindings.d1.limits import QUERY_TIMEOUT_MS
 from bindings.d1.script import script_statements
-from bindings.d1.session import Query, Result
 from emulator.cli.d1.databases import choose, database_options
 from emulator.cli.options import ProjectOptions
 from emulator.cli.table import draw_table

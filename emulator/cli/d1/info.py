@@ -8,8 +8,8 @@ import sqlite3
 
 import click
 
+from bindings.d1.jobs import Query
 from bindings.d1.migrations import unapplied_in_file
-from bindings.d1.session import Query
 from bindings.d1.wrangler_state import user_tables
 from emulator.cli.d1.databases import Chosen, choose, database_options
 from emulator.cli.options import ProjectOptions

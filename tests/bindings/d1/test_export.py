@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bindings.d1 import D1
 from bindings.d1.export import VIRTUAL_TABLE, dump_sql, reading
+from bindings.d1.jobs import Query
 from bindings.d1.script import script_statements
-from bindings.d1.session import Query
 from emulator.errors import EmulatorError, UsageError
 from tests.bindings.d1.calls import with_d1
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bindings.d1 import D1
 from bindings.d1.footprint import Footprint, Scan, rows_read
-from tests.bindings.d1.calls import query, with_d1
+from tests.bindings.d1.calls import query, refusal, with_d1
 
 SETUP = [
     "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, n INTEGER)",
@@ -102,3 +104,29 @@ def test_a_scan_inside_another_is_done_for_each_of_its_rows() -> None:
     touched = Footprint(scans=(Scan(("a",)), Scan(("a", "b"))))
 
     assert rows_read(touched, {"a": 10, "b": 5}.__getitem__, 50) == 60
+
+
+def test_what_was_undone_does_not_count(tmp_path: Path) -> None:
+    async def work(database: D1) -> list[int]:
+        await query(database, *SETUP)
+        await refusal(database, "INSERT INTO t(a) VALUES ('x')", "UPDATE t SET a = 1", "nope")
+        metas = [(await query(database, sql))[0]["meta"] for sql in ("UPDATE t SET a = 2",) * 2]
+        return [meta["rows_read"] for meta in metas]
+
+    assert with_d1(tmp_path / "d.sqlite", work) == [3, 3]
+
+
+def test_what_another_process_wrote_counts(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite"
+
+    async def work(database: D1) -> list[int]:
+        await query(database, *SETUP)
+        found = []
+        for sql in ("SELECT 1 AS a", "INSERT INTO t(a) VALUES ('x')", "CREATE INDEX ta ON t(a)"):
+            with closing(sqlite3.connect(path)) as other, other:
+                other.execute(sql)
+            for scan in ("SELECT * FROM t WHERE a = 'x'", "UPDATE t SET n = 1 WHERE a = 'x'"):
+                found.append((await query(database, scan))[0]["meta"]["rows_read"])
+        return found
+
+    assert with_d1(path, work) == [3, 3, 4, 4, 2, 2]
