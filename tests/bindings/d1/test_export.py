@@ -95,14 +95,16 @@ def test_tables_that_refer_to_each_other_are_made_before_their_rows(tmp_path: Pa
 texts = st.text() | st.text("\\nr\n\r'", max_size=8)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(
         st.none()
         | st.integers(-(2**63), 2**63 - 1)
         | st.floats(allow_nan=False)
         | st.binary()
-        | texts.filter(lambda text: text.isprintable() or text.encode(errors="ignore")),
+        | texts,
         max_size=20,
     )
 )
@@ -120,11 +122,12 @@ def test_every_value_keeps_its_exact_type_and_content(tmp_path: Path, values: li
 
     restored(target, dumped(source))
 
+    found = []
     for path in (source, target):
         with closing(sqlite3.connect(path)) as connection:
-            rows = connection.execute("SELECT typeof(v), v FROM t ORDER BY id").fetchall()
-        assert [row[1] for row in rows] == encoded, path.name
-        assert len({type(value) for value in encoded}) >= len({row[0] for row in rows})
+            found.append(connection.execute("SELECT typeof(v), v FROM t ORDER BY id").fetchall())
+    assert found[0] == found[1]
+    assert [value for _, value in found[1]] == encoded
 
 
 def test_broken_text_survives(tmp_path: Path) -> None:

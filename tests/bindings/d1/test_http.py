@@ -158,7 +158,9 @@ def test_no_body_raises_anything_but_its_own_error(body: bytes) -> None:
         pass
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.none() | st.text() | st.integers(-(2**53) + 1, 2**53 - 1), min_size=1))
 def test_values_come_back_as_they_were_sent(tmp_path: Path, sent: list[Any]) -> None:
     sent = sent[:100]

@@ -18,7 +18,9 @@ safe_integers = st.integers(-SAFE_INTEGER_MAX, SAFE_INTEGER_MAX)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     values=st.lists(
         st.none()
