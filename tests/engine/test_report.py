@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.engine.model import Entry, EntryKind, Status, StepKind
-from emulator.engine.report import instance_detail, step_detail
+from emulator.engine.model import Entry, EntryKind, Instance, Status, Step, StepKind, StepState
+from emulator.engine.report import instance_detail, step_detail, tell_due_times
 from emulator.protocol import values
 
 CONFIG = {"retries": {"limit": 5, "delay": 10_000, "backoff": "exponential"}, "timeout": 600_000}
@@ -215,3 +215,25 @@ def test_a_step_that_an_ended_instance_left_behind_shares_its_status() -> None:
     told = step_detail(RETRIED[:4], Status.TERMINATED, "charge-1", StepKind.DO)
 
     assert told is not None and told["status"] == "terminated"
+
+
+def test_only_what_waits_tells_when_that_ends() -> None:
+    """A rollback that waits for its next attempt has the name of its step, and another type."""
+    nap = at(2_000, EntryKind.SLEEP_START, "sleep:1:nap", data={"durationMs": 9, "untilMs": 0})
+    undo = at(2_000, EntryKind.ROLLBACK_STEP_START, "rollback:1:charge", data={"config": CONFIG})
+    told = detail([*RETRIED, nap, undo])
+    instance = Instance(7, "orders", "i")
+    for key, state in (
+        ("do:1:charge", StepState.SUCCEEDED),
+        ("sleep:1:nap", StepState.SLEEPING),
+        ("rollback:1:charge", StepState.RETRYING),
+    ):
+        instance.steps[key] = Step(key, state, due_ms=9_000)
+
+    tell_due_times(told, instance)
+
+    assert [(step["type"], step.get("due")) for step in told["steps"]] == [
+        ("step", None),
+        ("sleep", second(9)),
+        ("rollback", second(9)),
+    ]

@@ -20,6 +20,8 @@ Json = Any
 Record = dict[str, Any]
 
 TIMEOUT_S = 60
+_SAID_MAX = 300  # characters of an answer that is not the API's
+_FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -106,7 +108,9 @@ def read_answer(status: int, text: bytes, who: str) -> Answer:
             return Answer(envelope["result"], envelope.get("result_info") or {})
         message = str(envelope["errors"][0]["message"])
     except (ValueError, KeyError, TypeError, IndexError):
-        said = text[:200].decode("utf-8", "replace").strip()
+        said = text[:_SAID_MAX].decode("utf-8", "replace").strip()
+        if status in _FORBIDDEN:
+            raise EmulatorError(f"{who} refused: {said}") from None
         raise EmulatorError(
             f"{who} answered HTTP {status} without the Workflows API: {said}\n"
             "  Is it a groundfog dev, and one of this version?"

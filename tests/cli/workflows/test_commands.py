@@ -19,6 +19,7 @@ def test_an_instance_is_triggered_listed_and_described(workflows: Command) -> No
     assert "│ seen " in listed.out and "│ ◷ waiting" in listed.out
     assert described.out.startswith("flow / seen  ◷ waiting\n")
     assert "✓ greet " in described.out and 'waiting for "answered"' in described.out
+    assert ", 59m 5" in described.out  # what is left of the hour it waits
     assert "src/entry.py:" in described.out
     assert "\x1b" not in described.out
 
