@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 from typing import Any
 
@@ -570,3 +571,59 @@ def test_an_instance_whose_code_does_not_fit_is_paused_and_says_why_when_asked(
         assert events[-1]["type"] == "workflow_completed"
 
     play(tmp_path, renamed("before"), story)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_reader_who_resumes_by_cursor_hears_everything_once_whatever_happens(
+    tmp_path: Path, seed: int
+) -> None:
+    """Random operations; the reader reads now and then, and comes back after every end."""
+    chance = random.Random(seed)
+
+    async def workflow(event: Event, step: Step) -> None:
+        for _ in range(3):
+            await step.do("work", lambda ctx: None)
+            await step.sleep("rest", "10 minutes")
+            await step.wait_for_event("answer", "answered", "1 hour")
+
+    async def story(world: World) -> None:
+        await world.create()
+        heard: list[LogEvent] = []
+        subscription = subscribe(world)
+        for _ in range(40):
+            await anything(world, chance)
+            if chance.random() < 0.5:
+                heard += told(subscription)
+            if subscription.ended:
+                subscription = subscribe(world, Wanted(subscription.last_id))
+        heard += told(subscription) + told(subscribe(world, Wanted(subscription.last_id)))
+
+        ids = [event.id for event in heard]
+        assert ids == sorted(set(ids))
+        assert [event for event in told(subscribe(world)) if event.id not in ids] == []
+
+    play(tmp_path, workflow, story)
+
+
+async def anything(world: World, chance: random.Random) -> None:
+    """Do something to instance "a", or let something happen to it."""
+    match chance.choice(["time", "time", "send", "pause", "restart", "step", "reload", "crash"]):
+        case "time":
+            await world.advance(chance.choice([MINUTE, HOUR, 2 * HOUR]))
+        case "send":
+            if world.status() not in ("complete", "errored", "terminated"):
+                await world.send("answered", chance.random())
+        case "pause":
+            await world.pause()
+            await world.resume()
+        case "restart":
+            await world.restart()
+        case "step":
+            await world.restart(start=RestartPoint("work"))
+        case "reload":
+            world.load()
+            await world.settle()
+        case "crash":
+            world.lose_guest()
+            world.load()
+            await world.settle()

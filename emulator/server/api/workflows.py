@@ -82,15 +82,15 @@ class Resource:
 
     def named(self) -> dict[str, Json]:
         """Return the workflow as lists have it, without counts."""
-        versions = self.versions()
+        loaded = self._loaded()
         newest = listing.page(self.host.engine.journal, Filter(self.workflow.name), Window(limit=1))
         return {
             "id": self.id,
             "name": self.workflow.name,
             "class_name": self.workflow.class_name,
             "script_name": self.workflow.script_name or self.host.config().name,
-            "created_on": versions[0]["created_on"],
-            "modified_on": versions[-1]["created_on"],
+            "created_on": iso(loaded[0][1]),
+            "modified_on": iso(loaded[-1][1]),
             "triggered_on": iso(newest[0].created_ms) if newest else None,
             "schedules": self._schedules(),
         }
@@ -132,13 +132,12 @@ class Resource:
 
         What is not kept of older ones, the configuration, is that of now.
         """
-        generations = [
-            (each.number, each.since_ms) for each in listing.generations(self.host.engine.journal)
-        ]
-        return [
-            self._version(number, since_ms)
-            for number, since_ms in generations or [(0, self.host.started_ms)]
-        ]
+        return [self._version(number, since_ms) for number, since_ms in self._loaded()]
+
+    def _loaded(self) -> list[tuple[int, int]]:
+        """Return each generation and since when it is known; one at least, in this order."""
+        generations = listing.generations(self.host.engine.journal)
+        return [(each.number, each.since_ms) for each in generations] or [(0, self.host.started_ms)]
 
     def _version(self, generation: int, since_ms: int) -> dict[str, Json]:
         since, workflow = iso(since_ms), self.workflow
