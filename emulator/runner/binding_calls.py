@@ -10,9 +10,9 @@ from typing import Any
 from bindings.binding import Binding, ByteStream
 from emulator.errors import WorkerError
 from emulator.protocol import values
+from emulator.protocol.bodies import Outgoing, Send
 from emulator.protocol.framing import FrameTooLarge
 from emulator.protocol.messages import BindingCall, BindingFailed, BindingResult, ProtocolError
-from emulator.runner.bodies import Outflow, Send
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class BindingCalls:
         self._send = send
         self._bindings = bindings
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._outflows: dict[int, Outflow] = {}
+        self._outflows: dict[int, Outgoing] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -63,7 +63,7 @@ class BindingCalls:
         self._tasks[message.id] = task
         task.add_done_callback(lambda _: self._ended(message.id))
 
-    def outflow(self, exchange_id: int) -> Outflow | None:
+    def outflow(self, exchange_id: int) -> Outgoing | None:
         """Return the result stream being sent on this exchange."""
         return self._outflows.get(exchange_id)
 
@@ -105,7 +105,7 @@ class BindingCalls:
             self._send(BindingFailed(message.id, "Error", text))
 
     async def _stream(self, exchange_id: int, stream: ByteStream, where: str) -> None:
-        outflow = self._outflows[exchange_id] = Outflow(exchange_id, self._send)
+        outflow = self._outflows[exchange_id] = Outgoing(exchange_id, self._send)
         self._send(BindingResult(exchange_id, stream=True, content_type=stream.content_type))
         try:
             await outflow.pump(stream.chunks, lambda error: _cut_off(error, where))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
+from emulator.protocol.bodies import Incoming, Outgoing, Send
 from emulator.protocol.messages import (
     Cancel,
     Credit,
@@ -17,7 +19,6 @@ from emulator.protocol.messages import (
     Message,
     ProtocolError,
 )
-from emulator.runner.bodies import Outflow, ResponseBody, Send
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, HandlerError
 
 BODY_CUT_OFF = "The client disconnected before it had sent the whole request body."
@@ -32,8 +33,8 @@ class _Exchange:
         self.request = request
         self.head: asyncio.Future[FetchReply] = loop.create_future()
         self.answered = False  # by the guest; `head` may have been given up before
-        self.body: ResponseBody | None = None
-        self.outflow: Outflow | None = None
+        self.body: Incoming | None = None
+        self.outflow: Outgoing | None = None
         self.pump: asyncio.Task[None] | None = None
 
     def fail(self, error: Exception) -> None:
@@ -81,7 +82,7 @@ class Exchanges:
             )
         )
         if request.body is not None:
-            exchange.outflow = Outflow(exchange_id, self._send)
+            exchange.outflow = Outgoing(exchange_id, self._send)
             exchange.pump = self._loop.create_task(
                 exchange.outflow.pump(request.body, lambda error: str(error) or BODY_CUT_OFF),
                 name=f"request body {exchange_id}",
@@ -138,7 +139,7 @@ class Exchanges:
         if message.has_body and message.payload:
             raise ProtocolError(f"exchange {message.id}: a body both whole and to follow")
         if message.has_body:
-            exchange.body = ResponseBody(message.id, self._send)
+            exchange.body = Incoming(message.id, self._send)
         if exchange.head.done():  # nobody waits any more
             return
         body: AsyncIterator[bytes] | None = exchange.body
@@ -150,7 +151,7 @@ class Exchanges:
                 message.status_text,
                 headers,
                 body,
-                _nothing_to_close if exchange.body is None else exchange.body.close,
+                partial(_cancel, exchange.body),
             )
         )
 
@@ -181,8 +182,9 @@ def _stop_pump(exchange: _Exchange) -> None:
         exchange.pump.cancel()
 
 
-async def _nothing_to_close() -> None:
-    pass
+async def _cancel(body: Incoming | None) -> None:
+    if body is not None:
+        body.cancel()
 
 
 def _header(pair: list[str]) -> tuple[str, str]:

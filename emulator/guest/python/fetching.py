@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...protocol import web_sockets
+from ...protocol.bodies import Outgoing
 from ...protocol.messages import Fetch, FetchDone, FetchFailed, FetchResponse
 from ...protocol.streams import CHUNK_BYTES
 from . import scope, tracebacks
 from .calling import relaxed_call, settle
 from .loader import Worker
 from .pyodide.ffi import JsException
-from .streams import IncomingBody, OutgoingBody, ReadableStream, Send
+from .streams import IncomingBody, ReadableStream, Send
 from .web_sockets import WebSocket
 from .workers.entrypoints import Context
 from .workers.headers import HeaderList
@@ -34,7 +35,7 @@ class FetchExchange:
     def __init__(self, message: Fetch, worker: Worker, send: Send) -> None:
         self.id = message.id
         self.incoming = IncomingBody(message.id, send) if message.has_body else None
-        self.outgoing = OutgoingBody(message.id, send)
+        self.outgoing = Outgoing(message.id, send)
         self._message = message
         self._worker = worker
         self._send = send

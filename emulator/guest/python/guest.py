@@ -125,7 +125,7 @@ class Guest:
     def _on_end(self, message: End) -> None:
         body = self._incoming(message.id)
         if body is not None:
-            body.end(message.error)
+            body.cut_off(message.error) if message.error else body.end()
         self._calls.stream_ended(message.id)
 
     def _on_credit(self, message: Credit) -> None:

@@ -1,19 +1,16 @@
-"""Bodies inside the guest: `ReadableStream` for user code, and both ends of the credit windows."""
+"""Bodies inside the guest: `ReadableStream` for user code, and what the host sends."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
-from ...protocol.messages import Cancel, Credit, Data, End, Message, ProtocolError
-from ...protocol.streams import ReceiveWindow, SendWindow
+from ...protocol.bodies import Incoming
+from ...protocol.bodies import Send as Send
 from .jsdict import JsDict
 from .pyodide.ffi import JsException
-
-Send = Callable[[Message], None]
 
 
 class Chunk(bytes):
@@ -125,107 +122,19 @@ def _chunk(item: Any) -> Chunk:
     raise TypeError(f"a body stream yielded {type(item)}; expected bytes or str")
 
 
-class IncomingBody:
-    """A body the host sends: an async iterator of Chunks that gives credit as it is read."""
+class IncomingBody(Incoming):
+    """A body the host sends, as user code may read it: Chunks, and platform errors."""
 
-    def __init__(self, exchange_id: int, send: Send) -> None:
-        self._id = exchange_id
-        self._send = send
-        self._window = ReceiveWindow()
-        self._chunks: deque[Chunk] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._error: Exception | None = None
-        self.ended = False  # nothing more will come
-
-    def data(self, payload: bytes) -> None:
-        """Take a piece from the host. Raises ProtocolError when there was no room for it."""
-        if not self._window.received(len(payload)):
-            raise ProtocolError(f"exchange {self._id}: more data than there was room for")
-        if not self.ended:
-            self._chunks.append(Chunk(payload))
-            self._wake()
-
-    def end(self, error: str = "") -> None:
-        """The host has sent everything, or was cut off: then reading raises `error`."""
-        self.ended = True
-        if error:
-            self._error = JsException(error)
-        self._wake()
-
-    def cancel(self) -> None:
-        """Tell the host that nobody reads on."""
-        if not self.ended:
-            self.ended = True
-            self._chunks.clear()
-            self._send(Cancel(self._id))
+    def cut_off(self, error: str) -> None:
+        """The host could not send everything: reading past what came raises `error`."""
+        self.end(JsException(error))
 
     async def aclose(self) -> None:
         """Stop reading (the name async generators use)."""
         self.cancel()
 
-    def __aiter__(self) -> IncomingBody:
-        return self
-
     async def __anext__(self) -> Chunk:
-        while not self._chunks:
-            if self._error is not None:
-                raise self._error
-            if self.ended:
-                raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        chunk = self._chunks.popleft()
-        credit = self._window.consumed(len(chunk))
-        if credit and not self.ended:
-            self._send(Credit(self._id, credit))
-        return chunk
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-
-class OutgoingBody:
-    """A body we send: waits for the host's credit, stops when the host cancels."""
-
-    def __init__(self, exchange_id: int, send: Send) -> None:
-        self._id = exchange_id
-        self._send = send
-        self._window = SendWindow()
-        self._waiter: asyncio.Future[None] | None = None
-        self.cancelled = False
-
-    def credit(self, amount: int) -> None:
-        """The host has room for `amount` more bytes."""
-        self._window.credit(amount)
-        self._wake()
-
-    def cancel(self) -> None:
-        """The host reads no further."""
-        self.cancelled = True
-        self._wake()
-
-    def write_now(self, data: memoryview) -> memoryview:
-        """Send what there is room for and return the rest."""
-        while data and (granted := self._window.take(len(data))):
-            self._send(Data(self._id, bytes(data[:granted])))
-            data = data[granted:]
-        return data
-
-    async def write(self, data: bytes | memoryview) -> None:
-        """Send all of `data`, at the host's pace."""
-        rest = memoryview(data)
-        while not self.cancelled and (rest := self.write_now(rest)):
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-
-    def end(self, error: str = "") -> None:
-        """Say that the body is complete, or was cut off by `error`."""
-        self._send(End(self._id, error))
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        return Chunk(await super().__anext__())
 
 
 ReadableStream.__module__ = "js"
