@@ -19,7 +19,7 @@ from bindings.ai.options import Options
 from emulator.errors import WorkerError
 
 PAYLOAD_MAX_BYTES = 10 * 1024 * 1024
-BATCHES_MAX = 1_000
+BATCHES_MAX = 50
 
 Run = Callable[[str, Any], Awaitable[Any]]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from emulator.errors import WorkerError
 
+LOGS_MAX = 1_000  # gateway logs that are held in memory, with what was noted on them
 FILE_MAX_BYTES = 4 * 1024 * 1024  # some 15,000 calls; and as many in the file before
 
 
@@ -65,6 +66,8 @@ class Ledger:
         self.neurons += call.neurons
         entry = {key: value for key, value in asdict(call).items() if value not in ("", 0, 0.0)}
         if call.log_id:
+            if len(self._recent) >= LOGS_MAX:
+                del self._recent[next(iter(self._recent))]
             self._recent[call.log_id] = entry
         if self.path is None:
             return
