@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from emulator.engine import rollbacks
 from emulator.engine.engine import Engine
 from emulator.engine.model import Entry, EntryKind, Instance, Status, StepState
 from emulator.engine.rewinding import RestartPoint
 from emulator.errors import WorkerError
 from emulator.protocol import values
-from tests.engine.scripted import Context, Step, StepError
+from tests.engine.scripted import Context, Step, StepError, Undo
 from tests.engine.world import CLASS, DAY, HOUR, MINUTE, NAME, SECOND, World
 
 CONCURRENCY = 2
@@ -33,12 +35,20 @@ LIMIT = 2  # retries of every step
 EVENT_TYPES = ("red", "blue")
 STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START)
 
+ATTEMPT_STARTS = (EntryKind.ATTEMPT_START, EntryKind.ROLLBACK_ATTEMPT_START)
+ATTEMPT_FAILURES = (EntryKind.ATTEMPT_FAILURE, EntryKind.ROLLBACK_ATTEMPT_FAILURE)
+
 Plan = list[Any]
 
+_do = {
+    "fails": st.integers(0, LIMIT + 1),
+    "slow": st.booleans(),
+    "undo": st.booleans(),  # it has a rollback handler
+    "asks": st.booleans(),  # its delay is a function
+}
 _items = st.one_of(
-    st.fixed_dictionaries(
-        {"kind": st.just("do"), "fails": st.integers(0, LIMIT + 1), "slow": st.booleans()}
-    ),
+    st.fixed_dictionaries({"kind": st.just("do"), **_do}),
+    st.fixed_dictionaries({"kind": st.just("nest"), **_do}),
     st.fixed_dictionaries(
         {"kind": st.just("sleep"), "ms": st.sampled_from([0, 500, 10 * SECOND, HOUR])}
     ),
@@ -63,11 +73,18 @@ class Known:
     """What the model knows of an instance since its creation or last restart."""
 
     plan: Plan
+    raises: bool = False  # `run()` fails when it has done all that
     life: int = 0
     seen: dict[str, Any] = field(default_factory=dict)  # step name -> what run() got from it
     sent: dict[str, list[int]] = field(default_factory=dict)  # event type -> acknowledged payloads
+    undone: list[str] = field(default_factory=list)  # handlers, each time they were executed
     charged: bool = False  # an attempt may have failed that the plan did not ask to fail
     terminated: bool = False
+    rolled_back: bool = False  # a user has terminated it with rollback
+
+
+def _has_handler(entry: Entry) -> bool:
+    return "rollback" in (entry.data or {})
 
 
 class EngineModel(RuleBasedStateMachine):
@@ -112,7 +129,10 @@ class EngineModel(RuleBasedStateMachine):
     async def workflow(self, event: dict[str, Any], step: Step) -> Any:
         name = event["instanceId"]
         known = self.known[name]
-        return await self._follow(event["payload"], step, known, known.life, "0")
+        output = await self._follow(event["payload"], step, known, known.life, "0")
+        if known.raises:
+            raise StepError("Error", "as planned")
+        return output
 
     async def _follow(
         self, plan: Plan, step: Step, known: Known, life: int, prefix: str
@@ -139,11 +159,13 @@ class EngineModel(RuleBasedStateMachine):
         self, item: dict[str, Any], step: Step, known: Known, life: int, label: str
     ) -> Any:
         match item["kind"]:
-            case "do":
+            case "do" | "nest":
 
                 async def callback(ctx: Context) -> int:
-                    if known.life == life and label in known.seen:
-                        self.violations.append(f"{label} was executed again")
+                    if known.life == life and (label in known.seen or known.undone):
+                        self.violations.append(f"{label} was executed again, or too late")
+                    if item["kind"] == "nest":
+                        await ctx.step.do(f"{label}.in", lambda ctx: None)
                     if item["slow"] and not self.hurry:
                         await self.gate.wait()
                     if ctx.attempt <= item["fails"]:
@@ -152,11 +174,27 @@ class EngineModel(RuleBasedStateMachine):
                     return self.serial
 
                 retries = {"limit": LIMIT, "delay": "5 seconds"}
-                return await step.do(label, callback, {"retries": retries, "timeout": "1 hour"})
+                return await step.do(
+                    label,
+                    callback,
+                    {"retries": retries, "timeout": "1 hour"},
+                    rollback=partial(self._undo, known, life) if item["undo"] else None,
+                    rollback_config={"retries": retries},
+                    delay=(lambda attempt, error: 5 * SECOND) if item["asks"] else None,
+                )
             case "sleep":
                 return await step.sleep(label, item["ms"])
             case _:
                 return (await step.wait_for_event(label, item["type"], "2 hours"))["payload"]
+
+    async def _undo(self, known: Known, life: int, undo: Undo) -> None:
+        if known.life != life:
+            self.violations.append(f"an earlier life rolls {undo.step} back")
+        elif undo.step in known.undone[:-1] and known.undone[-1] != undo.step:
+            self.violations.append(f"{undo.step} is rolled back again after {known.undone[-1]}")
+        known.undone.append(undo.step)
+        if not self.hurry:
+            await asyncio.sleep(0)
 
     def _see(self, known: Known, life: int, label: str, result: Any) -> None:
         if known.life != life:
@@ -187,14 +225,14 @@ class EngineModel(RuleBasedStateMachine):
 
     crashes = st.none() | st.none() | st.integers(0, 5)
 
-    @rule(plan=plans, crash_after=crashes, again=st.booleans())
-    def create(self, plan: Plan, crash_after: int | None, again: bool) -> None:
+    @rule(plan=plans, raises=st.booleans(), crash_after=crashes, again=st.booleans())
+    def create(self, plan: Plan, raises: bool, crash_after: int | None, again: bool) -> None:
         if again and self.deleted:
             name = self.deleted.pop()
         else:
             self.names += 1
             name = f"i{self.names}"
-        self.known[name] = Known(plan)
+        self.known[name] = Known(plan, raises)
         work = self.world.control.create(NAME, name, values.encode(plan))
         if not self.do(self._acknowledged(work, crash_after)):
             if self.world.journal.find(NAME, name) is None:
@@ -234,19 +272,22 @@ class EngineModel(RuleBasedStateMachine):
         self.do(self._acknowledged(work, crash_after))
 
     @precondition(lambda self: self.known)
-    @rule(data=st.data())
-    def terminate(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), rollback=st.booleans())
+    def terminate(self, data: st.DataObject, rollback: bool) -> None:
         name = self._name(data)
-        work = self.world.control.terminate(NAME, name)
+        work = self.world.control.terminate(NAME, name, rollback)
         if self.do(self._acknowledged(work, None)):
-            self.known[name].terminated = True
+            if rollback:
+                self.known[name].rolled_back = True
+            else:
+                self.known[name].terminated = True
 
     @precondition(lambda self: self.known and not self.refusing)
     @rule(data=st.data())
     def restart(self, data: st.DataObject) -> None:
         name = self._name(data)
         before = self.known[name]
-        self.known[name] = Known(before.plan, before.life + 1)
+        self.known[name] = Known(before.plan, before.raises, before.life + 1)
         before.life = -1  # whoever still holds it goes on in an earlier life
         assert self.do(self._acknowledged(self.world.control.restart(NAME, name), None))
 
@@ -270,7 +311,7 @@ class EngineModel(RuleBasedStateMachine):
 
     def _rewound(self, name: str, before: Known, kept: set[str]) -> Known:
         """What is known of an instance of which only these steps are left."""
-        after = Known(before.plan, before.life + 1, charged=before.charged)
+        after = Known(before.plan, before.raises, before.life + 1, charged=before.charged)
         labels = {step.split(":", 2)[2] for step in kept}
         after.seen = {label: got for label, got in before.seen.items() if label in labels}
         for entry in self._entries(name):
@@ -411,18 +452,37 @@ class EngineModel(RuleBasedStateMachine):
             assert all(count == 1 for count in ends.values()), ends
             if known.terminated:
                 assert entries[-1].kind is EntryKind.WORKFLOW_TERMINATED
+            self._check_rollback(entries)
+
+    def _check_rollback(self, entries: list[Entry]) -> None:
+        """Handlers start in reverse order of the steps they belong to, one after the other."""
+        steps = [e.step for e in entries if e.kind is EntryKind.STEP_START and _has_handler(e)]
+        handlers: list[str] = []
+        kinds = [e.kind for e in entries]
+        for entry in entries:
+            if entry.kind is EntryKind.ROLLBACK_STEP_START:
+                assert len(handlers) == kinds[: entries.index(entry)].count(
+                    EntryKind.ROLLBACK_STEP_SUCCESS
+                )
+                handlers.append(entry.step.replace("rollback:", "do:", 1))
+        assert handlers == steps[::-1][: len(handlers)]
+        assert kinds.count(EntryKind.ROLLBACK_START) <= 1
+        if EntryKind.ROLLBACK_COMPLETE in kinds:
+            assert len(handlers) == len(steps)
 
     def _check_attempts(self, entries: list[Entry]) -> None:
         by_step: dict[str, list[Entry]] = {}
         for entry in entries:
-            if entry.step.startswith("do:"):
+            if entry.step.startswith(("do:", "rollback:")):
                 by_step.setdefault(entry.step, []).append(entry)
         for history in by_step.values():
             kinds = Counter(e.kind for e in history)
-            numbers = [e.attempt for e in history if e.kind is EntryKind.ATTEMPT_START]
+            numbers = [e.attempt for e in history if e.kind in ATTEMPT_STARTS]
             assert numbers == list(range(1, len(numbers) + 1))
-            assert kinds[EntryKind.STEP_START] == 1
-            assert kinds[EntryKind.ATTEMPT_FAILURE] <= LIMIT + 1
+            assert kinds[EntryKind.STEP_START] + kinds[EntryKind.ROLLBACK_STEP_START] == 1
+            if history[0].step.endswith(".in"):
+                continue  # it has another limit
+            assert sum(kinds[kind] for kind in ATTEMPT_FAILURES) <= LIMIT + 1
             assert len(numbers) <= LIMIT + 1 + kinds[EntryKind.ATTEMPT_INTERRUPTED]
 
     def _check_events(self, known: Known, entries: list[Entry]) -> None:
@@ -449,11 +509,20 @@ class EngineModel(RuleBasedStateMachine):
                     due[entry.step] = data["untilMs"]
                 case EntryKind.WAIT_START:
                     due[entry.step] = entry.at_ms + data["timeoutMs"]
-                case EntryKind.ATTEMPT_FAILURE if "retryDelayMs" in data:
+                case (
+                    EntryKind.ATTEMPT_FAILURE
+                    | EntryKind.ROLLBACK_ATTEMPT_FAILURE
+                    | EntryKind.RETRY_DELAYED
+                ) if "retryDelayMs" in data:
                     due[entry.step] = entry.at_ms + data["retryDelayMs"]
                 case EntryKind.TIMER_SKIPPED:
                     due[entry.step] = entry.at_ms
-                case EntryKind.SLEEP_COMPLETE | EntryKind.WAIT_TIMED_OUT | EntryKind.ATTEMPT_START:
+                case (
+                    EntryKind.SLEEP_COMPLETE
+                    | EntryKind.WAIT_TIMED_OUT
+                    | EntryKind.ATTEMPT_START
+                    | EntryKind.ROLLBACK_ATTEMPT_START
+                ):
                     assert entry.at_ms >= due.pop(entry.step, 0)
                 case EntryKind.WORKFLOW_PAUSED:
                     paused_ms = entry.at_ms
@@ -503,8 +572,12 @@ class EngineModel(RuleBasedStateMachine):
                 step.state is StepState.WAITING and instance.events.get(step.event_type)
                 for step in instance.steps.values()
             )
+        elif rollbacks.retry_ms(instance) is not None and instance.key not in engine._queue:
+            due_ms = rollbacks.retry_ms(instance)
+            assert due_ms is not None and due_ms > self.world.clock.now_ms()
+            assert engine._timers._due[instance.key] <= due_ms
         else:
-            assert instance.status in (Status.QUEUED, Status.RUNNING)
+            assert instance.status in (Status.QUEUED, Status.RUNNING, Status.ROLLING_BACK)
             assert instance.key in engine._queue
             full = len(engine._queue._active) >= CONCURRENCY
             assert full or engine._guest is None or engine._refused
@@ -537,16 +610,29 @@ class EngineModel(RuleBasedStateMachine):
         self.do(self._resume_all())
         self.do(self.world.advance(2 * DAY))
         for name, known in self.known.items():
+            ended = self.world.status(name)
             if known.terminated:
-                assert self.world.status(name) == "terminated"
+                assert ended == "terminated"
+            elif known.rolled_back and ended == "terminated":
+                self._check_undone(known, name)
+            elif known.raises:
+                assert ended == "errored", (name, known.plan)
+                assert self.world.error(name) == ("Error", "as planned")
+                self._check_undone(known, name)
             else:
-                assert self.world.status(name) == "complete", (name, known.plan)
+                assert ended == "complete", (name, known.plan)
                 self._check_outcome(known, known.plan, self.world.output(name))
         engine = self.world.engine
         assert (engine._runs, engine._instances, engine._queue._active) == ({}, {}, set())
         assert (self.world.guest.runs, len(engine._timers)) == (0, 0)
         self.user_code_never_saw_anything_wrong()
         self.every_history_is_sound()
+
+    def _check_undone(self, known: Known, name: str) -> None:
+        if any(entry.kind is EntryKind.ROLLBACK_START for entry in self._entries(name)):
+            outcome = self.world.rollback(name)["outcome"]
+            assert outcome == "complete" or known.charged
+            assert known.undone or outcome == "failed"
 
     async def _resume_all(self) -> None:
         if self.world.engine._guest is None:
