@@ -15,8 +15,15 @@ from emulator.protocol import values
 from tests.crash.driver import Driver
 from tests.crash.scripts import Script
 
+ATTEMPT_STARTS = frozenset({EntryKind.ATTEMPT_START, EntryKind.ROLLBACK_ATTEMPT_START})
 ATTEMPT_ENDS = frozenset(
-    {EntryKind.ATTEMPT_SUCCESS, EntryKind.ATTEMPT_FAILURE, EntryKind.ATTEMPT_INTERRUPTED}
+    {
+        EntryKind.ATTEMPT_SUCCESS,
+        EntryKind.ATTEMPT_FAILURE,
+        EntryKind.ATTEMPT_INTERRUPTED,
+        EntryKind.ROLLBACK_ATTEMPT_SUCCESS,
+        EntryKind.ROLLBACK_ATTEMPT_FAILURE,
+    }
 )
 RESULTS = frozenset({EntryKind.STEP_SUCCESS, EntryKind.STEP_FAILURE, EntryKind.WAIT_COMPLETE})
 
@@ -55,6 +62,7 @@ def violations(
                 *_ending(script, instance),
                 *_attempts(entries),
                 *_results(entries, notes[script.instance]),
+                *_rollback(entries, notes[script.instance]),
                 *_events(entries, script, driver),
                 *_sleeps(entries),
             ]
@@ -97,7 +105,7 @@ def _attempts(entries: list[Entry]) -> Iterator[str]:
     last: dict[str, int] = defaultdict(int)
     running: set[str] = set()
     for entry in entries:
-        if entry.kind is EntryKind.ATTEMPT_START:
+        if entry.kind in ATTEMPT_STARTS:
             if entry.attempt != last[entry.step] + 1 or entry.step in running:
                 yield f"{entry.step}: attempt {entry.attempt} follows {last[entry.step]}"
             last[entry.step] = entry.attempt
@@ -123,6 +131,8 @@ def _results(entries: list[Entry], notes: list[Note]) -> Iterator[str]:
         if result is None:
             if note.what == "saw":
                 yield f"{note.step}: run() saw {note.value!r}, and nothing is recorded"
+        elif note.what == "undid":
+            pass
         elif note.what == "ran":
             if note.at_ms > result.at_ms:
                 yield f"{note.step} ran {note.at_ms - result.at_ms} ms after it was recorded"
@@ -132,6 +142,35 @@ def _results(entries: list[Entry], notes: list[Note]) -> Iterator[str]:
     for name, result in recorded.items():
         if result.kind is EntryKind.STEP_SUCCESS and _value(result) not in ran:
             yield f"{name}: the value recorded was never made"
+
+
+def _rollback(entries: list[Entry], notes: list[Note]) -> Iterator[str]:
+    """Every handler was executed, the last started step's first; none once it was recorded."""
+    undone: dict[str, int] = {}  # name -> when it was recorded
+    begun: list[str] = []
+    steps: list[str] = []
+    started_ms: int | None = None
+    for entry in entries:
+        name = entry.step.split(":", 2)[-1]
+        match entry.kind:
+            case EntryKind.STEP_START if "rollback" in (entry.data or {}):
+                steps.append(name)
+            case EntryKind.ROLLBACK_START:
+                started_ms = entry.at_ms
+            case EntryKind.ROLLBACK_STEP_START:
+                begun.append(name)
+            case EntryKind.ROLLBACK_STEP_SUCCESS:
+                undone[name] = entry.at_ms
+    failed = any(entry.kind is EntryKind.WORKFLOW_FAILURE for entry in entries)
+    if begun != (steps[::-1] if failed else []) or set(begun) != set(undone):
+        yield f"of {steps}, {begun} were rolled back, and {sorted(undone)} recorded"
+    for note in notes:
+        if note.what == "undid" and note.at_ms > undone.get(note.step, 0):
+            yield f"{note.step} was rolled back, and that is not recorded, or was before"
+        if note.what == "ran" and started_ms is not None and note.at_ms > started_ms:
+            yield f"{note.step} ran {note.at_ms - started_ms} ms after the rollback had begun"
+    for name in set(undone) - {note.step for note in notes if note.what == "undid"}:
+        yield f"{name} is recorded as rolled back, and never was"
 
 
 def _value(result: Entry) -> Any:

@@ -42,7 +42,7 @@ class Script:
 def random_scripts(random: Random, count: int) -> list[Script]:
     """Return `count` different scripts."""
     return [
-        Script(f"i{n}", _acts(random, f"i{n}", depth=0), raises=random.random() < 0.15)
+        Script(f"i{n}", _acts(random, f"i{n}", depth=0), raises=random.random() < 0.3)
         for n in range(count)
     ]
 
@@ -55,15 +55,20 @@ def _acts(random: Random, prefix: str, depth: int) -> list[Act]:
 
 
 def _act(random: Random, name: str, depth: int) -> Act:
-    kinds = ["work"] * 5 + ["sleep", "event", "fatal"] + ["parallel"] * (2 if depth == 0 else 0)
+    kinds = (
+        ["work"] * 5
+        + ["nested", "sleep", "event", "fatal"]
+        + ["parallel"] * (2 if depth == 0 else 0)
+    )
     match random.choice(kinds):
-        case "work":
+        case "work" | "nested" as kind:
             slow = random.random() < 0.3
             return {
-                "act": "work",
+                "act": kind,
                 "name": name,
                 "fails": random.choice((0, 0, 0, 1, 2)),
                 "ms": random.randint(20, 150) if slow else 0,
+                "undo": random.random() < 0.5,  # it has a rollback handler
             }
         case "sleep":
             ms = random.choice((5, 60, 300, LONGEST_SLEEP_MS))

@@ -1,7 +1,8 @@
 """The worker under test: interprets a script and writes what it does into a ledger.
 
 The ledger is a file of JSON lines outside Groundfog's reach, appended to from inside the steps:
-`ran` when a step's body begins, `saw` when `run()` gets a step's result, replays included.
+`ran` when a step's body begins, `undid` when a rollback handler does, `saw` when `run()` gets a
+step's result, replays included.
 """
 
 from __future__ import annotations
@@ -39,13 +40,35 @@ class Flow(WorkflowEntrypoint):
     async def play(self, me, step, acts):
         return [await getattr(self, act["act"])(me, step, act) for act in acts]
 
-    async def work(self, me, step, act):
+    def handler(self, me, act):
+        async def undo(rollback):
+            name = rollback.ctx.step.name
+            note("undid", me, name, value=rollback.output)
+            await asyncio.sleep(act["ms"] / 1000)
+
+        options = {{"rollback": undo, "rollback_config": PATIENT}}
+        return options if act["undo"] else {{}}
+
+    async def nested(self, me, step, act):
+        return await self.work(me, step, act, nested=True)
+
+    async def work(self, me, step, act, nested=False):
         name = act["name"]
 
-        @step.do(name, config=PATIENT)
+        @step.do(name, config=PATIENT, **self.handler(me, act))
         async def body(ctx):
             value = uuid.uuid4().hex
             note("ran", me, name, attempt=ctx["attempt"], value=value)
+            if nested:
+                inner = f"{{name}}.in{{ctx['attempt']}}"
+
+                @step.do(inner, config=PATIENT)
+                async def within(ctx):
+                    value = uuid.uuid4().hex
+                    note("ran", me, inner, attempt=ctx["attempt"], value=value)
+                    return value
+
+                note("saw", me, inner, value=await within())
             await asyncio.sleep(act["ms"] / 1000)
             if ctx["attempt"] <= act["fails"]:
                 raise ValueError("not yet")
