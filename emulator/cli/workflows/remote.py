@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from emulator.cli.cells import printable, shorten
 from emulator.cli.workflows.access import BASE, Answer, Refused, Unreachable, route
 from emulator.errors import EmulatorError
 from emulator.state import RunningServer
@@ -21,6 +22,7 @@ Record = dict[str, Any]
 
 TIMEOUT_S = 60
 _SAID_MAX = 300  # characters of an answer that is not the API's
+_QUOTED = 80  # of one that may be anything
 _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -108,11 +110,12 @@ def read_answer(status: int, text: bytes, who: str) -> Answer:
             return Answer(envelope["result"], envelope.get("result_info") or {})
         message = str(envelope["errors"][0]["message"])
     except (ValueError, KeyError, TypeError, IndexError):
-        said = text[:_SAID_MAX].decode("utf-8", "replace").strip()
+        said = " ".join(text[:_SAID_MAX].decode("utf-8", "replace").split())
         if status in _FORBIDDEN:
-            raise EmulatorError(f"{who} refused: {said}") from None
+            raise EmulatorError(f"{who} refused: {printable(said)}") from None
+        quoted = shorten(printable(said), _QUOTED)
         raise EmulatorError(
-            f"{who} answered HTTP {status} without the Workflows API: {said}\n"
+            f"{who} answered HTTP {status} without the Workflows API: {quoted}\n"
             "  Is it a groundfog dev, and one of this version?"
         ) from None
     raise Refused(status, message)

@@ -82,9 +82,11 @@ def _lay_out(rows: Sequence[Row], zero_ms: int, page: Page) -> _Layout:
     name_width = page.name_width or min(longest, max(page.width // 4, _NAME_MIN))
     end_ms = max(page.now_ms if row.end_ms is None else row.end_ms for row in rows)
     left = page.width - (_LEFT + 2 + name_width + 2) - 2 - _STATE_ROOM
-    bar_width = min(left, _BAR_MAX) if left >= _BAR_MIN and len(rows) > 1 else 0
-    if not page.with_bars:
-        bar_width = 0
+    bar_width = 0
+    if page.with_bars and left >= _BAR_MIN and len(rows) > 1:
+        bar_width = min(left, _BAR_MAX)
+    elif page.name_width is None:  # names may have what the bar does not need
+        name_width = min(longest, max(page.width // 3, _NAME_MIN))
     return _Layout(page, zero_ms, max(end_ms, zero_ms + 1), name_width, bar_width)
 
 
