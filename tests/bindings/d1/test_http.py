@@ -149,6 +149,7 @@ queries = st.fixed_dictionaries(
 json_values = st.recursive(values | st.booleans(), lambda inner: st.lists(inner) | queries)
 
 
+@settings(deadline=None)
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
 def test_no_body_raises_anything_but_its_own_error(body: bytes) -> None:
     try:

@@ -73,7 +73,7 @@ def test_a_pattern_finds_migrations_in_folders_and_names_them_by_their_path(
     ]
 
 
-@pytest.mark.parametrize("pattern", ["/x.sql", "**x.sql"])
+@pytest.mark.parametrize("pattern", ["/x.sql"])
 def test_a_pattern_that_leads_nowhere_is_named(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "x.sql").write_text("")
     (tmp_path / "m").mkdir()
