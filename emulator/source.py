@@ -1,8 +1,8 @@
 """Which version of the user's code is on disk: a text that is equal for equal code.
 
 The project's own code is told by its contents, so that a touched or restored file is no change;
-vendored packages, which can be large, by size and time. What else lies there (data, templates) can
-reload a worker but does not make it other code.
+vendored packages, and what is past the first megabytes, by size and time. What else lies there
+(data, templates) can reload a worker but does not make it other code.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from emulator.watch import folders, matters
 CODE_SUFFIXES = frozenset(
     {".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", ".wasm"}
 )
+# An environment or a data set beside the code must not make every reload wait.
+READ_MAX_BYTES = 8 * 1024 * 1024
 
 
 def fingerprint(own: Path, vendored: Path, env: str = "") -> str:
@@ -27,18 +29,23 @@ def fingerprint(own: Path, vendored: Path, env: str = "") -> str:
     A file that goes away while it is read counts as absent: the save that did it is still to come.
     """
     found = sha256(env.encode("utf-8", "backslashreplace"))
+    left_bytes = READ_MAX_BYTES
     for path in _code_below(own):
         if path.is_relative_to(vendored):
             continue
         with contextlib.suppress(OSError):
-            content = sha256(path.read_bytes()).hexdigest()
-            found.update(f"{_name(path, own)}\0{content}\n".encode())
+            left_bytes -= path.stat().st_size
+            told = _stamp(path) if left_bytes < 0 else sha256(path.read_bytes()).hexdigest()
+            found.update(f"{_name(path, own)}\0{told}\n".encode())
     for path in _code_below(vendored):
         with contextlib.suppress(OSError):
-            stat = path.stat()
-            name = _name(path, vendored)
-            found.update(f"{name}\0{stat.st_size} {stat.st_mtime_ns}\n".encode())
+            found.update(f"{_name(path, vendored)}\0{_stamp(path)}\n".encode())
     return found.hexdigest()
+
+
+def _stamp(path: Path) -> str:
+    stat = path.stat()
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 def _code_below(root: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator import source
 from emulator.source import fingerprint
 
 
@@ -106,6 +107,19 @@ def test_vendored_packages_beside_the_code_are_not_read(project: Path) -> None:
     os.utime(package, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
     assert fingerprint(project, project / "python_modules") == before
+
+
+def test_code_past_the_first_megabytes_is_told_by_size_and_time(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "READ_MAX_BYTES", 3)
+    before = code(project)
+
+    touch(project)
+    touched = code(project)
+    edit(project)
+
+    assert len({before, touched, code(project)}) == 3
 
 
 def test_folders_that_do_not_exist_hold_no_code(tmp_path: Path) -> None:
