@@ -123,6 +123,7 @@ def definitions(config: Config) -> list[Definition]:
             workflow.step_limit or STEP_LIMIT,
             plain,
             Retention.configured(workflow.success_retention_ms, workflow.error_retention_ms),
+            workflow.concurrency,
         )
         for workflow in config.workflows
     ]

@@ -45,6 +45,17 @@ def test_a_workflow_may_have_productions_number_of_steps_or_its_own(
     assert definition.step_limit == enforced
 
 
+@pytest.mark.parametrize("limit", [None, 10])
+def test_the_engine_is_told_how_many_instances_of_a_workflow_may_run(
+    tmp_path: Path, limit: int | None
+) -> None:
+    workflow = WorkflowConfig("ORDERS", "orders", "Orders", concurrency=limit)
+
+    (definition,) = wiring.definitions(replace(config(tmp_path, Settings()), workflows=(workflow,)))
+
+    assert definition.concurrency == limit
+
+
 def test_by_default_the_queue_and_the_places_are_productions(tmp_path: Path) -> None:
     project = config(tmp_path, Settings())
 

@@ -93,4 +93,4 @@ WORKFLOW_ITEM = frozenset(
     """.split()
 )
 # Workflow keys that are recognised and do nothing yet.
-WORKFLOW_NOT_EMULATED = ("concurrency", "jurisdiction")
+WORKFLOW_NOT_EMULATED = ("jurisdiction",)

@@ -40,6 +40,7 @@ class WorkflowConfig:
     schedules: tuple[str, ...] = ()
     success_retention_ms: int | None = None
     error_retention_ms: int | None = None
+    concurrency: int | None = None  # how many of its instances may run at once
     where: str = ""  # "wrangler.toml:14", for messages about class_name
     index: int = 0  # its place in the list: `workflows[0]`
 

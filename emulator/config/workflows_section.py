@@ -27,6 +27,7 @@ NAME_RULE = (
 STEPS_MAX = 2**31 - 1
 STEPS_WARNING = 25_000  # production's highest step limit; wrangler warns above it
 
+CONCURRENCY_MAX = 2**31 - 1
 SCHEDULES_MAX = 100  # docs "Limits"
 RETENTION_MAX_MS = 30 * 86_400_000  # docs "Limits", paid plan
 
@@ -98,6 +99,7 @@ def _read_workflow(item: Table, names: BindingNames) -> WorkflowConfig | None:
         schedules,
         _read_retention(retention, "success_retention"),
         _read_retention(retention, "error_retention"),
+        _read_concurrency(item),
         where=item.where("class_name"),
         index=_index(item),
     )
@@ -113,6 +115,14 @@ def _read_step_limit(item: Table) -> int | None:
         text = f"{limits.name('steps')} is {steps}; Cloudflare allows at most {STEPS_WARNING:,}"
         limits.warn("steps", text)
     return steps
+
+
+def _read_concurrency(item: Table) -> int | None:
+    concurrency = item.table("concurrency", "Write concurrency = { limit = 10 }.")
+    if concurrency is None:
+        return None
+    concurrency.unknown_keys({"limit"})
+    return concurrency.integer("limit", 1, CONCURRENCY_MAX)
 
 
 def _read_retention(retention: Table | None, key: str) -> int | None:

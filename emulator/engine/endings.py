@@ -17,6 +17,7 @@ from emulator.engine.retries import NON_RETRYABLE
 class Definition:
     """A workflow as configured. `plain_non_retryable`: keep a NonRetryableError's own message.
 
+    concurrency: how many of its instances may run at once; None for as many as all together.
     Source: compatibility flag `workflows_preserve_non_retryable_error_message`.
     """
 
@@ -25,6 +26,7 @@ class Definition:
     step_limit: int = steps.STEP_LIMIT
     plain_non_retryable: bool = True
     retention: Retention = Retention()
+    concurrency: int | None = None
 
 
 def problem_of(output: bytes) -> ErrorInfo | None:

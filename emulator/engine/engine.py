@@ -86,7 +86,7 @@ class Engine:
         self._lost: dict[int, int] = {}  # instance key -> guests lost in a row in its own code
         self._unrecorded: set[int] = set()
         self._refused = False  # the journal could not be written the last time
-        self._homeless: set[int] = set()  # instances whose workflow or class is gone
+        self._homeless: dict[int, str] = {}  # instance -> its workflow, which is gone, or its class
         self._admitting: set[int] = set()  # new instances that the next commit queues
         self._timers = Timers(clock, self._wake)
         self._expiry = Expiry(journal, clock, self.delete)
@@ -122,17 +122,22 @@ class Engine:
                     lifecycle.attempts_ended(self.instance(row.key), self.clock.now_ms()),
                 )
             case Status.RUNNING:
-                self._enqueue(row.key, waking=True)
+                self._enqueue(row, waking=True)
             case Status.QUEUED:
-                self._enqueue(row.key)
+                self._enqueue(row)
             case Status.ROLLING_BACK:
                 self._continue(self.instance(row.key))
             case _:
                 return
 
     def define(self, definitions: Iterable[Definition]) -> None:
-        """Set the workflows that exist from now on."""
+        """Set the workflows that exist from now on, and how many of each may run at once."""
         self._definitions = {definition.name: definition for definition in definitions}
+        self._queue.limits = {
+            definition.name: definition.concurrency
+            for definition in self._definitions.values()
+            if definition.concurrency is not None
+        }
 
     def tune(self, *, concurrency: int, grace_ms: int) -> None:
         """Use these limits from now on."""
@@ -171,8 +176,8 @@ class Engine:
                 run.leaving = True
                 self._hold(run)
                 self._call_after(self._grace_ms, partial(self._move_on, run, True))
-        for key in sorted(self._homeless):
-            self._enqueue(key)
+        for key, workflow in sorted(self._homeless.items()):
+            self._queue.add(key, workflow, waking=False)
         self._homeless.clear()
         self._sweep.begin(self.generation)
         self._dispatch_soon()
@@ -254,12 +259,12 @@ class Engine:
         elif instance.status is Status.ROLLING_BACK:
             due_ms = rollbacks.retry_ms(instance)
             if due_ms is None or due_ms <= self.clock.now_ms():
-                self._enqueue(instance.key, waking=True)
+                self._enqueue(instance, waking=True)
             else:
                 self._timers.set(instance.key, due_ms)
                 self._evict(instance)
         elif instance.status in (Status.RUNNING, Status.QUEUED):
-            self._enqueue(instance.key, waking=True)
+            self._enqueue(instance, waking=True)
 
     # --- what guests say
 
@@ -422,7 +427,7 @@ class Engine:
             self._forget(run)
         if rollback:
             self._record(instance, rollback)
-            self._enqueue(instance.key, waking=True)
+            self._enqueue(instance, waking=True)
         else:
             self._end(instance, [endings.failed(instance, error, now_ms)])
 
@@ -619,7 +624,7 @@ class Engine:
             self._arm_idle(run)
             return
         if instance.status is Status.WAITING:
-            self._queue.occupy(instance.key)
+            self._queue.occupy(instance.key, instance.workflow)
             self._record(
                 instance, [Entry(instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_RUNNING)]
             )
@@ -685,13 +690,13 @@ class Engine:
         self._instances[instance.key] = instance
         self._admitting.add(instance.key)
         self._record(instance, [entry])
-        self.journal.after_commit(partial(self._admitted, instance.key))
+        self.journal.after_commit(partial(self._admitted, instance))
 
-    def _admitted(self, key: int, error: sqlite3.Error | None) -> None:
-        if key in self._admitting:  # or it has been deleted in the same turn
-            self._admitting.discard(key)
+    def _admitted(self, instance: Instance, error: sqlite3.Error | None) -> None:
+        if instance.key in self._admitting:  # or it has been deleted in the same turn
+            self._admitting.discard(instance.key)
             if error is None:
-                self._enqueue(key)
+                self._enqueue(instance)
 
     @property
     def queued(self) -> int:
@@ -750,10 +755,10 @@ class Engine:
                 self._record(instance, verdict.entries)
                 if run is not None:
                     self._drop(run)
-                self._enqueue(instance.key, waking=True)
+                self._enqueue(instance, waking=True)
             case Effect.QUEUE:
                 self._record(instance, verdict.entries)
-                self._enqueue(instance.key, waking=True)
+                self._enqueue(instance, waking=True)
             case Effect.RELEASE:
                 self._record(instance, verdict.entries)
                 if run is not None:
@@ -782,7 +787,7 @@ class Engine:
         self._instances[key] = fresh
         self._record(fresh, verdict.entries)
         self._project(fresh)
-        self._enqueue(key)
+        self._enqueue(fresh)
 
     def delete(self, key: int) -> None:
         """Stop an instance wherever it is, and forget it; its id is free from now on."""
@@ -792,7 +797,7 @@ class Engine:
         self._queue.remove(key)
         self._instances.pop(key, None)
         self._lost.pop(key, None)
-        self._homeless.discard(key)
+        self._homeless.pop(key, None)
         self._admitting.discard(key)
         self.journal.delete(key)
 
@@ -879,12 +884,12 @@ class Engine:
                 instance, [Entry(instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_RUNNING)]
             )
         self._instances[instance.key] = instance
-        self._enqueue(instance.key, waking=True)
+        self._enqueue(instance, waking=True)
 
     # --- starting runs
 
-    def _enqueue(self, key: int, waking: bool = False) -> None:
-        self._queue.add(key, waking)
+    def _enqueue(self, instance: Instance | InstanceRow, waking: bool = False) -> None:
+        self._queue.add(instance.key, instance.workflow, waking)
         self._dispatch_soon()
 
     def _dispatch_soon(self) -> None:
@@ -930,7 +935,7 @@ class Engine:
         self._next_run += 1
         self._runs[run.number] = self._run_of[instance.key] = run
         self._instances[instance.key] = instance
-        self._queue.occupy(instance.key)
+        self._queue.occupy(instance.key, instance.workflow)
         self._record(instance, self._run_entries(instance, guarded))
         for message in opening:
             guest.send(message)
@@ -961,7 +966,7 @@ class Engine:
 
     def _keep_homeless(self, instance: Instance, definition: Definition | None) -> None:
         """Hold an instance whose code is not there, until code comes that has it."""
-        self._homeless.add(instance.key)
+        self._homeless[instance.key] = instance.workflow
         self._evict(instance)
         missing = (
             f'no workflow named "{instance.workflow}" is configured'

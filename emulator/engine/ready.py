@@ -1,49 +1,99 @@
-"""Who runs next: instances that wake up before new ones, each in order, within `concurrency`.
+"""Who runs next: instances that wake up before new ones, each in order, as far as there are places.
 
-Source: docs "Limits": only running instances count; one that wakes has priority over queued ones.
+There are `concurrency` places in all, and each workflow may have a limit of its own. One that has
+reached it holds no other up: its instances are passed over until one of them waits or ends.
+Source: docs "Concurrency limits", "Limits": only running instances count; one that wakes has
+priority over queued ones.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
+from itertools import count
+
+
+class _Lane:
+    """The instances of one workflow that are queued, and how many of them run."""
+
+    __slots__ = ("waking", "new", "running")
+
+    def __init__(self) -> None:
+        self.waking: OrderedDict[int, int] = OrderedDict()  # key -> its turn, counted over all
+        self.new: OrderedDict[int, int] = OrderedDict()
+        self.running = 0
+
+    @property
+    def next_turn(self) -> tuple[bool, int]:
+        """Where its next instance stands among those of all workflows: the least runs first."""
+        queue = self.waking or self.new
+        return not self.waking, queue[next(iter(queue))]
 
 
 class ReadyQueue:
-    """The queue of instances to start, and the places that running ones take up."""
+    """The queue of instances to start, and the places that running ones take up.
+
+    What an operation costs does not depend on how many instances there are, only `take` on how
+    many workflows.
+    """
 
     def __init__(self, concurrency: int) -> None:
         self.concurrency = concurrency
-        self._active: set[int] = set()
-        self._waking: OrderedDict[int, None] = OrderedDict()
-        self._new: OrderedDict[int, None] = OrderedDict()
+        self.limits: Mapping[str, int] = {}  # by workflow, of those that have one
+        self._lanes: dict[str, _Lane] = {}  # by workflow
+        self._queued: dict[int, _Lane] = {}
+        self._active: dict[int, _Lane] = {}
+        self._turns = count()
 
     def __len__(self) -> int:
-        return len(self._waking) + len(self._new)
+        return len(self._queued)
 
     def __contains__(self, key: int) -> bool:
-        return key in self._waking or key in self._new
+        return key in self._queued
 
-    def add(self, key: int, waking: bool) -> None:
+    def add(self, key: int, workflow: str, waking: bool) -> None:
         """Queue an instance once."""
-        if key not in self:
-            (self._waking if waking else self._new)[key] = None
+        if key not in self._queued:
+            lane = self._queued[key] = self._lane(workflow)
+            (lane.waking if waking else lane.new)[key] = next(self._turns)
 
     def take(self) -> int | None:
         """Return the next instance to start; None when there is none, or no place for it."""
-        if len(self._active) >= self.concurrency or not (self._waking or self._new):
+        if not self._queued or len(self._active) >= self.concurrency:
             return None
-        return (self._waking or self._new).popitem(last=False)[0]
+        startable = (lane for name, lane in self._lanes.items() if self._may_start(name, lane))
+        lane = min(startable, key=lambda lane: lane.next_turn, default=None)
+        if lane is None:
+            return None
+        key, _ = (lane.waking or lane.new).popitem(last=False)
+        del self._queued[key]
+        return key
 
     def remove(self, key: int) -> None:
         """Take an instance out of the queue and free its place."""
-        self._waking.pop(key, None)
-        self._new.pop(key, None)
-        self._active.discard(key)
+        lane = self._queued.pop(key, None)
+        if lane is not None:
+            lane.waking.pop(key, None)
+            lane.new.pop(key, None)
+        self.vacate(key)
 
-    def occupy(self, key: int) -> None:
+    def occupy(self, key: int, workflow: str) -> None:
         """The instance runs and takes up a place."""
-        self._active.add(key)
+        if key not in self._active:
+            lane = self._active[key] = self._lane(workflow)
+            lane.running += 1
 
     def vacate(self, key: int) -> None:
         """The instance waits or has ended; its place is free."""
-        self._active.discard(key)
+        lane = self._active.pop(key, None)
+        if lane is not None:
+            lane.running -= 1
+
+    def _lane(self, workflow: str) -> _Lane:
+        return self._lanes.setdefault(workflow, _Lane())
+
+    def _may_start(self, workflow: str, lane: _Lane) -> bool:
+        if not (lane.waking or lane.new):
+            return False
+        limit = self.limits.get(workflow)
+        return limit is None or lane.running < limit

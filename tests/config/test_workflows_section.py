@@ -104,6 +104,30 @@ def test_an_unknown_key_under_limits_is_a_warning(project: Project) -> None:
     assert "workflows[0].limits.step is not a known key" in project.warnings()[0]
 
 
+def test_the_concurrency_of_a_workflow_is_read(project: Project) -> None:
+    project.toml(workflow(more="concurrency = { limit = 10 }\n"))
+
+    config = project.load()
+
+    assert (config.workflows[0].concurrency, config.warnings) == (10, ())
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1.5", '"many"', "true"])
+def test_a_concurrency_limit_must_be_a_positive_whole_number(project: Project, limit: str) -> None:
+    project.toml(workflow(more=f"concurrency = {{ limit = {limit} }}\n"))
+
+    problem = project.problem()
+
+    assert "wrangler.toml:9: workflows[0].concurrency.limit is" in problem
+    assert "expected a whole number from 1 to" in problem
+
+
+def test_a_concurrency_that_is_only_a_number_is_refused(project: Project) -> None:
+    project.toml(workflow(more="concurrency = 10\n"))
+
+    assert "Write concurrency = { limit = 10 }." in project.problem()
+
+
 @pytest.mark.parametrize(
     ("value", "schedules"),
     [

@@ -49,7 +49,7 @@ def remembered(world: World) -> list[object]:
     """Everything the engine still holds of any instance."""
     engine = world.engine
     tables = [engine._instances, engine._runs, engine._run_of, engine._timers._due, engine._lost]
-    sets = [engine._queue._active, engine._queue._new, engine._queue._waking, engine._homeless]
+    sets = [engine._queue._active, engine._queue._queued, engine._homeless]
     return [table for table in [*tables, *sets, engine._admitting] if table]
 
 

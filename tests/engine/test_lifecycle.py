@@ -185,7 +185,7 @@ def test_restart_starts_over_in_every_status(tmp_path: Path, before: Status) -> 
 
         assert world.status() == "complete"
         assert world.kinds()[:2] == [EntryKind.WORKFLOW_QUEUED, EntryKind.WORKFLOW_START]
-        assert world.engine._queue._active == set()
+        assert world.engine._queue._active == {}
 
     play(tmp_path, stage.workflow, story)
 

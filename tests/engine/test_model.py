@@ -548,7 +548,7 @@ class EngineModel(RuleBasedStateMachine):
         """Whoever is not finished or paused runs, is queued for a reason, or has a timer."""
         engine = self.world.engine
         assert set(engine._run_of) == {run.instance.key for run in engine._runs.values()}
-        assert engine._queue._active <= set(engine._run_of)
+        assert engine._queue._active.keys() <= engine._run_of.keys()
         for name in self.known:
             instance = self._instance(name)
             key = instance.key
@@ -597,7 +597,7 @@ class EngineModel(RuleBasedStateMachine):
         assert {key for (key,) in query("SELECT DISTINCT instance FROM entries")} <= there
         held: list[Iterable[int]] = [
             *(engine._instances, engine._run_of, engine._timers._due, engine._homeless),
-            *(engine._queue._new, engine._queue._waking, engine._queue._active),
+            *(engine._queue._queued, engine._queue._active),
         ]
         assert {key for table in held for key in table} <= there
 
@@ -623,7 +623,7 @@ class EngineModel(RuleBasedStateMachine):
                 assert ended == "complete", (name, known.plan)
                 self._check_outcome(known, known.plan, self.world.output(name))
         engine = self.world.engine
-        assert (engine._runs, engine._instances, engine._queue._active) == ({}, {}, set())
+        assert (engine._runs, engine._instances, engine._queue._active) == ({}, {}, {})
         assert (self.world.guest.runs, len(engine._timers)) == (0, 0)
         self.user_code_never_saw_anything_wrong()
         self.every_history_is_sound()

@@ -967,6 +967,6 @@ def test_a_rollback_holds_no_deadline_of_the_steps_before_it(tmp_path: Path) -> 
 
         assert world.kinds()[-1] is EntryKind.WORKFLOW_FAILURE
         assert len(world.engine._timers) == 0
-        assert world.engine._queue._active == set()
+        assert world.engine._queue._active == {}
 
     play(tmp_path, workflow, story)

@@ -144,7 +144,7 @@ def test_a_finished_instance_leaves_nothing_in_memory(tmp_path: Path) -> None:
 
         engine = world.engine
         assert (len(engine._runs), len(engine._instances), len(engine._timers)) == (0, 0, 0)
-        assert (world.guest.runs, engine._queue._active) == (0, set())
+        assert (world.guest.runs, engine._queue._active) == (0, {})
 
     play(tmp_path, sleeps_an_hour, story)
 
