@@ -308,7 +308,8 @@ def _ai_source(config: Config) -> Source | None:
 
 
 def _ai_upstream(upstream: AiUpstream) -> Upstream:
-    from bindings.ai.upstreams import Cloudflare, OpenAi, UpstreamSettings
+    from bindings.ai.upstream_http import UpstreamSettings
+    from bindings.ai.upstreams import Cloudflare, OpenAi
 
     settings = UpstreamSettings(
         name=upstream.name,

@@ -10,7 +10,6 @@ Source: workerd src/cloudflare/internal/ai-api.ts.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +18,20 @@ from typing import Any, Protocol
 from bindings.ai import inputs, options
 from bindings.ai.batches import Batches
 from bindings.ai.catalogue import BY_NAME, MODELS, Api, Model, Task
-from bindings.ai.errors import http_status, no_such_model, not_emulated
+from bindings.ai.delivery import (
+    as_stream,
+    countable,
+    pause,
+    raw_answer,
+    raw_error,
+    stream_events,
+)
+from bindings.ai.errors import no_such_model, not_emulated
 from bindings.ai.gateway import Gateway
 from bindings.ai.ledger import Budget, Call, Ledger
-from bindings.ai.markdown import convert, supported
 from bindings.ai.model_search import search_models
 from bindings.ai.neurons import Cost, estimate
-from bindings.ai.replies import EVENT_STREAM, Events, Media
+from bindings.ai.replies import Events, Media
 from bindings.ai.rules import Reply, Rule, RuleBook, missing_rule
 from bindings.ai.schemas import input_schema, takes_upload
 from bindings.ai.stub import respond
@@ -95,9 +101,13 @@ class Ai:
             case "models":
                 return self.models(args[0] if args else None)
             case "toMarkdown":
+                from bindings.ai.markdown import convert  # rarely used, and long to import
+
                 files, wanted = _padded(args, 2)
                 return await asyncio.to_thread(convert, files, wanted)
             case "toMarkdownSupported":
+                from bindings.ai.markdown import supported
+
                 return supported()
             case "gateway":
                 return await self._gateway.call(*_padded(args, 3))
@@ -157,9 +167,11 @@ class Ai:
             raise
         if isinstance(answer, ByteStream):
             return self._counted(answer, model, prompt, values, began_ms, log_id)
-        cost = estimate(model, prompt, values, _countable(answer))
+        cost = estimate(model, prompt, values, countable(answer))
         self._record(self._entry(model, reply, began_ms, cost, log_id))
-        return _as_stream(answer, reply, self._clock)
+        if isinstance(answer, Events):
+            return stream_events(answer, Rule() if reply is None else reply.rule, self._clock)
+        return answer
 
     def _find_model(self, name: Any) -> Model:
         if not isinstance(name, str):
@@ -192,7 +204,7 @@ class Ai:
         if not (isinstance(wanted, Mapping) and wanted.get("returnRawResponse")):
             answer = await self.run(name, values, wanted, log_id)
             if isinstance(answer, Media):
-                return ByteStream(_chunks(answer.content), answer.content_type)
+                return as_stream(answer)
             return answer
         try:
             answer = await self.run(name, values, wanted, log_id)
@@ -200,11 +212,7 @@ class Ai:
             if error.code is None:
                 raise
             return raw_error(error)
-        if isinstance(answer, ByteStream):
-            return answer
-        if isinstance(answer, Media):
-            return _raw(200, answer.content_type, answer.content)
-        return _raw(200, "application/json", _json(answer))
+        return raw_answer(answer)
 
     def _entry(
         self, model: Model, reply: Reply | None, began_ms: int, cost: Cost, log_id: str
@@ -260,70 +268,6 @@ class Ai:
                 self._record(replace(call, error=error))
 
         return ByteStream(read(), stream.content_type)
-
-
-async def pause(clock: Clock, span_ms: int) -> None:
-    """Wait until `clock` has moved on by `span_ms`."""
-    due = asyncio.get_running_loop().create_future()
-
-    def wake() -> None:
-        if not due.done():
-            due.set_result(None)
-
-    alarm = clock.call_at(clock.now_ms() + span_ms, wake)
-    try:
-        await due
-    finally:
-        alarm.cancel()
-
-
-def raw_error(error: WorkerError) -> dict[str, Any]:
-    """Return the response the service sends for an error: `{status, headers, body}`."""
-    description = error.message.partition(": ")[2] or error.message
-    body = {
-        "internalCode": error.code,
-        "message": f"{error.name}: {description}",
-        "name": error.name,
-        "description": description,
-    }
-    return _raw(http_status(error.code), "application/json", _json(body))
-
-
-def _raw(status: int, content_type: str, body: bytes) -> dict[str, Any]:
-    return {"status": status, "headers": {"content-type": content_type}, "body": body}
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-
-
-def _countable(answer: Answer) -> Any:
-    if isinstance(answer, Events):
-        return b"".join(answer).decode(errors="replace")
-    return None if isinstance(answer, Media) else answer
-
-
-def _as_stream(answer: Answer, reply: Reply | None, clock: Clock) -> Answer:
-    if not isinstance(answer, Events):
-        return answer
-    rule = Rule() if reply is None else reply.rule
-    return ByteStream(_read(answer, rule, clock), EVENT_STREAM)
-
-
-async def _read(events: Events, rule: Rule, clock: Clock) -> AsyncIterator[bytes]:
-    """Yield the events as a rule has them cut: one at a time, or so many bytes at a time."""
-    chunks: list[bytes] = events
-    if rule.stream_bytes is not None:
-        whole, size = b"".join(events), rule.stream_bytes
-        chunks = [whole[start : start + size] for start in range(0, len(whole), size)]
-    for number, chunk in enumerate(chunks):
-        if number and rule.stream_delay_ms:
-            await pause(clock, rule.stream_delay_ms)
-        yield chunk
-
-
-async def _chunks(content: bytes) -> AsyncIterator[bytes]:
-    yield content
 
 
 def _padded(args: list[Value], count: int) -> list[Value]:

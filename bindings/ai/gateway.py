@@ -6,15 +6,13 @@ Source: workerd src/cloudflare/internal/aig-api.ts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bindings.ai.delivery import raw_answer, raw_response, to_json
 from bindings.ai.errors import http_status, not_emulated
 from bindings.ai.ledger import Ledger
-from bindings.ai.replies import Media
-from bindings.binding import ByteStream
 from emulator.errors import WorkerError
 
 BASE_URL = "https://gateway.ai.cloudflare.com/v1"
@@ -70,7 +68,7 @@ class Gateway:
                     f'Requests to "{HOME_PROVIDER}" are answered.',
                 )
             try:
-                return _response(
+                return raw_answer(
                     await self._run(str(request.get("endpoint")), request.get("query"))
                 )
             except WorkerError as raised:
@@ -101,18 +99,6 @@ class Gateway:
         }
 
 
-def _response(answer: Any) -> Any:
-    if isinstance(answer, ByteStream):
-        return answer
-    if isinstance(answer, Media):
-        return _raw(200, answer.content_type, answer.content)
-    return _raw(200, "application/json", json.dumps(answer, ensure_ascii=False).encode())
-
-
 def _failed(error: WorkerError) -> dict[str, Any]:
     told = {"success": False, "errors": [{"code": error.code or 0, "message": error.message}]}
-    return _raw(http_status(error.code), "application/json", json.dumps(told).encode())
-
-
-def _raw(status: int, content_type: str, body: bytes) -> dict[str, Any]:
-    return {"status": status, "headers": {"content-type": content_type}, "body": body}
+    return raw_response(http_status(error.code), "application/json", to_json(told))

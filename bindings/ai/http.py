@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from bindings.ai.ai import Ai, raw_error
+from bindings.ai.ai import Ai
+from bindings.ai.delivery import raw_error
 from bindings.ai.replies import Media
 from bindings.binding import ByteStream
 from bindings.http import HttpAnswer, json_answer

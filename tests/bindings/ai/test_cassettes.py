@@ -17,7 +17,8 @@ from bindings.ai.ai import Settings
 from bindings.ai.cassettes import FORMAT, Cassette, CassetteError, canonical, read_cassette
 from bindings.ai.scrubbing import Scrubber
 from bindings.ai.sources import Record, Replay
-from bindings.ai.upstreams import Cloudflare, UpstreamSettings
+from bindings.ai.upstream_http import UpstreamSettings
+from bindings.ai.upstreams import Cloudflare
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
 

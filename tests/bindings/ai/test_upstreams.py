@@ -12,7 +12,8 @@ import pytest
 from bindings.ai import Ai
 from bindings.ai.ai import Settings, Source
 from bindings.ai.rules import Rule
-from bindings.ai.upstreams import Cloudflare, OpenAi, UpstreamSettings
+from bindings.ai.upstream_http import UpstreamSettings
+from bindings.ai.upstreams import Cloudflare, OpenAi
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
 
