@@ -8,7 +8,7 @@ Source: workerd patches/sqlite/0001-row-counts-plain.patch: what is counted; sql
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,11 +33,13 @@ class Op(NamedTuple):
 class Scan:
     """A walk through all rows of the last of `tables`, once for every row of those before it.
 
-    `may_stop` says that a LIMIT ends it after the rows that are returned.
+    It ends when `limit` rows were returned, or as many as the parameter numbered
+    `limit_parameter` (from 1) says.
     """
 
     tables: tuple[str, ...]
-    may_stop: bool = False
+    limit: int | None = None
+    limit_parameter: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +92,44 @@ def _scan(loop: Op, full: list[Op], tables: Mapping[int, str], ops: list[Op]) ->
     names = tuple(tables[op.p1] for op in [*around, loop])
     body = ops[loop.p2 : loop.address]
     # min() and max() leave after the first row, by a jump that has no condition.
-    has_limit = any(
-        op.name == "DecrJumpZero" or (op.name == "Goto" and op.p2 > loop.address) for op in body
-    )
-    # A row that is passed over jumps to the end of the loop: then more are read than returned.
-    filters = any(op.p2 == loop.address for op in body)
-    return Scan(names, may_stop=has_limit and not filters)
+    if any(op.name == "Goto" and op.p2 > loop.address for op in body):
+        return Scan(names, limit=1)
+    for counter in (op.p1 for op in body if op.name == "DecrJumpZero"):
+        for op in ops:
+            if op.p2 == counter and op.name == "Integer":
+                return Scan(names, limit=op.p1)
+            if op.p2 == counter and op.name == "Variable":
+                return Scan(names, limit_parameter=op.p1)
+    return Scan(names)
 
 
-def rows_read(touched: Footprint, size_of: Callable[[str], int], found: int) -> int:
-    """Return the estimate for a statement that returned or changed `found` rows.
+def rows_read(
+    touched: Footprint, size_of: Callable[[str], int], found: int, values: Sequence[object] = ()
+) -> int:
+    """Return the estimate for a statement with these parameters that found `found` rows.
 
-    `size_of(table)` tells how many rows a table has.
+    `size_of(table)` tells how many rows a table has. A walk that ended early counts the rows
+    found: those it passed over are not known.
     """
     total = 0
     for scan in touched.scans:
+        if _ended_early(scan, found, values):
+            total += max(found, 1)
+            continue
         rows = 1
         for table in scan.tables:
             rows *= size_of(table)
-        total += min(rows, max(found, 1)) if scan.may_stop else rows
+        total += rows
     if touched.looks_up:
         total += max(found, 1)
     return total + (found if touched.sorts else 0)
+
+
+def _ended_early(scan: Scan, found: int, values: Sequence[object]) -> bool:
+    limit: object = scan.limit
+    if scan.limit_parameter is not None and scan.limit_parameter <= len(values):
+        limit = values[scan.limit_parameter - 1]
+    return isinstance(limit, int | float) and 0 <= limit <= found
 
 
 def rows_written(touched: Footprint, changes: int, direct: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from bindings.d1.footprint import Footprint, Op, footprint, rows_read, rows_written
@@ -20,7 +21,8 @@ _MEASURED = frozenset({"SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE"
 _OF_SCHEMA = {"CREATE": (1, 2), "ALTER": (1, 1), "DROP": (1, 0)}
 
 
-_LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
+# A number after LIMIT belongs to the footprint.
+_LITERAL = re.compile(r"'(?:[^']|'')*'|(?<!limit\s)\b\d+(?:\.\d+)?\b", re.IGNORECASE)
 
 
 class Executes(Protocol):
@@ -92,12 +94,13 @@ class Meter:
         self,
         keyword: str,
         touched: Footprint | None,
+        values: Sequence[object],
         found: int,
         changes: int,
         direct: int,
         total_changes: int,
     ) -> tuple[int, int]:
-        """Return rows read and rows written by a statement with this footprint.
+        """Return rows read and rows written by a statement with this footprint and parameters.
 
         `found` counts the rows it returned or changed, `changes` all that were changed, `direct`
         those that no trigger changed, or -1, and `total_changes` those of the connection so far.
@@ -108,7 +111,7 @@ class Meter:
             self._sizes.clear()
             self._sizes_at = total_changes
         written = rows_written(touched, changes, direct) if changes else 0
-        return rows_read(touched, self._size, found), written
+        return rows_read(touched, self._size, found, values), written
 
     def _note_schema(self) -> None:
         (version,) = self._execute("PRAGMA schema_version").fetchone()

@@ -195,7 +195,13 @@ class Session:
         if self._reads_only:
             footprint = self._meter.footprint(keyword, sql, values)
         read, written = self._meter.rows(
-            keyword, footprint, changes or len(rows), changes, cursor.rowcount, total_changes
+            keyword,
+            footprint,
+            params,
+            changes or len(rows),
+            changes,
+            cursor.rowcount,
+            total_changes,
         )
         self._rows_read += read
         self._rows_written += written

@@ -106,6 +106,41 @@ def test_a_scan_inside_another_is_done_for_each_of_its_rows() -> None:
     assert rows_read(touched, {"a": 10, "b": 5}.__getitem__, 50) == 60
 
 
+@pytest.mark.parametrize(
+    ("scan", "values", "found", "expected"),
+    [
+        (Scan(("t",), limit=10), (), 10, 10),
+        (Scan(("t",), limit=10), (), 3, 1_000),
+        (Scan(("t",), limit=-1), (), 1_000, 1_000),
+        (Scan(("t",), limit_parameter=2), ("x", 5.0), 5, 5),
+        (Scan(("t",), limit_parameter=2), ("x", 5.0), 4, 1_000),
+        (Scan(("t",), limit_parameter=2), ("x", None), 4, 1_000),
+    ],
+)
+def test_a_scan_that_reached_its_limit_counts_what_it_returned(
+    scan: Scan, values: tuple[object, ...], found: int, expected: int
+) -> None:
+    assert rows_read(Footprint(scans=(scan,)), lambda _: 1_000, found, values) == expected
+
+
+def test_a_limit_that_was_not_reached_is_a_whole_scan(tmp_path: Path) -> None:
+    scan = "SELECT * FROM t WHERE a >= 'x' LIMIT {}"
+
+    found = counted(tmp_path / "d.sqlite", *(scan.format(n) for n in (1, 2, 3, 4, 100)))
+
+    assert [read for read, _ in found] == [1, 2, 3, 3, 3]
+
+
+def test_a_limit_may_be_a_parameter(tmp_path: Path) -> None:
+    async def work(database: D1) -> list[int]:
+        await query(database, *SETUP)
+        sql = "SELECT * FROM t WHERE a > ? LIMIT ?"
+        results = [await query(database, (sql, ["x", limit])) for limit in (1, 5)]
+        return [result[0]["meta"]["rows_read"] for result in results]
+
+    assert with_d1(tmp_path / "d.sqlite", work) == [1, 3]
+
+
 def test_what_was_undone_does_not_count(tmp_path: Path) -> None:
     async def work(database: D1) -> list[int]:
         await query(database, *SETUP)
