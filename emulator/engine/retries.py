@@ -18,7 +18,7 @@ Json = Any
 DEFAULT_LIMIT = 5
 DEFAULT_DELAY_MS = 10_000
 DEFAULT_BACKOFF = "exponential"
-DEFAULT_TIMEOUT_MS = 600_000
+DEFAULT_TIMEOUT = "10 minutes"
 BACKOFFS = ("constant", "linear", "exponential")
 RETRIES_MAX = 10_000  # docs "Limits": retries per step
 LONGEST_WAIT_MS = 365 * 86_400_000  # docs "Limits": longest sleep
@@ -62,7 +62,7 @@ def resolve_config(given: Json) -> StepConfig:
     }
     if given.get("retries") is not None:
         retries |= _retries(given["retries"])
-    timeout = DEFAULT_TIMEOUT_MS if given.get("timeout") is None else given["timeout"]
+    timeout = DEFAULT_TIMEOUT if given.get("timeout") is None else given["timeout"]
     timeout_ms = _span("timeout", timeout)
     if timeout_ms == 0:
         raise InvalidStepConfig(f"timeout is {timeout!r}; expected more than 0")

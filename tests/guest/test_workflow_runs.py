@@ -465,6 +465,12 @@ def test_a_step_called_in_a_callback_names_its_parent(tmp_path: Path) -> None:
             False,
         ),
         (
+            "Response('hello').body",
+            "DataCloneError",
+            "A ReadableStream cannot be kept: Groundfog stores no streams yet. Read it first.",
+            True,
+        ),
+        (
             "{'users': [1, object()]}",
             "DataCloneError",
             'Could not serialize object of type "object". '

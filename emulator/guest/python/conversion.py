@@ -118,6 +118,9 @@ def _convert(value: Any) -> Any:
     if isinstance(value, _CALLABLES):
         text = f"{value!r} is a function: Groundfog does not send functions over RPC yet."
         raise _Refused(value, _clone_error(text))
+    if kind.__name__ == "ReadableStream":
+        text = "A ReadableStream cannot be kept: Groundfog stores no streams yet. Read it first."
+        raise _Refused(value, _clone_error(text))
     text = f'Could not serialize object of type "{kind.__name__}".'
     raise _Refused(value, _clone_error(f"{text} This type does not support serialization."))
 
