@@ -6,8 +6,8 @@ before it does anything and the call goes to the writer.
 
 Most queries take a few microseconds, and handing one to a thread and back takes a hundred. So a
 query is first tried where we are, on a connection that gives up after `QUICK_MS`; one that does not
-make it is run again on a reader's thread, and remembered. Next: `session` runs it, `authorizer`
-says what is allowed.
+make it is run again on a reader's thread, and for a while begins there. Next: `session` runs it,
+`authorizer` says what is allowed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bindings.d1.errors import DUMP_REFUSED, error_message
 from bindings.d1.jobs import Job, NeedsWriter, Query, Result, TooSlow
 from bindings.d1.limits import QUERY_TIMEOUT_MS
 from bindings.d1.session import Session
+from bindings.d1.slowness import Slowness
 from bindings.d1.splitter import split_statements
 from bindings.d1.threads import SessionThread
 from bindings.d1.values import to_parameter
@@ -33,7 +34,6 @@ from emulator.sqlite import Synchronous
 # one reader, 170 µs from four. The second is for everyone else while one query is slow.
 READERS_MAX = 2
 QUICK_MS = 2  # the longest a query may hold up the event loop
-SLOW_QUERIES_MAX = 1_000
 
 _QUERY_KEYWORDS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
 
@@ -61,7 +61,7 @@ class D1:
         self._opening = asyncio.Lock()
         self._writer: SessionThread | None = None
         self._quick: Session | None = None
-        self._slow: set[tuple[str, ...]] = set()  # texts of calls that were too slow for `_quick`
+        self._slowness = Slowness()
         self._idle_readers: list[SessionThread] = []
         self._reader_slots = asyncio.Semaphore(READERS_MAX)
         self._jobs: set[Job] = set()
@@ -129,13 +129,14 @@ class D1:
         writer = await self._open_writer()
         job.last_row_id = writer.session.last_row_id
         text = tuple(query.sql for query in job.queries)
-        if text not in self._slow:
+        if self._slowness.may_be_quick(text):
             try:
-                return self._read_here(job)
+                results = self._read_here(job)
             except TooSlow:
-                if len(self._slow) >= SLOW_QUERIES_MAX:
-                    self._slow.clear()
-                self._slow.add(text)
+                self._slowness.was_slow(text)
+            else:
+                self._slowness.was_quick(text)
+                return results
         async with self._reader_slots:
             if self._idle_readers:
                 # Last in, first out: its statement cache is the warmest.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.d1 import D1
+from bindings.d1.slowness import CALLS_MAX, Slowness
 
 SLOW = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
@@ -39,7 +40,7 @@ def test_a_slow_query_is_given_to_a_thread_and_remembered(tmp_path: Path) -> Non
         try:
             assert await rows(database, SLOW) == [[300000]]
             assert len(database._idle_readers) == 1
-            assert (SLOW,) in database._slow
+            assert not database._slowness.may_be_quick((SLOW,))
             assert await rows(database, SLOW) == [[300000]]
         finally:
             await database.close()
@@ -85,3 +86,33 @@ def test_a_query_sees_what_was_written_before_it_and_no_writer_holds_it_up(
             await database.close()
 
     asyncio.run(main())
+
+
+def test_a_call_that_was_slow_is_tried_again_less_and_less_often() -> None:
+    slowness, call = Slowness(), ("SELECT 1",)
+    waits = []
+    for _ in range(4):
+        slowness.was_slow(call)
+        waits.append(0)
+        while not slowness.may_be_quick(call):
+            waits[-1] += 1
+
+    assert waits == [3, 15, 63, 255]
+
+
+def test_a_call_that_was_slow_once_and_then_quick_begins_anew() -> None:
+    slowness, call = Slowness(), ("SELECT 1",)
+
+    slowness.was_slow(call)
+    slowness.was_quick(call)
+    slowness.was_slow(call)
+
+    assert [slowness.may_be_quick(call) for _ in range(4)] == [False, False, False, True]
+
+
+def test_only_so_many_slow_calls_are_remembered() -> None:
+    slowness = Slowness()
+    for n in range(CALLS_MAX + 1):
+        slowness.was_slow((str(n),))
+
+    assert slowness.may_be_quick(("0",)) and not slowness.may_be_quick((str(CALLS_MAX),))
