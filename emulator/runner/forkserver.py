@@ -160,8 +160,8 @@ class Forkserver:
         self._disconnect()
         for pid in self._exits:
             try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
+                os.killpg(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):  # macOS, where only zombies are left
                 pass
         self._settle_exits("was killed, because the forkserver it came from had died")
         said = ""

@@ -2,7 +2,8 @@
 
 It has imported the guest's modules and nothing of the user's, so every fork starts from the same
 clean state. It has no event loop and no thread, and never runs user code. When its control socket
-closes, the host is gone: it kills its guests and ends.
+closes, the host is gone: it kills its guests and ends. Each guest leads a process group of its own;
+what user code started in it ends with the guest.
 
 Control socket, JSON lines: in `{"generation": n}` with three descriptors (connection, stdout,
 stderr); out `{"pid": n}` and later `{"exited": pid, "status": waitstatus}`.
@@ -76,10 +77,15 @@ class _Forkserver:
         connection, out, err = (self._descriptors.popleft() for _ in range(_DESCRIPTORS))
         pid = os.fork()
         if pid == 0:
+            os.setpgid(0, 0)
             self._leave_to_child()
             process.become_guest(generation, connection, out, err)
         for descriptor in (connection, out, err):
             os.close(descriptor)
+        try:
+            os.setpgid(pid, pid)  # the child says so too: whoever comes first
+        except OSError:
+            pass
         self._children.add(pid)
         self._tell({"pid": pid})
 
@@ -102,6 +108,7 @@ class _Forkserver:
             if pid == 0:
                 return
             self._children.discard(pid)
+            _kill_group(pid)
             self._tell({"exited": pid, "status": status})
 
     def _tell(self, record: dict[str, int]) -> None:
@@ -112,5 +119,12 @@ class _Forkserver:
 
     def _end(self) -> NoReturn:
         for pid in self._children:
-            os.kill(pid, signal.SIGKILL)
+            _kill_group(pid)
         os._exit(0)
+
+
+def _kill_group(guest: int) -> None:
+    try:
+        os.killpg(guest, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
+        pass
