@@ -17,6 +17,7 @@ class Unit(StrEnum):
     SECONDS = "s"
     PER_SECOND = "/s"
     BYTES = "B"
+    TIMES = "×"
 
 
 @dataclass(frozen=True, slots=True)

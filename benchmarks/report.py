@@ -103,3 +103,5 @@ def _amount(value: float, unit: Unit) -> str:
             return f"{value:,.0f}/s"
         case Unit.BYTES:
             return f"{value / 1_000_000:,.1f} MB"
+        case Unit.TIMES:
+            return f"{value:.2f}×"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks import load, memory, save, sleepers, start, steps, vectors
+from benchmarks import load, long_instance, memory, save, sleepers, start, steps, vectors
 from benchmarks.command_line import main
 
 PROGRAMS = [
     start.PROGRAM,
     save.PROGRAM,
     steps.PROGRAM,
+    long_instance.PROGRAM,
     load.PROGRAM,
     memory.PROGRAM,
     sleepers.PROGRAM,

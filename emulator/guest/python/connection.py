@@ -14,6 +14,7 @@ from collections.abc import Callable
 from ...protocol.framing import FrameReader, frame
 from ...protocol.messages import Message, ProtocolError
 
+_PENDING_MAX = 32  # messages; with so many at hand the host may as well begin with them
 _PROTOCOL_BROKEN = 76  # sysexits.h EX_PROTOCOL
 
 
@@ -34,8 +35,11 @@ class Connection(asyncio.Protocol):
 
     def send(self, message: Message) -> None:
         """Send `message` at the end of this turn of the loop. Raises FrameTooLarge."""
-        self._pending.append(frame(message))
-        if not self._scheduled:
+        pending = self._pending
+        pending.append(frame(message))
+        if len(pending) >= _PENDING_MAX:
+            self._write()
+        elif not self._scheduled:
             self._schedule()
 
     def close(self) -> None:
@@ -67,6 +71,9 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._scheduled = False
+        self._write()
+
+    def _write(self) -> None:
         if self._pending and self._transport is not None:
             data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
             self._pending.clear()
