@@ -7,6 +7,7 @@ from collections.abc import Callable
 from emulator.durations import format_duration
 from emulator.engine.journal import Journal
 from emulator.engine.model import Entry, EntryKind
+from emulator.engine.retries import ROLLBACK_MISSING
 
 NAMES_MAX = 10_000
 _UNSHOWN = frozenset({EntryKind.STEP_START, EntryKind.ATTEMPT_START, EntryKind.ATTEMPT_SUCCESS})
@@ -84,6 +85,11 @@ def describe(entry: Entry) -> str | None:
             delay_ms = data.get("retryDelayMs")
             again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"
             return f"rollback of {step} failed (attempt {entry.attempt}): {_error(data)}{again}"
+        case EntryKind.ROLLBACK_STEP_FAILURE if data["error"]["name"] == ROLLBACK_MISSING:
+            return (
+                f"{step} cannot be rolled back: run() has not given its handler again, which is no"
+                " longer in the code or was given inside another step"
+            )
         case EntryKind.ROLLBACK_FAILED:
             done, count = data["completedSteps"], data["totalSteps"]
             return f"rollback failed, {done} of {count} done: {_error(data)}"

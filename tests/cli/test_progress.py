@@ -41,3 +41,13 @@ def test_a_rollback_is_told_step_by_step() -> None:
         "rollback of pay failed (attempt 1): ValueError: no",
         "rollback failed, 1 of 2 done: ValueError: no",
     ]
+
+
+def test_a_handler_that_is_missing_is_told_with_its_reasons() -> None:
+    error = {"name": "RollbackMissing", "message": "Rollback function not available in registry"}
+    entry = Entry(1, 0, EntryKind.ROLLBACK_STEP_FAILURE, "rollback:1:pay", data={"error": error})
+
+    text = describe(entry)
+
+    assert text is not None
+    assert text.startswith("pay cannot be rolled back: run() has not given its handler again")

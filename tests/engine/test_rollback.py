@@ -14,7 +14,7 @@ from emulator.engine.rewinding import RestartPoint
 from emulator.protocol.messages import RollbackRun
 from tests.engine.scripted import Context, Handler, Step, StepError, Undo, Workflow
 from tests.engine.test_journal import allow_commits, refuse_commits
-from tests.engine.world import CLASS, DAY, GRACE_MS, HOUR, MINUTE, SECOND, World, play
+from tests.engine.world import CLASS, DAY, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
 
 Event = dict[str, Any]
 NO_RETRIES = {"retries": {"limit": 0, "delay": 0}}
@@ -850,6 +850,27 @@ def test_the_wait_before_a_handler_s_retry_survives_a_crash(tmp_path: Path) -> N
         assert undos(world) == [("a-1", 1)]
 
         await world.advance(SECOND)
+
+        assert undos(world) == [("a-1", 1), ("a-1", 2)]
+        assert world.status() == "errored"
+
+    play(tmp_path, failing(undo, config), story)
+
+
+def test_the_wait_before_a_handler_s_retry_can_be_skipped(tmp_path: Path) -> None:
+    tries: list[int] = []
+
+    def undo(undo: Undo) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise StepError("Error", "not yet")
+
+    config = {"retries": {"limit": 3, "delay": "1 hour"}}
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.control.skip(NAME, "a")
+        await world.settle()
 
         assert undos(world) == [("a-1", 1), ("a-1", 2)]
         assert world.status() == "errored"
