@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from emulator.engine.steps import EVENT_TYPE_MAX_CHARS, is_too_large
+from emulator.engine.steps import EVENT_TYPE, is_event_type, is_too_large
 from emulator.errors import WorkerError
 from emulator.protocol import values
 
@@ -66,10 +66,10 @@ def check_deletions(ids: Any) -> None:
 
 def check_event(event_type: str, payload: bytes) -> None:
     """Refuse a bad event type, and a payload that is too large."""
-    if not _INSTANCE_ID.fullmatch(event_type) or len(event_type) > EVENT_TYPE_MAX_CHARS:
+    if not is_event_type(event_type):
         raise WorkerError(
-            f'(workflow.invalid_event_type) Event type "{event_type}" is invalid: expected 1 to'
-            f" {EVENT_TYPE_MAX_CHARS} letters, digits, hyphens and underscores",
+            f'(workflow.invalid_event_type) Event type "{event_type}" is invalid: expected'
+            f" {EVENT_TYPE}",
             name="WorkflowError",
         )
     check_size("Event payload", payload)

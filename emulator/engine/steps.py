@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine import payloads
@@ -43,9 +44,17 @@ Json = Any
 STEP_NAME_MAX_CHARS = 256  # workers-sdk workflows-shared/src/lib/validators.ts
 VALUE_MAX_BYTES = 1_048_576  # docs "Limits": step result, params, event payload, 1 MiB
 STEP_LIMIT = 10_000  # docs "Limits": step.do calls per instance, paid plan
-EVENT_TYPE_MAX_CHARS = 100
 DEFAULT_EVENT_TIMEOUT_MS = 86_400_000
 SHORTEST_EVENT_TIMEOUT_MS = 1_000
+
+
+_EVENT_TYPE = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9\-_]{0,99}")
+EVENT_TYPE = "1 to 100 letters, digits, hyphens and underscores"
+
+
+def is_event_type(value: Json) -> TypeGuard[str]:
+    """Whether events can be of this type. Source: workflows.md section 5."""
+    return isinstance(value, str) and _EVENT_TYPE.fullmatch(value) is not None
 
 
 class _Kinds(NamedTuple):
@@ -364,10 +373,8 @@ def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
 
 def _first_wait(instance: Instance, call: StepCall, now_ms: int) -> Decision:
     event_type = call.options.get("type")
-    if not isinstance(event_type, str) or not 0 < len(event_type) <= EVENT_TYPE_MAX_CHARS:
-        return _refused(
-            call, f"the event type is {event_type!r}; expected a string of 1 to 100 characters"
-        )
+    if not is_event_type(event_type):  # an event of another type can never be sent
+        return _refused(call, f"the event type is {event_type!r}; expected {EVENT_TYPE}")
     try:
         timeout_ms = parse_duration_ms(call.options.get("timeout") or DEFAULT_EVENT_TIMEOUT_MS)
     except InvalidDuration as error:
