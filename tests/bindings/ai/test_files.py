@@ -12,10 +12,11 @@ import wave
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bindings.ai.binary import MARK_MAX_CHARS, mark, marked_text
+from bindings.ai.jpeg import write_jpeg
 from bindings.ai.pictures import draw, size_of
 from bindings.ai.sounds import flac, mp3, ogg_opus, wav
 from bindings.ai.speech import duration_ms
@@ -36,24 +37,61 @@ def chunks(png: bytes) -> dict[bytes, bytes]:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(8, 600), st.integers(8, 600), st.integers(0, 50))
+@example(258, 16, 3)  # a row repeats for one byte more than a match can be long
 def test_a_png_unpacks_to_as_many_pixels_as_it_says(width: int, height: int, seed: int) -> None:
     found = chunks(draw("a cat", seed, width, height, "image/png"))
 
     rows = zlib.decompress(found[b"IDAT"])
     assert len(rows) == height * (width + 1)
     assert {rows[n * (width + 1)] for n in range(height)} == {0}  # no filter
+    assert len({rows[n * (width + 1) :][: width + 1] for n in range(height)}) <= 8  # bands
     assert max(rows) < len(found[b"PLTE"]) // 3
+
+
+def scan_of(jpeg: bytes) -> bytes:
+    """Return the picture's data, without the marker at its end."""
+    assert jpeg.endswith(b"\xff\xd9")
+    return jpeg[jpeg.index(b"\xff\xda") + 14 : -2]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(8, 600), st.integers(8, 600), st.integers(0, 50))
-def test_a_jpeg_has_its_size_and_no_stray_markers(width: int, height: int, seed: int) -> None:
+def test_a_jpeg_has_the_size_it_says(width: int, height: int, seed: int) -> None:
     picture = draw("a cat", seed, width, height, "image/jpeg")
 
     assert size_of(picture) == (width, height)
-    scan = picture[picture.index(b"\xff\xda") + 14 : -2]
-    assert all(scan[n + 1] == 0 for n, byte in enumerate(scan[:-1]) if byte == 0xFF)
-    assert picture.endswith(b"\xff\xd9")
+    assert scan_of(picture)
+
+
+SIZES = {"00": 0, "010": 1, "011": 2, "100": 3, "101": 4, "110": 5, "1110": 6, "11110": 7}
+SIZES |= {"111110": 8, "1111110": 9, "11111110": 10, "111111110": 11}
+
+
+def lumas(scan: bytes) -> list[int]:
+    """Return the brightness of each block, as a decoder reads it."""
+    bits = "".join(f"{byte:08b}" for byte in scan.replace(b"\xff\x00", b"\xff"))
+    found, means, at = [], [0, 0, 0], 0
+    while "0" in bits[at:]:  # at the end there is padding only
+        for component in range(3):
+            end = next(end for end in range(at + 2, at + 10) if bits[at:end] in SIZES)
+            size = SIZES[bits[at:end]]
+            raw = bits[end : end + size]
+            if size:
+                value = int(raw, 2)
+                means[component] += value if raw[0] == "1" else value - (1 << size) + 1
+            assert bits[end + size] == "0"  # the end of the block
+            at = end + size + 1
+        found.append(means[0] + 128)
+    return found
+
+
+def test_a_jpeg_is_decoded_to_the_brightness_of_its_squares() -> None:
+    black_and_white = [(0, 0, 0), (255, 255, 255)]
+
+    picture = write_jpeg(64, 64, [[0, 1, 0, 1]], black_and_white, b"")
+
+    assert b"\xff\x00" in scan_of(picture)  # a byte that must not read as a marker
+    assert lumas(scan_of(picture)) == [0, 0, 255, 255] * 16
 
 
 def test_a_wav_lasts_as_long_as_asked() -> None:
