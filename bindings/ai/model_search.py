@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bindings.ai.catalogue import Model, Task
+from bindings.ai.errors import internal
 
 KNOWN_TASK_IDS = {
     Task.TEXT_GENERATION: "c329a1f9-323d-4e91-b2aa-582dd4188d34",
@@ -20,11 +21,14 @@ KNOWN_TASK_IDS = {
 
 
 def search_models(models: Sequence[Model], params: Any) -> list[dict[str, Any]]:
-    """Return the models that satisfy `author`, `search` and `task`, one page of them."""
+    """Return the models that satisfy `author`, `search` and `task`, one page of them.
+
+    Raises WorkerError for a page that is no number.
+    """
     params = params if isinstance(params, dict) else {}
     found = [model for model in models if _is_wanted(model, params)]
-    per_page = int(params.get("per_page") or len(found) or 1)
-    first = (max(1, int(params.get("page") or 1)) - 1) * per_page
+    per_page = _number(params, "per_page") or len(found) or 1
+    first = (max(1, _number(params, "page")) - 1) * per_page
     return [_show(model) for model in found[first : first + per_page]]
 
 
@@ -35,6 +39,13 @@ def _is_wanted(model: Model, params: dict[str, Any]) -> bool:
         and str(params.get("task") or model.task).casefold() == model.task.casefold()
         and str(params.get("author") or author).casefold() == author.casefold()
     )
+
+
+def _number(params: dict[str, Any], name: str) -> int:
+    try:
+        return max(0, int(params.get(name) or 0))
+    except (TypeError, ValueError, OverflowError):
+        raise internal(f"{name} must be a number, and is {params[name]!r}") from None
 
 
 def _show(model: Model) -> dict[str, Any]:

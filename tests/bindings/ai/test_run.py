@@ -329,6 +329,16 @@ def test_models_can_be_searched() -> None:
     assert len(asyncio.run(ai.call("models", []))) > 50
 
 
+@pytest.mark.parametrize("params", [{"page": 2, "per_page": 5}, {"page": "2", "per_page": "5"}])
+def test_models_come_in_pages(params: dict[str, Any]) -> None:
+    everything = new_ai().models({})
+
+    assert new_ai().models(params) == everything[5:10]
+    assert new_ai().models({"page": -3}) == everything
+    with pytest.raises(WorkerError, match="per_page must be a number"):
+        new_ai().models({"per_page": "many"})
+
+
 def test_an_unknown_method_is_refused_by_name() -> None:
     with pytest.raises(WorkerError, match="env.AI.teleport"):
         asyncio.run(new_ai().call("teleport", []))
