@@ -164,6 +164,7 @@ class Engine:
         code: equal for equal user code, whenever it was loaded; without it every guest number is
         taken for a version of its own.
         """
+        self._sweep.stop()
         self._guest = guest
         code = code or f"guest {guest.generation}"
         self.generation = self.journal.generation(code, self.clock.now_ms())
@@ -191,8 +192,8 @@ class Engine:
     def guest_lost(self, guest: Guest, reason: str) -> None:
         """A guest ended by itself: its attempts in flight have failed, its runs start again."""
         if self._guest is guest:
-            self._guest = None
             self._sweep.stop()
+            self._guest = None
         now_ms = self.clock.now_ms()
         error = endings.guest_lost(reason)
         for run in [run for run in self._runs.values() if run.guest is guest]:

@@ -206,6 +206,9 @@ def due(instance: Instance, step: Step, now_ms: int) -> Decision | None:
             entry = Entry(instance.key, now_ms, EntryKind.SLEEP_COMPLETE, step.key)
             return Decision([entry], Resolve())
         case StepState.WAITING:
+            arrived = instance.events.get(step.event_type)
+            if arrived and arrived[0][0] <= step.due_ms:  # in time, while the instance was held
+                return deliver(instance, step, now_ms)
             return _wait_timed_out(instance, step, now_ms)
         case StepState.RUNNING:
             error = ErrorInfo(

@@ -68,8 +68,13 @@ class Sweep:
         self._alarm: Alarm | None = None
 
     def begin(self, generation: int) -> None:
-        """Look at everything again: code of this generation runs now."""
+        """Look at everything again: code of this generation runs now.
+
+        Once for each: a replay that takes its guest down must not do so again in the next.
+        """
         self.stop()
+        if generation == self._generation:
+            return
         self._generation = generation
         self._last_key = 0
         self._schedule()

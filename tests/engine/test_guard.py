@@ -14,6 +14,7 @@ from emulator.engine.divergence import Change, Diverged, Policy
 from emulator.engine.model import EntryKind
 from emulator.engine.rewinding import RestartPoint
 from emulator.errors import WorkerError
+from emulator.protocol.messages import RunStart
 from tests.engine.scripted import Context, Step, Workflow
 from tests.engine.world import CLASS, HOUR, MINUTE, NAME, SECOND, World, play
 
@@ -120,10 +121,10 @@ def test_code_that_still_fits_goes_on_without_a_word(tmp_path: Path) -> None:
 
 def test_a_restart_on_unchanged_code_is_not_guarded(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        world.engine.use_guest(world.guest, "the code")
+        world.code = "the same"
+        world.load()
         await world.create()
         await world.crash_and_boot()
-        world.engine.use_guest(world.guest, "the code")
         await world.advance(2 * HOUR)
 
         assert world.output() == ["order", "charged", "gone"]
@@ -499,6 +500,48 @@ def test_events_sent_to_a_held_instance_are_not_lost(tmp_path: Path) -> None:
         assert world.output() == 42
 
     play(tmp_path, waiting("ask"), story)
+
+
+def test_an_event_that_came_in_time_counts_although_the_instance_was_held_longer(
+    tmp_path: Path,
+) -> None:
+    def waiting(name: str) -> Workflow:
+        async def workflow(event: Event, step: Step) -> Any:
+            await step.do(name, lambda ctx: None)
+            return (await step.wait_for_event("answer", "answer", "1 hour"))["payload"]
+
+        return workflow
+
+    async def story(world: World) -> None:
+        await world.create()
+        world.load({CLASS: waiting("put")})
+        await world.advance(MINUTE)
+        await world.send("answer", 42)
+        await world.advance(2 * HOUR)
+        assert world.status() == "paused"
+        await world.control.resume_held(NAME, "a", {"ask": "put"})
+        await world.advance(SECOND)
+
+        assert world.output() == 42
+
+    play(tmp_path, waiting("ask"), story)
+
+
+def test_a_sleeping_instance_whose_replay_takes_the_guest_down_is_looked_at_once(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        world.code = "the same"
+        for _ in range(3):
+            world.load()
+            await world.advance(SECOND)
+            world.lose_guest()
+
+        assert [start.probe for start in world.sent(RunStart)] == [False, True]
+        assert world.status() == "waiting"
+
+    play(tmp_path, charging(), story)
 
 
 def test_steps_called_in_a_callback_are_not_missed_when_it_need_not_run(tmp_path: Path) -> None:

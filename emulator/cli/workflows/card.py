@@ -77,6 +77,9 @@ def _facts(detail: Record, queued_ms: int, page: Page) -> Iterator[str]:
     if detail["status"] == "complete":
         limit = page.output_limit
         facts.append(("Output", "\n".join(value_lines(detail["output"], room, limit))))
+    if "held" in detail:
+        lines = [*detail["held"]["found"], "Undo the edit, or resume with --accept or --rename."]
+        facts.append(("Held", _safe("\n".join(lines))))
     yield from labelled(facts, page.ink, page.width)
     rollback = detail.get("rollback")
     if rollback:

@@ -57,17 +57,14 @@ def check_command(
         if finished:
             raise UsageError("--all is about the state; --history names what is checked already.")
         instances = [instance for path in histories for instance in _read(path)]
-        now_ms = max((step.since_ms for i in instances for step in i.steps.values()), default=0)
     else:
-        clock = SystemClock()
-        now_ms = clock.now_ms()
         journal = Journal.open_to_read(State.locate(config, options.persist_to).journal)
         try:
             instances = _instances(journal, finished)
         finally:
             journal.close()
     interpreter = guest_interpreter(config.project_dir, python, Path(sys.executable))
-    checked = _check(config, interpreter, instances, now_ms)
+    checked = _check(config, interpreter, instances)
     if as_json:
         show_json([_as_json(each) for each in checked])
     else:
@@ -84,10 +81,9 @@ def _instances(journal: Journal, finished: bool) -> list[Instance]:
     return asyncio.run(read())
 
 
-def _check(
-    config: Config, interpreter: Path, instances: list[Instance], now_ms: int
-) -> list[Checked]:
+def _check(config: Config, interpreter: Path, instances: list[Instance]) -> list[Checked]:
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        now_ms = SystemClock().now_ms()
         return runner.run(check(config, Forkserver(interpreter), instances, now_ms))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from emulator.engine import listing, report
+from emulator.engine import holding, listing, report
 from emulator.engine.listing import Filter, Window
 from emulator.engine.model import TERMINAL, Status, StepKind
 from emulator.engine.plain import iso
@@ -113,7 +113,11 @@ class Reads:
             self._dialect.show_output,
         )
         if instance.status not in TERMINAL:
-            report.tell_due_times(detail, self._host.engine.instance(instance.key))
+            going = self._host.engine.instance(instance.key)
+            report.tell_due_times(detail, going)
+            if going.is_held:
+                found = holding.divergence_of(going).findings
+                detail["held"] = {"found": [holding.sentence(finding) for finding in found]}
         if simple == "true":
             detail["steps"] = []
         elif order == "desc":
