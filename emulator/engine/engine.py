@@ -95,7 +95,12 @@ class Engine:
         self._configs_told: set[tuple[str, str, int]] = set()  # workflow, step, generation
         self.on_diverged: Callable[[Diverged], None] = lambda diverged: None
         self._sweep = Sweep(
-            journal, self._own_clock, self._start_probe, self._probed, self._drop_probe
+            journal,
+            self._own_clock,
+            self._is_moving,
+            self._start_probe,
+            self._probed,
+            self._drop_probe,
         )
         self._closed = False
         self._dispatching = False  # `_dispatch` follows the next commit
@@ -506,6 +511,10 @@ class Engine:
         self._evict(instance)
         told = Diverged(instance.workflow, instance.id, divergence, action)
         self.journal.after_commit(lambda error: None if error else self.on_diverged(told))
+
+    def _is_moving(self, key: int) -> bool:
+        run = self._run_of.get(key)
+        return run is not None and run.guest is not self._guest
 
     def _start_probe(self, key: int) -> tuple[int, Guard] | None:
         """Replay a dormant instance to see whether the code still fits it."""

@@ -42,21 +42,24 @@ class _Probe:
 class Sweep:
     """Probes instances that wait or are held, once per generation of code.
 
-    clock: paces it; it is not the time of the workflows. start: begins a probe of an instance;
-    returns its run number and guard, or None when there is nothing to find out. judged: takes the
-    verdict; None means that the code fits. drop: ends a run.
+    clock: paces it; it is not the time of the workflows. is_moving: whether an instance still has a
+    run on the code before. start: begins a probe of an instance; returns its run number and guard,
+    or None when there is nothing to find out. judged: takes the verdict; None means that the code
+    fits. drop: ends a run.
     """
 
     def __init__(
         self,
         journal: Journal,
         clock: Clock,
+        is_moving: Callable[[int], bool],
         start: Callable[[int], tuple[int, Guard] | None],
         judged: Callable[[int, Divergence | None], None],
         drop: Callable[[int], None],
     ) -> None:
         self._journal = journal
         self._clock = clock
+        self._is_moving = is_moving
         self._start = start
         self._judged = judged
         self._drop = drop
@@ -128,12 +131,19 @@ class Sweep:
         self._alarm = None
         if not self._due and self._last_key is not None:
             self._look(self._last_key)
+        moving = []
         while self._due and len(self._flying) < AT_ONCE:
             key, alike = self._due.popleft()
+            if self._is_moving(key):
+                moving.append((key, alike))
+                continue
             started = self._start(key)
             if started is not None:
                 number, guard = started
                 self._flying[number] = _Probe(key, guard, alike)
+            elif alike is not None and alike.rest:  # it runs, and is guarded: try the next one
+                self._due.append((alike.rest.pop(0), alike))
+        self._due.extend(moving)
         if self._last_key is not None or (self._due and len(self._flying) < AT_ONCE):
             self._schedule()
 

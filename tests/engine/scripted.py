@@ -198,6 +198,7 @@ class ScriptedGuest:
         self.generation = generation
         self.loaded = Loaded({}, {name: "src/entry.py:1" for name in workflows}, {}, eager)
         self.sent: list[Message] = []
+        self.answers_holds = True
         self.activity = 0
         self._engine = engine
         self._workflows = workflows
@@ -245,7 +246,7 @@ class ScriptedGuest:
                     asyncio.get_running_loop().call_soon(self._look, start.run, 0, -1)
                 self._spawn(run, self._main(start))
             case RunHold(number):
-                if number in self._runs:
+                if number in self._runs and self.answers_holds:
                     self._runs[number].eager = 0
                     self._engine.run_held(self, RunHeld(number))
             case RunRelease(number):

@@ -16,7 +16,7 @@ from emulator.engine.rewinding import RestartPoint
 from emulator.errors import WorkerError
 from emulator.protocol.messages import RunStart
 from tests.engine.scripted import Context, Step, Workflow
-from tests.engine.world import CLASS, HOUR, MINUTE, NAME, SECOND, World, play
+from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
 
 Event = dict[str, Any]
 
@@ -619,6 +619,23 @@ def test_of_instances_alike_one_is_looked_at_first_and_the_others_if_it_diverges
         world.load({CLASS: charging("charge_card")})
         await world.advance(SECOND)
         assert len(diverged) == 20
+
+    play(tmp_path, charging(), story)
+
+
+def test_an_instance_that_still_leaves_its_old_guest_is_looked_at_once_it_has(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        diverged = told(world)
+        world.guest.answers_holds = False
+        world.load({CLASS: charging("charge_card")})
+        await world.advance(SECOND)
+        assert diverged == []
+
+        await world.advance(GRACE_MS)
+        assert len(diverged) == 1
 
     play(tmp_path, charging(), story)
 
