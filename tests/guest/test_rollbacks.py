@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from emulator.guest.python.rollbacks import PATIENCE_S
 from emulator.protocol import values
 from emulator.protocol.messages import (
     BindingCall,
@@ -194,6 +196,20 @@ def test_a_handler_that_a_replay_does_not_give_is_missing(tmp_path: Path) -> Non
         await it.tell(RunAbort(1))
 
     play(tmp_path, scenario)
+
+
+def test_a_handler_that_a_replay_at_rest_cannot_give_is_missing_at_once(tmp_path: Path) -> None:
+    workflow(tmp_path, "await step.sleep('rest', '1 day')\n" + SAGA)
+
+    async def scenario(it: Conversation) -> None:
+        start = RunStart(1, "Order", "order", "order-17", values.encode(EVENT), rolling_back=True)
+        began = time.monotonic()
+        answer = await it.ask(start, order())
+        assert ended(answer)[:2] == (-1, "RollbackMissing")
+        assert time.monotonic() - began < PATIENCE_S
+        await it.tell(RunAbort(1))
+
+    play(tmp_path, scenario, bindings=AI)
 
 
 @pytest.mark.parametrize(

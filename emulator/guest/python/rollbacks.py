@@ -19,6 +19,7 @@ from .streams import Send
 Handler = Callable[..., Any]
 
 PATIENCE_S = 10.0  # how long `run()` may take, in replay, to give a handler again
+_LOOK_S = 0.02  # between two looks at whether it still can
 
 
 class Handlers:
@@ -29,11 +30,13 @@ class Handlers:
         loop: asyncio.AbstractEventLoop,
         call: Callable[[RollbackRun, Handler], None],
         send: Send,
+        at_rest: Callable[[], bool],
     ) -> None:
         self.over = False
         self._loop = loop
         self._call = call
         self._send = send
+        self._at_rest = at_rest  # whether `run()` waits for steps that will never be answered
         self._handlers: dict[tuple[str, int], Handler] = {}
         self._order: RollbackRun | None = None  # waits for its handler
 
@@ -57,13 +60,23 @@ class Handlers:
             self._miss(order)
         else:
             self._order = order
-            self._loop.call_later(PATIENCE_S, self._give_up, order)
+            self._look_again(order, self._loop.time() + PATIENCE_S)
 
     def complete(self) -> None:
         """`run()` has ended."""
         self.over = True
         if self._order is not None:
             self._give_up(self._order)
+
+    def _look_again(self, order: RollbackRun, until: float) -> None:
+        self._loop.call_later(_LOOK_S, self._look, order, until)
+
+    def _look(self, order: RollbackRun, until: float) -> None:
+        if self._order is order:
+            if self._at_rest() or self._loop.time() > until:
+                self._give_up(order)
+            else:
+                self._look_again(order, until)
 
     def _give_up(self, order: RollbackRun) -> None:
         if self._order is order:

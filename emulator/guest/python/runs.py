@@ -33,7 +33,7 @@ from .droppable import RunTasks
 from .loader import Worker
 from .pyodide.ffi import JsException
 from .replaying import Replay
-from .rest import Waits
+from .rest import Waits, restless_task
 from .rollbacks import Handler, Handlers
 from .step_errors import step_error
 from .streams import Send
@@ -91,7 +91,7 @@ class Run:
         self._calls: dict[int, _Call] = {}
         self._last_call = 0
         self._allowance = Allowance()
-        self._handlers = Handlers(loop, self._roll_back, send)
+        self._handlers = Handlers(loop, self._roll_back, send, self._is_at_rest)
         self._rolling_back = False  # run() is only here to give its handlers again
         self._failures: list[Exception] = []  # of steps; their tracebacks have been printed
         self._context = contextvars.copy_context()
@@ -177,9 +177,10 @@ class Run:
             else:
                 answer.set_exception(self._failure(value["name"], value["message"]))
             return answer
-        if self._rolling_back:  # it had not ended when the rollback began, and never will
-            return answer
         self._last_call += 1
+        if self._rolling_back:  # it had not ended when the rollback began, and never will
+            self._calls[self._last_call] = _Call(answer, f"{name}-{count}", None)
+            return answer
         number = self._last_call
         started = (
             callback is not None
@@ -236,6 +237,9 @@ class Run:
         call = self._calls.pop(message.call, None)
         if call is not None and not call.answer.done():
             call.answer.set_exception(self._failure(message.name, message.message))
+
+    def _is_at_rest(self) -> bool:
+        return restless_task(self._waits(), self._loop) is None
 
     def _waits(self) -> Waits:
         steps = [call.answer for call in self._calls.values()]
