@@ -154,7 +154,7 @@ def _choices(alike: Sequence[Diverged], ink: Ink) -> Iterator[str]:
 
 
 def _choice(what: str, command: str, ink: Ink) -> str:
-    return f"{what:<21} {ink(Colour.CYAN, command)}"
+    return f"{what:<21} {ink(Colour.CYAN, printable(command))}"
 
 
 def _label(line: DiffLine) -> str:

@@ -1,0 +1,97 @@
+"""The block about instances that changed code no longer fits, as the documentation shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emulator.cli.divergences import block, grouped, one_more_line
+from emulator.cli.ink import Ink
+from emulator.engine.comparing import Asked, Replay, compare
+from emulator.engine.divergence import Diverged, Policy
+from emulator.engine.model import Step, StepState
+
+PAGE = Path(__file__).parents[2] / "docs" / "reload.md"
+LINE = "src/entry.py:{}"
+ORDER = Step("do:1:order", StepState.SUCCEEDED, line=LINE.format(19))
+CHARGE = Step("do:1:charge", StepState.SUCCEEDED, line=LINE.format(19))
+SETTLE = Step("sleep:1:settle", StepState.SLEEPING, line=LINE.format(20))
+RECORDED = [ORDER, CHARGE, SETTLE]
+RENAMED = Replay(
+    [
+        Asked("do", "order", 1, LINE.format(19)),
+        Asked("do", "charge card", 1, LINE.format(19), {}),
+    ]
+)
+
+
+def diverged(
+    instance: str = "order-17", replay: Replay = RENAMED, action: Policy = Policy.HOLD
+) -> Diverged:
+    divergence = compare(RECORDED, replay, now_ms=0)
+    assert divergence is not None
+    return Diverged("orders", instance, divergence, action)
+
+
+def test_the_block_is_the_one_in_the_documentation() -> None:
+    shown = block([diverged()], Ink(False))
+
+    assert f"```\n{shown}\n```" in PAGE.read_text(encoding="utf-8")
+
+
+def test_instances_that_diverged_alike_share_a_block_and_are_counted() -> None:
+    ids = [f"i{n}" for n in range(8)]
+    (alike,) = grouped(diverged(instance) for instance in ids)
+    shown = block(alike, Ink(False))
+
+    assert shown.startswith(
+        "8 instances of orders (i0, i1, i2, i3, i4 and 3 more) are held: their code no longer"
+    )
+    assert shown.endswith("With --all, resume does the same for all 8.")
+    assert one_more_line(alike[:1]) == "orders i0: held in the same way"
+
+
+@pytest.mark.parametrize(
+    ("action", "heading"),
+    [
+        (
+            Policy.WARN,
+            "orders order-17 goes on, although its code no longer asks for what was done.",
+        ),
+        (Policy.FAIL, "orders order-17 was ended with an error: its code no longer asks for what"),
+    ],
+)
+def test_where_there_is_nothing_to_choose_no_commands_are_shown(
+    action: Policy, heading: str
+) -> None:
+    shown = block([diverged(action=action)], Ink(False))
+
+    assert shown.startswith(heading)
+    assert "groundfog workflows" not in shown
+
+
+def test_a_run_that_could_not_be_waited_for_is_told_as_that() -> None:
+    replay = Replay([], "restless", "waiting at src/entry.py:40")
+    shown = block([diverged(replay=replay, action=Policy.WARN)], Ink(False))
+
+    assert shown.startswith("orders order-17 could not be compared with its code and goes on.")
+    assert "It does I/O outside steps (waiting at src/entry.py:40)" in shown
+
+
+def test_what_run_raised_is_told() -> None:
+    replay = Replay([], "ended", "KeyError: 'id'")
+
+    assert "run() then raised KeyError: 'id'." in block([diverged(replay=replay)], Ink(False))
+
+
+def test_names_with_control_characters_do_not_drive_the_terminal() -> None:
+    replay = Replay([Asked("do", "a\x1b[2J", 1, "", {})])
+
+    assert "\x1b" not in block([diverged("id\x1b[2J", replay)], Ink(False))
+
+
+def test_names_are_quoted_for_the_shell() -> None:
+    shown = block([diverged("it's")], Ink(False))
+
+    assert """resume orders 'it'"'"'s' --rename 'charge=charge card'""" in shown
