@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.figures import Figure, Measured, Program
-from benchmarks.peers import NotInstalled, Peer, groundfog, rivals
+from benchmarks.peers import NotInstalled, Peer, engines, groundfog, rivals
 from benchmarks.report import as_json, as_markdown
 from benchmarks.servers import DidNotAnswer
 
@@ -22,7 +22,9 @@ def main(programs: Sequence[Program]) -> None:
     """Measure as the command line asks, print the table, and end the process."""
     options = _parser().parse_args()
     try:
-        peers = [groundfog(), *(rivals() if options.rivals else [])]
+        peers = [groundfog()]
+        peers += rivals() if options.rivals else []
+        peers += engines() if options.engines else []
         measured = [
             row for program in programs for row in _measure(program, peers, options.repetitions)
         ]
@@ -40,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure Groundfog on this machine.")
     parser.add_argument("--rivals", action="store_true", help="measure workerd and wrangler too")
     parser.add_argument(
+        "--engines", action="store_true", help="measure the steps of DBOS and Restate too"
+    )
+    parser.add_argument(
         "--repetitions", type=int, metavar="N", help="instead of each program's own"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
@@ -52,6 +57,8 @@ def _measure(program: Program, peers: list[Peer], repetitions: int | None) -> li
     rows = {figure.name: Measured(figure, {}) for figure in program.figures}
     for repetition in range(repetitions or program.repetitions):
         for peer in peers:
+            if peer.is_engine and not program.for_engines:
+                continue
             _report_progress(program.figures[0], peer, repetition)
             for name, samples in program.measure(peer).items():
                 rows[name].samples.setdefault(peer.name, []).extend(samples)

@@ -50,6 +50,7 @@ class Program:
     figures: tuple[Figure, ...]
     repetitions: int
     measure: Callable[[Peer], Mapping[str, Sequence[float]]]
+    for_engines: bool = False  # whether what is no dev server can be measured too
 
 
 @dataclass(frozen=True, slots=True)

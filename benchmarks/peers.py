@@ -1,4 +1,4 @@
-"""The servers that are measured: Groundfog, and the rivals that GROUNDFOG_WRANGLER brings.
+"""The servers that are measured: Groundfog, the rivals that GROUNDFOG_WRANGLER brings, and engines.
 
 Owns the command of each and nothing of how it is started or measured (`servers.py`, the programs).
 """
@@ -29,6 +29,7 @@ class Peer:
     source: str
     state: str
     environment: dict[str, str] = field(default_factory=dict)
+    is_engine: bool = False  # runs steps, and is no dev server
 
 
 class NotInstalled(Exception):
@@ -90,6 +91,72 @@ def rivals() -> list[Peer]:
             },
         ),
     ]
+
+
+def engines() -> list[Peer]:
+    """Return DBOS Transact on SQLite and Restate: other engines that run Python steps durably.
+
+    Raises NotInstalled unless GROUNDFOG_ENGINES names a virtual environment of their own with dbos,
+    restate-sdk, hypercorn and httpx, and GROUNDFOG_RESTATE a folder where npm installed Restate.
+    """
+    python, packages = _engine_python(), _restate_packages()
+    servers = sorted(packages.glob("restate-server-*/bin/restate-server"))
+    if not servers:
+        raise NotInstalled(f"{packages} has no restate-server for this machine")
+    return [
+        _engine("DBOS", _python_version(python, "dbos"), python, "dbos", {}),
+        _engine(
+            "Restate",
+            _version(packages / "restate-server"),
+            python,
+            "restate",
+            {"RESTATE_SERVER": str(servers[0])},
+        ),
+    ]
+
+
+def _engine(
+    name: str, version: str, python: Path, project: str, environment: dict[str, str]
+) -> Peer:
+    return Peer(
+        name=name,
+        version=version,
+        command=(str(python), "serve.py", "{port}"),
+        project=PROJECTS / project,
+        source="serve.py",
+        state="state",
+        environment=environment,
+        is_engine=True,
+    )
+
+
+def _engine_python() -> Path:
+    folder = os.environ.get("GROUNDFOG_ENGINES", "")
+    python = Path(folder).absolute() / "bin/python"
+    if not folder or not python.exists():
+        raise NotInstalled(
+            "GROUNDFOG_ENGINES names no virtual environment: set it to one in which"
+            " `pip install dbos restate-sdk hypercorn httpx` was run."
+        )
+    return python
+
+
+def _restate_packages() -> Path:
+    folder = os.environ.get("GROUNDFOG_RESTATE", "")
+    packages = Path(folder).absolute() / "node_modules/@restatedev"
+    if not folder or not packages.exists():
+        raise NotInstalled(
+            "GROUNDFOG_RESTATE names no folder with Restate: set it to one in which"
+            " `npm install @restatedev/restate-server` was run."
+        )
+    return packages
+
+
+def _python_version(python: Path, package: str) -> str:
+    found = sorted(python.parent.parent.glob(f"lib/python*/site-packages/{package}-*.dist-info"))
+    if not found:
+        raise NotInstalled(f"{python} has no {package}: run `{python} -m pip install {package}`")
+    return found[0].name.removesuffix(".dist-info").partition("-")[2]
 
 
 def _packages() -> Path:

@@ -46,7 +46,10 @@ def _run(server: Server, instances: int, steps: int) -> tuple[float, float]:
 
 
 PROGRAM = Program(
-    figures=(WIDE, LARGE, SEQUENTIAL, CREATION, EMPTY_RUNS), repetitions=2, measure=measure
+    figures=(WIDE, LARGE, SEQUENTIAL, CREATION, EMPTY_RUNS),
+    repetitions=2,
+    measure=measure,
+    for_engines=True,
 )
 
 if __name__ == "__main__":
