@@ -79,8 +79,6 @@ def findings(divergence: Divergence) -> Iterator[str]:
     for finding in divergence.findings:
         where = f" ({finding.line})" if finding.line else ""
         yield f"{printable(sentence(finding))}{where}."
-    if divergence.stands == "ended" and divergence.why:
-        yield f"run() then raised {printable(divergence.why)}."
     if divergence.later:
         names = dict.fromkeys(f'"{key.split(":", 2)[2]}"' for key in divergence.later)
         yield f"Recorded too, and not reached by then: {printable(', '.join(names))}."

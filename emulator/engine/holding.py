@@ -170,4 +170,6 @@ def runs_again(divergence: Divergence) -> str:
     if kept:
         names = ", ".join(f'"{f.name}"' for f in kept)
         again.append(f"{names} would stay as recorded")
+    if divergence.stands == "ended":
+        again.append(f"it would end with {divergence.why}" if divergence.why else "it would end")
     return "; ".join(again) or "nothing would run again; what is missing would not be used"

@@ -40,6 +40,7 @@ from emulator.protocol.messages import (
 Json = Any
 
 _REST_TURNS = 6
+RESTLESS = ("restless", "waiting at x.py:1")
 Callback = Callable[["Context"], Any]
 Delay = Callable[[int, "StepError"], Any]  # of the attempt that failed, and its error
 Handler = Callable[["Undo"], Any]
@@ -199,6 +200,7 @@ class ScriptedGuest:
         self.loaded = Loaded({}, {name: "src/entry.py:1" for name in workflows}, {}, eager)
         self.sent: list[Message] = []
         self.answers_holds = True
+        self.comes_to_rest = True  # or does I/O outside steps in every guarded run
         self.activity = 0
         self._engine = engine
         self._workflows = workflows
@@ -337,7 +339,7 @@ class ScriptedGuest:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._look, number, quiet, len(run.asked))
         else:
-            self._tell(number, "rested")
+            self._tell(number, *(("rested",) if self.comes_to_rest else RESTLESS))
 
     def _tell(self, number: int, state: str, error: str = "") -> None:
         run = self._runs[number]

@@ -586,6 +586,24 @@ def test_a_run_that_asked_for_everything_recorded_need_not_come_to_rest(tmp_path
     play(tmp_path, polling(polls=False), story)
 
 
+def test_a_run_that_cannot_be_waited_for_goes_on_with_a_warning_even_under_hold(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        diverged = told(world)
+        world.load({CLASS: charging("charge_card")}).comes_to_rest = False
+        await world.advance(MINUTE)
+        assert (world.status(), diverged) == ("waiting", [])  # looking early proved nothing
+
+        await world.advance(2 * HOUR)
+        assert world.status() == "complete"
+        assert [each.action for each in diverged] == [Policy.WARN]
+        assert diverged[0].divergence.why == "waiting at x.py:1"
+
+    play(tmp_path, charging(), story)
+
+
 def test_new_code_that_raises_at_once_holds_the_instance_instead_of_failing_it(
     tmp_path: Path,
 ) -> None:
