@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -706,3 +707,36 @@ def test_binding_calls_carry_the_number_of_the_run_they_are_made_in(tmp_path: Pa
         ]
 
     play(tmp_path, scenario, bindings={"AI": {"kind": "ai"}})
+
+
+@pytest.mark.parametrize("ending", ["sleep", "return"])
+def test_a_run_that_is_over_leaves_nothing_to_the_collector(tmp_path: Path, ending: str) -> None:
+    """What is left of it is counted by the run after it, with the collector switched off."""
+    body = """
+    refs[:] = [ref for ref in refs if ref() is not None]
+    if event["payload"]["ending"] == "count":
+        return len(refs)
+    gc.disable()
+    refs.extend([weakref.ref(step), weakref.ref(step._run)])
+    @step.do("first")
+    async def first():
+        return 1
+    @step.do("second")
+    async def second(first):
+        return await first()
+    await first()
+    if event["payload"]["ending"] == "sleep":
+        await step.sleep("nap", "1 hour")
+    """
+
+    async def scenario(it: Conversation) -> None:
+        first = began(await it.start(1, {"payload": {"ending": ending}}), "do", "first")
+        await executed(it, first)
+        await it.ask(StepDone(1, first.call, b""))
+        await it.tell(RunAbort(1))
+        await it.nothing_left()
+
+        assert returned(await it.start(2, {"payload": {"ending": "count"}})) == 0
+
+    workflow(tmp_path, textwrap.dedent(body), "import gc, weakref\nrefs = []")
+    play(tmp_path, scenario)

@@ -64,6 +64,9 @@ class RunTasks:
         self._tasks[task] = coroutine
         task.add_done_callback(self._forget)
 
+    def __len__(self) -> int:
+        return len(self._tasks)
+
     def __iter__(self) -> Iterator[asyncio.Task[Any]]:
         return iter(self._tasks)
 

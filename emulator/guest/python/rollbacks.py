@@ -68,6 +68,12 @@ class Handlers:
         if self._order is not None:
             self._give_up(self._order)
 
+    def forget(self) -> None:
+        """The run is over, and no more is asked of it: refer to it no longer."""
+        self._handlers.clear()
+        self._call = lambda order, handler: None
+        self._at_rest = lambda: True
+
     def _look_again(self, order: RollbackRun, until: float) -> None:
         self._loop.call_later(_LOOK_S, self._look, order, until)
 

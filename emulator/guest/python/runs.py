@@ -53,7 +53,15 @@ class Callback(Protocol):
     def __call__(self, ctx: Any) -> Any: ...
 
 
-MakeStep = Callable[["Run"], Any]
+class StepObject(Protocol):
+    """The `step` of user code."""
+
+    def forget(self) -> None:
+        """Nothing is asked of it any more."""
+        ...
+
+
+MakeStep = Callable[["Run"], StepObject]
 
 
 @dataclass(slots=True)
@@ -93,6 +101,7 @@ class Run:
         self._allowance = Allowance()
         self._handlers = Handlers(loop, self._roll_back, send, self._is_at_rest)
         self._rolling_back = False  # run() is only here to give its handlers again
+        self._step: StepObject | None = None
         self._failures: list[Exception] = []  # of steps; their tracebacks have been printed
         self._context = contextvars.copy_context()
         self._context.run(scope.enter, self)
@@ -125,6 +134,18 @@ class Run:
         self._calls.clear()
         # In the run's own context: what its `finally` blocks try is refused as the run's.
         self._context.copy().run(self.tasks.drop)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Break the circles it is part of: its memory is free at once.
+
+        The collector would look seldom, and thousands of runs may be dropped in between.
+        """
+        self._context = contextvars.Context()
+        self._handlers.forget()
+        if self._step is not None:
+            self._step.forget()
+            self._step = None
 
     def hold(self) -> None:
         """Begin nothing by itself any more; the host knows of what has begun when it reads this."""
@@ -280,6 +301,8 @@ class Run:
             self._handlers.complete()
             return
         number, self.run = self.run, 0  # what goes on after run() is no longer part of the run
+        if len(self.tasks) == 1:  # this one
+            self._let_go()
         ended(number)
 
     def _tell_end(self, end: RunEnd) -> None:
@@ -301,7 +324,8 @@ class Run:
         event = conversion.decode(message.payload)
         event.setdefault("instanceId", message.instance)
         event.setdefault("workflowName", message.workflow)
-        return relaxed_call(method, event, make_step(self))
+        self._step = make_step(self)
+        return relaxed_call(method, event, self._step)
 
     async def _attempt(
         self, number: int, call: _Call, attempt: int, config: dict[str, Any]

@@ -51,6 +51,12 @@ class _WorkflowStepWrapper:
         self._results: dict[_Step, Any] = {}
         self._in_flight: dict[_Step, asyncio.Future[Any]] = {}
 
+    def forget(self) -> None:
+        """Let go of what was declared, which refers back to this."""
+        self._by_name.clear()
+        self._by_decorated.clear()
+        self._results.clear()
+
     def sleep(self, name: str, duration: Any) -> Awaitable[None]:
         """Sleep for `duration`: a number of milliseconds, or such as `"10 seconds"`."""
         options = {"duration": _json(duration, f'step.sleep("{name}"): duration')}
