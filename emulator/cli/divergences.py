@@ -148,7 +148,7 @@ def _choices(alike: Sequence[Diverged], ink: Ink) -> Iterator[str]:
     yield _choice("give it up", f"{command} terminate {target}", ink)
     yield "Or undo the edit: what fits again goes on by itself."
     if len(alike) > 1:
-        yield f"With --all, resume does the same for all {len(alike)}."
+        yield "With --all, resume does the same for all of them."
 
 
 def _choice(what: str, command: str, ink: Ink) -> str:

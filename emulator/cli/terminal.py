@@ -20,6 +20,7 @@ from emulator.runner.requests import LoadError
 from emulator.runner.runner import LOAD_CRASHED, LOAD_TIMED_OUT, OutputLine
 
 TOGETHER_S = 0.3  # how long instances that diverge are collected
+MORE_TOGETHER_S = 2.0  # the same, once there has been a block about this code
 _RESET = "\x1b[0m"
 _RED, _YELLOW, _GREEN, _CYAN, _DIM = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[36m", "\x1b[2m"
 
@@ -80,7 +81,8 @@ class ConsoleTerminal:
     def diverged(self, told: Diverged) -> None:
         """Code does not fit an instance; several that come together are told together."""
         if not self._diverged:
-            asyncio.get_running_loop().call_later(TOGETHER_S, self._tell_diverged)
+            delay_s = MORE_TOGETHER_S if self._told else TOGETHER_S
+            asyncio.get_running_loop().call_later(delay_s, self._tell_diverged)
         self._diverged.append(told)
 
     def _tell_diverged(self) -> None:

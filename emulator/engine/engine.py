@@ -500,6 +500,10 @@ class Engine:
     def _diverge(self, instance: Instance, divergence: Divergence) -> None:
         """Record that the code does not fit an instance, and do what the policy says."""
         action = holding.action_for(divergence, self.policy)
+        told = Diverged(instance.workflow, instance.id, divergence, action)
+        if action is Policy.HOLD and holding.is_known(instance, divergence):
+            self.on_diverged(told)
+            return
         now_ms = self.clock.now_ms()
         entries = holding.diverged(instance, divergence, action, self.generation, now_ms)
         self._record(instance, entries)
@@ -509,7 +513,6 @@ class Engine:
         if action is Policy.WARN:  # at once: what it waited for may be no more
             self._rouse(instance)
         self._evict(instance)
-        told = Diverged(instance.workflow, instance.id, divergence, action)
         self.journal.after_commit(lambda error: None if error else self.on_diverged(told))
 
     def _is_moving(self, key: int) -> bool:

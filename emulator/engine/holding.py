@@ -47,6 +47,17 @@ def divergence_of(instance: Instance) -> Divergence:
     return Divergence.from_json(instance.divergence["divergence"])
 
 
+def is_known(instance: Instance, divergence: Divergence) -> bool:
+    """Whether `instance` is held for this very reason, so that nothing new is to be recorded.
+
+    What it was compared with is part of the reason where a sleep or wait differs.
+    """
+    if not instance.is_held or any(f.change in UNNOTICED for f in divergence.findings):
+        return False
+    known = divergence_of(instance)
+    return (known.signature, known.missing) == (divergence.signature, divergence.missing)
+
+
 def refuse_plain_resume(instance: Instance) -> None:
     """Raise WorkerError when `instance` is held: it cannot go on before someone has chosen how."""
     if not instance.is_held:

@@ -48,7 +48,7 @@ def test_instances_that_diverged_alike_share_a_block_and_are_counted() -> None:
     assert shown.startswith(
         "8 instances of orders (i0, i1, i2, i3, i4 and 3 more) are held: their code no longer"
     )
-    assert shown.endswith("With --all, resume does the same for all 8.")
+    assert shown.endswith("With --all, resume does the same for all of them.")
     assert one_more_line(alike[:1]) == "orders i0: held in the same way"
 
 

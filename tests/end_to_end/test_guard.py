@@ -70,7 +70,9 @@ def test_a_renamed_step_holds_the_instance_and_the_command_shown_lets_it_go_on(
     waiting(server, "b")
 
     edit(project, *RENAME)
-    block = server.wait_for(r"2 instances of flow \(a, b\) are held(?s:.*?)same for all 2\.")[0]
+    block = server.wait_for(r"2 instances of flow \(a, b\) are held(?s:.*?)same for all of them\.")[
+        0
+    ]
     assert "- do             charge       done      was src/entry.py:" in block
     assert "+ do             charge card            src/entry.py:" in block
     assert 'If it continued: "charge card" would run, although "charge" is done.' in block

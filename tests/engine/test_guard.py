@@ -174,6 +174,23 @@ def test_a_running_instance_is_held_before_its_next_step(tmp_path: Path) -> None
     play(tmp_path, paying("pay"), story)
 
 
+def test_a_held_instance_is_told_of_after_each_save_and_recorded_once(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        diverged = told(world)
+        for _ in range(3):
+            world.load({CLASS: charging("charge_card")})
+            await world.advance(SECOND)
+
+        assert len(diverged) == 3
+        assert world.kinds().count(EntryKind.WORKFLOW_DIVERGED) == 1
+        await world.control.resume_held(NAME, "a", None)
+        await world.advance(2 * HOUR)
+        assert world.output() == ["order", "charge_cardd", "gone"]
+
+    play(tmp_path, charging(), story)
+
+
 def test_an_accepted_instance_goes_on_as_the_code_has_it(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create()
