@@ -29,6 +29,7 @@ from emulator.engine import (
 from emulator.engine.divergence import Diverged, Divergence, Policy
 from emulator.engine.endings import Definition
 from emulator.engine.guarding import Guard
+from emulator.engine.idling import IdleRuns
 from emulator.engine.journal import InstanceRow, Journal
 from emulator.engine.lifecycle import Effect, Verdict
 from emulator.engine.model import (
@@ -51,7 +52,6 @@ from emulator.engine.timers import Timers
 from emulator.protocol import messages, values
 from emulator.protocol.messages import ProtocolError, StepFailed, StepRun
 
-IDLE_GRACE_MS = 1_000  # a run that only waits is kept in the guest this long
 HOLD_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this long to say so
 RECOVERY_DELAY_MS = 1_000  # after a failed commit
 LOST_GUESTS_MAX = 5  # in a row, while one instance's own code was running outside steps
@@ -91,6 +91,7 @@ class Engine:
         self._timers = Timers(clock, self._wake)
         self._expiry = Expiry(journal, clock, self.delete)
         self._own_clock = own_clock or clock
+        self._idle = IdleRuns(self._own_clock, clock.now_ms, self._drop_idle)
         self.policy = Policy.HOLD
         self._configs_told: set[tuple[str, str, int]] = set()  # workflow, step, generation
         self.on_diverged: Callable[[Diverged], None] = lambda diverged: None
@@ -619,7 +620,7 @@ class Engine:
             case Reject(problem):
                 run.guest.send(StepFailed(run.number, call.number, problem.name, problem.message))
         if run.blocked and not run.leaving:
-            self._arm_idle(run)  # unless the branch that has just been answered goes on
+            self._idle.add(run)  # unless the branch that has just been answered goes on
 
     def _note_progress(self, run: Run) -> None:
         """Keep the status of an instance in step with what its run is doing."""
@@ -634,24 +635,17 @@ class Engine:
                 self._dispatch_soon()
             elif instance.status is Status.WAITING:
                 self._project(instance)
-            self._arm_idle(run)
+            self._idle.add(run)
             return
         if instance.status is Status.WAITING:
             self._queue.occupy(instance.key, instance.workflow)
             self._record(
                 instance, [Entry(instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_RUNNING)]
             )
-        if run.idle_alarm is not None:
-            run.idle_alarm.cancel()
-            run.idle_alarm = None
-
-    def _arm_idle(self, run: Run) -> None:
-        if run.idle_alarm is None:
-            run.idle_alarm = self._call_after(IDLE_GRACE_MS, partial(self._drop_idle, run))
+        self._idle.remove(run)
 
     def _drop_idle(self, run: Run) -> None:
         """A run that only waits gives its guest's memory back; it is replayed when it is due."""
-        run.idle_alarm = None
         run.idle = self._runs.get(run.number) is run and run.blocked
         if run.idle and run.eager:  # it may have begun a step since
             self._hold(run)
@@ -1006,9 +1000,7 @@ class Engine:
                 released.set_result(None)
         self._queue.vacate(run.instance.key)
         self._dispatch_soon()
-        if run.idle_alarm is not None:
-            run.idle_alarm.cancel()
-            run.idle_alarm = None
+        self._idle.remove(run)
 
     def _evict(self, instance: Instance) -> None:
         """Keep an instance in memory only while it runs or is about to."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from emulator.clock import Alarm
 from emulator.engine.guarding import Guard
 from emulator.engine.model import Instance
 from emulator.protocol.messages import Loaded, Message, StepBegin
@@ -139,7 +138,6 @@ class Run:
     waiters: list[asyncio.Future[None]] = field(default_factory=list)  # until that is so
     idle: bool = False  # to be dropped once that is so, if it still only waits
     leaving: bool = False  # its guest is being replaced: nothing new starts here
-    idle_alarm: Alarm | None = None
     guard: Guard | None = None  # until it is known that the code fits: nothing new starts
 
     @property

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import pytest
 
 from emulator.engine.endings import Definition
-from emulator.engine.engine import HOLD_MAX_MS, IDLE_GRACE_MS
+from emulator.engine.engine import HOLD_MAX_MS
+from emulator.engine.idling import IDLE_GRACE_MS
 from emulator.engine.model import EntryKind
 from emulator.protocol.messages import (
     Loaded,

@@ -561,7 +561,7 @@ class EngineModel(RuleBasedStateMachine):
                 self._check_dormant(engine, instance)
             elif not engine._run_of[key].executing:
                 run = engine._run_of[key]
-                assert run.blocked and run.idle_alarm is not None
+                assert run.blocked and run in engine._idle
 
     def _check_dormant(self, engine: Engine, instance: Instance) -> None:
         if instance.status is Status.WAITING:

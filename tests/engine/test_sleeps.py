@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.engine import IDLE_GRACE_MS
+from emulator.engine.idling import CROWD, CROWDED_GRACE_MS, IDLE_GRACE_MS
 from emulator.engine.model import EntryKind
 from emulator.protocol.messages import RunAbort, RunStart
 from tests.engine.scripted import Step, StepError
@@ -124,6 +124,35 @@ def test_a_run_that_only_waits_is_dropped_from_the_guest_after_the_grace(tmp_pat
         assert len(world.sent(RunAbort)) == 1
 
     play(tmp_path, sleeps_an_hour, story)
+
+
+def test_where_many_runs_only_wait_those_that_come_last_are_dropped_early(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        for number in range(CROWD + 3):
+            await world.create(str(number))
+        assert world.guest.runs == CROWD + 3
+
+        await world.advance(CROWDED_GRACE_MS)
+        assert world.guest.runs == CROWD
+        await world.advance(HOUR)
+
+        assert {world.status(str(number)) for number in range(CROWD + 3)} == {"complete"}
+
+    play(tmp_path, sleeps_an_hour, story)
+
+
+def test_a_run_that_goes_on_soon_is_kept_among_many_too(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> None:
+        await step.sleep("blink", IDLE_GRACE_MS // 2)
+
+    async def story(world: World) -> None:
+        for number in range(CROWD + 3):
+            await world.create(str(number))
+        await world.advance(IDLE_GRACE_MS)
+
+        assert world.sent(RunAbort) == []
+
+    play(tmp_path, workflow, story)
 
 
 def test_an_engine_keeps_nothing_of_a_sleeping_instance_but_its_timer(tmp_path: Path) -> None:
