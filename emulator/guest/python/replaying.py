@@ -20,6 +20,7 @@ LIMIT_S = 5.0  # a run that has not come to rest by then does I/O outside steps,
 _SOON = 3  # looks at once; later ones are further and further apart
 _FIRST_DELAY_S = 0.001
 _LONGEST_DELAY_S = 0.05
+_PATIENCE_S = 0.02  # when history is through, the host most often knows enough without the rest
 
 
 class Replay:
@@ -45,6 +46,7 @@ class Replay:
         self._context = contextvars.Context()  # of nobody: looking is nothing the run does
         self._handle: asyncio.Handle | None = None
         self._over = False
+        self._patience_s = 0.0
         self._look_again()
 
     def declare(self, name: str, line: str) -> None:
@@ -58,6 +60,7 @@ class Replay:
     def through(self) -> None:
         """Everything in history has been asked for."""
         if not self._over:
+            self._patience_s = _PATIENCE_S
             self._send(Replayed(self._run, "through", [], []))
 
     def end(self, error: str) -> None:
@@ -87,7 +90,10 @@ class Replay:
 
     def _look(self) -> None:
         found = restless_task(self._waits(), self._loop)
-        if found is None:
+        if found is None and self._patience_s:
+            delay_s, self._patience_s = self._patience_s, 0.0
+            self._handle = self._loop.call_later(delay_s, self._look, context=self._context)
+        elif found is None:
             self._tell("rested")
         elif self._loop.time() < self._limit:
             self._look_again()
