@@ -1,4 +1,4 @@
-"""Rules for every test: a skip is an error in CI, nothing is left behind."""
+"""Rules for every test: a skip is an error in CI, nothing is left behind, load is no failure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 SKIPS_ARE_ERRORS = "GROUNDFOG_SKIPS_ARE_ERRORS"
 

@@ -17,7 +17,7 @@ Json = Any
 Record = dict[str, Any]
 
 _LAST = frozenset({"workflow_completed", "workflow_errored", "workflow_terminated"})
-_GONE_S = 10.0  # a server that is away for longer is not waited for
+_GONE_S = 30.0  # a server that is away for longer is not waited for
 _LOOK_S = 0.2
 
 

@@ -28,7 +28,7 @@ _FIRST_PAUSE_S = 0.02
 _PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 _SHARE = 10  # a long history is costly to tell: watching takes a tenth of the time at most
-_GONE_S = 10.0  # a server that is away for longer is not waited for
+_GONE_S = 30.0  # a server that is away for longer is not waited for
 _NOT_COMPLETE = 1  # exit code
 
 

@@ -7,7 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from tests.cli.workflows.command import ROOT, Command
 from tests.end_to_end.projects import workflow_project
@@ -15,19 +19,31 @@ from tests.end_to_end.server import DevServer
 from tests.server.api.serving import RUN
 from tests.waiting import DEADLINE_S
 
+Start = Callable[..., subprocess.Popen[str]]
 
-def start(project: Path, instance: str, *options: str) -> subprocess.Popen[str]:
-    """Follow an instance of `flow` in the background."""
-    words = ("workflows", "instances", "describe", "flow", instance, "--follow", *options)
-    return subprocess.Popen(
-        [sys.executable, "-m", "emulator", *words],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Follow an instance of `flow` in the background, until the test ends at the latest."""
+    with ExitStack() as stack:
+
+        def start(project: Path, instance: str, *options: str) -> subprocess.Popen[str]:
+            words = ("workflows", "instances", "describe", "flow", instance, "--follow", *options)
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "emulator", *words],
+                    cwd=project,
+                    env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            stack.callback(process.kill)
+            return process
+
+        yield start
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
@@ -41,7 +57,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"it ended without {text!r}: {seen}")
 
 
-def test_events_are_printed_as_they_happen_until_the_end(workflows: Command) -> None:
+def test_events_are_printed_as_they_happen_until_the_end(workflows: Command, start: Start) -> None:
     workflows("trigger", "flow", '{"do": "wait"}', "--id", "followed")
     following = start(workflows.project, "followed")
     began = read_until(following, 'waits for "answered"')
@@ -54,7 +70,7 @@ def test_events_are_printed_as_they_happen_until_the_end(workflows: Command) -> 
     assert following.returncode == 0 and err == ""
 
 
-def test_each_line_of_json_is_an_event_and_none_comes_twice(tmp_path: Path) -> None:
+def test_each_line_of_json_is_an_event_and_none_comes_twice(tmp_path: Path, start: Start) -> None:
     """Follow across a restart of the server, on another port."""
     project = workflow_project(tmp_path / "p", RUN)
     commands = Command(project)
@@ -73,7 +89,9 @@ def test_each_line_of_json_is_an_event_and_none_comes_twice(tmp_path: Path) -> N
     assert following.returncode == 0
 
 
-def test_a_reader_that_goes_away_and_ctrl_c_end_it_without_a_word(workflows: Command) -> None:
+def test_a_reader_that_goes_away_and_ctrl_c_end_it_without_a_word(
+    workflows: Command, start: Start
+) -> None:
     workflows("trigger", "flow", '{"do": "wait"}', "--id", "left")
     following = start(workflows.project, "left")
     read_until(following, "waits for")

@@ -8,7 +8,11 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from tests.cli.workflows.command import ROOT, Command
 from tests.end_to_end.projects import workflow_project
@@ -16,18 +20,32 @@ from tests.end_to_end.server import DevServer
 from tests.server.api.serving import RUN
 from tests.waiting import DEADLINE_S, eventually
 
+Start = Callable[..., subprocess.Popen[str]]
 
-def start(project: Path, *words: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
-    """Start a command without waiting for its end."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "emulator", "workflows", *words],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "90"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
-    )
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a command without waiting for its end; the test's end is its own."""
+    with ExitStack() as stack:
+
+        def start(
+            project: Path, *words: str, stderr: int = subprocess.PIPE
+        ) -> subprocess.Popen[str]:
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "emulator", "workflows", *words],
+                    cwd=project,
+                    env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "90"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    text=True,
+                )
+            )
+            stack.callback(process.kill)
+            return process
+
+        yield start
 
 
 def test_the_output_is_printed_when_the_instance_is_complete(workflows: Command) -> None:
@@ -54,7 +72,7 @@ def test_other_changes_wait_too(workflows: Command) -> None:
     assert workflows("instances", *sent).out == "7\n"
 
 
-def test_a_wait_goes_on_when_the_server_is_started_again(tmp_path: Path) -> None:
+def test_a_wait_goes_on_when_the_server_is_started_again(tmp_path: Path, start: Start) -> None:
     """The second server has another port: the command finds it by itself."""
     project = workflow_project(tmp_path / "p", RUN)
     with DevServer(project):
@@ -75,7 +93,9 @@ def test_a_wait_without_a_server_is_refused_and_changes_nothing(offline: Command
     assert offline.json("instances", "list", "flow") == []
 
 
-def test_a_terminal_sees_the_timeline_drawn_over_itself_until_ctrl_c(workflows: Command) -> None:
+def test_a_terminal_sees_the_timeline_drawn_over_itself_until_ctrl_c(
+    workflows: Command, start: Start
+) -> None:
     """Run on a pseudo-terminal, interrupt it while the instance waits."""
     ours, theirs = pty.openpty()
     waiting = start(workflows.project, "trigger", "flow", '{"do": "wait"}', "--wait", stderr=theirs)
