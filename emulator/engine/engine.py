@@ -182,6 +182,7 @@ class Engine:
             else:
                 run.leaving = True
                 self._hold(run)
+                self._call_after(HOLD_MAX_MS, partial(self._leave_in_silence, run))
                 self._call_after(self._grace_ms, partial(self._move_on, run, True))
         for key, workflow in sorted(self._homeless.items()):
             self._queue.add(key, workflow, waking=False)
@@ -242,6 +243,11 @@ class Engine:
             ]
             work += executing or ([] if run.calls else [f"{where}, outside steps"])
         return work
+
+    def _leave_in_silence(self, run: Run) -> None:
+        """Take a run off a guest that does not say what it has begun: most likely it hangs."""
+        if run.eager and not run.executing:
+            self._move_on(run)
 
     def _move_on(self, run: Run, grace_over: bool = False) -> None:
         """Take a run off its old guest; what still executes there is cut off and runs again."""

@@ -345,13 +345,30 @@ def test_a_run_in_which_nothing_began_leaves_its_generation_as_soon_as_that_is_k
     act(tmp_path, story)
 
 
-def test_a_generation_that_does_not_answer_is_left_when_its_grace_is_over(tmp_path: Path) -> None:
+def test_a_generation_that_does_not_say_what_it_began_is_not_waited_for_long(
+    tmp_path: Path,
+) -> None:
     async def story(world: World) -> None:
         old = await started(world)
         new = Puppet(world)
-        await world.advance(GRACE_MS)
+        await world.advance(HOLD_MAX_MS)
         assert old.got(RunAbort) == [RunAbort(old.run)]
         assert len(new.got(RunStart)) == 1
+
+    act(tmp_path, story)
+
+
+def test_a_step_that_began_is_waited_for_as_long_as_its_grace_lasts(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        old = await started(world)
+        new = Puppet(world)
+        old.begin("slow")
+        await world.advance(GRACE_MS - 1)
+        assert old.got(RunAbort) == []
+        await world.advance(1)
+        assert old.got(RunAbort) == [RunAbort(old.run)]
+        assert len(new.got(RunStart)) == 1
+        assert EntryKind.ATTEMPT_INTERRUPTED in world.kinds()
 
     act(tmp_path, story)
 

@@ -26,9 +26,9 @@ DEFAULT_EVENT_TIMEOUT = "24 hours"
 _CTX = "ctx"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Step:
-    """A decorated function."""
+    """A decorated function. Never changed; not frozen, since a run may make thousands."""
 
     name: str
     function: Function
@@ -108,7 +108,7 @@ class _WorkflowStepWrapper:
         self._in_flight[step] = running
         self._run.shared.add(running)
         try:
-            values = await self._resolve(dependencies, step.concurrent)
+            values = await self._resolve(dependencies, step.concurrent) if dependencies else {}
             callback = _Callback(step.function, values, step.delay)
             result = await self._call("do", step.name, step.options, callback, step.rollback)
         except BaseException as error:
