@@ -10,6 +10,7 @@ A step called in the callback of another is not compared: callbacks do not run i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,13 +106,19 @@ def pending_change(step: Step, asked: Asked, now_ms: int) -> Finding | None:
 def _moved(step: Step, timestamp: Json, now_ms: int) -> tuple[Change | None, str, str]:
     """Tell a time that was moved from one that is worked out anew from the time of day."""
     until_ms = step.since_ms + step.timeout_ms
-    if not isinstance(timestamp, int | float) or isinstance(timestamp, bool):
-        return Change.UNTIL, iso(until_ms), repr(timestamp)
-    if int(timestamp) == until_ms:
-        return None, "", ""
-    if abs((timestamp - now_ms) - step.timeout_ms) <= _UNTIL_TOLERANCE_MS:
-        return None, "", ""
-    return Change.UNTIL, iso(until_ms), iso(timestamp)
+    if isinstance(timestamp, int | float) and math.isfinite(timestamp):
+        if int(timestamp) == until_ms:
+            return None, "", ""
+        if abs((timestamp - now_ms) - step.timeout_ms) <= _UNTIL_TOLERANCE_MS:
+            return None, "", ""
+    return Change.UNTIL, _shown_time(until_ms), _shown_time(timestamp)
+
+
+def _shown_time(timestamp: Json) -> str:
+    try:
+        return iso(timestamp)
+    except (TypeError, ValueError, OverflowError, OSError):  # no time, or one beyond all years
+        return repr(timestamp)
 
 
 def _duration_ms(given: Json) -> int | None:

@@ -154,6 +154,9 @@ def test_of_a_long_history_only_what_is_near_a_change_is_shown() -> None:
             {"timestamp": 2 * HOUR},
             (Change.UNTIL, "1970-01-01T01:00:00.000Z -> 1970-01-01T02:00:00.000Z"),
         ),
+        ({"timestamp": float("inf")}, (Change.UNTIL, f"{AT_1} -> inf")),
+        ({"timestamp": 1e30}, (Change.UNTIL, f"{AT_1} -> 1e+30")),
+        ({"timestamp": "noon"}, (Change.UNTIL, f"{AT_1} -> 'noon'")),
         ({"timestamp": HOUR + 10 * 60_000}, None),  # an hour from now, asked 10 minutes later
     ],
 )

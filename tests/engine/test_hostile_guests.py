@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from emulator.engine.guarding import Guard
 from emulator.engine.journal import Journal
-from emulator.engine.model import Status
-from emulator.protocol.messages import ProtocolError, StepBegin
+from emulator.engine.model import Instance, Status
+from emulator.protocol.messages import ProtocolError, Replayed, StepBegin
 from tests.engine.scripted import Context, Step
 from tests.engine.world import NAME, World, play
 
@@ -103,3 +104,21 @@ def test_a_recorded_value_that_is_no_value_ends_its_instance_only(tmp_path: Path
         assert world.status("good") == Status.COMPLETE
 
     play(tmp_path, poisoned, story)
+
+
+@pytest.mark.parametrize(
+    ("state", "asked"),
+    [
+        ("asleep", []),
+        ("rested", [["do", "a"]]),
+        ("rested", [7]),
+        ("rested", [["do", "a", "first", "", 0]]),
+        ("rested", [["do", "a", 1, "", 99]]),
+        ("rested", [["do", "a", 1, "", [1]]]),
+    ],
+)
+def test_a_replay_that_makes_no_sense_breaks_the_protocol(state: str, asked: list[Any]) -> None:
+    guard = Guard(Instance(1, NAME, "a"))
+
+    with pytest.raises(ProtocolError, match=r"replayed\."):
+        guard.hear(Replayed(1, state, asked, []))
