@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import httpx
@@ -20,7 +17,7 @@ from benchmarks.command_line import main
 from benchmarks.figures import Figure, Program, Unit
 from benchmarks.peers import Peer
 from benchmarks.processes import SETTLE_SECONDS, Memory, memory_of, processor_seconds, tree_of
-from benchmarks.servers import REQUEST_TIMEOUT_SECONDS, Server, await_answer, running
+from benchmarks.servers import running, running_again
 
 COUNT = 10_000
 
@@ -41,9 +38,9 @@ def measure(peer: Peer) -> dict[str, list[float]]:
         _sleepers(server.client, COUNT)
         host_after, guest_after = _settled(server.pid)
         os.kill(server.pid, signal.SIGKILL)
-        with _started_again(server) as (pid, client):
-            full_start = processor_seconds(pid)
-            woken_s, woken_processor_s = _wake_all(pid, client)
+        with running_again(server) as again:
+            full_start = processor_seconds(again.pid)
+            woken_s, woken_processor_s = _wake_all(again.pid, again.client)
         return {
             HOST.name: [host_after - host_before],
             GUEST.name: [guest_after - guest_before],
@@ -63,33 +60,6 @@ def _settled(host: int) -> tuple[int, int]:
     whole: Memory = memory_of(host)
     alone = memory_of(host, descendants=False)
     return alone.proportional, whole.proportional - alone.proportional
-
-
-@contextmanager
-def _started_again(server: Server) -> Iterator[tuple[int, httpx.Client]]:
-    """Start the server once more on the state it left, and yield it when it answers."""
-    port = httpx.URL(server.url).port
-    assert port is not None
-    log = server.state.parent / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [part.format(port=port) for part in server.peer.command],
-            cwd=server.state.parent,
-            env={**os.environ, **server.peer.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        await_answer(process, port, log)
-        with httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT_SECONDS) as client:
-            yield process.pid, client
-    finally:
-        started = tree_of(process.pid)
-        process.terminate()
-        process.wait()
-        for survivor in started:
-            survivor.kill()
 
 
 def _wake_all(pid: int, client: httpx.Client) -> tuple[float, float]:

@@ -25,7 +25,7 @@ def as_markdown(measured: Sequence[Measured], peers: Sequence[Peer], command: st
             cells += [_summary(row, other), _advantage(row, ours, other)]
         rows.append(cells)
     table = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
-    return f"`{command}` on {machine()}; {_versions(peers)}.\n\n{table}\n"
+    return f"`{command}` on {machine()}; {versions(peers)}.\n\n{table}\n"
 
 
 def as_json(measured: Sequence[Measured], peers: Sequence[Peer], command: str) -> str:
@@ -66,7 +66,8 @@ def _processor() -> str:
     return platform.machine()
 
 
-def _versions(peers: Sequence[Peer]) -> str:
+def versions(peers: Sequence[Peer]) -> str:
+    """Return `groundfog 0.1.0, wrangler dev 4.164.0`."""
     return ", ".join(f"{peer.name} {peer.version}" for peer in peers)
 
 

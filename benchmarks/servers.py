@@ -30,11 +30,16 @@ CONNECT_EVERY_SECONDS = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A peer that has answered its first request, `start_seconds` after its command was run."""
+    """A peer that has answered its first request, `start_seconds` after its command was run.
+
+    `log` is what it prints, all of it.
+    """
 
     peer: Peer
     url: str
     pid: int
+    project: Path
+    log: Path
     source: Path
     state: Path
     start_seconds: float
@@ -52,29 +57,41 @@ def running(peer: Peer) -> Iterator[Server]:
         project = Path(folder) / "project"
         ignored = shutil.ignore_patterns(".groundfog", ".wrangler", "__pycache__")
         shutil.copytree(peer.project, project, ignore=ignored)
-        home = Path(folder) / "home"
-        home.mkdir()
-        port = _free_port()
-        log = Path(folder) / "log"
-        began = time.perf_counter()
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [part.format(port=port) for part in peer.command],
-                cwd=project,
-                env={**os.environ, **peer.environment, "HOME": str(home)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            await_answer(process, port, log)
-            start_seconds = time.perf_counter() - began
-            with httpx.Client(base_url=url, timeout=REQUEST_TIMEOUT_SECONDS) as client:
-                source, state = project / peer.source, project / peer.state
-                yield Server(peer, url, process.pid, source, state, start_seconds, client)
-        finally:
-            _stop(process)
+        (Path(folder) / "home").mkdir()
+        with _started(peer, project, _free_port(), Path(folder) / "log") as server:
+            yield server
+
+
+@contextlib.contextmanager
+def running_again(server: Server) -> Iterator[Server]:
+    """Start the peer of a server that was killed once more, on its port and the state it left."""
+    port = httpx.URL(server.url).port
+    assert port is not None
+    with _started(server.peer, server.project, port, server.log) as again:
+        yield again
+
+
+@contextlib.contextmanager
+def _started(peer: Peer, project: Path, port: int, log: Path) -> Iterator[Server]:
+    began = time.perf_counter()
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [part.format(port=port) for part in peer.command],
+            cwd=project,
+            env={**os.environ, **peer.environment, "HOME": str(project.parent / "home")},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _await_answer(process, port, log)
+        start_seconds = time.perf_counter() - began
+        with httpx.Client(base_url=url, timeout=REQUEST_TIMEOUT_SECONDS) as client:
+            source, state = project / peer.source, project / peer.state
+            yield Server(peer, url, process.pid, project, log, source, state, start_seconds, client)
+    finally:
+        _stop(process)
 
 
 def _free_port() -> int:
@@ -83,7 +100,7 @@ def _free_port() -> int:
         return port
 
 
-def await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Return once the server answers a request. Raises DidNotAnswer."""
     deadline = time.monotonic() + START_DEADLINE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
