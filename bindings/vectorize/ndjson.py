@@ -18,7 +18,10 @@ def read_lines(lines: Iterable[str], name: str = "") -> Iterator[Any]:
             yield json.loads(line, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             where = f"{name}:{number}" if name else f"line {number}"
-            raise Refused(UNREADABLE_VECTORS, f"{where}: not a line of JSON: {error}") from None
+            problem = str(error)
+            if isinstance(error, json.JSONDecodeError):  # its own line counts within this one
+                problem = f"{error.msg} at character {error.pos + 1}"
+            raise Refused(UNREADABLE_VECTORS, f"{where}: not a line of JSON: {problem}") from None
 
 
 def _no_constant(name: str) -> Any:

@@ -43,8 +43,10 @@ def skip(instance: Instance, label: str | None, now_ms: int) -> tuple[Entry, Ski
     waiting = [step for step in instance.open.values() if _waits(step, now_ms)]
     chosen = [step for step in waiting if label is None or step.label == label]
     if not chosen:
-        waits = ", ".join(sorted(step.label for step in waiting)) or "nothing"
         found = "Nothing waits" if label is None else f'Step "{label}" does not wait'
+        if not waiting:
+            raise _refused(f"{found}: no sleep, event wait or retry delay is in progress")
+        waits = ", ".join(sorted(step.label for step in waiting))
         raise _refused(f"{found}; in sleep, event wait or retry delay: {waits}")
     step = min(chosen, key=lambda step: step.due_ms or 0)
     entry = Entry(instance.key, now_ms, EntryKind.TIMER_SKIPPED, step.key, step.attempts)

@@ -126,7 +126,10 @@ def test_metadata_indexes_are_listed_and_deleted(project: Path) -> None:
         (["query", "skills"], "needs --vector or --vector-id"),
         (["query", "skills", "--vector", "1", "two"], "expected a number, and got 'two'"),
         (["query", "skills", "--vector=1", "--filter={"], "--filter is not JSON"),
-        (["insert", "skills", "--file=bad.ndjson"], "bad.ndjson:2: not a line of JSON"),
+        (
+            ["insert", "skills", "--file=bad.ndjson"],
+            "bad.ndjson:2: not a line of JSON: Expecting value at character 8",
+        ),
         (["insert", "skills", "--file=short.ndjson"], "expected 2 dimensions, and got 1"),
     ],
 )
@@ -137,6 +140,12 @@ def test_mistakes_are_explained(project: Path, args: list[str], problem: str) ->
     )
 
     assert problem in groundfog(project, *args, code=1).stderr
+
+
+def test_an_index_that_has_not_been_made_cannot_be_deleted(project: Path) -> None:
+    done = groundfog(project, "delete", "skills", "--yes", code=1)
+
+    assert 'error: The index "skills" has not been made yet' in done.stderr
 
 
 def test_creating_an_index_twice_is_refused(project: Path) -> None:

@@ -152,7 +152,7 @@ def test_an_instance_that_executes_has_nothing_to_skip(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create()
 
-        with pytest.raises(WorkerError, match=r"\(instance.cannot_skip\) Nothing waits"):
+        with pytest.raises(WorkerError, match=r"cannot_skip\) Nothing waits: no sleep"):
             await world.control.skip(NAME, "a")
 
     play(tmp_path, workflow, story)

@@ -138,6 +138,10 @@ def info(options: ProjectOptions, name: str, as_json: bool) -> None:
 def delete(options: ProjectOptions, name: str, force: bool) -> None:
     """Delete the index NAME with all its vectors."""
     with opened(options, name) as index:
+        if not index.path.exists() or index.definition()["created_on"] is None:
+            raise UsageError(
+                f'The index "{name}" has not been made yet: nothing is there to delete.'
+            )
         if not force and sys.stdin.isatty():
             count = index.describe()["vectorCount"]
             click.confirm(f"Delete the index '{name}' with {count} vectors?", abort=True)

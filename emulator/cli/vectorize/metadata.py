@@ -29,7 +29,8 @@ def create_metadata_index(options: ProjectOptions, index_name: str, name: str, t
         f"{reply['mutationId']}."
     )
     if older:
-        click.echo(f"The {older} vectors that are there are in it once they are upserted again.")
+        what = "The vector that is there is" if older == 1 else f"The {older} vectors there are"
+        click.echo(f"{what} in it once upserted again.")
 
 
 @click.command("list-metadata-index")

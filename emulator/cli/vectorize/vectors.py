@@ -77,7 +77,8 @@ def _write(
             raise UsageError(f"{file}: byte {error.start} is not UTF-8 text") from None
         finally:
             if mutation is not None and not as_json:
-                click.echo(f"{count} vectors are in; the last mutation is {mutation}", err=True)
+                are = "vector is" if count == 1 else "vectors are"
+                click.echo(f"{count} {are} in; the last mutation is {mutation}", err=True)
     if as_json:
         print_json({"index": name, "count": count})
     else:

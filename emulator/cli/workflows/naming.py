@@ -11,6 +11,8 @@ from emulator.cli.workflows.access import Api, Refused
 from emulator.errors import UsageError
 
 LATEST = "latest"
+# What the API calls the types of --from-step-type.
+_KINDS = {"step": "do", "sleep": "sleep", "waitForEvent": "waitForEvent"}
 _NAMES_SHOWN = 10
 _NO_SUCH_STEP = "not found in execution history"
 
@@ -56,10 +58,15 @@ def step_explained(api: Api, workflow: str, instance: str, step: str) -> Iterato
     except Refused as error:
         if not step or _NO_SUCH_STEP not in str(error):
             raise
-        steps = api.ask("GET", workflow, "instances", instance).result["steps"]
-        known = list(
-            dict.fromkeys(told["name"].rpartition("-")[0] for told in steps if "name" in told)
-        )
+        told = api.ask("GET", workflow, "instances", instance).result["steps"]
+        steps = [each for each in told if each["type"] in _KINDS]
+        known = list(dict.fromkeys(each["name"].rpartition("-")[0] for each in steps))
+        if step in known:  # but not by this count and type
+            alike = [each for each in steps if each["name"].rpartition("-")[0] == step]
+            has = [f"{_KINDS[each['type']]} {each['name'].rpartition('-')[2]}" for each in alike]
+            raise UsageError(
+                f"{error} by that type and count.\n  It has: {_listed(has)}."
+            ) from None
         near = difflib.get_close_matches(step, known, n=1)
         if near:
             raise UsageError(f'{error}. Did you mean "{near[0]}"?') from None

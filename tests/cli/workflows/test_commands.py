@@ -177,6 +177,18 @@ def test_a_wrong_step_is_answered_with_the_nearest_one(workflows: Command) -> No
     assert "It has: greet." in workflows(*words, "somewhere else", code=1).err
 
 
+def test_a_step_of_another_type_is_answered_with_what_that_name_is(workflows: Command) -> None:
+    workflows("trigger", "flow", "--id", "typed")
+    workflows.until("typed", "complete")
+    words = ("instances", "restart", "flow", "typed", "--from-step-name", "greet")
+
+    refused = workflows(*words, "--from-step-type", "sleep", code=1)
+
+    assert (
+        "not found in execution history by that type and count.\n  It has: do 1.\n" in refused.err
+    )
+
+
 def test_an_id_that_cannot_be_is_answered_with_what_one_may_be(workflows: Command) -> None:
     done = workflows("trigger", "flow", "--id", "a b", code=1)
 
