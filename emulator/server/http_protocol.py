@@ -52,6 +52,8 @@ class _Phase(Enum):
 class HttpProtocol(HttpToolsProtocol):
     """One client's connection. Satisfies `connection.Connection`."""
 
+    head_limit_s = request_head.LIMIT_S
+    _head_timer: asyncio.TimerHandle | None = None  # only while an unfinished head is there
     _phase = _Phase.BETWEEN
     _headers_bytes = 0
     _unfinished_head_bytes = 0
@@ -67,6 +69,7 @@ class HttpProtocol(HttpToolsProtocol):
         cast(Connections, self.server_state).empty.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_head_timer()
         self._disconnect_cycles()
         super().connection_lost(exc)
         cast(Connections, self.server_state).note_end()
@@ -99,9 +102,14 @@ class HttpProtocol(HttpToolsProtocol):
             ):
                 self._refusal = request_head.HEADERS_TOO_LARGE
                 self.send_400_response("")
+        if self._phase is not _Phase.HEAD or self._lingering:
+            self._stop_head_timer()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.head_limit_s, self._head_too_slow)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._stop_head_timer()  # of the request before, whose end came with this one's beginning
         self._phase = _Phase.HEAD
         self._headers_bytes = 0
         self._unfinished_head_bytes = 0
@@ -172,6 +180,15 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         self._refusal = refusal
         raise _Refused
+
+    def _head_too_slow(self) -> None:
+        self._refusal = request_head.TOO_SLOW
+        self.send_400_response("")
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def _linger(self) -> None:
         """End our side, but take what still comes: closing on unread bytes resets the connection,

@@ -14,6 +14,9 @@ TARGET_MAX_BYTES = 16 * 1024
 HEADERS_MAX_BYTES = 128 * 1024
 # Production documents none; each header costs us some hundred bytes whatever its size.
 HEADERS_MAX_COUNT = 1_000
+# From the first byte of a head to its end. Without a limit, clients that send a byte now and then
+# could hold any number of connections.
+LIMIT_S = 30.0
 # Requests a client may send ahead of their responses on one connection; each is held in memory.
 PIPELINE_MAX_REQUESTS = 64
 
@@ -25,6 +28,7 @@ HEADERS_TOO_LARGE = Refusal(
     f"The request's headers are more than {HEADERS_MAX_BYTES // 1024} KB in total (Cloudflare's "
     f"limit) or more than {HEADERS_MAX_COUNT}.",
 )
+TOO_SLOW = Refusal(408, "The head of the request did not come to its end in time.")
 PIPELINE_TOO_DEEP = Refusal(
     400, f"More than {PIPELINE_MAX_REQUESTS} requests were sent ahead on one connection."
 )

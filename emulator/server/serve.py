@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config
 
 from emulator.protocol.web_sockets import MESSAGE_MAX_BYTES
+from emulator.server import request_head
 from emulator.server.http_protocol import Connections, HttpProtocol
 from emulator.server.listen import BACKLOG
 
@@ -47,9 +48,19 @@ def _web_socket_protocol(**arguments: Any) -> asyncio.Protocol:
 
 
 class Server:
-    """Serves `app` on `sockets` (from `listen.bind`), which it owns from now on."""
+    """Serves `app` on `sockets` (from `listen.bind`), which it owns from now on.
 
-    def __init__(self, app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
+    head_limit_s: how long the head of a request may take to arrive.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        sockets: Sequence[socket.socket],
+        *,
+        head_limit_s: float = request_head.LIMIT_S,
+    ) -> None:
+        self._head_limit_s = head_limit_s
         self._sockets = list(sockets)
         # On what a client sends wrong, uvicorn warns; the client is told, the terminal need not be.
         self._config = Config(
@@ -99,7 +110,9 @@ class Server:
             await server.wait_closed()
 
     def _protocol(self) -> HttpProtocol:
-        return HttpProtocol(self._config, self._connections, {})
+        protocol = HttpProtocol(self._config, self._connections, {})
+        protocol.head_limit_s = self._head_limit_s
+        return protocol
 
     def _open(self) -> list[HttpProtocol | WebSocketProtocol]:
         return cast("list[HttpProtocol | WebSocketProtocol]", list(self._connections.connections))

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 
 from emulator.errors import EmulatorError
 from emulator.runner.requests import FetchReply, FetchRequest, LoadError
+from emulator.server import request_head
 from emulator.server.app import create_app
 from emulator.server.listen import bind
 from emulator.server.security import Policy
@@ -104,6 +105,7 @@ async def serving(
     policy: Policy | None = None,
     routes: Sequence[BaseRoute] = (),
     load_error: LoadError | None = None,
+    head_limit_s: float = request_head.LIMIT_S,
 ) -> AsyncIterator[Serving]:
     worker = FakeWorker(handler, load_error)
     errors: list[EmulatorError] = []
@@ -115,7 +117,7 @@ async def serving(
         on_error=lambda method, target, error: errors.append(error),
         on_request=lambda method, target, status, ms: log.append((method, target, status)),
     )
-    server = Server(app, bind("127.0.0.1", 0, explicit=True))
+    server = Server(app, bind("127.0.0.1", 0, explicit=True), head_limit_s=head_limit_s)
     _, port = await server.start()
     complaints = _Complaints()
     logging.getLogger("uvicorn.error").addHandler(complaints)

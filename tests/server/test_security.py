@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -232,6 +234,51 @@ def test_trailers_are_capped_like_headers() -> None:
             return await s.exchange(raw)
 
     assert status_of(run(main())) == 431
+
+
+def test_a_head_that_trickles_in_is_given_up_after_the_limit() -> None:
+    async def main() -> bytes:
+        async with serving(head_limit_s=0.05) as s:
+            reader, writer = await s.connect()
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+            answer = asyncio.ensure_future(reader.read())
+            while not answer.done():
+                writer.write(b"x")
+                await asyncio.wait([answer], timeout=0.01)
+            writer.close()
+            assert s.worker.requests == []
+            return await answer
+
+    assert status_of(run(main())) == 408
+
+
+def test_a_body_and_the_next_request_may_take_longer_than_a_head() -> None:
+    """A third connection, with half a head, tells when the limit has passed."""
+
+    async def handler(request: FetchRequest) -> FetchReply:
+        assert request.body is not None
+        return reply(b"".join([chunk async for chunk in request.body]))
+
+    async def main() -> None:
+        async with serving(handler, head_limit_s=0.05) as s:
+            head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
+            slow_reader, slow = await s.connect()
+            slow.write(head[:9])
+            slow.write(head[9:] + b"a")
+            kept_reader, kept = await s.connect()
+            kept.write(head + b"ab")
+            await kept_reader.readuntil(b"ab\r\n0\r\n\r\n")
+            assert status_of(await s.exchange(b"GET")) == 408
+
+            slow.write(b"b")
+            kept.write(head + b"cd")
+
+            assert (await slow_reader.readuntil(b"ab")).startswith(b"HTTP/1.1 200")
+            assert (await kept_reader.readuntil(b"cd")).startswith(b"HTTP/1.1 200")
+            slow.close()
+            kept.close()
+
+    run(main())
 
 
 def test_too_many_requests_sent_ahead_are_cut_off() -> None:
