@@ -8,6 +8,7 @@ from benchmarks.command_line import main
 PROGRAMS = [
     start.PROGRAM,
     save.PROGRAM,
+    save.WITH_SLEEPERS,
     steps.PROGRAM,
     long_instance.PROGRAM,
     load.PROGRAM,

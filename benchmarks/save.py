@@ -1,4 +1,6 @@
-"""How long it takes from saving a file to the first response of the new code."""
+"""How long it takes from saving a file to the first response of the new code: with nothing else to
+do, and with 1,000 sleeping instances that the new code must fit.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,27 @@ from benchmarks.servers import Server, running
 SAVES = 10
 ASK_EVERY_SECONDS = 0.003
 DEADLINE_SECONDS = 30
+SLEEPERS = 1_000
 
 MEDIAN = Figure("save → new response, median", Unit.SECONDS, goal=0.15)
-LATE = Figure("save → new response, 95th percentile", Unit.SECONDS, quantile=0.95)
+LATE = Figure("save → new response, 95th percentile", Unit.SECONDS, quantile=0.95, goal=0.3)
+
+WITH = "with 1,000 sleeping instances: save → new response"
+MEDIAN_WITH = Figure(f"{WITH}, median", Unit.SECONDS, goal=0.15)
+LATE_WITH = Figure(f"{WITH}, 95th percentile", Unit.SECONDS, quantile=0.95, goal=0.3)
 
 
 def measure(peer: Peer) -> dict[str, list[float]]:
     with running(peer) as server:
         samples = [_save(server, number) for number in range(1, SAVES + 1)]
     return {MEDIAN.name: samples, LATE.name: samples}
+
+
+def measure_with_sleepers(peer: Peer) -> dict[str, list[float]]:
+    with running(peer) as server:
+        server.client.get("/sleepers", params={"count": SLEEPERS}).raise_for_status()
+        samples = [_save(server, number) for number in range(1, SAVES + 1)]
+    return {MEDIAN_WITH.name: samples, LATE_WITH.name: samples}
 
 
 def _save(server: Server, number: int) -> float:
@@ -48,6 +62,9 @@ def _answers(server: Server, version: str) -> bool:
 
 
 PROGRAM = Program(figures=(MEDIAN, LATE), repetitions=3, measure=measure)
+WITH_SLEEPERS = Program(
+    figures=(MEDIAN_WITH, LATE_WITH), repetitions=3, measure=measure_with_sleepers
+)
 
 if __name__ == "__main__":
-    main([PROGRAM])
+    main([PROGRAM, WITH_SLEEPERS])
