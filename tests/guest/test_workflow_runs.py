@@ -632,6 +632,38 @@ def test_a_dropped_run_is_closed_and_says_nothing_more(tmp_path: Path) -> None:
     play(tmp_path, scenario, bindings={"AI": {"kind": "ai"}})
 
 
+def test_a_task_of_what_is_no_coroutine_is_refused_in_asyncios_words(tmp_path: Path) -> None:
+    workflow(tmp_path, "asyncio.create_task(step.sleep('nap', '1 hour'))")
+
+    async def scenario(it: Conversation) -> None:
+        began(await it.start(), "sleep", "nap")
+        end = await it.hear()
+        assert isinstance(end, RunEnd) and end.name == "TypeError"
+        assert end.message.startswith("a coroutine was expected, got <Future")
+
+    play(tmp_path, scenario)
+
+
+def test_what_run_leaves_waiting_goes_without_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workflow(
+        tmp_path,
+        "if event.payload.n == 2:\n    return gc.collect()\n"
+        "asyncio.create_task(step.wait_for_event('approval', 'approved'))\n"
+        "await asyncio.sleep(0)",
+        "import gc",
+    )
+
+    async def scenario(it: Conversation) -> None:
+        began(await it.start(1), "waitForEvent", "approval")
+        assert returned(await it.hear()) is None
+        assert returned(await it.start(2, {**EVENT, "payload": {"n": 2}})) > 0
+
+    play(tmp_path, scenario)
+    assert "destroyed" not in capsys.readouterr().out
+
+
 def test_an_attempt_in_a_dropped_run_is_closed_too(tmp_path: Path) -> None:
     workflow(
         tmp_path,

@@ -89,9 +89,12 @@ def task_factory(
     context = options.get("context")
     current = scope.find() if context is None else scope.find_in(context)
     tasks = getattr(current, "tasks", None)
-    if not isinstance(tasks, RunTasks):
-        return asyncio.Task(coroutine, loop=loop, **options)
+    if not isinstance(tasks, RunTasks) or not asyncio.iscoroutine(coroutine):
+        return asyncio.Task(coroutine, loop=loop, **options)  # which refuses what is no coroutine
     droppable = Droppable(coroutine)
     task = asyncio.Task(droppable, loop=loop, **options)
+    # What run() leaves waiting for a step is never answered, and goes with the run. The host says
+    # which step that was; asyncio would only add "Task was destroyed but it is pending".
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio.gather does
     tasks.add(task, droppable)
     return task
