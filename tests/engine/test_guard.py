@@ -11,6 +11,7 @@ import pytest
 
 from emulator.engine import holding
 from emulator.engine.divergence import Change, Diverged, Policy
+from emulator.engine.engine import HOLD_MAX_MS
 from emulator.engine.model import EntryKind
 from emulator.engine.rewinding import RestartPoint
 from emulator.errors import WorkerError
@@ -666,7 +667,7 @@ def test_an_instance_that_still_leaves_its_old_guest_is_looked_at_once_it_has(
         diverged = told(world)
         world.guest.answers_holds = False
         world.load({CLASS: charging("charge_card")})
-        await world.advance(SECOND)
+        await world.advance(HOLD_MAX_MS - 1)
         assert diverged == []
 
         await world.advance(GRACE_MS)
