@@ -243,6 +243,22 @@ def test_a_changed_setting_of_groundfog_toml_takes_effect_at_once(
     assert server.get("/").text == "alive"
 
 
+def test_a_raised_concurrency_limit_of_a_workflow_takes_effect_with_the_save(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = workflow_project(tmp_path / "p", SLOW_STEP.replace("sleep(1.0)", "sleep(60)"))
+    edit(project, "[[workflows]]", "[[workflows]]\nconcurrency.limit = 1", "wrangler.toml")
+    server = serve(project)
+    create(server, "a")
+    create(server, "b")
+    wait_for_status(server, "a", "running")
+    assert server.get("/status/b").json()["status"] == "queued"
+
+    edit(project, "concurrency.limit = 1", "concurrency.limit = 2", "wrangler.toml")
+
+    wait_for_status(server, "b", "running")
+
+
 def test_a_step_that_outlives_the_grace_is_cut_off_and_runs_again_on_the_new_code(
     tmp_path: Path, serve: Serve
 ) -> None:
