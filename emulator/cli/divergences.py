@@ -76,6 +76,8 @@ def diff_lines(diff: Iterable[DiffLine], ink: Ink) -> Iterator[str]:
 
 def findings(divergence: Divergence) -> Iterator[str]:
     """Yield in words what was found, and what would run again."""
+    if divergence.within:
+        yield f'Called in the step "{printable(divergence.within)}", which is not finished.'
     for finding in divergence.findings:
         where = f" ({finding.line})" if finding.line else ""
         yield f"{printable(sentence(finding))}{where}."

@@ -5,7 +5,8 @@ change places. What is recorded and not asked for is a divergence; a step beyond
 another body or another retry configuration is none. Of a step that sleeps or waits, what it sleeps
 or waits for counts too; of one that has ended it no longer does.
 
-A step called in the callback of another is not compared: callbacks do not run in a replay.
+Steps called in the callback of another are compared by themselves (`nesting.py`): callbacks do not
+run in a replay.
 """
 
 from __future__ import annotations
@@ -56,9 +57,14 @@ class Replay:
     declared: dict[str, str] = field(default_factory=dict)
 
 
-def compare(steps: Iterable[Step], replay: Replay, now_ms: int) -> Divergence | None:
-    """Return how `replay` differs from the recorded `steps`, or None when it fits."""
-    recorded = [s for s in steps if not s.parent and s.kind is not StepKind.ROLLBACK]
+def compare(
+    steps: Iterable[Step], replay: Replay, now_ms: int, parent: str = ""
+) -> Divergence | None:
+    """Return how `replay` differs from the recorded `steps`, or None when it fits.
+
+    parent: the step whose callback called them; empty: those that `run()` called.
+    """
+    recorded = [s for s in steps if s.parent == parent and s.kind is not StepKind.ROLLBACK]
     asked = {each.key: each for each in replay.asked}
     missing = [step for step in recorded if step.key not in asked]
     moved = [

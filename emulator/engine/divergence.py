@@ -77,7 +77,8 @@ class Divergence:
 
     missing: keys of the recorded steps that were not asked for. later: those of them that the run
     has only not come to yet. stands: how the replay ended, "rested", "ended" or "restless"; why:
-    what `run()` raised, or what it did outside steps.
+    what `run()` raised, or what it did outside steps. within: the step in whose callback
+    it was found; empty: in `run()` itself.
     """
 
     findings: tuple[Finding, ...]
@@ -86,12 +87,13 @@ class Divergence:
     later: tuple[str, ...] = ()
     stands: str = "rested"
     why: str = ""
+    within: str = ""
 
     @property
     def signature(self) -> tuple[Json, ...]:
         """Equal for instances that diverge in the same way, however far each has come."""
         found = {(f.change.value, f.kind, f.name, f.new_kind, f.new_name) for f in self.findings}
-        return (self.stands, *sorted(found))
+        return (self.stands, self.within, *sorted(found))
 
     def as_json(self) -> dict[str, Json]:
         """Return it as plain JSON."""
@@ -118,6 +120,7 @@ class Divergence:
             "later": list(self.later),
             "stands": self.stands,
             "why": self.why,
+            "within": self.within,
         }
 
     @classmethod
@@ -143,6 +146,7 @@ class Divergence:
             tuple(data["later"]),
             data["stands"],
             data["why"],
+            data.get("within", ""),
         )
 
 

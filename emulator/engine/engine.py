@@ -42,6 +42,7 @@ from emulator.engine.model import (
     StepKind,
     StepState,
 )
+from emulator.engine.nesting import PATIENCE_MS, Nesting, stale_children
 from emulator.engine.ready import ReadyQueue
 from emulator.engine.retention import Expiry, Retention
 from emulator.engine.retries import shown_config
@@ -254,15 +255,18 @@ class Engine:
         if self._runs.get(run.number) is not run:
             return
         if grace_over and not self._closed:
-            now_ms = self.clock.now_ms()
-            for key, call in run.calls.items():
-                if call.state is CallState.EXECUTING:
-                    step = run.instance.steps[key]
-                    entry = steps.interrupt(run.instance, step, now_ms, "reload")
-                    self._record(run.instance, [entry])
+            self._interrupt(run)
         self._drop(run)
         self._obey(run.instance, lifecycle.attempts_ended(run.instance, self.clock.now_ms()))
         self._continue(run.instance)
+
+    def _interrupt(self, run: Run) -> None:
+        """Record that the callbacks in flight are cut off because of other code."""
+        now_ms = self.clock.now_ms()
+        for key, call in run.calls.items():
+            if call.state is CallState.EXECUTING:
+                entry = steps.interrupt(run.instance, run.instance.steps[key], now_ms, "reload")
+                self._record(run.instance, [entry])
 
     def _continue(self, instance: Instance) -> None:
         """Run an instance again that has just lost its run, unless it only waits or has ended."""
@@ -301,8 +305,19 @@ class Engine:
         if (run.leaving or pausing) and not message.parent and not message.started:
             run.held.append(message)
             return
-        instance = run.instance
         parent = run.calls.key_of(message.parent) or ""
+        if run.nesting is None or not parent:
+            self._begin_step(run, message, parent)
+            return
+        attempt = run.calls[parent].attempt
+        may_begin = run.nesting.hear_step(message, parent, attempt, run.instance)
+        for each in may_begin:
+            self._begin_step(run, each, parent)
+        if not may_begin:
+            self._call_after(PATIENCE_MS, partial(self._judge_callback, run, parent))
+
+    def _begin_step(self, run: Run, message: messages.StepBegin, parent: str) -> None:
+        instance = run.instance
         call = StepCall(
             _kind(message), message.name, message.count, message.options, message.line, parent
         )
@@ -493,6 +508,28 @@ class Engine:
         for message in guard.begun:
             self.step_begun(run.guest, message)
 
+    def _judge_callback(self, run: Run, parent: str, waited_ms: int = PATIENCE_MS) -> None:
+        """A callback has not asked for all that it had done, and has asked for something new.
+
+        What else executes in the run may end first, within the grace.
+        """
+        if self._runs.get(run.number) is not run or run.guest is not self._guest or self._closed:
+            return
+        assert run.nesting is not None
+        instance = run.instance
+        divergence = run.nesting.divergence(parent, instance, self.clock.now_ms())
+        if divergence is None:
+            return
+        run.leaving = True
+        if waited_ms < self._grace_ms and not run.only_executes(parent):
+            again = partial(self._judge_callback, run, parent, waited_ms + PATIENCE_MS)
+            self._call_after(PATIENCE_MS, again)
+        elif instance.status is Status.WAITING_FOR_PAUSE:  # what is asked for on resuming counts
+            self._move_on(run, grace_over=True)
+        else:
+            self._interrupt(run)
+            self._diverge(instance, divergence)
+
     def _tell_configs(self, instance: Instance, names: list[str]) -> None:
         """Say, once for each step and version of the code, that a recorded configuration stays."""
         for name in names:
@@ -561,6 +598,8 @@ class Engine:
         instance = self.instance(key)
         if not self._is_dormant(instance):
             return
+        if divergence is None and instance.is_held:
+            divergence = holding.unseen(instance, self.generation)
         if divergence is not None:
             self._diverge(instance, divergence)
         elif instance.is_held:
@@ -933,18 +972,25 @@ class Engine:
         other_code = bool(instance.steps) and instance.generation != self.generation
         guarded = other_code and not rolling_back
         number = self._next_run
-        allowed = guest.loaded.eager and not rolling_back
+        stale = [] if rolling_back else stale_children(instance, self.generation)
+        allowed = guest.loaded.eager and not rolling_back and not stale
         eager = max(0, definition.step_limit - instance.do_steps) if allowed else 0
         try:
             opening = payloads.opening(
-                number, instance, definition.class_name, guarded=guarded, eager=eager
+                number,
+                instance,
+                definition.class_name,
+                guarded=guarded,
+                eager=eager,
+                asked_for=stale,
             )
         except ValueError as error:  # a guest wrote what is no value, and it was recorded
             problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
             self._end(instance, [endings.failed(instance, problem, self.clock.now_ms())])
             return
         guard = Guard(instance) if guarded else None
-        run = Run(number, instance, guest, eager=eager > 0, guard=guard)
+        nesting = Nesting(stale) if stale else None
+        run = Run(number, instance, guest, eager=eager > 0, guard=guard, nesting=nesting)
         self._next_run += 1
         self._runs[run.number] = self._run_of[instance.key] = run
         self._instances[instance.key] = instance

@@ -58,6 +58,16 @@ def is_known(instance: Instance, divergence: Divergence) -> bool:
     return (known.signature, known.missing) == (divergence.signature, divergence.missing)
 
 
+def unseen(instance: Instance, generation: int) -> Divergence | None:
+    """Return why `instance` is held, if that was found in a callback, which no replay runs.
+
+    On code other than that of `generation` it is to be tried again.
+    """
+    divergence = divergence_of(instance)
+    same = instance.divergence is not None and instance.divergence["generation"] == generation
+    return divergence if divergence.within and same else None
+
+
 def refuse_plain_resume(instance: Instance) -> None:
     """Raise WorkerError when `instance` is held: it cannot go on before someone has chosen how."""
     if not instance.is_held:

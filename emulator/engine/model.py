@@ -188,6 +188,8 @@ class Step:
     since_ms: int = 0  # when it was first asked for
     line: str = ""  # of user code, then: "src/entry.py:31"
     parent: str = ""  # key of the step whose callback called it
+    parent_attempt: int = 0  # which attempt of that step called it
+    generation: int = 0  # of the code that called it; only of a step with a parent
 
     @property
     def kind(self) -> StepKind:
@@ -387,6 +389,10 @@ class Instance:
         if entry.data is not None:
             step.line = entry.data.get("line", "")
             step.parent = entry.data.get("parent", "")
+        if step.parent:
+            caller = self.steps.get(step.parent)
+            step.parent_attempt = caller.attempts if caller is not None else 0
+            step.generation = self.generation
         self.steps[step.key] = self.open[step.key] = step
 
     def _step_started(self, entry: Entry) -> None:

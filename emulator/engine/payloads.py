@@ -8,7 +8,7 @@ value it is moved on by what opened before it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from emulator.engine.model import Instance, Status, Step, StepKind, StepState, step_key
@@ -86,14 +86,20 @@ def opening(
     guarded: bool = False,
     probe: bool = False,
     eager: int = 0,
+    asked_for: Collection[Step] = (),
 ) -> list[Message]:
     """Return the messages that begin a run of `instance`.
 
-    eager: how many new steps the guest may begin by itself.
+    eager: how many new steps the guest may begin by itself. asked_for: finished steps that the
+    guest is not told of, so that it asks for them.
 
     Raises ValueError when what a guest has recorded is no value.
     """
-    known = [History(run, payload) for payload in history(instance.steps.values())]
+    told: Iterable[Step] = instance.steps.values()
+    if asked_for:
+        untold = {step.key for step in asked_for}
+        told = [step for step in told if step.key not in untold]
+    known = [History(run, payload) for payload in history(told)]
     event = workflow_event(instance)
     start = RunStart(
         run,

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from emulator.engine.guarding import Guard
 from emulator.engine.model import Instance
+from emulator.engine.nesting import Nesting
 from emulator.protocol.messages import Loaded, Message, StepBegin
 
 
@@ -139,11 +140,22 @@ class Run:
     idle: bool = False  # to be dropped once that is so, if it still only waits
     leaving: bool = False  # its guest is being replaced: nothing new starts here
     guard: Guard | None = None  # until it is known that the code fits: nothing new starts
+    nesting: Nesting | None = None  # where callbacks run again that had called steps on other code
 
     @property
     def executing(self) -> bool:
         """Whether a callback of user code is in flight."""
         return self.calls.executing > 0
+
+    def only_executes(self, key: str) -> bool:
+        """Whether no callback is in flight but that of this step, and those it was called in."""
+        inside = set()
+        while key:
+            inside.add(key)
+            key = self.instance.steps[key].parent if key in self.instance.steps else ""
+        return all(
+            key in inside for key, call in self.calls.items() if call.state is CallState.EXECUTING
+        )
 
     def unfinished(self) -> list[str]:
         """Return the steps that have no answer yet, each with its line: `"charge-1 (e.py:3)"`."""
