@@ -25,8 +25,10 @@ from emulator.protocol.messages import (
     RunEnd,
     RunHeld,
     StepBegin,
+    StepChunk,
     StepDelayed,
     StepEnd,
+    StreamRead,
 )
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
@@ -164,6 +166,12 @@ class _Probes:
 
     def step_delayed(self, guest: Guest, message: StepDelayed) -> None:
         raise ProtocolError("step_delayed of a probe, in which no step may begin")
+
+    def step_chunk(self, guest: Guest, message: StepChunk) -> None:
+        raise ProtocolError("step_chunk of a probe, in which no step may begin")
+
+    def stream_read(self, guest: Guest, message: StreamRead) -> None:
+        """Not answered: a history tells of streams, it does not hold them; so nothing is judged."""
 
     def run_ended(self, guest: Guest, message: RunEnd) -> None:
         """It has said what it asked for before."""

@@ -60,16 +60,33 @@ def failed(instance: Instance, error: ErrorInfo, now_ms: int) -> Entry:
 
 def not_serialisable(instance: Instance, step: Step, detail: str, now_ms: int) -> list[Entry]:
     """Return the entries for a step value that cannot be cloned: no retry, the instance ends."""
-    key = instance.key
     error = ErrorInfo(
         "WorkflowFatalError",
         f'Value returned from step "{step.name}" is not serialisable: {detail}',
     )
-    data = {"error": error.as_json()}
-    text = (
-        f'The execution of the Workflow instance was terminated, as the step "{step.name}"'
-        " returned a value which is not serialisable"
-    )
+    text = f"{_terminated_by(step)} returned a value which is not serialisable"
+    return _fatal(instance, step, error, text, now_ms)
+
+
+def invalid_stream(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> list[Entry]:
+    """Return the entries for a stream that cannot be kept. Source: workflows.md section 10.3."""
+    text = f"{_terminated_by(step)} returned an invalid ReadableStream output. {error.message}"
+    return _fatal(instance, step, error, text, now_ms)
+
+
+def storage_full(instance: Instance, step: Step, now_ms: int) -> list[Entry]:
+    """Return the entries for a stream that is too much. Source: workflows.md section 9.2."""
+    text = "The instance has exceeded the 1GiB storage limit"
+    error = ErrorInfo("StreamOutputStorageLimitError", text)
+    return _fatal(instance, step, error, text, now_ms)
+
+
+def _terminated_by(step: Step) -> str:
+    return f'The execution of the Workflow instance was terminated, as the step "{step.name}"'
+
+
+def _fatal(instance: Instance, step: Step, error: ErrorInfo, text: str, now_ms: int) -> list[Entry]:
+    key, data = instance.key, {"error": error.as_json()}
     return [
         Entry(key, now_ms, EntryKind.ATTEMPT_FAILURE, step.key, step.attempts, data),
         Entry(key, now_ms, EntryKind.STEP_FAILURE, step.key, data=data),

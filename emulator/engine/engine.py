@@ -21,6 +21,7 @@ from emulator.engine import (
     holding,
     lifecycle,
     listing,
+    outputs,
     payloads,
     retention,
     rollbacks,
@@ -43,6 +44,7 @@ from emulator.engine.model import (
     StepState,
 )
 from emulator.engine.nesting import PATIENCE_MS, Nesting, stale_children
+from emulator.engine.outputs import Output
 from emulator.engine.ready import ReadyQueue
 from emulator.engine.retention import Expiry, Retention
 from emulator.engine.retries import shown_config
@@ -51,7 +53,7 @@ from emulator.engine.steps import Ask, Decision, Execute, Reject, Resolve, StepC
 from emulator.engine.sweeping import Sweep
 from emulator.engine.timers import Timers
 from emulator.protocol import messages, values
-from emulator.protocol.messages import ProtocolError, StepFailed, StepRun
+from emulator.protocol.messages import ProtocolError, StepFailed, StepRun, StepTaken
 
 HOLD_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this long to say so
 RECOVERY_DELAY_MS = 1_000  # after a failed commit
@@ -342,21 +344,86 @@ class Engine:
         key = run.calls.key_of(message.call)
         if key is None or not run.calls[key].is_attempt(message.attempt):
             return
-        run.calls[key].state = CallState.WAITING
+        call = run.calls[key]
+        call.state = CallState.WAITING
         instance, now_ms = run.instance, self.clock.now_ms()
         step = instance.steps[key]
+        error = ErrorInfo(message.name, message.message)
         if message.fatal:
             self._drop(run)
-            self._end(instance, endings.not_serialisable(instance, step, message.message, now_ms))
+            self._end(
+                instance,
+                endings.invalid_stream(instance, step, error, now_ms)
+                if message.stream
+                else endings.not_serialisable(instance, step, message.message, now_ms),
+            )
             return
         if message.name:
-            error = ErrorInfo(message.name, message.message)
             decision = steps.fail(instance, step, error, now_ms)
+        elif message.stream and step.kind is StepKind.DO:
+            output, call.output = call.output or Output(self.journal.new_stream()), None
+            decision = steps.stored(instance, step, output.value(), now_ms)
         else:
             decision = steps.succeed(instance, step, message.payload, now_ms)
         self._carry_out(run, key, decision)
         if run.at_rest:
             self._come_to_rest(run)
+
+    def step_chunk(self, guest: Guest, message: messages.StepChunk) -> None:
+        """The callback of an attempt returned a stream, and this is the next piece of it."""
+        run = self._runs.get(message.run)
+        if run is None or run.guest is not guest:
+            return
+        key = run.calls.key_of(message.call)
+        if key is None or not run.calls[key].is_attempt(message.attempt):
+            guest.send(StepTaken(run.number, message.call, message.attempt, over=True))
+            return
+        call, instance = run.calls[key], run.instance
+        if call.output is None:
+            call.output = Output(self.journal.new_stream())
+        position = call.output.take(message.payload)
+        if run.streamed is None:
+            run.streamed = self.journal.streamed_bytes(instance.key)
+        run.streamed += len(message.payload)
+        if run.streamed > outputs.STORAGE_MAX_BYTES:
+            self._drop(run)
+            step = instance.steps[key]
+            self._end(instance, endings.storage_full(instance, step, self.clock.now_ms()))
+            return
+        self.journal.add_chunk(instance.key, call.output.id, position, message.payload)
+        self.journal.after_commit(partial(self._chunk_taken, run, message))
+
+    def _chunk_taken(
+        self, run: Run, message: messages.StepChunk, error: sqlite3.Error | None
+    ) -> None:
+        if error is None and self._runs.get(run.number) is run:
+            run.guest.send(StepTaken(run.number, message.call, message.attempt))
+
+    def stream_read(self, guest: Guest, message: messages.StreamRead) -> None:
+        """User code reads a stream that a step has returned."""
+        run = self._runs.get(message.run)
+        if run is None:
+            key = self._sweep.instance_of(message.run)
+        else:
+            key = run.instance.key if run.guest is guest else None
+            if run in self._idle:  # it does not only wait: it gets another moment
+                self._idle.remove(run)
+                self._idle.add(run)
+        if key is not None:
+            guest.send(outputs.piece(self.journal, key, message))
+
+    def _drop_output(self, run: Run, call: Call) -> None:
+        """Delete what an attempt has sent of its stream: it has not succeeded."""
+        if call.output is not None:
+            self.journal.drop_stream(run.instance.key, call.output.id)
+            if run.streamed is not None:
+                run.streamed -= call.output.size
+            call.output = None
+
+    def _drop_leftovers(self, instance: Instance) -> None:
+        """Delete streams of attempts that did not succeed; none may be in flight."""
+        if self.journal.has_chunks(instance.key):
+            self.journal.keep_streams(instance.key, outputs.kept_streams(instance))
 
     def run_held(self, guest: Guest, message: messages.RunHeld) -> None:
         """The guest begins no step of a run by itself any more, and has told what it has begun."""
@@ -620,6 +687,8 @@ class Engine:
         late = type(decision.answer) is Execute and decision.answer.attempt == 1
         self._record(run.instance, decision.entries, late=late)
         call = run.calls[key]
+        if call.output is not None:
+            self._drop_output(run, call)
         match decision.answer:
             case Execute(attempt, config):
                 call.state, call.attempt = CallState.EXECUTING, attempt
@@ -659,9 +728,8 @@ class Engine:
             return
         match answer:
             case Resolve(value):
-                # A `do` has its value already: it is the one its own guest sent.
-                own = key.startswith("do:") and call.attempt
-                run.guest.send(messages.StepDone(run.number, call.number, b"" if own else value))
+                # Without a value: a `do`, whose guest has the one it sent.
+                run.guest.send(messages.StepDone(run.number, call.number, value))
             case Reject(problem):
                 run.guest.send(StepFailed(run.number, call.number, problem.name, problem.message))
         if run.blocked and not run.leaving:
@@ -724,6 +792,8 @@ class Engine:
             instance.key, instance.status, wake_ms, instance.ended_ms, expires_ms
         )
         self._expiry.expect(expires_ms)
+        if instance.is_terminal:
+            self._drop_leftovers(instance)
         if instance.is_terminal or instance.status in (Status.PAUSED, Status.ROLLING_BACK):
             self._timers.forget(instance.key)
 
@@ -988,6 +1058,7 @@ class Engine:
             problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
             self._end(instance, [endings.failed(instance, problem, self.clock.now_ms())])
             return
+        self._drop_leftovers(instance)  # of attempts that a crash cut off
         guard = Guard(instance) if guarded else None
         nesting = Nesting(stale) if stale else None
         run = Run(number, instance, guest, eager=eager > 0, guard=guard, nesting=nesting)
@@ -1043,6 +1114,9 @@ class Engine:
 
     def _forget(self, run: Run) -> None:
         self._held(run)
+        if run.streamed is not None:
+            for call in run.calls.values():
+                self._drop_output(run, call)
         del self._runs[run.number]
         del self._run_of[run.instance.key]
         released = self._leaving.get(run.guest.generation)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,19 @@ _WIPE = "DELETE FROM entries WHERE instance = ?"
 _STRIKE = "DELETE FROM entries WHERE id = ?"
 _DELETE_INSTANCE = "DELETE FROM instances WHERE key = ?"
 _INSERT_GENERATION = "INSERT INTO generations (id, code, since_ms) VALUES (?, ?, ?)"
+_INSERT_CHUNK = "INSERT INTO stream_chunks (stream, position, instance, chunk) VALUES (?, ?, ?, ?)"
+_DROP_STREAM = "DELETE FROM stream_chunks WHERE stream = ?"
+_DROP_STREAMS = "DELETE FROM stream_chunks WHERE instance = ?"
+# Each instance is found by one look into the index, however many chunks it has.
+_WITH_CHUNKS = (
+    "WITH RECURSIVE found (key) AS (SELECT min(instance) FROM stream_chunks UNION ALL"
+    " SELECT (SELECT min(instance) FROM stream_chunks WHERE instance > key)"
+    " FROM found WHERE key IS NOT NULL) SELECT key FROM found WHERE key IS NOT NULL"
+)
+_EXTENT = (
+    "SELECT count(*), min(position), max(position), ifnull(sum(length(chunk)), 0)"
+    " FROM stream_chunks WHERE stream = ? AND instance = ?"
+)
 _RAISE_HIGH_WATER = "UPDATE high_water SET entry = max(entry, ?), instance = max(instance, ?)"
 
 _SHAPE_KINDS = (
@@ -70,6 +83,8 @@ class _Batch:
     last: dict[int, int] = field(default_factory=dict)  # instance -> place of its last entry
     statuses: dict[int, tuple[object, ...]] = field(default_factory=dict)  # by key: the last one
     generations: list[tuple[int, str, int]] = field(default_factory=list)
+    chunks: list[tuple[int, int, int, bytes]] = field(default_factory=list)
+    dropped: list[tuple[int]] = field(default_factory=list)  # streams
     committed: list[Entry] = field(default_factory=list)  # the entries again, as values
 
     def __bool__(self) -> bool:
@@ -80,6 +95,8 @@ class _Batch:
             or self.entries
             or self.statuses
             or self.generations
+            or self.chunks
+            or self.dropped
         )
 
 
@@ -114,7 +131,8 @@ class Journal:
         self._scheduled = False
         self._late: asyncio.TimerHandle | None = None
         self._next_entry = 1 + self._one(
-            "SELECT max(entry, (SELECT coalesce(max(id), 0) FROM entries)) FROM high_water"
+            "SELECT max(entry, (SELECT coalesce(max(id), 0) FROM entries),"
+            " (SELECT coalesce(max(stream), 0) FROM stream_chunks)) FROM high_water"
         )
         self._next_instance = 1 + self._one(
             "SELECT max(instance, (SELECT coalesce(max(key), 0) FROM instances)) FROM high_water"
@@ -124,6 +142,7 @@ class Journal:
             for number, code in connection.execute("SELECT id, code FROM generations")
         }
         self._codes = {number: code for code, number in self._generations.items()}
+        self._with_chunks = {int(key) for (key,) in connection.execute(_WITH_CHUNKS)}
 
     @classmethod
     def open(cls, path: Path, synchronous: sqlite.Synchronous = "FULL") -> Journal:
@@ -226,6 +245,7 @@ class Journal:
         batch.last.clear()
         batch.committed = [entry for entry in batch.committed if entry.instance != key]
         batch.wiped.append((key,))
+        batch.chunks = [row for row in batch.chunks if row[2] != key]
         self._touch(key)
 
     def strike(self, key: int, ids: list[int]) -> None:
@@ -242,6 +262,32 @@ class Journal:
         batch.deleted.append((key,))
         self._new = {name: new for name, new in self._new.items() if new != key}
         self._gone.add(key)
+
+    def new_stream(self) -> int:
+        """Return the number of a new stream: an entry's, so it is given once."""
+        self._next_entry += 1
+        return self._next_entry - 1
+
+    def add_chunk(self, key: int, stream: int, position: int, chunk: bytes) -> None:
+        """Record a piece of a stream of an instance."""
+        self._with_chunks.add(key)
+        self._batch.chunks.append((stream, position, key, chunk))
+        self._touch(key)
+
+    def drop_stream(self, key: int, stream: int) -> None:
+        """Delete what there is of a stream."""
+        batch = self._batch
+        batch.chunks = [row for row in batch.chunks if row[0] != stream]
+        batch.dropped.append((stream,))
+        self._touch(key)
+
+    def keep_streams(self, key: int, kept: Collection[int]) -> None:
+        """Delete the streams of an instance that are not in `kept`."""
+        statement = "SELECT DISTINCT stream FROM stream_chunks WHERE instance = ?"
+        found = {stream for (stream,) in self._connection.execute(statement, (key,))}
+        found |= {row[0] for row in self._batch.chunks if row[2] == key}
+        for stream in found.difference(kept):
+            self.drop_stream(key, stream)
 
     def after_commit(self, callback: CommitCallback) -> None:
         """Call `callback` once everything written so far is durable, or with the error if not."""
@@ -353,6 +399,10 @@ class Journal:
             if batch.wiped or batch.struck:
                 highest = (self._next_entry - 1, self._next_instance - 1)
                 connection.execute(_RAISE_HIGH_WATER, highest)
+                connection.executemany(_DROP_STREAMS, batch.wiped)
+            if batch.chunks or batch.dropped:
+                connection.executemany(_DROP_STREAM, batch.dropped)
+                connection.executemany(_INSERT_CHUNK, batch.chunks)
             connection.executemany(_WIPE, batch.wiped)
             connection.executemany(_STRIKE, batch.struck)
             connection.executemany(_DELETE_INSTANCE, batch.deleted)
@@ -470,6 +520,39 @@ class Journal:
         for _, entry in self._numbered(key, "" if steps else "AND step = ''"):
             instance.apply(entry)
         return instance
+
+    def has_chunks(self, key: int) -> bool:
+        """Whether an instance may have streams."""
+        return key in self._with_chunks
+
+    def chunk(self, key: int, stream: int, position: int) -> bytes | None:
+        """Return a piece of a stream of an instance that is durable, or None. Raises StateError."""
+        found = self._read(
+            "SELECT chunk FROM stream_chunks WHERE stream = ? AND position = ? AND instance = ?",
+            (stream, position, key),
+        )
+        return found[0] if found else None
+
+    def extent(self, key: int, stream: int) -> tuple[int, int | None, int | None, int]:
+        """Return how many durable chunks a stream has, the first and last position, and its bytes.
+
+        Raises StateError when they cannot be read.
+        """
+        count, first, last, size = self._read(_EXTENT, (stream, key)) or (0, None, None, 0)
+        return count, first, last, size
+
+    def streamed_bytes(self, key: int) -> int:
+        """Return how many bytes all streams of an instance have. Raises StateError."""
+        statement = "SELECT ifnull(sum(length(chunk)), 0) FROM stream_chunks WHERE instance = ?"
+        found = self._read(statement, (key,))
+        return int(found[0]) if found else 0
+
+    def _read(self, statement: str, parameters: tuple[object, ...]) -> tuple[Any, ...] | None:
+        try:
+            row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise StateError(f"{self.path}: not read: {error}") from error
+        return row
 
     def entries(self, key: int) -> Iterator[Entry]:
         """Yield the entries of an instance in the order they were decided."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from emulator.engine import payloads
 from emulator.engine.model import Entry, EntryKind, StepKind
+from emulator.engine.outputs import stream_of
 from emulator.engine.plain import REDACTED, plain
 from emulator.engine.report import StepId, interruption
 from emulator.protocol import values
@@ -209,7 +210,8 @@ class Log:
         if kind is EntryKind.STEP_SUCCESS and step.sensitive:
             fields["output"] = REDACTED
         elif kind is EntryKind.STEP_SUCCESS:
-            recorded = _value("output", entry.value)
+            stream = stream_of(entry.value)
+            recorded = _value("output", values.encode(stream.preview) if stream else entry.value)
         elif kind is EntryKind.ROLLBACK_STEP_FAILURE:
             fields["error"] = data["error"]
         elif kind is EntryKind.RETRY_DELAYED:

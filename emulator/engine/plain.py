@@ -1,7 +1,7 @@
 """Recorded values as plain JSON, for people and programs outside. Pure; it never raises.
 
 What JSON cannot carry becomes what one would write down instead: a date its ISO text, bytes a
-label such as `"[Uint8Array(200000 bytes)]"`, a cycle `"[Circular]"`.
+label such as `"[Uint8Array(200000 bytes)]"`, a cycle `"[Circular]"`, a step's stream its preview.
 Source: workflows.md section 10.2.
 """
 
@@ -14,7 +14,14 @@ from functools import lru_cache
 from typing import Any
 
 from emulator.protocol import values
-from emulator.protocol.values import MAX_SAFE_INTEGER, ErrorValue, MapValue, RegExpValue, TypedArray
+from emulator.protocol.values import (
+    MAX_SAFE_INTEGER,
+    ErrorValue,
+    MapValue,
+    RegExpValue,
+    StreamValue,
+    TypedArray,
+)
 
 Json = Any
 
@@ -22,6 +29,13 @@ REDACTED = "[REDACTED]"
 NODES_MAX = 300_000  # a value that shares its parts can be far larger written out than recorded
 TEXT_MAX_CHARS = 1_024  # miniflare's preview of a stream; production's own limit is not documented
 TRUNCATED = "[truncated output]"
+
+
+class StreamText(str):
+    """What is shown of a byte stream that a step returned; `stream` says where its bytes are."""
+
+    __slots__ = ("stream",)
+    stream: StreamValue
 
 
 def iso(at_ms: float) -> str:
@@ -47,6 +61,8 @@ def plain(value: bytes) -> Json:
 
 def as_text(value: Json) -> str:
     """Return plain JSON as the string REST has for a step's output, cut off when it is long."""
+    if isinstance(value, StreamText):
+        return str(value)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text if len(text) <= TEXT_MAX_CHARS else text[:TEXT_MAX_CHARS] + TRUNCATED
 
@@ -67,8 +83,19 @@ def _regexp(value: RegExpValue) -> str:
     return f"/{value.source}/{value.flags}"
 
 
+def _stream(stream: StreamValue) -> StreamText:
+    text = StreamText(stream.preview)
+    text.stream = stream
+    return text
+
+
 _SHAPES = values.Shapes(
-    date=iso, binary=_bytes_label, typed=_typed_label, error=_error, regexp=_regexp
+    date=iso,
+    binary=_bytes_label,
+    typed=_typed_label,
+    error=_error,
+    regexp=_regexp,
+    stream=_stream,
 )
 
 

@@ -126,6 +126,11 @@ def _measured(connection: sqlite3.Connection, path: Path, largest: int) -> Sizes
         "CREATE TEMP TABLE sizes AS SELECT instance AS key, count(*) AS entries,"
         f" sum({row}) AS bytes FROM entries GROUP BY instance"
     )
+    connection.execute(
+        "UPDATE sizes SET bytes = sizes.bytes + streams.bytes FROM (SELECT instance,"
+        f" sum(length(chunk) + {_ROW_BYTES}) AS bytes FROM stream_chunks GROUP BY instance)"
+        " AS streams WHERE streams.instance = sizes.key"
+    )
     workflows = [
         WorkflowSize(*found)
         for found in connection.execute(

@@ -13,6 +13,7 @@ from typing import Protocol
 from emulator.engine.guarding import Guard
 from emulator.engine.model import Instance
 from emulator.engine.nesting import Nesting
+from emulator.engine.outputs import Output
 from emulator.protocol.messages import Loaded, Message, StepBegin
 
 
@@ -39,7 +40,7 @@ class CallState(StrEnum):
 class Call:
     """A step call that has not been answered."""
 
-    __slots__ = ("number", "attempt", "nested", "line", "started", "_state", "_calls")
+    __slots__ = ("number", "attempt", "nested", "line", "started", "output", "_state", "_calls")
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Call:
         self.nested = nested  # made by a callback, which ends only once this is answered
         self.line = line  # where user code made it
         self.started = started  # the guest has begun attempt 1 by itself
+        self.output: Output | None = None  # the stream of the attempt in flight, as far as it came
         self._state = state
         self._calls: Calls | None = None
 
@@ -139,6 +141,7 @@ class Run:
     waiters: list[asyncio.Future[None]] = field(default_factory=list)  # until that is so
     idle: bool = False  # to be dropped once that is so, if it still only waits
     leaving: bool = False  # its guest is being replaced: nothing new starts here
+    streamed: int | None = None  # bytes of all streams of the instance, once it sends one
     guard: Guard | None = None  # until it is known that the code fits: nothing new starts
     nesting: Nesting | None = None  # where callbacks run again that had called steps on other code
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from emulator import sqlite
 from emulator.errors import StateError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _FOLDER = Path(__file__).parent
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 

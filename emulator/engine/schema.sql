@@ -1,4 +1,4 @@
--- The journal, schema version 2. An instance is the fold of its entries, in order of id;
+-- The journal, schema version 3. An instance is the fold of its entries, in order of id;
 -- status, wake_ms and ended_ms repeat what the fold says, so that a start need not fold them all.
 -- One row may hold several entries of a step: rows.py.
 -- What has changed since version N is in migration-N+1.sql and the files after it.
@@ -44,3 +44,15 @@ CREATE TABLE generations (
     code     TEXT    NOT NULL UNIQUE, -- equal for equal code
     since_ms INTEGER NOT NULL
 ) STRICT;
+
+-- Byte streams that attempts of steps returned. A step's success names its stream; one that no
+-- success names is of an attempt in flight, or is left over and is deleted.
+CREATE TABLE stream_chunks (
+    stream   INTEGER NOT NULL,      -- grows with time
+    position INTEGER NOT NULL,      -- from 0
+    instance INTEGER NOT NULL,
+    chunk    BLOB    NOT NULL,      -- 256 KiB; the last may be shorter
+    PRIMARY KEY (stream, position)
+) STRICT;
+
+CREATE INDEX stream_chunks_by_instance ON stream_chunks (instance, stream);

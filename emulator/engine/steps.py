@@ -242,6 +242,12 @@ def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decisi
     )
 
 
+def stored(instance: Instance, step: Step, stream: bytes, now_ms: int) -> Decision:
+    """Decide what a stream means that has been kept to its end; `stream` is its recorded value."""
+    decision = succeed(instance, step, stream, now_ms)
+    return Decision(decision.entries, Resolve(stream))
+
+
 def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decision:
     """Decide what a failed attempt means: another one later, or the end of the step."""
     data: dict[str, Json] = {"error": error.as_json()}

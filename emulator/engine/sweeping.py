@@ -101,6 +101,11 @@ class Sweep:
             probe.guard.hear_step(message, now_ms)
             self._judge(message.run, probe, now_ms)
 
+    def instance_of(self, run: int) -> int | None:
+        """Return the key of the instance that a probe replays; None for what is no probe."""
+        probe = self._flying.get(run)
+        return None if probe is None else probe.key
+
     def hear(self, message: Replayed, now_ms: int) -> None:
         """A run that is not the engine's has come to some point."""
         probe = self._flying.get(message.run)

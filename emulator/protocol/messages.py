@@ -431,6 +431,8 @@ class StepEnd(Message):
     """guest -> host: the callback returned (`payload`) or raised (`name` is not empty).
 
     `fatal` marks a value that cannot be cloned: the instance fails, nothing is retried.
+    `stream`: it returned a byte stream, all of which has been sent in StepChunk; with `fatal` one
+    that cannot be kept.
     """
 
     type = "step_end"
@@ -441,6 +443,61 @@ class StepEnd(Message):
     message: str = ""
     traceback: str = ""
     fatal: bool = False
+    stream: bool = False
+    payload: bytes = b""
+
+
+@_message
+class StepChunk(Message):
+    """guest -> host: the next piece of the byte stream that an attempt returned.
+
+    Never empty and at most `streams.OUTPUT_CHUNK_BYTES`.
+    """
+
+    type = "step_chunk"
+    run: int
+    call: int
+    attempt: int
+    payload: bytes = b""
+
+
+@_message
+class StepTaken(Message):
+    """host -> guest: one StepChunk more is durable. `over`: the attempt has ended; send no more."""
+
+    type = "step_taken"
+    run: int
+    call: int
+    attempt: int
+    over: bool = False
+
+
+@_message
+class StreamRead(Message):
+    """guest -> host: send piece `position` (from 0) of a stream that a step has returned.
+
+    `read` is the guest's number for the answer; `stream`, `chunks` and `bytes` are what the value
+    of the step said. `step` is `"export-1"`, for messages.
+    """
+
+    type = "stream_read"
+    run: int
+    read: int
+    stream: int
+    position: int
+    chunks: int
+    bytes: int
+    step: str
+
+
+@_message
+class StreamPiece(Message):
+    """host -> guest: the piece, or why there is none."""
+
+    type = "stream_piece"
+    run: int
+    read: int
+    error: str = ""
     payload: bytes = b""
 
 
@@ -448,7 +505,7 @@ class StepEnd(Message):
 class StepDone(Message):
     """host -> guest: the step is recorded as succeeded. `payload` is its value where the guest
 
-    does not have it (an event); for "do" it is empty: the value is the one StepEnd carried.
+    does not have it (an event, a stored stream); else it is empty: StepEnd carried the value.
     """
 
     type = "step_done"

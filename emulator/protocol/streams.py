@@ -9,6 +9,9 @@ from __future__ import annotations
 
 WINDOW_BYTES = 256 * 1024
 CHUNK_BYTES = 64 * 1024
+# A step's stream: how it is cut, and how many pieces may be on their way to the disk.
+OUTPUT_CHUNK_BYTES = 256 * 1024  # workers-sdk workflows-shared/src/lib/streams.ts
+OUTPUT_WINDOW_CHUNKS = 4
 _CREDIT_AFTER_BYTES = WINDOW_BYTES // 4
 
 

@@ -6,6 +6,7 @@ Plain JSON stands for itself. Everything else is an object with one key that beg
     {"$typed": ["Float32Array", "base64"]}   {"$bigint": "123"}   {"$number": "NaN"}
     {"$map": [[key, value], …]}   {"$set": [value, …]}   {"$regexp": [source, flags]}
     {"$error": {"name": …, "message": …}}   {"$ref": n}   {"$object": {…}}
+    {"$stream": [id, chunks, bytes, preview]}, only as the whole result of a step
 
 `$ref` points at the n-th container (list, object, map, set; counted from 0 as they open) and
 carries shared references and cycles. `$object` wraps a real object that would look like a tag.
@@ -71,6 +72,19 @@ class TypedArray:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StreamValue:
+    """A byte stream that a step returned: not the bytes, but where the host has them.
+
+    `size` is in bytes. `preview` is what people are shown of it.
+    """
+
+    id: int
+    chunks: int
+    size: int
+    preview: str
+
+
 def _utc(epoch_ms: float) -> Any:
     return datetime.fromtimestamp(epoch_ms / 1000, UTC)
 
@@ -93,6 +107,7 @@ class Shapes:
     map: Callable[[MapValue], Any] = _same
     error: Callable[[ErrorValue], Any] = _same
     regexp: Callable[[RegExpValue], Any] = _same
+    stream: Callable[[StreamValue], Any] = _same
 
 
 HOST_SHAPES = Shapes()
@@ -221,6 +236,8 @@ class _Writer:
                 return {"$error": {"name": name, "message": message}}
             case RegExpValue(source, flags):
                 return {"$regexp": [source, flags]}
+            case StreamValue(number, chunks, size, preview):
+                return {"$stream": [number, chunks, size, preview]}
         if self._convert is not None:
             return self.write(self._convert(value), path)
         where = f" at {_shown(path)}" if path else ""
@@ -281,6 +298,9 @@ class _Reader:
                 return set(self.read(item) for item in body)
             case "$regexp":
                 return shapes.regexp(RegExpValue(str(body[0]), str(body[1])))
+            case "$stream":
+                number, chunks, size, preview = body
+                return shapes.stream(StreamValue(int(number), int(chunks), int(size), str(preview)))
             case "$error":
                 return shapes.error(ErrorValue(str(body["name"]), str(body["message"])))
             case "$ref":

@@ -26,8 +26,10 @@ from emulator.protocol.messages import (
     RunHeld,
     RunStart,
     StepBegin,
+    StepChunk,
     StepDelayed,
     StepEnd,
+    StreamRead,
 )
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.exchanges import Exchanges
@@ -52,7 +54,9 @@ class Steps(Protocol):
 
     def step_begun(self, message: StepBegin) -> None: ...
     def step_ended(self, message: StepEnd) -> None: ...
+    def step_chunk(self, message: StepChunk) -> None: ...
     def step_delayed(self, message: StepDelayed) -> None: ...
+    def stream_read(self, message: StreamRead) -> None: ...
     def run_ended(self, message: RunEnd) -> None: ...
     def run_held(self, message: RunHeld) -> None: ...
     def all_heard(self) -> None:
@@ -100,8 +104,9 @@ class Connection(asyncio.Protocol):
         """Hand what workflow runs say to `steps`."""
         self._routes[StepBegin] = steps.step_begun
         self._routes[StepEnd] = steps.step_ended
+        self._routes[StepChunk] = steps.step_chunk
         self._routes[StepDelayed] = steps.step_delayed
-
+        self._routes[StreamRead] = steps.stream_read
         self._routes[messages.Replayed] = steps.replayed
         self._routes[RunEnd] = lambda message: self._on_run_end(message, steps)
         self._routes[RunHeld] = steps.run_held

@@ -17,8 +17,10 @@ from emulator.protocol.messages import (
     RunHeld,
     Shutdown,
     StepBegin,
+    StepChunk,
     StepDelayed,
     StepEnd,
+    StreamRead,
 )
 from emulator.runner.connection import Connection
 from emulator.runner.forkserver import ForkedGuest
@@ -36,7 +38,9 @@ class RunHandler(Protocol):
 
     def step_begun(self, guest: Guest, message: StepBegin) -> None: ...
     def step_ended(self, guest: Guest, message: StepEnd) -> None: ...
+    def step_chunk(self, guest: Guest, message: StepChunk) -> None: ...
     def step_delayed(self, guest: Guest, message: StepDelayed) -> None: ...
+    def stream_read(self, guest: Guest, message: StreamRead) -> None: ...
     def run_ended(self, guest: Guest, message: RunEnd) -> None: ...
     def replayed(self, guest: Guest, message: Replayed) -> None: ...
     def run_held(self, guest: Guest, message: RunHeld) -> None: ...
@@ -149,6 +153,12 @@ class Guest:
 
     def step_ended(self, message: StepEnd) -> None:
         self._handler.step_ended(self, message)
+
+    def step_chunk(self, message: StepChunk) -> None:
+        self._handler.step_chunk(self, message)
+
+    def stream_read(self, message: StreamRead) -> None:
+        self._handler.stream_read(self, message)
 
     def step_delayed(self, message: StepDelayed) -> None:
         self._handler.step_delayed(self, message)

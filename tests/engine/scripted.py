@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,13 +29,18 @@ from emulator.protocol.messages import (
     RunRelease,
     RunStart,
     StepBegin,
+    StepChunk,
     StepDelay,
     StepDelayed,
     StepDone,
     StepEnd,
     StepFailed,
     StepRun,
+    StepTaken,
+    StreamPiece,
+    StreamRead,
 )
+from emulator.protocol.values import StreamValue
 
 Json = Any
 
@@ -85,6 +90,32 @@ class Undo:
     output: Any
 
 
+class Stream:
+    """What a callback returns to stream its output: whatever yields bytes, 256 KiB at the most."""
+
+    def __init__(self, chunks: AsyncIterable[bytes] | Iterable[bytes]) -> None:
+        self.chunks = chunks
+
+
+class InvalidStream(Exception):
+    """What the guest finds wrong with a stream, whatever is tried again."""
+
+
+@dataclass
+class StoredStream:
+    """What `run()` gets of a step that streamed its output."""
+
+    guest: ScriptedGuest
+    run: int
+    label: str
+    value: StreamValue
+
+    async def read(self) -> bytes:
+        """Read all of it. Raises StepError."""
+        read = self.guest.read
+        return b"".join([await read(self, at) for at in range(self.value.chunks)])
+
+
 @dataclass
 class _Call:
     answer: asyncio.Future[Any]
@@ -92,6 +123,9 @@ class _Call:
     callback: Callback | None
     delay: Delay | None
     sent: bytes = b""
+    attempt: int = 0  # that streams
+    over: bool = False
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
@@ -208,6 +242,7 @@ class ScriptedGuest:
         self._inbox: deque[Message] = deque()
         self._runs: dict[int, _Run] = {}
         self._gone = False
+        self._reads: list[asyncio.Future[bytes]] = []
 
     @property
     def runs(self) -> int:
@@ -259,6 +294,17 @@ class ScriptedGuest:
             case StepRun() as order:
                 if order.run in self._runs and order.call in self._runs[order.run].calls:
                     self._spawn(self._runs[order.run], self._attempt(order))
+            case StepTaken(over=over) as taken:
+                run = self._runs.get(taken.run, _Run())
+                call = run.calls.get(taken.call)
+                if call is not None and taken.attempt == call.attempt:
+                    call.over = call.over or over
+                    call.taken.set()
+            case StreamPiece() as piece:
+                if piece.error:
+                    self._reads[piece.read].set_exception(StepError("Error", piece.error))
+                else:
+                    self._reads[piece.read].set_result(piece.payload)
             case StepDelay() as asked:
                 if asked.run in self._runs and asked.call in self._runs[asked.run].calls:
                     self._spawn(self._runs[asked.run], self._delayed(asked))
@@ -269,7 +315,8 @@ class ScriptedGuest:
             case StepDone(number, call_number, payload):
                 call = self._answered(number, call_number)
                 if call is not None:
-                    call.answer.set_result(values.decode(payload or call.sent))
+                    value = values.decode(payload or call.sent)
+                    call.answer.set_result(self._received(number, call.label, value))
             case StepFailed(number, call_number, name, message):
                 call = self._answered(number, call_number)
                 if call is not None:
@@ -312,7 +359,7 @@ class ScriptedGuest:
         if known is not None:
             succeeded, value = known
             if succeeded:
-                answer.set_result(value)
+                answer.set_result(self._received(number, f"{name}-{count}", value))
             else:
                 answer.set_exception(StepError(value["name"], value["message"]))
             return answer
@@ -334,7 +381,8 @@ class ScriptedGuest:
         if run is None or run.asked is None:
             return
         self.activity += 1
-        quiet = quiet + 1 if len(run.asked) == seen else 0
+        reading = any(not read.done() for read in self._reads)
+        quiet = quiet + 1 if len(run.asked) == seen and not reading else 0
         if quiet < _REST_TURNS:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._look, number, quiet, len(run.asked))
@@ -382,9 +430,17 @@ class ScriptedGuest:
         try:
             value = call.callback(Context(order.attempt, order.config, nested))
             value = await value if inspect.isawaitable(value) else value
-            payload = values.encode(value)
-            end = StepEnd(order.run, order.call, order.attempt, payload=payload)
-            call.sent = payload
+            if isinstance(value, Stream):
+                if not await self._upload(value, order, call):
+                    return
+                end = StepEnd(order.run, order.call, order.attempt, stream=True)
+            else:
+                payload = values.encode(value)
+                end = StepEnd(order.run, order.call, order.attempt, payload=payload)
+                call.sent = payload
+        except InvalidStream as error:
+            told = "UnsupportedStreamChunkError", str(error)
+            end = StepEnd(order.run, order.call, order.attempt, *told, fatal=True, stream=True)
         except values.NotCloneable as error:
             end = StepEnd(
                 order.run, order.call, order.attempt, "DataCloneError", str(error), fatal=True
@@ -393,6 +449,34 @@ class ScriptedGuest:
             end = StepEnd(order.run, order.call, order.attempt, *_told(error))
         self.activity += 1
         self._engine.step_ended(self, end)
+
+    async def _upload(self, stream: Stream, order: StepRun, call: _Call) -> bool:
+        """Send a stream, one piece at a time; False: the attempt is over."""
+        call.attempt, call.over = order.attempt, False
+        pieces = stream.chunks
+        if not isinstance(pieces, AsyncIterable):
+            pieces = _each(pieces)
+        async for piece in pieces:
+            call.taken.clear()
+            self.activity += 1
+            self._engine.step_chunk(self, StepChunk(order.run, order.call, order.attempt, piece))
+            await call.taken.wait()
+            if call.over:
+                return False
+        return True
+
+    def _received(self, run: int, label: str, value: Any) -> Any:
+        return StoredStream(self, run, label, value) if isinstance(value, StreamValue) else value
+
+    async def read(self, stored: StoredStream, position: int) -> bytes:
+        """Ask the engine for a piece of a stored stream."""
+        found: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._reads.append(found)
+        value = stored.value
+        where = value.id, position, value.chunks, value.size, stored.label
+        self.activity += 1
+        self._engine.stream_read(self, StreamRead(stored.run, len(self._reads) - 1, *where))
+        return await found
 
     async def _delayed(self, asked: StepDelay) -> None:
         call = self._runs[asked.run].calls[asked.call]
@@ -424,6 +508,7 @@ class ScriptedGuest:
             self._executions.append(Execution(run.instance, f"undo {label}", order.attempt))
             error = StepError(order.error_name, order.error_message)
             output = values.decode(order.payload) if order.payload else None
+            output = self._received(order.run, label, output)
             undone = handler(Undo(label, order.step_attempt, order.config, error, output))
             if inspect.isawaitable(undone):
                 await undone
@@ -442,6 +527,11 @@ class ScriptedGuest:
         task = asyncio.get_running_loop().create_task(work)
         run.tasks.add(task)
         task.add_done_callback(run.tasks.discard)
+
+
+async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 def _told(error: Exception) -> tuple[str, str]:

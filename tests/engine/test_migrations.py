@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -159,8 +160,10 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(
     first_release(path)
     folder = tmp_path / "migrations"
     folder.mkdir()
-    broken = (Path(schema.__file__).parent / "migration-2.sql").read_text(encoding="utf-8")
-    (folder / "migration-2.sql").write_text(broken + "\nINSERT INTO nowhere VALUES (1);")
+    for script in Path(schema.__file__).parent.glob("migration-*.sql"):
+        shutil.copy(script, folder)
+    with (folder / f"migration-{schema.SCHEMA_VERSION}.sql").open("a") as last:
+        last.write("\nINSERT INTO nowhere VALUES (1);")
     monkeypatch.setattr(schema, "_FOLDER", folder)
     before = rows(path, "sqlite_schema", "name, sql")
 

@@ -466,9 +466,10 @@ def test_a_step_called_in_a_callback_names_its_parent(tmp_path: Path) -> None:
             False,
         ),
         (
-            "Response('hello').body",
+            "{'file': Response('hello').body}",
             "DataCloneError",
-            "A ReadableStream cannot be kept: Groundfog stores no streams yet. Read it first.",
+            "A ReadableStream can only be the whole result of a step; here, read it first. "
+            "(at file)",
             True,
         ),
         (

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import Binding
-from emulator.protocol.messages import Replayed, RunEnd, RunHeld, StepBegin, StepDelayed, StepEnd
+from emulator.protocol.messages import (
+    Replayed,
+    RunEnd,
+    RunHeld,
+    StepBegin,
+    StepChunk,
+    StepDelayed,
+    StepEnd,
+    StreamRead,
+)
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
 from emulator.runner.output import OutputLine
@@ -74,6 +83,8 @@ class Recorder:
     def all_heard(self) -> None:
         pass
 
+    def step_chunk(self, guest: Guest, message: StepChunk) -> None: ...
+    def stream_read(self, guest: Guest, message: StreamRead) -> None: ...
     def step_delayed(self, guest: Guest, message: StepDelayed) -> None:
         self.messages.append(message)
 

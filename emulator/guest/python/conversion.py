@@ -119,7 +119,7 @@ def _convert(value: Any) -> Any:
         text = f"{value!r} is a function: Groundfog does not send functions over RPC yet."
         raise _Refused(value, _clone_error(text))
     if kind.__name__ == "ReadableStream":
-        text = "A ReadableStream cannot be kept: Groundfog stores no streams yet. Read it first."
+        text = "A ReadableStream can only be the whole result of a step; here, read it first."
         raise _Refused(value, _clone_error(text))
     text = f'Could not serialize object of type "{kind.__name__}".'
     raise _Refused(value, _clone_error(f"{text} This type does not support serialization."))

@@ -33,6 +33,8 @@ from ...protocol.messages import (
     StepDone,
     StepFailed,
     StepRun,
+    StepTaken,
+    StreamPiece,
 )
 from . import conversion, flags, loader
 from .calls import BindingCalls
@@ -84,6 +86,8 @@ class Guest:
             StepDone: self._to_run(Run.step_done),
             StepFailed: self._to_run(Run.step_failed),
             StepRun: self._to_run(Run.step_run),
+            StepTaken: self._to_run(Run.step_taken),
+            StreamPiece: self._to_run(Run.stream_piece),
         }
         loop.set_task_factory(task_factory)
 

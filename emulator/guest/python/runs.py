@@ -25,18 +25,22 @@ from ...protocol.messages import (
     StepEnd,
     StepFailed,
     StepRun,
+    StepTaken,
+    StreamPiece,
 )
+from ...protocol.values import StreamValue
 from . import conversion, delays, rollbacks, scope, tracebacks
 from .allowance import Allowance
 from .calling import relaxed_call, settle
 from .droppable import RunTasks
 from .loader import Worker
+from .outputs import Downloads, InvalidOutput, Upload
 from .pyodide.ffi import JsException
 from .replaying import Replay
 from .rest import Waits, restless_task
 from .rollbacks import Handler, Handlers
 from .step_errors import step_error
-from .streams import Send
+from .streams import ReadableStream, Send
 from .workers.entrypoints import Context
 
 # The step whose callback is running: a step called in it is its child. 0: `run()` itself; below 0:
@@ -73,6 +77,13 @@ class _Call:
     callback: Callback | None
     attempt: int = 0
     payload: bytes = b""  # of the attempt in flight, once it has returned
+    upload: Upload | None = None  # of the attempt in flight, if it returned a stream
+
+    def stop_upload(self) -> None:
+        """The attempt in flight is over, or about to be followed by another."""
+        if self.upload is not None:
+            self.upload.stop()
+            self.upload = None
 
 
 class Run:
@@ -93,6 +104,7 @@ class Run:
         self.shared: set[asyncio.Future[Any]] = set()  # that the end of a step resolves
         self._loop = loop
         self._send = send
+        self._downloads = Downloads(loop, send)
         self._has_calls = has_calls  # whether a run has binding calls in flight
         self._history: dict[tuple[str, str, int], tuple[bool, Any]] = {}
         self._counts: dict[tuple[str, str], int] = {}
@@ -132,6 +144,7 @@ class Run:
         self.dropped = True
         self.release()
         self._calls.clear()
+        self._downloads.clear()
         # In the run's own context: what its `finally` blocks try is refused as the run's.
         self._context.copy().run(self.tasks.drop)
         self._let_go()
@@ -194,7 +207,7 @@ class Run:
         if known is not None:
             succeeded, value = known
             if succeeded:
-                answer.set_result(value)
+                answer.set_result(self._received(value, f"{name}-{count}"))
             else:
                 answer.set_exception(self._failure(value["name"], value["message"]))
             return answer
@@ -222,7 +235,24 @@ class Run:
         if call is not None and call.callback is not None:
             self._execute(message.call, call, message.attempt, message.config)
 
+    def step_taken(self, message: StepTaken) -> None:
+        """The host has stored a piece of what an attempt streams."""
+        call = self._calls.get(message.call)
+        if call is not None and call.upload is not None:
+            call.upload.taken(message.attempt, message.over)
+
+    def stream_piece(self, message: StreamPiece) -> None:
+        """The host sent a piece of what a step has streamed."""
+        self._downloads.piece(message)
+
+    def _received(self, value: Any, label: str) -> Any:
+        """Return what user code gets of a step's value."""
+        if type(value) is StreamValue:
+            return self._downloads.stream(value, label, self)
+        return value
+
     def _execute(self, number: int, call: _Call, attempt: int, config: dict[str, Any]) -> None:
+        call.stop_upload()
         call.attempt = attempt
         context = self._context.copy()
         context.run(_parent.set, number)
@@ -251,12 +281,14 @@ class Run:
         """The step is recorded: resolve the call."""
         call = self._calls.pop(message.call, None)
         if call is not None and not call.answer.done():
-            call.answer.set_result(conversion.decode(message.payload or call.payload))
+            value = conversion.decode(message.payload or call.payload)
+            call.answer.set_result(self._received(value, call.label))
 
     def step_failed(self, message: StepFailed) -> None:
         """The step failed for good: raise in the call."""
         call = self._calls.pop(message.call, None)
         if call is not None and not call.answer.done():
+            call.stop_upload()
             call.answer.set_exception(self._failure(message.name, message.message))
 
     def _is_at_rest(self) -> bool:
@@ -267,7 +299,7 @@ class Run:
         return Waits(
             list(self.tasks),
             [*steps, *self.shared],
-            self._has_calls(self.run),
+            bool(self._downloads) or self._has_calls(self.run),
             lambda context: scope.find_in(context) is self,
         )
 
@@ -335,8 +367,18 @@ class Run:
         try:
             wants_ctx = call.callback.wants_ctx
             ctx = _context_of(call.label, attempt, config) if wants_ctx else None
-            payload = conversion.encode(await settle(call.callback(ctx)))
-            end = StepEnd(run, number, attempt, payload=payload)
+            result = await settle(call.callback(ctx))
+            if isinstance(result, ReadableStream):
+                payload = b""
+                if not await self._upload(result, Upload(run, number, attempt, self._send), call):
+                    return
+                end = StepEnd(run, number, attempt, stream=True)
+            else:
+                payload = conversion.encode(result)
+                end = StepEnd(run, number, attempt, payload=payload)
+        except InvalidOutput as error:
+            payload = b""
+            end = StepEnd(run, number, attempt, error.name, error.message, fatal=True, stream=True)
         except BaseException as error:  # whatever the callback raises is the attempt's outcome
             if self.dropped:
                 raise
@@ -352,6 +394,19 @@ class Run:
         except FrameTooLarge:
             self._send(_too_large(run, number, attempt, call.label))
 
+    async def _upload(self, stream: ReadableStream, upload: Upload, call: _Call) -> bool:
+        """Let the host store what an attempt returned; return False if the attempt is over."""
+        if self._calls.get(upload.call) is not call or call.attempt != upload.attempt:
+            await stream.cancel()
+            return False
+        call.upload = upload
+        try:
+            await upload.send_all(stream)
+        except BaseException:  # where it was cut off, whatever its source made of that
+            if not upload.over:
+                raise
+        return not upload.over
+
     def _roll_back(self, message: RollbackRun, handler: Handler) -> None:
         context = self._context.copy()
         context.run(_parent.set, message.call)
@@ -359,7 +414,9 @@ class Run:
 
     async def _rolled_back(self, message: RollbackRun, handler: Handler) -> None:
         try:
-            await settle(relaxed_call(handler, rollbacks.context_of(message)))
+            context = rollbacks.context_of(message)
+            context["output"] = self._received(context["output"], context["stepName"])
+            await settle(relaxed_call(handler, context))
             end = StepEnd(message.run, message.call, message.attempt)
         except BaseException as error:  # whatever the handler raises is the attempt's outcome
             if self.dropped:

@@ -17,6 +17,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from .loader import shown_path
+from .outputs import fresh
 from .rollbacks import Handler
 from .runs import Run
 
@@ -262,7 +263,7 @@ class _Callback:
             return self.function()
         positional, keywords = [], {}
         for name, keyword_only in self._parameters:
-            value = ctx if name == _CTX else self._values[name]
+            value = ctx if name == _CTX else fresh(self._values[name])
             if keyword_only:
                 keywords[name] = value
             else:

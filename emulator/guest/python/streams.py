@@ -54,6 +54,18 @@ class ReadableStream:
         item = await anext(self._iterator)
         return _chunk(item)
 
+    @property
+    def source(self) -> Any:
+        """What it was made from."""
+        return self._source
+
+    def items(self) -> AsyncIterator[Any]:
+        """Lock it and return what its source yields, as it comes."""
+        self.locked = True
+        source = self._source
+        self._iterator = source.items() if isinstance(source, ReadableStream) else _iterate(source)
+        return self._iterator  # type: ignore[no-any-return]
+
     def getReader(self) -> _Reader:  # JavaScript's name
         """Return a reader with `await read()` -> `{"done", "value"}`."""
         if self.locked:

@@ -6,14 +6,17 @@ Source: workflows.md sections 21 and 22.1.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
-from emulator.engine import holding, listing, report
+from emulator.engine import holding, listing, outputs, report
 from emulator.engine.listing import Filter, Window
 from emulator.engine.model import TERMINAL, Status, StepKind
-from emulator.engine.plain import iso
+from emulator.engine.plain import StreamText, iso
+from emulator.protocol.values import StreamValue
 from emulator.server.api.dialects import INVALID_DATE_RANGE, Dialect
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError
 from emulator.server.api.reading import bad, choice, instant_ms, whole_number
@@ -125,8 +128,8 @@ class Reads:
         # For who draws what is in progress: the clock may be virtual.
         return Answer(detail, {"now": iso(self._host.engine.clock.now_ms())})
 
-    async def get_step(self, request: Request) -> Answer:
-        """GET …/instances/{instance}/step: one step, with its whole output."""
+    async def get_step(self, request: Request) -> Answer | Response:
+        """GET …/instances/{instance}/step: one step with its whole output, or a stream's bytes."""
         resource = self._resource(request)
         name = request.query_params.get("name")
         if name is None:
@@ -145,7 +148,25 @@ class Reads:
         )
         if step is None:
             raise ApiError(404, INTERNAL, f"Step '{name}' not found in execution history")
+        if isinstance(step["output"], StreamText):
+            return self._streamed(instance.key, step["output"].stream, name)
         return Answer(step)
+
+    def _streamed(self, key: int, stream: StreamValue, step: str) -> Response:
+        """Return the bytes of a stream that a step returned."""
+        journal = self._host.engine.journal
+        if outputs.damage(journal, key, stream, step):
+            raise ApiError(500, INTERNAL, outputs.CORRUPT)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for position in range(stream.chunks):
+                chunk = journal.chunk(key, stream.id, position)
+                if chunk is None:  # deleted meanwhile; the reader finds the body too short
+                    return
+                yield chunk
+
+        headers = {"content-length": str(stream.size)}
+        return StreamingResponse(pieces(), headers=headers, media_type="application/octet-stream")
 
 
 def _page_info(page: int, per_page: int, count: int, total: int) -> dict[str, Json]:

@@ -26,6 +26,10 @@ async def run(self, event, step):
     async def secret():
         return "hunter2"
 
+    @step.do("export", config=payload.get("config"))
+    async def export():
+        return Response(payload["text"]).body
+
     @step.do("broken", config={"retries": {"limit": 0, "delay": 0}})
     async def broken():
         raise NonRetryableError("never")
@@ -41,6 +45,8 @@ async def run(self, event, step):
             return answer["payload"]
         case "sleep":
             await step.sleep("nap", "1 hour")
+        case "export":
+            return len(await (await export()).to_bytes())
         case "secret":
             return len(await secret())
         case "book":

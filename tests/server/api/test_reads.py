@@ -189,6 +189,29 @@ def test_a_sensitive_output_is_redacted(api: Api, name: str) -> None:
     assert "hunter2" not in str(detail)
 
 
+def test_the_stream_a_step_returned_is_shown_in_part_and_given_as_bytes(
+    api: Api, name: str
+) -> None:
+    text = "id,name\n" + "1,Zoë\n" * 100_000
+    api.create(name, do="export", text=text)
+    shown = api.until(name, "complete")["steps"][1]["output"]
+    step = api.ask(
+        "GET", f"/flow/instances/{name}/step", params={"name": "export-1", "type": "step"}
+    )
+
+    assert shown == text[:1024] + "[truncated output]"
+    assert step.headers["content-type"] == "application/octet-stream"
+    assert step.content == text.encode()
+
+
+def test_the_stream_of_a_sensitive_step_is_redacted(api: Api, name: str) -> None:
+    api.create(name, do="export", text="hunter2", config={"sensitive": "output"})
+    detail = api.until(name, "complete")
+    step = api.get(f"/flow/instances/{name}/step", name="export-1", type="step")
+
+    assert step["output"] == detail["steps"][1]["output"] == "[REDACTED]"
+
+
 def test_v4_shortens_the_output_of_a_step_and_the_step_has_all_of_it(v4: Api) -> None:
     v4.create("long", times=1_000)
     (step,) = v4.until("long", "complete")["steps"]
