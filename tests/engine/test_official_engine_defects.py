@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from emulator.cli.progress import describe
-from emulator.engine import report
-from emulator.engine.model import EntryKind
+from emulator.engine import listing, report
+from emulator.engine.listing import Filter, Window
+from emulator.engine.model import EntryKind, Status
 from emulator.engine.rewinding import RestartPoint
 from emulator.engine.schedules import Schedules
 from emulator.errors import WorkerError
@@ -136,6 +137,26 @@ def test_row_6_schedules_start_instances_by_themselves(tmp_path: Path) -> None:
         await world.advance(HOUR)
 
         assert world.output(f"0 * * * *-{hour_ms}") == "0 * * * *"
+
+    play(tmp_path, workflow, story)
+
+
+def test_row_7_what_has_ended_is_kept_as_long_as_was_asked_and_no_longer(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> None:
+        return None
+
+    async def story(world: World) -> None:
+        day, week = {"success": DAY}, None
+        await world.control.create(NAME, "a-day", None, retention=day)
+        await world.control.create(NAME, "by-default", None, retention=week)
+        await world.settle()
+
+        await world.advance(DAY + MINUTE)
+        left = [found.id for found in listing.page(world.journal, Filter(NAME), Window(9))]
+        await world.advance(6 * DAY)
+
+        assert left == ["by-default"]
+        assert listing.page(world.journal, Filter(NAME), Window(9)) == []
 
     play(tmp_path, workflow, story)
 
@@ -437,6 +458,21 @@ def test_row_22_an_instance_knows_what_triggered_it(tmp_path: Path, source: str)
         detail = report.instance_detail(world.entries(), world.stands(), "v1")
         assert (detail["trigger"], detail["versionId"]) == ({"source": source}, "v1")
         assert detail["steps"][-1]["type"] == "termination"
+
+    play(tmp_path, sleeper, story)
+
+
+def test_row_24_lists_go_by_creation_and_count_what_is_true_now(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        for name in ("first", "second", "third"):
+            await world.create(name)
+            await world.advance(SECOND)
+        await world.control.terminate(NAME, "first")
+
+        listed = listing.page(world.journal, Filter(NAME), Window(9))
+        assert [found.id for found in listed] == ["third", "second", "first"]
+        assert listing.count(world.journal, Filter(NAME, Status.TERMINATED)) == 1
+        assert listing.count(world.journal, Filter(NAME, Status.WAITING)) == 2
 
     play(tmp_path, sleeper, story)
 
