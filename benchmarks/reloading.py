@@ -17,13 +17,16 @@ from benchmarks.reload_cases import CASES
 from benchmarks.report import machine, versions
 from benchmarks.servers import DidNotAnswer
 
+SAVES = "save → new response"
+
 
 def main() -> None:
     options = _parser().parse_args()
     try:
         peers = [groundfog(), *(rivals() if options.rivals else [])]
         rows = [_row(name, peers, options.repetitions) for name in CASES if options.only in name]
-        rows += [] if options.only else _save_rows(peers, options.repetitions)
+        if options.only in SAVES:
+            rows += _save_rows(peers, options.repetitions)
     except (NotInstalled, DidNotAnswer) as error:
         sys.exit(f"error: {error}")
     header = ["", *(peer.name for peer in peers)]
