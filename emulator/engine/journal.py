@@ -550,7 +550,7 @@ class Journal:
     def _read(self, statement: str, parameters: tuple[object, ...]) -> tuple[Any, ...] | None:
         try:
             row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             raise StateError(f"{self.path}: not read: {error}") from error
         return row
 

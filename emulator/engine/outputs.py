@@ -86,11 +86,11 @@ def piece(journal: Journal, instance: int, wanted: StreamRead) -> StreamPiece:
 
 
 def damage(journal: Journal, instance: int, stream: StreamValue, step: str) -> str:
-    """Return what is wrong with a stored stream, in production's words; "" when it is whole.
-
-    Raises StateError when it cannot be read at all.
-    """
-    chunks, first, last, size = journal.extent(instance, stream.id)
+    """Return what is wrong with a stored stream, in production's words; "" when it is whole."""
+    try:
+        chunks, first, last, size = journal.extent(instance, stream.id)
+    except StateError as error:
+        return str(error)
     whole = (0, stream.chunks - 1) if stream.chunks else (None, None)
     if (chunks, size) == (stream.chunks, stream.size) and (first, last) == whole:
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emulator.errors import WorkerError
-from tests.engine.scripted import Context, Step
+from tests.engine.scripted import Context, Step, Stream
 from tests.engine.world import HOUR, MINUTE, NAME, SECOND, World, play
 
 Event = dict[str, Any]
@@ -60,6 +60,31 @@ def test_a_batch_on_a_full_disk_is_created_wholly_or_not_at_all(tmp_path: Path) 
         assert [world.journal.find(NAME, name) for name in ("small", "big")] == [None, None]
 
     play(tmp_path, big_step, story)
+
+
+def test_a_stream_that_a_full_disk_cut_off_is_streamed_again(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"first"
+        await gate.wait()
+        yield bytes(100_000)
+
+    async def workflow(event: Event, step: Step) -> int:
+        return len(await (await step.do("export", lambda ctx: Stream(pieces()))).read())
+
+    async def story(world: World) -> None:
+        await world.create()
+        with full_disk(world):
+            gate.set()
+            await world.settle()
+            assert world.status() == "running"
+        await world.advance(MINUTE)
+
+        assert world.output() == 100_005
+        assert world.attempts("export-1") == [1, 2]
+
+    play(tmp_path, workflow, story)
 
 
 def test_running_instances_go_on_when_there_is_room_again(tmp_path: Path) -> None:

@@ -326,6 +326,21 @@ def test_a_stored_stream_that_is_damaged_is_told_in_productions_words(
     play(tmp_path, workflow, story)
 
 
+@pytest.mark.parametrize("number", [-1, 99, 2**70])
+def test_a_read_of_what_is_not_there_is_answered_with_an_error(tmp_path: Path, number: int) -> None:
+    async def workflow(event: Event, step: Step) -> Any:
+        stream = await step.do("export", lambda ctx: Stream(PIECES))
+        await stream.guest.read(stream, number)
+
+    async def story(world: World) -> None:
+        await world.create()
+        name, message = world.error()
+        assert name == "Error"
+        assert "Missing chunk" in message or "not read" in message
+
+    play(tmp_path, workflow, story)
+
+
 def exporting(*pieces: bytes) -> Any:
     async def workflow(event: Event, step: Step) -> Any:
         await step.do("export", lambda ctx: Stream(pieces))

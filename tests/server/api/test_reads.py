@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from itertools import count
 from typing import Any
 
@@ -202,6 +203,20 @@ def test_the_stream_a_step_returned_is_shown_in_part_and_given_as_bytes(
     assert shown == text[:1024] + "[truncated output]"
     assert step.headers["content-type"] == "application/octet-stream"
     assert step.content == text.encode()
+
+
+def test_a_streamed_output_that_is_damaged_is_an_error(v4: Api) -> None:
+    v4.create("damaged", do="export", text="hello")
+    v4.until("damaged", "complete")
+    journal = v4.server.project / ".groundfog" / "journal.sqlite"
+    with sqlite3.connect(journal) as connection:
+        connection.execute("DELETE FROM stream_chunks WHERE length(chunk) = 5")
+    connection.close()
+
+    asked = {"name": "export-1", "type": "step"}
+    status, _, message = v4.error("GET", "/flow/instances/damaged/step", params=asked)
+    assert status == 500
+    assert message == "Step has completed but its stored stream output is corrupt or incomplete"
 
 
 def test_the_stream_of_a_sensitive_step_is_redacted(api: Api, name: str) -> None:
