@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -143,7 +144,8 @@ class Forkserver:
             exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             self._exits[pid] = exited
             if answer.done():  # nobody waits for this guest any more
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(pid, signal.SIGKILL)
             else:
                 answer.set_result((pid, exited))
             return
