@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator.engine import outputs
 from emulator.engine.journal import Journal
 from emulator.engine.model import Entry, EntryKind, Instance, Status
 from emulator.protocol import values
+from emulator.protocol.values import StreamValue
 from tests.crash.driver import Driver
 from tests.crash.scripts import Script
 
@@ -65,6 +67,7 @@ def violations(
                 *_rollback(entries, notes[script.instance]),
                 *_events(entries, script, driver),
                 *_sleeps(entries),
+                *_streams(journal, key, instance),
             ]
             found += [f"{script.instance}: {problem}" for problem in problems]
     finally:
@@ -179,7 +182,20 @@ def _value(result: Entry) -> Any:
             return (result.data or {})["error"]["message"]
         case EntryKind.WAIT_COMPLETE:
             return values.decode(result.value)["payload"]
-    return values.decode(result.value)
+    value = values.decode(result.value)
+    return value.preview[:32] if isinstance(value, StreamValue) else value
+
+
+def _streams(journal: Journal, key: int, instance: Instance) -> Iterator[str]:
+    """What steps streamed is there, whole, and nothing else is."""
+    found = journal.query("SELECT DISTINCT stream FROM stream_chunks WHERE instance = ?", (key,))
+    kept = outputs.kept_streams(instance)
+    if {stream for (stream,) in found} != kept:
+        yield f"streams {found} are stored, and {kept} are recorded"
+    for step in instance.steps.values():
+        stream = outputs.stream_of(step.value)
+        if stream is not None and (damage := outputs.damage(journal, key, stream, step.label)):
+            yield damage
 
 
 def _sleeps(entries: list[Entry]) -> Iterator[str]:

@@ -57,18 +57,18 @@ def _acts(random: Random, prefix: str, depth: int) -> list[Act]:
 def _act(random: Random, name: str, depth: int) -> Act:
     kinds = (
         ["work"] * 5
-        + ["nested", "sleep", "event", "fatal"]
+        + ["nested", "sleep", "event", "fatal", "stream"]
         + ["parallel"] * (2 if depth == 0 else 0)
     )
     match random.choice(kinds):
-        case "work" | "nested" as kind:
+        case "work" | "nested" | "stream" as kind:
             slow = random.random() < 0.3
             return {
                 "act": kind,
                 "name": name,
                 "fails": random.choice((0, 0, 0, 1, 2)),
                 "ms": random.randint(20, 150) if slow else 0,
-                "undo": random.random() < 0.5,  # it has a rollback handler
+                "undo": random.random() < 0.5 and kind != "stream",  # it has a rollback handler
             }
         case "sleep":
             ms = random.choice((5, 60, 300, LONGEST_SLEEP_MS))

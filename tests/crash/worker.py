@@ -14,6 +14,7 @@ from tests.end_to_end.projects import make_project
 ENTRY = """
 import asyncio, json, os, time, uuid
 from urllib.parse import urlparse, parse_qs
+from js import ReadableStream
 from workers import Response, WorkerEntrypoint, WorkflowEntrypoint
 from workers.workflows import NonRetryableError
 
@@ -75,6 +76,28 @@ class Flow(WorkflowEntrypoint):
             return value
 
         note("saw", me, name, value=await body())
+        return name
+
+    async def stream(self, me, step, act):
+        name = act["name"]
+
+        @step.do(name, config=PATIENT)
+        async def body(ctx):
+            value = uuid.uuid4().hex
+            note("ran", me, name, attempt=ctx["attempt"], value=value)
+
+            async def pieces():
+                for n in range(10):
+                    if n == 7 and ctx["attempt"] <= act["fails"]:
+                        raise ValueError("cut off")
+                    yield value.encode() * 2_500
+                    await asyncio.sleep(act["ms"] / 10_000)
+
+            return ReadableStream(pieces())
+
+        whole = (await (await body()).to_bytes()).decode()
+        value = whole[:32]
+        note("saw", me, name, value=value if whole == value * 25_000 else "damaged")
         return name
 
     async def fatal(self, me, step, act):
