@@ -199,10 +199,15 @@ def test_a_probe_calls_no_binding_and_says_where_it_would_have(tmp_path: Path) -
     play(tmp_path, scenario, bindings={"AI": {"kind": "ai"}})
 
 
-def test_a_run_that_never_comes_to_rest_says_where_it_waits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "waits",
+    ["await asyncio.sleep(900)", "while True: await asyncio.sleep(0)"],
+    ids=["once", "polls"],
+)
+def test_a_run_that_never_comes_to_rest_says_where_it_waits(tmp_path: Path, waits: str) -> None:
     workflow(
         tmp_path,
-        "await asyncio.sleep(900)\n",
+        f"{waits}\n",
         more="import sys\nsys.modules['_groundfog.guest.python.replaying'].LIMIT_S = 0.1",
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...protocol.messages import Replayed
 from .loader import Worker
-from .rest import Waits, innermost_frame, restless_task
+from .rest import Waits, innermost_frame, is_at_rest, restless_task
 from .streams import Send
 
 LIMIT_S = 5.0  # a run that has not come to rest by then does I/O outside steps, and is told as such
@@ -89,17 +89,19 @@ class Replay:
         self._handle = self._loop.call_later(delay_s, self._look, context=self._context)
 
     def _look(self) -> None:
-        found = restless_task(self._waits(), self._loop)
-        if found is None and self._patience_s:
+        waits = self._waits()
+        rests = is_at_rest(waits, self._loop)
+        if rests and self._patience_s:
             delay_s, self._patience_s = self._patience_s, 0.0
             self._handle = self._loop.call_later(delay_s, self._look, context=self._context)
-        elif found is None:
+        elif rests:
             self._tell("rested")
         elif self._loop.time() < self._limit:
             self._look_again()
         else:
             root = str(self._worker.module_root)
-            frame = innermost_frame(found, root) if isinstance(found, asyncio.Task) else None
+            task = restless_task(waits, self._loop)
+            frame = innermost_frame(task, root) if task is not None else None
             self._tell("restless", f"waiting at {self._shown(frame)}")
 
     def _tell(self, state: str, where: str = "") -> None:

@@ -38,10 +38,15 @@ class Waits:
     owns: Callable[[Context], bool]  # whether what runs in this context belongs to the run
 
 
-def restless_task(waits: Waits, loop: Any) -> Task | bool | None:
-    """Return None for a run at rest, else a task of it that is not, or True: about to run."""
+def is_at_rest(waits: Waits, loop: Any) -> bool:
+    """Whether the run does nothing more until a step is answered."""
     if any(waits.owns(handle._context) for handle in loop._ready if not handle._cancelled):
-        return True
+        return False
+    return restless_task(waits, loop) is None
+
+
+def restless_task(waits: Waits, loop: Any) -> Task | None:
+    """Return a task that waits for something that is no step, or is about to run."""
     look = _Look(waits, loop)
     waiting: Any
     for waiting in waits.tasks:

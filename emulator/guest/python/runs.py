@@ -37,7 +37,7 @@ from .loader import Worker
 from .outputs import Downloads, InvalidOutput, Upload
 from .pyodide.ffi import JsException
 from .replaying import Replay
-from .rest import Waits, restless_task
+from .rest import Waits, is_at_rest
 from .rollbacks import Handler, Handlers
 from .step_errors import step_error
 from .streams import ReadableStream, Send
@@ -292,7 +292,7 @@ class Run:
             call.answer.set_exception(self._failure(message.name, message.message))
 
     def _is_at_rest(self) -> bool:
-        return restless_task(self._waits(), self._loop) is None
+        return is_at_rest(self._waits(), self._loop)
 
     def _waits(self) -> Waits:
         steps = [call.answer for call in self._calls.values()]
