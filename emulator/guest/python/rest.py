@@ -93,8 +93,11 @@ class _Look:
         return any(self._waits.owns(handle._context) for handle in handles)
 
     def _timers(self) -> Iterator[Any]:
-        """Yield pending timers, but not the limit of a `timeout`, which only breaks off."""
-        for handle in self._loop._scheduled:
+        """Yield pending timers, or such as go off now; but not the limit of a `timeout`.
+
+        That only breaks off.
+        """
+        for handle in (*self._loop._scheduled, *self._loop._ready):
             limits = isinstance(getattr(handle._callback, "__self__", None), asyncio.Timeout)
             if not handle._cancelled and not limits:
                 yield handle
