@@ -75,9 +75,9 @@ class Upload:
 
     def stop(self) -> None:
         """The attempt is over: read no further."""
-        self.over = True
-        if self._task is not None:
+        if not self.over and self._task is not None:  # once: its source may be cleaning up
             self._task.cancel()
+        self.over = True
 
     async def _chunk(self, data: bytes) -> None:
         while self._on_the_way >= OUTPUT_WINDOW_CHUNKS:
