@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,13 @@ ATTEMPT_ENDS = frozenset(
     }
 )
 RESULTS = frozenset({EntryKind.STEP_SUCCESS, EntryKind.STEP_FAILURE, EntryKind.WAIT_COMPLETE})
+# What becomes of a step's attempts, rollbacks left out: their steps have keys of their own.
+DO_KINDS = (
+    EntryKind.ATTEMPT_START,
+    EntryKind.ATTEMPT_FAILURE,
+    EntryKind.ATTEMPT_INTERRUPTED,
+    EntryKind.STEP_FAILURE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ def violations(
             problems = [
                 *_ending(script, instance),
                 *_attempts(entries),
+                *_retries(entries, script.limits()),
                 *_results(entries, notes[script.instance]),
                 *_rollback(entries, notes[script.instance]),
                 *_events(entries, script, driver),
@@ -117,6 +125,22 @@ def _attempts(entries: list[Entry]) -> Iterator[str]:
             if entry.attempt != last[entry.step] or entry.step not in running:
                 yield f"{entry.step}: attempt {entry.attempt} ends and was not in flight"
             running.discard(entry.step)
+
+
+def _retries(entries: list[Entry], limits: dict[str, int]) -> Iterator[str]:
+    """No attempt beyond those allowed and those cut off, which cost the user none of the others."""
+    count: dict[str, Counter[EntryKind]] = defaultdict(Counter)
+    for entry in entries:
+        if entry.kind in DO_KINDS:
+            count[entry.step.split(":", 2)[2]][entry.kind] += 1
+    for name, limit in limits.items():
+        attempts, failed, interrupted, given_up = (count[name][kind] for kind in DO_KINDS)
+        if failed > limit + 1:
+            yield f"{name} failed {failed} times, {limit + 1} are allowed"
+        if attempts > limit + 1 + interrupted:
+            yield f"{name}: {attempts} attempts, {interrupted} cut off, {limit + 1} are allowed"
+        if given_up and failed != limit + 1:
+            yield f"{name} was given up after {failed} failures of {limit + 1}"
 
 
 def _results(entries: list[Entry], notes: list[Note]) -> Iterator[str]:

@@ -14,6 +14,7 @@ Act = dict[str, Any]
 
 LONGEST_SLEEP_MS = 1_400  # past the engine's idle grace: the run is dropped and replayed
 EVENT_TYPES = ("approval", "delivery")
+UNLIMITED = ALWAYS = 1_000  # retries; failing attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class Script:
     def awaited(self) -> list[str]:
         """Return the type of every event it waits for."""
         return _awaited(self.acts)
+
+    def limits(self) -> dict[str, int]:
+        """Return how often each step that may fail is retried, by name."""
+        return _limits(self.acts)
 
 
 def random_scripts(random: Random, count: int) -> list[Script]:
@@ -63,10 +68,14 @@ def _act(random: Random, name: str, depth: int) -> Act:
     match random.choice(kinds):
         case "work" | "nested" | "stream" as kind:
             slow = random.random() < 0.3
+            limit, fails = random.choice((UNLIMITED, 0, 1, 2, 3)), random.choice((0, 0, 0, 1, 2))
+            if limit != UNLIMITED and random.random() < 0.5:
+                fails = ALWAYS
             return {
                 "act": kind,
                 "name": name,
-                "fails": random.choice((0, 0, 0, 1, 2)),
+                "limit": limit,
+                "fails": fails,
                 "ms": random.randint(20, 150) if slow else 0,
                 "undo": random.random() < 0.5 and kind != "stream",  # it has a rollback handler
             }
@@ -97,4 +106,14 @@ def _awaited(acts: list[Act]) -> list[str]:
             found.append(act["type"])
         for branch in act.get("branches", []):
             found += _awaited(branch)
+    return found
+
+
+def _limits(acts: list[Act]) -> dict[str, int]:
+    found = {}
+    for act in acts:
+        if "limit" in act:
+            found[act["name"]] = act["limit"]
+        for branch in act.get("branches", []):
+            found |= _limits(branch)
     return found

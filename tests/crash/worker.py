@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.crash.scripts import UNLIMITED
 from tests.end_to_end.projects import make_project
 
 ENTRY = """
@@ -19,7 +20,13 @@ from workers import Response, WorkerEntrypoint, WorkflowEntrypoint
 from workers.workflows import NonRetryableError
 
 LEDGER = {ledger!r}
-PATIENT = {{"retries": {{"limit": 1000, "delay": 20, "backoff": "constant"}}}}
+
+
+def retried(limit):
+    return {{"retries": {{"limit": limit, "delay": 20, "backoff": "constant"}}}}
+
+
+PATIENT = retried({unlimited})
 
 
 def note(what, instance, step, **more):
@@ -56,7 +63,7 @@ class Flow(WorkflowEntrypoint):
     async def work(self, me, step, act, nested=False):
         name = act["name"]
 
-        @step.do(name, config=PATIENT, **self.handler(me, act))
+        @step.do(name, config=retried(act["limit"]), **self.handler(me, act))
         async def body(ctx):
             value = uuid.uuid4().hex
             note("ran", me, name, attempt=ctx["attempt"], value=value)
@@ -75,13 +82,16 @@ class Flow(WorkflowEntrypoint):
                 raise ValueError("not yet")
             return value
 
-        note("saw", me, name, value=await body())
+        try:
+            note("saw", me, name, value=await body())
+        except Exception as error:  # no retry is left
+            note("saw", me, name, value=str(error).partition(": ")[2])
         return name
 
     async def stream(self, me, step, act):
         name = act["name"]
 
-        @step.do(name, config=PATIENT)
+        @step.do(name, config=retried(act["limit"]))
         async def body(ctx):
             value = uuid.uuid4().hex
             note("ran", me, name, attempt=ctx["attempt"], value=value)
@@ -95,7 +105,12 @@ class Flow(WorkflowEntrypoint):
 
             return ReadableStream(pieces())
 
-        whole = (await (await body()).to_bytes()).decode()
+        try:
+            output = await body()
+        except Exception as error:  # no retry is left
+            note("saw", me, name, value=str(error).partition(": ")[2])
+            return name
+        whole = (await output.to_bytes()).decode()
         value = whole[:32]
         note("saw", me, name, value=value if whole == value * 25_000 else "damaged")
         return name
@@ -148,7 +163,7 @@ class Default(WorkerEntrypoint):
 
 def write_project(folder: Path, ledger: Path, durability: str) -> Path:
     """Write the worker's project; return its folder."""
-    project = make_project(folder, ENTRY.format(ledger=str(ledger)))
+    project = make_project(folder, ENTRY.format(ledger=str(ledger), unlimited=UNLIMITED))
     settings = f'[engine]\ndurability = "{durability}"\n'
     (project / "groundfog.toml").write_text(settings, encoding="utf-8")
     return project
