@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emulator.engine.divergence import Change, Policy
 from emulator.engine.model import EntryKind
@@ -263,3 +265,58 @@ def test_what_else_executes_ends_first(tmp_path: Path) -> None:
         assert world.attempts("slow-1") == [1]
 
     play(tmp_path, beside("charge", fails_at=1), story)
+
+
+Nested = list[tuple[str, str]]  # what a nested step does, and its name
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> tuple[Nested, Nested]:
+    """The nested steps of a callback, and what became of them: renamed, removed, added, moved."""
+    old = [(effect, effect) for effect in "abcd"[: draw(st.integers(1, 4))]]
+    new = []
+    for effect, name in old:
+        what = draw(st.sampled_from(["keep", "keep", "rename", "remove", "insert"]))
+        if what == "insert":
+            new.append((f"before {effect}", f"before {effect}"))
+        if what != "remove":
+            new.append((effect, f"new {name}" if what == "rename" else name))
+    return old, draw(st.permutations(new)) if draw(st.booleans()) else new
+
+
+@given(edits(), st.integers(0, 4), st.booleans())
+def test_whatever_is_edited_nothing_nested_is_done_twice(
+    tmp_path_factory: pytest.TempPathFactory, codes: tuple[Nested, Nested], come: int, at_once: bool
+) -> None:
+    done: list[str] = []
+
+    def doing(steps: Nested, fails: bool) -> Workflow:
+        async def body(ctx: Context) -> None:
+            calls = (partial(ctx.step.do, name, partial(note, what)) for what, name in steps)
+            if at_once:
+                await asyncio.gather(*(call() for call in calls))
+            else:
+                for call in calls:
+                    await call()
+            if fails:
+                raise ValueError("not yet")
+
+        return outer(body)
+
+    def note(what: str, ctx: Context) -> None:
+        done.append(what)
+
+    old, new = codes
+
+    async def story(world: World) -> None:
+        await world.create()
+        world.load({CLASS: doing(new, fails=False)})
+        await world.advance(2 * HOUR)
+
+        was, is_now = ({name for _, name in steps} for steps in (old[:come], new))
+        if at_once:  # then nothing but what it asks for matters
+            assert world.status() == ("paused" if was - is_now and is_now - was else "complete")
+        assert world.status() in ("paused", "complete")
+
+    play(tmp_path_factory.mktemp("nested"), doing(old[:come], fails=True), story)
+    assert len(done) == len(set(done))
