@@ -66,6 +66,29 @@ def raised(message: Message) -> tuple[str, str]:
     return message.name, message.message
 
 
+def test_a_step_that_is_called_and_not_awaited_is_named_with_its_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    workflow(
+        tmp_path,
+        """
+        @step.do("charge")
+        async def charge():
+            return 1
+
+        charge()
+        """,
+    )
+
+    async def script(it: Conversation) -> None:
+        returned(await it.start())
+
+    play(tmp_path, script)
+
+    told = "entry.py:11: RuntimeWarning: coroutine 'charge (src/entry.py:7)' was never awaited"
+    assert told in "".join(capfd.readouterr())
+
+
 def test_steps_run_in_order_and_the_value_of_run_is_its_output(tmp_path: Path) -> None:
     workflow(
         tmp_path,

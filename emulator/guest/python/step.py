@@ -96,6 +96,8 @@ class _WorkflowStepWrapper:
             return await self._execute(step)
 
         decorated.__name__ = step.name
+        # What CPython calls a coroutine of it that is never awaited.
+        decorated.__qualname__ = f"{step.name} ({self._declared(step.function)})"
         if self._run.replay is not None:
             self._run.replay.declare(step.name, self._line(_Callback(step.function, {})))
         self._by_name[step.name] = step
@@ -158,7 +160,11 @@ class _WorkflowStepWrapper:
             if file.startswith(self._module_root):
                 return f"{_shown(file, self._project_dir)}:{frame.f_lineno}"
             frame = frame.f_back  # type: ignore[assignment]
-        code = getattr(callback.function, "__code__", None) if callback is not None else None
+        return "" if callback is None else self._declared(callback.function)
+
+    def _declared(self, function: Function) -> str:
+        """Return where `function` begins, `"src/entry.py:30"`, or nothing."""
+        code = getattr(function, "__code__", None)
         if code is None:
             return ""
         return f"{_shown(code.co_filename, self._project_dir)}:{code.co_firstlineno}"
