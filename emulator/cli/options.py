@@ -17,19 +17,28 @@ from emulator.config.model import Config
 
 @dataclass(frozen=True, slots=True)
 class ProjectOptions:
-    """Which project a command is about; `environment` None leaves it to CLOUDFLARE_ENV."""
+    """Which project a command is about; `environment` None leaves it to CLOUDFLARE_ENV.
+
+    env_files: as in `load_config`.
+    """
 
     directory: Path
     config_path: Path | None
     environment: str | None
     persist_to: Path | None
+    env_files: tuple[Path, ...] = ()
 
 
 def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the options --cwd, --config, --env, --persist-to as `options`."""
+    """Give `command` --cwd, --config, --env, --env-file, --persist-to as `options`.
+
+    wrangler's scripts may say --profile, which account to use, and here there is none.
+    """
 
     @click.option("--config", "-c", "config_path", type=_PATH, help="Configuration file.")
     @click.option("--env", "-e", "environment", help="Environment of the configuration to use.")
+    @click.option("--env-file", "env_files", multiple=True, type=_PATH, help="A .env file.")
+    @click.option("--profile", expose_value=False, hidden=True)
     @click.option("--persist-to", type=_PATH, help="Folder of the state instead of .groundfog.")
     @click.option("--cwd", type=_DIRECTORY, default=".", help="Run as if started in this folder.")
     @functools.wraps(command)
@@ -39,9 +48,10 @@ def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
         environment: str | None,
         persist_to: Path | None,
         cwd: Path,
+        env_files: tuple[Path, ...],
         **rest: Any,
     ) -> Any:
-        options = ProjectOptions(cwd, config_path, environment, persist_to)
+        options = ProjectOptions(cwd, config_path, environment, persist_to, env_files)
         return command(*args, options=options, **rest)
 
     return with_options
@@ -57,5 +67,6 @@ def load_project(options: ProjectOptions) -> Config:
         options.directory,
         config_path=options.config_path,
         environment=options.environment,
+        env_files=options.env_files,
         process_env=os.environ,
     )
