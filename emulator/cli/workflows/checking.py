@@ -68,6 +68,10 @@ def check_command(
     if as_json:
         show_json([_as_json(each) for each in checked])
     else:
+        if not checked:
+            ended = "" if finished else " that has not ended; --all checks the others, too"
+            show(f"Nothing to check: there is no instance{ended}.")
+            return
         for text in _told(checked, Ink.on(sys.stdout)):
             show(text)
     if any(each.outcome == "diverges" for each in checked):

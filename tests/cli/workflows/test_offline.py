@@ -16,6 +16,21 @@ def test_nothing_is_made_by_looking(offline: Command) -> None:
     assert not (offline.project / ".groundfog").exists()
 
 
+def test_check_says_so_when_there_is_nothing_to_check(offline: Command) -> None:
+    told = "Nothing to check: there is no instance that has not ended; --all checks the others, too"
+    assert told in offline("check").out
+    assert "Nothing to check: there is no instance." in offline("check", "--all").out
+    assert offline.json("check") == []
+
+
+def test_wranglers_global_options_are_taken(offline: Command) -> None:
+    (offline.project / "other.env").write_text("SECRET=x")
+
+    assert "flow" in offline("list", "--profile", "work", "--env-file", "other.env").out
+    missing = offline("list", "--env-file", "missing.env", code=1)
+    assert "missing.env: no such file; it was named with --env-file" in missing.err
+
+
 def test_what_is_changed_takes_effect_at_the_next_start(offline: Command) -> None:
     """Trigger three, pause one and send an event to another; then start the server."""
     for instance in ("plain", "paused", "answered"):
