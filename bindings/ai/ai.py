@@ -28,11 +28,11 @@ from bindings.ai.delivery import (
 )
 from bindings.ai.errors import no_such_model, not_emulated
 from bindings.ai.gateway import Gateway
-from bindings.ai.ledger import Budget, Call, Ledger
+from bindings.ai.ledger import NOBODY, Budget, Call, Ledger
 from bindings.ai.model_search import search_models
 from bindings.ai.neurons import Cost, estimate
 from bindings.ai.replies import Events, Media
-from bindings.ai.rules import Reply, Rule, RuleBook, missing_rule
+from bindings.ai.rules import NO_MATCHING_RULE, Reply, Rule, RuleBook, missing_rule
 from bindings.ai.schemas import input_schema, takes_upload
 from bindings.ai.stub import respond
 from bindings.binding import ByteStream, Value
@@ -163,6 +163,8 @@ class Ai:
             answer = await self._answer(model, values, prompt, reply)
         except WorkerError as error:
             call = self._entry(model, reply, began_ms, Cost(), log_id)
+            if error.name == NO_MATCHING_RULE:
+                call = replace(call, answered_by=NOBODY)
             self._record(replace(call, error=f"{error.name}: {error.message}"))
             raise
         if isinstance(answer, ByteStream):

@@ -15,12 +15,16 @@ from typing import Any
 from emulator.errors import WorkerError
 
 LOGS_MAX = 1_000  # gateway logs that are held in memory, with what was noted on them
+NOBODY = "nobody"  # what strict mode refused
 FILE_MAX_BYTES = 4 * 1024 * 1024  # some 15,000 calls; and as many in the file before
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `answered_by` is "stub", a rule's `"groundfog.toml:12"`, a cassette or upstream."""
+    """One call.
+
+    `answered_by` is "stub", a rule's `"groundfog.toml:12"`, a cassette or upstream, or NOBODY.
+    """
 
     at_ms: int
     model: str

@@ -102,6 +102,9 @@ _USUAL_API: dict[Task | None, Api] = {
 }
 
 
+NO_MATCHING_RULE = "NoMatchingRule"
+
+
 def missing_rule(model: Model, prompt: str) -> WorkerError:
     """Return the error of strict mode: it shows the entry to add."""
     excerpt = re.escape(" ".join(prompt.split())[:PROMPT_EXCERPT_CHARS].strip())
@@ -114,7 +117,7 @@ def missing_rule(model: Model, prompt: str) -> WorkerError:
         f"model = {json.dumps(model.name)}\n"
         f"prompt = {json.dumps(excerpt, ensure_ascii=False)}\n"
         f"{answer}\n",
-        name="NoMatchingRule",
+        name=NO_MATCHING_RULE,
     )
 
 

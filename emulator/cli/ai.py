@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from bindings.ai.ledger import parse_line, read
+from bindings.ai.ledger import NOBODY, parse_line, read
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.table import draw_table
 from emulator.state import State
@@ -91,6 +91,7 @@ def rules(options: ProjectOptions) -> None:
     """Count the calls that each [[ai.rules]] entry of groundfog.toml has answered."""
     config = load_project(options)
     answered = Counter(str(e.get("answered_by")) for e in read(_state(options).ai_ledger))
+    refused = answered.pop(NOBODY, 0)
     known = [rule.where for rule in config.settings.ai_rules]
     rows = [
         (rule.where, rule.model, rule.prompt or "", answered[rule.where])
@@ -102,6 +103,8 @@ def rules(options: ProjectOptions) -> None:
     else:
         click.echo("groundfog.toml has no [[ai.rules]].")
     click.echo(f"{others} {'call' if others == 1 else 'calls'} answered otherwise.")
+    if refused:
+        click.echo(f"{refused} {'call' if refused == 1 else 'calls'} refused: strict is on.")
 
 
 @ai.command()

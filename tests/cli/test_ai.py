@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bindings.ai.ledger import Call, Ledger
+from bindings.ai.ledger import NOBODY, Call, Ledger
 from emulator.cli.main import cli
 
 
@@ -80,6 +80,14 @@ def test_each_rule_is_shown_with_the_calls_it_answered(project: Path) -> None:
     (row,) = [line for line in shown.splitlines() if "groundfog.toml:1" in line]
     assert row.split("│")[4].strip() == "1"
     assert "1 call answered otherwise." in shown
+
+
+def test_calls_that_strict_refused_do_not_count_as_answered(project: Path) -> None:
+    ledger(project).record(Call(1_000, "@cf/a/b", "Text Generation", NOBODY, 0, error="No rule"))
+
+    shown = run(project, "rules")
+
+    assert "0 calls answered otherwise.\n1 call refused: strict is on." in shown
 
 
 def test_the_ledger_can_be_cleared(project: Path) -> None:

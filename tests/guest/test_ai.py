@@ -155,6 +155,18 @@ out = [log.model == LLAMA, log.provider, log.success, log.feedback, log.tokens_i
     ]
 
 
+def test_there_is_no_ai_search_and_it_says_so(tmp_path: Path) -> None:
+    code = """
+try:
+    env.AI.aiSearch("docs")
+except JsException as error:
+    out = [error.name, str(error)]
+"""
+    name, text = with_ai(tmp_path, code)
+
+    assert name == "NotSupported" and "does not emulate AI Search" in text
+
+
 def test_there_is_no_autorag_and_it_says_so(tmp_path: Path) -> None:
     code = """
 problems = []

@@ -68,6 +68,16 @@ def test_every_call_is_written_down_with_who_answered(tmp_path: Path) -> None:
     assert fourth["error"].startswith("AiError: 5006: ")
 
 
+def test_a_call_that_strict_refuses_was_answered_by_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    ai = Ai([], Settings(strict=True), ledger=Ledger(path))
+
+    (call,) = calls(path, ai, {"prompt": "hello"})
+
+    assert call["answered_by"] == "nobody"
+    assert call["error"].startswith("NoMatchingRule: ")
+
+
 def test_no_prompt_and_no_answer_gets_into_the_ledger(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
 

@@ -121,6 +121,14 @@ class Ai(_BindingWrapper):
         """Return the AutoRAG of this name; locally there are none."""
         return _AutoRag(rag_id)
 
+    def aiSearch(self, *args: Any, **keywords: Any) -> Any:
+        """Raise: AI Search is not emulated."""
+        raise JsException(
+            "Groundfog does not emulate AI Search (env.AI.aiSearch). env.AI.run and a Vectorize "
+            "index do the same by hand.",
+            "NotSupported",
+        )
+
     def getLogs(self) -> list[str]:
         """Return nothing. Deprecated by Cloudflare."""
         return []
