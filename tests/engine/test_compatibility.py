@@ -3,7 +3,10 @@
 By section of workflows.md 28. Titles that are covered elsewhere: creation and deletion in
 `test_creating`, `test_batch_creation`, `test_deleting`; operations in `test_lifecycle`; restart in
 `test_rewinding`; rollback in `test_rollback`; delay functions in `test_dynamic_delay`;
-`subscribe` in `test_subscription`; cron in `test_schedules`. Not ours: RPC stubs and introspection.
+`subscribe` in `test_subscription`; cron in `test_schedules`. Not ours: RPC stubs and introspection,
+and `typed-errors.test.ts` of 28.5: `retryable` of a binding's errors is set under an experimental
+flag that is still in review (`workflows_typed_errors`), on JavaScript's errors, after codes of the
+service's rate limits, none of which a local engine has.
 """
 
 from __future__ import annotations
