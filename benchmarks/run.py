@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from benchmarks import load, long_instance, memory, save, sleepers, start, steps, vectors
+from benchmarks import (
+    embeddings,
+    load,
+    long_instance,
+    memory,
+    save,
+    sleepers,
+    start,
+    steps,
+    vectors,
+)
 from benchmarks.command_line import main
 
 PROGRAMS = [
@@ -15,6 +25,7 @@ PROGRAMS = [
     memory.PROGRAM,
     sleepers.PROGRAM,
     vectors.PROGRAM,
+    embeddings.PROGRAM,
 ]
 
 if __name__ == "__main__":

@@ -20,27 +20,26 @@ FILTERED = Figure("… with a filter that keeps a tenth", Unit.SECONDS, goal=0.0
 INSERT = Figure("… inserting all", Unit.SECONDS, goal=30)
 REOPEN = Figure("… opening again, first query included", Unit.SECONDS, goal=2)
 MEMORY = Figure("… memory of the open index", Unit.BYTES, goal=1.3 * VECTORS_BYTES)
+NAMES = {QUERY: "query", FILTERED: "filtered", INSERT: "insert", REOPEN: "reopen", MEMORY: "memory"}
 
 
 def measure(peer: Peer) -> dict[str, list[float]]:
     """Return nothing for the rivals: neither has a local Vectorize."""
     if peer.name != "groundfog":
         return {}
+    samples = samples_of(COUNT, DIMENSIONS)
+    return {figure.name: samples[name] for figure, name in NAMES.items()}
+
+
+def samples_of(count: int, dimensions: int) -> dict[str, list[float]]:
+    """Fill an index, then search it in another process; return what `vector_index` prints."""
     with TemporaryDirectory() as folder:
-        samples = _run(folder) | _run(folder)
-    names = {
-        QUERY: "query",
-        FILTERED: "filtered",
-        INSERT: "insert",
-        REOPEN: "reopen",
-        MEMORY: "memory",
-    }
-    return {figure.name: samples[name] for figure, name in names.items()}
+        return _run(folder, count, dimensions) | _run(folder, count, dimensions)
 
 
-def _run(folder: str) -> dict[str, list[float]]:
+def _run(folder: str, count: int, dimensions: int) -> dict[str, list[float]]:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.vector_index", folder, str(COUNT), str(DIMENSIONS)],
+        [sys.executable, "-m", "benchmarks.vector_index", folder, str(count), str(dimensions)],
         cwd=Path(__file__).parents[1],
         stdout=subprocess.PIPE,
         check=True,
@@ -49,7 +48,7 @@ def _run(folder: str) -> dict[str, list[float]]:
     return found
 
 
-PROGRAM = Program(figures=(QUERY, FILTERED, INSERT, REOPEN, MEMORY), repetitions=1, measure=measure)
+PROGRAM = Program(figures=tuple(NAMES), repetitions=1, measure=measure)
 
 if __name__ == "__main__":
     main([PROGRAM])
