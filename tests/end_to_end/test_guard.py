@@ -200,13 +200,6 @@ def test_a_changed_variable_counts_as_changed_code(tmp_path: Path, serve: Serve)
     wait_for_status(server, "a", "paused")
 
 
-def test_a_check_of_nothing_says_so(tmp_path: Path) -> None:
-    result = command(workflow_project(tmp_path / "p", SHOP), "check")
-
-    assert (result.exit_code, "the code fits" in result.output) == (0, False)
-    assert "0 checked: there are no instances" in result.output
-
-
 HISTORY: dict[str, Any] = {
     "format": "groundfog-history",
     "version": 1,

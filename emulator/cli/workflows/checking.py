@@ -125,9 +125,7 @@ def _told(checked: Sequence[Checked], ink: Ink) -> Iterator[str]:
         count = sum(each.outcome == outcome for each in checked)
         if count:
             counts.append(f"{count} {words}")
-    if not checked:
-        yield "0 checked: there are no instances; --all takes ended ones, --history exported ones"
-    elif len(counts) == 1:
+    if len(counts) == 1:
         yield ink(Colour.GREEN, f"{counts[0]}: the code fits")
     else:
         yield ", ".join(counts)
