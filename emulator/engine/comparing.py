@@ -144,7 +144,6 @@ class _Comparison:
         known = {step.key for step in recorded}
         self._place = {step.key: place for place, step in enumerate(recorded)}
         self._new = [each for each in replay.asked if each.key not in known]
-        self._matched = [each.key for each in replay.asked if each.key in known]
         self._names = {(each.kind, each.name) for each in replay.asked}
         self._known_names = {(step.kind.value, step.name) for step in recorded}
         # The furthest recorded place asked for before each new step.

@@ -338,8 +338,8 @@ class Engine:
 
     def step_ended(self, guest: Guest, message: messages.StepEnd) -> None:
         """A callback returned or raised. The end of an attempt that is over already is ignored."""
-        run = self._runs.get(message.run)
-        if run is None or run.guest is not guest:
+        run = self._run_in(guest, message.run)
+        if run is None:
             return
         key = run.calls.key_of(message.call)
         if key is None or not run.calls[key].is_attempt(message.attempt):
@@ -371,8 +371,8 @@ class Engine:
 
     def step_chunk(self, guest: Guest, message: messages.StepChunk) -> None:
         """The callback of an attempt returned a stream, and this is the next piece of it."""
-        run = self._runs.get(message.run)
-        if run is None or run.guest is not guest:
+        run = self._run_in(guest, message.run)
+        if run is None:
             return
         key = run.calls.key_of(message.call)
         if key is None or not run.calls[key].is_attempt(message.attempt):
@@ -425,10 +425,15 @@ class Engine:
         if self.journal.has_chunks(instance.key):
             self.journal.keep_streams(instance.key, outputs.kept_streams(instance))
 
+    def _run_in(self, guest: Guest, number: int) -> Run | None:
+        """Return a run, if `guest` is where it is: a guest may only speak of its own."""
+        run = self._runs.get(number)
+        return run if run is not None and run.guest is guest else None
+
     def run_held(self, guest: Guest, message: messages.RunHeld) -> None:
         """The guest begins no step of a run by itself any more, and has told what it has begun."""
-        run = self._runs.get(message.run)
-        if run is None or run.guest is not guest:
+        run = self._run_in(guest, message.run)
+        if run is None:
             return
         self._held(run)
         if run.at_rest:
@@ -473,8 +478,8 @@ class Engine:
 
     def step_delayed(self, guest: Guest, message: messages.StepDelayed) -> None:
         """A delay function has said how long to wait, or has failed."""
-        run = self._runs.get(message.run)
-        if run is None or run.guest is not guest:
+        run = self._run_in(guest, message.run)
+        if run is None:
             return
         key = run.calls.key_of(message.call)
         if key is None or not run.calls[key].is_asked(message.attempt):
@@ -489,8 +494,8 @@ class Engine:
 
     def run_ended(self, guest: Guest, message: messages.RunEnd) -> None:
         """`run()` returned or raised: the instance has ended, or is rolled back first."""
-        run = self._runs.get(message.run)
-        if run is None or run.guest is not guest or run.instance.status is Status.ROLLING_BACK:
+        run = self._run_in(guest, message.run)
+        if run is None or run.instance.status is Status.ROLLING_BACK:
             return
         if run.guard is not None:
             raise ProtocolError("run_end of a guarded run that has not said what it asked for")

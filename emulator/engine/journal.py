@@ -594,6 +594,11 @@ class Journal:
         for row in found:
             yield from rows.unpack(row)
 
+    def last_ms(self) -> int:
+        """Return the time of the last entry; 0 in an empty journal."""
+        found = self.query("SELECT at_ms FROM entries ORDER BY id DESC LIMIT 1")
+        return int(found[0][0]) if found else 0
+
     def query(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a statement that only reads. Raises StateError if it cannot be read.
 

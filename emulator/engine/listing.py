@@ -120,12 +120,6 @@ def next_wake_ms(journal: Journal) -> int | None:
     return None if found[0][0] is None else int(found[0][0])
 
 
-def last_ms(journal: Journal) -> int:
-    """Return the time of the last entry; 0 in an empty journal."""
-    found = journal.query("SELECT at_ms FROM entries ORDER BY id DESC LIMIT 1")
-    return int(found[0][0]) if found else 0
-
-
 class Generation(NamedTuple):
     """A version of the user's code that was loaded, first at `since_ms`."""
 

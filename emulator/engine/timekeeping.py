@@ -17,7 +17,6 @@ from time import monotonic
 
 from emulator.clock import Clock, VirtualClock
 from emulator.durations import format_duration
-from emulator.engine import listing
 from emulator.engine.engine import Engine
 from emulator.errors import UsageError
 
@@ -74,7 +73,7 @@ class Timekeeper:
 
     def begin(self, report: Callable[[str], None]) -> None:
         """Take the journal into account, before anything runs."""
-        last_ms = listing.last_ms(self._engine.journal)
+        last_ms = self._engine.journal.last_ms()
         behind_ms = last_ms - self._clock.now_ms()
         if isinstance(self._clock, VirtualClock):
             self._save(self._caught_up(self._clock, max(0, behind_ms)))

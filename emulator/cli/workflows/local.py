@@ -22,7 +22,6 @@ from emulator.cli.workflows.access import BASE, Answer, Refused, route
 from emulator.cli.workflows.remote import read_answer
 from emulator.clock import Alarm, SystemClock
 from emulator.config.model import Config
-from emulator.engine import listing
 from emulator.engine.control import Control
 from emulator.engine.journal import Journal
 from emulator.engine.subscription import Subscription, Wanted
@@ -43,7 +42,7 @@ def open_local(config: Config, state: State, changes: bool) -> Iterator[LocalApi
     with state.locked() if changes else nullcontext(), asyncio.Runner() as runner:
         clock = _StoppedClock(wiring.open_clock(config, state, SystemClock()).now_ms())
         engine = wiring.open_engine(config, state, clock, lambda text: None, to_read=not changes)
-        clock.at_least(listing.last_ms(engine.journal))
+        clock.at_least(engine.journal.last_ms())
         engine.define(wiring.definitions(config))
         started_ms = engine.clock.now_ms()
         host = Host(engine, Control(engine), lambda: config, started_ms)
