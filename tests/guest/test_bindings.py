@@ -38,6 +38,13 @@ class Echo:
 
 def seen(folder: Path, code: str, bindings: dict[str, Binding], **options: Any) -> Any:
     """Run `code` in a handler, with `env` at hand; return what its `out` holds, through JSON."""
+    return seen_and_told(folder, code, bindings, **options)[0]
+
+
+def seen_and_told(
+    folder: Path, code: str, bindings: dict[str, Binding], **options: Any
+) -> tuple[Any, list[str]]:
+    """The same, and the lines on stderr."""
     worker(
         folder,
         "from workers import env\nfrom pyodide.ffi import JsException\nout = None\n"
@@ -51,8 +58,8 @@ def seen(folder: Path, code: str, bindings: dict[str, Binding], **options: Any) 
         for binding in bindings.values():
             await binding.close()
 
-    run(folder, scenario)
-    return found[0]
+    heard = run(folder, scenario)
+    return found[0], heard.printed("stderr")
 
 
 def with_d1(folder: Path, code: str) -> Any:

@@ -1,10 +1,14 @@
-"""Binding calls on their way to the host and back."""
+"""Binding calls on their way to the host and back.
+
+A call is sent when it is made. What user code gets is a coroutine that only waits for the answer,
+as from the published SDK: it can be made a task, and be awaited once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from ...protocol.framing import FrameTooLarge
@@ -13,7 +17,7 @@ from . import conversion, scope
 from .pyodide.ffi import JsException
 from .streams import IncomingBody, ReadableStream, Send
 
-Answer = asyncio.Future[Any]
+Answer = Coroutine[Any, Any, Any]
 
 
 class Caller(Protocol):
@@ -28,7 +32,7 @@ class Caller(Protocol):
         then: Callable[[Any], Any] | None = None,
         failed: Callable[[str, str], Exception] | None = None,
     ) -> Answer:
-        """Send a call at once and return its answer to await; see `BindingCalls.call`."""
+        """Send a call at once and return what waits for its answer; see `BindingCalls.call`."""
         ...
 
 
@@ -40,7 +44,7 @@ class BindingCalls:
         self._send = send
         self._thread = threading.get_ident()
         self._next_id = 1
-        self._waiting: dict[int, tuple[Answer, Any, Any]] = {}
+        self._waiting: dict[int, tuple[asyncio.Future[Any], Any, Any]] = {}
         self._runs: dict[int, int] = {}  # of those that a workflow run made: which run
         self._streams: dict[int, IncomingBody] = {}
 
@@ -53,7 +57,7 @@ class BindingCalls:
         then: Callable[[Any], Any] | None = None,
         failed: Callable[[str, str], Exception] | None = None,
     ) -> Answer:
-        """Send the call now, awaited or not, and return a future of its result.
+        """Send the call now, awaited or not, and return a coroutine of its result.
 
         `then` turns the decoded result into what user code gets; `failed` makes the exception from
         the error's name and message. Raises what `conversion.encode` and `scope.current` raise.
@@ -62,7 +66,7 @@ class BindingCalls:
             raise RuntimeError(f"env.{binding}.{method}() was called from another thread")
         current = scope.current()
         if current.refuse is not None:
-            return current.refuse(f"env.{binding}.{method}()")
+            return answer_of(current.refuse(f"env.{binding}.{method}()"), binding)
         payload = conversion.encode(args)
         exchange_id = self._next_id
         try:
@@ -70,15 +74,20 @@ class BindingCalls:
         except FrameTooLarge as error:
             raise JsException(f"env.{binding}.{method}(): {error}", "RangeError") from None
         self._next_id += 2
-        answer: Answer = self._loop.create_future()
+        answer: asyncio.Future[Any] = self._loop.create_future()
         self._waiting[exchange_id] = (answer, then, failed)
         if current.run:
             self._runs[exchange_id] = current.run
-        return answer
+        return answer_of(answer, binding)
 
     def has_open(self, run: int) -> bool:
         """Whether an answer to this workflow run is outstanding."""
         return run in self._runs.values()
+
+    def drop(self, run: int) -> None:
+        """Wait for nothing any more that this workflow run has called."""
+        for exchange_id in [number for number, of in self._runs.items() if of == run]:
+            self._waiting[exchange_id][0].cancel()
 
     def result(self, message: BindingResult) -> None:
         """The host answered."""
@@ -113,6 +122,18 @@ class BindingCalls:
     def stream_ended(self, exchange_id: int) -> None:
         """Forget a stream: nothing more arrives for it."""
         self._streams.pop(exchange_id, None)
+
+
+def answer_of(answer: asyncio.Future[Any], binding: str) -> Answer:
+    """Return a coroutine that waits for `answer`, which is under way already."""
+    waiting = _awaited(answer)
+    # What CPython calls one that is never awaited.
+    waiting.__qualname__ = f"call of env.{binding}"  # type: ignore[attr-defined]
+    return waiting
+
+
+async def _awaited(answer: asyncio.Future[Any]) -> Any:
+    return await answer
 
 
 def _js_error(name: str, message: str) -> JsException:

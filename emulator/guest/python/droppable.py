@@ -7,10 +7,13 @@ blocks run, no `except Exception` of it does, and it never goes on.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from . import scope
+
+_dropping = False
 
 
 class Droppable(Coroutine[Any, Any, Any]):
@@ -72,14 +75,30 @@ class RunTasks:
 
     def drop(self) -> None:
         """Close every coroutine, then cancel the tasks, which reach user code no more."""
+        global _dropping
         tasks = dict(self._tasks)
-        for coroutine in tasks.values():
-            coroutine.drop()
+        _dropping = True
+        try:
+            for coroutine in tasks.values():
+                coroutine.drop()
+        finally:
+            _dropping = False
         for task in tasks:
             task.cancel()
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
+
+
+def let_go_without_a_word() -> None:
+    """Have Python say nothing of a coroutine that a dropped run had made and not awaited yet."""
+    shown = warnings.showwarning
+
+    def show(*warning: Any, **more: Any) -> None:
+        if not _dropping:
+            shown(*warning, **more)
+
+    warnings.showwarning = show
 
 
 def task_factory(

@@ -38,7 +38,7 @@ from ...protocol.messages import (
 )
 from . import conversion, flags, loader
 from .calls import BindingCalls
-from .droppable import task_factory
+from .droppable import let_go_without_a_word, task_factory
 from .env import _EnvWrapper
 from .fetching import FetchExchange
 from .loader import Worker
@@ -90,6 +90,7 @@ class Guest:
             StreamPiece: self._to_run(Run.stream_piece),
         }
         loop.set_task_factory(task_factory)
+        let_go_without_a_word()
 
     def receive(self, message: Message) -> None:
         """Handle one message. Raises ProtocolError for one that a guest does not get."""
@@ -168,6 +169,7 @@ class Guest:
         run = self._runs.pop(message.run, None)
         if run is not None:
             run.drop()
+            self._calls.drop(message.run)
             sys.stdout.flush()
 
     def _release(self, number: int) -> None:

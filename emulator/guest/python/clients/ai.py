@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections.abc import Callable
 from typing import Any
 
-from ..calls import Answer
+from ..calls import Answer, Caller, answer_of
 from ..pyodide.ffi import JsException
 from .binding import _BindingWrapper
 
@@ -40,15 +39,15 @@ class Ai(_BindingWrapper):
     lastRequestHttpStatusCode: int | None = None
     lastRequestInternalStatusCode: int | None = None
 
-    def run(self, model: str, inputs: Any = None, options: Any = None, **keywords: Any) -> Answer:
-        """Run `model`; keywords are inputs when no inputs are given, else options.
+    def run(self, model: str, /, *given: Any, **keywords: Any) -> Answer:
+        """Run `model` with inputs and options; keywords are the first of both that is not given.
 
         Returns a JSON value, a ReadableStream of events or of a file, or with `returnRawResponse`
         a Response. Raises JsException.
         """
-        if inputs is None:
-            inputs, keywords = keywords, {}
-        options = {**_as_dict(options), **keywords}
+        inputs = (given[0] if given else keywords) or {}
+        more = self._options("run", given[1:], keywords) if given else []
+        options = _as_dict(more[0]) if more else {}
         if _may_hold_uploads(inputs):
             # Imported here: `workers` needs `env`, and `env` needs this module.
             from . import ai_files
@@ -56,7 +55,8 @@ class Ai(_BindingWrapper):
             keys = ai_files.upload_keys(inputs)
             if keys:
                 ai_files.check_uploads(inputs, keys, options)
-                return asyncio.ensure_future(self._run_uploaded(model, inputs, keys, options))
+                uploaded = self._run_uploaded(model, inputs, keys, options)
+                return answer_of(asyncio.ensure_future(uploaded), self._name)
         return self._run(model, inputs, options)
 
     async def _run_uploaded(
@@ -104,20 +104,21 @@ class Ai(_BindingWrapper):
         self.lastRequestHttpStatusCode = status
         self.lastRequestInternalStatusCode = internal
 
-    def models(self, params: Any = None, **keywords: Any) -> Answer:
+    def models(self, *params: Any, **keywords: Any) -> Answer:
         """Search the model catalogue."""
-        return self._call("models", *([] if params is None else [params]), **keywords)
+        given = self._options("models", params, keywords)
+        return self._call("models", *(each for each in given if each is not None))
 
-    def toMarkdown(self, files: Any = None, options: Any = None, **keywords: Any) -> Any:
+    def toMarkdown(self, files: Any = None, /, *options: Any, **keywords: Any) -> Any:
         """Convert files; without files, return the service with `transform` and `supported`."""
-        service = _ToMarkdown(self._call)
-        return service if files is None else service.transform(files, options, **keywords)
+        service = _ToMarkdown(self._caller, self._name)
+        return service if files is None else service.transform(files, *options, **keywords)
 
-    def gateway(self, gateway_id: str) -> _Gateway:
+    def gateway(self, gateway_id: str, /) -> _Gateway:
         """Return the AI Gateway of this name; locally, calls go straight to the models."""
-        return _Gateway(self._call, self._caller.call, self._name, gateway_id)
+        return _Gateway(self._caller, self._name, gateway_id)
 
-    def autorag(self, rag_id: str | None = None) -> _AutoRag:
+    def autorag(self, rag_id: str | None = None, /) -> _AutoRag:
         """Return the AutoRAG of this name; locally there are none."""
         return _AutoRag(rag_id)
 
@@ -134,14 +135,12 @@ class Ai(_BindingWrapper):
         return []
 
 
-class _ToMarkdown:
-    def __init__(self, call: Callable[..., Answer]) -> None:
-        self._call = call
-
-    def transform(self, files: Any, options: Any = None, **keywords: Any) -> Answer:
+class _ToMarkdown(_BindingWrapper):
+    def transform(self, files: Any, /, *options: Any, **keywords: Any) -> Answer:
         """Convert `{name, blob}`, or a list of them."""
-        merged = {**_as_dict(options), **keywords}
-        return asyncio.ensure_future(self._transform(files, merged))
+        given = self._options("toMarkdown().transform", options, keywords)
+        converted = self._transform(files, _as_dict(given[0]) if given else {})
+        return answer_of(asyncio.ensure_future(converted), self._name)
 
     async def _transform(self, files: Any, options: dict[str, Any]) -> Any:
         from . import ai_files
@@ -156,33 +155,29 @@ class _ToMarkdown:
         return self._call("toMarkdownSupported")
 
 
-class _Gateway:
-    def __init__(
-        self, call: Callable[..., Answer], send: Callable[..., Answer], name: str, gateway_id: str
-    ) -> None:
-        self._call = call
-        self._send = send
-        self._name = name
+class _Gateway(_BindingWrapper):
+    def __init__(self, caller: Caller, name: str, gateway_id: str) -> None:
+        super().__init__(caller, name)
         self._id = gateway_id
 
-    def run(self, data: Any, options: Any = None, **keywords: Any) -> Answer:
+    def run(self, data: Any, /, *options: Any, **keywords: Any) -> Answer:
         """Send universal requests; returns a Response."""
         from . import ai_files
 
         args = [self._id, "run", [data]]
-        return self._send(
+        return self._caller.call(
             self._name, "gateway", args, then=lambda value: ai_files.to_response(value, {})
         )
 
-    def getUrl(self, provider: str | None = None) -> Answer:
+    def getUrl(self, provider: str | None = None, /) -> Answer:
         """Return the gateway's address for a provider."""
         return self._call("gateway", self._id, "getUrl", [provider])
 
-    def getLog(self, log_id: str) -> Answer:
+    def getLog(self, log_id: str, /) -> Answer:
         """Return what is known of a call that named this gateway."""
         return self._call("gateway", self._id, "getLog", [log_id])
 
-    def patchLog(self, log_id: str, data: Any) -> Answer:
+    def patchLog(self, log_id: str, data: Any, /) -> Answer:
         """Keep a score, feedback or metadata with a log."""
         return self._call("gateway", self._id, "patchLog", [log_id, data])
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import deployed
 from ..calls import Answer, Caller
 
 
 class _BindingWrapper:
     """A binding on `env`. Calls are sent when they are made; awaiting only waits for the answer.
+
+    Arguments go by their places, as JavaScript's do: keywords are one options object behind them.
 
     Source: python-workers.md section 8.2.
     """
@@ -21,17 +24,24 @@ class _BindingWrapper:
     def _binding(self) -> _BindingWrapper:
         return self
 
-    def _call(self, method: str, *args: Any, **options: Any) -> Answer:
-        """Call with positional arguments; keywords become one trailing object."""
-        return self._caller.call(self._name, method, with_options(args, options))
+    def _call(self, method: str, *args: Any) -> Answer:
+        """Call with these arguments."""
+        return self._caller.call(self._name, method, list(args))
+
+    def _options(self, method: str, given: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
+        """Return the options of a call, none or one: a dict, or else its keywords.
+
+        Warns of keywords beside a dict: they would be one argument more than JavaScript reads.
+        """
+        if given and keywords:
+            deployed.warn(
+                f"env.{self._name}.{method}() gets options and keywords; JavaScript reads the "
+                f"first only, and {', '.join(keywords)} is ignored. Put all of it into one of them."
+            )
+        return list(given[:1]) or ([keywords] if keywords else [])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name}>"
-
-
-def with_options(args: tuple[Any, ...], options: dict[str, Any]) -> list[Any]:
-    """Return the JavaScript argument list for Python arguments."""
-    return [*args, options] if options else list(args)
 
 
 _BindingWrapper.__module__ = "workers.rpc"

@@ -21,11 +21,11 @@ FIRST_UNCONSTRAINED = "first-unconstrained"
 class _Queries(_BindingWrapper):
     """Prepares and runs statements."""
 
-    def prepare(self, sql: str) -> D1PreparedStatement:
+    def prepare(self, sql: str, /) -> D1PreparedStatement:
         """Return a statement to bind and run."""
         return D1PreparedStatement(self, sql)
 
-    def batch(self, statements: list[D1PreparedStatement]) -> Answer:
+    def batch(self, statements: list[D1PreparedStatement], /) -> Answer:
         """Run statements in one transaction; returns their results in order.
 
         Raises TypeError for anything that is no prepared statement.
@@ -45,7 +45,7 @@ class _Queries(_BindingWrapper):
 class D1Database(_Queries):
     """A database."""
 
-    def exec(self, sql: str) -> Answer:
+    def exec(self, sql: str, /) -> Answer:
         """Run one statement per line, in one transaction; returns `{"count", "duration"}`."""
         lines = sql.strip().split("\n")
         # The answer tells of the first error only, not of its line: line 1 is what is named.
@@ -61,7 +61,7 @@ class D1Database(_Queries):
         """Refuse, as production does for every database that is not an alpha one."""
         return self._caller.call(self._name, "dump", [], failed=_prefixed("D1_DUMP_ERROR: "))
 
-    def withSession(self, constraint: str | None = None) -> D1DatabaseSession:
+    def withSession(self, constraint: str | None = None, /) -> D1DatabaseSession:
         """Return a session that begins with `constraint`, or at a bookmark.
 
         None, jsnull and empty text mean "first-unconstrained". Raises JsException for no text.
@@ -72,7 +72,7 @@ class D1Database(_Queries):
         start = (given or "").strip() or FIRST_UNCONSTRAINED
         return D1DatabaseSession(self._caller, self._name, start)
 
-    def query(self, request: Any = None) -> Answer:
+    def query(self, request: Any = None, /) -> Answer:
         """Refuse, as without the compatibility flag that turns it on."""
         raise JsException(
             "D1_ERROR: D1Database.query() requires the d1_binding_jsrpc compatibility flag. "
@@ -128,16 +128,17 @@ class D1PreparedStatement(_BindingWrapper):
 
     run = all
 
-    def first(self, column: str | None = None) -> Answer:
+    def first(self, *column: str) -> Answer:
         """Return the first row, or its `column`; None when there is no row.
 
-        Raises JsException D1_COLUMN_NOTFOUND.
+        Raises JsException D1_COLUMN_NOTFOUND; None is a column too, for JavaScript `"null"`.
         """
         return self._run(lambda result: _first(result, column))
 
-    def raw(self, options: Any = None, *, columnNames: bool = False) -> Answer:
-        """Return rows as lists; with `columnNames`, the names come first."""
-        named = columnNames or bool((options or {}).get("columnNames"))
+    def raw(self, *options: Any, **keywords: Any) -> Answer:
+        """Return rows as lists; with `columnNames=True`, the names come first."""
+        given = self._options("raw", options, keywords)
+        named = bool(given and (given[0] or {}).get("columnNames"))
 
         def rows(result: Any) -> list[list[Any]]:
             data = result["results"]
@@ -167,13 +168,14 @@ def _all(result: Any) -> JsDict:
     return JsDict(success=True, meta=result["meta"], results=rows)
 
 
-def _first(result: Any, column: str | None) -> Any:
+def _first(result: Any, asked: tuple[str | None, ...]) -> Any:
     data = result["results"]
     if not data["rows"]:
         return None
     row = JsDict(zip(data["columns"], map(_cell, data["rows"][0]), strict=True))
-    if column is None:
+    if not asked:
         return row
+    column = "null" if asked[0] is None else asked[0]
     if column not in row:
         text = "Column not found"
         raise JsException(f"D1_COLUMN_NOTFOUND: {text} ({column})", cause=JsException(text))

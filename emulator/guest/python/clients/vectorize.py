@@ -16,43 +16,45 @@ class VectorizeIndex(_BindingWrapper):
         """Return the index's configuration and size."""
         return self._call("describe")
 
-    def query(self, vector: Any, options: Any = None, **keywords: Any) -> Answer:
+    def query(self, vector: Any, /, *options: Any, **keywords: Any) -> Answer:
         """Return the nearest vectors to `vector`."""
-        return self._call("query", _numbers(vector), _query_options(options, keywords))
+        found = _query_options(self._options("query", options, keywords))
+        return self._call("query", _numbers(vector), found)
 
-    def queryById(self, vector_id: str, options: Any = None, **keywords: Any) -> Answer:
+    def queryById(self, vector_id: str, /, *options: Any, **keywords: Any) -> Answer:
         """Return the nearest vectors to a stored one."""
-        return self._call("queryById", vector_id, _query_options(options, keywords))
+        found = _query_options(self._options("queryById", options, keywords))
+        return self._call("queryById", vector_id, found)
 
-    def insert(self, vectors: Any) -> Answer:
+    def insert(self, vectors: Any, /) -> Answer:
         """Add vectors; ids that exist are left alone."""
         return self._call("insert", _plain_values(vectors))
 
-    def upsert(self, vectors: Any) -> Answer:
+    def upsert(self, vectors: Any, /) -> Answer:
         """Add or replace vectors."""
         return self._call("upsert", _plain_values(vectors))
 
-    def getByIds(self, ids: Any) -> Answer:
+    def getByIds(self, ids: Any, /) -> Answer:
         """Return the vectors with these ids."""
         return self._call("getByIds", ids)
 
-    def deleteByIds(self, ids: Any) -> Answer:
+    def deleteByIds(self, ids: Any, /) -> Answer:
         """Remove the vectors with these ids."""
         return self._call("deleteByIds", ids)
 
 
-def _query_options(options: Any, keywords: dict[str, Any]) -> dict[str, Any]:
-    merged = {**(options or {}), **keywords}
-    wanted = merged.get("returnMetadata")
+def _query_options(given: list[Any]) -> dict[str, Any]:
+    options = dict(given[0] or {}) if given else {}
+    wanted = options.get("returnMetadata")
     if wanted is not None and wanted is not False:
         if wanted is True:
-            merged["returnMetadata"] = "all"
+            options["returnMetadata"] = "all"
         elif wanted not in ("all", "indexed", "none"):
             raise JsException(
                 "Invalid returnMetadata option. Expected: true, false, "
                 f'"none", "indexed" or "all"; got: {wanted}'
             )
-    return merged
+    return options
 
 
 def _plain_values(vectors: Any) -> Any:

@@ -1,45 +1,70 @@
-"""The Workflow client. Source: python-workers.md sections 8.3 and 13.4."""
+"""The Workflow client. Source: python-workers.md sections 8.3 and 13.4.
+
+As in the published SDK, what goes by a Python name of its own (`create`, `get`, `create_batch`,
+`send_event`) is sent when it is awaited; what goes by JavaScript's name, when it is called.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .. import deployed
 from ..calls import Answer, Caller
-from .binding import _BindingWrapper, with_options
+from .binding import _BindingWrapper
 
 
 class Workflow(_BindingWrapper):
     """A workflow: creates and finds instances."""
 
-    def create(self, options: Any = None, **keywords: Any) -> Answer:
+    async def create(self, *options: Any, **keywords: Any) -> WorkflowInstance:
         """Create an instance from `{"id"?, "params"?, …}` or keywords; returns a handle."""
-        merged = {**(options or {}), **keywords}
-        return self._caller.call(self._name, "create", [merged], then=self._handle)
+        given = self._options("create", options, keywords)
+        wanted = given[0] if given and given[0] is not None else {}
+        found = await self._caller.call(self._name, "create", [wanted], then=self._handle)
+        return found  # type: ignore[no-any-return]
 
-    def create_batch(self, batch: Any = None, **keywords: Any) -> Answer:
+    async def create_batch(self, *batch: Any, **keywords: Any) -> Any:
+        """Create several instances; see `createBatch`.
+
+        Warns unless it is given a list: the published SDK raises TypeError for other answers.
+        """
+        found = await self.createBatch(*batch, **keywords)
+        if not isinstance(found, list):
+            deployed.warn(
+                f"env.{self._name}.create_batch() of anything but a list raises a TypeError when "
+                "it is deployed, and the instances are there. Use createBatch()."
+            )
+        return found
+
+    def createBatch(self, *batch: Any, **keywords: Any) -> Answer:
         """Create several instances.
 
         From a list of options: returns a list of handles; ids that exist are skipped. From
         `{"count", "params"?, …}`, `{"instances": […]}` or keywords: returns `{"created": handles,
         "errors": [{"index", "id", "code", "message"}]}`.
         """
-        args = with_options(() if batch is None else (batch,), keywords)
+        args = self._options("createBatch", batch, keywords)
         return self._caller.call(self._name, "createBatch", args, then=self._created)
 
-    createBatch = create_batch  # JavaScript's name
+    def delete_batch(self, ids: list[str], /) -> Answer:
+        """Delete instances; warns, because the published SDK has no such name."""
+        deployed.warn(
+            f"env.{self._name}.delete_batch is an AttributeError when it is deployed. "
+            "Use deleteBatch()."
+        )
+        return self.deleteBatch(ids)
 
-    def delete_batch(self, ids: list[str]) -> Answer:
+    def deleteBatch(self, ids: list[str], /) -> Answer:
         """Delete up to 100 instances.
 
         Returns `{"deleted": [{"id"}], "errors": [{"id", "code", "message"}]}`.
         """
         return self._call("deleteBatch", ids)
 
-    deleteBatch = delete_batch  # JavaScript's name
-
-    def get(self, id: str) -> Answer:
+    async def get(self, id: str, /) -> WorkflowInstance:
         """Return a handle of an existing instance."""
-        return self._caller.call(self._name, "get", [id], then=self._handle)
+        found = await self._caller.call(self._name, "get", [id], then=self._handle)
+        return found  # type: ignore[no-any-return]
 
     def _created(self, result: Any) -> Any:
         if isinstance(result, list):
@@ -72,18 +97,20 @@ class WorkflowInstance(_BindingWrapper):
 
     def terminate(self, *options: Any, **keywords: Any) -> Answer:
         """End the instance for good; `rollback=True`: after its rollback handlers."""
-        return self._call("terminate", self.id, *with_options(options, keywords))
+        return self._call("terminate", self.id, *self._options("terminate", options, keywords))
 
     def restart(self, *options: Any, **keywords: Any) -> Answer:
         """Run it again from the start, or from a step."""
-        return self._call("restart", self.id, *with_options(options, keywords))
+        return self._call("restart", self.id, *self._options("restart", options, keywords))
 
     def delete(self) -> Answer:
         """Stop the instance and forget it; its id can be used again."""
         return self._call("delete", self.id)
 
-    def send_event(self, *event: Any, **keywords: Any) -> Answer:
+    async def send_event(self, *event: Any, **keywords: Any) -> None:
         """Send `{"type", "payload"}` to the instance."""
-        return self._call("sendEvent", self.id, *event, **keywords)
+        await self.sendEvent(*event, **keywords)
 
-    sendEvent = send_event  # JavaScript's name
+    def sendEvent(self, *event: Any, **keywords: Any) -> Answer:
+        """Send `{"type", "payload"}` to the instance."""
+        return self._call("sendEvent", self.id, *self._options("sendEvent", event, keywords))
