@@ -116,13 +116,17 @@ class Engine:
     def start(self) -> int:
         """Take up every unfinished instance of the journal; return how many there are."""
         rows = self.journal.unfinished()
+        moved_on = self.journal.moved_on()
         for row in rows:
-            self._take_up(row)
+            self._take_up(row, folded=row.key in moved_on)
         self._expiry.start()
         return len(rows)
 
-    def _take_up(self, row: InstanceRow) -> None:
+    def _take_up(self, row: InstanceRow, *, folded: bool = True) -> None:
+        """Go on with an instance from its row; `folded`: from its history where the row may lag."""
         match row.status:
+            case Status.WAITING if folded:
+                self._continue(self.instance(row.key))
             case Status.WAITING:
                 self._timers.set(row.key, row.wake_ms)
             case Status.WAITING_FOR_PAUSE:  # the attempts it waited for are gone
@@ -272,9 +276,11 @@ class Engine:
 
     def _continue(self, instance: Instance) -> None:
         """Run an instance again that has just lost its run, unless it only waits or has ended."""
-        if instance.status is Status.WAITING:
+        if instance.only_waits:
             self._timers.set(instance.key, instance.next_due_ms())
             self._evict(instance)
+        elif instance.status is Status.WAITING:
+            self._rouse(instance)
         elif instance.status is Status.ROLLING_BACK:
             due_ms = rollbacks.retry_ms(instance)
             if due_ms is None or due_ms <= self.clock.now_ms():
@@ -725,7 +731,7 @@ class Engine:
     ) -> None:
         if error is not None or self._runs.get(run.number) is not run or key not in run.calls:
             return
-        if run.leaving and not run.calls[key].nested:
+        if not run.answers(run.calls[key]):
             return
         call = run.calls.take(key)
         if call.number < 0:
@@ -842,25 +848,35 @@ class Engine:
         self._evict(instance)
 
     def deliver_events(self, instance: Instance) -> None:
-        """Hand buffered events to the steps that wait for them, the longest waiting first."""
-        if instance.status not in (Status.RUNNING, Status.WAITING, Status.QUEUED):
+        """Hand buffered events to the steps that wait for them, the longest waiting first.
+
+        While a pause waits for callbacks to end, only to what these wait for.
+        """
+        pausing = instance.status is Status.WAITING_FOR_PAUSE
+        if instance.status not in (Status.RUNNING, Status.WAITING, Status.QUEUED) and not pausing:
             return
         run, now_ms = self._run_of.get(instance.key), self.clock.now_ms()
         for step in list(instance.open.values()):
-            if step.state is StepState.WAITING and instance.events.get(step.event_type):
-                late = steps.due(instance, step, now_ms)
-                decision = late or steps.deliver(instance, step, now_ms)
-                if run is not None and step.key in run.calls and not run.leaving:
-                    self._carry_out(run, step.key, decision)
-                else:
-                    self._record(instance, decision.entries)
-                    if run is None:
-                        self._rouse(instance)
+            if step.state is not StepState.WAITING or not instance.events.get(step.event_type):
+                continue
+            call = None if run is None else run.calls.get(step.key)
+            if pausing and (call is None or not call.nested):
+                continue
+            decision = steps.due(instance, step, now_ms) or steps.deliver(instance, step, now_ms)
+            if run is not None and call is not None and run.answers(call):
+                self._carry_out(run, step.key, decision)
+                continue
+            self._record(instance, decision.entries)
+            if run is None:
+                self._rouse(instance)
+            elif instance.status is Status.WAITING:  # no longer only that, and it is to run again
+                self._note_progress(run)
 
     def skip(self, instance: Instance, skipped: Entry) -> None:
         """Record that a deadline has been moved to now, and do what is due, in one commit."""
         self._instances.setdefault(instance.key, instance)
         self._record(instance, [skipped])
+        self._project(instance)  # the deadline may stay: a run that leaves its guest is not woken
         self._wake(instance.key)
         self._evict(instance)
 
@@ -975,7 +991,7 @@ class Engine:
         now_ms = self.clock.now_ms()
         pausing = run.instance.status is Status.WAITING_FOR_PAUSE
         for key, call in list(run.calls.items()):
-            if call.state is CallState.ANSWERING or run.leaving:
+            if call.state is CallState.ANSWERING or not run.answers(call):
                 continue
             step = run.instance.steps[key]
             if pausing and step.state is StepState.RETRYING and not call.nested:
@@ -991,7 +1007,7 @@ class Engine:
     def _wake_dormant(self, instance: Instance) -> bool:
         """Record what is due for an instance without a run; return whether it must run now."""
         now_ms = self.clock.now_ms()
-        must_run = False
+        must_run = instance.status is Status.WAITING and not instance.only_waits
         for step in list(instance.open.values()):
             if step.due_ms is None or step.due_ms > now_ms:
                 continue

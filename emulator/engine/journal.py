@@ -473,6 +473,19 @@ class Journal:
         going = ",".join(f"'{status.value}'" for status in sorted(set(Status) - TERMINAL))
         return list(self._rows(f"WHERE status IN ({going}) ORDER BY key", ()))
 
+    def moved_on(self) -> set[int]:
+        """Return the instances that wait and of which more is recorded than that they began to.
+
+        Of all others the row says when they are due; of these, only the fold can tell.
+        """
+        self.flush()
+        last = "SELECT kind FROM entries WHERE instance = key ORDER BY entries.id DESC LIMIT 1"
+        found = self._connection.execute(
+            f"SELECT key FROM instances WHERE status = ? AND ifnull(({last}), -1) != ?",
+            (Status.WAITING.value, int(EntryKind.WORKFLOW_WAITING)),
+        )
+        return {key for (key,) in found}
+
     def next_expiry_ms(self) -> int | None:
         """Return when the first of the finished instances expires; None when none ever does."""
         self.flush()

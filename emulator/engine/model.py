@@ -264,6 +264,16 @@ class Instance:
         """Whether nothing will ever happen to it again, unless it is restarted."""
         return self.status in TERMINAL
 
+    @property
+    def only_waits(self) -> bool:
+        """Whether it is `waiting`, and an open sleep, event wait or retry has a deadline.
+
+        One that is `waiting` without must run: nothing else would ever wake it.
+        """
+        return self.status is Status.WAITING and any(
+            step.state in BLOCKED and step.due_ms is not None for step in self.open.values()
+        )
+
     def next_due_ms(self, after_ms: int = 0) -> int | None:
         """Return the earliest deadline of its steps later than `after_ms`, or None."""
         return min(

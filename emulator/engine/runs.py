@@ -150,6 +150,13 @@ class Run:
         """Whether a callback of user code is in flight."""
         return self.calls.executing > 0
 
+    def answers(self, call: Call) -> bool:
+        """Whether a call may be answered here: in a run that leaves its guest, only a nested one.
+
+        A callback in flight may end where it is; `run()` itself goes on elsewhere.
+        """
+        return not self.leaving or call.nested
+
     def only_executes(self, key: str) -> bool:
         """Whether no callback is in flight but that of this step, and those it was called in."""
         inside = set()

@@ -115,6 +115,38 @@ def wake_ms(project: Path) -> int | None:
         journal.close()
 
 
+COMPUTES = """
+    async def run(self, event, step):
+        import pathlib, time
+        folder = pathlib.Path(__file__).parent.parent
+
+        @step.do("compute")
+        async def compute():
+            (folder / "computing").touch()
+            time.sleep(1.5)  # its guest answers nobody meanwhile
+
+        if event["instanceId"] == "computes":
+            await compute()
+        got = await step.wait_for_event("go", "go", timeout="1 hour")
+        return got["payload"]
+"""
+
+
+def test_an_event_that_arrives_during_a_save_is_not_swallowed(tmp_path: Path, serve: Serve) -> None:
+    project = workflow_project(tmp_path / "p", COMPUTES)
+    server = serve(project)
+    create(server, "waits")
+    wait_for_status(server, "waits", "waiting")
+    create(server, "computes")
+    eventually((project / "computing").exists)
+
+    edit(project, '"hello"', '"hello again"')
+    server.wait_for("reloaded in")
+    server.post("/event/waits/go", json=7)
+
+    assert wait_for_status(server, "waits", "complete")["output"] == 7
+
+
 def test_a_broken_save_leaves_instances_where_they_are(tmp_path: Path, serve: Serve) -> None:
     project = flow_project(tmp_path / "p")
     server = serve(project)

@@ -236,6 +236,7 @@ class ScriptedGuest:
         self.answers_holds = True
         self.comes_to_rest = True  # or does I/O outside steps in every guarded run
         self.activity = 0
+        self.deaf = False  # what the engine sends has not come through yet: code that computes
         self._engine = engine
         self._workflows = workflows
         self._executions = executions
@@ -257,6 +258,12 @@ class ScriptedGuest:
             self._inbox.append(message)
             asyncio.get_running_loop().call_soon(self._receive)
 
+    def hear(self) -> None:
+        """Receive everything that came while it was deaf."""
+        self.deaf = False
+        for _ in self._inbox:
+            asyncio.get_running_loop().call_soon(self._receive)
+
     def die(self) -> None:
         """Stop all at once, as a killed process does."""
         self._gone = True
@@ -264,7 +271,7 @@ class ScriptedGuest:
             self._drop(run)
 
     def _receive(self) -> None:
-        if self._gone:
+        if self._gone or self.deaf or not self._inbox:
             return
         self.activity += 1
         match self._inbox.popleft():

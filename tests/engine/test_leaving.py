@@ -1,0 +1,252 @@
+"""What happens to an instance between a save and the moment its run leaves the old code's guest.
+
+A guest that computes hears nothing meanwhile: it is `deaf`, so its runs stay until it hears.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.engine.model import Entry, EntryKind
+from emulator.engine.payloads import received_event
+from tests.engine.scripted import Context, Step
+from tests.engine.soundness import unsound
+from tests.engine.world import GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
+
+Event = dict[str, Any]
+
+
+async def waits(event: Event, step: Step) -> Any:
+    got = await step.wait_for_event("approval", "go", "1 hour")
+    return await step.do("ship", lambda ctx: got["payload"])
+
+
+async def waits_in_a_callback(event: Event, step: Step) -> Any:
+    async def outer(ctx: Context) -> Any:
+        return (await ctx.step.wait_for_event("approval", "go", "1 hour"))["payload"]
+
+    return await step.do("outer", outer)
+
+
+def save(world: World, *, deaf: bool = True) -> None:
+    """Load new code; the guest before does not hear that its runs are to leave."""
+    world.guest.deaf = deaf
+    world.load()
+
+
+async def hear(world: World) -> None:
+    for guest in world.guests:
+        guest.hear()
+    await world.settle()
+
+
+def test_an_event_that_comes_while_a_run_leaves_is_not_swallowed(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        assert world.status() == "waiting"
+        save(world)
+        await world.send("go", 7)
+        await hear(world)
+
+        assert world.output() == 7
+
+    play(tmp_path, waits, story)
+
+
+def test_an_event_to_a_guest_that_stays_silent_is_not_swallowed(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        save(world)
+        await world.send("go", 7)
+        await world.advance(GRACE_MS)
+
+        assert world.output() == 7
+
+    play(tmp_path, waits, story)
+
+
+def test_an_event_that_came_while_a_run_left_outlives_a_crash(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        save(world)
+        await world.send("go", 7)
+        assert unsound(world.journal) == []
+
+        await world.crash_and_boot()
+
+        assert world.output() == 7
+
+    play(tmp_path, waits, story)
+
+
+def test_an_event_is_not_swallowed_when_the_old_guest_is_lost(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        save(world)
+        await world.send("go", 7)
+        old = world.guests[-2]
+        old.die()
+        world.engine.guest_lost(old, "exited with signal 9")
+        await world.settle()
+
+        assert world.output() == 7
+
+    play(tmp_path, waits, story)
+
+
+def test_a_wait_that_times_out_while_its_run_leaves_is_noticed(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> None:
+        await step.wait_for_event("approval", "go", "1 second")
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.advance(SECOND // 2)
+        save(world)
+        await world.advance(SECOND // 2)
+        assert world.status() == "waiting"
+        await hear(world)
+
+        assert world.error()[0] == "WorkflowTimeoutError"
+
+    play(tmp_path, workflow, story)
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_wait_that_is_skipped_while_its_run_leaves_has_ended(tmp_path: Path, crash: bool) -> None:
+    async def workflow(event: Event, step: Step) -> str:
+        await step.sleep("nap", "1 day")
+        return "awake"
+
+    async def story(world: World) -> None:
+        await world.create()
+        save(world)
+        await world.control.skip(NAME, "a")
+        assert unsound(world.journal) == []
+        if crash:
+            await world.crash_and_boot()
+        else:
+            await hear(world)
+        await world.advance(SECOND)
+
+        assert world.output() == "awake"
+
+    play(tmp_path, workflow, story)
+
+
+def test_an_event_comes_through_to_an_instance_that_was_paused_while_it_left(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        save(world)
+        pausing = asyncio.ensure_future(world.control.pause(NAME, "a"))
+        await world.settle()
+        await world.send("go", 7)
+        await hear(world)
+        await pausing
+        await world.resume()
+
+        assert world.output() == 7
+
+    play(tmp_path, waits, story)
+
+
+def test_a_callback_in_old_code_still_gets_the_event_it_waits_for(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        save(world, deaf=False)
+        await world.settle()
+        await world.send("go", 7)
+        await world.settle()
+
+        assert world.output() == 7
+        assert world.attempts("outer-1") == [1]
+
+    play(tmp_path, waits_in_a_callback, story)
+
+
+def test_a_callback_in_old_code_still_wakes_from_its_sleep(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> str:
+        async def outer(ctx: Context) -> str:
+            await ctx.step.sleep("nap", GRACE_MS - 1)
+            return "awake"
+
+        return str(await step.do("outer", outer))
+
+    async def story(world: World) -> None:
+        await world.create()
+        save(world, deaf=False)
+        await world.advance(GRACE_MS)
+
+        assert world.output() == "awake"
+        assert world.attempts("outer-1") == [1]
+
+    play(tmp_path, workflow, story)
+
+
+def test_a_pause_that_waits_for_a_callback_lets_its_event_through(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        await world.pause()
+        assert world.stands() == "waitingForPause"
+        await world.send("go", 7)
+
+        assert world.status() == "paused"
+        await world.resume()
+        assert world.output() == 7
+
+    play(tmp_path, waits_in_a_callback, story)
+
+
+def test_a_journal_in_which_an_instance_waits_for_nothing_heals_at_the_start(
+    tmp_path: Path,
+) -> None:
+    """As an earlier version left it: the wait is over, and nothing says that the instance runs."""
+
+    async def story(world: World) -> None:
+        await world.create()
+        key, now_ms = world.journal.find(NAME, "a"), world.clock.now_ms()
+        assert key is not None
+        value = received_event("go", now_ms, b"7")
+        world.journal.append(
+            Entry(key, now_ms, EntryKind.EVENT_RECEIVED, data={"event": "go"}, value=b"7"),
+            Entry(key, now_ms, EntryKind.WAIT_COMPLETE, "waitForEvent:1:approval", value=value),
+        )
+        assert len(unsound(world.journal)) == 2
+
+        await world.crash_and_boot()
+
+        assert world.output() == 7
+
+    play(tmp_path, waits, story)
+
+
+def test_an_instance_that_waits_for_nothing_is_run_when_its_timer_goes_off(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        await world.advance(MINUTE)  # without a run
+        instance = world.engine.instance(world.journal.find(NAME, "a") or 0)
+        now_ms = world.clock.now_ms()
+        value = received_event("go", now_ms, b"7")
+        entries = [
+            Entry(instance.key, now_ms, EntryKind.EVENT_RECEIVED, data={"event": "go"}, value=b"7"),
+            Entry(
+                instance.key,
+                now_ms,
+                EntryKind.WAIT_COMPLETE,
+                "waitForEvent:1:approval",
+                0,
+                None,
+                value,
+            ),
+        ]
+        world.journal.append(*entries)
+        await world.advance(HOUR)
+
+        assert world.output() == 7
+
+    play(tmp_path, waits, story)
