@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import cast
 
+from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -60,6 +61,7 @@ class HttpProtocol(HttpToolsProtocol):
     _refusal: Refusal | None = None
     _lingering = False
     _on_lost: Callable[[], None] | None = None
+    _fed = b""  # what the parser is reading right now
     # Requests still answered when the next one on the connection was already read. uvicorn itself
     # only remembers the newest.
     _overtaken: tuple[RequestResponseCycle, ...] = ()
@@ -93,7 +95,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._lingering or self.transport.is_closing():
             return
         headers_before = self.headers if self._phase is _Phase.HEAD else None
-        super().data_received(data)
+        self._feed(data)
         if self._phase is _Phase.HEAD and self.headers is headers_before:
             # One header may be arriving for ever without its callback being called.
             self._unfinished_head_bytes += len(data)
@@ -132,9 +134,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._phase = _Phase.BODY
-        problem = request_head.head_problem(
-            self.parser.get_http_version(), self.parser.get_method(), self.url, self.headers
-        )
+        version, method = self.parser.get_http_version(), self.parser.get_method()
+        asks_upgrade = bool(self.parser.should_upgrade())
+        web_socket = asks_upgrade and self._should_upgrade()
+        problem = request_head.head_problem(version, method, self.url, self.headers)
+        if problem is None and web_socket:
+            problem = request_head.web_socket_problem(version, method, self.headers)
         if problem is None and len(self.pipeline) >= request_head.PIPELINE_MAX_REQUESTS:
             problem = request_head.PIPELINE_TOO_DEEP
         if problem is not None:
@@ -143,7 +148,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
         before = self.cycle
-        web_socket = bool(self.parser.should_upgrade()) and self._should_upgrade()
+        if asks_upgrade and not web_socket:
+            return  # it is read again in `_unsupported_upgrade_warning`
         if web_socket and before is not None and not before.response_complete:
             self._phase = _Phase.HEAD
             self._refuse(request_head.UPGRADE_IN_PIPELINE)
@@ -156,13 +162,36 @@ class HttpProtocol(HttpToolsProtocol):
             # uvicorn stops reading here, but then nobody would notice that the client has left.
             # What can be sent ahead is bounded by PIPELINE_MAX_REQUESTS instead.
             self.flow.resume_reading()
-        if self.parser.should_upgrade():
-            # The parser takes nothing more after a request that asks for an upgrade.
-            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._phase = _Phase.BETWEEN
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            return
         super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Read a request again as if it had not asked for an upgrade to what we do not speak.
+
+        After the head of such a request the parser stops, and would lose the body. So a new parser
+        reads the same head without the `Upgrade` header, and then the rest.
+        uvicorn calls it inside `except`, where it would only warn.
+        Source: RFC 9110 section 7.8, "A server MAY ignore a received Upgrade header field".
+        """
+        stopped = sys.exception()
+        assert isinstance(stopped, HttpParserUpgrade)
+        rest = self._fed[stopped.args[0] :]
+        target = b"%s %s HTTP/%s" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode("ascii"),
+        )
+        kept = [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = HttpRequestParser(self)
+        self._feed(b"\r\n".join([target, *kept, b"", b""]) + rest)
+
+    def _feed(self, data: bytes) -> None:
+        self._fed = data
+        super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what could not be read as a request, and close. uvicorn calls it inside `except`.

@@ -35,6 +35,11 @@ PIPELINE_TOO_DEEP = Refusal(
 UPGRADE_IN_PIPELINE = Refusal(
     400, "A WebSocket was asked for on a connection with requests that are not answered yet."
 )
+NOT_A_WEB_SOCKET = Refusal(
+    400,
+    "The request asks for a WebSocket in a way that RFC 6455 does not allow: it must be"
+    " a GET of HTTP/1.1 without a body.",
+)
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -46,6 +51,18 @@ def head_problem(version: str, method: bytes, target: bytes, headers: Headers) -
         or _target_problem(method, target)
         or _framing_problem(version, headers)
     )
+
+
+def web_socket_problem(version: str, method: bytes, headers: Headers) -> Refusal | None:
+    """Return why a request for a WebSocket, which has no `head_problem`, is refused, or None.
+
+    Source: RFC 6455 section 4.1.
+    """
+    has_body = any(
+        name == b"transfer-encoding" or (name == b"content-length" and int(value) > 0)
+        for name, value in headers
+    )
+    return NOT_A_WEB_SOCKET if version != "1.1" or method != b"GET" or has_body else None
 
 
 def _version_problem(version: str) -> Refusal | None:

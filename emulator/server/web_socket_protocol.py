@@ -6,8 +6,16 @@ from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets import http11
+from websockets.frames import CloseCode
 
+from emulator.server import request_head
 from emulator.server.http_protocol import Connections
+
+# `HttpProtocol` has read and limited this very head before. Tighter limits here would leave a
+# client with a long cookie without an answer.
+http11.MAX_LINE_LENGTH = request_head.HEADERS_MAX_BYTES + request_head.TARGET_MAX_BYTES
+http11.MAX_NUM_HEADERS = request_head.HEADERS_MAX_COUNT
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -22,6 +30,28 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._state.note_end()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(request_head.NOT_A_WEB_SOCKET.wire())
+            self.transport.close()
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message on. uvicorn would print a traceback for text that is not UTF-8.
+
+        Source: RFC 6455 section 8.1, such a connection is failed with 1007.
+        """
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(CloseCode.INVALID_DATA)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     def abort(self) -> None:
         """Close at once, dropping what the client has not taken yet."""

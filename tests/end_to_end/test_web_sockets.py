@@ -66,8 +66,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
         yield running
 
 
-def open_socket(server: DevServer, path: str = "/a") -> ClientConnection:
-    return connect(f"{server.url.replace('http', 'ws')}{path}", max_size=None)
+def open_socket(
+    server: DevServer, path: str = "/a", headers: dict[str, str] | None = None
+) -> ClientConnection:
+    url = f"{server.url.replace('http', 'ws')}{path}"
+    return connect(url, max_size=None, additional_headers=headers)
 
 
 def test_text_and_bytes_go_both_ways_and_what_was_sent_first_comes_first(
@@ -187,6 +190,26 @@ def test_a_worker_that_dies_closes_its_sockets(tmp_path: Path, serve: Serve) -> 
             ws.recv()
 
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1011
+
+
+def test_text_that_is_not_utf8_closes_the_socket_with_1007_and_prints_no_traceback(
+    server: DevServer,
+) -> None:
+    for fragments in ([b"\xff"], [b"ok", b"\xc3", b"("]):
+        with open_socket(server, "/utf8") as client:
+            client.recv()
+            client.send(fragments, text=True)
+            with pytest.raises(ConnectionClosed) as ended:
+                client.recv()
+            assert ended.value.rcvd is not None
+            assert ended.value.rcvd.code == 1007
+    assert not [line for line in server.lines if "Unicode" in line or "UTF-8" in line]
+
+
+def test_a_socket_may_be_asked_for_with_as_many_headers_as_any_request(server: DevServer) -> None:
+    headers = {"Cookie": "c" * 60_000} | {f"X-{number}": "x" for number in range(500)}
+    with open_socket(server, "/long", headers) as client:
+        assert client.recv() == "first long"
 
 
 def test_ctrl_c_closes_sockets_and_ends_the_server(tmp_path: Path, serve: Serve) -> None:

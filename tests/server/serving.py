@@ -88,11 +88,13 @@ class Serving:
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
-    async def exchange(self, raw: bytes) -> bytes:
-        """Send `raw`, and return everything until the server closes."""
+    async def exchange(self, *parts: bytes) -> bytes:
+        """Send `parts` one after the other, and return everything until the server closes."""
         reader, writer = await self.connect()
         try:
-            writer.write(raw)
+            for part in parts:
+                writer.write(part)
+                await asyncio.sleep(0)  # the server, in this loop too, may read it by itself
             return await reader.read()
         finally:
             writer.close()

@@ -21,6 +21,7 @@ OVERRIDDEN = {
     "on_headers_complete": ["self"],
     "on_message_complete": ["self"],
     "send_400_response": ["self", "msg"],
+    "_unsupported_upgrade_warning": ["self"],
 }
 
 
@@ -66,6 +67,13 @@ def test_uvicorn_still_keeps_the_state_that_we_read(owner: type, attributes: lis
         for name in attributes
         if f"self.{name} = " not in source and f"self.{name}: " not in source
     ] == []
+
+
+def test_uvicorn_still_calls_what_reads_on_after_an_upgrade_that_is_ignored() -> None:
+    source = inspect.getsource(HttpToolsProtocol.data_received)
+
+    assert "except httptools.HttpParserUpgrade" in source
+    assert "self._unsupported_upgrade_warning()" in source
 
 
 def test_uvicorn_still_calls_send_400_response_for_what_the_parser_refuses() -> None:

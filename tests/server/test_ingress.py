@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from emulator.runner.requests import FetchReply, FetchRequest
@@ -29,6 +31,12 @@ def answered(answer: FetchReply, raw: bytes = get()) -> bytes:
             return await s.exchange(raw)
 
     return run(main())
+
+
+async def echo(request: FetchRequest) -> FetchReply:
+    """Answer with the method and the body."""
+    body = b"".join([part async for part in request.body]) if request.body else b""
+    return reply(chunks(request.method.encode() + b" " + body))
 
 
 @pytest.mark.parametrize(
@@ -183,14 +191,87 @@ def test_a_websocket_upgrade_without_a_key_is_refused_before_the_worker_sees_it(
     assert status_of(run(main())) == 400
 
 
-def test_an_offer_to_upgrade_to_http2_is_ignored() -> None:
-    raw = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+UPGRADE = ("Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABk")
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "H2C", "TLS/1.0", "foo", "h2c, websocket"])
+@pytest.mark.parametrize("pieces", [1, 2, 200])
+def test_an_offer_to_upgrade_to_another_protocol_is_ignored_and_its_body_read(
+    protocol: str, pieces: int
+) -> None:
+    raw = request(
+        "POST", "/a?b", f"Upgrade: {protocol}", *UPGRADE, "Content-Length: 5", body=b"hello"
+    )
+
+    async def main() -> tuple[bytes, bytes]:
+        async with serving(echo) as s:
+            size = -(-len(raw) // pieces)
+            parts = [raw[at : at + size] for at in range(0, len(raw), size)]
+            return await s.exchange(*parts), s.worker.requests[0].url.encode()
+
+    response, url = run(main())
+
+    assert status_of(response) == 200
+    assert b"POST hello" in response
+    assert url == b"http://localhost/a?b"
+
+
+def test_a_chunked_body_after_an_ignored_upgrade_is_read() -> None:
+    lines = ("Upgrade: h2c", *UPGRADE, "Transfer-Encoding: chunked")
+    raw = request("PUT", "/", *lines) + b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
 
     async def main() -> bytes:
-        async with serving() as s:
+        async with serving(echo) as s:
             return await s.exchange(raw)
 
-    assert status_of(run(main())) == 200
+    assert b"PUT hello" in run(main())
+
+
+def test_requests_ahead_of_and_behind_an_ignored_upgrade_are_answered_in_order() -> None:
+    keep = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n%s\r\n%s"
+    upgrade = b"Upgrade: h2c\r\nConnection: Upgrade\r\n"
+
+    async def main() -> bytes:
+        async with serving(echo) as s:
+            ahead = keep % (upgrade, b"1") + keep % (b"", b"2") + keep % (upgrade, b"3")
+            return await s.exchange(ahead + get("/"))
+
+    assert re.findall(rb"(?:POST|GET) \d?", run(main())) == [
+        b"POST 1",
+        b"POST 2",
+        b"POST 3",
+        b"GET ",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "more", "body"),
+    [
+        (b"POST / HTTP/1.1", b"", b""),
+        (b"POST / HTTP/1.1", b"Content-Length: 5\r\n", b"hello"),
+        (b"GET / HTTP/1.1", b"Content-Length: 5\r\n", b"hello"),
+        (b"GET / HTTP/1.1", b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
+        (b"GET / HTTP/1.0", b"", b""),
+    ],
+)
+def test_a_websocket_that_is_asked_for_wrongly_is_refused_in_words(
+    line: bytes, more: bytes, body: bytes
+) -> None:
+    raw = (
+        line + b"\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        + more
+        + b"\r\n"
+        + body
+    )
+
+    async def main() -> bytes:
+        async with serving(echo) as s:
+            return await s.exchange(raw)
+
+    response = run(main())
+    assert status_of(response) == 400
+    assert b"RFC 6455" in response
 
 
 def test_requests_sent_ahead_are_answered_in_order() -> None:
