@@ -5,7 +5,6 @@ Reads the ledger in the state directory, whether or not a server is running.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import click
 
 from bindings.ai.ledger import NOBODY, parse_line, read
 from emulator.cli.options import ProjectOptions, load_project, project_options
+from emulator.cli.output import json_text, show, show_json
 from emulator.cli.table import draw_table
 from emulator.state import State
 
@@ -43,12 +43,12 @@ def calls(options: ProjectOptions, as_json: bool, follow: bool, limit: int, erro
     shown = entries[-limit:]
     if as_json:
         for entry in shown:
-            click.echo(json.dumps(entry, ensure_ascii=False))
+            show_json(entry, indent=None)
     elif shown:
-        click.echo(draw_table(HEADER, [_row(entry) for entry in shown], cell_max=60))
-        click.echo(_summary(entries))
+        show(draw_table(HEADER, [_row(entry) for entry in shown], cell_max=60))
+        show(_summary(entries))
     else:
-        click.echo("No calls of env.AI have been made.")
+        show("No calls of env.AI have been made.")
     if follow:
         _follow(path, end, as_json=as_json, errors=errors)
 
@@ -58,8 +58,8 @@ def _follow(path: Path, start: int, *, as_json: bool, errors: bool) -> None:
         for entry in _new_entries(path, start):
             if errors and "error" not in entry:
                 continue
-            text = json.dumps(entry, ensure_ascii=False) if as_json else _line(entry)
-            click.echo(text)
+            text = json_text(entry) if as_json else _line(entry)
+            show(text)
     except KeyboardInterrupt:
         return
 
@@ -99,12 +99,12 @@ def rules(options: ProjectOptions) -> None:
     ]
     others = sum(count for who, count in answered.items() if who not in known)
     if rows:
-        click.echo(draw_table(("rule", "model", "prompt", "calls"), rows))
+        show(draw_table(("rule", "model", "prompt", "calls"), rows))
     else:
-        click.echo("groundfog.toml has no [[ai.rules]].")
-    click.echo(f"{others} {'call' if others == 1 else 'calls'} answered otherwise.")
+        show("groundfog.toml has no [[ai.rules]].")
+    show(f"{others} {'call' if others == 1 else 'calls'} answered otherwise.")
     if refused:
-        click.echo(f"{refused} {'call' if refused == 1 else 'calls'} refused: strict is on.")
+        show(f"{refused} {'call' if refused == 1 else 'calls'} refused: strict is on.")
 
 
 @ai.command()
@@ -114,7 +114,7 @@ def clear(options: ProjectOptions) -> None:
     path = _ledger(options)
     for part in (path, path.with_name(f"{path.name}.1")):
         part.unlink(missing_ok=True)
-    click.echo("The ledger of env.AI is empty.")
+    show("The ledger of env.AI is empty.")
 
 
 def _state(options: ProjectOptions) -> State:

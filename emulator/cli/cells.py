@@ -18,7 +18,17 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return `text` with its line breaks and tabs, and nothing else that could drive the terminal.
+
+    `"a\\n\\tb\\x1b[2J"` -> `"a\\n\\tb\\\\x1b[2J"`.
+    """
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
 def columns(text: str) -> int:
@@ -62,6 +72,11 @@ def _head(text: str, width: int) -> str:
         if used > width:
             return text[:index]
     return text
+
+
+def _is_shown(character: str) -> bool:
+    """Whether a character takes up space and does nothing else; other kinds of space do too."""
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def _columns(character: str) -> int:

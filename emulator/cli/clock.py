@@ -81,22 +81,22 @@ def _ask(options: ProjectOptions, method: str, *path: str, body: Json = None) ->
 
 def _say(record: Json, as_json: bool) -> None:
     if as_json:
-        from emulator.cli.workflows.output import show_json
+        from emulator.cli.output import show_json
 
         show_json(record)
         return
     state = "real" if record["mode"] == "real" else "virtual"
     if state == "virtual":
         state += ", stands still" if record["frozen"] else ", runs"
-    click.echo(f"{record['now']} ({state})")
+    show(f"{record['now']} ({state})")
     moved_ms = _epoch_ms(record["now"]) - _epoch_ms(record.get("before", record["now"]))
     if moved_ms > 0 and record["frozen"]:
-        click.echo(f"moved by {format_duration(moved_ms)}")
+        show(f"moved by {format_duration(moved_ms)}")
     if record["next"] is None:
-        click.echo("nothing is due")
+        show("nothing is due")
     else:
         ahead_ms = max(0, _epoch_ms(record["next"]) - _epoch_ms(record["now"]))
-        click.echo(f"next: {record['next']}, in {format_duration(ahead_ms)}")
+        show(f"next: {record['next']}, in {format_duration(ahead_ms)}")
 
 
 def _epoch_ms(text: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from emulator.cli.lazy import LazyGroup
+from emulator.cli.output import say
 from emulator.errors import EmulatorError
 
 COMMANDS = {
@@ -32,7 +33,7 @@ class _Commands(LazyGroup):
         try:
             return super().invoke(ctx)
         except EmulatorError as error:
-            click.echo(f"error: {error}", err=True)
+            say(f"error: {error}")
             ctx.exit(1)
 
 

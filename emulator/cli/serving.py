@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +20,7 @@ from emulator.cli.banner import bindings_table
 from emulator.cli.dev import DevArguments
 from emulator.cli.levels import Level
 from emulator.cli.progress import ProgressLines
-from emulator.cli.terminal import ConsoleTerminal
+from emulator.cli.terminal import ConsoleTerminal, LogLines
 from emulator.clock import SystemClock
 from emulator.config.load import load_config
 from emulator.config.model import Config
@@ -59,8 +61,13 @@ def run(arguments: DevArguments, launched: Launched) -> None:
     interpreter = guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
     forkserver = Forkserver(interpreter, launched if launched.interpreter == interpreter else None)
     gc.set_threshold(GARBAGE_LOOK_OBJECTS)
-    with state.locked(), asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_serve(arguments, Project(config, reread, state, forkserver)))
+    with (
+        state.locked(),
+        closing(ConsoleTerminal(arguments.level, Path.cwd())) as terminal,
+        asyncio.Runner(loop_factory=loop_factory()) as runner,
+    ):
+        logging.getLogger().addHandler(LogLines(terminal))
+        runner.run(_serve(arguments, Project(config, reread, state, forkserver), terminal))
 
 
 def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
@@ -80,12 +87,11 @@ def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
     return replace(config, settings=settings)
 
 
-async def _serve(arguments: DevArguments, project: Project) -> None:
+async def _serve(arguments: DevArguments, project: Project, terminal: ConsoleTerminal) -> None:
     config, state = project.config, project.state
     ip = arguments.ip or config.dev.ip
     port = config.dev.port if arguments.port is None else arguments.port
     sockets = bind(ip, DEFAULT_PORT if port is None else port, port is not None)
-    terminal = ConsoleTerminal(arguments.level, Path.cwd())
     stop = _stop_signal()
     try:
         supervisor = Supervisor(project, SystemClock(), terminal)
@@ -131,7 +137,6 @@ async def _serve(arguments: DevArguments, project: Project) -> None:
         supervisor.engine.journal.stop_watching()  # streams that wait for news would hold it up
         await server.stop()
         await supervisor.stop()
-        terminal.flush()
 
 
 async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -> bool:

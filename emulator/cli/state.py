@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from emulator.cli.options import ProjectOptions, load_project, project_options
+from emulator.cli.output import show
 from emulator.state import State
 
 
@@ -17,7 +18,7 @@ def state() -> None:
 @project_options
 def path(options: ProjectOptions) -> None:
     """Print the state directory."""
-    click.echo(_locate(options).directory)
+    show(str(_locate(options).directory))
 
 
 @state.command("reset")
@@ -30,7 +31,7 @@ def reset(options: ProjectOptions, yes: bool) -> None:
         click.confirm(f"Delete all state in {state.directory}?", abort=True)
     removed = state.reset()
     where = state.directory
-    click.echo(f"Deleted {', '.join(removed)} in {where}" if removed else f"{where} was empty")
+    show(f"Deleted {', '.join(removed)} in {where}" if removed else f"{where} was empty")
 
 
 def _locate(options: ProjectOptions) -> State:

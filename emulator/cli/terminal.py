@@ -1,20 +1,25 @@
 """What the person at the terminal sees while a server runs: one owner of levels, labels, colours.
 
-Lines are collected and written once per turn of the event loop, so that a chatty worker costs one
-write and not thousands. Worker output goes to the stream it was written to, our own warnings and
-errors to standard error, everything else to standard output.
+Lines are collected and handed to an `Outlet` once per turn of the event loop, so that a chatty
+worker costs one write and not thousands. Worker output goes to the stream it was written to, our
+own warnings and errors to standard error, everything else to standard output. What the worker
+prints is printed as it is; what we say about it cannot drive the terminal.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
+from emulator.cli.cells import printable, printable_lines
 from emulator.cli.ink import Ink
 from emulator.cli.levels import Level
+from emulator.cli.outlet import Outlet
 from emulator.engine.divergence import Diverged
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import LOAD_CRASHED, LOAD_TIMED_OUT, OutputLine
@@ -32,6 +37,7 @@ class ConsoleTerminal:
         self._level = level
         self._directory = directory
         self._pending: dict[TextIO, list[str]] = {sys.stdout: [], sys.stderr: []}
+        self._outlets = _outlets(self._pending)
         self._scheduled = False
         self._diverged: list[Diverged] = []
         self._told: set[object] = set()  # groups that have had their block on this code
@@ -43,26 +49,26 @@ class ConsoleTerminal:
 
     def notice(self, text: str) -> None:
         """Something worth knowing."""
-        self._write(Level.INFO, sys.stdout, text)
+        self._write(Level.INFO, sys.stdout, printable_lines(text))
 
     def progress(self, text: str) -> None:
         """A workflow went on."""
-        self._write(Level.INFO, sys.stdout, self._paint(sys.stdout, _CYAN, "workflow ") + text)
+        self._say(Level.INFO, sys.stdout, _CYAN, "workflow ", text)
 
     def warning(self, text: str) -> None:
         """Something that will surprise unless it is read."""
-        self._write(Level.WARN, sys.stderr, self._paint(sys.stderr, _YELLOW, "warning: ") + text)
+        self._say(Level.WARN, sys.stderr, _YELLOW, "warning: ", text)
 
     def error(self, text: str) -> None:
         """Something that does not work."""
-        self._write(Level.ERROR, sys.stderr, self._paint(sys.stderr, _RED, "error: ") + text)
+        self._say(Level.ERROR, sys.stderr, _RED, "error: ", text)
 
     def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None:
         """New code serves."""
         self._told.clear()
         names = sorted(self._relative(path) for path in changed)
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        text = f"reloaded in {duration_ms:.0f} ms ({shown})"
+        text = f"reloaded in {duration_ms:.0f} ms ({printable(shown)})"
         self._write(Level.INFO, sys.stdout, self._paint(sys.stdout, _GREEN, text))
 
     def load_failed(self, error: LoadError, still_serving: bool) -> None:
@@ -70,7 +76,7 @@ class ConsoleTerminal:
         if error.name in (LOAD_CRASHED, LOAD_TIMED_OUT):  # its last words were shown as its output
             self.error(error.message)
         else:
-            self._write(Level.ERROR, sys.stderr, error.traceback.rstrip())
+            self._write(Level.ERROR, sys.stderr, printable_lines(error.traceback.rstrip()))
         after = (
             "The code that worked before still serves. Mend it and save."
             if still_serving
@@ -112,12 +118,18 @@ class ConsoleTerminal:
             return
         colour = _GREEN if status < 400 else _YELLOW if status < 500 else _RED
         shown = self._paint(sys.stdout, colour, str(status))
-        self._write(Level.INFO, sys.stdout, f"{method} {path} {shown} ({duration_ms:.0f}ms)")
+        self._write(
+            Level.INFO, sys.stdout, f"{method} {printable(path)} {shown} ({duration_ms:.0f}ms)"
+        )
 
     # --- writing
 
     def _relative(self, path: Path) -> str:
         return os.path.relpath(path, self._directory)
+
+    def _say(self, level: Level, stream: TextIO, colour: str, label: str, text: str) -> None:
+        if level <= self._level:
+            self._write(level, stream, self._paint(stream, colour, label) + printable_lines(text))
 
     def _paint(self, stream: TextIO, colour: str, text: str) -> str:
         return f"{colour}{text}{_RESET}" if self._colours[stream] else text
@@ -142,14 +154,32 @@ class ConsoleTerminal:
         self._scheduled = False
         for stream, lines in self._pending.items():
             if lines:
-                text = "\n".join(lines) + "\n"
+                self._outlets[stream].write(stream, lines)
                 lines.clear()
-                try:
-                    stream.write(text)
-                    stream.flush()
-                except (BrokenPipeError, ValueError):  # nobody reads any more; serving goes on
-                    continue
-                except UnicodeEncodeError:
-                    encoding = stream.encoding or "ascii"
-                    stream.write(text.encode(encoding, "replace").decode(encoding))
-                    stream.flush()
+
+    def close(self) -> None:
+        """Write what has been collected, as far as somebody reads it, and nothing more."""
+        self.flush()
+        for outlet in set(self._outlets.values()):
+            outlet.close()
+
+
+class LogLines(logging.Handler):
+    """What libraries and our own defects log, as errors on the terminal.
+
+    Python's own handler would write to standard error on the thread of the event loop.
+    """
+
+    def __init__(self, terminal: ConsoleTerminal) -> None:
+        super().__init__(logging.WARNING)
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._terminal.error(self.format(record))
+
+
+def _outlets(streams: Iterable[TextIO]) -> dict[TextIO, Outlet]:
+    """Return an outlet for each stream, one for all that are the same file."""
+    files = {stream: os.fstat(stream.fileno()) for stream in streams}
+    outlets = {file: Outlet() for file in {(each.st_dev, each.st_ino) for each in files.values()}}
+    return {stream: outlets[file.st_dev, file.st_ino] for stream, file in files.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from bindings.d1.limits import QUERY_TIMEOUT_MS
 from bindings.d1.script import script_statements
 from emulator.cli.d1.databases import choose, database_options
 from emulator.cli.options import ProjectOptions
+from emulator.cli.output import show, show_json
 from emulator.cli.table import draw_table
 from emulator.errors import EmulatorError, UsageError, WorkerError
 
@@ -44,16 +44,16 @@ def execute(
             return await database.run([Query(text) for text in statements])
 
     if not as_json:
-        click.echo(f"🌀 Executing on local database {found.title}:")
+        show(f"🌀 Executing on local database {found.title}:")
     try:
         results = asyncio.run(run())
     except WorkerError as error:
         if as_json:
-            click.echo(json.dumps({"error": {"text": str(error)}}, indent=2))
+            show_json({"error": {"text": str(error)}})
             raise click.exceptions.Exit(1) from None
         raise EmulatorError(f"{found.config.database_name}: {error}") from None
     if as_json:
-        click.echo(json.dumps([with_row_objects(result) for result in results], indent=2))
+        show_json([with_row_objects(result) for result in results])
     else:
         _show_results(results)
 
@@ -73,7 +73,7 @@ def _read_sql(sql: str | None, file: Path | None) -> str:
 
 def _show_results(results: list[Result]) -> None:
     count = len(results)
-    click.echo(f"🚣 {count} {'command' if count == 1 else 'commands'} executed successfully.")
+    show(f"🚣 {count} {'command' if count == 1 else 'commands'} executed successfully.")
     for result in results:
         if result["results"]["rows"]:
-            click.echo(draw_table(result["results"]["columns"], result["results"]["rows"]))
+            show(draw_table(result["results"]["columns"], result["results"]["rows"]))

@@ -14,6 +14,7 @@ import click
 from bindings.d1.export import dump_sql, reading
 from emulator.cli.d1.databases import choose, database_options
 from emulator.cli.options import ProjectOptions
+from emulator.cli.output import show
 from emulator.errors import EmulatorError, UsageError
 
 _D1, _SQLITE3 = "d1", "sqlite3_cli_only"
@@ -59,8 +60,8 @@ def export(
             f"{found.title} has no data yet: {found.path} does not exist.\n"
             "  It is created by its first query, or by `groundfog d1 migrations apply`."
         )
-    click.echo(f"🌀 Exporting local database {found.title}:")
-    click.echo(f"🌀 Exporting SQL to {output}...")
+    show(f"🌀 Exporting local database {found.title}:")
+    show(f"🌀 Exporting SQL to {output}...")
     with reading(found.path) as connection, _replacing(output) as file:
         lines: Iterator[str] = (
             connection.iterdump()
@@ -69,7 +70,7 @@ def export(
         )
         for line in lines:
             file.write(line + "\n")
-    click.echo("Done!")
+    show("Done!")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import click
 from bindings.d1.wrangler_state import take_over, user_tables, wrangler_file
 from emulator.cli.d1.databases import Chosen, choose, choose_all, database_options
 from emulator.cli.options import ProjectOptions
+from emulator.cli.output import show
 from emulator.errors import UsageError
 
 
@@ -42,7 +43,7 @@ def import_database(
     if len(missing) == len(wanted):
         raise UsageError(_nothing_found([str(sources[found.config.local_id]) for found in missing]))
     for found in missing:
-        click.echo(f"{found.title}: wrangler has no such local database")
+        show(f"{found.title}: wrangler has no such local database")
     for found in wanted:
         if found not in missing:
             _import(found, sources[found.config.local_id], yes)
@@ -71,4 +72,4 @@ def _import(found: Chosen, source: Path, yes: bool) -> None:
         click.confirm(f"{text}. Replace all of it?", abort=True)
     found.state.prepare()
     tables = take_over(source, found.path)
-    click.echo(f"✅ {found.title}: {len(tables)} table(s) taken over from {source}")
+    show(f"✅ {found.title}: {len(tables)} table(s) taken over from {source}")

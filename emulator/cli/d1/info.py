@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 
 import click
@@ -13,6 +12,7 @@ from bindings.d1.migrations import unapplied_in_file
 from bindings.d1.wrangler_state import user_tables
 from emulator.cli.d1.databases import Chosen, choose, database_options
 from emulator.cli.options import ProjectOptions
+from emulator.cli.output import show, show_json
 from emulator.cli.table import draw_table
 from emulator.errors import EmulatorError, WorkerError
 
@@ -36,9 +36,9 @@ def info(options: ProjectOptions, name: str, as_json: bool) -> None:
         "sqlite_version": sqlite3.sqlite_version,
     }
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        show_json(facts)
     else:
-        click.echo(draw_table(["", found.config.database_name], list(facts.items())))
+        show(draw_table(["", found.config.database_name], list(facts.items())))
 
 
 def _size_bytes(found: Chosen) -> int:
@@ -61,4 +61,4 @@ def path(options: ProjectOptions, name: str) -> None:
         asyncio.run(create())
     except WorkerError as error:
         raise EmulatorError(str(error)) from None
-    click.echo(found.path)
+    show(str(found.path))

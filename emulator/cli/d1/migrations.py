@@ -11,6 +11,7 @@ from bindings.d1.migration_files import create_migration
 from bindings.d1.migrations import MigrationFailed, apply_migration, unapplied
 from emulator.cli.d1.databases import Chosen, choose, database_options
 from emulator.cli.options import ProjectOptions
+from emulator.cli.output import show
 from emulator.cli.table import draw_table
 from emulator.clock import SystemClock
 
@@ -35,10 +36,10 @@ def list_migrations(options: ProjectOptions, name: str) -> None:
 
     names = asyncio.run(run())
     if not names:
-        click.echo(NOTHING_TO_APPLY)
+        show(NOTHING_TO_APPLY)
         return
-    click.echo("Migrations to be applied:")
-    click.echo(draw_table(["Name"], [[name] for name in names]))
+    show("Migrations to be applied:")
+    show(draw_table(["Name"], [[name] for name in names]))
 
 
 @migrations.command("apply")
@@ -53,13 +54,13 @@ async def _apply(found: Chosen) -> None:
     async with found.opened() as database:
         names = await unapplied(database, found.migrations)
         if not names:
-            click.echo(NOTHING_TO_APPLY)
+            show(NOTHING_TO_APPLY)
             return
-        click.echo("Migrations to be applied:")
-        click.echo(draw_table(["name"], [[name] for name in names]))
+        show("Migrations to be applied:")
+        show(draw_table(["name"], [[name] for name in names]))
         if sys.stdin.isatty():
             click.confirm(f"About to apply {len(names)} migration(s), continue?", abort=True)
-        click.echo(f"🌀 Executing on local database {found.title}:")
+        show(f"🌀 Executing on local database {found.title}:")
         statuses = dict.fromkeys(names, "🕒️")
         try:
             for name in names:
@@ -69,7 +70,7 @@ async def _apply(found: Chosen) -> None:
             statuses[failure.name] = "❌"
             raise
         finally:
-            click.echo(draw_table(["name", "status"], list(statuses.items())))
+            show(draw_table(["name", "status"], list(statuses.items())))
 
 
 @migrations.command("create")
@@ -80,5 +81,5 @@ def create(options: ProjectOptions, name: str, message: str) -> None:
     """Write an empty migration for the database NAME, named after MESSAGE."""
     found = choose(options, name)
     path = create_migration(found.migrations, message, SystemClock().now_ms())
-    click.echo(f"✅ Successfully created Migration '{path.name}'!\n")
-    click.echo(f"The migration is available for editing here\n{path}")
+    show(f"✅ Successfully created Migration '{path.name}'!\n")
+    show(f"The migration is available for editing here\n{path}")

@@ -10,8 +10,9 @@ import click
 from bindings.vectorize import Index
 from bindings.vectorize.vectors import DIMENSIONS_MAX, NAME_MAX_BYTES
 from emulator.cli.options import ProjectOptions, load_project, project_options
+from emulator.cli.output import show, show_json
 from emulator.cli.table import draw_table
-from emulator.cli.vectorize.opening import index_names, opened, print_json, takes_json
+from emulator.cli.vectorize.opening import index_names, opened, takes_json
 from emulator.errors import UsageError
 from emulator.state import State
 
@@ -60,11 +61,11 @@ def create(
         index.create(dimensions, metric, description)
         made = index.definition()
     if as_json:
-        print_json(made)
+        show_json(made)
         return
-    click.echo(f"✅ Successfully created a new Vectorize index: '{name}'")
-    click.echo("📋 To use it in a worker, add this to its configuration:\n")
-    click.echo(f'[[vectorize]]\nbinding = "VECTORIZE"\nindex_name = "{name}"')
+    show(f"✅ Successfully created a new Vectorize index: '{name}'")
+    show("📋 To use it in a worker, add this to its configuration:\n")
+    show(f'[[vectorize]]\nbinding = "VECTORIZE"\nindex_name = "{name}"')
 
 
 @click.command("list")
@@ -83,12 +84,12 @@ def list_indexes(options: ProjectOptions, as_json: bool) -> None:
             unmade = {"dimensions": None, "metric": None}
             found.append({"name": name, "created_on": None, "config": unmade})
     if as_json:
-        print_json(found)
+        show_json(found)
     elif not found:
-        click.echo("There are no Vectorize indexes: neither in the configuration nor on disk.")
+        show("There are no Vectorize indexes: neither in the configuration nor on disk.")
     else:
         header = ["name", "dimensions", "metric", "created", "modified"]
-        click.echo(draw_table(header, [_row(definition) for definition in found]))
+        show(draw_table(header, [_row(definition) for definition in found]))
 
 
 def _row(definition: dict[str, Any]) -> list[object]:
@@ -111,10 +112,10 @@ def get(options: ProjectOptions, name: str, as_json: bool) -> None:
     with opened(options, name) as index:
         definition = index.definition()
     if as_json:
-        print_json(definition)
+        show_json(definition)
     else:
         header = ["name", "dimensions", "metric", "created", "modified"]
-        click.echo(draw_table(header, [_row(definition)]))
+        show(draw_table(header, [_row(definition)]))
 
 
 @click.command()
@@ -126,9 +127,9 @@ def info(options: ProjectOptions, name: str, as_json: bool) -> None:
     with opened(options, name) as index:
         described = index.describe()
     if as_json:
-        print_json(described)
+        show_json(described)
     else:
-        click.echo(draw_table(list(described), [list(described.values())]))
+        show(draw_table(list(described), [list(described.values())]))
 
 
 @click.command()
@@ -146,7 +147,7 @@ def delete(options: ProjectOptions, name: str, force: bool) -> None:
             count = index.describe()["vectorCount"]
             click.confirm(f"Delete the index '{name}' with {count} vectors?", abort=True)
         _erase(index, options)
-    click.echo(f"✅ Deleted Vectorize index '{name}'")
+    show(f"✅ Deleted Vectorize index '{name}'")
 
 
 def _erase(index: Index, options: ProjectOptions) -> None:

@@ -6,8 +6,9 @@ import click
 
 from bindings.vectorize.index import METADATA_TYPES
 from emulator.cli.options import ProjectOptions, project_options
+from emulator.cli.output import show, show_json
 from emulator.cli.table import draw_table
-from emulator.cli.vectorize.opening import opened, print_json, takes_json
+from emulator.cli.vectorize.opening import opened, takes_json
 
 _PROPERTY = click.option(
     "--property-name", "--propertyName", "name", required=True, help="The property, a.b if nested."
@@ -24,13 +25,13 @@ def create_metadata_index(options: ProjectOptions, index_name: str, name: str, t
     with opened(options, index_name) as index:
         reply = index.create_metadata_index(name, type_)
         older = index.describe()["vectorCount"]
-    click.echo(
+    show(
         f"✅ Successfully enqueued metadata index creation request. Mutation changeset identifier: "
         f"{reply['mutationId']}."
     )
     if older:
         what = "The vector that is there is" if older == 1 else f"The {older} vectors there are"
-        click.echo(f"{what} in it once upserted again.")
+        show(f"{what} in it once upserted again.")
 
 
 @click.command("list-metadata-index")
@@ -42,12 +43,12 @@ def list_metadata_index(options: ProjectOptions, index_name: str, as_json: bool)
     with opened(options, index_name) as index:
         found = index.metadata_indexes()
     if as_json:
-        print_json(found)
+        show_json(found)
     elif not found:
-        click.echo(f"The index '{index_name}' has no metadata indexes.")
+        show(f"The index '{index_name}' has no metadata indexes.")
     else:
         rows = [[item["propertyName"], item["indexType"]] for item in found]
-        click.echo(draw_table(["propertyName", "type"], rows))
+        show(draw_table(["propertyName", "type"], rows))
 
 
 @click.command("delete-metadata-index")
@@ -58,7 +59,7 @@ def delete_metadata_index(options: ProjectOptions, index_name: str, name: str) -
     """Let queries on the index NAME no longer filter on a property."""
     with opened(options, index_name) as index:
         reply = index.delete_metadata_index(name)
-    click.echo(
+    show(
         f"✅ Successfully enqueued metadata index deletion request. Mutation changeset identifier: "
         f"{reply['mutationId']}."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import click
 from bindings.vectorize import Index, IndexConfig
 from bindings.vectorize.errors import Refused
 from emulator.cli.options import ProjectOptions, load_project
+from emulator.cli.output import say
 from emulator.config.model import Config, IndexSettings
 from emulator.config.problems import nearest
 from emulator.errors import EmulatorError, UsageError
@@ -23,11 +23,6 @@ from emulator.state import State
 def takes_json(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `command` the option --json as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
-
-
-def print_json(value: object) -> None:
-    """Print a value as people read JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def index_names(config: Config, state: State) -> dict[str, Path]:
@@ -62,7 +57,7 @@ def opened(options: ProjectOptions, name: str, *, new: bool = False) -> Iterator
     finally:
         index.close()
         for text in index.announcements:
-            click.echo(text, err=True)
+            say(text)
 
 
 def _index_config(config: Config, name: str) -> IndexConfig:

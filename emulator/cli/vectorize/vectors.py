@@ -13,8 +13,9 @@ import click
 from bindings.vectorize.ndjson import read_lines
 from bindings.vectorize.vectors import LIST_MAX, VECTORS_PER_REQUEST_MAX, parse_ids, parse_vectors
 from emulator.cli.options import ProjectOptions, project_options
+from emulator.cli.output import say, show, show_json
 from emulator.cli.table import draw_table
-from emulator.cli.vectorize.opening import opened, print_json, takes_json
+from emulator.cli.vectorize.opening import opened, takes_json
 from emulator.errors import UsageError
 
 # Numbers and ids may follow their option one after the other, as wrangler takes them.
@@ -78,12 +79,12 @@ def _write(
         finally:
             if mutation is not None and not as_json:
                 are = "vector is" if count == 1 else "vectors are"
-                click.echo(f"{count} {are} in; the last mutation is {mutation}", err=True)
+                say(f"{count} {are} in; the last mutation is {mutation}")
     if as_json:
-        print_json({"index": name, "count": count})
+        show_json({"index": name, "count": count})
     else:
         verb = "inserted" if operation == "insert" else "upserted"
-        click.echo(f"✅ Successfully {verb} {count} vectors into index '{name}'")
+        show(f"✅ Successfully {verb} {count} vectors into index '{name}'")
 
 
 def _batches(values: Iterator[Any], size: int) -> Iterator[list[Any]]:
@@ -130,9 +131,9 @@ def query(
         asked["filter"] = _parse_json(filter_, "--filter")
     with opened(options, name) as index:
         if vector is not None:
-            print_json(index.query(_parse_vector([vector, *more]), asked))
+            show_json(index.query(_parse_vector([vector, *more]), asked))
         else:
-            print_json(index.query_by_id(vector_id, asked))
+            show_json(index.query_by_id(vector_id, asked))
 
 
 def _parse_vector(words: list[str]) -> list[Any]:
@@ -177,14 +178,14 @@ def list_vectors(
     if more:
         page["nextCursor"] = ids[-1]
     if as_json:
-        print_json(page)
+        show_json(page)
     elif not ids:
-        click.echo(f"No vectors in index '{name}'" if cursor is None else "No more vectors.")
+        show(f"No vectors in index '{name}'" if cursor is None else "No more vectors.")
     else:
-        click.echo(draw_table(["#", "id"], [[n, id_] for n, id_ in enumerate(ids, 1)]))
-        click.echo(f"{len(ids)} of {total} vectors")
+        show(draw_table(["#", "id"], [[n, id_] for n, id_ in enumerate(ids, 1)]))
+        show(f"{len(ids)} of {total} vectors")
         if more:
-            click.echo(f"For the next page: --cursor={ids[-1]}")
+            show(f"For the next page: --cursor={ids[-1]}")
 
 
 @click.command("get-vectors", context_settings=_FOLLOWING)
@@ -195,7 +196,7 @@ def list_vectors(
 def get_vectors(options: ProjectOptions, name: str, ids: str, more: tuple[str, ...]) -> None:
     """Show vectors of the index NAME by their ids, as JSON."""
     with opened(options, name) as index:
-        print_json(index.get(parse_ids([ids, *more], LIST_MAX)))
+        show_json(index.get(parse_ids([ids, *more], LIST_MAX)))
 
 
 @click.command("delete-vectors", context_settings=_FOLLOWING)
@@ -208,7 +209,7 @@ def delete_vectors(options: ProjectOptions, name: str, ids: str, more: tuple[str
     wanted = [ids, *more]
     with opened(options, name) as index:
         reply = index.delete(parse_ids(wanted, LIST_MAX))
-    click.echo(
+    show(
         f"✅ Successfully enqueued {len(wanted)} vectors into index '{name}' for deletion. "
         f"Mutation changeset identifier: {reply['mutationId']}."
     )

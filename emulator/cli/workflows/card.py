@@ -54,7 +54,8 @@ def labelled(facts: Iterable[tuple[str, str]], ink: Ink, width: int) -> Iterator
     """Yield `"  Label     value"`, values wrapped under themselves."""
     indent = _INDENT + _LABEL
     for label, value in facts:
-        parts = [part for line in value.splitlines() or [""] for part in wrap(line, width - indent)]
+        lines = [printable(line) for line in value.splitlines()] or [""]
+        parts = [part for line in lines for part in wrap(line, width - indent)]
         head = " " * _INDENT + ink(Colour.DIM, f"{label:<{_LABEL}}")
         for part in parts:
             yield head + part
@@ -79,17 +80,13 @@ def _facts(detail: Record, queued_ms: int, page: Page) -> Iterator[str]:
         facts.append(("Output", "\n".join(value_lines(detail["output"], room, limit))))
     if "held" in detail:
         lines = [*detail["held"]["found"], "Undo the edit, or resume with --accept or --rename."]
-        facts.append(("Held", _safe("\n".join(lines))))
+        facts.append(("Held", "\n".join(lines)))
     yield from labelled(facts, page.ink, page.width)
     rollback = detail.get("rollback")
     if rollback:
         told = ("\n" + error_text(rollback["error"])) if rollback["error"] else ""
-        yield from labelled([("Rollback", rollback["outcome"] + _safe(told))], page.ink, page.width)
+        yield from labelled([("Rollback", rollback["outcome"] + told)], page.ink, page.width)
     if detail["error"]:
-        text = [("Error", _safe(error_text(detail["error"])))]
+        text = [("Error", error_text(detail["error"]))]
         for line in labelled(text, Ink(False), page.width):
             yield page.ink(Colour.RED, line)
-
-
-def _safe(text: str) -> str:
-    return "\n".join(printable(line) for line in text.splitlines())

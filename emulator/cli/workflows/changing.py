@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from emulator.cli.output import say, show_json
 from emulator.cli.workflows.access import BASE, OWN, opened
 from emulator.cli.workflows.marks import ENDED
 from emulator.cli.workflows.naming import explained, find_instance, step_explained
 from emulator.cli.workflows.options import Target, workflow_options
-from emulator.cli.workflows.output import say, show_json
 from emulator.cli.workflows.payload import read_payload
 from emulator.cli.workflows.spans import moment, parse_iso
 from emulator.cli.workflows.waiting import refuse_to_wait, wait_for_end, wait_option

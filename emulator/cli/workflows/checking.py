@@ -13,7 +13,7 @@ from emulator.checking import Checked, check, instances_of
 from emulator.cli import divergences
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.options import ProjectOptions, load_project, project_options
-from emulator.cli.workflows.output import show, show_json
+from emulator.cli.output import show, show_drawn, show_json
 from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.engine.divergence import Diverged, Policy
@@ -73,7 +73,7 @@ def check_command(
             show(f"Nothing to check: there is no instance{ended}.")
             return
         for text in _told(checked, Ink.on(sys.stdout)):
-            show(text)
+            show_drawn(text)
     if any(each.outcome == "diverges" for each in checked):
         sys.exit(1)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
+from emulator.cli.output import say, show_json
 from emulator.cli.workflows.access import opened
 from emulator.cli.workflows.naming import LATEST, explained, find_instance
 from emulator.cli.workflows.options import Target, workflow_options
-from emulator.cli.workflows.output import say, show_json
 from emulator.errors import EmulatorError, UsageError
 
 Json = Any

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from emulator.cli.ink import Ink
+from emulator.cli.output import show_drawn, show_json, size_of
 from emulator.cli.workflows.access import Api, opened
 from emulator.cli.workflows.card import instance_page
 from emulator.cli.workflows.naming import LATEST, explained, find_instance
 from emulator.cli.workflows.options import Target, workflow_options
-from emulator.cli.workflows.output import show, show_json, size_of
 from emulator.cli.workflows.spans import parse_iso
 from emulator.cli.workflows.timeline import Page
 
@@ -60,7 +60,7 @@ def describe_instance(
         page = Page(
             size_of(sys.stdout).columns, Ink.on(sys.stdout), now_ms, step_output, output_limit
         )
-        show(instance_page(name, instance, detail, page, api.live))
+        show_drawn(instance_page(name, instance, detail, page, api.live))
 
 
 def instance_detail(api: Api, workflow: str, instance: str) -> tuple[dict[str, Json], int]:

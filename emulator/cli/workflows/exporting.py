@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from emulator.cli.options import ProjectOptions, project_options
+from emulator.cli.output import show_json
 from emulator.cli.workflows.access import OWN, opened
 from emulator.cli.workflows.naming import explained, find_instance
 from emulator.cli.workflows.options import Target
-from emulator.cli.workflows.output import show
 
 
 @click.command("export")
@@ -24,4 +22,4 @@ def export_command(options: ProjectOptions, name: str, id: str) -> None:
         with explained(api, name, instance):
             path = (name, "instances", instance, "export")
             document = api.ask("GET", *path, base=OWN).result
-    show(json.dumps(document, indent=2, ensure_ascii=False))
+    show_json(document)

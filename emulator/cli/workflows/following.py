@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import Any
 
 from emulator.cli.ink import Ink
+from emulator.cli.output import say, show_drawn, show_json, size_of
 from emulator.cli.workflows.access import Api, Unreachable
 from emulator.cli.workflows.eventlines import event_lines
 from emulator.cli.workflows.naming import explained
-from emulator.cli.workflows.output import say, show, size_of
 
 Json = Any
 Record = dict[str, Any]
@@ -61,13 +60,13 @@ class _Printer:
         self.last_id = event["eventId"]
         self.ended = event["type"] in _LAST
         if self._as_json:
-            show(json.dumps(event, ensure_ascii=False))
+            show_json(event, indent=None)
         else:
             if self._zero_ms is None:
                 self._zero_ms = event["timestamp"]
             width = size_of(sys.stdout).columns
             for line in event_lines(event, self._zero_ms, width, self._ink):
-                show(line)
+                show_drawn(line)
         sys.stdout.flush()
 
     def gone_for_long(self) -> bool:

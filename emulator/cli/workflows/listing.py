@@ -9,14 +9,15 @@ from typing import Any
 
 import click
 
+from emulator.cli.cells import printable
 from emulator.cli.ink import Colour, Ink
+from emulator.cli.output import say, show_drawn, show_json, size_of
 from emulator.cli.table import draw_table
 from emulator.cli.workflows.access import opened
 from emulator.cli.workflows.card import labelled
 from emulator.cli.workflows.marks import mark, marked
 from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options
-from emulator.cli.workflows.output import say, show, show_json, size_of
 from emulator.cli.workflows.spans import moment, parse_iso, span
 from emulator.clock import SystemClock
 from emulator.errors import UsageError
@@ -88,13 +89,13 @@ def describe_workflow(target: Target, name: str) -> None:
         due = moment(parse_iso(schedule["next_instance"]))
         facts.append(("Schedule", f"{schedule['cron']}, next at {due}"))
     facts.append(("Instances", str(sum(found["instances"].values()))))
-    show(ink(Colour.BOLD, name))
-    show("\n".join(["", *labelled(facts, ink, _width())]))
+    show_drawn(ink(Colour.BOLD, printable(name)))
+    show_drawn("\n".join(["", *labelled(facts, ink, _width())]))
     width = max(len(status) for status in STATUSES) + 2
     for status in STATUSES:
         if number := found["instances"].get(status):
             space = " " * (width - len(status))
-            show(f"    {marked(status, ink)}{space}{number}")
+            show_drawn(f"    {marked(status, ink)}{space}{number}")
 
 
 @click.command("list")
@@ -215,7 +216,7 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for status in STATUSES:
         sign, _ = mark(status)
         drawn = drawn.replace(f"│ {sign} {status} ", f"│ {marked(status, ink)} ")
-    show(drawn)
+    show_drawn(drawn)
 
 
 def _width() -> int:

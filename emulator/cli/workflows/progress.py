@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from emulator.cli.cells import columns, printable, wrap
 from emulator.cli.ink import Colour, Ink
+from emulator.cli.output import say, size_of
 from emulator.cli.workflows.card import title
-from emulator.cli.workflows.output import say, size_of
 from emulator.cli.workflows.spans import parse_iso
 from emulator.cli.workflows.steps import Row, error_text, rows_of
 from emulator.cli.workflows.timeline import Page, draw

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from emulator.cli.cells import printable
 from emulator.cli.ink import Colour, Ink
+from emulator.cli.output import say, show_drawn, show_json
 from emulator.cli.workflows.access import Api, opened
 from emulator.cli.workflows.listing import show_table
 from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options
-from emulator.cli.workflows.output import say, show, show_json
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.errors import UsageError
 
@@ -37,7 +38,7 @@ def size(target: Target, largest: int) -> None:
     ink = Ink.on(sys.stdout)
     total = size_text(sizes["file_bytes"] + sizes["log_bytes"])
     free = f", {size_text(sizes['free_bytes'])} of it free" if sizes["free_bytes"] else ""
-    show(f"{sizes['path']}  {ink(Colour.BOLD, total)}{free}")
+    show_drawn(f"{printable(sizes['path'])}  {ink(Colour.BOLD, total)}{free}")
     if sizes["workflows"]:
         rows = [
             (entry["name"], size_text(entry["bytes"]), entry["instances"], entry["entries"])

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import click
 
+from emulator.cli.output import say, show, show_json
 from emulator.cli.workflows.access import Refused, opened
 from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options
-from emulator.cli.workflows.output import say, show, show_json
 from emulator.cli.workflows.payload import read_payload
 from emulator.cli.workflows.waiting import refuse_to_wait, wait_for_end, wait_option
 from emulator.errors import UsageError

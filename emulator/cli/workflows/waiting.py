@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
+from emulator.cli.output import show_json
 from emulator.cli.workflows.access import Api, Unreachable
 from emulator.cli.workflows.describing import instance_detail
 from emulator.cli.workflows.marks import ENDED
 from emulator.cli.workflows.options import Target
-from emulator.cli.workflows.output import show_json
 from emulator.cli.workflows.progress import LiveProgress, Progress, ProgressLines
 from emulator.errors import UsageError
 

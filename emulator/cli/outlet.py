@@ -1,0 +1,91 @@
+"""Where lines for the person at the terminal leave the process: by a thread, never by the loop.
+
+A write may wait for ever: the terminal is stopped (Ctrl-S), or nobody reads the pager. Then only
+the thread waits. Lines are kept up to a limit; those beyond it are left out and counted.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import TextIO
+
+KEPT_MAX_BYTES = 1_000_000  # of lines that wait to be written
+CLOSE_WAIT_S = 1.0  # for the last lines; whoever does not read them by then does not get them
+
+
+class Outlet:
+    """One file that lines are written to. Threads of any kind may use it.
+
+    Standard output and standard error share one outlet where they are the same file, so that lines
+    keep their order.
+    """
+
+    def __init__(self, kept_max_bytes: int = KEPT_MAX_BYTES) -> None:
+        self._kept_max_bytes = kept_max_bytes
+        self._waiting: deque[tuple[int, bytes]] = deque()  # descriptor, whole lines
+        self._bytes = 0  # of what waits and of what is being written
+        self._left_out = 0  # lines, since the last one that was kept
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._write_all, name="output", daemon=True)
+        self._thread.start()
+
+    def write(self, stream: TextIO, lines: Sequence[str]) -> None:
+        """Write `lines` to `stream` soon, in order; past the limit they are counted instead."""
+        encoding = stream.encoding or "ascii"
+        data = "".join(f"{line}\n" for line in lines).encode(encoding, "backslashreplace")
+        with self._changed:
+            if self._bytes and self._bytes + len(data) > self._kept_max_bytes:
+                self._left_out += len(lines)
+                return
+            if self._left_out:
+                data = _gap(self._left_out) + data
+                self._left_out = 0
+            self._waiting.append((stream.fileno(), data))
+            self._bytes += len(data)
+            self._changed.notify()
+
+    def close(self, wait_s: float = CLOSE_WAIT_S) -> None:
+        """Write what waits, for `wait_s` seconds at most."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(wait_s)
+
+    def _write_all(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                descriptor, data = self._waiting.popleft()
+            try:
+                _write(descriptor, data)
+            except OSError:  # nobody reads any more; serving goes on
+                pass
+            with self._changed:
+                self._bytes -= len(data)
+
+
+def _gap(lines: int) -> bytes:
+    plural = "" if lines == 1 else "s"
+    return f"… {lines:,} line{plural} left out: nobody read them in time\n".encode()
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, for as long as it takes. Raises OSError when nobody reads any more.
+
+    Not through the stream object: its lock would be held for ever, and the end of the process
+    needs it.
+    """
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:  # another program has made the shared terminal non-blocking
+            select.select([], [descriptor], [])
