@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from pathlib import Path
+from unicodedata import category
 
 from .pyodide.ffi import JsException
 
@@ -19,8 +20,12 @@ def format_error(error: BaseException) -> str:
 
 
 def print_error(error: BaseException) -> None:
-    """Print `error` on the guest's stderr as the user's own."""
-    print(format_error(error), end="", file=sys.stderr, flush=True)
+    """Print `error` on the guest's stderr as the user's own.
+
+    Its message may be anybody's, the body of a request even: nothing in it drives the terminal.
+    """
+    text = "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in format_error(error))
+    print(text, end="", file=sys.stderr, flush=True)
 
 
 def error_name(error: BaseException) -> str:
@@ -47,7 +52,7 @@ def where_raised(error: BaseException) -> tuple[str, int]:
     """Return file and line of the innermost frame that is not ours; `("", 0)` if there is none."""
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno or 0
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_shown(f)]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f)]
     return (frames[-1].filename, frames[-1].lineno or 0) if frames else ("", 0)
 
 
@@ -59,10 +64,14 @@ def _cut(report: traceback.TracebackException) -> None:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        part.stack = traceback.StackSummary.from_list([f for f in part.stack if _is_shown(f)])
+        part.stack = traceback.StackSummary.from_list([f for f in part.stack if _is_users(f)])
         linked = (part.__cause__, part.__context__, *(part.exceptions or ()))
         waiting.extend(other for other in linked if other is not None)
 
 
-def _is_shown(frame: traceback.FrameSummary) -> bool:
+def _is_users(frame: traceback.FrameSummary) -> bool:
     return not is_ours(frame.filename) and not frame.filename.startswith("<frozen importlib")
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or character in "\n\t" or category(character) == "Zs"
