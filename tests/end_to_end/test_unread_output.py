@@ -44,7 +44,7 @@ def serving(folder: Path, output: int) -> Iterator[tuple[httpx.Client, subproces
         start_new_session=True,
     )
     try:
-        port = json.loads(eventually(lambda: announced.exists() and announced.read_text()))["port"]
+        port = json.loads(eventually(lambda: _text_of(announced)))["port"]
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, timeout=DEADLINE_S, trust_env=False) as client:
             yield client, process
@@ -96,3 +96,7 @@ def test_a_terminal_that_was_stopped_gets_its_lines_when_it_goes_on(tmp_path: Pa
             seen += os.read(ours, 65536)
     os.close(ours)
     assert b"worker | " in seen
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
