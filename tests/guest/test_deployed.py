@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from bindings.d1.database import D1
+from emulator.protocol import values
+from emulator.protocol.messages import StepDone
+from emulator.protocol.streams import CHUNK_BYTES
+from tests.guest.conversation import Conversation, play, workflow
 from tests.guest.test_bindings import Echo, seen, seen_and_told
+from tests.guest.test_workflow_runs import began, executed, raised
+from tests.runner.running import Running, read, run, write
+from tests.runner.test_requests import chunks, worker
 
 
 @pytest.mark.parametrize(
@@ -79,3 +86,74 @@ def test_names_that_the_published_sdk_lacks_work_with_a_warning(
     _, told = seen_and_told(tmp_path, f"await env.FLOW.{call}", {"FLOW": flow})
     assert says in told[0]
     assert "src/entry.py:9: " in told[0]
+
+
+def test_a_clone_that_is_returned_is_named_with_the_line_that_made_it(tmp_path: Path) -> None:
+    worker(tmp_path, "response = Response('a')\nsecond = response.clone()\nreturn second")
+
+    async def scenario(it: Running) -> None:
+        await it.load()
+        assert [await it.get(), await it.get()] == [b"a", b"a"]
+
+    (line,) = run(tmp_path, scenario).printed("stderr")
+    assert line.startswith("warning: src/entry.py:7: fetch() returns the clone of a response")
+
+
+def test_a_request_whose_body_is_still_arriving_can_be_cloned(tmp_path: Path) -> None:
+    worker(
+        tmp_path,
+        "second = request.clone()\n"
+        "first, copy = await asyncio.gather(request.bytes(), second.bytes())\n"
+        "return Response(f'{len(first)} {first == copy} {second.method} {second.url}')",
+    )
+
+    async def scenario(it: Running) -> None:
+        await it.load()
+        _, _, body = await read(await it.fetch("/a", "POST", chunks(1_000_000)))
+        assert (
+            body
+            == f"{1_000_000 // CHUNK_BYTES * CHUNK_BYTES} True POST http://localhost/a".encode()
+        )
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "returned",
+    ["asyncio.gather(asyncio.sleep(0, 1))", "asyncio.ensure_future(asyncio.sleep(0, 1))"],
+)
+def test_of_what_a_step_returns_only_a_coroutine_is_awaited(tmp_path: Path, returned: str) -> None:
+    workflow(
+        tmp_path,
+        f"step_of = lambda name, make: step.do(name)(make)\n"
+        f"await step_of('coroutine', lambda: asyncio.sleep(0, 1))()\n"
+        f"await step_of('other', lambda: {returned})()",
+    )
+
+    async def scenario(it: Conversation) -> None:
+        first = began(await it.start(), "do", "coroutine")
+        assert values.decode((await executed(it, first)).payload) == 1
+        second = began(await it.ask(StepDone(1, first.call)), "do", "other")
+        end = await executed(it, second)
+        assert end.name == "TypeError"
+        assert end.message.startswith("Awaitable <class '")
+        assert end.message.endswith("cannot be sent over RPC.")
+
+    play(tmp_path, scenario)
+
+
+def test_a_run_that_returns_a_future_fails(tmp_path: Path) -> None:
+    source = (
+        "import asyncio\nfrom workers import WorkflowEntrypoint\n"
+        "class Order(WorkflowEntrypoint):\n"
+        "    def run(self, event, step):\n"
+        "        return asyncio.ensure_future(asyncio.sleep(0, 1))\n"
+    )
+    write(tmp_path, {"src/entry.py": source})
+
+    async def scenario(it: Conversation) -> None:
+        name, message = raised(await it.start())
+        assert name == "TypeError"
+        assert message == "Awaitable <class '_asyncio.Task'> cannot be sent over RPC."
+
+    play(tmp_path, scenario)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from emulator.guest.python import conversion
 from emulator.guest.python.jsdict import JsDict
 from emulator.guest.python.pyodide.ffi import JsException, jsnull, to_js
+from emulator.guest.python.streams import ReadableStream
 from emulator.guest.python.workers import Blob, File, FormData, Request, Response
 from tests.runner.running import Running, read, run
 from tests.runner.test_requests import worker
@@ -32,9 +33,167 @@ def test_a_text_response_has_the_platforms_content_type() -> None:
 
 
 def test_header_values_become_text_as_in_javascript() -> None:
-    response = Response(None, headers={"a": True, "b": 1, "c": None})
+    response = Response(None, headers={"a": True, "b": 1, "c": None, "d": 1.0, 5: jsnull})
 
-    assert dict(response.headers) == {"a": "true", "b": "1", "c": "null"}
+    shown = {"a": "true", "b": "1", "c": "undefined", "d": "1", "5": "null"}
+    assert dict(response.headers) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.5, "1.5"),
+        (-0.0, "0"),
+        (1e21, "1e+21"),
+        (1e20, "100000000000000000000"),
+        (12345678901234567890.0, "12345678901234567000"),
+        (1e-6, "0.000001"),
+        (1.5e-7, "1.5e-7"),
+        (-2.5e300, "-2.5e+300"),
+        (5e-324, "5e-324"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (123.456, "123.456"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
+        (2**53 + 1, "9007199254740993"),
+        (b"x", "b'x'"),
+    ],
+)
+def test_numbers_are_written_as_javascript_writes_them(value: Any, text: str) -> None:
+    assert Response(None, headers={"a": value}).headers["a"] == text
+
+
+@pytest.mark.parametrize("value", [" 1 \n", "\t1\r\n", "\r\n\r\n1", "1"])
+def test_white_space_around_a_header_is_cut_off(value: str) -> None:
+    assert Response(None, headers={"a": value}).headers["a"] == "1"
+    assert Request("http://x/", headers=[("a", value)]).headers["a"] == "1"
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\r\n b", "a\0b"])
+def test_a_line_break_inside_a_header_is_refused(value: str) -> None:
+    with pytest.raises(JsException, match="TypeError: Invalid header value for a: "):
+        Response(None, headers={"a": value})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [(("a", "1"),), Response("y").headers, "a: b", {"a": "1"}.items(), {("a", "1")}],
+)
+def test_headers_of_other_types_than_dict_and_list_are_refused(headers: Any) -> None:
+    refused = pytest.raises(TypeError, match="^Received unexpected type for headers argument")
+    with refused:
+        Response("x", headers=headers)
+    with refused:
+        Request("http://x/", headers=headers)
+
+
+def test_a_response_takes_no_headers_as_none_and_a_request_does_not() -> None:
+    nothing: list[Any] = [None, (), {}, [], ""]
+    for empty in nothing:
+        assert "a" not in Response(None, headers=empty).headers
+    with pytest.raises(TypeError, match="Received unexpected type for headers argument"):
+        Request("http://x/", headers=None)
+
+
+def test_headers_that_are_no_pairs_are_refused() -> None:
+    for wrong in (["ab"], [("a", "1", "2")], [1]):
+        with pytest.raises(JsException, match="Headers are pairs of a name and a value"):
+            Response(None, headers=wrong)
+
+
+def test_the_headers_of_another_request_can_be_given_as_a_dict() -> None:
+    first = Request("http://x/", headers={"a": "1", "b": "2"})
+
+    assert dict(Request("http://y/", headers=dict(first.headers)).headers) == {"a": "1", "b": "2"}
+
+
+def test_a_clone_of_a_response_has_a_body_of_its_own() -> None:
+    async def scenario() -> None:
+        first = Response("body", 201, headers={"a": "1"})
+        second = first.clone()
+        assert [await first.text(), await second.text()] == ["body", "body"]
+        assert (second.status, second.headers["a"]) == (201, "1")
+        with pytest.raises(OSError, match="Response body is already used"):
+            first.clone()
+        assert Response(None).clone().body is None
+
+    asyncio.run(scenario())
+
+
+def test_clones_of_a_stream_are_read_each_at_its_own_pace() -> None:
+    read: list[str] = []
+
+    async def parts() -> AsyncIterator[str]:
+        for part in "abc":
+            read.append(part)
+            yield part
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        first = Response(parts())
+        second = first.clone()
+        third = second.clone()
+        assert first.body is not None
+        assert await anext(first.body) == b"a"
+        assert read == ["a"]
+        assert [*await asyncio.gather(second.text(), third.text())] == ["abc", "abc"]
+        assert [bytes(chunk) async for chunk in first.body] == [b"b", b"c"]
+        assert read == ["a", "b", "c"]
+
+    asyncio.run(scenario())
+
+
+def test_a_clone_that_nobody_reads_on_leaves_the_stream_to_the_other() -> None:
+    closed: list[bool] = []
+
+    async def parts() -> AsyncIterator[str]:
+        try:
+            for part in "abc":
+                await asyncio.sleep(0)
+                yield part
+        finally:
+            closed.append(True)
+
+    async def scenario() -> None:
+        first, second = ReadableStream(parts()).tee()
+        reading = asyncio.create_task(first.to_bytes())
+        await asyncio.sleep(0)
+        reading.cancel()  # in the middle of an item
+        await asyncio.gather(reading, return_exceptions=True)
+        await first.cancel()
+        assert await second.to_bytes() == b"abc"
+        third, fourth = ReadableStream(parts()).tee()
+        await anext(third)
+        closed.clear()
+        await third.cancel()
+        assert closed == []
+        await fourth.cancel()
+        assert closed == [True]
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_that_fails_raises_in_both_clones() -> None:
+    async def parts() -> AsyncIterator[str]:
+        yield "a"
+        raise ValueError("torn")
+
+    async def scenario() -> None:
+        first = Response(parts())
+        second = first.clone()
+        for each in (first, second):
+            with pytest.raises(ValueError, match="torn"):
+                await each.text()
+
+    asyncio.run(scenario())
+
+
+def test_a_locked_stream_has_no_second_copy() -> None:
+    stream = Response("a").body
+    assert stream is not None
+    stream.getReader()
+    with pytest.raises(JsException, match="currently locked to a reader"):
+        stream.tee()
 
 
 def test_repeated_headers_are_joined_except_cookies() -> None:

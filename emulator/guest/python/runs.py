@@ -31,7 +31,7 @@ from ...protocol.messages import (
 from ...protocol.values import StreamValue
 from . import conversion, delays, rollbacks, scope, tracebacks
 from .allowance import Allowance
-from .calling import relaxed_call, settle
+from .calling import relaxed_call, settle, settle_coroutine
 from .droppable import RunTasks
 from .loader import Worker
 from .outputs import Downloads, InvalidOutput, Upload
@@ -317,7 +317,7 @@ class Run:
     ) -> None:
         kept = self._rolling_back
         try:
-            result = await settle(self._enter(message, worker, make_step))
+            result = await settle_coroutine(self._enter(message, worker, make_step))
             if not self._rolling_back:
                 self._tell_end(RunEnd(self.run, payload=conversion.encode(result)))
         except BaseException as error:  # whatever run() raises is the instance's outcome
@@ -367,7 +367,7 @@ class Run:
         try:
             wants_ctx = call.callback.wants_ctx
             ctx = _context_of(call.label, attempt, config) if wants_ctx else None
-            result = await settle(call.callback(ctx))
+            result = await settle_coroutine(call.callback(ctx))
             if isinstance(result, ReadableStream):
                 payload = b""
                 if not await self._upload(result, Upload(run, number, attempt, self._send), call):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -73,6 +74,13 @@ class ReadableStream:
         self.locked = True
         return _Reader(self)
 
+    def tee(self) -> list[ReadableStream]:
+        """Lock it and return two streams of what it yields; each is read at its own pace."""
+        if self.locked:
+            raise JsException("This ReadableStream is currently locked to a reader.", "TypeError")
+        both = _Tee(self)
+        return [ReadableStream(branch) for branch in both.branches]
+
     async def cancel(self, reason: Any = None) -> None:
         """Stop reading; the source is closed."""
         close = getattr(self._iterator or self._source, "aclose", None)
@@ -103,6 +111,70 @@ class _Reader:
 
     def releaseLock(self) -> None:  # JavaScript's name
         self._stream.locked = False
+
+
+class _Tee:
+    """One stream that is read by two; what one of them has yet to read is kept for it."""
+
+    def __init__(self, stream: ReadableStream) -> None:
+        self.branches = [_Branch(self), _Branch(self)]
+        self.end: Exception | None = None  # what reading on raises
+        self._stream = stream
+        self._items = stream.items()
+        self._reading: asyncio.Future[None] | None = None
+
+    async def read(self) -> None:
+        """Read one item, or wait until the other branch has."""
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._read())
+        # A reader that is cancelled leaves the item to the other.
+        await asyncio.shield(self._reading)
+
+    async def _read(self) -> None:
+        try:
+            item = await anext(self._items)
+        except (Exception, asyncio.CancelledError) as error:
+            stopped = isinstance(error, StopAsyncIteration | asyncio.CancelledError)
+            self.end = StopAsyncIteration() if stopped else error  # type: ignore[assignment]
+        else:
+            for branch in self.branches:
+                branch.add(item)
+        self._reading = None
+
+    async def close(self) -> None:
+        """Stop reading when neither reads on."""
+        if all(branch.closed for branch in self.branches):
+            await self._stream.cancel()
+
+
+class _Branch:
+    """Source of one of the two streams."""
+
+    def __init__(self, tee: _Tee) -> None:
+        self.closed = False
+        self._tee = tee
+        self._items: deque[Any] = deque()
+
+    def add(self, item: Any) -> None:
+        """Keep an item until it is read."""
+        if not self.closed:
+            self._items.append(item)
+
+    def __aiter__(self) -> _Branch:
+        return self
+
+    async def __anext__(self) -> Any:
+        while not self._items:
+            if self._tee.end is not None:
+                raise self._tee.end
+            await self._tee.read()
+        return self._items.popleft()
+
+    async def aclose(self) -> None:
+        """Stop reading (the name async generators use)."""
+        self.closed = True
+        self._items.clear()
+        await self._tee.close()
 
 
 def is_streamable(value: Any) -> bool:

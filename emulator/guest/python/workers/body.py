@@ -84,6 +84,15 @@ class Body:
     def _header_list(self) -> HeaderList:
         raise NotImplementedError
 
+    def _share(self) -> Any:
+        """Return a second copy of the body for a clone. Raises OSError when it has been read."""
+        if self.body_used:
+            raise OSError(self._already_used)
+        if isinstance(self._content, ReadableStream):
+            self._content, second = self._content.tee()
+            return second
+        return self._content
+
     def _take(self) -> Any:
         """Hand the body over to someone who will read it."""
         if self.body_used:

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from .. import scope
 from ..pyodide.ffi import JsException
-from .headers import HeaderList
+from .headers import HeaderList, for_fetch
 from .request import Request, wire_method
 from .response import Response
 
@@ -28,6 +28,8 @@ async def fetch(resource: str | Request, **options: Any) -> Response:
     current = scope.current()
     if current.refuse is not None:
         await current.refuse("fetch()")
+    if "headers" in options:
+        options["headers"] = for_fetch(options["headers"])
     request = Request(resource, **options)
     body = await request.bytes() if request.body is not None else None
     method, url, headers = wire_method(request), request.url, request._header_list()

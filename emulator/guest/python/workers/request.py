@@ -107,17 +107,11 @@ class Request(Body):
     _js_request = js_object
 
     def clone(self) -> Request:
-        """Return a copy with its own body. A body that streams in cannot be cloned here."""
-        if self.body_used:
-            raise OSError(self._already_used)
-        if isinstance(self._content, ReadableStream):
-            raise NotImplementedError(
-                "Groundfog does not clone a request whose body is still arriving; "
-                "read it with `await request.bytes()` and use the bytes twice."
-            )
+        """Return a copy with its own body. Raises OSError when the body has been read."""
         clone = Request.received(self._method, self._url, [], None)
+        clone._content = self._share()
         clone._headers = list(self._headers)
-        clone._content = self._content
+        clone.redirect, clone.cf = self.redirect, self.cf
         return clone
 
     def _header_list(self) -> HeaderList:

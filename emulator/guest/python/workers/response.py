@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from http.client import responses as reason_phrases
 from typing import Any
 from urllib.parse import urlsplit
 
+from .. import deployed
 from ..pyodide.ffi import JsException
 from ..streams import ReadableStream, is_streamable
 from ..web_sockets import WebSocket
@@ -39,7 +41,7 @@ class Response(Body):
         headers: Any = None,
         web_socket: Any = None,
     ) -> None:
-        self._headers = from_user(headers)
+        self._headers = from_user(headers) if headers else []
         super().__init__(self._body_of(body))
         self.web_socket = _web_socket(web_socket)
         self.status = _status(status, web_socket is not None)
@@ -47,6 +49,7 @@ class Response(Body):
         self.url = ""
         self.redirected = False
         self.type = "default"
+        self._cloned_at = ""  # of a clone: the line that made it
         if self._content and self.status in NULL_BODY:
             raise JsException(
                 "Response with null body status (101, 204, 205, or 304) cannot have a body.",
@@ -115,6 +118,17 @@ class Response(Body):
             reason = self.status_text or reason_phrases.get(self.status, "")
             raise OSError(f"{self.status} {reason} for url: {self.url}")
 
+    def clone(self) -> Response:
+        """Return a copy with its own body. Raises OSError when the body has been read."""
+        if self.web_socket is not None:
+            text = "Cannot clone a response to a WebSocket handshake."
+            raise JsException(text, "TypeError")
+        clone = copy.copy(self)
+        clone._content = self._share()
+        clone._headers = list(self._headers)
+        clone._cloned_at = deployed.place()
+        return clone
+
     def replace_body(self, body: Any) -> Response:
         """Return a response with the same status and headers and another body."""
         return Response(body, self.status, self.status_text, self._headers)
@@ -156,7 +170,16 @@ Response.__module__ = "workers"
 
 
 def head_and_body(response: Response) -> tuple[HeaderList, Any]:
-    """Return the headers as written, repeats kept, and the body, which is then used."""
+    """Return the headers as written, repeats kept, and the body, which is then used.
+
+    Warns of a clone: the published SDK's is a FetchResponse, and no Response.
+    """
+    if response._cloned_at:
+        deployed.warn(
+            "fetch() returns the clone of a response: deployed, that is no Response, and the "
+            "request fails. Return the response itself, and read its clone.",
+            response._cloned_at,
+        )
     return response._headers, response._take()
 
 
