@@ -252,6 +252,7 @@ def _ai(config: Config, ledger: Ledger) -> Binding:
     from bindings.ai import Ai
     from bindings.ai.ai import Settings
     from bindings.ai.ledger import Budget
+    from bindings.ai.scrubbing import Scrubber
 
     chosen = config.settings.ai
     return Ai(
@@ -260,6 +261,7 @@ def _ai(config: Config, ledger: Ledger) -> Binding:
             strict=config.settings.ai_strict,
             source=_ai_source(config),
             budget=Budget(chosen.max_calls, chosen.max_neurons),
+            scrubber=Scrubber(_secrets(config)),
         ),
         ledger=ledger,
     )
@@ -323,7 +325,7 @@ def _ai_upstream(upstream: AiUpstream) -> Upstream:
 
 
 def _secrets(config: Config) -> tuple[str, ...]:
-    """Return the texts that no cassette may hold: the worker's secrets and the upstream's."""
+    """Return what neither cassette nor ledger may hold: the worker's secrets, the upstream's."""
     values = [str(config.vars[name]) for name in sorted(config.secret_names) if name in config.vars]
     upstream = config.settings.ai.upstream
     if upstream is not None:

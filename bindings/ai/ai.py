@@ -26,14 +26,16 @@ from bindings.ai.delivery import (
     raw_error,
     stream_events,
 )
-from bindings.ai.errors import no_such_model, not_emulated
+from bindings.ai.errors import no_such_model, not_emulated, shortened
 from bindings.ai.gateway import Gateway
 from bindings.ai.ledger import NOBODY, Budget, Call, Ledger
+from bindings.ai.model_names import is_model_name
 from bindings.ai.model_search import search_models
 from bindings.ai.neurons import Cost, estimate
 from bindings.ai.replies import Events, Media
 from bindings.ai.rules import NO_MATCHING_RULE, Reply, Rule, RuleBook, missing_rule
 from bindings.ai.schemas import input_schema, takes_upload
+from bindings.ai.scrubbing import Scrubber
 from bindings.ai.stub import respond
 from bindings.binding import ByteStream, Value
 from emulator.clock import Clock, SystemClock
@@ -42,6 +44,7 @@ from emulator.errors import WorkerError
 log = logging.getLogger(__name__)
 
 STREAM_SAMPLE_BYTES = 1_000_000  # of a stream, for counting its tokens
+ERROR_MAX_CHARS = 2_000  # of an error in the ledger
 
 Answer = Any  # a JSON value, Media, Events or ByteStream
 
@@ -61,11 +64,15 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`strict`: nothing but rules answers. `source` answers in place of the stub."""
+    """`strict`: nothing but rules answers. `source` answers in place of the stub.
+
+    `scrubber` keeps secrets out of what the ledger tells of errors.
+    """
 
     strict: bool = False
     source: Source | None = None
     budget: Budget = Budget()
+    scrubber: Scrubber = Scrubber()
 
 
 class Ai:
@@ -165,7 +172,7 @@ class Ai:
             call = self._entry(model, reply, began_ms, Cost(), log_id)
             if error.name == NO_MATCHING_RULE:
                 call = replace(call, answered_by=NOBODY)
-            self._record(replace(call, error=f"{error.name}: {error.message}"))
+            self._record(call, error)
             raise
         if isinstance(answer, ByteStream):
             return self._counted(answer, model, prompt, values, began_ms, log_id)
@@ -176,10 +183,11 @@ class Ai:
         return answer
 
     def _find_model(self, name: Any) -> Model:
-        if not isinstance(name, str):
-            raise no_such_model(str(name))
-        model = BY_NAME.get(name) or self._rules.declared(name)
         source = self._settings.source
+        # What a source may be asked for becomes a part of its address.
+        if not isinstance(name, str) or (source is not None and not is_model_name(name)):
+            raise no_such_model(name)
+        model = BY_NAME.get(name) or self._rules.declared(name)
         if model is None and source is not None and source.takes_any_model:
             model = Model(name, Task.TEXT_GENERATION, options.UNCHECKED)
         if model is None:
@@ -236,11 +244,14 @@ class Ai:
             log_id=log_id,
         )
 
-    def _record(self, call: Call) -> None:
+    def _record(self, call: Call, error: WorkerError | None = None) -> None:
+        if error is not None:
+            text = shortened(f"{error.name}: {error.message}", ERROR_MAX_CHARS)
+            call = replace(call, error=self._settings.scrubber.scrub(text))
         try:
             self._ledger.record(call)
-        except OSError as error:  # a full disk must not fail the user's call
-            log.warning("the ledger of env.AI cannot be written: %s", error)
+        except OSError as problem:  # a full disk must not fail the user's call
+            log.warning("the ledger of env.AI cannot be written: %s", problem)
 
     def _counted(
         self,
@@ -255,19 +266,19 @@ class Ai:
 
         async def read() -> AsyncIterator[bytes]:
             text = bytearray()
-            error = ""
+            error: WorkerError | None = None
             try:
                 async for chunk in stream.chunks:
                     if len(text) < STREAM_SAMPLE_BYTES:
                         text.extend(chunk)
                     yield chunk
             except WorkerError as raised:
-                error = f"{raised.name}: {raised.message}"
+                error = raised
                 raise
             finally:
                 cost = estimate(model, prompt, values, text.decode(errors="replace"))
                 call = self._entry(model, None, began_ms, cost, log_id)
-                self._record(replace(call, error=error))
+                self._record(call, error)
 
         return ByteStream(read(), stream.content_type)
 

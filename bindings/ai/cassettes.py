@@ -17,6 +17,7 @@ import difflib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -34,6 +35,7 @@ DIFFERENCES_MAX = 5
 EXCERPT_CHARS = 60
 COMPARED_CHARS = 4_000
 _SPACE = re.compile(r"[ \t\r\n]*")
+_EXCERPTS = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
 class CassetteError(WorkerError):
@@ -64,6 +66,7 @@ class Cassette:
         self.path = path
         self._scrubber = scrubber
         self._calls: list[Recorded] | None = None
+        self._by_key: dict[str, list[Recorded]] = {}
         self._answered: dict[str, int] = {}
         self._replaced: set[str] = set()
 
@@ -71,10 +74,12 @@ class Cassette:
         """Return the recorded answer of a call. Raises CassetteError, or the recorded error."""
         if self._calls is None:
             self._calls = read_cassette(self.path)
+            for call in self._calls:
+                self._by_key.setdefault(call.key, []).append(call)
         request = self._scrubber.scrub(canonical(inputs))
         key = request_key(model, request)
-        found = [call for call in self._calls if call.key == key]
-        if not found:
+        found = self._by_key.get(key)
+        if found is None:
             raise _not_recorded(self.path, model, request, self._calls)
         place = self._answered.get(key, 0)
         self._answered[key] = place + 1
@@ -185,38 +190,60 @@ def read_cassette(path: Path) -> list[Recorded]:
         whole = json.loads(text)
     except json.JSONDecodeError as error:
         raise CassetteError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise CassetteError(f"{path}: not JSON that can be read: {error}") from None
     except RecursionError:
         raise CassetteError(f"{path}: it is nested too deeply") from None
     if not isinstance(whole, dict) or whole.get("format") != FORMAT:
         raise CassetteError(f'{path}:1: expected an object with "format": "{FORMAT}"')
     if not isinstance(whole.get("calls"), list):
         raise CassetteError(f'{path}:1: "calls" is missing, or no list')
-    lines = list(_lines_of_calls(text))
-    return [
-        _read_call(path, line, place, call)
-        for place, (line, call) in enumerate(zip(lines, whole["calls"], strict=True))
-    ]
+    calls = enumerate(_calls_with_lines(path, text))
+    return [_read_call(path, line, place, call) for place, (line, call) in calls]
 
 
-def _lines_of_calls(text: str) -> Iterator[int]:
-    """Yield the line each item of the top-level "calls" begins on; the text is valid JSON."""
-    decoder = json.JSONDecoder()
+def _calls_with_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    """Yield each item of the top-level "calls" and the line it begins on; the text is valid JSON.
+
+    Raises CassetteError for an object that says something twice, of which the parser keeps one.
+    """
+    line, counted = 1, 0
+
+    def line_at(at: int) -> int:
+        nonlocal line, counted
+        line += text.count("\n", counted, at)
+        counted = at
+        return line
 
     def skip(at: int) -> int:
         found = _SPACE.match(text, at)
         return found.end() if found else at
 
+    def only_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) < len(pairs):
+            twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+            raise CassetteError(f'{path}:{line}: what begins here says "{twice}" twice')
+        return dict(pairs)
+
+    decoder = json.JSONDecoder(object_pairs_hook=only_once)
+    seen: set[str] = set()
     at = skip(skip(0) + 1)
     while text[at] != "}":
+        line_at(at)
         name, at = decoder.raw_decode(text, at)
+        if name in seen:
+            raise CassetteError(f'{path}:{line}: "{name}" stands here for the second time')
+        seen.add(name)
         at = skip(skip(at) + 1)  # past the colon
-        if name != "calls":
+        if name != "calls" or text[at] != "[":
             at = skip(decoder.raw_decode(text, at)[1])
         else:
             at = skip(at + 1)
             while text[at] != "]":
-                yield text.count("\n", 0, at) + 1
-                at = skip(decoder.raw_decode(text, at)[1])
+                line_at(at)
+                call, at = decoder.raw_decode(text, at)
+                yield line, call
+                at = skip(at)
                 at = skip(at + 1) if text[at] == "," else at
             at = skip(at + 1)
         at = skip(at + 1) if text[at] == "," else at
@@ -299,5 +326,10 @@ def _differences(where: str, recorded: Any, asked: Any) -> Iterator[str]:
 
 
 def _excerpt(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= EXCERPT_CHARS else f"{text[: EXCERPT_CHARS - 1]}…"
+    text = ""
+    value = value[: 2 * EXCERPT_CHARS] if isinstance(value, str | list) else value
+    for part in _EXCERPTS.iterencode(value):  # piece by piece: a value may be megabytes
+        text += part[: 2 * EXCERPT_CHARS]
+        if len(text) > EXCERPT_CHARS:
+            return f"{text[: EXCERPT_CHARS - 1]}…"
+    return text

@@ -42,7 +42,7 @@ class Cloudflare:
                 "needs an account and a token: set CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_TOKEN "
                 "(or what account_id_env and api_key_env name) in the environment",
             )
-        path = f"/accounts/{quote(settings.account_id)}/ai/run/{quote(model, safe='@/')}"
+        path = f"/accounts/{quote(settings.account_id, safe='')}/ai/run/{quote(model, safe='@/')}"
         response = await self._http.post(path, **_body(inputs))
         if response.is_ok and response.content_type == EVENT_STREAM:
             return ByteStream(response.chunks(), EVENT_STREAM)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -35,9 +38,12 @@ class Default(WorkerEntrypoint):
 
 
 class Model(BaseHTTPRequestHandler):
-    """Answers chat completions with the prompt turned round."""
+    """Answers chat completions with the prompt turned round; `asked` keeps the paths."""
+
+    asked: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
+        self.asked.append(self.path)
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         text = body["messages"][-1]["content"][::-1]
         content = json.dumps({"choices": [{"message": {"content": text}}], "usage": {}}).encode()
@@ -104,3 +110,32 @@ def test_a_reload_does_not_renew_the_budget(project: Path, upstream: str) -> Non
         server.wait_for("reloaded in")
 
         assert server.get("/x").text.startswith("AiBudgetExceeded: ")
+
+
+@pytest.mark.parametrize(
+    "model", ["../../../../zones", "..%2f..%2f..%2f..%2fzones", "%2e%2e/zones", "@cf/../../zones"]
+)
+def test_no_name_of_a_model_leads_to_another_path_of_the_upstream(
+    project: Path, upstream: str, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(project, "remote", upstream)
+    text = (project / "groundfog.toml").read_text().replace("mine", "cloudflare")
+    (project / "groundfog.toml").write_text(text)
+    entry = ENTRY.replace('"@cf/meta/llama-3.1-8b-instruct"', repr(model))
+    (project / "entry.py").write_text(entry)
+    monkeypatch.setattr(Model, "asked", [])
+
+    token = {"CLOUDFLARE_API_TOKEN": "swordfish-token", "CLOUDFLARE_ACCOUNT_ID": "acc"}
+    with DevServer(project, env=token) as server:
+        bound = server.get("/x").text
+        connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+        told = []
+        for name in (model, quote(model, safe=""), quote(quote(model, safe=""))):
+            path = f"/client/v4/accounts/acc/ai/run/{name}"
+            connection.request("POST", path, "{}", {"content-type": "application/json"})
+            told.append(connection.getresponse().read().decode())
+        connection.close()
+
+    assert "5007: No such model" in bound
+    assert all('"success":false' in text for text in told)
+    assert Model.asked == []

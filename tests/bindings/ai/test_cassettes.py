@@ -180,21 +180,6 @@ def test_secrets_are_not_written_and_still_match(tmp_path: Path) -> None:
     assert answer == {"response": "You said My key is [scrubbed] and [scrubbed] and [scrubbed]"}
 
 
-@pytest.mark.parametrize(
-    ("value", "scrubbed"),
-    [
-        ({"api_key": "abc"}, {"api_key": "[scrubbed]"}),
-        ({"Authorization": "Basic x"}, {"Authorization": "[scrubbed]"}),
-        ("Bearer abcdefghijklmnop123", "[scrubbed]"),
-        ("eyJhbGciOi.eyJzdWIiOi.abcdefgh12", "[scrubbed]"),
-        ({"max_tokens": 5, "token": "Hello"}, {"max_tokens": 5, "token": "Hello"}),
-        (["plain", 1, None, True], ["plain", 1, None, True]),
-    ],
-)
-def test_what_looks_like_a_secret_is_scrubbed_and_nothing_else(value: Any, scrubbed: Any) -> None:
-    assert Scrubber().scrub(value) == scrubbed
-
-
 GOOD = '{"model": "m", "inputs": {}, "answer": {"json": 1}}'
 
 
@@ -225,6 +210,18 @@ GOOD = '{"model": "m", "inputs": {}, "answer": {"json": 1}}'
             f'{{"format": "{FORMAT}", "calls": [{{"model": "m", "answer": '
             '{"file": {"content_type": "x", "base64": "?"}}}]}',
             'calls[0] has a "file" without',
+        ),
+        (
+            f'{{"format": "{FORMAT}", "calls": [],\n"calls": [{GOOD}]}}',
+            'ai.json:2: "calls" stands here for the second time',
+        ),
+        (
+            f'{{"format": "{FORMAT}", "calls": [\n{GOOD},\n{GOOD[:-1]}, "answer": {{}}}}]}}',
+            'ai.json:3: what begins here says "answer" twice',
+        ),
+        (
+            f'{{"format": "{FORMAT}", "calls": [{"9" * 5_000}]}}',
+            "ai.json: not JSON that can be read: Exceeds the limit",
         ),
     ],
 )

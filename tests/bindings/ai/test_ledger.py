@@ -14,6 +14,7 @@ from bindings.ai.catalogue import MODELS
 from bindings.ai.ledger import Budget, Call, Ledger, read
 from bindings.ai.neurons import estimate
 from bindings.ai.rules import Rule
+from bindings.ai.scrubbing import Scrubber
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
 
@@ -159,3 +160,20 @@ def test_every_model_has_a_price(model: Any) -> None:
     cost = estimate(model, "some words", INPUTS[model.api], {})
 
     assert cost.neurons > 0
+
+
+def test_an_upstreams_error_gets_into_the_ledger_without_its_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    told = "Incorrect API key provided: hf_abcdefGHIJ0123456789. userPassword=hunter2 s3cr3t-value"
+    rule = Rule(error={"code": 3040, "message": told + " x" * 5_000})
+
+    ai = Ai([rule], Settings(scrubber=Scrubber(["s3cr3t-value"])), ledger=Ledger(path))
+    with pytest.raises(WorkerError):
+        run(LLAMA, {"prompt": "x"}, ai=ai)
+
+    (entry,) = read(path)
+    assert (
+        "Incorrect API key provided: [scrubbed]. userPassword=[scrubbed] [scrubbed]"
+        in entry["error"]
+    )
+    assert len(entry["error"]) < 2_100

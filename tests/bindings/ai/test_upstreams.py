@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -304,3 +305,48 @@ def test_a_rule_answers_before_the_upstream() -> None:
 def test_a_task_that_the_upstream_cannot_do_is_named() -> None:
     with pytest.raises(WorkerError, match="Translation by the upstream ollama"):
         ask(lambda _: b"", "@cf/meta/m2m100-1.2b", {"text": "x", "target_lang": "fr"})
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "../../../../zones",
+        "..",
+        "@cf/../../zones",
+        "@cf/meta/..",
+        "@cf//llama",
+        "@cf/./llama",
+        "@cf/%2e%2e/zones",
+        "..%2f..%2fzones",
+        "%2e%2e/zones",
+        "@cf/a?b=c/d",
+        "@cf/a#/b",
+        "@cf\\..\\zones/x",
+        "/@cf/meta/llama",
+        "@cf/meta/llama/",
+        "llama",
+        "",
+        "@cf/meta/a\n/b",
+        "@cf/" + "a" * 300,
+    ],
+)
+def test_what_is_no_name_of_a_model_is_never_asked_for(model: str) -> None:
+    async def scenario() -> list[Request]:
+        async with serving(lambda request: result({})) as service:
+            ai = Ai((Rule(model=model),), Settings(source=upstream(service, "cloudflare")))
+            with pytest.raises(WorkerError, match="^5007: No such model ") as caught:
+                await ai.run(model, {"prompt": "x"})
+            await ai.close()
+            assert len(caught.value.message) < 300
+            return service.requests
+
+    assert asyncio.run(scenario()) == []
+
+
+@pytest.mark.parametrize(
+    "model", ["@cf/meta/llama-3.1", "openai/gpt-5", "@hf/a/b_c:latest", "a/b/c.d"]
+)
+def test_names_of_models_are_asked_for_as_they_are(model: str) -> None:
+    _, (asked,) = ask(lambda request: result({}), model, {"prompt": "x"}, kind="cloudflare")
+
+    assert asked.path == f"/accounts/acc/ai/run/{quote(model, safe='@/')}"

@@ -1,0 +1,40 @@
+"""Whether what something costs grows in step with what it is given.
+
+Measured in CPU time of the thread, at one size and at eight times that size: what is linear costs
+some 8 times as much, what is quadratic 64 times. The limit lies far from both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SIZE = 8_000
+FACTOR = 8
+LIMIT = 30
+NOTHING_S = 0.004  # less than this is no measure, and no danger
+ROUNDS = 3
+
+
+def check_growth(action: Callable[[T], object], make: Callable[[int], T], size: int = SIZE) -> None:
+    """Fail unless `action(make(n))` costs about as many times more as `n` is larger."""
+    large = _cost_s(action, make(size * FACTOR), 1)
+    if large < NOTHING_S:
+        return
+    small = _cost_s(action, make(size), ROUNDS)
+    large = min(large, _cost_s(action, make(size * FACTOR), ROUNDS - 1))
+    assert large < LIMIT * max(small, NOTHING_S / FACTOR), (
+        f"{FACTOR} times as much took {large / small:.0f} times as long ({large:.3f} s)"
+    )
+
+
+def _cost_s(action: Callable[[T], object], given: T, rounds: int) -> float:
+    best = float("inf")
+    for _ in range(rounds):
+        began = time.thread_time()
+        action(given)
+        best = min(best, time.thread_time() - began)
+    return best
