@@ -33,7 +33,7 @@ from emulator.runner.launching import Launched
 from emulator.server.app import create_app
 from emulator.server.listen import DEFAULT_PORT, bind
 from emulator.server.request_log import OnRequest
-from emulator.server.security import Policy, is_control_path
+from emulator.server.security import Policy, checked_host, exposure, is_control_path
 from emulator.server.serve import Server, loop_factory
 from emulator.state import State
 from emulator.supervisor import Project, Supervisor
@@ -50,6 +50,8 @@ GARBAGE_LOOK_OBJECTS = 10_000
 
 def run(arguments: DevArguments, launched: Launched) -> None:
     """Serve until the process is told to stop. Raises EmulatorError when it cannot start."""
+    hosts = frozenset(map(checked_host, arguments.allowed_hosts))
+    arguments = replace(arguments, allowed_hosts=hosts)
     reread = partial(_read_config, arguments, parse_var_flags(arguments.cli_vars))
     config = reread()
     if not config.is_python:
@@ -106,6 +108,8 @@ async def _serve(arguments: DevArguments, project: Project, terminal: ConsoleTer
     listening = sockets[0].getsockname()
     announced = state.announce(str(listening[0]), int(listening[1]))
     policy = Policy.for_bind(ip, announced.token, arguments.allowed_hosts)
+    if exposed := exposure(policy, ip):
+        terminal.warning(f"{exposed}." if arguments.ip else f"{exposed} ([dev] ip says so).")
     server = Server(
         create_app(
             supervisor,

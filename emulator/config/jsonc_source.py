@@ -150,9 +150,10 @@ class _Reader:
     def _number(self, word: str) -> int | float:
         try:
             number = float(word) if any(c in ".eE" for c in word) else int(word)
-        except ValueError:  # more digits than Python reads
-            number = math.inf
-        if math.isinf(number):
+            fits = not math.isinf(float(number))
+        except (OverflowError, ValueError):  # a larger int; more digits than Python reads
+            fits = False
+        if not fits:
             self._fail("a number is too large; expected one that a double can hold")
         self._at += len(word)
         return number

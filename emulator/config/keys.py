@@ -20,12 +20,12 @@ INHERITABLE = frozenset(
 # Taken from the environment only: a value on the top level is not seen by a named environment.
 NOT_INHERITABLE = frozenset(
     """
-    agent_memory ai ai_search ai_search_namespaces analytics_engine_datasets artifacts browser
-    cloudchamber connect containers d1_databases define dispatch_namespaces durable_objects flagship
-    hyperdrive images kv_namespaces media mtls_certificates pipelines queues r2_buckets ratelimits
-    secrets secrets_store_secrets send_email services stream streaming_tail_consumers tail_consumers
-    unsafe unsafe_hello_world vars vectorize version_metadata vpc_networks vpc_services websearch
-    worker_loaders workflows
+    agent_memory ai ai_search ai_search_namespaces analytics analytics_engine_datasets artifacts
+    browser cloudchamber connect containers d1_databases define dispatch_namespaces durable_objects
+    flagship hyperdrive images k2 kv_namespaces media mtls_certificates pipelines queues r2_buckets
+    ratelimits secrets secrets_store_secrets send_email services stream streaming_tail_consumers
+    tail_consumers unsafe unsafe_hello_world vars vectorize version_metadata vpc_networks
+    vpc_services websearch worker_loaders workflows
     """.split()
 )
 
@@ -80,17 +80,16 @@ DEV = DEV_EMULATED | DEV_SILENT | DEV_NOT_EMULATED
 
 D1_ITEM = frozenset(
     """
-    binding database_id database_internal_env database_name migrations_dir migrations_pattern
-    migrations_table preview_database_id remote
+    binding database_id database_internal_env database_name jurisdiction migrations_dir
+    migrations_pattern migrations_table preview_database_id remote
     """.split()
 )
 VECTORIZE_ITEM = frozenset({"binding", "index_name", "remote"})
 AI = frozenset({"binding", "remote", "staging"})
+# `jurisdiction` says where in the world instances are kept; it means nothing on one machine.
 WORKFLOW_ITEM = frozenset(
     """
     binding class_name concurrency default_retention jurisdiction limits name remote schedules
     script_name
     """.split()
 )
-# Workflow keys that are recognised and do nothing yet.
-WORKFLOW_NOT_EMULATED = ("jurisdiction",)

@@ -98,12 +98,12 @@ def _nested_uses(selected: Selected, worker_name: str) -> list[tuple[Table, str]
         dev_table.unknown_keys(keys.DEV)
         uses += [(dev_table, key) for key in sorted(keys.DEV_NOT_EMULATED & dev.keys())]
         uses = [use for use in uses if dev[use[1]] != "http"]
-    nested = (*keys.WORKFLOW_NOT_EMULATED, "script_name")
     owner = selected.owner("workflows")
     items = owner.data.get("workflows")
     for index, data in enumerate(items if isinstance(items, list) else []):
         if isinstance(data, dict):
             path = (*owner.path, "workflows", index)
             item = Table(data, path, owner.source, owner.report)
-            uses += [(item, key) for key in nested if data.get(key) not in (None, worker_name)]
+            if data.get("script_name") not in (None, worker_name):
+                uses.append((item, "script_name"))
     return uses

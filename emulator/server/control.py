@@ -12,9 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.server.api.envelope import failure
+from emulator.server.headers import own_answer
 from emulator.server.security import is_control_path
 
 
@@ -22,10 +23,20 @@ def control_app(routes: Sequence[BaseRoute]) -> ASGIApp:
     """Return an app of `routes`, all under control paths, in the order of matching."""
     for route in routes:
         assert isinstance(route, Route | Mount) and is_control_path(f"{route.path}/"), route
-    return Starlette(
+    app = Starlette(
         routes=list(routes),
         exception_handlers={404: _unknown_route, 405: _wrong_method},
     )
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_as_ours(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": own_answer(list(message["headers"]))}
+            await send(message)
+
+        await app(scope, receive, send_as_ours)
+
+    return answer
 
 
 def _unknown_route(request: Request, error: Exception) -> Response:

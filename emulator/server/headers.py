@@ -36,6 +36,14 @@ HOP_BY_HOP = frozenset(
 # `Expect: 100-continue` has been answered by this server when the worker sees the request.
 REQUEST_DROPPED = HOP_BY_HOP | {b"expect"}
 
+# On every answer of our own: it is what its type says, and no page of another site may embed it.
+# Source: OWASP, HTTP Security Response Headers Cheat Sheet.
+OWN_ANSWER: RawHeaders = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+]
+
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _DIGITS = re.compile(rb"[0-9]{1,18}\Z")
@@ -43,6 +51,12 @@ _DIGITS = re.compile(rb"[0-9]{1,18}\Z")
 
 class UnsendableHeader(Exception):
     """The worker's reply has a header that cannot be put on the wire; the message says which."""
+
+
+def own_answer(headers: RawHeaders) -> RawHeaders:
+    """Return the headers of an answer of our own with those that each of them has."""
+    present = {name.lower() for name, _ in headers}
+    return [*headers, *(header for header in OWN_ANSWER if header[0] not in present)]
 
 
 def without_internal(headers: RawHeaders) -> RawHeaders:

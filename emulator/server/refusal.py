@@ -12,6 +12,8 @@ from http import HTTPStatus
 
 from starlette.types import Send
 
+from emulator.server.headers import own_answer
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -22,11 +24,12 @@ class Refusal:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the response headers, as ASGI wants them."""
-        return [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(self.body())).encode("ascii")),
-            (b"x-content-type-options", b"nosniff"),
-        ]
+        return own_answer(
+            [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", str(len(self.body())).encode("ascii")),
+            ]
+        )
 
     def body(self) -> bytes:
         """Return the reason as text; whatever it quotes from the request can be encoded."""

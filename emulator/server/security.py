@@ -12,9 +12,11 @@ import hmac
 import ipaddress
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from emulator.errors import UsageError
 from emulator.server.body_limit import (
     BODY_TOO_LARGE,
     REQUEST_BODY_MAX_BYTES,
@@ -64,6 +66,35 @@ class Policy:
             any_address=address.is_unspecified,
             token=token,
         )
+
+
+def checked_host(name: str) -> str:
+    """Return a name for `Policy.allowed_hosts`. Raises UsageError for what no Host ever equals."""
+    host = f"[{name}]" if _is_ipv6(name) else name.lower()
+    match = _HOST.match(host)
+    if match is not None and match["name"] == host and not host.startswith("."):
+        return host
+    if "*" in name or name.startswith("."):
+        hint = "Name each host by itself; there are no wildcards."
+    elif match is not None and match["name"] != host:
+        hint = f"Leave the port out: {match['name']}"
+    elif "//" in name:
+        hint = f"Give the host alone: {urlsplit(name).hostname}"
+    else:
+        hint = "It has characters that no host has."
+    raise UsageError(f'--allowed-host is "{name}"; expected a host such as dev.example.com. {hint}')
+
+
+def exposure(policy: Policy, ip: str) -> str | None:
+    """Return a warning about a server that other machines can reach, or None."""
+    if policy.bind_is_loopback:
+        return None
+    where = "this machine in any of its networks" if policy.any_address else ip
+    return (
+        f"listening on {ip}: every machine that reaches {where} can use the worker and with it"
+        " what its bindings hold. Control routes (/cdn-cgi/, /client/v4/) need the token of"
+        " dev.json in the state directory. For this machine alone: --ip localhost"
+    )
 
 
 def is_control_path(path: str) -> bool:
@@ -171,6 +202,13 @@ def _length_problem(headers: RawHeaders) -> Refusal | None:
     if length is None or int(length) <= REQUEST_BODY_MAX_BYTES:
         return None
     return BODY_TOO_LARGE
+
+
+def _is_ipv6(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).version == 6
+    except ValueError:
+        return False
 
 
 def _lower(names: frozenset[str]) -> frozenset[str]:

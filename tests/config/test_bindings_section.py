@@ -239,3 +239,30 @@ class TestUnsupported:
         project.toml(text)
 
         assert "; expected an " in project.problem()
+
+
+@pytest.mark.parametrize(
+    ("toml", "name", "friendly"),
+    [
+        ('[analytics]\nbinding = "AN"\n', "AN", "Analytics SQL"),
+        ('[[k2]]\nbinding = "K"\nstream = "s"\n', "K", "K2 Stream"),
+    ],
+)
+def test_a_kind_that_is_new_at_cloudflare_is_a_binding_that_is_named(
+    project: Project, toml: str, name: str, friendly: str
+) -> None:
+    project.toml(toml)
+
+    config = project.load()
+
+    assert [(each.binding, each.friendly) for each in config.unsupported] == [(name, friendly)]
+    assert [str(each) for each in config.warnings if "not a known key" in str(each)] == []
+
+
+def test_where_in_the_world_data_is_kept_means_nothing_here(project: Project) -> None:
+    project.toml(
+        '[[workflows]]\nbinding = "W"\nname = "w"\nclass_name = "W"\njurisdiction = "eu"\n'
+        '[[d1_databases]]\nbinding = "DB"\njurisdiction = "eu"\n'
+    )
+
+    assert [str(each) for each in project.load().warnings if "jurisdiction" in str(each)] == []

@@ -51,6 +51,8 @@ def test_every_key_and_element_has_its_line() -> None:
         ('{"a": "\\q"}', 1, 8, "a string holds an unknown escape"),
         ('{"a": "\\ud800"}', 1, 7, "a string holds half of a surrogate pair"),
         ('{"a": 1e999}', 1, 7, "a number is too large"),
+        (f'{{"a": {"9" * 310}}}', 1, 7, "a number is too large"),
+        (f'{{"a": -{"9" * 5_000}}}', 1, 7, "a number is too large"),
         ('{"a": 01}', 1, 7, 'found "01"; expected a value'),
         ("/* never", 1, 1, "a comment is not closed"),
         ("[" * 300, 1, 202, "nested more than 200 levels deep"),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from emulator.errors import UsageError
 from emulator.runner.requests import FetchReply, FetchRequest
 from emulator.server import body_limit, request_head
-from emulator.server.security import Policy, host_problem, is_control_path
+from emulator.server.security import Policy, checked_host, exposure, host_problem, is_control_path
 from tests.server.serving import get, reply, request, run, serving, status_of
 
 CONTROL = "/cdn-cgi/act"
@@ -449,3 +451,80 @@ def test_a_chunked_body_over_the_cap_is_refused_on_a_control_route(
 )
 def test_control_paths_are_told_by_their_whole_first_segments(path: str, is_control: bool) -> None:
     assert is_control_path(path) is is_control
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        get(CONTROL),
+        get("/cdn-cgi/unknown"),
+        get("/client/v4/unknown"),
+        request("DELETE", CONTROL),
+        get(CONTROL, "Origin: http://evil.example"),
+        get("/", host="evil.example"),
+        get("no-path"),
+    ],
+)
+def test_no_page_of_another_site_can_read_or_frame_an_answer_of_ours(raw: bytes) -> None:
+    head = sent(raw).partition(b"\r\n\r\n")[0].lower()
+
+    assert head.count(b"x-content-type-options: nosniff") == 1
+    assert head.count(b"cross-origin-resource-policy: same-origin") == 1
+    assert head.count(b"content-security-policy: frame-ancestors 'none'") == 1
+
+
+def test_the_answers_of_a_worker_are_its_own() -> None:
+    head = sent(get("/"))
+
+    assert b"nosniff" not in head and b"cross-origin" not in head
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ("dev.example.com", "dev.example.com"),
+        ("DEV.Example", "dev.example"),
+        ("my_box", "my_box"),
+        ("192.168.1.5", "192.168.1.5"),
+        ("fe80::1", "[fe80::1]"),
+        ("[fe80::1]", "[fe80::1]"),
+    ],
+)
+def test_an_allowed_host_is_accepted_as_it_is_written(given: str, host: str) -> None:
+    policy = Policy.for_bind("localhost", None, frozenset({checked_host(given)}))
+
+    assert host_problem(policy, [host.encode() + b":8787"]) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("*", "no wildcards"),
+        ("*.evil.com", "no wildcards"),
+        (".evil.com", "no wildcards"),
+        ("evil.com:80", "Leave the port out: evil.com"),
+        ("[::1]:80", "Leave the port out: [::1]"),
+        ("http://evil.com/x", "Give the host alone: evil.com"),
+        ("", "no host has"),
+        ("evil com", "no host has"),
+        ("évil.com", "no host has"),
+    ],
+)
+def test_an_allowed_host_that_could_never_match_is_refused_at_once(given: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(hint)):
+        checked_host(given)
+
+
+@pytest.mark.parametrize("ip", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
+def test_a_server_for_this_machine_alone_is_no_reason_to_warn(ip: str) -> None:
+    assert exposure(Policy.for_bind(ip, None, frozenset()), ip) is None
+
+
+@pytest.mark.parametrize("ip", ["0.0.0.0", "*", "::", "192.168.1.5"])
+def test_a_server_that_others_reach_says_who_and_what_they_need(ip: str) -> None:
+    warning = exposure(Policy.for_bind(ip, TOKEN, frozenset()), ip)
+
+    assert warning is not None
+    assert f"listening on {ip}" in warning
+    assert "token" in warning and "dev.json" in warning and TOKEN not in warning
+    assert ("any of its networks" in warning) == (ip != "192.168.1.5")

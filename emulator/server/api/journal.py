@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from starlette.requests import Request
@@ -68,11 +69,13 @@ class JournalRoutes:
         """Return a workflow to prune; one that was taken out of the configuration may be, too."""
         if name is None:
             return None
+        if not isinstance(name, str):
+            raise bad(f"'workflow' is {json.dumps(name)}; expected a name.")
         known = {workflow.name for workflow in self._host.config().workflows}
         recorded = self._host.engine.journal.query("SELECT DISTINCT workflow FROM instances")
         if name not in known | {workflow for (workflow,) in recorded}:
-            raise V4.no_workflow(str(name))
-        return str(name)
+            raise V4.no_workflow(name)
+        return name
 
     def _until_ms(self, span: Json) -> int | None:
         if span is None:

@@ -72,6 +72,8 @@ def test_what_is_younger_is_kept(journal: Api, v4: Api, name: str) -> None:
         ({"status": []}, "'status' is empty"),
         ({"status": [1]}, "'status' has 1"),
         ({"older_than": "7 d"}, "'older_than' is \"7 d\"; expected milliseconds or"),
+        ({"workflow": {}}, "'workflow' is {}; expected a name."),
+        ({"workflow": [1]}, "'workflow' is [1]; expected a name."),
         ({"dry_run": "yes"}, "'dry_run' is 'yes'; expected true or false."),
         ({"all": True}, "'all' is no field here"),
         ([], "(body) Provided argument is invalid"),

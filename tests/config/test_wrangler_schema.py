@@ -1,0 +1,82 @@
+"""Every key of the official configuration schema is known here, held against wrangler's own."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.config import keys
+from emulator.config.binding_kinds import UNSUPPORTED_KINDS, Kind
+
+pytestmark = pytest.mark.wrangler
+
+REMOVED_FROM_WRANGLER = {"websearch"}  # a project may still have it
+
+
+@cache
+def schema() -> dict[str, Any]:
+    folder = os.environ.get("GROUNDFOG_WRANGLER")
+    if folder is None:
+        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
+    file = Path(folder, "node_modules", "wrangler", "config-schema.json")
+    definitions: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["definitions"]
+    return definitions
+
+
+def properties(node: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of an object, or of the objects in a list."""
+    while "properties" not in node:
+        if "$ref" in node:
+            node = schema()[node["$ref"].rpartition("/")[2]]
+        elif node.get("type") == "array":
+            node = node["items"]
+        else:
+            choices = node.get("anyOf", [])
+            found = [each for each in choices if each.keys() & {"$ref", "properties", "items"}]
+            if not found:
+                return {}
+            node = found[0]
+    found_properties: dict[str, Any] = node["properties"]
+    return found_properties
+
+
+def test_every_key_of_wrangler_is_known() -> None:
+    known = keys.TOP_LEVEL | keys.REMOVED.keys()
+
+    assert properties(schema()["RawConfig"]).keys() - known == set()
+    assert properties(schema()["RawEnvironment"]).keys() - known - keys.TOP_LEVEL_ONLY == set()
+
+
+def test_no_key_is_known_that_wrangler_does_not_have() -> None:
+    theirs = properties(schema()["RawConfig"]).keys()
+
+    assert keys.TOP_LEVEL - theirs == REMOVED_FROM_WRANGLER
+
+
+@pytest.mark.parametrize("kind", UNSUPPORTED_KINDS, ids=lambda kind: kind.config_key)
+def test_every_key_of_a_binding_of_another_kind_is_known(kind: Kind) -> None:
+    if kind.optional is None or kind.section in REMOVED_FROM_WRANGLER:
+        return
+    section = properties(schema()["RawConfig"])[kind.section]
+    theirs = properties(properties(section)[kind.key] if kind.key else section)
+
+    assert theirs.keys() - {kind.name_key, *kind.required, *kind.optional} == set()
+
+
+@pytest.mark.parametrize(
+    ("section", "known"),
+    [
+        ("d1_databases", keys.D1_ITEM),
+        ("vectorize", keys.VECTORIZE_ITEM),
+        ("ai", keys.AI),
+        ("workflows", keys.WORKFLOW_ITEM),
+        ("dev", keys.DEV),
+    ],
+)
+def test_every_key_of_an_emulated_section_is_known(section: str, known: frozenset[str]) -> None:
+    assert properties(properties(schema()["RawConfig"])[section]).keys() - known == set()
