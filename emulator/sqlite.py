@@ -1,4 +1,4 @@
-"""The only place that opens a SQLite file and sets its pragmas.
+"""The only place that opens a SQLite file and sets its pragmas; whether the file is still there.
 
 The journal opens through `connect`; bindings that run on aiosqlite hand `connect` its keyword
 arguments through `pragmas`, so that every file is in WAL mode and durable in the same way.
@@ -6,6 +6,7 @@ arguments through `pragmas`, so that every file is in WAL mode and durable in th
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,43 @@ from typing import Literal
 Synchronous = Literal["FULL", "NORMAL"]
 
 BUSY_TIMEOUT_MS = 5_000
+
+
+class Removed(sqlite3.OperationalError):
+    """The file of an open database is not at its path any more: what is written to it is lost."""
+
+
+class Place:
+    """Where the file of an open database, and the log beside it, were found when it was opened.
+
+    SQLite goes on reading and writing a file that was removed, and never says so.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.fspath(path.absolute())
+        self._log = f"{self._file}-wal"
+        self._file_was = _identity(self._file)
+        self._log_was: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raise Removed when one of the two was removed or replaced. Costs a few microseconds."""
+        log = _identity(self._log)
+        if self._log_was is None:
+            self._log_was = log  # SQLite makes it when it first needs it, and then keeps it
+        if _identity(self._file) != self._file_was or log != self._log_was:
+            raise Removed(
+                f"{self.path} was removed or replaced while it was open; what is written to it"
+                " would be lost. Stop Groundfog and start it again"
+            )
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def pragmas(synchronous: Synchronous = "FULL") -> tuple[str, ...]:

@@ -162,6 +162,7 @@ class D1:
 
     async def _open_writer(self) -> SessionThread:
         if self._writer is not None:
+            self._writer.session.check_place()  # before a reader would open another file there
             return self._writer
         async with self._opening:
             if self._writer is None:

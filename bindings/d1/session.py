@@ -37,7 +37,7 @@ from bindings.d1.shadow import WRITING, shadow_candidate
 from bindings.d1.splitter import Statement, has_variables, is_empty, split_statements
 from bindings.d1.values import Parameter, to_rows
 from emulator.errors import WorkerError
-from emulator.sqlite import Synchronous
+from emulator.sqlite import Place, Removed, Synchronous
 
 # How many virtual machine instructions pass between two looks at the clock: some 10 ms. Each look
 # needs Python's interpreter lock, which the event loop may hold.
@@ -76,6 +76,7 @@ class Session:
         # A cached statement is not authorized again, so no text of a worker's may equal ours.
         self._mark = f" /* {secrets.token_hex(16)} */"
         self.connection = open_connection(path, synchronous, reads_only=reads_only, waits=not quick)
+        self._place = Place(path)
         (self._page_bytes,) = self.connection.execute("PRAGMA page_size").fetchone()
         self.connection.set_authorizer(self._authorizer)
         tick = QUICK_TICK_INSTRUCTIONS if quick else TICK_INSTRUCTIONS
@@ -119,6 +120,7 @@ class Session:
             results = [self._run_query(query, statements) for query, statements in plans]
             if needs_transaction:
                 self._execute_own("COMMIT")
+            self.check_place()  # what went to a file that is gone is not acknowledged
         except BaseException:
             if self.connection.in_transaction:
                 self._execute_own("ROLLBACK")
@@ -281,6 +283,13 @@ class Session:
     def _restore_settings(self) -> None:
         for statement in SETTINGS:
             self._execute_own(statement)
+
+    def check_place(self) -> None:
+        """Raise WorkerError when the file was removed or replaced while it was open."""
+        try:
+            self._place.check()
+        except Removed as error:
+            raise WorkerError(str(error)) from None
 
     def close(self) -> None:
         """Close the connection; on the last one SQLite folds the WAL into the file."""

@@ -194,6 +194,7 @@ class Index:
                 store.close()
                 raise
             self._opened = store
+        self._opened.check_place()
         return self._opened
 
     def _configure_metadata_indexes(self, store: Store) -> None:

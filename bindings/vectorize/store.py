@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bindings.vectorize import schema
 from bindings.vectorize.vectors import Vector
-from emulator.sqlite import connect
+from emulator.sqlite import Place, connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,16 @@ class Store:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = connect(path)
+        self._place = Place(path)
         try:
             self.converted = schema.prepare(self._connection, path)
         except BaseException:
             self._connection.close()
             raise
+
+    def check_place(self) -> None:
+        """Raise Removed, a sqlite3.Error, when the file was removed while it was open."""
+        self._place.check()
 
     def close(self) -> None:
         """Close the file."""
@@ -112,6 +117,7 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+        self.check_place()
 
     # --- settings
 

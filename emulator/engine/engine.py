@@ -54,6 +54,7 @@ from emulator.engine.sweeping import Sweep
 from emulator.engine.timers import Timers
 from emulator.protocol import messages, values
 from emulator.protocol.messages import ProtocolError, StepFailed, StepRun, StepTaken
+from emulator.sqlite import Removed
 
 HOLD_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this long to say so
 RECOVERY_DELAY_MS = 1_000  # after a failed commit
@@ -1157,15 +1158,25 @@ class Engine:
 
     # --- when the disk refuses
 
+    def look_at_journal(self) -> None:
+        """Notice that the journal was removed, when nothing is recorded that would show it."""
+        try:
+            self.journal.place.check()
+        except Removed as error:
+            self._commit_failed(set(), error)
+
     def _commit_failed(self, keys: set[int], error: sqlite3.Error) -> None:
         """Memory is ahead of the disk for these instances: forget them and read them again."""
         if not self._refused:
             self._refused = True
-            self._report(
-                f"{self.journal.path}: nothing can be recorded ({error})."
-                " Workflows stand still until it can; nothing that was acknowledged is lost."
-            )
-            self._call_after(RECOVERY_DELAY_MS, self._recover)
+            if isinstance(error, Removed):  # for good
+                self._report(f"{error}. Until then nothing is recorded, and workflows stand still.")
+            else:
+                self._report(
+                    f"{self.journal.path}: nothing can be recorded ({error})."
+                    " Workflows stand still until it can; nothing that was acknowledged is lost."
+                )
+                self._call_after(RECOVERY_DELAY_MS, self._recover)
         for key in keys:
             if key in self._run_of:
                 self._drop(self._run_of[key])

@@ -121,6 +121,7 @@ class Journal:
         self.on_failure: Callable[[set[int], sqlite3.Error], None] = lambda keys, error: None
         self.on_commit: Callable[[list[Entry]], None] = lambda entries: None
         self._connection = connection
+        self.place = sqlite.Place(path)
         self._batch = _Batch()
         self._new: dict[tuple[str, str], int] = {}
         self._gone: set[int] = set()  # keys that the next commit deletes
@@ -415,6 +416,7 @@ class Journal:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        self.place.check()  # a commit to a file that is gone is none
 
     def is_writable(self) -> bool:
         """Whether a record of some size can be committed now; it is deleted again at once."""

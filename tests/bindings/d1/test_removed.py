@@ -1,0 +1,74 @@
+"""A database whose file is removed or replaced under it: nothing is acknowledged any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bindings.d1 import D1
+from tests.bindings.d1.calls import query, refusal, with_d1
+
+SAID = "was removed or replaced while it was open"
+
+
+async def opened(database: D1) -> None:
+    await query(database, "CREATE TABLE t(a)", "INSERT INTO t VALUES (1)")
+
+
+def remove(path: Path) -> None:
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        (path.parent / name).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("sql", ["INSERT INTO t VALUES (2)", "SELECT a FROM t"])
+def test_a_call_to_a_removed_database_is_refused(tmp_path: Path, sql: str) -> None:
+    path = tmp_path / "d.sqlite"
+
+    async def work(database: D1) -> Any:
+        await opened(database)
+        remove(path)
+        return await refusal(database, sql)
+
+    assert f"{path} {SAID}" in with_d1(path, work)
+    assert not path.exists()
+
+
+def test_a_write_under_way_when_its_file_is_removed_is_not_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite"
+
+    async def work(database: D1) -> Any:
+        await opened(database)
+        assert database._writer is not None
+        connection = database._writer.session.connection
+        connection.create_function("lower", 1, lambda _: remove(path))
+        return await refusal(database, "INSERT INTO t VALUES (lower('A'))")
+
+    assert SAID in with_d1(path, work)
+
+
+def test_a_call_to_a_database_that_another_file_replaced_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite"
+
+    async def work(database: D1) -> Any:
+        await opened(database)
+        remove(path)
+        with_other = D1(path, "other")
+        await query(with_other, "CREATE TABLE u(a)")
+        await with_other.close()
+        return await refusal(database, "INSERT INTO t VALUES (2)")
+
+    assert SAID in with_d1(path, work)
+    assert path.read_bytes()
+
+
+def test_a_write_to_a_database_whose_log_was_removed_is_not_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite"
+
+    async def work(database: D1) -> Any:
+        await opened(database)
+        path.with_name("d.sqlite-wal").unlink()
+        return await refusal(database, "INSERT INTO t VALUES (2)")
+
+    assert SAID in with_d1(path, work)
