@@ -14,7 +14,8 @@ from typing import Any
 from ...protocol import values
 from ...protocol.values import ErrorValue, MapValue, NotCloneable, Shapes, TypedArray
 from .jsdict import JsDict
-from .pyodide.ffi import JsException, JsNull
+from .jsproxy import plain
+from .pyodide.ffi import JsException, JsNull, JsProxy
 
 DATA_CLONE_ERROR = "DataCloneError"
 # memoryview formats <-> the typed arrays they are; "B" (Uint8Array) travels as plain bytes.
@@ -105,8 +106,8 @@ def _convert(value: Any) -> Any:
             return ErrorValue(value.name, value.message)
         case Exception():
             return ErrorValue("Error", str(value))  # the class is lost, as over JS
-        case JsNull():
-            return None
+        case JsNull() | JsProxy():
+            return plain(value)
         case tuple() | bytearray():
             raise _Refused(value, TypeError(f"{kind} cannot be sent over RPC."))
         case list():

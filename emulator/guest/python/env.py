@@ -1,4 +1,4 @@
-"""`env`: variables as they are, a client object per binding."""
+"""`env`: text variables as they are, JSON as JavaScript objects, a client object per binding."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .clients.d1 import D1Database
 from .clients.unsupported import Unsupported
 from .clients.vectorize import VectorizeIndex
 from .clients.workflow import Workflow
+from .jsproxy import proxied
 
 _CLIENTS: dict[str, Callable[[Caller, str], Any]] = {
     "ai": Ai,
@@ -33,7 +34,8 @@ class _EnvWrapper:
         variables: Mapping[str, Any],
     ) -> None:
         members = self.__dict__
-        members.update(variables)
+        for name, value in variables.items():
+            members[name] = proxied(value, f"env.{name}")
         for name, binding in bindings.items():
             client = _CLIENTS.get(binding["kind"])
             members[name] = (

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .jsdict import JsDict
+from .jsproxy import plain as _plain
 from .streams import ReadableStream
 from .web_sockets import WebSocket, WebSocketPair
 from .workers.request import Request
@@ -49,6 +50,7 @@ class JSON:
     def stringify(value: Any, replacer: Any = None, indent: int | None = None) -> str:
         """Return compact JSON."""
         separators = (",", ":") if indent is None else (",", ": ")
+        value = _plain(value)
         return _json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
 
     @staticmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .pyodide.ffi import JsNull
+from .jsnull import JsNull
 
 _LONGEST_WHOLE = 21  # digits; numbers of more are written with an exponent
 _MOST_ZEROS = 6  # after the point; numbers with more are written with an exponent

@@ -16,6 +16,7 @@ from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import CodeType, FunctionType
 from typing import Any
 
+from .jsproxy import plain
 from .loader import shown_path
 from .outputs import fresh
 from .rollbacks import Handler
@@ -328,12 +329,14 @@ def _options(
 
 def _delay(config: Any) -> Any:
     """Return `retries.delay` of a configuration that has it."""
+    config = plain(config)
     retries = config.get("retries") if isinstance(config, dict) else None
     return retries.get("delay") if isinstance(retries, dict) else None
 
 
 def _json(value: Any, what: str) -> Any:
     """Return `value` if it is plain JSON. Raises TypeError that says what it is."""
+    value = plain(value)
     if what.endswith(": config.retries.delay") and callable(value):
         return {"$function": 1}
     match value:

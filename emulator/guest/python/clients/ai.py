@@ -12,6 +12,7 @@ import uuid
 from typing import Any
 
 from ..calls import Answer, Caller, answer_of
+from ..jsproxy import plain
 from ..pyodide.ffi import JsException
 from .binding import _BindingWrapper
 
@@ -45,7 +46,7 @@ class Ai(_BindingWrapper):
         Returns a JSON value, a ReadableStream of events or of a file, or with `returnRawResponse`
         a Response. Raises JsException.
         """
-        inputs = (given[0] if given else keywords) or {}
+        inputs = plain(given[0]) or {} if given else keywords
         more = self._options("run", given[1:], keywords) if given else []
         options = _as_dict(more[0]) if more else {}
         if _may_hold_uploads(inputs):

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import deployed
 from ..calls import Answer, Caller
+from ..jsproxy import plain
 
 
 class _BindingWrapper:
@@ -38,7 +39,7 @@ class _BindingWrapper:
                 f"env.{self._name}.{method}() gets options and keywords; JavaScript reads the "
                 f"first only, and {', '.join(keywords)} is ignored. Put all of it into one of them."
             )
-        return list(given[:1]) or ([keywords] if keywords else [])
+        return [plain(given[0])] if given else [keywords] if keywords else []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name}>"

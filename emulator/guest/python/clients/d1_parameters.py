@@ -9,7 +9,8 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from ..pyodide.ffi import JsException, JsNull
+from ..jsproxy import plain
+from ..pyodide.ffi import JsException, JsNull, JsProxy
 
 _MAX_SAFE_INTEGER = 2**53 - 1
 
@@ -38,6 +39,8 @@ def parameter(value: Any) -> Any:
             return bytes(value)
         case list():
             raise _unsupported("object", ",".join(map(str, value)))
+        case JsProxy():
+            return parameter(plain(value))
         case datetime():  # a Date in JavaScript, which D1 does not take
             raise _unsupported("object", value.astimezone(UTC).strftime(_JAVASCRIPT_DATE))
     if callable(value):

@@ -1,13 +1,18 @@
 """`pyodide.ffi`: the names user code imports, where there is no JavaScript on the other side.
 
-Values are plain Python here, so `to_js` and proxies hand back what they are given.
-Source: python-workers.md section 15.1.
+Values are plain Python here, so `to_js` and `create_proxy` hand back what they are given. Only JSON
+variables are proxies. Source: python-workers.md section 15.1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
+
+from ..jsnull import JsNull as JsNull
+from ..jsnull import jsnull as jsnull
+from ..jsproxy import JsArray as JsArray
+from ..jsproxy import JsProxy as JsProxy
 
 
 class JsException(Exception):
@@ -27,23 +32,6 @@ class JsException(Exception):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.message}" if self.message else self.name
-
-
-class JsProxy:
-    """A JavaScript object. None exist here: `isinstance(x, JsProxy)` is never true."""
-
-
-class JsNull:
-    """The type of `jsnull`."""
-
-    def __repr__(self) -> str:
-        return "jsnull"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-jsnull: Final = JsNull()
 
 
 def to_js(
@@ -78,5 +66,4 @@ def destroy_proxies(proxies: Any) -> None:
     """Do nothing: there are no proxies."""
 
 
-for _public in (JsException, JsProxy, JsNull):
-    _public.__module__ = "pyodide.ffi"
+JsException.__module__ = "pyodide.ffi"

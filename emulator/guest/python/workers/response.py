@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .. import deployed
+from ..jsproxy import JsProxy, plain
 from ..pyodide.ffi import JsException
 from ..streams import ReadableStream, is_streamable
 from ..web_sockets import WebSocket
@@ -73,7 +74,8 @@ class Response(Body):
                 pass
             case _ if is_streamable(body):
                 return body if isinstance(body, ReadableStream) else ReadableStream(body)
-        raise TypeError(f"Unsupported type in Response: {type(body).__name__}")
+        kind = body.constructor.name if isinstance(body, JsProxy) else type(body).__name__
+        raise TypeError(f"Unsupported type in Response: {kind}")
 
     def _default_type(self, content_type: str) -> None:
         if self._content_type_given() is None:
@@ -148,8 +150,15 @@ class Response(Body):
     def from_json(
         data: Any, status: int | None = 200, status_text: str = "", headers: Any = None
     ) -> Response:
-        """Return `data` as JSON, written as `json.dumps` does. Raises its TypeError."""
-        response = Response(json.dumps(data).encode(), status, status_text, headers)
+        """Return `data` as JSON, written as `json.dumps` does. Raises its TypeError.
+
+        A JSON variable is written by JavaScript: without spaces.
+        """
+        if isinstance(data, JsProxy):
+            text = json.dumps(plain(data), ensure_ascii=False, separators=(",", ":"))
+        else:
+            text = json.dumps(data)
+        response = Response(text.encode(), status, status_text, headers)
         response._default_type("application/json")
         return response
 

@@ -8,6 +8,7 @@ from .. import conversion
 from ..clients.binding import _BindingWrapper
 from ..env import _EnvWrapper
 from ..jsdict import JsDict
+from ..jsproxy import JsProxy
 
 __all__ = ["JsDict", "_BindingWrapper", "_EnvWrapper", "python_from_rpc", "python_to_rpc"]
 
@@ -18,5 +19,5 @@ def python_to_rpc(value: Any) -> Any:
 
 
 def python_from_rpc(value: Any) -> Any:
-    """Return `value`: what arrives here has been converted already."""
-    return value
+    """Return `value`: what arrives here has been converted already, JSON variables excepted."""
+    return conversion.copy(value) if isinstance(value, JsProxy) else value

@@ -1,0 +1,281 @@
+"""`JsProxy`: a JavaScript object or array of plain data as Python sees it, such as a JSON variable.
+
+Attributes are its properties, `to_py()` makes a dict or a list of it. An object cannot be indexed,
+iterated or measured: what is a TypeError deployed is one here, and says what to write instead.
+Source: Pyodide 0.28 JsProxy; every answer was compared with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, MutableMapping, MutableSequence
+from keyword import iskeyword
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+from .jsnull import JsNull, jsnull
+from .jstext import js_text
+
+# Named so that no property of a variable is called alike.
+_OWN = ("_js_target", "_js_where")
+
+
+class JsProxy:
+    """A JavaScript object."""
+
+    __slots__ = _OWN
+    __hash__ = None  # type: ignore[assignment]  # as in Pyodide
+
+    def __init__(self, target: Any, where: str) -> None:
+        object.__setattr__(self, "_js_target", target)
+        object.__setattr__(self, "_js_where", where)
+
+    def __getattr__(self, name: str) -> Any:
+        key = _property(name)
+        target = self._js_target
+        if isinstance(target, dict) and key in target:
+            return proxied(target[key], f"{self._js_where}.{name}")
+        if name.startswith("__"):  # introspection, e.g. by inspect or copy
+            raise AttributeError(name)
+        raise AttributeError(f"{name}: {self._js_where} has {_listed(target)}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._js_target[_property(name)] = plain(value)
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self._js_target[_property(name)]
+        except (KeyError, TypeError):
+            raise AttributeError(name) from None
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *map(str, _names(self._js_target))} - {*_OWN})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JsProxy) and other._js_target is self._js_target
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return _string(self._js_target)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(f"cannot pickle 'pyodide.ffi.JsProxy' object; {_hint(self)}")
+
+    def __getitem__(self, key: Any) -> Any:
+        _refuse(self, "object is not subscriptable")
+
+    def __contains__(self, key: Any) -> bool:
+        _refuse(self, "object cannot be searched with `in`")
+
+    def __iter__(self) -> Iterator[Any]:
+        _refuse(self, "object is not iterable")
+
+    def __len__(self) -> int:
+        _refuse(self, "object has no len()")
+
+    def to_py(self, *, depth: int = -1, default_converter: Any = None) -> Any:
+        """Return a dict or list of it; below `depth` levels, if that is not negative, proxies."""
+        return _to_py(self._js_target, depth, self._js_where)
+
+    def object_keys(self) -> JsProxy:
+        """Return the names of its properties."""
+        return _Array(_names(self._js_target), self._js_where)
+
+    def object_values(self) -> JsProxy:
+        """Return the values of its properties."""
+        return _Array(_values(self._js_target), self._js_where)
+
+    def object_entries(self) -> JsProxy:
+        """Return pairs of both."""
+        pairs = zip(_names(self._js_target), _values(self._js_target), strict=True)
+        return _Array([list(pair) for pair in pairs], self._js_where)
+
+    def as_object_map(self, *, hereditary: bool = False) -> JsProxy:
+        """Return it as a mapping, which can be indexed; `hereditary`: what is in it too."""
+        return _Map(self._js_target, self._js_where, hereditary)
+
+    def as_py_json(self) -> JsProxy:
+        """Return it as a mapping, and what is in it too."""
+        return self.as_object_map(hereditary=True)
+
+    def toString(self) -> str:  # JavaScript's name
+        """Return what `str()` gives."""
+        return _string(self._js_target)
+
+    def hasOwnProperty(self, name: str) -> bool:  # JavaScript's name
+        """Whether it has this property."""
+        return name in _names(self._js_target)
+
+    @property
+    def typeof(self) -> str:
+        """`"object"`."""
+        return "object"
+
+    @property
+    def js_id(self) -> int:
+        """The same number for the same object."""
+        return id(self._js_target)
+
+    @property
+    def constructor(self) -> Any:
+        """Has a `name`: `"Object"` or `"Array"`."""
+        return SimpleNamespace(name="Array" if isinstance(self._js_target, list) else "Object")
+
+
+class _Array(JsProxy, MutableSequence[Any]):
+    """A JavaScript array: a sequence, and no list."""
+
+    __slots__ = ()
+    __iter__ = MutableSequence.__iter__
+    __contains__ = MutableSequence.__contains__
+
+    def __getitem__(self, index: Any) -> Any:
+        return proxied(self._js_target[index], f"{self._js_where}[{index}]")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._js_target[index] = plain(value)
+
+    def __delitem__(self, index: Any) -> None:
+        del self._js_target[index]
+
+    def __len__(self) -> int:
+        return len(self._js_target)
+
+    def __bool__(self) -> bool:
+        return bool(self._js_target)
+
+    def __add__(self, other: Iterable[Any]) -> JsProxy:
+        return _Array([*self._js_target, *map(plain, other)], self._js_where)
+
+    def __mul__(self, times: int) -> JsProxy:
+        return _Array(self._js_target * times, self._js_where)
+
+    def insert(self, index: int, value: Any) -> None:
+        """Put a value before `index`."""
+        self._js_target.insert(index, plain(value))
+
+    @property
+    def length(self) -> int:
+        """How many items it has."""
+        return len(self._js_target)
+
+    def join(self, between: str = ",") -> str:
+        """Return the items as one text."""
+        return between.join(map(_string, self._js_target))
+
+    def includes(self, value: Any) -> bool:
+        """Whether an item is `value`."""
+        return value in self
+
+
+class _Map(JsProxy, MutableMapping[str, Any]):
+    """A JavaScript object as a mapping."""
+
+    __slots__ = ("_hereditary",)
+    __contains__ = MutableMapping.__contains__
+
+    def __init__(self, target: Any, where: str, hereditary: bool) -> None:
+        super().__init__(target, where)
+        object.__setattr__(self, "_hereditary", hereditary)
+
+    def __getitem__(self, key: Any) -> Any:
+        found = proxied(self._js_target[key], f"{self._js_where}.{key}")
+        if self._hereditary and isinstance(found, JsProxy):
+            return found.as_object_map(hereditary=True)
+        return found
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._js_target[key] = plain(value)
+
+    def __delitem__(self, key: Any) -> None:
+        del self._js_target[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._js_target)
+
+    def __len__(self) -> int:
+        return len(self._js_target)
+
+    __eq__ = JsProxy.__eq__
+
+
+for _class in (JsProxy, _Array, _Map):  # one type for who looks at it
+    _class.__module__, _class.__name__, _class.__qualname__ = "pyodide.ffi", "JsProxy", "JsProxy"
+
+
+class _JsArrayType(type):
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, _Array)
+
+
+class JsArray(metaclass=_JsArrayType):
+    """What `isinstance` says of arrays."""
+
+
+def proxied(value: Any, where: str) -> Any:
+    """Return JSON as JavaScript hands it to Python; `where` is what user code wrote to get it."""
+    match value:
+        case None:
+            return jsnull
+        case dict():
+            return JsProxy(value, where)
+        case list():
+            return _Array(value, where)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Return `value`, or the dict or list that a proxy stands for."""
+    if isinstance(value, JsProxy):
+        return value._js_target
+    return None if isinstance(value, JsNull) else value
+
+
+def _refuse(proxy: JsProxy, what: str) -> NoReturn:
+    raise TypeError(f"'pyodide.ffi.JsProxy' {what}; {_hint(proxy)}")
+
+
+def _hint(proxy: JsProxy) -> str:
+    where, kind = proxy._js_where, proxy.constructor.name.lower()
+    use = f"list({where})" if kind == "array" else "its attributes"
+    return f"{where} is a JavaScript {kind}: use {use}, or {where}.to_py()"
+
+
+def _names(target: Any) -> list[str]:
+    return list(target) if isinstance(target, dict) else [str(n) for n in range(len(target))]
+
+
+def _values(target: Any) -> list[Any]:
+    return list(target.values()) if isinstance(target, dict) else list(target)
+
+
+def _to_py(value: Any, depth: int, where: str) -> Any:
+    if depth == 0 or not isinstance(value, dict | list):
+        return proxied(value, where)
+    if isinstance(value, dict):
+        return {key: _to_py(item, depth - 1, f"{where}.{key}") for key, item in value.items()}
+    return [_to_py(item, depth - 1, f"{where}[{n}]") for n, item in enumerate(value)]
+
+
+def _string(value: Any) -> str:
+    match value:
+        case dict():
+            return "[object Object]"
+        case list():
+            return ",".join(map(_string, value))
+        case None:  # of an array
+            return ""
+    return js_text(value)
+
+
+def _property(name: str) -> str:
+    """`from_` is how `from` is written in Python."""
+    return name[:-1] if name.endswith("_") and iskeyword(name[:-1]) else name
+
+
+def _listed(target: Any) -> str:
+    if isinstance(target, list):
+        return "no such property that Groundfog emulates; it is an array, to_py() makes a list"
+    names = ", ".join(map(str, target)) or "no properties"
+    return f"{names}; it is a JavaScript object, to_py() makes a dict"
