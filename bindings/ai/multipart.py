@@ -1,25 +1,110 @@
-"""The text fields of a multipart form, which flux-2 takes its prompt from. Pure."""
+"""The parts of a multipart form: the files that `toMarkdown` takes, the fields of flux-2.
+
+Read by `python-multipart`, the parser of Starlette; it is imported at the first form.
+"""
 
 from __future__ import annotations
 
-import re
+import logging
+from dataclasses import dataclass, field
 
-from bindings.ai.errors import bad_input
+from bindings.ai.errors import shortened
 
-_BOUNDARY = re.compile(r"boundary=\"?([^\";]+)\"?", re.IGNORECASE)
-_NAME = re.compile(rb"name=\"([^\"]*)\"", re.IGNORECASE)
+PARTS_MAX = 1_000  # as Starlette's own forms
+HEADERS_MAX = 20  # of one part
+HEADER_MAX_BYTES = 8 * 1024
+_STEP = 64 * 1024  # bytes that are read at a time
 
 
-def text_fields(body: bytes, content_type: str) -> dict[str, str]:
-    """Return the fields that are no files. Raises WorkerError for what is no form."""
-    found = _BOUNDARY.search(content_type)
-    if found is None or not content_type.lower().startswith("multipart/form-data"):
-        raise bad_input(f"multipart contentType is {content_type}, multipart/form-data expected")
-    fields: dict[str, str] = {}
-    for part in body.split(b"--" + found[1].encode())[1:-1]:
-        head, _, value = part.partition(b"\r\n\r\n")
-        name = _NAME.search(head)
-        if name is not None and b"filename=" not in head.lower():
-            text = value.removesuffix(b"\r\n")
-            fields[name[1].decode(errors="replace")] = text.decode(errors="replace")
-    return fields
+@dataclass(slots=True)
+class Part:
+    """One part; `filename` is None for a field, `content_type` "" when none is given."""
+
+    name: str = ""
+    filename: str | None = None
+    content_type: str = ""
+    content: bytearray = field(default_factory=bytearray)
+
+    @property
+    def text(self) -> str:
+        return self.content.decode(errors="replace")
+
+
+class NotAForm(ValueError):
+    """What is no form, or one of too many parts; the message says what is wrong."""
+
+
+def read_form(body: bytes, content_type: str) -> list[Part]:
+    """Return the parts of a form in their order. Raises NotAForm."""
+    from python_multipart.exceptions import FormParserError
+    from python_multipart.multipart import MultipartParser, parse_options_header
+
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of what it raises
+    try:
+        kind, options = parse_options_header(content_type)
+    except UnicodeEncodeError:
+        kind, options = b"", {}
+    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+        raise NotAForm(
+            f"expected multipart/form-data with a boundary, and got {shortened(repr(content_type))}"
+        )
+    reader = _Reader()
+    try:
+        parser = MultipartParser(
+            options[b"boundary"],
+            {
+                "on_part_begin": reader.begin,
+                "on_part_data": reader.data,
+                "on_header_field": reader.header_name,
+                "on_header_value": reader.header_value,
+                "on_header_end": reader.end_header,
+                "on_end": reader.end,
+            },
+            max_header_count=HEADERS_MAX,
+            max_header_size=HEADER_MAX_BYTES,
+        )
+        for start in range(0, len(body), _STEP):
+            parser.write(body[start : start + _STEP])
+            if reader.is_over:
+                return reader.parts
+    except FormParserError as error:
+        raise NotAForm(f"the form cannot be read: {error}") from None
+    raise NotAForm("the form ends before its last boundary")
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.is_over = False
+        self._header = (bytearray(), bytearray())
+
+    def begin(self) -> None:
+        if len(self.parts) >= PARTS_MAX:
+            raise NotAForm(f"a form of more than {PARTS_MAX:,} parts")
+        self.parts.append(Part())
+
+    def data(self, data: bytes, start: int, end: int) -> None:
+        self.parts[-1].content += data[start:end]
+
+    def header_name(self, data: bytes, start: int, end: int) -> None:
+        self._header[0].extend(data[start:end])
+
+    def header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header[1].extend(data[start:end])
+
+    def end_header(self) -> None:
+        from python_multipart.multipart import parse_options_header
+
+        name, value = (bytes(part) for part in self._header)
+        self._header = (bytearray(), bytearray())
+        kind, options = parse_options_header(value)
+        part = self.parts[-1]
+        if name.lower() == b"content-disposition":
+            part.name = options.get(b"name", b"").decode(errors="replace")
+            named = options.get(b"filename")
+            part.filename = None if named is None else named.decode(errors="replace")
+        elif name.lower() == b"content-type":
+            part.content_type = kind.decode(errors="replace")
+
+    def end(self) -> None:
+        self.is_over = True

@@ -14,9 +14,9 @@ from bindings.ai import embeddings, generation, inputs, speech, text, vision
 from bindings.ai.binary import to_bytes
 from bindings.ai.catalogue import JSON, Api, Model
 from bindings.ai.classify import classify_sentiment, guard, rerank, similarity
-from bindings.ai.errors import not_emulated
+from bindings.ai.errors import bad_input, not_emulated
 from bindings.ai.language import count_tokens
-from bindings.ai.multipart import text_fields
+from bindings.ai.multipart import NotAForm, read_form
 from bindings.ai.pictures import draw
 from bindings.ai.replies import Events, Media
 
@@ -117,10 +117,7 @@ def _summarize(model: Model, values: Any, fixed: str | None) -> Any:
 def _draw(model: Model, values: Any, fixed: str | None) -> Any:
     side = LUCID_SIDE if model.api == Api.LEONARDO and model.media == JSON else DEFAULT_SIDE
     if model.api == Api.FLUX_2:
-        fields = text_fields(
-            to_bytes(values["multipart"]["body"], "multipart"), values["multipart"]["contentType"]
-        )
-        values = {name: _number(value) for name, value in fields.items()}
+        values = _fields(values["multipart"])
         inputs.check_prompt(values)
     width, height = int(values.get("width") or side), int(values.get("height") or side)
     media = "image/jpeg" if model.media == JSON else model.media
@@ -129,6 +126,15 @@ def _draw(model: Model, values: Any, fixed: str | None) -> Any:
     if model.api in (Api.FLUX, Api.FLUX_2) or model.media == JSON:
         return {"image": base64.b64encode(picture).decode()}
     return Media(picture, media)
+
+
+def _fields(upload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a form that are no files."""
+    try:
+        parts = read_form(to_bytes(upload["body"], "multipart"), upload["contentType"])
+    except NotAForm as error:
+        raise bad_input(f"multipart: {error}") from None
+    return {part.name: _number(part.text) for part in parts if part.filename is None}
 
 
 def _number(value: str) -> Any:

@@ -7,10 +7,9 @@ Source: bindings.md section 3.10; developers.cloudflare.com/api "Workers AI".
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -102,7 +101,8 @@ class AiApi:
 
     async def convert(self, request: Request) -> Answer:
         """POST …/tomarkdown: a form with `files`, and `conversionOptions` as JSON."""
-        files, options = _form(await body_bytes(request), request.headers.get("content-type", ""))
+        content, kind = await body_bytes(request), request.headers.get("content-type", "")
+        files, options = await asyncio.to_thread(_form, content, kind)
         try:
             return Answer(await self._ai().call("toMarkdown", [files, options]))
         except WorkerError as error:
@@ -191,25 +191,25 @@ async def _inputs(ai: Ai, model: str, request: Request) -> Any:
 
 def _form(content: bytes, kind: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the files of a form, and its options. Raises ApiError for what is no form."""
-    if not kind.lower().startswith("multipart/form-data"):
-        raise bad("tomarkdown expects multipart/form-data with a field files")
-    message = BytesParser(policy=HTTP).parsebytes(
-        b"content-type: " + kind.encode("latin-1") + b"\r\n\r\n" + content
-    )
-    files: list[dict[str, Any]] = []
+    from bindings.ai.multipart import NotAForm, read_form
+
+    expected = "tomarkdown expects multipart/form-data with a field files"
+    try:
+        parts = read_form(content, kind)
+    except NotAForm as error:
+        raise bad(f"{expected}: {error}") from None
     options: dict[str, Any] = {}
-    for part in message.iter_parts():
-        data = part.get_payload(decode=True)
-        raw = data if isinstance(data, bytes) else b""
-        name = part.get_param("name", header="content-disposition")
-        if name == "files":
-            mime = part.get_content_type() if "content-type" in part else ""
-            files.append({"name": part.get_filename() or "", "mimeType": mime, "data": raw})
-        elif name == "conversionOptions":
+    for part in parts:
+        if part.name == "conversionOptions":
             try:
-                options = {"conversionOptions": json.loads(raw)}
-            except ValueError as error:
+                options = {"conversionOptions": json.loads(part.text)}
+            except (ValueError, RecursionError) as error:
                 raise bad(f"conversionOptions is not JSON: {error}") from None
+    files = [
+        {"name": part.filename or "", "mimeType": part.content_type, "data": bytes(part.content)}
+        for part in parts
+        if part.name == "files"
+    ]
     if not files:
-        raise bad("tomarkdown expects multipart/form-data with a field files")
+        raise bad(expected)
     return files, options
