@@ -18,7 +18,7 @@ from importlib.machinery import (
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from . import js, pyodide, workers
+from . import absent, js, pyodide, workers
 from .pyodide import ffi
 from .workers import blob, entrypoints, formdata, headers, request, response, rpc, workflows
 
@@ -37,6 +37,8 @@ PUBLIC: dict[str, ModuleType] = {
     "workers.rpc": rpc,
     "workers.workflows": workflows,
 }
+for _name, _module in PUBLIC.items():
+    absent.speak_for(_module, _name)
 COMPAT_FLAGS = "_cloudflare_compat_flags"
 
 
@@ -55,6 +57,8 @@ def prepare(module_root: Path, python_modules: Path, flags: dict[str, bool]) -> 
     compat = ModuleType(COMPAT_FLAGS)
     compat.__dict__.update(flags)
     sys.modules[COMPAT_FLAGS] = compat
+    sys.meta_path.insert(0, absent.AbsentModules(packages=("js", "pyodide", "workers")))
+    sys.meta_path.append(absent.AbsentModules(absent.TOP_LEVEL))
     sys.path_hooks.insert(0, _fresh_hook(module_root, python_modules))
     sys.path_importer_cache.clear()
     sys.path.insert(0, str(module_root))

@@ -1,4 +1,4 @@
-"""`js`: the few globals that mean something without JavaScript; others say that they are absent.
+"""`js`: the few globals that mean something without JavaScript; `absent` speaks for the others.
 
 Source: python-workers.md section 16.
 """
@@ -10,6 +10,7 @@ import sys as _sys
 from collections.abc import Iterable
 from typing import Any
 
+from .absent import JsObject
 from .jsdict import JsDict
 from .jsproxy import plain as _plain
 from .streams import ReadableStream
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 
-class Object:
+class Object(JsObject):
     """`Object.fromEntries`, the usual `dict_converter`."""
 
     @staticmethod
@@ -43,7 +44,7 @@ class Object:
         return JsDict(members)
 
 
-class JSON:
+class JSON(JsObject):
     """`JSON.stringify` and `JSON.parse`."""
 
     @staticmethod
@@ -59,7 +60,7 @@ class JSON:
         return _json.loads(text, object_pairs_hook=JsDict)
 
 
-class _Console:
+class _Console(JsObject):
     def log(self, *parts: Any) -> None:
         print(*parts)
 
@@ -71,13 +72,5 @@ class _Console:
     error = warn
 
 
+_Console.__name__ = "console"
 console = _Console()
-
-
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise AttributeError(
-        f"js.{name} is not available: Groundfog runs Python workers on CPython and does not "
-        "emulate this part of JavaScript yet."
-    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...protocol.bodies import Incoming
 from ...protocol.bodies import Send as Send
+from .absent import JsObject
 from .jsdict import JsDict
 from .pyodide.ffi import JsException
 
@@ -34,7 +35,7 @@ class Chunk(bytes):
         return self.decode(encoding)
 
 
-class ReadableStream:
+class ReadableStream(JsObject):
     """A stream of bytes that can be read once: `async for chunk in stream`.
 
     Made from any (async) iterable or iterator of bytes or str.

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...protocol import web_sockets as wire
 from . import scope, tracebacks
+from .absent import JsObject
 from .pyodide.ffi import JsException
 from .streams import Chunk
 
@@ -33,7 +34,7 @@ class Event:
         return f"<{self.type} event {self.__dict__}>"
 
 
-class WebSocket:
+class WebSocket(JsObject):
     """One end of a pair. Events wait until `accept` is called."""
 
     READY_STATE_CONNECTING = CONNECTING = 0
@@ -210,7 +211,7 @@ class WebSocket:
             )
 
 
-class WebSocketPair:
+class WebSocketPair(JsObject):
     """Two connected sockets: `client, server = WebSocketPair.new().object_values()`."""
 
     def __init__(self) -> None:

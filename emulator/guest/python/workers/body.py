@@ -9,13 +9,14 @@ from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ..absent import JsObject
 from ..streams import Chunk, ReadableStream
 from .blob import Blob, File
 from .formdata import FormData
 from .headers import HeaderList
 
 
-class Body:
+class Body(JsObject):
     """What `Request` and `Response` share: a body and the ways to read it."""
 
     _already_used = "Body already used"
