@@ -15,13 +15,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from emulator.config.model import Config
+from emulator.disk import create_file, make_folder, refusal, replace_file
 from emulator.errors import StateError
+from emulator.lock import Lock, check_owner
 
 try:
     import fcntl
-except ImportError:  # Windows: no advisory locks; dev.json still names a running server
+except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 DIRECTORY_NAME = ".groundfog"
@@ -86,20 +89,21 @@ class State:
         return self.directory / "ai-calls.jsonl"
 
     def prepare(self) -> None:
-        """Create the folder, private to the user and ignored by git. Raises StateError."""
+        """Create the folder, private to the user and ignored by git.
+
+        Raises StateError where that is impossible, and for a folder that is somebody else's.
+        """
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ignore = self.directory / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
+            make_folder(self.directory)
+            check_owner(self.directory)
+            with contextlib.suppress(FileExistsError):
+                create_file(self.directory / ".gitignore", "*\n")
         except OSError as error:
-            raise StateError(
-                f"{self.directory}: the state directory cannot be created ({error.strerror}).\n"
-                "  Make the place writable, or choose another with --persist-to DIR."
-            ) from error
+            text = "the state directory cannot be created"
+            raise StateError(refusal(self.directory, text, error)) from error
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[Lock]:
         """Hold the state for one server. Raises StateError naming the server that has it.
 
         Files that this process makes meanwhile are private to the user, wherever the directory is:
@@ -108,31 +112,14 @@ class State:
         before = os.umask(0o077)
         try:
             self.prepare()
-            with self._lock():
-                yield
+            lock = Lock(self.directory / "lock", self._taken)
+            lock.take()
+            try:
+                yield lock
+            finally:
+                lock.release()
         finally:
             os.umask(before)
-
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        handle = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    raise self._taken() from None
-            yield
-        finally:
-            os.close(handle)
-
-    def _taken(self) -> StateError:
-        server = self._read_dev_json()
-        who = f"a running server (pid {server.pid}, {server.url})" if server else "another command"
-        return StateError(
-            f"{self.directory} is in use by {who}.\n"
-            "  Stop it first, or give this one its own state with --persist-to DIR."
-        )
 
     def read_clock(self) -> dict[str, int]:
         """Return what `write_clock` was last given, or nothing. Raises StateError if damaged."""
@@ -148,36 +135,47 @@ class State:
         return record
 
     def write_clock(self, record: dict[str, int]) -> None:
-        """Keep where a virtual clock stands; durable when this returns."""
-        temporary = self.directory / "clock.json.new"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(record, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.directory / "clock.json")
+        """Keep where a virtual clock stands; durable when this returns. Raises StateError."""
+        self._write("clock.json", record)
 
     def announce(self, ip: str, port: int) -> RunningServer:
         """Write `dev.json` for the server that has just begun to listen; only the user reads it."""
         server = RunningServer(os.getpid(), ip, port, secrets.token_urlsafe(32))
-        record = {"pid": server.pid, "ip": ip, "port": port, "token": server.token}
-        temporary = self.directory / "dev.json.new"
-        temporary.unlink(missing_ok=True)  # one that a crash left behind, or a link
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "w", encoding="utf-8") as file:
-            json.dump(record, file)
-        temporary.replace(self.directory / "dev.json")
+        self.write_server(server)
         return server
+
+    def write_server(self, server: RunningServer) -> None:
+        """Write `dev.json`. Raises StateError."""
+        record = {"pid": server.pid, "ip": server.ip, "port": server.port, "token": server.token}
+        self._write("dev.json", record)
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether there is a `dev.json`."""
+        return (self.directory / "dev.json").exists()
+
+    def _write(self, name: str, record: dict[str, Any]) -> None:
+        path = self.directory / name
+        try:
+            replace_file(path, json.dumps(record))
+        except OSError as error:
+            raise StateError(refusal(path, "cannot be written", error)) from error
 
     def retract(self) -> None:
         """Remove `dev.json`; the server no longer listens."""
-        (self.directory / "dev.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # without its lock it is stale, and counts as none
+            (self.directory / "dev.json").unlink()
 
     def running_server(self) -> RunningServer | None:
-        """Return the live server on this state, or None (a stale `dev.json` counts as none)."""
+        """Return the live server on this state, or None (a stale `dev.json` counts as none).
+
+        Raises StateError when the directory is somebody else's.
+        """
         if fcntl is None:
             return self._read_dev_json()
         try:
-            handle = os.open(self.directory / "lock", os.O_RDWR)
+            check_owner(self.directory)  # a server that somebody else names is none of ours
+            handle = os.open(self.directory / "lock", os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         except OSError:
             return None
         try:
@@ -187,6 +185,14 @@ class State:
         finally:
             os.close(handle)
         return None
+
+    def _taken(self) -> StateError:
+        server = self._read_dev_json()
+        who = f"a running server (pid {server.pid}, {server.url})" if server else "another command"
+        return StateError(
+            f"{self.directory} is in use by {who}.\n"
+            "  Stop it first, or give this one its own state with --persist-to DIR."
+        )
 
     def _read_dev_json(self) -> RunningServer | None:
         try:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 FOUNDATION = {
     *("emulator.errors", "emulator.clock", "emulator.durations", "emulator.sqlite"),
+    "emulator.disk",
     "emulator.cron",
 }
 
@@ -24,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.clock": set(),
     "emulator.durations": set(),
     "emulator.sqlite": set(),
+    "emulator.disk": set(),
     "emulator.cron": set(),
     "emulator.config": FOUNDATION,
     "bindings": FOUNDATION,
@@ -31,7 +33,8 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.guest": {"emulator.protocol"},
     "emulator.engine": FOUNDATION | {"emulator.protocol"},
     "emulator.runner": FOUNDATION | {"emulator.protocol", "emulator.engine", "bindings"},
-    "emulator.state": FOUNDATION | {"emulator.config"},
+    "emulator.lock": FOUNDATION,
+    "emulator.state": FOUNDATION | {"emulator.config", "emulator.lock"},
     "emulator.watch": FOUNDATION,
     "emulator.source": {"emulator.watch"},
     "emulator.wiring": FOUNDATION

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from emulator.config.model import Config
 from emulator.errors import StateError
+from emulator.lock import Lock
 from emulator.state import CONTENTS, State
 
 
@@ -62,6 +64,101 @@ def test_a_place_where_no_directory_can_be_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(StateError, match=r"file/state: the state directory cannot be created"):
         State(tmp_path / "file" / "state").prepare()
+
+
+@pytest.mark.parametrize("name", [".gitignore", "clock.json.new", "dev.json.new", "lock"])
+def test_nothing_is_written_through_a_link_in_the_state(tmp_path: Path, name: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    state = State(tmp_path / "state")
+    state.directory.mkdir()
+    (state.directory / name).symlink_to(victim)
+
+    try:
+        with state.locked():
+            state.write_clock({"now_ms": 5})
+            state.announce("127.0.0.1", 1)
+    except StateError as error:
+        assert name == "lock" and "lock: cannot be locked (" in str(error)
+
+    assert victim.read_text() == "precious"
+
+
+def test_a_dangling_link_in_place_of_the_gitignore_creates_nothing(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    state.directory.mkdir()
+    (state.directory / ".gitignore").symlink_to(tmp_path / "victim")
+
+    state.prepare()
+
+    assert not (tmp_path / "victim").exists()
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_state_that_belongs_to_somebody_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
+) -> None:
+    state = State(tmp_path / "state")
+    if exists:
+        with state.locked():
+            state.announce("127.0.0.1", 1)
+    else:
+        state.directory.mkdir(mode=0o777)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+
+    for use in (state.locked().__enter__, state.running_server, state.prepare):
+        with pytest.raises(StateError, match=r"belongs to user .*12345: .*\n.*chown -R 12345"):
+            use()
+
+
+def test_a_lock_that_belongs_to_somebody_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = Lock(tmp_path / "lock", lambda: StateError("in use"))
+    (tmp_path / "lock").touch(mode=0o666)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+
+    with pytest.raises(StateError, match="lock belongs to user"):
+        lock.take()
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o700, False), (0o777, True)])
+def test_root_in_a_container_uses_only_the_private_state_of_a_users_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, refused: bool
+) -> None:
+    state = State(tmp_path / "state")
+    state.directory.mkdir()
+    state.directory.chmod(mode)
+    if os.geteuid() == 0:
+        for path in (tmp_path, state.directory):
+            os.chown(path, 12345, 12345)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    with pytest.raises(StateError, match="belongs to user") if refused else nullcontext():
+        state.prepare()
+
+
+def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    with state.locked() as lock:
+        assert lock.is_in_place()
+        (state.directory / "lock").unlink()
+        assert not lock.is_in_place()
+
+        lock.take()
+
+        assert lock.is_in_place()
+        with pytest.raises(StateError, match="in use"):
+            with state.locked():
+                raise AssertionError
+
+
+def test_a_lock_that_another_has_taken_meanwhile_is_not_taken_again(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    with state.locked() as lock:
+        (state.directory / "lock").unlink()
+        with state.locked(), pytest.raises(StateError, match="in use"):
+            lock.take()
 
 
 def test_a_second_server_is_told_who_has_the_state(tmp_path: Path) -> None:

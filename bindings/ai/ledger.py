@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emulator.disk import make_folder, open_unlinked
 from emulator.errors import WorkerError
 
 LOGS_MAX = 1_000  # gateway logs that are held in memory, with what was noted on them
@@ -77,8 +78,8 @@ class Ledger:
         if self.path is None:
             return
         line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a", encoding="utf-8") as file:
+        make_folder(self.path.parent)
+        with open(self.path, "a", encoding="utf-8", opener=open_unlinked) as file:
             file.write(line)
             is_full = file.tell() > FILE_MAX_BYTES
         if is_full:

@@ -27,6 +27,7 @@ from bindings.d1.splitter import split_statements
 from bindings.d1.threads import SessionThread
 from bindings.d1.values import to_parameter
 from emulator.clock import SystemClock
+from emulator.disk import make_folder, refuse_foreign_link
 from emulator.errors import WorkerError
 from emulator.sqlite import Synchronous
 
@@ -171,7 +172,8 @@ class D1:
 
     async def _open(self, *, reads_only: bool) -> SessionThread:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._path.parent)
+            refuse_foreign_link(self._path)
             return await SessionThread.open(self._path, self._synchronous, reads_only=reads_only)
         except OSError as error:
             reason = error.strerror or str(error)

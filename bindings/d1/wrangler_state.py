@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from bindings.d1.authorizer import RESERVED_PREFIX
+from emulator.disk import make_folder
 from emulator.errors import EmulatorError
 from emulator.sqlite import connect, connect_read_only
 
@@ -54,7 +55,7 @@ def take_over(source: Path, target: Path) -> list[str]:
     server may be using it. Raises EmulatorError, having changed nothing.
     """
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(target.parent)
         with tempfile.TemporaryDirectory(prefix=".import-", dir=target.parent) as folder:
             with (
                 closing(connect_read_only(source)) as original,

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from bindings.vectorize import schema
 from bindings.vectorize.vectors import Vector
+from emulator.disk import make_folder, refuse_foreign_link
 from emulator.sqlite import Place, connect
 
 
@@ -80,7 +81,8 @@ class Store:
     """One index's file, used from one thread at a time. Raises sqlite3.Error, StateError."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        refuse_foreign_link(path)
         self._connection = connect(path)
         self._place = Place(path)
         try:

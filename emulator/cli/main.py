@@ -6,6 +6,8 @@ what only other commands need.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from emulator.cli.lazy import LazyGroup
@@ -24,7 +26,7 @@ COMMANDS = {
 
 
 class _Commands(LazyGroup):
-    """A group whose commands may raise EmulatorError.
+    """A group whose commands may raise EmulatorError, and OSError when the disk refuses.
 
     Such an error is shown as its message, with exit code 1 and no traceback.
     """
@@ -34,6 +36,14 @@ class _Commands(LazyGroup):
             return super().invoke(ctx)
         except EmulatorError as error:
             say(f"error: {error}")
+            ctx.exit(1)
+        except OSError as error:
+            from emulator.disk import Trouble, refusal, trouble_of
+
+            where = Path(error.filename or Path.cwd())
+            if trouble_of(where, error) is Trouble.OTHER:
+                raise
+            say(f"error: {refusal(where, 'cannot be used', error)}")
             ctx.exit(1)
 
 

@@ -23,7 +23,7 @@ from emulator import sqlite
 from emulator.engine import rows
 from emulator.engine.model import TERMINAL, Entry, EntryKind, Instance, Status
 from emulator.engine.rows import Row
-from emulator.engine.schema import open_journal, read_journal
+from emulator.engine.schema import open_journal, read_journal, unusable
 from emulator.errors import StateError
 
 LATE_MS = 20  # the longest that what is recorded `late` waits for a commit of its own
@@ -152,7 +152,7 @@ class Journal:
         Raises StateError, having changed nothing, when it is no journal, damaged, or was written
         by a newer Groundfog.
         """
-        return cls(open_journal(path, synchronous), path)
+        return cls._of(open_journal(path, synchronous), path)
 
     @classmethod
     def open_to_read(cls, path: Path) -> Journal:
@@ -160,7 +160,15 @@ class Journal:
 
         Raises StateError when it is no journal, or was written by a newer Groundfog.
         """
-        return cls(read_journal(path), path)
+        return cls._of(read_journal(path), path)
+
+    @classmethod
+    def _of(cls, connection: sqlite3.Connection, path: Path) -> Journal:
+        try:
+            return cls(connection, path)
+        except sqlite3.Error as error:
+            connection.close()
+            raise unusable(path, error) from error
 
     # --- writing
 

@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from emulator import sqlite
+from emulator.disk import Trouble, refusal, refuse_foreign_link, trouble_of
 from emulator.errors import StateError
 
 SCHEMA_VERSION = 3
@@ -27,6 +28,7 @@ def open_journal(path: Path, synchronous: sqlite.Synchronous) -> sqlite3.Connect
     try:
         if exists:
             _inspect(path)
+        refuse_foreign_link(path)
         connection = sqlite.connect(path, synchronous)
         try:
             _bring_up_to_date(connection)
@@ -34,8 +36,8 @@ def open_journal(path: Path, synchronous: sqlite.Synchronous) -> sqlite3.Connect
             connection.close()
             raise
         return connection
-    except sqlite3.Error as error:
-        raise _unreadable(path, error) from error
+    except (sqlite3.Error, OSError) as error:
+        raise unusable(path, error) from error
 
 
 def read_journal(path: Path) -> sqlite3.Connection:
@@ -62,7 +64,7 @@ def read_journal(path: Path) -> sqlite3.Connection:
     except BaseException as error:
         memory.close()
         if isinstance(error, sqlite3.Error):
-            raise _unreadable(path, error) from error
+            raise unusable(path, error) from error
         raise
 
 
@@ -74,7 +76,7 @@ def _is_database(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StateError(f"{path}: the journal cannot be opened ({error.strerror}).") from error
+        raise StateError(refusal(path, "the journal cannot be opened", error)) from error
     if not header:  # just created, or its first page is still in the write-ahead log
         return False
     if header != _SQLITE_MAGIC:
@@ -115,11 +117,14 @@ def _own_version(path: Path, connection: sqlite3.Connection) -> int:
     return version
 
 
-def _unreadable(path: Path, error: sqlite3.Error) -> StateError:
-    return StateError(
-        f"{path}: the journal cannot be read ({error}). Nothing was changed.\n"
-        "  Restore it from a copy, or start afresh with `groundfog state reset`."
-    )
+def unusable(path: Path, error: sqlite3.Error | OSError) -> StateError:
+    """Return the error for a journal that SQLite cannot use.
+
+    Only what is damaged is to be replaced; a full disk, say, has done the journal no harm.
+    """
+    damaged = trouble_of(path, error) is Trouble.DAMAGED
+    what = "the journal is damaged and" if damaged else "the journal"
+    return StateError(refusal(path, f"{what} cannot be opened", error))
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:

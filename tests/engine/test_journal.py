@@ -79,8 +79,8 @@ def newer(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (corrupt, "the journal cannot be read"),
-        (cut_off, "the journal cannot be read"),
+        (corrupt, "the journal is damaged and cannot be opened"),
+        (cut_off, "the journal is damaged and cannot be opened"),
         (text, "this is not a SQLite database"),
         (other_database, "a SQLite database, but not a journal"),
         (other_database_in_wal_mode, "a SQLite database, but not a journal"),

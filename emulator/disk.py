@@ -1,0 +1,174 @@
+"""What a disk refuses, why, and what to do about it; folders and small files that last.
+
+A full disk, a failing one and a file of somebody else's are no damage: whoever meets them is told
+what to free or to change, and never to throw anything away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+from enum import StrEnum
+from pathlib import Path
+
+ROOM_BYTES = 64 * 1024  # less is none: SQLite's own files beside a database take as much
+
+
+class Trouble(StrEnum):
+    """Kinds of refusals; the text says what to do."""
+
+    FULL = "Nothing was changed. Free some space there, or raise the quota, and start again."
+    FAILING = "Nothing was changed. The system's log says more; copy the folder before you go on."
+    READ_ONLY = "Mount it for writing, or choose another place with --persist-to DIR."
+    FORBIDDEN = (
+        "Let yourself write there (`ls -ld` shows whose it is), or choose another place with"
+        " --persist-to DIR."
+    )
+    IN_USE = "Nothing was changed. Close what else has it open, such as a database viewer."
+    TOO_MANY = "Raise the limit of open files (`ulimit -n 4096`), or close some, and start again."
+    DAMAGED = (
+        "Nothing was changed. Restore it from a copy, or start afresh with `groundfog state reset`."
+    )
+    OTHER = "Nothing was changed."
+
+
+_BY_ERRNO = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), Trouble.FULL),
+    errno.EIO: Trouble.FAILING,
+    errno.EROFS: Trouble.READ_ONLY,
+    **dict.fromkeys((errno.EACCES, errno.EPERM), Trouble.FORBIDDEN),
+    **dict.fromkeys((errno.EBUSY, errno.ETXTBSY), Trouble.IN_USE),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), Trouble.TOO_MANY),
+}
+_BY_SQLITE = {
+    sqlite3.SQLITE_FULL: Trouble.FULL,
+    sqlite3.SQLITE_IOERR: Trouble.FAILING,
+    sqlite3.SQLITE_READONLY: Trouble.READ_ONLY,
+    sqlite3.SQLITE_PERM: Trouble.FORBIDDEN,
+    **dict.fromkeys(
+        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL), Trouble.IN_USE
+    ),
+    **dict.fromkeys((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB), Trouble.DAMAGED),
+}
+
+
+def refusal(path: Path, what: str, error: OSError | sqlite3.Error) -> str:
+    """Return what to tell of `error` at `path`, with the remedy on a line of its own.
+
+    `refusal(path, "the journal cannot be opened", error)` ->
+    `"/p/journal.sqlite: the journal cannot be opened (the disk is full).\\n  Free some space …"`.
+    """
+    trouble = trouble_of(path, error)
+    why = "the disk is full" if trouble is Trouble.FULL else _reason(error)
+    return f"{path}: {what} ({why}).\n  {trouble.value}"
+
+
+def trouble_of(path: Path, error: OSError | sqlite3.Error) -> Trouble:
+    """Return which kind of refusal `error` is, met when `path` was used."""
+    if isinstance(error, OSError):
+        return _BY_ERRNO.get(error.errno or 0, Trouble.OTHER)
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # raised by Python's module and not by SQLite, as for a damaged header
+        return Trouble.DAMAGED if type(error) is sqlite3.DatabaseError else Trouble.OTHER
+    trouble = _BY_SQLITE.get(code & 0xFF, Trouble.OTHER)
+    if trouble in (Trouble.FAILING, Trouble.OTHER) and is_full(path):
+        return Trouble.FULL  # of the files beside a database SQLite only says that I/O failed
+    if code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        return _unwritable(path, trouble)
+    return trouble
+
+
+def is_full(path: Path) -> bool:
+    """Whether the file system that holds `path` has no room left, as far as it says."""
+    try:
+        found = os.statvfs(_existing(path))
+    except (OSError, AttributeError):  # Windows has no statvfs
+        return False
+    return found.f_bavail * found.f_frsize < ROOM_BYTES or (
+        found.f_files > 0 and found.f_favail == 0
+    )
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder, and those above it, private to the user; it outlasts a power cut.
+
+    Raises OSError. One that exists stays as it is.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in missing:
+        sync_folder(folder.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Let what was created, renamed or removed in a folder outlast a power cut. Raises OSError."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def create_file(path: Path, text: str) -> None:
+    """Write a new file for the user alone, wholly or not at all; durable when this returns.
+
+    Raises FileExistsError where there is something, be it a link: nothing is ever written through.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    handle = os.open(path, flags, 0o600)
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file anew, wholly or not at all; durable when this returns. Raises OSError.
+
+    A link at `path`, or at `path` with `.new` added, is replaced and not followed.
+    """
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)  # one that a crash left behind, or a link
+    create_file(temporary, text)
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def open_unlinked(path: str, flags: int) -> int:
+    """Open a file, but never through a link: an `opener` for `open`. Raises OSError."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
+
+
+def refuse_foreign_link(path: Path) -> None:
+    """Raise OSError for a link that somebody else has put where a file of ours is to be."""
+    if not path.is_symlink() or not hasattr(os, "geteuid"):
+        return
+    if os.lstat(path).st_uid not in (os.geteuid(), 0):
+        raise OSError(errno.ELOOP, "a link of another user", os.fspath(path))
+
+
+def _unwritable(path: Path, otherwise: Trouble) -> Trouble:
+    """Return why a file cannot be written: the disk, or the user."""
+    existing = _existing(path)
+    with contextlib.suppress(OSError, AttributeError):
+        if os.statvfs(existing).f_flag & os.ST_RDONLY:
+            return Trouble.READ_ONLY
+    may = os.access(existing, os.W_OK) and os.access(existing.parent, os.W_OK | os.X_OK)
+    return otherwise if may else Trouble.FORBIDDEN
+
+
+def _existing(path: Path) -> Path:
+    return next((each for each in (path, *path.parents) if each.exists()), Path("/"))
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
