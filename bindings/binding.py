@@ -2,7 +2,8 @@
 
 A binding answers calls by method name, with plain values in and out: None, bool, int, float, str,
 bytes, datetime, list, dict, set. It raises `emulator.errors.WorkerError` for what user code may
-catch. A result that is a `ByteStream` is sent on in chunks, at the pace of its reader.
+catch. A result that is a `ByteStream` is sent on in chunks, at the pace of its reader; one that is
+`Encoded` is sent as it is.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ class ByteStream:
 
     chunks: AsyncIterator[bytes]
     content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A large result as tagged JSON (`emulator/protocol/values.py`), made on another thread."""
+
+    data: bytes
 
 
 class Binding(Protocol):

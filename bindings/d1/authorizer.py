@@ -9,7 +9,8 @@ ALLOWED_PRAGMAS) and src/workerd/api/sql.c++ (allowTransactions).
 from __future__ import annotations
 
 import re
-import sqlite3
+
+import apsw
 
 TRANSACTION_REFUSED = (
     "To execute a transaction, please use the state.storage.transaction() or "
@@ -56,6 +57,14 @@ FUNCTIONS = frozenset(
     sqlite_rename_test""".split()
 )
 
+# Functions that apsw's SQLite has and workerd's does not.
+_FOREIGN_FUNCTIONS = frozenset(
+    """fts3_tokenizer geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point
+    geopoly_debug geopoly_group_bbox geopoly_json geopoly_overlap geopoly_regular geopoly_svg
+    geopoly_within geopoly_xform matchinfo median offsets optimize percentile percentile_cont
+    percentile_disc soundex""".split()
+)
+
 # What these return belongs to the one connection that writes.
 _WRITER_FUNCTIONS = frozenset({"changes", "last_insert_rowid", "total_changes", "load_extension"})
 
@@ -74,51 +83,54 @@ _PRAGMAS_OF_ANY_OBJECT = frozenset({"foreign_key_check", "quick_check", "table_l
 
 _READ_ACTIONS = frozenset(
     {
-        sqlite3.SQLITE_SELECT,
-        sqlite3.SQLITE_READ,
-        sqlite3.SQLITE_FUNCTION,
-        sqlite3.SQLITE_RECURSIVE,
-        sqlite3.SQLITE_PRAGMA,
+        apsw.SQLITE_SELECT,
+        apsw.SQLITE_READ,
+        apsw.SQLITE_FUNCTION,
+        apsw.SQLITE_RECURSIVE,
+        apsw.SQLITE_PRAGMA,
     }
 )
 _TABLE_ACTIONS = frozenset(
     {
-        sqlite3.SQLITE_READ,
-        sqlite3.SQLITE_INSERT,
-        sqlite3.SQLITE_UPDATE,
-        sqlite3.SQLITE_DELETE,
-        sqlite3.SQLITE_CREATE_TABLE,
-        sqlite3.SQLITE_CREATE_INDEX,
-        sqlite3.SQLITE_CREATE_VIEW,
-        sqlite3.SQLITE_CREATE_TRIGGER,
-        sqlite3.SQLITE_DROP_TABLE,
-        sqlite3.SQLITE_DROP_INDEX,
-        sqlite3.SQLITE_DROP_VIEW,
-        sqlite3.SQLITE_DROP_TRIGGER,
-        sqlite3.SQLITE_DROP_VTABLE,
-        sqlite3.SQLITE_REINDEX,
-        sqlite3.SQLITE_ANALYZE,
+        apsw.SQLITE_READ,
+        apsw.SQLITE_INSERT,
+        apsw.SQLITE_UPDATE,
+        apsw.SQLITE_DELETE,
+        apsw.SQLITE_CREATE_TABLE,
+        apsw.SQLITE_CREATE_INDEX,
+        apsw.SQLITE_CREATE_VIEW,
+        apsw.SQLITE_CREATE_TRIGGER,
+        apsw.SQLITE_DROP_TABLE,
+        apsw.SQLITE_DROP_INDEX,
+        apsw.SQLITE_DROP_VIEW,
+        apsw.SQLITE_DROP_TRIGGER,
+        apsw.SQLITE_DROP_VTABLE,
+        apsw.SQLITE_REINDEX,
+        apsw.SQLITE_ANALYZE,
     }
 )
-_TRANSACTION_ACTIONS = frozenset({sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT})
+_TRANSACTION_ACTIONS = frozenset({apsw.SQLITE_TRANSACTION, apsw.SQLITE_SAVEPOINT})
 
 
 class Authorizer:
     """The callback of one connection; `begin()` before each statement, then read why it refused.
 
-    `refusal` is a text that replaces SQLite's own. `needs_writer` says that a connection for
-    reading met something only the writing one can answer.
+    `refusal` is a text that replaces SQLite's own, whole; `unknown_function` is one that production
+    does not have. `needs_writer` says that a connection for reading met something only the writing
+    one can answer.
     """
 
     def __init__(self, *, reads_only: bool) -> None:
         self.trusted = True
         self.refusal: str | None = None
+        self.unknown_function: str | None = None
         self.needs_writer = False
         self._reads_only = reads_only
 
     def begin(self) -> None:
         """Forget what the statement before this one met."""
         self.refusal = None
+        self.unknown_function = None
         self.needs_writer = False
 
     def __call__(
@@ -130,41 +142,41 @@ class Authorizer:
         _: str | None,
     ) -> int:
         if self.trusted:
-            return sqlite3.SQLITE_OK
+            return apsw.SQLITE_OK
         if self._reads_only and not _is_answered_by_reader(action, first, second):
             self.needs_writer = True
-            return sqlite3.SQLITE_DENY
+            return apsw.SQLITE_DENY
         if action in _TRANSACTION_ACTIONS:
             self.refusal = TRANSACTION_REFUSED
-            return sqlite3.SQLITE_DENY
-        if action == sqlite3.SQLITE_READ and (first or "").lower() in _FOREIGN_TABLES:
+            return apsw.SQLITE_DENY
+        if action == apsw.SQLITE_READ and (first or "").lower() in _FOREIGN_TABLES:
             self.refusal = f"no such table: {first}: SQLITE_ERROR"
-        elif action == sqlite3.SQLITE_FUNCTION and (second or "").lower() == "soundex":
-            self.refusal = f"no such function: {second}: SQLITE_ERROR"
+        elif action == apsw.SQLITE_FUNCTION and (second or "").lower() in _FOREIGN_FUNCTIONS:
+            self.unknown_function = second
         allowed = is_allowed(action, first, second, database)
-        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+        return apsw.SQLITE_OK if allowed else apsw.SQLITE_DENY
 
 
 def is_allowed(action: int, first: str | None, second: str | None, database: str | None) -> bool:
     """Return whether a worker may do `action`; what `first` and `second` are depends on it."""
-    if action == sqlite3.SQLITE_ALTER_TABLE:
+    if action == apsw.SQLITE_ALTER_TABLE:
         # `first` is the database here; DROP COLUMN gives its column in the place of `database`.
         return first == "main" and is_table_allowed(second or "")
     if database == "temp":
         # ALTER TABLE looks into the temporary schema; nothing else has business there.
-        if action not in (sqlite3.SQLITE_READ, sqlite3.SQLITE_UPDATE):
+        if action not in (apsw.SQLITE_READ, apsw.SQLITE_UPDATE):
             return False
     elif database not in (None, "main"):
         return False
     if action in _TABLE_ACTIONS:
         return is_table_allowed(first or "")
-    if action == sqlite3.SQLITE_FUNCTION:
+    if action == apsw.SQLITE_FUNCTION:
         return (second or "").lower() in FUNCTIONS
-    if action == sqlite3.SQLITE_PRAGMA:
+    if action == apsw.SQLITE_PRAGMA:
         return is_pragma_allowed((first or "").lower(), second)
-    if action == sqlite3.SQLITE_CREATE_VTABLE:
+    if action == apsw.SQLITE_CREATE_VTABLE:
         return is_table_allowed(first or "") and (second or "").lower() in MODULES
-    return action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
+    return action in (apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE)
 
 
 def is_table_allowed(name: str) -> bool:
@@ -187,8 +199,8 @@ def is_pragma_allowed(name: str, argument: str | None) -> bool:
 
 
 def _is_answered_by_reader(action: int, first: str | None, second: str | None) -> bool:
-    if action == sqlite3.SQLITE_FUNCTION:
+    if action == apsw.SQLITE_FUNCTION:
         return (second or "").lower() not in _WRITER_FUNCTIONS
-    if action == sqlite3.SQLITE_PRAGMA:
+    if action == apsw.SQLITE_PRAGMA:
         return (first or "").lower() in _PRAGMAS_OF_AN_OBJECT | _PRAGMAS_WITHOUT_ARGUMENT
     return action in _READ_ACTIONS

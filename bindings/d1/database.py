@@ -5,27 +5,30 @@ reader when every statement in it looks like a query; if it turns out not to be 
 before it does anything and the call goes to the writer.
 
 Most queries take a few microseconds, and handing one to a thread and back takes a hundred. So a
-query is first tried where we are, on a connection that gives up after `QUICK_MS`; one that does not
-make it is run again on a reader's thread, and for a while begins there. Next: `session` runs it,
-`authorizer` says what is allowed.
+query that has been quick on a reader's thread is from then on run where we are, on a connection
+that gives up after `QUICK_MS`; when it does not make it there, it goes back to a thread. Next:
+`session` runs it, `authorizer` says what is allowed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from bindings.d1.bookmarks import Bookmarks
 from bindings.d1.errors import DUMP_REFUSED, error_message
 from bindings.d1.jobs import Job, NeedsWriter, Query, Result, TooSlow
-from bindings.d1.limits import QUERY_TIMEOUT_MS
+from bindings.d1.limits import QUERY_TIMEOUT_MS, SQL_MAX_BYTES
+from bindings.d1.quickness import Call, Quickness
+from bindings.d1.rows import EncodedRows, encoded
 from bindings.d1.session import Session
-from bindings.d1.slowness import Slowness
-from bindings.d1.splitter import split_statements
+from bindings.d1.splitter import QUERY_KEYWORDS, split_statements
 from bindings.d1.threads import SessionThread
-from bindings.d1.values import to_parameter
+from bindings.d1.values import to_parameter, to_text
 from emulator.clock import SystemClock
 from emulator.disk import make_folder, refuse_foreign_link
 from emulator.errors import WorkerError
@@ -35,8 +38,11 @@ from emulator.sqlite import Synchronous
 # one reader, 170 µs from four. The second is for everyone else while one query is slow.
 READERS_MAX = 2
 QUICK_MS = 2  # the longest a query may hold up the event loop
+# A call with more entries or a longer text is looked at on a thread: a millisecond's work.
+QUICK_ENTRIES = 100
+QUICK_SQL_CHARS = 10_000
 
-_QUERY_KEYWORDS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
+_READING_KEYWORDS = QUERY_KEYWORDS | {"EXPLAIN"}
 
 
 class D1:
@@ -62,7 +68,7 @@ class D1:
         self._opening = asyncio.Lock()
         self._writer: SessionThread | None = None
         self._quick: Session | None = None
-        self._slowness = Slowness()
+        self._quickness = Quickness()
         self._idle_readers: list[SessionThread] = []
         self._reader_slots = asyncio.Semaphore(READERS_MAX)
         self._jobs: set[Job] = set()
@@ -81,26 +87,44 @@ class D1:
         `[{"success": True, "results": {"columns": ["?"], "rows": [[1]]}, "meta": {…}}]`. All
         entries run in one transaction. Raises WorkerError, without the prefix `D1_ERROR: `; then
         nothing was changed. With a session's constraint or bookmark as second argument, the answer
-        is `{"results": [result, …], "bookmark": "…"}`. `dump` raises what production answers.
+        is `{"results": [result, …], "bookmark": "…"}`. A BLOB is bytes. An answer with many rows is
+        Encoded. `dump` raises what production answers.
         Source: workerd src/cloudflare/internal/d1-api.ts.
         """
         match method, args:
             case (("query" | "exec"), [list(entries)]):
-                return await self.run([_to_query(entry) for entry in entries])
+                return await self._answer(entries, in_session=False)
             case "query", [list(entries), str()]:
                 # There is one copy of the data: every session's condition is met already.
-                results = await self.run([_to_query(entry) for entry in entries])
-                return {"results": results, "bookmark": self.bookmark}
+                return await self._answer(entries, in_session=True)
             case "dump", []:
                 raise WorkerError(DUMP_REFUSED)
         raise WorkerError(f'D1 has no method "{method}" that takes {len(args)} argument(s)')
 
-    async def run(self, queries: list[Query]) -> list[Result]:
-        """Run `queries` in one transaction and return one result for each."""
-        job = Job(tuple(queries), self._timeout_ms)
+    async def _answer(self, entries: list[Any], *, in_session: bool) -> Any:
+        if _is_short(entries):
+            queries = to_queries(entries)
+        else:
+            queries = await asyncio.to_thread(to_queries, entries)
+        results = await self.run(queries, encodes=True)
+        bookmark = self.bookmark if in_session else None
+        if any(isinstance(result["results"]["rows"], EncodedRows) for result in results):
+            return await asyncio.to_thread(encoded, results, bookmark)
+        return results if bookmark is None else {"results": results, "bookmark": bookmark}
+
+    async def run(self, queries: list[Query], *, encodes: bool = False) -> list[Result]:
+        """Run `queries` in one transaction and return one result for each.
+
+        With `encodes`, many rows are EncodedRows.
+        """
+        job = Job(tuple(queries), self._timeout_ms, encodes)
         self._jobs.add(job)
         try:
-            if all(_is_query(query) for query in queries):
+            if _is_short([query.sql for query in queries]):
+                reads = _are_queries(queries)
+            else:
+                reads = await asyncio.to_thread(_are_queries, queries)
+            if reads:
                 try:
                     return await self._read(job)
                 except NeedsWriter:
@@ -129,15 +153,12 @@ class D1:
     async def _read(self, job: Job) -> list[Result]:
         writer = await self._open_writer()
         job.last_row_id = writer.session.last_row_id
-        text = tuple(query.sql for query in job.queries)
-        if self._slowness.may_be_quick(text):
+        call = tuple(query.sql for query in job.queries)
+        if self._quickness.is_proven(call):
             try:
-                results = self._read_here(job)
+                return self._read_here(job, call)
             except TooSlow:
-                self._slowness.was_slow(text)
-            else:
-                self._slowness.was_quick(text)
-                return results
+                pass
         async with self._reader_slots:
             if self._idle_readers:
                 # Last in, first out: its statement cache is the warmest.
@@ -145,21 +166,33 @@ class D1:
             else:
                 reader = await self._open(reads_only=True)
             try:
-                return await reader.run(job)
+                results = await reader.run(job)
+                if job.duration_ms <= QUICK_MS and _is_short(call):
+                    self._quickness.was_quick(call)
+                return results
             finally:
                 if self._writer is writer:
                     self._idle_readers.append(reader)
                 else:  # closed meanwhile
                     await reader.close()
 
-    def _read_here(self, job: Job) -> list[Result]:
+    def _read_here(self, job: Job, call: Call) -> list[Result]:
         """Run a query on the event loop's own thread. Raises TooSlow, having done nothing."""
-        if self._quick is None:
-            try:
+        here = Job(job.queries, QUICK_MS, job.encodes, job.last_row_id)
+        try:
+            if self._quick is None:
                 self._quick = Session(self._path, self._synchronous, reads_only=True, quick=True)
-            except sqlite3.Error:  # a reader's thread will say what is wrong, or wait for it
-                raise TooSlow from None
-        return self._quick.run(Job(job.queries, QUICK_MS, job.last_row_id))
+            results = self._quick.run(here)
+        except apsw.Error:  # a reader's thread will say what is wrong, or wait for it
+            raise TooSlow from None
+        except TooSlow:
+            self._quickness.was_slow(call)
+            raise
+        judge = (
+            self._quickness.was_slow if here.duration_ms > QUICK_MS else self._quickness.was_quick
+        )
+        judge(call)
+        return results
 
     async def _open_writer(self) -> SessionThread:
         if self._writer is not None:
@@ -177,13 +210,37 @@ class D1:
             return await SessionThread.open(self._path, self._synchronous, reads_only=reads_only)
         except OSError as error:
             reason = error.strerror or str(error)
-        except sqlite3.Error as error:
-            reason = error_message(error, "", lambda _: None)
+        except apsw.Error as error:
+            reason = error_message(error)
         raise WorkerError(f'cannot open database "{self.name}" in {self._path}: {reason}')
 
 
-def _is_query(query: Query) -> bool:
-    return all(part.keyword in _QUERY_KEYWORDS for part in split_statements(query.sql))
+def _is_short(entries: Sequence[object]) -> bool:
+    if len(entries) > QUICK_ENTRIES:
+        return False
+    return sum(map(_length, entries)) <= QUICK_SQL_CHARS
+
+
+def _length(entry: object) -> int:
+    if isinstance(entry, dict):
+        params = entry.get("params")
+        lists = [len(item) for item in params if isinstance(item, list)] if params else []
+        return _length(entry.get("sql")) + sum(lists)
+    return len(entry) if isinstance(entry, str) else 0
+
+
+def _are_queries(queries: list[Query]) -> bool:
+    return all(
+        part.keyword in _READING_KEYWORDS
+        for query in queries
+        # A text that is too long is refused by the first connection that gets it.
+        for part in (split_statements(query.sql) if len(query.sql) <= SQL_MAX_BYTES else ())
+    )
+
+
+def to_queries(entries: list[Any]) -> list[Query]:
+    """Return the entries of a call, SQL texts or `{"sql", "params"}`. Raises WorkerError."""
+    return [_to_query(entry) for entry in entries]
 
 
 def _to_query(entry: object) -> Query:
@@ -193,6 +250,4 @@ def _to_query(entry: object) -> Query:
         sql, params = entry.get("sql"), entry.get("params")
     if not isinstance(sql, str) or not isinstance(params, list | tuple | None):
         raise WorkerError("expected SQL text, or {sql: text, params: list or null}")
-    # SQLite reads C strings: everything after a NUL does not exist.
-    sql = sql.partition("\0")[0]
-    return Query(sql, tuple(to_parameter(value) for value in params or ()))
+    return Query(to_text(sql), tuple(to_parameter(value) for value in params or ()))

@@ -8,35 +8,36 @@ Differs: integers beyond 2^53, 5.0 and text with NUL or broken UTF-8 keep their 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import apsw
+
 from bindings.d1.authorizer import RESERVED_PREFIX
+from bindings.d1.opening import open_whole
+from bindings.d1.undecodable import decoded, query_as_bytes
 from emulator.errors import EmulatorError, UsageError
-from emulator.sqlite import connect
 
 VIRTUAL_TABLE = "D1 Export error: cannot export databases with Virtual Tables (fts5)"
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path) -> Iterator[apsw.Connection]:
     """Open the existing database `path` for reading one state of it, a server running or not.
 
     Raises EmulatorError when it cannot be read, there and in the body alike.
     """
     try:
-        with closing(connect(path)) as connection:
-            connection.text_factory = _text
+        with closing(open_whole(path)) as connection:
             connection.execute("BEGIN")
             yield connection
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         raise EmulatorError(f"{path}: {error}") from None
 
 
 def dump_sql(
-    connection: sqlite3.Connection,
+    connection: apsw.Connection,
     *,
     tables: Collection[str] = (),
     schema: bool = True,
@@ -46,10 +47,7 @@ def dump_sql(
 
     `tables` limits it to these. Raises UsageError for a virtual table, or a name that is none.
     """
-    found = connection.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql NOT NULL"
-        " ORDER BY tbl_name = 'sqlite_sequence', rowid"
-    ).fetchall()
+    found = _tables(connection)
     unknown = sorted(set(tables) - {name for name, _ in found})
     if unknown:
         raise UsageError(f"there is no table {', '.join(unknown)}")
@@ -58,7 +56,7 @@ def dump_sql(
     for name, sql in found:
         if tables and name not in tables:
             continue
-        if sql.upper().startswith("CREATE VIRTUAL TABLE"):
+        if _is_virtual(sql):
             raise UsageError(VIRTUAL_TABLE)
         preparation = _preparation(name, sql)
         if preparation is not None:
@@ -76,7 +74,46 @@ def dump_sql(
         yield from _rest_of_schema(connection, tables)
 
 
-def _refers_forward(connection: sqlite3.Connection, names: list[str]) -> bool:
+def dump_for_sqlite3(connection: apsw.Connection) -> Iterator[str]:
+    """Yield what `sqlite3 FILE .dump` writes, virtual tables and what is inside them included.
+
+    Source: sqlite shell.c (dump_callback).
+    """
+    yield "PRAGMA foreign_keys=OFF;"
+    yield "BEGIN TRANSACTION;"
+    tables = _tables(connection)
+    if any(_is_virtual(sql) for _, sql in tables):
+        yield "PRAGMA writable_schema=ON;"
+    for name, sql in tables:
+        preparation = _preparation(name, sql)
+        if _is_virtual(sql):
+            values = ",".join(map(_text_literal, ("table", name, name)))
+            yield (
+                "INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql)"
+                f" VALUES({values},0,{_text_literal(sql)});"
+            )
+        elif preparation is not None:
+            yield preparation
+            yield from _inserts(connection, name)
+    yield from _rest_of_schema(connection, ())
+    if any(_is_virtual(sql) for _, sql in tables):
+        yield "PRAGMA writable_schema=OFF;"
+    yield "COMMIT;"
+
+
+def _tables(connection: apsw.Connection) -> list[tuple[str, str]]:
+    found = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql NOT NULL"
+        " ORDER BY tbl_name = 'sqlite_sequence', rowid"
+    )
+    return [(str(name), str(sql)) for name, sql in found]
+
+
+def _is_virtual(sql: str) -> bool:
+    return sql.upper().startswith("CREATE VIRTUAL TABLE")
+
+
+def _refers_forward(connection: apsw.Connection, names: list[str]) -> bool:
     """Return whether a table has a foreign key to one that is made after it.
 
     Its rows could not be inserted before that one exists; then all tables are made first.
@@ -103,18 +140,19 @@ def _preparation(name: str, sql: str) -> str | None:
     return f"{sql};"
 
 
-def _inserts(connection: sqlite3.Connection, table: str) -> Iterator[str]:
+def _inserts(connection: apsw.Connection, table: str) -> Iterator[str]:
     # Generated columns are not among these, and cannot be inserted.
     columns = [
         _quoted_name(row[1])
         for row in connection.execute(f"PRAGMA table_info({_quoted_name(table)})")
     ]
     head = f"INSERT INTO {_quoted_name(table)} ({','.join(columns)}) VALUES("
-    for row in connection.execute(f"SELECT {','.join(columns)} FROM {_quoted_name(table)}"):
-        yield f"{head}{','.join(map(_literal, row))});"
+    query = query_as_bytes(f"SELECT {','.join(columns)} FROM {_quoted_name(table)}", len(columns))
+    for row in connection.execute(query):
+        yield f"{head}{','.join(map(_literal, decoded(row, 'surrogateescape')))});"
 
 
-def _rest_of_schema(connection: sqlite3.Connection, tables: Collection[str]) -> Iterator[str]:
+def _rest_of_schema(connection: apsw.Connection, tables: Collection[str]) -> Iterator[str]:
     for name, table, sql in connection.execute(
         "SELECT name, tbl_name, sql FROM sqlite_schema"
         " WHERE type IN ('index', 'trigger', 'view') AND sql NOT NULL ORDER BY type, rowid"
@@ -159,7 +197,3 @@ def _unused(mark: str, value: str) -> str:
 
 def _quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")

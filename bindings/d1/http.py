@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from bindings.d1.database import D1
+from bindings.d1.database import D1, to_queries
 from bindings.d1.errors import DUMP_REFUSED
 from bindings.d1.jobs import Result
+from bindings.d1.values import with_lists
 from bindings.http import HttpAnswer, json_answer
 from emulator.errors import WorkerError
 
@@ -51,12 +52,12 @@ async def answer(
         return _failure(400, str(error))
     results_format = parse_qs(url.query).get("resultsFormat", [""])[-1]
     try:
-        results = await database.call("query", [entries])
+        results = await database.run(to_queries(entries))
     except WorkerError as error:
         return _failure(200, error.message)
-    if results_format != "ROWS_AND_COLUMNS":
-        results = [with_row_objects(result) for result in results]
-    return json_answer(200, results, {SESSION_HEADER: database.bookmark})
+    as_json = with_row_lists if results_format == "ROWS_AND_COLUMNS" else with_row_objects
+    headers = {SESSION_HEADER: database.bookmark}
+    return json_answer(200, [as_json(result) for result in results], headers)
 
 
 def parse_entries(body: bytes) -> list[dict[str, Any]]:
@@ -94,10 +95,16 @@ def _bytes(items: list[Any]) -> bytes:
         raise MalformedRequest("a list parameter holds something that is not a number") from None
 
 
+def with_row_lists(result: Result) -> Result:
+    """Return `result` as JSON has it: a BLOB is a list of ints."""
+    found = result["results"]
+    return {**result, "results": {**found, "rows": with_lists(found["rows"])}}
+
+
 def with_row_objects(result: Result) -> Result:
     """Return `result` with one object per row; of several columns with one name the last wins."""
     columns = result["results"]["columns"]
-    rows = [dict(zip(columns, row, strict=True)) for row in result["results"]["rows"]]
+    rows = [dict(zip(columns, row, strict=True)) for row in with_lists(result["results"]["rows"])]
     return {"success": True, "results": rows, "meta": result["meta"]}
 
 

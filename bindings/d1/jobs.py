@@ -7,7 +7,9 @@ from typing import Any
 
 from bindings.d1.values import Parameter
 
-Result = dict[str, Any]  # {"success": True, "meta": {…}, "results": {"columns": […], "rows": […]}}
+# {"success": True, "meta": {…}, "results": {"columns": […], "rows": [[cell, …], …]}}; the rows of a
+# job that `encodes` may be EncodedRows.
+Result = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +22,21 @@ class Query:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One call on its way through a connection; `abandoned` stops it and undoes its work."""
+    """One call on its way through a connection; `abandoned` stops it and undoes its work.
+
+    With `encodes`, many rows come as JSON already, made where they were read.
+    """
 
     queries: tuple[Query, ...]
     timeout_ms: int
+    encodes: bool = False
     last_row_id: int = 0  # what a connection for reading reports; the writing one knows its own
     abandoned: bool = False
+    duration_ms: float = 0.0  # how long it took in the end
 
 
 class TooSlow(Exception):
-    """A quick session ran out of time, or would have to wait; nothing came of the job."""
+    """The event loop is no place for the job, which may be slow or fail; nothing came of it."""
 
 
 class NeedsWriter(Exception):

@@ -7,12 +7,13 @@ size of each table, until the database changes. `footprint` does the thinking.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import apsw
+
 from bindings.d1.footprint import Footprint, Op, footprint, rows_read, rows_written
-from bindings.d1.parameters import Bound
+from bindings.d1.values import Parameter
 
 FOOTPRINTS_MAX = 2_000
 
@@ -28,19 +29,19 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'|(?<!limit\s)\b\d+(?:\.\d+)?\b", re.IGNORE
 class Executes(Protocol):
     """Runs SQL of ours on the connection, past the worker's rules."""
 
-    def __call__(self, sql: str, values: Bound = ()) -> sqlite3.Cursor: ...
+    def __call__(self, sql: str) -> apsw.Cursor: ...
 
 
 class Explains(Protocol):
     """Compiles SQL of a worker under the worker's rules and returns its program."""
 
-    def __call__(self, sql: str, values: Bound) -> list[Any]: ...
+    def __call__(self, sql: str, params: tuple[Parameter, ...]) -> list[tuple[Any, ...]]: ...
 
 
 class Meter:
     """What the statements of one connection cost; `execute` and `explain` reach that connection.
 
-    `explain(sql, values)` gives the rows of EXPLAIN, or raises sqlite3.Error.
+    `explain(sql, params)` gives the rows of EXPLAIN, or raises apsw.Error or UnicodeDecodeError.
     """
 
     def __init__(self, execute: Executes, explain: Explains) -> None:
@@ -58,7 +59,7 @@ class Meter:
         self._schema_is_known = False
         self._sizes_at = -1
 
-    def footprint(self, keyword: str, sql: str, values: Bound) -> Footprint | None:
+    def footprint(self, keyword: str, sql: str, params: tuple[Parameter, ...]) -> Footprint | None:
         """Return the footprint of a statement, None for one of the schema."""
         if keyword not in _MEASURED:
             self.forget()
@@ -76,17 +77,20 @@ class Meter:
                 self._footprints.clear()
             if touched is None:
                 try:
-                    touched = self._footprints[shape] = self._analyse(sql, values)
-                except sqlite3.Error:  # it will fail in the same way when it is run
+                    touched = self._footprints[shape] = self._analyse(sql, params)
+                except (
+                    apsw.Error,
+                    UnicodeDecodeError,
+                ):  # it will fail in the same way when it is run
                     return None
             self._footprints[key] = touched
         return touched
 
-    def _analyse(self, sql: str, values: Bound) -> Footprint:
+    def _analyse(self, sql: str, params: tuple[Parameter, ...]) -> Footprint:
         if "changes" in sql.lower():  # EXPLAIN would set what SQL's changes() returns in there
             return Footprint()
         # The listing of a program that SQLite has in its cache is not renewed with the schema.
-        program = self._explain(f"{sql}\n-- schema {self._schema_version}", values)
+        program = self._explain(f"{sql}\n-- schema {self._schema_version}", params)
         ops = [Op(row[0], row[1], row[2], row[3], row[6]) for row in program]
         return footprint(ops, self._table_of_page)
 
@@ -114,7 +118,7 @@ class Meter:
         return rows_read(touched, self._size, found, values), written
 
     def _note_schema(self) -> None:
-        (version,) = self._execute("PRAGMA schema_version").fetchone()
+        version = self._execute("PRAGMA schema_version").get
         self._schema_is_known = True
         if version != self._schema_version:
             self._schema_version = version
@@ -126,5 +130,5 @@ class Meter:
     def _size(self, table: str) -> int:
         if table not in self._sizes:
             quoted = table.replace('"', '""')
-            (self._sizes[table],) = self._execute(f'SELECT count(*) FROM "{quoted}"').fetchone()
+            self._sizes[table] = self._execute(f'SELECT count(*) FROM "{quoted}"').get
         return self._sizes[table]

@@ -7,16 +7,17 @@ Source: workers-sdk packages/wrangler/src/d1/migrations/{helpers,apply}.ts.
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
+
+import apsw
 
 from bindings.d1.database import D1
 from bindings.d1.jobs import Query
 from bindings.d1.migration_files import Migrations, migration_files
-from bindings.d1.script import script_statements
+from bindings.d1.opening import open_read_only
+from bindings.d1.script import read_script, script_statements
 from emulator.errors import EmulatorError, UsageError, WorkerError
-from emulator.sqlite import connect_read_only
 
 
 class MigrationFailed(EmulatorError):
@@ -70,13 +71,13 @@ def unapplied_in_file(path: Path, migrations: Migrations) -> list[str]:
     if not names or not path.is_file():
         return names
     try:
-        with closing(connect_read_only(path)) as connection:
-            (known,) = connection.execute(
+        with closing(open_read_only(path)) as connection:
+            known = connection.execute(
                 "SELECT count(*) FROM sqlite_schema WHERE name = ?", [migrations.table]
-            ).fetchone()
+            ).get
             table = _quote(migrations.table, '"')
             rows = connection.execute(f"SELECT name FROM {table}").fetchall() if known else []
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         raise EmulatorError(f"{path}: {error}") from None
     applied = {name for (name,) in rows}
     return [name for name in names if name not in applied]
@@ -90,11 +91,7 @@ async def apply_migration(database: D1, migrations: Migrations, name: str) -> in
     """
     path = migrations.directory / name
     try:
-        statements = script_statements(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise MigrationFailed(path, name, f"byte {error.start} is not UTF-8 text") from None
-    except OSError as error:
-        raise MigrationFailed(path, name, error.strerror or str(error)) from None
+        statements = script_statements(read_script(path))
     except UsageError as error:
         raise MigrationFailed(path, name, str(error)) from None
     table = _quote(migrations.table, '"')

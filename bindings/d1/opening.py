@@ -1,11 +1,19 @@
-"""Opens a file with D1's settings and limits, for writing or for reading."""
+"""The only place that opens a D1 file: with D1's settings and limits, in UTC.
+
+D1's SQL is SQLite's newest, and Python's own SQLite is as old as the operating system. So D1 has a
+SQLite of its own, the one inside apsw. Two copies of SQLite must not have one file open in one
+process: a copy that closes a file drops the other's locks (sqlite.org/howtocorrupt.html, 2.2.1).
+Nothing else may therefore open the files of D1, and apsw opens no others.
+"""
 
 from __future__ import annotations
 
-import sqlite3
+import os
+import time
 from pathlib import Path
 
-from bindings.d1.functions import add_missing_functions
+import apsw
+
 from bindings.d1.limits import SETTINGS, apply_limits
 from emulator.sqlite import BUSY_TIMEOUT_MS, Synchronous, pragmas
 
@@ -14,23 +22,56 @@ CACHED_STATEMENTS = 512
 
 def open_connection(
     path: Path, synchronous: Synchronous, *, reads_only: bool, waits: bool
-) -> sqlite3.Connection:
-    """Return a connection to `path`, on which nothing may be changed with `reads_only`.
+) -> apsw.Connection:
+    """Return a connection to `path` under D1's limits; nothing may be changed with `reads_only`.
 
-    Without `waits` it never waits for a lock. Raises sqlite3.Error when the file cannot be used.
+    Without `waits` it never waits for a lock. Raises apsw.Error when the file cannot be used.
     """
-    connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
-    )
+    # The writing connection is opened first and has put the file in WAL mode.
+    busy_timeout_ms = BUSY_TIMEOUT_MS if waits else 0
+    reading = (f"PRAGMA busy_timeout = {busy_timeout_ms}", "PRAGMA query_only = on")
+    connection = _open(path, *(reading if reads_only else pragmas(synchronous)), *SETTINGS)
+    apply_limits(connection)
+    return connection
+
+
+def open_whole(path: Path) -> apsw.Connection:
+    """Return a connection to `path`, made if missing, on which everything is allowed.
+
+    Raises apsw.Error.
+    """
+    return _open(path, *pragmas())
+
+
+def open_read_only(path: Path) -> apsw.Connection:
+    """Open the existing database `path` without changing a byte of it. Raises apsw.Error.
+
+    Without a write-ahead log beside it, SQLite is told that nobody writes: it would create one.
+    """
+    _live_in_utc()
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=ro" if has_log else "mode=ro&immutable=1"
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    return apsw.Connection(f"{path.absolute().as_uri()}?{mode}", flags)
+
+
+def _open(path: Path, *statements: str) -> apsw.Connection:
+    _live_in_utc()
+    connection = apsw.Connection(str(path), statementcachesize=CACHED_STATEMENTS)
     try:
-        # The writing connection is opened first and has put the file in WAL mode.
-        busy_timeout_ms = BUSY_TIMEOUT_MS if waits else 0
-        reading = (f"PRAGMA busy_timeout = {busy_timeout_ms}", "PRAGMA query_only = on")
-        for statement in (*(reading if reads_only else pragmas(synchronous)), *SETTINGS):
+        for statement in statements:
             connection.execute(statement)
-        apply_limits(connection)
-        add_missing_functions(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _live_in_utc() -> None:
+    """Set the time zone of this process to UTC: SQLite asks the C library what 'localtime' is.
+
+    Times that people are shown are made by commands that open no database.
+    """
+    if os.environ.get("TZ") != "UTC":
+        os.environ["TZ"] = "UTC"
+        time.tzset()

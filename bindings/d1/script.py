@@ -7,6 +7,8 @@ Source: workers-sdk packages/wrangler/src/d1/{splitter,trimmer}.ts.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bindings.d1.splitter import split_statements, tokens
 from emulator.errors import UsageError
 
@@ -15,6 +17,26 @@ SEVERAL_TRANSACTIONS = (
     "D1 runs your SQL in a transaction for you.\n"
     "Please export an SQL file from your SQLite database and try again."
 )
+
+
+def read_script(path: Path) -> str:
+    """Return the text of a file of SQL. Raises UsageError when it cannot be read or is no text."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path}: byte {error.start} is not UTF-8 text\n"
+            "  A file of SQL is saved as UTF-8; Windows PowerShell's `>` writes UTF-16."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+    line = text.partition("\0")[0].count("\n") + 1
+    if "\0" in text:
+        raise UsageError(
+            f"{path}:{line}: there is a NUL character, where SQLite would stop reading.\n"
+            "  Remove it; inside a text, write char(0)."
+        )
+    return text
 
 
 def script_statements(sql: str) -> list[str]:

@@ -8,13 +8,14 @@ stop the time limit, and SQLite's work takes real time.
 
 from __future__ import annotations
 
-import functools
 import re
 import secrets
-import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import apsw
 
 from bindings.d1.authorizer import RESERVED_PREFIX, Authorizer
 from bindings.d1.errors import (
@@ -22,30 +23,35 @@ from bindings.d1.errors import (
     NO_STATEMENTS,
     NOT_A_STATEMENT,
     NOT_AUTHORIZED,
+    NOT_UTF8,
     ONLY_LAST_HAS_PARAMETERS,
+    STATEMENT_TOO_LONG,
     TIMED_OUT,
     error_message,
-    is_undecodable_text,
+    offset,
+    with_code,
 )
 from bindings.d1.jobs import Job, NeedsWriter, Query, Result, TooSlow
-from bindings.d1.limits import IS_DEFENSIVE, SETTINGS
+from bindings.d1.limits import LIMITS, SETTINGS, SQL_MAX_BYTES
 from bindings.d1.meta import Standing, meta
 from bindings.d1.meter import Meter
 from bindings.d1.opening import open_connection
-from bindings.d1.parameters import Bound, bound
-from bindings.d1.shadow import WRITING, shadow_candidate
+from bindings.d1.rows import EncodedRows, Room
 from bindings.d1.splitter import Statement, has_variables, is_empty, split_statements
-from bindings.d1.values import Parameter, to_rows
+from bindings.d1.undecodable import as_bytes, decoded
+from bindings.d1.values import Cell, Parameter
 from emulator.errors import WorkerError
 from emulator.sqlite import Place, Removed, Synchronous
 
 # How many virtual machine instructions pass between two looks at the clock: some 10 ms. Each look
 # needs Python's interpreter lock, which the event loop may hold.
 TICK_INSTRUCTIONS = 500_000
-QUICK_TICK_INSTRUCTIONS = 20_000  # some 0.4 ms
+# On the event loop: some 20 µs, unless each of them calls a function. SQLite does not look at the
+# clock inside a function, so what a function gets and makes there is short.
+QUICK_TICK_INSTRUCTIONS = 1_000
+QUICK_LENGTH_MAX_BYTES = 8_000
 
 _RENAMES_TO_RESERVED = re.compile(rf"""\brename\s+to\s+["'`\[]?{RESERVED_PREFIX}""", re.IGNORECASE)
-_WITH_REPLACEMENTS = functools.partial(str, encoding="utf-8", errors="replace")
 
 
 class _UndecodableText(Exception):
@@ -57,7 +63,8 @@ class Session:
 
     With `reads_only` it cannot change anything and never waits for a writer; `path` must then
     have been opened for writing before. A `quick` session raises TooSlow instead of waiting for
-    anything or running into a job's time limit. Raises sqlite3.Error when the file cannot be used.
+    anything, running into a job's time limit or telling of an error. Raises apsw.Error when the
+    file cannot be used.
     """
 
     def __init__(
@@ -68,6 +75,9 @@ class Session:
         self._quick = quick
         self._job: Job | None = None
         self._deadline = 0.0
+        self._room = Room()
+        self._replaces = False
+        self._columns: list[str] = []
         self._authorizer = Authorizer(reads_only=reads_only)
         self._meter = Meter(self._execute_own, self._program)
         self._rows_read = self._rows_written = 0  # by the query that runs
@@ -77,28 +87,32 @@ class Session:
         self._mark = f" /* {secrets.token_hex(16)} */"
         self.connection = open_connection(path, synchronous, reads_only=reads_only, waits=not quick)
         self._place = Place(path)
-        (self._page_bytes,) = self.connection.execute("PRAGMA page_size").fetchone()
-        self.connection.set_authorizer(self._authorizer)
+        if quick:
+            self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, QUICK_LENGTH_MAX_BYTES)
+        self._page_bytes = self.connection.execute("PRAGMA page_size").get
+        self.connection.authorizer = self._authorizer
         tick = QUICK_TICK_INSTRUCTIONS if quick else TICK_INSTRUCTIONS
         self.connection.set_progress_handler(self._must_stop, tick)
 
     def run(self, job: Job) -> list[Result]:
         """Run every query of `job` in one transaction and return one result per query.
 
-        Raises WorkerError, or NeedsWriter; either way the database is as it was before.
+        Raises WorkerError, NeedsWriter or TooSlow; in each case the database is as it was before.
         """
         self._job = job
-        self._deadline = perf_counter() + job.timeout_ms / 1000
+        started = perf_counter()
+        self._deadline = started + job.timeout_ms / 1000
         try:
             return self._run_atomically(job)
         except _UndecodableText:
-            # workerd replaces bad bytes; Python's fast decoder refuses them. Run it all again with
-            # the slow one: nothing was committed.
-            self.connection.text_factory = _WITH_REPLACEMENTS
+            # workerd replaces bad bytes; apsw refuses them. Run it all again and ask for bytes:
+            # nothing was committed.
+            self._replaces = True
             return self._run_atomically(job)
         finally:
-            self.connection.text_factory = str
+            self._replaces = False
             self._job = None
+            job.duration_ms = (perf_counter() - started) * 1000
 
     def _must_stop(self) -> bool:
         job = self._job
@@ -107,9 +121,8 @@ class Session:
     def _run_atomically(self, job: Job) -> list[Result]:
         if self._reads_only:
             self.last_row_id = job.last_row_id
-        plans = [
-            (query, split_statements(query.sql)) for query in job.queries if not is_empty(query.sql)
-        ]
+        self._room = Room()
+        plans = [(query, _split(query.sql)) for query in job.queries if not is_empty(query.sql)]
         if not plans:
             raise WorkerError(NO_STATEMENTS)
         # One statement alone on a reading connection sees one state of the file without BEGIN.
@@ -117,7 +130,9 @@ class Session:
         try:
             if needs_transaction:
                 self._execute_own("BEGIN" if self._reads_only else "BEGIN IMMEDIATE")
-            results = [self._run_query(query, statements) for query, statements in plans]
+            results = [
+                self._run_query(query, statements, job.encodes) for query, statements in plans
+            ]
             if needs_transaction:
                 self._execute_own("COMMIT")
             self.check_place()  # what went to a file that is gone is not acknowledged
@@ -132,7 +147,7 @@ class Session:
                 self._restore_settings()
         return results
 
-    def _run_query(self, query: Query, statements: tuple[Statement, ...]) -> Result:
+    def _run_query(self, query: Query, statements: tuple[Statement, ...], encodes: bool) -> Result:
         started = perf_counter()
         self._look_around()
         before = self._standing()
@@ -140,15 +155,14 @@ class Session:
         for statement in statements[:-1]:
             if has_variables(statement.text):
                 raise WorkerError(ONLY_LAST_HAS_PARAMETERS)
-            self._execute_user(statement, ())
-        last = statements[-1]
-        columns, rows = self._execute_user(last, query.params)
+            self._execute_user(statement, (), encodes=False)
+        rows = self._execute_user(statements[-1], query.params, encodes=encodes)
         if not self._reads_only:
             self._size_bytes = None
         after = before if self._reads_only else self._standing()
         return {
             "success": True,
-            "results": {"columns": columns, "rows": to_rows(rows)},
+            "results": {"columns": self._columns, "rows": rows},
             "meta": meta(
                 before,
                 after,
@@ -159,79 +173,99 @@ class Session:
         }
 
     def _execute_user(
-        self, statement: Statement, params: tuple[Parameter, ...]
-    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        self, statement: Statement, params: tuple[Parameter, ...], *, encodes: bool
+    ) -> list[list[Cell]] | EncodedRows:
+        """Run one statement of the worker's; return its rows and note its columns and cost."""
         if self._must_stop():
             raise self._stopped()
-        if not statement.keyword:
+        sql, keyword = statement.text, statement.keyword
+        if not keyword:
             raise WorkerError(NOT_A_STATEMENT)
-        if statement.keyword == "ALTER" and _RENAMES_TO_RESERVED.search(statement.text):
+        if keyword == "ALTER" and _RENAMES_TO_RESERVED.search(sql):
             raise WorkerError(NOT_AUTHORIZED)
-        if statement.keyword in WRITING and not IS_DEFENSIVE:
-            self._refuse_shadow(statement)
-        sql, values = bound(statement.text, params)
-        keyword = statement.keyword
         footprint = None
         if not self._reads_only:
             # Before it is run: EXPLAIN sets what SQL's changes() returns.
-            footprint = self._meter.footprint(keyword, sql, values)
-        changes_before = self.connection.total_changes
+            footprint = self._meter.footprint(keyword, sql, params)
+        changes_before = self.connection.total_changes()
         self._authorizer.begin()
         self._authorizer.trusted = False
+        self._columns = []
         cursor = self.connection.cursor()
+        cursor.exec_trace = self._note_columns
         try:
-            rows = cursor.execute(sql, values).fetchall()
-        except MemoryError:  # what SQLite answers for a program over its limit, too
-            cursor.close()
-            raise WorkerError("out of memory: SQLITE_NOMEM") from None
-        except sqlite3.Error as error:
-            # A statement still in progress would stand in the way of ROLLBACK and COMMIT.
-            cursor.close()
-            raise self._explained(error, statement.text) from None
+            if self._replaces:
+                found = self._execute_replaced(cursor, statement, params)
+            else:
+                found = cursor.execute(sql, params)
+            rows, count = self._room.fetch(found, encodes)
+        except (apsw.Error, MemoryError, UnicodeDecodeError) as error:
+            raise self._explained(error) from None
         finally:
+            # A statement still in progress would stand in the way of ROLLBACK and COMMIT.
+            cursor.close(True)
             self._authorizer.trusted = True
-        if not self._reads_only and cursor.lastrowid is not None:
-            self.last_row_id = cursor.lastrowid
-        total_changes = self.connection.total_changes
-        changes = total_changes - changes_before
         if self._reads_only:
-            footprint = self._meter.footprint(keyword, sql, values)
+            footprint = self._meter.footprint(keyword, sql, params)
+        else:
+            self.last_row_id = self.connection.last_insert_rowid()
+        total_changes = self.connection.total_changes()
+        changes = total_changes - changes_before
         read, written = self._meter.rows(
             keyword,
             footprint,
             params,
-            changes or len(rows),
+            changes or count,
             changes,
-            cursor.rowcount,
+            self.connection.changes(),
             total_changes,
         )
         self._rows_read += read
         self._rows_written += written
-        return [column[0] for column in cursor.description or ()], rows
+        return rows
 
-    def _refuse_shadow(self, statement: Statement) -> None:
-        name = shadow_candidate(statement.text)
-        if name is None or self._reads_only:
-            return
-        tables = self._execute_own("PRAGMA table_list").fetchall()
-        if any(row[1].lower() == name.lower() and row[2] == "shadow" for row in tables):
-            verb = "dropped" if statement.keyword == "DROP" else "modified"
-            raise WorkerError(f"table {name} may not be {verb}: SQLITE_ERROR")
+    def _note_columns(self, cursor: apsw.Cursor, sql: str, values: object) -> bool:
+        # Only now, before the first row, does apsw know the columns of what has no rows.
+        self._columns = [column[0] for column in cursor.get_description()]
+        return True
 
-    def _explained(self, error: sqlite3.Error, sql: str) -> Exception:
-        refusal, needs_writer = self._authorizer.refusal, self._authorizer.needs_writer
-        if needs_writer:
+    def _execute_replaced(
+        self, cursor: apsw.Cursor, statement: Statement, params: tuple[Parameter, ...]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Return rows in which bad bytes in text are replaced, as workerd does."""
+        cursor.exec_trace = lambda *event: self._note_columns(*event) and not self._columns
+        try:
+            return cursor.execute(statement.text, params)
+        except apsw.ExecTraceAbort:  # before it did anything
+            cursor.exec_trace = None
+        sql = as_bytes(statement, self._columns)
+        if sql is None:
+            raise WorkerError(NOT_UTF8)
+        self.connection.limit(apsw.SQLITE_LIMIT_COLUMN, 2 * LIMITS[apsw.SQLITE_LIMIT_COLUMN])
+        try:
+            found = cursor.execute(sql, params)
+        finally:
+            self.connection.limit(apsw.SQLITE_LIMIT_COLUMN, LIMITS[apsw.SQLITE_LIMIT_COLUMN])
+        return (decoded(row, "replace") for row in found)
+
+    def _explained(self, error: Exception) -> Exception:
+        if self._authorizer.needs_writer:
             return NeedsWriter()
-        if is_undecodable_text(error):
-            return _UndecodableText()
+        if self._quick:
+            return TooSlow()
+        if isinstance(error, UnicodeDecodeError):
+            return WorkerError(NOT_UTF8) if self._replaces else _UndecodableText()
+        if isinstance(error, MemoryError | apsw.NoMemError):
+            return WorkerError("out of memory: SQLITE_NOMEM")
+        if isinstance(error, apsw.InterruptError):
+            return self._stopped()
+        refusal, unknown = self._authorizer.refusal, self._authorizer.unknown_function
         if refusal is not None:
             return WorkerError(refusal)
-        code = getattr(error, "sqlite_errorcode", None)
-        if code == sqlite3.SQLITE_INTERRUPT:
-            return self._stopped()
-        if self._quick and code == sqlite3.SQLITE_BUSY:
-            return TooSlow()
-        return WorkerError(error_message(error, sql, self._explain))
+        assert isinstance(error, apsw.Error)
+        if unknown is not None:
+            return WorkerError(with_code(f"no such function: {unknown}", offset(error)))
+        return WorkerError(error_message(error))
 
     def _stopped(self) -> Exception:
         if self._quick:
@@ -239,29 +273,15 @@ class Session:
         abandoned = self._job is not None and self._job.abandoned
         return WorkerError(CONNECTION_LOST if abandoned else TIMED_OUT)
 
-    def _explain(self, sql: str) -> str | None:
-        prefix = "" if sql.lstrip()[:7].upper() == "EXPLAIN" else "EXPLAIN "
+    def _program(self, sql: str, params: tuple[Parameter, ...]) -> list[tuple[Any, ...]]:
         self._authorizer.trusted = False
         try:
-            self.connection.execute(prefix + sql).close()
-        except sqlite3.Error as error:
-            return str(error)
+            return self.connection.execute(f"EXPLAIN {sql}{self._mark}", params).fetchall()
         finally:
             self._authorizer.trusted = True
-        return None
-
-    def _program(self, sql: str, values: Bound) -> list[Any]:
-        factory = self.connection.text_factory
-        self.connection.text_factory = _WITH_REPLACEMENTS
-        self._authorizer.trusted = False
-        try:
-            return self.connection.execute(f"EXPLAIN {sql}{self._mark}", values).fetchall()
-        finally:
-            self._authorizer.trusted = True
-            self.connection.text_factory = factory
 
     def _look_around(self) -> None:
-        (version,) = self._execute_own("PRAGMA data_version").fetchone()
+        version = self._execute_own("PRAGMA data_version").get
         if version != self._data_version:
             self._data_version = version
             self._size_bytes = None
@@ -269,16 +289,16 @@ class Session:
 
     def _standing(self) -> Standing:
         if self._size_bytes is None:
-            (pages,) = self._execute_own("PRAGMA page_count").fetchone()
-            (unused,) = self._execute_own("PRAGMA freelist_count").fetchone()
+            pages = self._execute_own("PRAGMA page_count").get
+            unused = self._execute_own("PRAGMA freelist_count").get
             self._size_bytes = (pages - unused) * self._page_bytes
-        return Standing(self.connection.total_changes, self.last_row_id, self._size_bytes)
+        return Standing(self.connection.total_changes(), self.last_row_id, self._size_bytes)
 
-    def _execute_own(self, sql: str, values: Bound = ()) -> sqlite3.Cursor:
+    def _execute_own(self, sql: str) -> apsw.Cursor:
         try:
-            return self.connection.execute(sql + self._mark, values)
-        except sqlite3.Error as error:
-            raise self._explained(error, sql) from None
+            return self.connection.execute(sql + self._mark)
+        except apsw.Error as error:
+            raise self._explained(error) from None
 
     def _restore_settings(self) -> None:
         for statement in SETTINGS:
@@ -294,3 +314,10 @@ class Session:
     def close(self) -> None:
         """Close the connection; on the last one SQLite folds the WAL into the file."""
         self.connection.close()
+
+
+def _split(sql: str) -> tuple[Statement, ...]:
+    # SQLite would look at the length of one statement, and first the text would have to be cut.
+    if len(sql) > SQL_MAX_BYTES // 4 and len(sql.encode()) > SQL_MAX_BYTES:
+        raise WorkerError(STATEMENT_TOO_LONG)
+    return split_statements(sql)

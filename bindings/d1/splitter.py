@@ -1,4 +1,4 @@
-"""Cuts SQL text into statements, the way SQLite itself ends them.
+"""Cuts SQL text into statements, the way SQLite itself ends them, each character looked at once.
 
 Owns the tokens of SQLite's language as far as cutting needs them: quotes, comments, words,
 parameters, `;`. It never judges whether a statement is correct; SQLite does that.
@@ -8,32 +8,57 @@ from __future__ import annotations
 
 import functools
 import re
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Source: sqlite.org/lang_*.html and tokenize.c (sqlite3GetToken): an unclosed quote or block
 # comment runs to the end of the text.
+_COMMENT = r"--[^\n]*+|/\*.*?(?:\*/|\Z)"
+_QUOTED = r""" '[^']*+(?:''[^']*+)*+'?+ | "[^"]*+(?:""[^"]*+)*+"?+
+             | `[^`]*+(?:``[^`]*+)*+`?+ | \[[^\]]*+\]?+ """
+_DOLLAR = r"\$[\w$]++(?:::[\w$]*+)*+(?:\([^\s)]*+\)?+)?+"
 _TOKEN = re.compile(
-    r"""
-      (?P<space>[ \t\n\f\r]+)
-    | (?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
-    | (?P<quoted>'(?:[^']|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z)
-                |`(?:[^`]|``)*(?:`|\Z) | \[[^\]]*(?:\]|\Z))
-    | (?P<variable>\?\d*|\$[\w$]+(?:::[\w$]*)*(?:\([^\s)]*\))?|[:@\#][\w$]+)
-    | (?P<number>\d[\w.]*)
-    | (?P<word>[^\W\d][\w$]*)
+    rf"""
+      (?P<space>[ \t\n\f\r]++)
+    | (?P<comment>{_COMMENT})
+    | (?P<quoted>{_QUOTED})
+    | (?P<variable>\?\d*+|{_DOLLAR}|[:@\#][\w$]++)
+    | (?P<number>\d[\w.]*+)
+    | (?P<word>[^\W\d][\w$]*+)
     | (?P<end>;)
     | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_LEADING = re.compile(r"(?:[ \t\n\f\r;]+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*", re.DOTALL)
-_COMMENT_LINE = re.compile(r"^\s*--.*", re.MULTILINE)
-_WORD = re.compile(r"[^\W\d]\w*")
-_NAMED = re.compile(r"[:@#$]")
+# Everything up to the next `;` that is one.
+_UP_TO_END = re.compile(
+    rf"""(?: \w[\w$]*+ | [^\w;'"`\[/$-]++ | {_COMMENT} | {_QUOTED} | {_DOLLAR} | [/$-] )*+""",
+    re.VERBOSE | re.DOTALL,
+)
+_LEADING = re.compile(rf"(?:[ \t\n\f\r;]++|{_COMMENT})*+", re.DOTALL)
+_WORD = re.compile(r"[^\W\d]\w*+")
 _SPACES = " \t\n\f\r"
 _CACHED_SQL_MAX_CHARS = 10_000  # longer texts are rarely sent twice and would fill memory
+
+# How a statement begins that returns rows and changes nothing; `WITH … INSERT` is none.
+QUERY_KEYWORDS = frozenset({"SELECT", "WITH", "VALUES"})
+
+# Where a statement stands, and where a word leads; any other token leads to the last of a row.
+# A trigger's body holds statements of its own and is over at `; END ;`.
+# Source: sqlite complete.c (sqlite3_complete).
+_START, _NORMAL, _EXPLAIN, _CREATE, _TRIGGER, _SEMICOLON, _END = range(7)
+_NEXT: dict[int, tuple[dict[str, int], int]] = {
+    _START: ({"EXPLAIN": _EXPLAIN, "CREATE": _CREATE}, _NORMAL),
+    _EXPLAIN: (
+        {"CREATE": _CREATE}
+        | dict.fromkeys(("EXPLAIN", "TEMP", "TEMPORARY", "TRIGGER", "END"), _NORMAL),
+        _EXPLAIN,
+    ),
+    _CREATE: ({"TEMP": _CREATE, "TEMPORARY": _CREATE, "TRIGGER": _TRIGGER}, _NORMAL),
+    _TRIGGER: ({}, _TRIGGER),
+    _SEMICOLON: ({"END": _END}, _TRIGGER),
+    _END: ({}, _TRIGGER),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +92,8 @@ def split_statements(sql: str) -> tuple[Statement, ...]:
 
     `"select 1; select 2;"` gives two. A trigger body is part of its statement. Space after the
     last `;` is nothing; a comment or another `;` there is an empty statement, as in production,
-    but before a statement it is nothing.
-    Source: workerd src/workerd/util/sqlite.c++ (prepareMulti), tried with workerd 1.20260730.
+    but before a statement it is nothing. At a NUL the text is over, with an empty statement.
+    Source: workerd src/workerd/util/sqlite.c++ (prepareMulti), tried with workerd 1.20261117.
     """
     if len(sql) > _CACHED_SQL_MAX_CHARS:
         return _split(sql)
@@ -76,39 +101,62 @@ def split_statements(sql: str) -> tuple[Statement, ...]:
 
 
 def _split(sql: str) -> tuple[Statement, ...]:
-    body = sql.rstrip(_SPACES)
+    text, nul, _ = sql.partition("\0")
+    body = text.rstrip(_SPACES)
     if ";" not in body[:-1]:
-        return (Statement(sql, _keyword(sql)),)
-    pieces: list[Statement] = []
-    start = 0
-    for token in tokens(body):
-        if token.kind != "end":
-            continue
-        text = body[start : token.start + 1]
-        keyword = _keyword(text)
-        # What is empty belongs to the statement after it, if there is one. SQLite's own checker
-        # knows where a trigger's body ends.
-        if not keyword or not sqlite3.complete_statement(text):
-            continue
-        pieces.append(Statement(text if start == 0 else text.lstrip(_SPACES), keyword))
-        start = token.start + 1
-    rest = body[start:].lstrip(_SPACES) if start else body
-    if rest:
-        pieces.append(Statement(rest, _keyword(rest)))
+        pieces = [Statement(text, _keyword(text))]
+    else:
+        pieces = []
+        start = 0
+        for end in _ends(body):
+            piece = body[start:end]
+            pieces.append(Statement(piece.lstrip(_SPACES) if start else piece, _keyword(piece)))
+            start = end
+        rest = body[start:].lstrip(_SPACES) if start else body
+        if rest:
+            pieces.append(Statement(rest, _keyword(rest)))
+    if nul and pieces[-1].keyword:
+        pieces.append(Statement("", ""))
     return tuple(pieces)
 
 
 _split_cached = functools.lru_cache(maxsize=1024)(_split)
 
 
+def _ends(sql: str) -> Iterator[int]:
+    """Yield where each statement ends, behind its `;`.
+
+    What is empty belongs to the statement after it, if there is one.
+    """
+    state, position = _START, 0
+    while position < len(sql):
+        match = (_UP_TO_END if state == _NORMAL else _TOKEN).match(sql, position)
+        assert match is not None
+        kind, position = match.lastgroup, match.end()
+        if state == _NORMAL:
+            if position < len(sql):
+                position += 1
+                yield position
+            state = _START
+        elif kind == "end":
+            if state in (_TRIGGER, _SEMICOLON):
+                state = _SEMICOLON
+            elif state != _START:
+                yield position
+                state = _START
+        elif kind not in ("space", "comment"):
+            words, otherwise = _NEXT[state]
+            state = words.get(match[0].upper(), otherwise) if kind == "word" else otherwise
+
+
 def _keyword(sql: str) -> str:
     leading = _LEADING.match(sql)
-    word = _WORD.match(sql, leading.end() if leading else 0)
+    start = leading.end() if leading else 0
+    word = _WORD.match(sql, start)
     if word:
         return word[0].upper()
     # "(select 1)" and "123" are statements, if wrong ones: SQLite says what is wrong with them.
-    rest = sql[leading.end() if leading else 0 :].rstrip(_SPACES + ";")
-    return rest[:1]
+    return sql[start : start + 1]
 
 
 def is_empty(sql: str) -> bool:
@@ -118,52 +166,9 @@ def is_empty(sql: str) -> bool:
     """
     if sql and sql[0] not in " \t\n\f\r-":
         return False
-    return not _COMMENT_LINE.sub("", sql).strip()
+    return all(line.lstrip()[:2] in ("", "--") for line in sql.split("\n"))
 
 
 def has_variables(sql: str) -> bool:
     """Return whether `sql` has a parameter: `?`, `?1`, `:name`, `@name` or `$name`."""
     return any(token.kind == "variable" for token in tokens(sql))
-
-
-def variable_names(sql: str) -> tuple[str, ...]:
-    """Return the names of the parameters of `sql` in the order SQLite numbers them, without sigil.
-
-    `"SELECT :a, @b, :a"` -> `("a", "b")`. Empty unless every parameter has a name of its own.
-    Python binds a list only to `?` and `?NNN`, and D1 binds by position whatever the name.
-    """
-    return _variable_names(sql) if _NAMED.search(sql) else ()
-
-
-@functools.lru_cache(maxsize=256)
-def _variable_names(sql: str) -> tuple[str, ...]:
-    variables = dict.fromkeys(token.text for token in tokens(sql) if token.kind == "variable")
-    names = tuple(dict.fromkeys(variable[1:] for variable in variables))
-    alone = len(names) == len(variables) and all(variable[0] != "?" for variable in variables)
-    return names if alone else ()
-
-
-def number_variables(sql: str) -> str:
-    """Return `sql` with named parameters numbered as SQLite numbers them: `:a, ?` -> `?1, ?`."""
-    return _number_variables(sql) if _NAMED.search(sql) else sql
-
-
-@functools.lru_cache(maxsize=256)
-def _number_variables(sql: str) -> str:
-    numbers: dict[str, int] = {}
-    highest = 0
-    parts: list[str] = []
-    for token in tokens(sql):
-        text = token.text
-        if token.kind == "variable":
-            if text == "?":
-                highest += 1
-            elif text[0] == "?":
-                highest = max(highest, int(text[1:]))
-            else:
-                if text not in numbers:
-                    highest += 1
-                    numbers[text] = highest
-                text = f"?{numbers[text]}"
-        parts.append(text)
-    return "".join(parts)

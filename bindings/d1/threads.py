@@ -4,15 +4,17 @@ aiosqlite gives each connection a thread and a queue. Through its public corouti
 cost one hop between threads per statement and per fetch, 60 µs each; a D1 call is BEGIN, the
 statements, their rows, counters and COMMIT. So a whole job is one function on that thread, through
 `_execute`, which every public coroutine of aiosqlite is made of; a test pins its behaviour.
+Whose SQLite the connection belongs to is nothing to aiosqlite: it only closes it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
+import apsw
 
 from bindings.d1.jobs import Job, Result
 from bindings.d1.session import Session
@@ -26,19 +28,19 @@ class SessionThread(aiosqlite.Connection):
 
     @classmethod
     async def open(cls, path: Path, synchronous: Synchronous, *, reads_only: bool) -> SessionThread:
-        """Open `path` on a new thread. Raises sqlite3.Error when the file cannot be used."""
+        """Open `path` on a new thread. Raises apsw.Error when the file cannot be used."""
 
-        failures: list[sqlite3.Error] = []
+        failures: list[apsw.Error] = []
 
-        def connect() -> sqlite3.Connection:
+        def connect() -> Any:
             try:
                 thread.session = Session(path, synchronous, reads_only=reads_only)
                 return thread.session.connection
-            except sqlite3.Error as error:
+            except apsw.Error as error:
                 # Raised here, aiosqlite would let its thread end by itself, perhaps after the
                 # event loop: that is an exception in a thread. An empty connection can be closed.
                 failures.append(error)
-                return sqlite3.connect(":memory:", check_same_thread=False)
+                return apsw.Connection(":memory:")
 
         thread = cls(connect, iter_chunk_size=64)
         await thread

@@ -6,12 +6,13 @@ Owns the two directions, parameters and cells. It never looks at SQL.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from emulator.errors import WorkerError
 
 Parameter = None | float | str | bytes
-Cell = Any  # None | int | float | str | list[int]
+Cell = Any  # None | int | float | str | bytes
 
 SAFE_INTEGER_MAX = 2**53 - 1
 
@@ -30,7 +31,7 @@ def to_parameter(value: object) -> Parameter:
         case bool() | int() | float():
             return _to_double(value)
         case str():
-            return _to_text(value)
+            return to_text(value)
         case bytes() | bytearray() | memoryview():
             return bytes(value)
         case list() if all(_is_byte(item) for item in value):
@@ -47,10 +48,11 @@ def _to_double(value: float) -> float | None:
     return (number or 0.0) if math.isfinite(number) else None
 
 
-def _to_text(value: str) -> str:
+def to_text(value: str) -> str:
+    """Return `value` with lone surrogates replaced, which UTF-8 has no bytes for."""
     try:
         value.encode()
-    except UnicodeEncodeError:  # a lone surrogate, which UTF-8 has no bytes for
+    except UnicodeEncodeError:
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value
 
@@ -59,11 +61,12 @@ def _is_byte(item: object) -> bool:
     return isinstance(item, int) and not isinstance(item, bool) and 0 <= item <= 255
 
 
-def to_rows(rows: list[tuple[Any, ...]]) -> list[list[Cell]]:
+def to_rows(rows: Iterable[tuple[Any, ...]]) -> list[list[Cell]]:
     """Return fetched `rows` as D1 sends them, one list per row in column order.
 
-    BLOB is a list of ints. A whole number in JavaScript's safe range is an int, whether SQLite
-    holds 5 or 5.0; an integer outside that range is the nearest double. Infinity is None.
+    A BLOB stays bytes, which clients read as a list of numbers. A whole number in JavaScript's safe
+    range is an int, whether SQLite holds 5 or 5.0; an integer outside that range is the nearest
+    double. Infinity is None.
     """
     return [[_to_cell(cell) for cell in row] for row in rows]
 
@@ -79,4 +82,9 @@ def _to_cell(value: Any) -> Cell:
             return None
         whole = value.is_integer() and abs(value) <= SAFE_INTEGER_MAX
         return int(value) if whole else value
-    return list(value)
+    return value
+
+
+def with_lists(rows: list[list[Cell]]) -> list[list[Any]]:
+    """Return `rows` with each BLOB as a list of ints, as JSON has it."""
+    return [[list(cell) if isinstance(cell, bytes) else cell for cell in row] for row in rows]

@@ -8,16 +8,17 @@ packages/miniflare/src/plugins/d1; bindings.md section 1.11.
 from __future__ import annotations
 
 import hmac
-import sqlite3
 import tempfile
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
+import apsw
+
 from bindings.d1.authorizer import RESERVED_PREFIX
+from bindings.d1.opening import open_read_only, open_whole
 from emulator.disk import make_folder
 from emulator.errors import EmulatorError
-from emulator.sqlite import connect, connect_read_only
 
 _NAMESPACE = "miniflare-D1DatabaseObject"
 
@@ -42,9 +43,9 @@ def user_tables(path: Path) -> list[str]:
     if not path.exists():
         return []
     try:
-        with closing(connect_read_only(path)) as connection:
+        with closing(open_read_only(path)) as connection:
             return _user_tables(connection)
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         raise EmulatorError(f"{path}: {error}") from None
 
 
@@ -58,24 +59,28 @@ def take_over(source: Path, target: Path) -> list[str]:
         make_folder(target.parent)
         with tempfile.TemporaryDirectory(prefix=".import-", dir=target.parent) as folder:
             with (
-                closing(connect_read_only(source)) as original,
-                closing(
-                    sqlite3.connect(Path(folder) / "copy.sqlite", isolation_level=None)
-                ) as copy,
+                closing(open_read_only(source)) as original,
+                closing(apsw.Connection(str(Path(folder) / "copy.sqlite"))) as copy,
             ):
-                original.backup(copy)
+                _copy(original, copy)
                 _clean(copy, source)
-                with closing(connect(target)) as database:
-                    copy.backup(database)
+                with closing(open_whole(target)) as database:
+                    _copy(copy, database)
                 return _user_tables(copy)
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         raise EmulatorError(f"{source} cannot be taken over into {target}: {error}") from None
     except OSError as error:
         raise EmulatorError(f"{target}: cannot be written: {error.strerror or error}") from None
 
 
-def _clean(copy: sqlite3.Connection, source: Path) -> None:
-    (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+def _copy(source: apsw.Connection, target: apsw.Connection) -> None:
+    source.execute("PRAGMA schema_version").fetchall()  # fails for no database; a backup does not
+    with target.backup("main", source, "main") as backup:
+        backup.step()
+
+
+def _clean(copy: apsw.Connection, source: Path) -> None:
+    verdict = copy.execute("PRAGMA quick_check(1)").get
     if verdict != "ok":
         raise EmulatorError(f"{source} is damaged and was not taken over: {verdict}")
     copy.execute("PRAGMA journal_mode = DELETE")
@@ -83,14 +88,14 @@ def _clean(copy: sqlite3.Connection, source: Path) -> None:
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE ? ESCAPE '\\'",
         [RESERVED_PREFIX.replace("_", "\\_") + "%"],
     ).fetchall():
-        quoted = name.replace('"', '""')
+        quoted = str(name).replace('"', '""')
         copy.execute(f'DROP TABLE "{quoted}"')
     # Our files have pages of 4096 bytes; SQLite copies whole pages between files alike in this.
     copy.execute("PRAGMA page_size = 4096")
     copy.execute("VACUUM")
 
 
-def _user_tables(connection: sqlite3.Connection) -> list[str]:
+def _user_tables(connection: apsw.Connection) -> list[str]:
     # A shadow table is one that a virtual table, such as FTS5's, keeps for itself.
     names = connection.execute(
         "SELECT name FROM pragma_table_list"

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from bindings.binding import Binding, ByteStream
+from bindings.binding import Binding, ByteStream, Encoded
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.protocol.bodies import Outgoing, Send
@@ -93,7 +93,8 @@ class BindingCalls:
             if isinstance(result, ByteStream):
                 await self._stream(message.id, result, where)
             else:
-                self._send(BindingResult(message.id, payload=values.encode(result)))
+                payload = result.data if isinstance(result, Encoded) else values.encode(result)
+                self._send(BindingResult(message.id, payload=payload))
         except WorkerError as error:
             code = error.code or 0
             self._send(BindingFailed(message.id, error.name, error.message, code))

@@ -10,7 +10,8 @@ import click
 from bindings.d1.http import with_row_objects
 from bindings.d1.jobs import Query, Result
 from bindings.d1.limits import QUERY_TIMEOUT_MS
-from bindings.d1.script import script_statements
+from bindings.d1.script import read_script, script_statements
+from bindings.d1.values import with_lists
 from emulator.cli.d1.databases import choose, database_options
 from emulator.cli.options import ProjectOptions
 from emulator.cli.output import show, show_json
@@ -61,14 +62,13 @@ def execute(
 def _read_sql(sql: str | None, file: Path | None) -> str:
     if (sql is None) == (file is None):
         raise UsageError("d1 execute needs --command SQL or --file FILE, one of the two.")
-    if file is None:
-        return sql or ""
+    if file is not None:
+        return read_script(file)
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: byte {error.start} is not UTF-8 text") from None
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+        (sql or "").encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"--command: character {error.start + 1} is not UTF-8 text") from None
+    return sql or ""
 
 
 def _show_results(results: list[Result]) -> None:
@@ -76,4 +76,5 @@ def _show_results(results: list[Result]) -> None:
     show(f"🚣 {count} {'command' if count == 1 else 'commands'} executed successfully.")
     for result in results:
         if result["results"]["rows"]:
-            show(draw_table(result["results"]["columns"], result["results"]["rows"]))
+            rows = with_lists(result["results"]["rows"])
+            show(draw_table(result["results"]["columns"], rows))

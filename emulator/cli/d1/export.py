@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from bindings.d1.export import dump_sql, reading
+from bindings.d1.export import dump_for_sqlite3, dump_sql, reading
 from emulator.cli.d1.databases import choose, database_options
 from emulator.cli.options import ProjectOptions
 from emulator.cli.output import show
@@ -64,7 +64,7 @@ def export(
     show(f"🌀 Exporting SQL to {output}...")
     with reading(found.path) as connection, _replacing(output) as file:
         lines: Iterator[str] = (
-            connection.iterdump()
+            dump_for_sqlite3(connection)
             if compatibility == _SQLITE3
             else dump_sql(connection, tables=tables, schema=not no_schema, data=not no_data)
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 
+import apsw
 import click
 
 from bindings.d1.jobs import Query
@@ -33,7 +33,7 @@ def info(options: ProjectOptions, name: str, as_json: bool) -> None:
         "num_tables": len(user_tables(found.path)),
         "database_size": _size_bytes(found),
         "pending_migrations": len(unapplied_in_file(found.path, found.migrations)),
-        "sqlite_version": sqlite3.sqlite_version,
+        "sqlite_version": apsw.sqlite_lib_version(),
     }
     if as_json:
         show_json(facts)

@@ -9,8 +9,11 @@ from typing import Any, TypeVar
 
 import pytest
 
+from bindings.binding import Encoded
 from bindings.d1 import D1
+from bindings.d1.values import with_lists
 from emulator.errors import WorkerError
+from emulator.protocol.values import decode
 
 T = TypeVar("T")
 Entry = str | tuple[str, list[Any]]
@@ -31,7 +34,7 @@ def with_d1(path: Path, work: Callable[[D1], Awaitable[T]], **options: Any) -> T
 
 async def query(database: D1, *entries: Entry) -> Any:
     """Send `entries` as one call; the answer is what the guest's client would get."""
-    return await database.call(
+    found = await database.call(
         "query",
         [
             [
@@ -42,11 +45,12 @@ async def query(database: D1, *entries: Entry) -> Any:
             ]
         ],
     )
+    return decode(found.data) if isinstance(found, Encoded) else found
 
 
 async def rows(database: D1, sql: str, *params: Any) -> Any:
-    """Return the rows of one statement."""
-    return (await query(database, (sql, list(params))))[0]["results"]["rows"]
+    """Return the rows of one statement, each BLOB as a list of numbers, as a client does."""
+    return with_lists((await query(database, (sql, list(params))))[0]["results"]["rows"])
 
 
 async def refusal(database: D1, *entries: Entry) -> str:

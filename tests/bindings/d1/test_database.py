@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from bindings.d1 import D1
@@ -133,7 +133,7 @@ def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
 
     async def work(database: D1) -> Any:
         await query(database, "CREATE TABLE t(a)", "INSERT INTO t VALUES (1)")
-        writer = sqlite3.connect(path, isolation_level=None)
+        writer = apsw.Connection(str(path))
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("INSERT INTO t VALUES (2)")
         try:

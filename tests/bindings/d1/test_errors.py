@@ -74,6 +74,11 @@ SCHEMA = (
         ("select * from dbstat", "no such table: dbstat: SQLITE_ERROR"),
         (";", "SQL code did not contain a statement."),
         ("select 1;;", "SQL code did not contain a statement."),
+        ("select 1\0; select 2", "SQL code did not contain a statement."),
+        (
+            "select percentile_cont(1, 2)",
+            "no such function: percentile_cont at offset 7: SQLITE_ERROR",
+        ),
         ("select 1; -- end", "SQL code did not contain a statement."),
     ],
 )
@@ -104,8 +109,8 @@ def test_only_the_last_of_several_statements_may_have_parameters(tmp_path: Path)
     )
 
 
-def test_an_ambiguous_place_is_left_out(tmp_path: Path) -> None:
+def test_the_place_is_that_of_the_first_of_several(tmp_path: Path) -> None:
     assert (
         message(tmp_path / "d.sqlite", ["select nope, nope from (select 1)"])
-        == "no such column: nope: SQLITE_ERROR"
+        == "no such column: nope at offset 7: SQLITE_ERROR"
     )

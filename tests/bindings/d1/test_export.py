@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -181,7 +182,7 @@ def test_one_state_is_exported_while_another_process_writes(tmp_path: Path) -> N
         tmp_path / "d.sqlite", "CREATE TABLE a(x); CREATE TABLE b(x); PRAGMA journal_mode=WAL;"
     )
 
-    with closing(sqlite3.connect(path)) as writer, reading(path) as connection:
+    with closing(apsw.Connection(str(path))) as writer, reading(path) as connection:
         lines = dump_sql(connection)
         before = [next(lines), next(lines)]
         with writer:

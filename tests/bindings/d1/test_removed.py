@@ -42,7 +42,11 @@ def test_a_write_under_way_when_its_file_is_removed_is_not_acknowledged(tmp_path
         await opened(database)
         assert database._writer is not None
         connection = database._writer.session.connection
-        connection.create_function("lower", 1, lambda _: remove(path))
+
+        def lower(*_: object) -> None:
+            remove(path)
+
+        connection.create_scalar_function("lower", lower, 1)
         return await refusal(database, "INSERT INTO t VALUES (lower('A'))")
 
     assert SAID in with_d1(path, work)

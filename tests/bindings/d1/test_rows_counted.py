@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from bindings.d1 import D1
@@ -158,7 +158,7 @@ def test_what_another_process_wrote_counts(tmp_path: Path) -> None:
         await query(database, *SETUP)
         found = []
         for sql in ("SELECT 1 AS a", "INSERT INTO t(a) VALUES ('x')", "CREATE INDEX ta ON t(a)"):
-            with closing(sqlite3.connect(path)) as other, other:
+            with closing(apsw.Connection(str(path))) as other:
                 other.execute(sql)
             for scan in ("SELECT * FROM t WHERE a = 'x'", "UPDATE t SET n = 1 WHERE a = 'x'"):
                 found.append((await query(database, scan))[0]["meta"]["rows_read"])

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
-import sqlite3
+import asyncio
+import re
+from contextlib import closing
+from pathlib import Path
 
+import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bindings.d1.script import SEVERAL_TRANSACTIONS, script_statements
-from bindings.d1.splitter import number_variables, split_statements, tokens
+from bindings.d1.script import SEVERAL_TRANSACTIONS, read_script, script_statements
+from bindings.d1.splitter import has_variables, is_empty, split_statements, tokens
 from emulator.errors import UsageError
+from tests.watchdog import loop_watch
 
 TRIGGER = "CREATE TRIGGER tr AFTER INSERT ON t BEGIN UPDATE t SET a = 1; DELETE FROM t; END;"
 fragments = st.lists(
@@ -37,17 +42,32 @@ def test_statements_joined_by_semicolons_are_found_again(statements: list[str]) 
 
 @given(fragments.map("".join))
 def test_sqlite_agrees_that_a_piece_is_at_most_one_statement(sql: str) -> None:
-    connection = sqlite3.connect(":memory:")
-    try:
+    found: list[str] = []
+
+    def note(_: object, statement: str, __: object) -> bool:
+        found.append(statement)
+        return True
+
+    with closing(apsw.Connection(":memory:")) as connection:
+        connection.exec_trace = note
         for statement in split_statements(sql):
+            found.clear()
             try:
-                connection.execute(statement.text)
-            except sqlite3.ProgrammingError as error:
-                assert "one statement" not in str(error)
-            except sqlite3.Error:
+                connection.execute(statement.text, [None] * 9)
+            except apsw.Error:
                 pass
-    finally:
-        connection.close()
+            assert len(found) <= 1
+
+
+@given(statements=fragments.map("".join))
+def test_sqlite_agrees_where_a_trigger_ends(statements: str) -> None:
+    sql = f"CREATE TRIGGER tr AFTER INSERT ON t BEGIN SELECT 1;{statements}; END; SELECT 2"
+    first = split_statements(sql)[0].text
+    complete = [end for end in range(1, len(sql) + 1) if sql[end - 1] == ";"]
+
+    ends = [end for end in complete if apsw.complete(sql[:end])]
+
+    assert first == (sql[: ends[0]] if ends else sql)
 
 
 def test_the_keyword_is_the_first_word_after_comments() -> None:
@@ -56,8 +76,51 @@ def test_the_keyword_is_the_first_word_after_comments() -> None:
     assert statement.keyword == "SELECT"
 
 
-def test_named_parameters_get_the_number_sqlite_gives_them() -> None:
-    assert number_variables("?, :a, ?5, @b, :a, ':c' -- $d") == "?, ?2, ?5, ?6, ?2, ':c' -- $d"
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "\n" * 99_000,
+        ";" * 99_000,
+        f"CREATE TRIGGER tr AFTER INSERT ON t BEGIN SELECT 1{';' * 90_000} END;",
+        "a;" * 49_000,
+        "--\n" * 33_000 + ";;",
+        "$a(" * 33_000,
+        "'" * 99_999,
+        "/*" * 49_000,
+    ],
+    ids=lambda sql: sql[:4],
+)
+def test_each_character_is_looked_at_once(sql: str) -> None:
+    # Looking at the whole text again for each of them took 10 to 90 seconds.
+    asyncio.run(take_apart(sql))
+
+
+async def take_apart(sql: str) -> None:
+    with loop_watch(limit_ms=2_000):
+        split_statements(sql)
+        is_empty(sql)
+        has_variables(sql)
+
+
+def test_the_text_is_over_at_a_nul() -> None:
+    found = [(part.text, part.keyword) for part in split_statements("select 1;\0 select 2")]
+
+    assert found == [("select 1;", "SELECT"), ("", "")]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"SELECT 1;\nSELECT 'a\0b'", "file.sql:2: there is a NUL character"),
+        (b"SELECT '\xff'", "file.sql: byte 8 is not UTF-8 text"),
+        ("SELECT 1".encode("utf-16"), "file.sql: byte 0 is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, expected: str) -> None:
+    (tmp_path / "file.sql").write_bytes(data)
+
+    with pytest.raises(UsageError, match=re.escape(expected)):
+        read_script(tmp_path / "file.sql")
 
 
 def test_a_dump_s_own_transaction_is_left_out() -> None:

@@ -1,0 +1,125 @@
+"""The rows of one statement on their way out of SQLite: counted, capped, and many of them encoded.
+
+A small result stays a list of rows. A large one would cost much memory and, on the event loop, much
+time to encode; so each batch of it becomes tagged JSON where it is read, on a connection's thread,
+and never so much at once that the interpreter lock is held for long.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from bindings.binding import Encoded
+from bindings.d1.errors import RESULT_TOO_LARGE
+from bindings.d1.jobs import Result
+from bindings.d1.limits import RESULT_MAX_BYTES
+from bindings.d1.values import Cell, to_rows
+from emulator.errors import WorkerError
+
+SMALL_BYTES = 50_000  # what the event loop encodes in a millisecond
+_BATCH_ROWS = 32
+_BATCH_BYTES = 1_000_000
+_NUMBER_BYTES = 8
+
+
+class EncodedRows:
+    """Many rows as one JSON array, in pieces."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def add(self, rows: list[list[Cell]], size_bytes: int) -> int:
+        """Take `rows` in, some `size_bytes` large; return how large they are as JSON."""
+        if size_bytes <= _BATCH_BYTES:
+            pieces = [_dump(rows)[1:-1].encode()]
+        else:
+            pieces = [b"[" + b",".join(_dump(cell).encode() for cell in row) + b"]" for row in rows]
+        self._pieces += pieces
+        return sum(map(len, pieces))
+
+    def json(self) -> bytes:
+        """Return the whole array."""
+        return b"[" + b",".join(self._pieces) + b"]"
+
+
+def _tagged(cell: object) -> Any:
+    if isinstance(cell, bytes):
+        return {"$bytes": base64.b64encode(cell).decode("ascii")}
+    raise TypeError(f"a cell of type {type(cell).__name__}")
+
+
+_dump = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), check_circular=False, default=_tagged
+).encode
+
+
+def encoded(results: list[Result], bookmark: str | None) -> Encoded:
+    """Return what a call answers, with `bookmark` if it is one of a session."""
+    whole = b"[" + b",".join(map(_encoded_result, results)) + b"]"
+    if bookmark is not None:
+        whole = b'{"results":%b,"bookmark":%b}' % (whole, _dump(bookmark).encode())
+    return Encoded(whole)
+
+
+def _encoded_result(result: Result) -> bytes:
+    found, rest = result["results"], _dump(result["meta"]).encode()
+    rows = found["rows"]
+    return b'{"success":true,"results":{"columns":%b,"rows":%b},"meta":%b}' % (
+        _dump(found["columns"]).encode(),
+        rows.json() if isinstance(rows, EncodedRows) else _dump(rows).encode(),
+        rest,
+    )
+
+
+class Room:
+    """How many bytes the results of one call may still have."""
+
+    def __init__(self) -> None:
+        self._left_bytes = RESULT_MAX_BYTES
+
+    def fetch(
+        self, cursor: Iterator[tuple[Any, ...]], encodes: bool
+    ) -> tuple[list[list[Cell]] | EncodedRows, int]:
+        """Return all rows of `cursor`, EncodedRows if they are many and `encodes`, and their count.
+
+        Raises WorkerError when there is no room for them.
+        """
+        rows: list[list[Cell]] = []
+        rows_bytes = count = 0
+        encoded: EncodedRows | None = None
+        while batch := to_rows(islice(cursor, _BATCH_ROWS)):
+            count += len(batch)
+            size_bytes = _size_bytes(batch)
+            self._take(size_bytes)
+            rows_bytes += size_bytes
+            if encoded is None:
+                rows += batch
+                if not encodes or rows_bytes <= SMALL_BYTES:
+                    continue
+                encoded, batch, size_bytes = EncodedRows(), rows, rows_bytes
+            # Escapes can make text six times as long.
+            self._take(max(0, encoded.add(batch, size_bytes) - size_bytes))
+        return (rows if encoded is None else encoded), count
+
+    def _take(self, size_bytes: int) -> None:
+        self._left_bytes -= size_bytes
+        if self._left_bytes < 0:
+            raise WorkerError(RESULT_TOO_LARGE)
+
+
+def _size_bytes(rows: list[list[Cell]]) -> int:
+    # As JSON, about: text as it is, a blob in base64, everything else as a short number.
+    total = 0
+    for row in rows:
+        total += _NUMBER_BYTES * len(row)
+        for cell in row:
+            kind = type(cell)
+            if kind is str:
+                total += len(cell) if cell.isascii() else len(cell.encode())
+            elif kind is bytes:
+                total += len(cell) * 4 // 3
+    return total
