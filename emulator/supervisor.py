@@ -86,7 +86,10 @@ class Supervisor:
         self.timekeeper = wiring.timekeeper(
             project.config, project.state, self.engine, self._schedules
         )
-        self._pool = wiring.BindingPool(project.state, self.control, terminal.notice)
+        self._pool = wiring.BindingPool(
+            project.state, self.control, terminal.notice, self.engine.journal.place.check
+        )
+        self._removed: set[str] = set()  # what has been told of
         self.runner = Runner(
             project.forkserver,
             self.engine,
@@ -119,6 +122,14 @@ class Supervisor:
         await self.runner.stop()
         await self._pool.close()
         self.engine.journal.close()
+
+    def look_at_state(self) -> None:
+        """Notice, and tell once, that files in use were removed."""
+        self.engine.look_at_journal()
+        for told in self._pool.removed():
+            if told not in self._removed:
+                self._removed.add(told)
+                self._terminal.error(told)
 
     @property
     def ai(self) -> Ai:

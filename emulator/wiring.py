@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from bindings.binding import Binding
 from bindings.workflows import WorkflowBinding
@@ -26,9 +26,10 @@ from emulator.engine.retention import Retention
 from emulator.engine.schedules import Schedules
 from emulator.engine.steps import STEP_LIMIT
 from emulator.engine.timekeeping import ClockRecord, Timekeeper
+from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.runner.runner import WorkerSpec
-from emulator.sqlite import Synchronous
+from emulator.sqlite import Removed, Synchronous
 from emulator.state import State
 
 if TYPE_CHECKING:  # imported when env.AI is first called
@@ -148,6 +149,15 @@ def worker_spec(config: Config) -> WorkerSpec:
     )
 
 
+@runtime_checkable
+class _OnFile(Protocol):
+    """A binding with a file that may be removed under it."""
+
+    def removed(self) -> str:
+        """Return what to tell of a file that was removed or replaced; "" where it is in place."""
+        ...
+
+
 class _FirstUse:
     """A binding that is imported and made when it is first called: starting waits for none."""
 
@@ -155,6 +165,10 @@ class _FirstUse:
         self.kind = kind
         self._make = make
         self._made: Binding | None = None
+
+    def removed(self) -> str:
+        """See `_OnFile`."""
+        return self._made.removed() if isinstance(self._made, _OnFile) else ""
 
     def made(self) -> Binding:
         """Return the binding itself."""
@@ -177,6 +191,7 @@ class BindingPool:
     state: State
     control: Control
     announce: Callable[[str], None]
+    check: Callable[[], None] = lambda: None  # raises Removed when the state itself is gone
     _open: dict[tuple[Any, ...], _FirstUse] = field(default_factory=dict)
     _ledger: Ledger | None = None
 
@@ -188,16 +203,30 @@ class BindingPool:
         for database in config.d1_databases:
             path = self.state.d1_path(database.local_id)
             synchronous = _synchronous(config)
-            make = partial(_d1, path, database.database_name, synchronous)
+            make = partial(self._checked, _d1, path, database.database_name, synchronous)
             named[database.binding] = self._shared("d1", (path, synchronous), make)
         for index in config.vectorize:
             settings = config.settings.indexes.get(index.index_name, IndexSettings())
             path = self.state.vectorize_path(index.index_name)
-            make = partial(_vectorize, path, index.index_name, settings, self.announce)
+            make = partial(
+                self._checked, _vectorize, path, index.index_name, settings, self.announce
+            )
             named[index.binding] = self._shared("vectorize", (path, repr(settings)), make)
         if config.ai_binding is not None:
             named[config.ai_binding] = self._shared_ai(config)
         return named
+
+    def _checked(self, make: Callable[..., Binding], *arguments: Any) -> Binding:
+        """Make a binding with a file, unless it would begin an empty one where state was."""
+        try:
+            self.check()
+        except Removed as error:
+            raise WorkerError(str(error)) from None
+        return make(*arguments)
+
+    def removed(self) -> list[str]:
+        """Return what to tell of files that were removed under bindings in use."""
+        return [told for binding in self._open.values() if (told := binding.removed())]
 
     def _shared(
         self, kind: str, settings: tuple[Any, ...], make: Callable[[], Binding]

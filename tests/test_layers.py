@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.runner": FOUNDATION | {"emulator.protocol", "emulator.engine", "bindings"},
     "emulator.lock": FOUNDATION,
     "emulator.state": FOUNDATION | {"emulator.config", "emulator.lock"},
+    "emulator.custody": FOUNDATION | {"emulator.lock", "emulator.state"},
     "emulator.watch": FOUNDATION,
     "emulator.source": {"emulator.watch"},
     "emulator.wiring": FOUNDATION

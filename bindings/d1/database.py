@@ -136,6 +136,15 @@ class D1:
         finally:
             self._jobs.discard(job)
 
+    def removed(self) -> str:
+        """Return what to tell when the file was removed or replaced while it is open, else ""."""
+        try:
+            if self._writer is not None:
+                self._writer.session.check_place()
+        except WorkerError as error:
+            return error.message
+        return ""
+
     async def close(self) -> None:
         """Stop what still runs, undo it, and close every connection."""
         for job in self._jobs:

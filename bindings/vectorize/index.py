@@ -30,6 +30,7 @@ from bindings.vectorize.query import QueryOptions, parse_options, show_indexed
 from bindings.vectorize.store import MetadataIndex, Mutation, Settings, Store, StoredVector
 from bindings.vectorize.vectors import Vector, check_id, pack_values, unpack_values
 from emulator.clock import Clock, SystemClock
+from emulator.sqlite import Removed
 
 if TYPE_CHECKING:
     from bindings.vectorize.cache import Cache
@@ -78,6 +79,16 @@ class Index:
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+
+    def removed(self) -> str:
+        """Return what to tell when the file was removed while it is open, else "". Any thread."""
+        store = self._opened
+        try:
+            if store is not None:
+                store.check_place()
+        except Removed as error:
+            return str(error)
+        return ""
 
     # --- reading
 

@@ -89,6 +89,10 @@ class Vectorize:
             text = str(error) if isinstance(error, StateError) else f"{self._index.path}: {error}"
             raise Refused(STORAGE, text) from error
 
+    def removed(self) -> str:
+        """Return what to tell when the file was removed or replaced while it is open, else ""."""
+        return self._index.removed()
+
     async def close(self) -> None:
         """Close the file once the calls under way are done."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._index.close)

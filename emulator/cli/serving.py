@@ -25,8 +25,10 @@ from emulator.clock import SystemClock
 from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
+from emulator.custody import Custody
 from emulator.engine.plain import iso
 from emulator.errors import EmulatorError, UsageError
+from emulator.lock import Lock
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.interpreter import guest_interpreter
 from emulator.runner.launching import Launched
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 # A busy engine makes many objects and few cycles: with Python's 700, looking for them is 7 % of
 # what a step costs.
 GARBAGE_LOOK_OBJECTS = 10_000
+_CONTINUES = "; workflows in flight continue at the next start"
 
 
 def run(arguments: DevArguments, launched: Launched) -> None:
@@ -64,12 +67,12 @@ def run(arguments: DevArguments, launched: Launched) -> None:
     forkserver = Forkserver(interpreter, launched if launched.interpreter == interpreter else None)
     gc.set_threshold(GARBAGE_LOOK_OBJECTS)
     with (
-        state.locked(),
+        state.locked() as lock,
         closing(ConsoleTerminal(arguments.level, Path.cwd())) as terminal,
         asyncio.Runner(loop_factory=loop_factory()) as runner,
     ):
         logging.getLogger().addHandler(LogLines(terminal))
-        runner.run(_serve(arguments, Project(config, reread, state, forkserver), terminal))
+        runner.run(_serve(arguments, Project(config, reread, state, forkserver), lock, terminal))
 
 
 def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
@@ -89,7 +92,9 @@ def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
     return replace(config, settings=settings)
 
 
-async def _serve(arguments: DevArguments, project: Project, terminal: ConsoleTerminal) -> None:
+async def _serve(
+    arguments: DevArguments, project: Project, lock: Lock, terminal: ConsoleTerminal
+) -> None:
     config, state = project.config, project.state
     ip = arguments.ip or config.dev.ip
     port = config.dev.port if arguments.port is None else arguments.port
@@ -97,6 +102,8 @@ async def _serve(arguments: DevArguments, project: Project, terminal: ConsoleTer
     stop = _stop_signal()
     try:
         supervisor = Supervisor(project, SystemClock(), terminal)
+        listening = sockets[0].getsockname()
+        announced = state.announce(str(listening[0]), int(listening[1]))
     except BaseException:
         for listener in sockets:
             listener.close()
@@ -105,8 +112,6 @@ async def _serve(arguments: DevArguments, project: Project, terminal: ConsoleTer
         lines = ProgressLines(supervisor.engine.journal, terminal.progress)
         supervisor.engine.journal.on_commit = lines.show
     _introduce(config, terminal)
-    listening = sockets[0].getsockname()
-    announced = state.announce(str(listening[0]), int(listening[1]))
     policy = Policy.for_bind(ip, announced.token, arguments.allowed_hosts)
     if exposed := exposure(policy, ip):
         terminal.warning(f"{exposed}." if arguments.ip else f"{exposed} ([dev] ip says so).")
@@ -120,6 +125,8 @@ async def _serve(arguments: DevArguments, project: Project, terminal: ConsoleTer
         ),
         sockets,
     )
+    custody = Custody(state, lock, announced, supervisor.look_at_state, terminal.error)
+    keeping = asyncio.create_task(custody.keep(), name="custody of the state")
     try:
         await server.start()
         if arguments.migrate:
@@ -135,8 +142,11 @@ async def _serve(arguments: DevArguments, project: Project, terminal: ConsoleTer
             terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
             _tell_pending_migrations(config, state, terminal)
             await stop.wait()
-        terminal.notice("stopping; workflows in flight continue at the next start")
+        continues = "" if supervisor.engine.is_lost else _CONTINUES
+        terminal.notice(f"stopping{continues}")
     finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
         state.retract()
         supervisor.engine.journal.stop_watching()  # streams that wait for news would hold it up
         await server.stop()

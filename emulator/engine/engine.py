@@ -90,6 +90,7 @@ class Engine:
         self._lost: dict[int, int] = {}  # instance key -> guests lost in a row in its own code
         self._unrecorded: set[int] = set()
         self._refused = False  # the journal could not be written the last time
+        self.is_lost = False  # the journal was removed under us
         self._homeless: dict[int, str] = {}  # instance -> its workflow, which is gone, or its class
         self._admitting: set[int] = set()  # new instances that the next commit queues
         self._timers = Timers(clock, self._wake)
@@ -1169,7 +1170,8 @@ class Engine:
         """Memory is ahead of the disk for these instances: forget them and read them again."""
         if not self._refused:
             self._refused = True
-            if isinstance(error, Removed):  # for good
+            self.is_lost = isinstance(error, Removed)
+            if self.is_lost:  # for good
                 self._report(f"{error}. Until then nothing is recorded, and workflows stand still.")
             else:
                 self._report(

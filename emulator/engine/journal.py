@@ -116,8 +116,11 @@ class InstanceRow:
 class Journal:
     """One open journal file. Use from the event loop's thread only."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, *, reads_only: bool = False
+    ) -> None:
         self.path = path
+        self._reads_only = reads_only
         self.on_failure: Callable[[set[int], sqlite3.Error], None] = lambda keys, error: None
         self.on_commit: Callable[[list[Entry]], None] = lambda entries: None
         self._connection = connection
@@ -152,7 +155,7 @@ class Journal:
         Raises StateError, having changed nothing, when it is no journal, damaged, or was written
         by a newer Groundfog.
         """
-        return cls._of(open_journal(path, synchronous), path)
+        return cls._of(open_journal(path, synchronous), path, reads_only=False)
 
     @classmethod
     def open_to_read(cls, path: Path) -> Journal:
@@ -160,12 +163,12 @@ class Journal:
 
         Raises StateError when it is no journal, or was written by a newer Groundfog.
         """
-        return cls._of(read_journal(path), path)
+        return cls._of(read_journal(path), path, reads_only=True)
 
     @classmethod
-    def _of(cls, connection: sqlite3.Connection, path: Path) -> Journal:
+    def _of(cls, connection: sqlite3.Connection, path: Path, *, reads_only: bool) -> Journal:
         try:
-            return cls(connection, path)
+            return cls(connection, path, reads_only=reads_only)
         except sqlite3.Error as error:
             connection.close()
             raise unusable(path, error) from error
@@ -334,10 +337,15 @@ class Journal:
             if error is None:
                 future.set_result(None)
             else:
-                future.set_exception(StateError(f"{self.path}: not recorded: {error}"))
+                future.set_exception(StateError(self._not_recorded(error)))
 
         self.after_commit(settle)
         await future
+
+    def _not_recorded(self, error: sqlite3.Error) -> str:
+        if isinstance(error, sqlite.Removed):  # says it all
+            return str(error)
+        return f"{self.path}: not recorded: {error}"
 
     def _touch(self, key: int) -> None:
         self._touched.add(key)
@@ -629,7 +637,11 @@ class Journal:
         """
         self.flush()
         try:
+            if not self._reads_only:
+                self.place.check()  # what is told of a journal that is gone will not be so
             return self._connection.execute(statement, parameters).fetchall()
+        except sqlite.Removed as error:
+            raise StateError(str(error)) from error
         except sqlite3.Error as error:
             raise StateError(f"{self.path}: not read: {error}") from error
 

@@ -24,10 +24,12 @@ def test_a_call_to_a_removed_index_is_refused(
 ) -> None:
     index = session.index()
     session.call(index, "insert", [VECTOR])
+    assert index.removed() == ""
     shutil.rmtree(session.path.parent)
 
     with pytest.raises(WorkerError, match="was removed or replaced while it was open"):
         session.call(index, method, argument)
+    assert f"{session.path} was removed" in index.removed()
     assert not session.path.exists()
 
 
