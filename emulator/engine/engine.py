@@ -979,6 +979,7 @@ class Engine:
 
     def _wake(self, key: int) -> None:
         """The earliest deadline of an instance may have passed."""
+        looked_ms = self.clock.now_ms()  # what falls due while this works is still to come
         instance = self._instances.get(key) or self.journal.load(key)
         run = self._run_of.get(key)
         if instance.is_terminal or instance.status is Status.PAUSED:
@@ -987,7 +988,7 @@ class Engine:
             self._wake_run(run)
         elif self._wake_dormant(instance):
             self._rouse(instance)
-        self._timers.set(key, instance.next_due_ms(after_ms=self.clock.now_ms()))
+        self._timers.set(key, instance.next_due_ms(after_ms=looked_ms))
 
     def _wake_run(self, run: Run) -> None:
         now_ms = self.clock.now_ms()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.idling import CROWD, CROWDED_GRACE_MS, IDLE_GRACE_MS
-from emulator.engine.model import EntryKind
+from emulator.engine.model import Entry, EntryKind
 from emulator.protocol.messages import RunAbort, RunStart
 from tests.engine.scripted import Step, StepError
 from tests.engine.world import DAY, HOUR, MINUTE, NAME, SECOND, World, play
@@ -342,3 +342,25 @@ def test_waking_starts_the_run_once(tmp_path: Path) -> None:
         assert len(world.sent(RunStart)) == 2
 
     play(tmp_path, sleeps_an_hour, story)
+
+
+def test_a_deadline_that_passes_while_another_is_dealt_with_is_not_missed(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> str:
+        await asyncio.gather(step.sleep("first", 500), step.sleep("second", 501))
+        return "rested"
+
+    async def story(world: World) -> None:
+        append = world.journal.append
+
+        def slow_append(*entries: Entry, late: bool = False) -> None:
+            append(*entries, late=late)
+            if entries and entries[0].kind is EntryKind.SLEEP_COMPLETE:
+                world.clock._now_ms += 1  # recording has taken a millisecond
+
+        await world.create()
+        world.journal.append = slow_append  # type: ignore[method-assign]
+        await world.advance(10 * SECOND)
+
+        assert world.output() == "rested"
+
+    play(tmp_path, workflow, story)
