@@ -1,6 +1,7 @@
-"""`python -m tests.crash --seconds N --seed S`: rounds with seeds S, S + 1, … for N seconds.
+"""`python -m tests.crash ROUNDS SEED`: rounds with the seeds SEED, SEED + 1, …
 
-A round that breaks a promise leaves its folder behind and says how to run it again.
+A round that breaks a promise leaves its folder behind and says how to run it again. What a round
+does is decided by its seed; when exactly it happens is not, so a rare fault may take a few tries.
 """
 
 from __future__ import annotations
@@ -12,33 +13,61 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.crash.rounds import at_random, seed_from_environment
+from tests.crash.rounds import Round, at_random, seed_from_environment
+from tests.crash.scripts import FEATURES
 
 
 def main() -> int:
     """Run; return the exit code: 1 when a round broke a promise."""
-    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=None, help="of the first round [CRASH_SEED]")
-    arguments = parser.parse_args()
+    arguments = _arguments()
+    without = {name for name in arguments.without.split(",") if name}
+    if unknown := without - FEATURES:
+        print(f"no such feature: {', '.join(sorted(unknown))}; there are: {_FEATURES}")
+        return 2
     seed = seed_from_environment() if arguments.seed is None else arguments.seed
     end = time.monotonic() + arguments.seconds
-    rounds = kills = failures = 0
-    while rounds == 0 or time.monotonic() < end:
+    rounds = lives = failures = 0
+    while rounds < arguments.rounds and (rounds == 0 or time.monotonic() < end):
         folder = Path(tempfile.mkdtemp(prefix=f"crash-{seed}-"))
-        round_ = at_random(folder, seed)
-        broken = round_.run()
-        rounds, kills = rounds + 1, kills + round_.killed
-        if broken:
+        round_ = at_random(folder, seed, features=FEATURES - without, shared=arguments.shared)
+        round_.run()
+        rounds, lives = rounds + 1, lives + round_.killed
+        if round_.broken:
             failures += 1
-            (folder / "output").write_text("\n".join(round_.output), encoding="utf-8")
-            print(f"seed {seed}, {round_.durability}: {round_.crashes}\n  " + "\n  ".join(broken))
-            print(f"  kept in {folder}; again: python -m tests.crash --seconds 0 --seed {seed}")
+            _tell(round_, arguments)
         else:
             shutil.rmtree(folder)
         seed += 1
-    print(f"{rounds} rounds, {kills} servers killed, {failures} rounds broken; next seed {seed}")
+    print(f"{rounds} rounds, {lives} servers ended, {failures} rounds broken; next seed {seed}")
     return 1 if failures else 0
+
+
+_FEATURES = ", ".join(sorted(FEATURES))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("rounds", type=int, nargs="?", default=10)
+    parser.add_argument("seed", type=int, nargs="?", help="of the first round [CRASH_SEED]")
+    limit = "begin no round after so long"
+    parser.add_argument("--seconds", type=float, default=float("inf"), help=limit)
+    shared = "nested steps of one name, called by several parents and at three levels"
+    parser.add_argument("--shared", action="store_true", help=shared)
+    leave_out = f"features to leave out, with commas between: {_FEATURES}"
+    parser.add_argument("--without", default="", help=leave_out)
+    return parser.parse_args()
+
+
+def _tell(round_: Round, arguments: argparse.Namespace) -> None:
+    (round_.folder / "output").write_text("\n".join(round_.output), encoding="utf-8")
+    again = f"python -m tests.crash 1 {round_.seed}"
+    again += " --shared" * arguments.shared
+    again += f" --without {arguments.without}" if arguments.without else ""
+    print(f"seed {round_.seed}, {round_.durability}: {round_.lives}, {round_.quiet_blows}")
+    print("  " + "\n  ".join(round_.broken[:20]))
+    if len(round_.broken) > 20:
+        print(f"  and {len(round_.broken) - 20} more")
+    print(f"  kept in {round_.folder}; again: {again}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,44 +1,52 @@
-"""One round: random workflows under `groundfog dev`, crash after crash, then a quiet end."""
+"""One round: random workflows under `groundfog dev`, life after life, then a quiet end."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import threading
 import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 import psutil
 
-from tests.crash.driver import Driver
-from tests.crash.invariants import violations
-from tests.crash.launcher import POINTS, VARIABLE
-from tests.crash.scripts import LONGEST_SLEEP_MS, random_scripts
-from tests.crash.worker import write_project
-from tests.end_to_end.projects import edit
-from tests.end_to_end.server import DevServer, is_running
+from tests.crash import invariants, judging
+from tests.crash.chaos import (
+    MARKER,
+    Blow,
+    Chaos,
+    Life,
+    end_life,
+    processes_of,
+    random_life,
+    random_quiet_blows,
+)
+from tests.crash.driver import Driver, is_ours, random_operations
+from tests.crash.launcher import VARIABLE
+from tests.crash.ledger import Ledger
+from tests.crash.scripts import FEATURES, Author
+from tests.crash.worker import random_concurrency, write_project
+from tests.end_to_end.server import DevServer
 from tests.waiting import eventually
 
 LONGEST_LIFE_S = 0.8  # of a server whose bomb does not go off
-END_S = 60.0
+END_S = 30.0
+TICK_S = 0.01
 LAUNCHER = "tests.crash.launcher"
-NOTE_EVERY_S = 0.1
 DURABILITIES = ("full", "process")
-MARK = "# edited "
 # What the event loop and our own `log.exception` say.
-DEFECTS = ("Exception in callback", "Fatal error", "internal error", "Traceback")
-
-
-@dataclass(frozen=True, slots=True)
-class Crash:
-    """What befalls one server: `point` ("" for none) at its n-th passage, kills by the clock."""
-
-    point: str
-    passages: int
-    host_killed_after_s: float
-    guest_killed_after_s: float | None = None
-    saved_after_s: float | None = None
-    down_for_s: float = 0.0  # then timers become due while nobody is there
+DEFECTS = (
+    "Exception in callback",
+    "Fatal error",
+    "internal error",
+    "Task exception",
+    "Exception ignored",
+)
 
 
 @dataclass
@@ -48,156 +56,185 @@ class Round:
     folder: Path
     seed: int
     instances: int
-    crashes: list[Crash]
+    lives: list[Life]
     durability: str = "full"
+    features: frozenset[str] = FEATURES
+    shared: bool = False
+    quiet_blows: tuple[Blow, ...] = ()
     broken: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
     killed: int = 0
 
     def run(self) -> list[str]:
-        """Play it; return the broken invariants."""
-        self._random = Random(self.seed)
-        scripts = random_scripts(self._random, self.instances)
-        self._driver = Driver(scripts, self._random)
-        self._pids: set[int] = set()
-        self._saves = 0
-        self._noted = 0.0
-        ledger = self.folder / "ledger"
-        self._project = write_project(self.folder / "project", ledger, self.durability)
-        for crash in self.crashes:
-            self._crash(crash)
+        """Play it; return the broken promises."""
+        random = Random(self.seed)
+        self._marker = uuid.uuid4().hex
+        self._ledger = Ledger(self.folder / "ledger")
+        scripts = Author(random, self.features, self.shared).scripts(self.instances)
+        operations = random_operations(random, scripts) if "operations" in self.features else []
+        rows = 5 if "rows" in self.features else 0
+        self._driver = Driver(scripts, operations, self._ledger, random, rows)
+        self._project = write_project(
+            self.folder / "project",
+            self._ledger.path,
+            self.durability,
+            random_concurrency(random),
+        )
+        for life in self.lives:
+            self._live(life)
+            self._look_at_what_is_left()
         self._quiet_end()
-        journal = self._project / ".groundfog" / "journal.sqlite"
-        self.broken += violations(journal, ledger, scripts, self._driver)
-        try:
-            eventually(lambda: not any(map(is_running, self._pids)))
-        except AssertionError:
-            self.broken.append(f"left behind: {[p for p in self._pids if is_running(p)]}")
+        self._look_at_what_is_left()
+        story = judging.read(self._ledger.lines())
+        self.broken += self._driver.violations
+        self.broken += judging.violations(story)
+        self.broken += invariants.violations(self._journal, scripts, story)
+        lost = {*story.rows} - {*self._driver.rows}
+        self.broken += [f"row {row} was acknowledged and is not there" for row in sorted(lost)]
         return self.broken
 
-    def _crash(self, crash: Crash) -> None:
-        server = self._start(f"{crash.point}:{crash.passages}" if crash.point else "")
+    @property
+    def _journal(self) -> Path:
+        return self._project / ".groundfog" / "journal.sqlite"
+
+    def _live(self, life: Life) -> None:
+        server = self._start(f"{life.point}:{life.passages}" if life.point else "")
+        chaos = Chaos(server, self._project, list(life.blows))
         try:
-            self._drive(server, crash)
-        except (EOFError, psutil.NoSuchProcess, ProcessLookupError):
-            pass  # killed before it listened, or before we could kill its guest
+            server.wait_until_ready()
+            chaos.began = time.monotonic()
+            with self._clients(server) as over:
+                while time.monotonic() < chaos.began + life.lasts_s and not server.has_ended:
+                    chaos.deal()
+                    time.sleep(TICK_S)
+                chaos.end()
+                over.set()
+                end_life(server, life.ending)
+        except (EOFError, psutil.NoSuchProcess):
+            pass  # killed before it listened
+        except subprocess.TimeoutExpired:
+            self.broken.append("the server did not end when it was interrupted")
         finally:
             self.killed += 1
-            server.kill()
-            self._over(server)
-        back_at = time.monotonic() + crash.down_for_s
+            self._over(server, chaos)
+        back_at = time.monotonic() + life.down_for_s
         eventually(lambda: time.monotonic() >= back_at)
 
-    def _drive(self, server: DevServer, crash: Crash) -> None:
-        self._note_processes(server)
-        server.wait_until_ready()
-        began = time.monotonic()
-        guest_at, save_at = crash.guest_killed_after_s, crash.saved_after_s
-        if save_at is None and crash.point == "reload":
-            save_at = 0.1
-        while not server.has_ended:
-            self._note_processes(server)
-            now = time.monotonic() - began
-            if now > crash.host_killed_after_s:
-                return
-            if guest_at is not None and now > guest_at and server.guest_pids():
-                guest_at = None
-                server.kill_guest()
-            if save_at is not None and now > save_at:
-                save_at = None
-                self._save()
-            self._driver.act(server)
+    @contextmanager
+    def _clients(self, server: DevServer, *, last: bool = False) -> Iterator[threading.Event]:
+        """Let two clients act meanwhile, until the event that is yielded is set."""
+        over = threading.Event()
+
+        def act(who: int) -> None:
+            try:
+                while not over.is_set() and not server.has_ended:
+                    self._driver.act(server, who, last=last)
+            except Exception as error:
+                if over.is_set() and "client has been closed" in str(error):
+                    return
+                self.broken.append(f"the client: {type(error).__name__}: {error}")
+
+        clients = [threading.Thread(target=act, args=(who,)) for who in range(2)]
+        for client in clients:
+            client.start()
+        try:
+            yield over
+        finally:
+            over.set()
+            for client in clients:
+                client.join()
 
     def _quiet_end(self) -> None:
         server = self._start("")
+        chaos = Chaos(server, self._project, list(self.quiet_blows))
         try:
             server.wait_until_ready()
-            deadline = time.monotonic() + END_S
-            while not self._driver.done:
-                self._note_processes(server)
-                self._driver.act(server)
-                if time.monotonic() > deadline:
-                    self.broken.append(f"not every instance ended within {END_S} s")
-                    break
+            chaos.began = time.monotonic()
+            deadline = chaos.began + END_S
+            with self._clients(server, last=True):
+                while not (self._driver.done and chaos.over) and not server.has_ended:
+                    chaos.deal()
+                    time.sleep(TICK_S)
+                    if time.monotonic() > deadline:
+                        break
+            if not self._driver.done:
+                self.broken.append(f"not done within {END_S} s: {self._driver.left}")
+            self._driver.look_at_rows(server)
             if (code := server.stop()) != 0:
                 self.broken.append(f"the server ended with {code}")
         except (EOFError, AssertionError) as error:
             self.broken.append(f"the last server: {error}")
         finally:
             server.kill()
-            self._over(server)
+            self._over(server, chaos)
 
     def _start(self, point: str) -> DevServer:
-        environment = {VARIABLE: point, "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {
+            VARIABLE: point,
+            MARKER: self._marker,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
         return DevServer(self._project, env=environment, module=LAUNCHER)
 
-    def _over(self, server: DevServer) -> None:
+    def _over(self, server: DevServer, chaos: Chaos) -> None:
+        chaos.end()
+        server.kill()
         server.stop()
+        self._ledger.note("over")
         self.output += server.lines
         # A traceback of our own is a defect even when nothing came of it.
-        self.broken += [line for line in server.lines if line.startswith(DEFECTS)]
+        self.broken += [line for line in server.lines if line.startswith(DEFECTS) or is_ours(line)]
 
-    def _note_processes(self, server: DevServer) -> None:
-        """Remember who runs; not at every turn, because it looks at every process there is."""
-        if time.monotonic() < self._noted + NOTE_EVERY_S:
-            return
-        self._noted = time.monotonic()
+    def _look_at_what_is_left(self) -> None:
+        """No process outlives its host for long, and the journal is sound as it was left."""
         try:
-            host = psutil.Process(server.pid)
-            self._pids |= {host.pid, *(child.pid for child in host.children(recursive=True))}
-        except psutil.NoSuchProcess:
-            pass
-
-    def _save(self) -> None:
-        self._saves += 1
-        if self._saves == 1:
-            edit(self._project, "LEDGER = ", f"{MARK}1\nLEDGER = ")
-        else:
-            edit(self._project, f"{MARK}{self._saves - 1}", f"{MARK}{self._saves}")
+            eventually(lambda: not processes_of(self._marker), 5.0)
+        except AssertionError:
+            self.broken.append(f"left behind: {processes_of(self._marker)}")
+        self.broken += invariants.problems_left(self._journal)
 
 
 def at_point(
-    folder: Path, point: str, seed: int, durability: str = "full", instances: int = 4
+    folder: Path,
+    point: str,
+    seed: int,
+    durability: str = "full",
+    instances: int = 4,
+    features: frozenset[str] = FEATURES,
 ) -> Round:
     """Return a round that crashes twice at `point`, the first time early."""
     random = Random(f"{point} {seed}")
     most = {"reload": 2, "recovery": 1, "recovery-commit": 3}.get(point, 30)
-    crashes = []
+    lives = []
     for _ in range(2):
         passages = random.randint(min(2, most), most)
-        crashes.append(Crash(point, passages, LONGEST_LIFE_S))
+        saves = (Blow(0.1, "save"),) if point == "reload" else ()
+        lives.append(Life(point, passages, LONGEST_LIFE_S, saves))
     if point.startswith("recovery"):  # there must be something to recover
-        crashes.insert(0, Crash("", 0, host_killed_after_s=0.4))
-    return Round(folder, seed, instances, crashes, durability)
+        lives.insert(0, Life(lasts_s=0.4))
+    return Round(folder, seed, instances, lives, durability, features)
 
 
 def at_random(
     folder: Path,
     seed: int,
     durability: str | None = None,
-    crashes: int = 4,
-    instances: int = 10,
+    *,
+    features: frozenset[str] = FEATURES,
+    shared: bool = False,
+    lives: int = 3,
+    instances: int = 8,
 ) -> Round:
-    """Return a round that kills hosts and guests at random times, at points and between.
+    """Return a round of random blows to random workflows.
 
-    durability: random as well unless given.
+    durability: random as well unless given. shared: it is about nested steps of one name.
     """
     random = Random(seed)
     durability = durability or random.choice(DURABILITIES)
-    planned = []
-    for _ in range(random.randint(1, crashes)):
-        point = random.choice(("", "", *POINTS))
-        planned.append(
-            Crash(
-                point,
-                random.randint(1, 40),
-                host_killed_after_s=random.uniform(0.0, 1.5),
-                guest_killed_after_s=random.uniform(0.0, 1.0) if random.random() < 0.4 else None,
-                saved_after_s=random.uniform(0.0, 1.0) if random.random() < 0.5 else None,
-                down_for_s=LONGEST_SLEEP_MS / 1000 if random.random() < 0.3 else 0.0,
-            )
-        )
-    return Round(folder, seed, random.randint(3, instances), planned, durability)
+    planned = [random_life(random, features) for _ in range(random.randint(1, lives))]
+    blows = random_quiet_blows(random, features)
+    count = random.randint(3, instances)
+    return Round(folder, seed, count, planned, durability, features, shared, blows)
 
 
 def seed_from_environment() -> int:

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.chaos import Life
 from tests.crash.launcher import POINTS
 from tests.crash.rounds import (
     DURABILITIES,
-    Crash,
     Round,
     at_point,
     at_random,
     seed_from_environment,
 )
-from tests.crash.scripts import LONGEST_SLEEP_MS
+from tests.crash.scripts import LONGEST_SLEEP_MS, SETTLED
 
 
 def check(round_: Round) -> None:
-    print(f"CRASH_SEED={round_.seed} repeats this: {round_.durability}, {round_.crashes}")
+    print(f"CRASH_SEED={round_.seed} repeats this: {round_.durability}, {round_.lives}")
     broken = round_.run()
     assert not broken, "\n".join([*broken, *round_.output])
 
@@ -33,16 +33,16 @@ MODES = dict(zip(POINTS, cycle(DURABILITIES), strict=False))
 def test_nothing_acknowledged_is_lost_or_repeated_by_a_crash(
     tmp_path: Path, point: str, durability: str
 ) -> None:
-    check(at_point(tmp_path, point, seed_from_environment(), durability))
+    check(at_point(tmp_path, point, seed_from_environment(), durability, features=SETTLED))
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
 def test_nothing_acknowledged_is_lost_or_repeated_by_random_crashes(
     tmp_path: Path, durability: str
 ) -> None:
-    check(at_random(tmp_path, seed_from_environment(), durability))
+    check(at_random(tmp_path, seed_from_environment(), durability, features=SETTLED))
 
 
 def test_what_falls_due_while_no_server_runs_happens_once(tmp_path: Path) -> None:
-    crash = Crash("", 0, host_killed_after_s=0.5, down_for_s=LONGEST_SLEEP_MS / 1000)
-    check(Round(tmp_path, seed_from_environment(), 12, [crash, crash], "process"))
+    life = Life(lasts_s=0.5, down_for_s=LONGEST_SLEEP_MS / 1000)
+    check(Round(tmp_path, seed_from_environment(), 8, [life, life], "process", SETTLED))

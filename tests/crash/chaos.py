@@ -1,0 +1,226 @@
+"""What befalls a server and its processes while it works, and how its life ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import psutil
+
+from tests.crash.launcher import POINTS
+from tests.crash.scripts import LONGEST_SLEEP_MS
+from tests.crash.worker import MARK
+from tests.end_to_end.projects import edit
+from tests.end_to_end.server import DevServer
+
+MARKER = "CRASH_ROUND"  # in the environment of every process of a round
+# How often each happens, and the feature it belongs to.
+_BLOWS = (
+    ("save", 4, "saves"),
+    ("save twice", 1, "saves"),
+    ("broken save", 1, "saves"),
+    ("configure", 1, "saves"),
+    ("kill guest", 3, ""),
+    ("stop guest", 2, "stops"),
+    ("stop host", 1, "stops"),
+    ("stop forkserver", 1, "stops"),
+    ("kill forkserver", 1, "forkserver"),
+)
+_ENDINGS = (
+    ("kill", 4, ""),
+    ("kill host and forkserver", 2, "forkserver"),
+    ("kill everyone", 1, "forkserver"),
+    ("interrupt", 1, ""),
+)
+BROKEN = "this is no Python\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """One thing that happens so long after the start; what is stopped goes on after `for_s`."""
+
+    at_s: float
+    kind: str
+    for_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What befalls one server: `point` ("" for none) at its n-th passage, blows by the clock."""
+
+    point: str = ""
+    passages: int = 0
+    lasts_s: float = 0.8
+    blows: tuple[Blow, ...] = ()
+    ending: str = "kill"
+    down_for_s: float = 0.0  # then timers become due while nobody is there
+
+
+def random_life(random: Random, features: frozenset[str]) -> Life:
+    """Return a life of up to a second and a half."""
+    lasts_s = random.uniform(0.0, 1.5)
+    blows = [
+        Blow(random.uniform(0.0, lasts_s), _one_of(random, _BLOWS, features), _stop_s(random))
+        for _ in range(random.choice((0, 1, 2, 2, 3, 4)))
+    ]
+    return Life(
+        random.choice(("", "", *POINTS)),
+        random.randint(1, 40),
+        lasts_s,
+        tuple(sorted(blows, key=lambda blow: blow.at_s)),
+        _one_of(random, _ENDINGS, features),
+        LONGEST_SLEEP_MS / 1000 if random.random() < 0.2 else 0.0,
+    )
+
+
+def random_quiet_blows(random: Random, features: frozenset[str]) -> tuple[Blow, ...]:
+    """Return what befalls the last server, which lives on until everything has ended."""
+    blows = (
+        Blow(random.uniform(0.0, 1.0), _one_of(random, _BLOWS, features), _stop_s(random))
+        for _ in range(random.choice((0, 0, 1, 2)))
+    )
+    return tuple(sorted(blows, key=lambda blow: blow.at_s))
+
+
+def _one_of(
+    random: Random, choices: tuple[tuple[str, int, str], ...], features: frozenset[str]
+) -> str:
+    possible = [
+        (kind, weight) for kind, weight, feature in choices if not feature or feature in features
+    ]
+    return random.choices([kind for kind, _ in possible], [weight for _, weight in possible])[0]
+
+
+def _stop_s(random: Random) -> float:
+    return random.choice((0.05, 0.3, 1.2))
+
+
+@dataclass
+class Chaos:
+    """Deals the blows of one server's life when they are due."""
+
+    server: DevServer
+    project: Path
+    blows: list[Blow]
+    began: float = field(default_factory=time.monotonic)
+    _stopped: list[tuple[float, int]] = field(default_factory=list)  # until when, pid
+    _repair_at: float | None = None
+
+    def deal(self) -> None:
+        """Do what is due."""
+        now = time.monotonic() - self.began
+        for until, pid in list(self._stopped):
+            if now >= until:
+                self._stopped.remove((until, pid))
+                _signal(pid, signal.SIGCONT)
+        if self._repair_at is not None and now >= self._repair_at:
+            self._repair()
+        while self.blows and now >= self.blows[0].at_s:
+            blow = self.blows.pop(0)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self._strike(blow, now)
+
+    @property
+    def over(self) -> bool:
+        """Whether everything has been dealt, and whoever was stopped goes on."""
+        return not self.blows and not self._stopped and self._repair_at is None
+
+    def end(self) -> None:
+        """Let go on what is stopped, and leave code that can be loaded."""
+        for _, pid in self._stopped:
+            _signal(pid, signal.SIGCONT)
+        self._stopped.clear()
+        self._repair()
+
+    def _strike(self, blow: Blow, now: float) -> None:
+        server = self.server
+        match blow.kind:
+            case "save":
+                self._save()
+            case "save twice":
+                self._save()
+                self._save()
+            case "broken save":
+                if self._repair_at is None:
+                    edit(self.project, MARK, f"{BROKEN}{MARK}")
+                    self._repair_at = now + blow.for_s
+            case "configure":
+                text = (self.project / "wrangler.toml").read_text(encoding="utf-8")
+                number = int(text.split("EDITED = ")[1].split()[0])
+                old, new = f"EDITED = {number}\n", f"EDITED = {number + 1}\n"
+                edit(self.project, old, new, "wrangler.toml")
+            case "kill guest":
+                for pid in server.guest_pids()[-1:]:
+                    _signal(pid, signal.SIGKILL)
+            case "kill forkserver":
+                for pid in forkservers(server):
+                    _signal(pid, signal.SIGKILL)
+            case "stop guest":
+                self._stop(server.guest_pids(), now + blow.for_s)
+            case "stop host":
+                self._stop([server.pid], now + min(blow.for_s, 0.5))
+            case "stop forkserver":
+                self._stop(forkservers(server), now + blow.for_s)
+
+    def _stop(self, pids: list[int], until: float) -> None:
+        for pid in pids:
+            _signal(pid, signal.SIGSTOP)
+            self._stopped.append((until, pid))
+
+    def _save(self) -> None:
+        path = self.project / "src" / "entry.py"
+        text = path.read_text(encoding="utf-8")
+        number = int(text.split(MARK)[1].split()[0])
+        edit(self.project, f"{MARK}{number}\n", f"{MARK}{number + 1}\n")
+
+    def _repair(self) -> None:
+        if self._repair_at is not None:
+            edit(self.project, BROKEN, "")
+            self._repair_at = None
+
+
+def end_life(server: DevServer, ending: str) -> None:
+    """End a server in this way, if it has not ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        match ending:
+            case "kill host and forkserver":
+                _kill_at_once([server.pid, *forkservers(server)])
+            case "kill everyone":
+                _kill_at_once([server.pid, *forkservers(server), *server.guest_pids()])
+            case "interrupt":
+                _signal(server.pid, signal.SIGINT)
+                server.wait_for_exit()
+    server.kill()
+
+
+def _kill_at_once(pids: list[int]) -> None:
+    for pid in pids:  # so that none of them sees another die
+        _signal(pid, signal.SIGSTOP)
+    for pid in pids:
+        _signal(pid, signal.SIGKILL)
+
+
+def forkservers(server: DevServer) -> list[int]:
+    """Return the forkserver's pid, if there is one."""
+    return [child.pid for child in psutil.Process(server.pid).children()]
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def processes_of(marker: str) -> list[int]:
+    """Return who still runs of the round with this mark in its environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARKER) == marker:
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process.pid)
+    return found
