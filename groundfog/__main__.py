@@ -1,7 +1,6 @@
 """`groundfog` and `python -m groundfog`: the command, whatever lies in the folder it is typed in.
 
-Without annotations, and in syntax that older Pythons read, so that they can say why they will not
-do.
+Kept to syntax that older Pythons read, so that they can say why they will not do.
 """
 
 import importlib.util
@@ -12,7 +11,7 @@ OLDEST_PYTHON = (3, 11)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def main():  # type: ignore[no-untyped-def]
+def main() -> None:
     """Run the command."""
     if sys.version_info[:2] < OLDEST_PYTHON:
         sys.exit(
@@ -28,7 +27,7 @@ def main():  # type: ignore[no-untyped-def]
     run()
 
 
-def _leave_current_folder():  # type: ignore[no-untyped-def]
+def _leave_current_folder() -> None:
     """Take the current folder, which `python -m` puts first, off the import path.
 
     It is the user's: a `click.py` in it is not the one we mean.
@@ -37,12 +36,13 @@ def _leave_current_folder():  # type: ignore[no-untyped-def]
         del sys.path[0]
 
 
-def _load_own(name):  # type: ignore[no-untyped-def]
+def _load_own(name: str) -> None:
     """Import our package `name`, also where PYTHONPATH leads to another of that name."""
     folder = os.path.join(ROOT, name)
     spec = importlib.util.spec_from_file_location(
         name, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
     )
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
