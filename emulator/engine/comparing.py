@@ -1,9 +1,9 @@
 """Recorded steps against the steps that the code asks for now: does it still fit? Pure.
 
-Steps are told apart by kind, name and count, never by position, so branches of a `gather` may
-change places. What is recorded and not asked for is a divergence; a step beyond the recorded ones,
-another body or another retry configuration is none. Of a step that sleeps or waits, what it sleeps
-or waits for counts too; of one that has ended it no longer does.
+Steps are told apart by kind, name and the how-manieth call of the two, never by position, so
+branches of a `gather` may change places. What is recorded and not asked for is a divergence; a step
+beyond the recorded ones, another body or another retry configuration is none. Of a step that sleeps
+or waits, what it sleeps or waits for counts too; of one that has ended it no longer does.
 
 Steps called in the callback of another are compared by themselves (`nesting.py`): callbacks do not
 run in a replay.
@@ -12,13 +12,14 @@ run in a replay.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.durations import InvalidDuration, format_duration, parse_duration_ms
 from emulator.engine.divergence import Change, DiffLine, Divergence, Finding
-from emulator.engine.model import Step, StepKind, StepState, step_key
+from emulator.engine.model import Step, StepKind, StepState
+from emulator.engine.placing import Place
 from emulator.engine.plain import iso
 
 Json = Any
@@ -38,9 +39,9 @@ class Asked:
     options: dict[str, Json] | None = None
 
     @property
-    def key(self) -> str:
-        """The step's identity in its instance."""
-        return step_key(self.kind, self.name, self.count)
+    def place(self) -> Place:
+        """Which call of its caller it is."""
+        return self.kind, self.name, self.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +66,19 @@ def compare(
     parent: the step whose callback called them; empty: those that `run()` called.
     """
     recorded = [s for s in steps if s.parent == parent and s.kind is not StepKind.ROLLBACK]
-    asked = {each.key: each for each in replay.asked}
-    missing = [step for step in recorded if step.key not in asked]
-    moved = [
-        finding
+    asked = {each.place: each for each in replay.asked}
+    missing = [step for step in recorded if step.place not in asked]
+    moved = {
+        step.place: finding
         for step in recorded
-        if step.key in asked and (finding := pending_change(step, asked[step.key], now_ms))
-    ]
+        if step.place in asked and (finding := pending_change(step, asked[step.place], now_ms))
+    }
     if not missing and not moved:
         return None
     comparison = _Comparison(recorded, missing, replay)
-    findings = (*comparison.findings(), *moved)
-    changed = {step_key(f.kind, f.name, count) for f in moved for count in f.counts}
     return Divergence(
-        findings,
-        tuple(_shortened(comparison.diff(changed))),
+        (*comparison.findings(), *moved.values()),
+        tuple(_shortened(comparison.diff(moved))),
         tuple(step.key for step in missing),
         tuple(comparison.later),
         replay.stands,
@@ -140,26 +139,26 @@ class _Comparison:
     def __init__(self, recorded: list[Step], missing: list[Step], replay: Replay) -> None:
         self._recorded = recorded
         self._replay = replay
-        self._missing = {step.key: step for step in missing}
-        known = {step.key for step in recorded}
-        self._place = {step.key: place for place, step in enumerate(recorded)}
-        self._new = [each for each in replay.asked if each.key not in known]
+        self._missing = {step.place: step for step in missing}
+        known = {step.place for step in recorded}
+        self._position = {step.place: n for n, step in enumerate(recorded)}
+        self._new = [each for each in replay.asked if each.place not in known]
         self._names = {(each.kind, each.name) for each in replay.asked}
         self._known_names = {(step.kind.value, step.name) for step in recorded}
-        # The furthest recorded place asked for before each new step.
-        self._before: dict[str, int] = {}
+        # The furthest recorded position asked for before each new step.
+        self._before: dict[Place, int] = {}
         furthest = -1
         for each in replay.asked:
-            if each.key in known:
-                furthest = max(furthest, self._place[each.key])
+            if each.place in known:
+                furthest = max(furthest, self._position[each.place])
             else:
-                self._before[each.key] = furthest
+                self._before[each.place] = furthest
         self._furthest = furthest
         self.later: list[str] = []
 
     def findings(self) -> list[Finding]:
         left = dict(self._missing)
-        unpaired = {each.key: each for each in self._new}
+        unpaired = {each.place: each for each in self._new}
         pairs: dict[tuple[str, str], tuple[Change, Asked]] = {}
         found: dict[tuple[Change, str, str, str, str], list[Step]] = {}
         lines: dict[tuple[Change, str, str, str, str], str] = {}
@@ -169,7 +168,7 @@ class _Comparison:
             key = (change, step.kind.value, step.name, *names)
             found.setdefault(key, []).append(step)
             lines.setdefault(key, new.line if new else line)
-            left.pop(step.key, None)
+            left.pop(step.place, None)
 
         for step in list(left.values()):
             name = (step.kind.value, step.name)
@@ -179,15 +178,15 @@ class _Comparison:
             paired = self._counterpart(step, unpaired)
             if paired is not None:
                 pairs[name] = paired
-                unpaired.pop(paired[1].key)
+                unpaired.pop(paired[1].place)
                 note(step, *paired)
-        passed = {step.key for step in left.values() if self._is_passed(step)}
+        passed = {step.place for step in left.values() if self._is_passed(step)}
         if not found and not passed:
             passed = set(left)  # nothing else explains that they were not reached
         for step in list(left.values()):
             if (step.kind.value, step.name) in self._names:
                 note(step, Change.COUNT, None)
-            elif step.key not in passed:
+            elif step.place not in passed:
                 self.later.append(step.key)
             elif step.name in self._replay.declared:
                 note(step, Change.UNREACHABLE, None, self._replay.declared[step.name])
@@ -205,11 +204,11 @@ class _Comparison:
             for key, steps in found.items()
         ]
 
-    def _counterpart(self, step: Step, unpaired: dict[str, Asked]) -> tuple[Change, Asked] | None:
+    def _counterpart(self, step: Step, unpaired: dict[Place, Asked]) -> tuple[Change, Asked] | None:
         """Return the new step that stands where `step` stood, if there is one."""
         other_kind = None
         for new in unpaired.values():
-            if new.name == step.name and new.count == step.count and new.kind != step.kind:
+            if new.name == step.name and new.count == step.place[2] and new.kind != step.kind:
                 return Change.KIND, new
         if (step.kind.value, step.name) in self._names:
             return None  # it is still called, only less often
@@ -223,34 +222,34 @@ class _Comparison:
 
     def _lies_beyond(self, step: Step, new: Asked) -> bool:
         """Whether a recorded step between the two was asked for: then they are not one place."""
-        return self._before[new.key] > self._place[step.key]
+        return self._before[new.place] > self._position[step.place]
 
     def _is_passed(self, step: Step) -> bool:
         """Whether the run went on without it, rather than not having come to it yet."""
-        return self._replay.stands == "ended" or self._furthest > self._place[step.key]
+        return self._replay.stands == "ended" or self._furthest > self._position[step.place]
 
-    def diff(self, changed: set[str]) -> list[DiffLine]:
+    def diff(self, changed: Collection[Place]) -> list[DiffLine]:
         """Return recorded and new steps in one order: the recorded one, new ones where asked."""
-        asked = {each.key: each for each in self._replay.asked}
-        following: dict[str, list[Asked]] = {"": []}
-        last = ""
+        asked = {each.place: each for each in self._replay.asked}
+        following: dict[Place | None, list[Asked]] = {None: []}
+        last = None
         for each in self._replay.asked:
-            if each.key in self._place:
-                last = each.key
+            if each.place in self._position:
+                last = each.place
                 following.setdefault(last, [])
             else:
                 following[last].append(each)
         lines: list[DiffLine] = []
-        waiting = following[""]
+        waiting = following[None]
         for step in self._recorded:
             key = (step.kind.value, step.name, step.count, step.state.value)
-            if step.key not in asked:
+            if step.place not in asked:
                 lines.append(DiffLine("-", *key, line=step.line))
                 continue
             lines += map(_added, waiting)
-            sign = "~" if step.key in changed else " "
-            lines.append(DiffLine(sign, *key, line=asked[step.key].line))
-            waiting = following[step.key]
+            sign = "~" if step.place in changed else " "
+            lines.append(DiffLine(sign, *key, line=asked[step.place].line))
+            waiting = following[step.place]
         return [*lines, *map(_added, waiting)]
 
 

@@ -19,8 +19,10 @@ from emulator.clock import Alarm, Clock
 from emulator.engine import (
     endings,
     holding,
+    identity,
     lifecycle,
     listing,
+    mixing,
     outputs,
     payloads,
     retention,
@@ -99,6 +101,7 @@ class Engine:
         self._idle = IdleRuns(self._own_clock, clock.now_ms, self._drop_idle)
         self.policy = Policy.HOLD
         self._configs_told: set[tuple[str, str, int]] = set()  # workflow, step, generation
+        self._mixed_told: set[tuple[str, str, str]] = set()  # workflow, kind, step
         self.on_diverged: Callable[[Diverged], None] = lambda diverged: None
         self._sweep = Sweep(
             journal,
@@ -315,7 +318,7 @@ class Engine:
         if (run.leaving or pausing) and not message.parent and not message.started:
             run.held.append(message)
             return
-        parent = run.calls.key_of(message.parent) or ""
+        parent = _caller(run, message)
         if run.nesting is None or not parent:
             self._begin_step(run, message, parent)
             return
@@ -328,11 +331,16 @@ class Engine:
 
     def _begin_step(self, run: Run, message: messages.StepBegin, parent: str) -> None:
         instance = run.instance
-        call = StepCall(
-            _kind(message), message.name, message.count, message.options, message.line, parent
-        )
+        call = StepCall.of(message, _kind(message), parent, instance)
+        if parent and "rollback" in call.options:
+            run.given[parent, (call.kind.value, call.name, call.nth)] = message.call
         if call.key in run.calls:
-            raise ProtocolError(f'step "{call.name}" #{call.count} was begun twice')
+            if not parent:
+                raise ProtocolError(f'step "{call.name}" #{call.count} was begun twice')
+            run.calls.join(call.key, message.call)
+            return
+        if call.nth:
+            self._tell_mixed(instance, call)
         definition = self._definitions.get(instance.workflow)
         limit = definition.step_limit if definition else steps.STEP_LIMIT
         decision = steps.begin(instance, call, self.clock.now_ms(), limit)
@@ -610,6 +618,15 @@ class Engine:
             self._interrupt(run)
             self._diverge(instance, divergence)
 
+    def _tell_mixed(self, instance: Instance, call: StepCall) -> None:
+        """Say once that the official engine may take a new nested step for another one."""
+        other = mixing.mixed_with(instance, call)
+        said = (instance.workflow, call.kind.value, call.name)
+        if not other or said in self._mixed_told or identity.is_recorded(instance, call.key):
+            return
+        self._mixed_told.add(said)
+        self._report(mixing.warning(instance, call, other))
+
     def _tell_configs(self, instance: Instance, names: list[str]) -> None:
         """Say, once for each step and version of the code, that a recorded configuration stays."""
         for name in names:
@@ -708,9 +725,10 @@ class Engine:
                 if call.started and attempt == 1:
                     pass
                 elif call.number > 0:
-                    run.guest.send(StepRun(run.number, call.number, attempt, config))
+                    count = run.instance.steps[key].other_count
+                    run.guest.send(StepRun(run.number, call.number, attempt, config, count))
                 else:
-                    run.guest.send(payloads.rollback_run(run.number, call, key, run.instance))
+                    run.guest.send(payloads.rollback_run(run, call, key))
             case Resolve() | Reject() as answer:
                 call.state = CallState.ANSWERING
                 send = partial(self._answer, run, key, answer)
@@ -720,9 +738,10 @@ class Engine:
                     send(None)
             case Ask(attempt, error):
                 call.state, call.attempt = CallState.ASKING, attempt
-                shown = shown_config(run.instance.steps[key].config)
-                told = run.number, call.number, attempt, shown, error.name, error.message
-                run.guest.send(messages.StepDelay(*told))
+                step = run.instance.steps[key]
+                told = run.number, call.number, attempt, shown_config(step.config)
+                of = error.name, error.message, step.other_count
+                run.guest.send(messages.StepDelay(*told, *of))
             case None:
                 call.state = CallState.WAITING
                 self._timers.set(run.instance.key, run.instance.steps[key].due_ms)
@@ -739,12 +758,15 @@ class Engine:
         if call.number < 0:
             self._roll_back(run)
             return
-        match answer:
-            case Resolve(value):
-                # Without a value: a `do`, whose guest has the one it sent.
-                run.guest.send(messages.StepDone(run.number, call.number, value))
-            case Reject(problem):
-                run.guest.send(StepFailed(run.number, call.number, problem.name, problem.message))
+        for number in (call.number, *call.earlier):
+            match answer:
+                case Resolve(value):
+                    # Without a value: a `do`, whose guest has the one it sent, for that call.
+                    value = value or (run.instance.steps[key].value if call.earlier else b"")
+                    run.guest.send(messages.StepDone(run.number, number, value))
+                case Reject(problem):
+                    told = problem.name, problem.message
+                    run.guest.send(StepFailed(run.number, number, *told))
         if run.blocked and not run.leaving:
             self._idle.add(run)  # unless the branch that has just been answered goes on
 
@@ -860,6 +882,8 @@ class Engine:
         run, now_ms = self._run_of.get(instance.key), self.clock.now_ms()
         for step in list(instance.open.values()):
             if step.state is not StepState.WAITING or not instance.events.get(step.event_type):
+                continue
+            if not instance.may_be_asked_for(step):
                 continue
             call = None if run is None else run.calls.get(step.key)
             if pausing and (call is None or not call.nested):
@@ -1071,12 +1095,7 @@ class Engine:
         eager = max(0, definition.step_limit - instance.do_steps) if allowed else 0
         try:
             opening = payloads.opening(
-                number,
-                instance,
-                definition.class_name,
-                guarded=guarded,
-                eager=eager,
-                asked_for=stale,
+                number, instance, definition.class_name, guarded=guarded, eager=eager
             )
         except ValueError as error:  # a guest wrote what is no value, and it was recorded
             problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
@@ -1208,6 +1227,15 @@ class Engine:
 def _settle(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _caller(run: Run, message: messages.StepBegin) -> str:
+    """Return the key of the step in whose callback a call was made; empty: in none."""
+    try:
+        return run.calls.caller(message.parent) if message.parent else ""
+    except KeyError:
+        text = f"step_begin in the callback of call {message.parent}, which was never made"
+        raise ProtocolError(text) from None
 
 
 def _kind(message: messages.StepBegin) -> StepKind:

@@ -29,17 +29,17 @@ class Guard:
     def __init__(self, instance: Instance) -> None:
         self.begun: list[StepBegin] = []
         self.replay: Replay | None = None
-        self._steps = list(instance.steps.values())
-        self._open = {key: step for key, step in instance.open.items() if not step.parent}
+        self._steps = [step for step in instance.steps.values() if not step.parent]
+        self._open = {step.place: step for step in instance.open.values() if not step.parent}
         self._is_through = not any(step.has_ended for step in self._steps)
 
     def hear_step(self, message: StepBegin, now_ms: int) -> None:
         """The run called a step that History does not answer."""
         self.begun.append(message)
         asked = _asked(message)
-        step = self._open.get(asked.key)
+        step = self._open.get(asked.place)
         if step is not None and pending_change(step, asked, now_ms) is None:
-            del self._open[asked.key]
+            del self._open[asked.place]
 
     def hear(self, message: Replayed) -> None:
         """The run has come to some point. Raises ProtocolError for what a guest does not say."""
@@ -65,13 +65,13 @@ class Guard:
 
     def other_configs(self) -> list[str]:
         """Return the names of unfinished steps that are asked for with another configuration."""
-        begun = {asked.key: asked for asked in map(_asked, self.begun)}
+        begun = {asked.place: asked for asked in map(_asked, self.begun)}
         return [
             step.name
             for step in self._steps
             if step.kind is StepKind.DO
-            and step.key in begun
-            and _config(begun[step.key]) not in (None, step.config)
+            and step.place in begun
+            and _config(begun[step.place]) not in (None, step.config)
         ]
 
     def _told(self, message: Replayed) -> Replay:

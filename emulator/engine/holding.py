@@ -10,8 +10,10 @@ from typing import Any
 
 from emulator.engine.divergence import UNNOTICED, Change, Divergence, Finding, Policy
 from emulator.engine.endings import failed
+from emulator.engine.identity import key_of
 from emulator.engine.lifecycle import Effect, Verdict
-from emulator.engine.model import Entry, EntryKind, ErrorInfo, Instance, StepKind, step_key
+from emulator.engine.model import Entry, EntryKind, ErrorInfo, Instance, StepKind
+from emulator.engine.placing import Place
 from emulator.errors import WorkerError
 
 Json = Any
@@ -103,7 +105,7 @@ def rename(instance: Instance, names: Mapping[str, str], now_ms: int) -> Verdict
     """
     _require_held(instance, "rename")
     entries = []
-    taken = set(instance.steps)
+    taken: dict[tuple[str, Place], str] = {}  # caller and place -> key
     for old, new in names.items():
         entries += _rename(instance, old, new, taken, now_ms)
     data = {"renamed": dict(names)}
@@ -111,7 +113,9 @@ def rename(instance: Instance, names: Mapping[str, str], now_ms: int) -> Verdict
     return Verdict(entries, Effect.QUEUE)
 
 
-def _rename(instance: Instance, old: str, new: str, taken: set[str], now_ms: int) -> list[Entry]:
+def _rename(
+    instance: Instance, old: str, new: str, taken: dict[tuple[str, Place], str], now_ms: int
+) -> list[Entry]:
     missing = set(divergence_of(instance).missing)
     steps = [s for s in instance.steps.values() if s.name == old and s.key in missing]
     if not steps:
@@ -124,14 +128,16 @@ def _rename(instance: Instance, old: str, new: str, taken: set[str], now_ms: int
         )
     entries = []
     for step in steps:
-        key = step_key(step.kind.value, new, step.count)
-        if key in taken:
+        kind, _, nth = step.place
+        where = step.parent, (kind, new, nth)
+        key = key_of(instance, *where, not_in=taken.values())
+        if where in taken or key in instance.steps:
             raise WorkerError(
                 f'(instance.cannot_rename) "{old}" #{step.count} cannot become "{new}"'
                 f" #{step.count}: the instance has recorded a step of that name",
                 name="WorkflowError",
             )
-        taken.add(key)
+        taken[where] = key
         data = {"from": step.key}
         entries.append(Entry(instance.key, now_ms, EntryKind.STEP_RENAMED, key, data=data))
     return entries

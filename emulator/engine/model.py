@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
+from emulator.engine.placing import Place, Places
+
 Json = Any
 
 
@@ -162,8 +164,9 @@ BLOCKED = frozenset({StepState.RETRYING, StepState.SLEEPING, StepState.WAITING})
 
 
 def step_key(kind: str, name: str, count: int) -> str:
-    """Return a step's identity within its instance: kind, name and count, never its position.
+    """Return the key under which a step is recorded; no other step of its instance has it.
 
+    Which call a step answers is its place (`placing.py`).
     Differs: the official local engine hashes the duration of a sleep in as well.
     """
     return f"{kind}:{count}:{name}"
@@ -189,6 +192,7 @@ class Step:
     line: str = ""  # of user code, then: "src/entry.py:31"
     parent: str = ""  # key of the step whose callback called it
     parent_attempt: int = 0  # which attempt of that step called it
+    nth: int = 0  # of the calls of its kind and name by the same caller; 0: as its count says
     generation: int = 0  # of the code that called it; only of a step with a parent
 
     @property
@@ -198,13 +202,23 @@ class Step:
 
     @property
     def count(self) -> int:
-        """Which call of this name and kind it is, from 1."""
+        """Which step of this name and kind it is in its instance, from 1."""
         return int(self.key.split(":", 2)[1])
 
     @property
     def name(self) -> str:
         """The name user code gave it."""
         return self.key.split(":", 2)[2]
+
+    @property
+    def other_count(self) -> int:
+        """Its count, where that is not which call of its caller it is; else 0."""
+        return self.count if self.nth and self.nth != self.count else 0
+
+    @property
+    def place(self) -> Place:
+        """Which call of its caller gets it."""
+        return self.kind.value, self.name, self.nth or self.count
 
     @property
     def has_ended(self) -> bool:
@@ -252,6 +266,7 @@ class Instance:
     do_steps: int = 0  # how many different `do` steps it has recorded
     generation: int = 0  # of the code that its last run started on; 0: none yet, or not recorded
     aside: dict[str, Step] = field(default_factory=dict)  # that the code asks for no more, by key
+    places: Places = field(default_factory=Places)
     divergence: dict[str, Json] | None = None  # why it is held: data of the entry
 
     @property
@@ -284,6 +299,15 @@ class Instance:
             ),
             default=None,
         )
+
+    def may_be_asked_for(self, step: Step) -> bool:
+        """Whether a call can still get what becomes of `step`: no callback around it is done."""
+        while step.parent:
+            caller = self.steps.get(step.parent)
+            if caller is None or caller.has_ended:
+                return False
+            step = caller
+        return True
 
     def apply(self, entry: Entry) -> None:
         """Change the state as `entry` says. Entries must come in the order they were decided."""
@@ -386,13 +410,19 @@ class Instance:
         old = (entry.data or {})["from"]
         for steps in (self.steps, self.open, self.aside):
             if old in steps:
+                nth = steps[old].place[2]
                 steps[old].key = entry.step
+                if steps[old].count != nth:
+                    steps[old].nth = nth
                 renamed = {step.key: step for step in steps.values()}
                 steps.clear()
                 steps.update(renamed)  # the order in which they began is kept
-        for step in self.steps.values():
+        for step in (*self.steps.values(), *self.aside.values()):
             if step.parent == old:
                 step.parent = entry.step
+        step = self.steps.get(entry.step) or self.aside[entry.step]
+        if self.places:
+            self.places.rename(old, entry.step, step.parent, step.place)
 
     def _add(self, step: Step, entry: Entry) -> None:
         step.since_ms = entry.at_ms
@@ -403,6 +433,9 @@ class Instance:
             caller = self.steps.get(step.parent)
             step.parent_attempt = caller.attempts if caller is not None else 0
             step.generation = self.generation
+        if step.parent or self.places:
+            nth = (entry.data or {}).get("nth", 0)
+            step.nth = self.places.add(step.key, step.parent, nth)
         self.steps[step.key] = self.open[step.key] = step
 
     def _step_started(self, entry: Entry) -> None:
@@ -427,6 +460,10 @@ class Instance:
         step = self.steps[entry.step]
         step.charged += 1
         step.error = _error_of(entry)
+        if self.places:  # what has failed in the callback is tried again with it
+            for key in self.places.called_by(step.key):
+                if key in self.steps and self.steps[key].state is StepState.FAILED:
+                    self.places.free(step.key, self.steps[key].place)
         data = entry.data or {}
         delay_ms = data.get("retryDelayMs")
         step.state = StepState.STARTED if delay_ms is None else StepState.RETRYING
@@ -455,6 +492,9 @@ class Instance:
         step.state = StepState.FAILED
         step.due_ms = None
         step.error = _error_of(entry)
+        caller = self.open.get(step.parent)
+        if caller is not None and caller.state is not StepState.RUNNING:
+            self.places.free(caller.key, step.place)  # the attempt that called it is over
 
     def _sleep_started(self, entry: Entry) -> None:
         until_ms = (entry.data or {})["untilMs"]

@@ -14,18 +14,26 @@ from dataclasses import dataclass, field, replace
 
 from emulator.engine.comparing import Asked, Replay, compare
 from emulator.engine.divergence import Divergence
-from emulator.engine.model import Instance, Step, step_key
+from emulator.engine.identity import is_recorded, key_of
+from emulator.engine.model import Instance, Step
 from emulator.protocol.messages import StepBegin
 
 PATIENCE_MS = 500  # branches of a callback have this long to ask for what is recorded
 
 
 def stale_children(instance: Instance, generation: int) -> list[Step]:
-    """Return the steps that were called on other code, in callbacks that will run again."""
+    """Return the steps that were called on other code, in callbacks that will run again.
+
+    Not those that have failed and are tried again with the callback.
+    """
+    if not instance.places:
+        return []
     return [
         step
         for step in instance.steps.values()
-        if step.parent in instance.open and step.generation != generation
+        if step.parent in instance.open
+        and step.generation != generation
+        and instance.places.key_at(step.parent, step.place) == step.key
     ]
 
 
@@ -67,7 +75,7 @@ class Nesting:
         if not callback.missing():
             begun, callback.begun = callback.begun, []
             return [*begun, message]
-        if asked.key in instance.steps or asked.key in instance.aside:
+        if is_recorded(instance, key_of(instance, parent, asked.place)):
             return [message]
         callback.begun.append(message)
         return []
@@ -77,10 +85,10 @@ class Nesting:
         callback = self._callbacks.get(parent)
         if callback is None or not callback.begun:
             return None
-        missing = {step.key for step in callback.missing()}
+        missing = {step.place for step in callback.missing()}
         asked = [asked for asked, _ in callback.asked]
-        keys = {each.key for each in asked}
-        recorded = [step for step in callback.recorded if step.key in missing | keys]
+        places = {each.place for each in asked}
+        recorded = [step for step in callback.recorded if step.place in missing | places]
         found = compare(recorded, Replay(asked), now_ms, parent=parent)
         return found and replace(found, within=instance.steps[parent].name)
 
@@ -90,4 +98,4 @@ def _is_next(step: Step, asked: Asked, attempt: int) -> bool:
     if attempt == step.parent_attempt:
         return False
     then = asked.name.replace(str(attempt), str(step.parent_attempt))
-    return step_key(asked.kind, then, step.count) == step.key
+    return (asked.kind, then) == (step.kind.value, step.name)

@@ -8,12 +8,12 @@ value it is moved on by what opened before it.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from emulator.engine.model import Instance, Status, Step, StepKind, StepState, step_key
 from emulator.engine.retries import shown_config
-from emulator.engine.runs import Call
+from emulator.engine.runs import Call, Run
 from emulator.protocol.messages import History, Message, RollbackRun, RunStart
 
 Json = Any
@@ -52,15 +52,16 @@ def workflow_event(instance: Instance) -> bytes:
     return record(fields)
 
 
-def rollback_run(run: int, call: Call, key: str, instance: Instance) -> RollbackRun:
+def rollback_run(run: Run, call: Call, key: str) -> RollbackRun:
     """Return the order to execute the rollback handler with this key."""
+    instance = run.instance
     handler = instance.steps[key]
     step = instance.steps[step_key(StepKind.DO, handler.name, handler.count)]
     assert instance.rollback is not None
     trigger = instance.rollback.trigger
     done = step.state is StepState.SUCCEEDED
     return RollbackRun(
-        run,
+        run.number,
         call.number,
         call.attempt,
         step.name,
@@ -70,6 +71,8 @@ def rollback_run(run: int, call: Call, key: str, instance: Instance) -> Rollback
         trigger.name,
         trigger.message,
         step.value if done else b"",
+        nth=step.place[2] if step.other_count else 0,
+        given=run.given.get((step.parent, step.place), -1) if step.parent else 0,
     )
 
 
@@ -86,20 +89,14 @@ def opening(
     guarded: bool = False,
     probe: bool = False,
     eager: int = 0,
-    asked_for: Collection[Step] = (),
 ) -> list[Message]:
     """Return the messages that begin a run of `instance`.
 
-    eager: how many new steps the guest may begin by itself. asked_for: finished steps that the
-    guest is not told of, so that it asks for them.
+    eager: how many new steps the guest may begin by itself.
 
     Raises ValueError when what a guest has recorded is no value.
     """
-    told: Iterable[Step] = instance.steps.values()
-    if asked_for:
-        untold = {step.key for step in asked_for}
-        told = [step for step in told if step.key not in untold]
-    known = [History(run, payload) for payload in history(told)]
+    known = [History(run, payload) for payload in history(instance.steps.values())]
     event = workflow_event(instance)
     start = RunStart(
         run,
@@ -117,13 +114,18 @@ def opening(
 
 
 def _begun(instance: Instance) -> list[Json]:
-    """Return the `do` steps that are known and are not in the history, each as `[name, count]`."""
+    """Return the `do` steps of `run()` that are known and not in the history: `[name, count]`."""
     known = [*instance.open.values(), *instance.aside.values()]
-    return [[step.name, step.count] for step in known if step.kind is StepKind.DO]
+    return [
+        [step.name, step.place[2]] for step in known if step.kind is StepKind.DO and not step.parent
+    ]
 
 
 def history(steps: Iterable[Step]) -> Iterator[bytes]:
-    """Yield the finished steps as payloads of History messages, each about 1 MiB at the most."""
+    """Yield the finished steps of `run()` as payloads of History messages, each about 1 MiB.
+
+    What callbacks called is not among them: should one run again, it asks.
+    """
     items: list[tuple[bytes, bytes]] = []
     size = 0
     for step in steps:
@@ -141,7 +143,7 @@ def history(steps: Iterable[Step]) -> Iterator[bytes]:
 
 def _history_item(step: Step) -> tuple[bytes, bytes] | None:
     """Return an item as its first members and its value: `(b'"do","charge",1,"ok"', b"42")`."""
-    if step.key.startswith("rollback:"):
+    if step.parent or step.key.startswith("rollback:"):
         return None
     if step.state is StepState.SUCCEEDED:
         outcome, value = "ok", step.value or b"null"
@@ -149,7 +151,7 @@ def _history_item(step: Step) -> tuple[bytes, bytes] | None:
         outcome, value = "error", json.dumps(step.error.as_json()).encode()
     else:
         return None
-    head = json.dumps([step.kind.value, step.name, step.count, outcome])[1:-1]
+    head = json.dumps([*step.place, outcome])[1:-1]
     return head.encode(), value
 
 

@@ -14,6 +14,7 @@ from emulator.engine.guarding import Guard
 from emulator.engine.model import Instance
 from emulator.engine.nesting import Nesting
 from emulator.engine.outputs import Output
+from emulator.engine.placing import Place
 from emulator.protocol.messages import Loaded, Message, StepBegin
 
 
@@ -40,7 +41,10 @@ class CallState(StrEnum):
 class Call:
     """A step call that has not been answered."""
 
-    __slots__ = ("number", "attempt", "nested", "line", "started", "output", "_state", "_calls")
+    __slots__ = (
+        *("number", "attempt", "nested", "line", "started", "output", "earlier"),
+        *("_state", "_calls"),
+    )
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Call:
         self.line = line  # where user code made it
         self.started = started  # the guest has begun attempt 1 by itself
         self.output: Output | None = None  # the stream of the attempt in flight, as far as it came
+        self.earlier: list[int] = []  # numbers of calls that earlier attempts of the caller made
         self._state = state
         self._calls: Calls | None = None
 
@@ -93,7 +98,7 @@ class Calls(dict[str, Call]):
         super().__init__()
         self.executing = 0
         self.waiting = 0
-        self._keys: dict[int, str] = {}  # by number
+        self._keys: dict[int, str] = {}  # by number, of all calls that were made
 
     def __setitem__(self, key: str, call: Call) -> None:
         super().__setitem__(key, call)
@@ -101,12 +106,22 @@ class Calls(dict[str, Call]):
         self.tally(call.state, 1)
         self._keys[call.number] = key
 
+    def join(self, key: str, number: int) -> None:
+        """Another call asks for a step that has not been answered: the answer goes to both.
+
+        An attempt of the caller made it, and the one before has not seen the answer. From now on
+        its callback is the step's.
+        """
+        call = self[key]
+        call.earlier.append(call.number)
+        call.number = number
+        self._keys[number] = key
+
     def take(self, key: str) -> Call:
         """Remove the call of a step and return it. Raises KeyError."""
         call = super().pop(key)
         call.enter(None)
         self.tally(call.state, -1)
-        self._keys.pop(call.number, None)
         return call
 
     def clear(self) -> None:
@@ -116,7 +131,12 @@ class Calls(dict[str, Call]):
 
     def key_of(self, number: int) -> str | None:
         """Return the step of call `number`; None: it was answered, or never made."""
-        return self._keys.get(number)
+        key = self._keys.get(number)
+        return key if key in self else None
+
+    def caller(self, number: int) -> str:
+        """Return the step of call `number`, answered or not. Raises KeyError: it was never made."""
+        return self._keys[number]
 
     def tally(self, state: CallState, by: int) -> None:
         """Count a call that came to a state, or left it."""
@@ -136,6 +156,8 @@ class Run:
     calls: Calls = field(default_factory=Calls)
     held: list[StepBegin] = field(default_factory=list)
     handlers: int = 0  # how many rollback handlers it was asked for; their calls are below 0
+    # Caller and place of a nested step -> the call that gave its rollback handler last.
+    given: dict[tuple[str, Place], int] = field(default_factory=dict)
     eager: bool = False  # its guest may have begun steps that are not known here yet
     holding: bool = False  # it has been asked to begin none any more
     waiters: list[asyncio.Future[None]] = field(default_factory=list)  # until that is so

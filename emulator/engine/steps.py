@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine import payloads
+from emulator.engine.identity import key_of
 from emulator.engine.model import (
     Entry,
     EntryKind,
@@ -38,6 +39,7 @@ from emulator.engine.retries import (
     shown_config,
 )
 from emulator.protocol import values
+from emulator.protocol.messages import StepBegin
 
 Json = Any
 
@@ -91,8 +93,9 @@ def _kinds(key: str) -> _Kinds:
 class StepCall:
     """A step as user code called it. `line` is `"src/entry.py:31"` or empty.
 
-    `key` is the step's identity in its instance.
+    `key`, made of kind, name and count, is the step's in its instance (`identity.py`).
     parent: key of the step whose callback called it; empty when `run()` did.
+    nth: which call of this kind and name by its caller it is; 0 where the count says so.
     """
 
     kind: StepKind
@@ -101,12 +104,28 @@ class StepCall:
     options: dict[str, Json]
     line: str = ""
     parent: str = ""
+    nth: int = 0
     key: str = field(init=False)
+
+    @classmethod
+    def of(cls, begun: StepBegin, kind: StepKind, parent: str, instance: Instance) -> StepCall:
+        """Return the call that a message tells of; `parent`: key of the step, empty for `run()`."""
+        name, nth = begun.name, begun.count
+        if not parent and not instance.places:
+            return cls(kind, name, nth, begun.options, begun.line)
+        key = key_of(instance, parent, (kind.value, name, nth))
+        count = int(key.split(":", 2)[1])
+        return cls(kind, name, count, begun.options, begun.line, parent, nth)
 
     @property
     def origin(self) -> dict[str, Json]:
         """Where it was called from, as it is recorded."""
-        return {"line": self.line, "parent": self.parent} if self.parent else {"line": self.line}
+        origin: dict[str, Json] = {"line": self.line}
+        if self.parent:
+            origin["parent"] = self.parent
+        if self.nth:
+            origin["nth"] = self.nth
+        return origin
 
     def __post_init__(self) -> None:
         self.key = step_key(self.kind.value, self.name, self.count)
@@ -322,7 +341,7 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
         )
         return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", message)))
     data = _default_start(call.line)
-    if call.options or call.parent:
+    if call.options or call.nth:
         try:
             data = _given_start(call)
         except InvalidStepConfig as error:

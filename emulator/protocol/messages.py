@@ -236,9 +236,10 @@ class BindingFailed(Message):
 
 @_message
 class History(Message):
-    """host -> guest, before RunStart: finished steps. `payload`: a list of
+    """host -> guest, before RunStart: finished steps that `run()` called. `payload`: a list of
 
-    `[kind, name, count, "ok", value]` or `[kind, name, count, "error", {"name", "message"}]`.
+    `[kind, name, count, "ok", value]` or `[kind, name, count, "error", {"name", "message"}]`;
+    `count` as in StepBegin.
     """
 
     type = "history"
@@ -254,7 +255,8 @@ class RunStart(Message):
     RunRelease. `probe`: so it stays, and bindings may not be called.
     `rolling_back`: only so that it gives its rollback handlers again; nothing new is executed.
     `eager`: how many new `do` steps it may begin to execute without being told, until RunHold; not
-    those in `begun`, `[name, count]` each, which were begun in an earlier run and have not ended.
+    those in `begun`, `[name, count]` each, which `run()` began in an earlier run and that have not
+    ended.
     """
 
     type = "run_start"
@@ -341,7 +343,8 @@ class RunEnd(Message):
 class StepBegin(Message):
     """guest -> host: user code called a step that History does not answer.
 
-    `kind` is "do", "sleep" or "waitForEvent"; `count` counts that name and kind from 1.
+    `kind` is "do", "sleep" or "waitForEvent"; `count` counts the calls of that name and kind by the
+    same caller, from 1: this execution of the parent's callback, or `run()` outside callbacks.
     `options`: do {"config": …?, "rollback": …?}, where `rollback`, if there, is the configuration
     of the step's rollback handler, and a `delay` that is a function is {"$function": 1};
     sleep {"duration": …} or {"timestamp": ms}; waitForEvent {"type": …, "timeout": …?}.
@@ -364,20 +367,24 @@ class StepBegin(Message):
 
 @_message
 class StepRun(Message):
-    """host -> guest: execute the step's callback as attempt `attempt` (from 1)."""
+    """host -> guest: execute the step's callback as attempt `attempt` (from 1).
+
+    `count` is what the step is counted as in its instance, where that is not the one of StepBegin.
+    """
 
     type = "step_run"
     run: int
     call: int
     attempt: int
     config: dict[str, Json]
+    count: int = 0
 
 
 @_message
 class StepDelay(Message):
     """host -> guest: call the step's delay function; this attempt failed with this error.
 
-    `config` is the step's, as in StepRun.
+    `config` and `count` are the step's, as in StepRun.
     """
 
     type = "step_delay"
@@ -387,6 +394,7 @@ class StepDelay(Message):
     config: dict[str, Json]
     name: str
     message: str
+    count: int = 0
 
 
 @_message
@@ -408,9 +416,11 @@ class StepDelayed(Message):
 class RollbackRun(Message):
     """host -> guest: execute the rollback handler of a `do`, as attempt `attempt` (from 1).
 
-    Answered by StepEnd with this `call`, which is below 0. `step_attempt` and `config` are those of
-    the step, `error_name` and `error_message` say why it is rolled back, `payload` is what the step
-    returned, empty when it did not.
+    Answered by StepEnd with this `call`, which is below 0. `name`, `count`, `step_attempt` and
+    `config` are those of the step, `error_name` and `error_message` say why it is rolled back,
+    `payload` is what the step returned, empty when it did not.
+    `nth`: the `count` in StepBegin, where it was another. `given`: the handler is the one of this
+    call, which a callback made; below 0: one made it in an earlier run, and the handler is gone.
     """
 
     type = "rollback_run"
@@ -424,6 +434,8 @@ class RollbackRun(Message):
     error_name: str
     error_message: str
     payload: bytes = b""
+    nth: int = 0
+    given: int = 0
 
 
 @_message

@@ -116,6 +116,9 @@ class StoredStream:
         return b"".join([await read(self, at) for at in range(self.value.chunks)])
 
 
+Given = tuple[str, int] | int  # name and count of a step of `run()`, or the number of a call
+
+
 @dataclass
 class _Call:
     answer: asyncio.Future[Any]
@@ -123,7 +126,7 @@ class _Call:
     callback: Callback | None
     delay: Delay | None
     sent: bytes = b""
-    attempt: int = 0  # that streams
+    attempt: int = 0  # the last one
     over: bool = False
     taken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -132,11 +135,10 @@ class _Call:
 class _Run:
     instance: str = ""
     history: dict[tuple[str, str, int], tuple[bool, Any]] = field(default_factory=dict)
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     calls: dict[int, _Call] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     last_call: int = 0
-    handlers: dict[str, Handler] = field(default_factory=dict)  # by "charge-1"
+    handlers: dict[Given, Handler] = field(default_factory=dict)
     orders: list[RollbackRun] = field(default_factory=list)  # for handlers not yet given
     rolling_back: bool = False
     over: bool = False
@@ -166,10 +168,12 @@ class _Run:
 class Step:
     """The `step` of `run(event, step)`; calls start when they are made, as futures."""
 
-    def __init__(self, guest: ScriptedGuest, run: int, parent: int = 0) -> None:
+    def __init__(self, guest: ScriptedGuest, run: int, parent: int = 0, attempt: int = 0) -> None:
         self._guest = guest
         self._run = run
-        self._parent = parent
+        self.parent = parent
+        self.attempt = attempt  # of the parent
+        self.counts: Counter[tuple[str, str]] = Counter()
 
     def do(
         self,
@@ -214,7 +218,7 @@ class Step:
         delay: Delay | None = None,
     ) -> asyncio.Future[Any]:
         return self._guest.call(
-            self._run, kind, name, options, callback, line, self._parent, handler, delay
+            self._run, kind, name, options, callback, line, self, handler, delay
         )
 
 
@@ -343,22 +347,22 @@ class ScriptedGuest:
         options: dict[str, Json],
         callback: Callback | None,
         line: str,
-        parent: int,
+        caller: Step,
         handler: Handler | None,
         delay: Delay | None,
     ) -> asyncio.Future[Any]:
         """Make a step call for user code."""
         run = self._runs[number]
-        if parent < 0 or (run.over and not run.rolling_back):
+        if run.over and not run.rolling_back:
             raise StepError("WorkflowFatalError", "Cannot execute steps during rollback phase")
-        run.counts[kind, name] += 1
-        count = run.counts[kind, name]
+        caller.counts[kind, name] += 1
+        count = caller.counts[kind, name]
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         if handler is not None:
-            run.handlers[f"{name}-{count}"] = handler
+            run.handlers[run.last_call + 1 if caller.parent else (name, count)] = handler
             self._roll_back(run)
-        known = run.history.pop((kind, name, count), None)
+        known = None if caller.parent else run.history.pop((kind, name, count), None)
         if run.asked is not None:
             run.asked.append([kind, name, count, line, 0 if known else run.last_call + 1])
             if known and not run.history:
@@ -375,12 +379,23 @@ class ScriptedGuest:
         run.last_call += 1
         run.calls[run.last_call] = _Call(answer, f"{name}-{count}", callback, delay)
         config = run.config_to_begin_with(kind, name, count, options)
-        started = config is not None
+        around = run.calls.get(caller.parent)
+        if caller.parent and (around is None or (around.attempt, caller.attempt) != (1, 1)):
+            config = None
+        started, parent = config is not None, caller.parent
         begin = StepBegin(number, run.last_call, kind, name, count, options, line, parent, started)
         self._engine.step_begun(self, begin)
+        if started:  # as the engine counts it, which no real guest knows before it is told
+            self._label(number, run.last_call)
         if config is not None:
             self._spawn(run, self._attempt(StepRun(number, run.last_call, 1, config)))
         return answer
+
+    def _label(self, number: int, call: int) -> None:
+        key = self._engine._runs[number].calls.key_of(call)
+        if key is not None:
+            _, count, name = key.split(":", 2)
+            self._runs[number].calls[call].label = f"{name}-{count}"
 
     def _look(self, number: int, quiet: int, seen: int) -> None:
         """A guarded run rests when it has asked for nothing more during some turns of the loop."""
@@ -432,8 +447,11 @@ class ScriptedGuest:
         run = self._runs[order.run]
         call = run.calls[order.call]
         assert call.callback is not None
+        call.attempt = order.attempt
+        if order.count:
+            call.label = f"{call.label.rpartition('-')[0]}-{order.count}"
         self._executions.append(Execution(run.instance, call.label, order.attempt))
-        nested = Step(self, order.run, parent=order.call)
+        nested = Step(self, order.run, order.call, order.attempt)
         try:
             value = call.callback(Context(order.attempt, order.config, nested))
             value = await value if inspect.isawaitable(value) else value
@@ -459,7 +477,7 @@ class ScriptedGuest:
 
     async def _upload(self, stream: Stream, order: StepRun, call: _Call) -> bool:
         """Send a stream, one piece at a time; False: the attempt is over."""
-        call.attempt, call.over = order.attempt, False
+        call.over = False
         pieces = stream.chunks
         if not isinstance(pieces, AsyncIterable):
             pieces = _each(pieces)
@@ -501,10 +519,10 @@ class ScriptedGuest:
     def _roll_back(self, run: _Run) -> None:
         """Execute the handlers that were ordered and are there."""
         for order in list(run.orders):
-            label = f"{order.name}-{order.count}"
-            if run.over or label in run.handlers:
+            given = order.given or (order.name, order.nth or order.count)
+            if run.over or order.given or given in run.handlers:
                 run.orders.remove(order)
-                self._spawn(run, self._rolled_back(order, run.handlers.get(label)))
+                self._spawn(run, self._rolled_back(order, run.handlers.get(given)))
 
     async def _rolled_back(self, order: RollbackRun, handler: Handler | None) -> None:
         run, label = self._runs[order.run], f"{order.name}-{order.count}"

@@ -17,6 +17,8 @@ from .step_errors import step_error
 from .streams import Send
 
 Handler = Callable[..., Any]
+# A step as the guest knows it: name and count if `run()` called it, else the number of the call.
+_Step = tuple[str, int] | int
 
 PATIENCE_S = 10.0  # how long `run()` may take, in replay, to give a handler again
 _LOOK_S = 0.02  # between two looks at whether it still can
@@ -37,26 +39,26 @@ class Handlers:
         self._call = call
         self._send = send
         self._at_rest = at_rest  # whether `run()` waits for steps that will never be answered
-        self._handlers: dict[tuple[str, int], Handler] = {}
+        self._handlers: dict[_Step, Handler] = {}
         self._order: RollbackRun | None = None  # waits for its handler
 
     def __bool__(self) -> bool:
         return bool(self._handlers)
 
-    def add(self, name: str, count: int, handler: Handler) -> None:
+    def add(self, step: _Step, handler: Handler) -> None:
         """Take in the handler of a step."""
-        self._handlers[name, count] = handler
+        self._handlers[step] = handler
         order = self._order
-        if order is not None and (order.name, order.count) == (name, count):
+        if order is not None and _step_of(order) == step:
             self.execute(order)
 
     def execute(self, order: RollbackRun) -> None:
         """Execute a handler, now or when `run()` gives it; the host is told when it cannot be."""
         self._order = None
-        handler = self._handlers.get((order.name, order.count))
+        handler = self._handlers.get(_step_of(order))
         if handler is not None:
             self._call(order, handler)
-        elif self.over:
+        elif self.over or order.given:
             self._miss(order)
         else:
             self._order = order
@@ -93,6 +95,10 @@ class Handlers:
         """Source: workers-sdk packages/workflows-shared/src/lib/rollback.ts."""
         text = "Rollback function not available in registry"
         self._send(StepEnd(order.run, order.call, order.attempt, "RollbackMissing", text))
+
+
+def _step_of(order: RollbackRun) -> _Step:
+    return order.given or (order.name, order.nth or order.count)
 
 
 def context_of(order: RollbackRun) -> Any:

@@ -43,9 +43,11 @@ from .step_errors import step_error
 from .streams import ReadableStream, Send
 from .workers.entrypoints import Context
 
-# The step whose callback is running: a step called in it is its child. 0: `run()` itself; below 0:
-# a rollback handler, which may not call steps.
-_parent: ContextVar[int] = ContextVar("groundfog_parent_call", default=0)
+# The callback that is running: a step called in it is its child. None: `run()` itself.
+_caller: ContextVar[Caller | None] = ContextVar("groundfog_caller", default=None)
+
+
+_CALLS_MAX = 1_000_000  # of one name by one execution: more than a run may have steps
 
 
 class Callback(Protocol):
@@ -55,6 +57,27 @@ class Callback(Protocol):
     delay: Any  # before a retry, if the code gives one: a duration or a function
 
     def __call__(self, ctx: Any) -> Any: ...
+
+
+class Caller:
+    """Who calls steps: one execution of a callback, or `run()` itself, as call 0.
+
+    Below 0: a rollback handler, which may not call steps. Each counts its calls by itself.
+    after: how many calls of each name it could not have made, but who came before it.
+    """
+
+    __slots__ = ("call", "attempt", "_after", "_counts")
+
+    def __init__(self, call: int = 0, attempt: int = 0, after: int = 0) -> None:
+        self.call = call
+        self.attempt = attempt
+        self._after = after
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def count(self, kind: str, name: str) -> int:
+        """Count a call, and return which one of this kind and name it is, from 1."""
+        count = self._counts[kind, name] = self._counts.get((kind, name), self._after) + 1
+        return count
 
 
 class StepObject(Protocol):
@@ -73,11 +96,17 @@ class _Call:
     """A step the host has been asked for."""
 
     answer: asyncio.Future[Any]
-    label: str  # "charge-1"
+    name: str
+    count: int  # of its name and kind; known for sure once the host has said to execute it
     callback: Callback | None
     attempt: int = 0
     payload: bytes = b""  # of the attempt in flight, once it has returned
     upload: Upload | None = None  # of the attempt in flight, if it returned a stream
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages: `"charge-1"`."""
+        return f"{self.name}-{self.count}"
 
     def stop_upload(self) -> None:
         """The attempt in flight is over, or about to be followed by another."""
@@ -107,7 +136,7 @@ class Run:
         self._downloads = Downloads(loop, send)
         self._has_calls = has_calls  # whether a run has binding calls in flight
         self._history: dict[tuple[str, str, int], tuple[bool, Any]] = {}
-        self._counts: dict[tuple[str, str], int] = {}
+        self._itself = Caller()
         self._calls: dict[int, _Call] = {}
         self._last_call = 0
         self._allowance = Allowance()
@@ -192,13 +221,15 @@ class Run:
         """Call a step now and return a future of its result; `handler` rolls it back."""
         if self.dropped:
             raise scope.RunDropped
-        if _parent.get() < 0 or (self._handlers.over and not self._rolling_back):
+        caller = _caller.get() or self._itself
+        if caller.call < 0 or (self._handlers.over and not self._rolling_back):
             raise step_error("WorkflowFatalError", "Cannot execute steps during rollback phase")
-        count = self._counts[kind, name] = self._counts.get((kind, name), 0) + 1
+        count = caller.count(kind, name)
         answer: asyncio.Future[Any] = self._loop.create_future()
         if handler is not None:
-            self._handlers.add(name, count, handler)
-        known = self._history.pop((kind, name, count), None)
+            made = self._last_call + 1 if caller.call else 0
+            self._handlers.add(made or (name, count), handler)
+        known = None if caller.call else self._history.pop((kind, name, count), None)
         if self.replay is not None:
             asked = 0 if known is not None else self._last_call + 1
             self.replay.ask(kind, name, count, line, asked)
@@ -213,7 +244,7 @@ class Run:
             return answer
         self._last_call += 1
         if self._rolling_back:  # it had not ended when the rollback began, and never will
-            self._calls[self._last_call] = _Call(answer, f"{name}-{count}", None)
+            self._calls[self._last_call] = _Call(answer, name, count, None)
             return answer
         number = self._last_call
         started = (
@@ -221,18 +252,28 @@ class Run:
             and self._allowance.use(name, count, options)
             and self.replay is None
             and not callback.wants_ctx
+            and (caller.call == 0 or self._is_first(caller))
         )
-        parent = _parent.get()
+        parent = caller.call
         self._send(StepBegin(self.run, number, kind, name, count, options, line, parent, started))
-        call = self._calls[number] = _Call(answer, f"{name}-{count}", callback)
+        call = self._calls[number] = _Call(answer, name, count, callback)
         if started:  # in a later turn: by then the host has been told
             self._execute(number, call, 1, {})
         return answer
+
+    def _is_first(self, caller: Caller) -> bool:
+        """Whether nothing that `caller` calls can have been called before.
+
+        That is so while its step is in the first attempt, and this one is it.
+        """
+        call = self._calls.get(caller.call)
+        return caller.attempt == 1 and call is not None and call.attempt == 1
 
     def step_run(self, message: StepRun) -> None:
         """The host wants the callback executed."""
         call = self._calls.get(message.call)
         if call is not None and call.callback is not None:
+            call.count = message.count or call.count
             self._execute(message.call, call, message.attempt, message.config)
 
     def step_taken(self, message: StepTaken) -> None:
@@ -255,7 +296,7 @@ class Run:
         call.stop_upload()
         call.attempt = attempt
         context = self._context.copy()
-        context.run(_parent.set, number)
+        context.run(_caller.set, Caller(number, attempt))
         self._loop.create_task(self._attempt(number, call, attempt, config), context=context)
 
     def rollback_run(self, message: RollbackRun) -> None:
@@ -266,13 +307,15 @@ class Run:
         """The host wants to know how long to wait before the next attempt."""
         call = self._calls.get(message.call)
         if call is not None and call.callback is not None:
+            call.count = message.count or call.count
             context = self._context.copy()
-            context.run(_parent.set, message.call)
+            # It calls after the callback: what it asks for is not what the callback has called.
+            context.run(_caller.set, Caller(message.call, after=_CALLS_MAX * message.attempt))
             self._loop.create_task(self._delayed(message, call), context=context)
 
     async def _delayed(self, message: StepDelay, call: _Call) -> None:
         assert call.callback is not None
-        ctx = _context_of(call.label, message.attempt, message.config)
+        ctx = _context_of(call, message.attempt, message.config)
         answer = await delays.answer(message, ctx, call.callback.delay)
         if not self.dropped:
             self._send(answer)
@@ -366,7 +409,7 @@ class Run:
         run = self.run
         try:
             wants_ctx = call.callback.wants_ctx
-            ctx = _context_of(call.label, attempt, config) if wants_ctx else None
+            ctx = _context_of(call, attempt, config) if wants_ctx else None
             result = await settle_coroutine(call.callback(ctx))
             if isinstance(result, ReadableStream):
                 payload = b""
@@ -409,7 +452,7 @@ class Run:
 
     def _roll_back(self, message: RollbackRun, handler: Handler) -> None:
         context = self._context.copy()
-        context.run(_parent.set, message.call)
+        context.run(_caller.set, Caller(message.call, message.attempt))
         self._loop.create_task(self._rolled_back(message, handler), context=context)
 
     async def _rolled_back(self, message: RollbackRun, handler: Handler) -> None:
@@ -426,9 +469,8 @@ class Run:
         self._send(end)
 
 
-def _context_of(label: str, attempt: int, config: dict[str, Any]) -> Any:
-    name, _, count = label.rpartition("-")
-    step = {"name": name, "count": int(count)}
+def _context_of(call: _Call, attempt: int, config: dict[str, Any]) -> Any:
+    step = {"name": call.name, "count": call.count}
     ctx = {"step": step, "attempt": attempt, "config": config}
     return conversion.copy(ctx)
 
