@@ -14,8 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 FOUNDATION = {
     *("emulator.errors", "emulator.clock", "emulator.durations", "emulator.sqlite"),
-    "emulator.disk",
-    "emulator.cron",
+    *("emulator.disk", "emulator.cron", "emulator.regex"),
 }
 
 # Layer -> what of ours its modules may import beside themselves. A module belongs to the longest
@@ -27,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.sqlite": set(),
     "emulator.disk": set(),
     "emulator.cron": set(),
+    "emulator.regex": set(),
     "emulator.config": FOUNDATION,
     "bindings": FOUNDATION,
     "emulator.protocol": set(),

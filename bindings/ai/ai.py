@@ -2,7 +2,8 @@
 
 One call: find the model, check the inputs, let the rules answer, else whatever the mode says (the
 stub, a cassette, an upstream), and write it into the ledger.
-Stubs run on a thread, so that a long prompt or a hundred texts do not hold up the event loop.
+Everything that reads inputs or makes answers runs on a thread of the binding's own, one call after
+the other, so that nothing a worker sends holds up the event loop; files are converted on another.
 
 Source: workerd src/cloudflare/internal/ai-api.ts.
 """
@@ -11,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from bindings.ai import inputs, options
 from bindings.ai.batches import Batches
@@ -26,7 +28,7 @@ from bindings.ai.delivery import (
     raw_error,
     stream_events,
 )
-from bindings.ai.errors import no_such_model, not_emulated, shortened
+from bindings.ai.errors import bad_input, no_such_model, not_emulated, shortened
 from bindings.ai.gateway import Gateway
 from bindings.ai.ledger import NOBODY, Budget, Call, Ledger
 from bindings.ai.model_names import is_model_name
@@ -46,6 +48,8 @@ log = logging.getLogger(__name__)
 STREAM_SAMPLE_BYTES = 1_000_000  # of a stream, for counting its tokens
 ERROR_MAX_CHARS = 2_000  # of an error in the ledger
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 Answer = Any  # a JSON value, Media, Events or ByteStream
 
 
@@ -75,6 +79,25 @@ class Settings:
     scrubber: Scrubber = Scrubber()
 
 
+@dataclass(slots=True)
+class _Asked:
+    """A call under way, and what has been found out about it."""
+
+    model: Model
+    values: Any
+    began_ms: int
+    log_id: str
+    prompt: str = ""
+    reply: Reply | None = None
+    answer: Answer = None
+    is_answered: bool = False
+    cost: Cost = Cost()
+
+    @property
+    def rule(self) -> Rule:
+        return Rule() if self.reply is None else self.reply.rule
+
+
 class Ai:
     """The binding. `rules` give fixed answers; `clock` delays answers and dates them."""
 
@@ -92,7 +115,9 @@ class Ai:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._ledger = ledger or Ledger()
-        self._batches = Batches(self.run)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ai")
+        self._converter = ThreadPoolExecutor(1, thread_name_prefix="ai-files")
+        self._batches = Batches(self.run, self._off_loop)
         self._gateway = Gateway(self.run, self._ledger)
 
     async def call(self, method: str, args: list[Value]) -> Value:
@@ -111,7 +136,8 @@ class Ai:
                 from bindings.ai.markdown import convert  # rarely used, and long to import
 
                 files, wanted = _padded(args, 2)
-                return await asyncio.to_thread(convert, files, wanted)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._converter, convert, files, wanted)
             case "toMarkdownSupported":
                 from bindings.ai.markdown import supported
 
@@ -122,7 +148,9 @@ class Ai:
                 raise not_emulated(f"env.AI.{method}", "docs/workers-ai.md lists what there is.")
 
     async def close(self) -> None:
-        """Close what the source holds open."""
+        """Close what the source holds open; calls that still wait for their turn are dropped."""
+        for thread in (self._thread, self._converter):
+            thread.shutdown(wait=False, cancel_futures=True)
         if self._settings.source is not None:
             await self._settings.source.close()
 
@@ -161,26 +189,70 @@ class Ai:
         if self._batches.is_meant(values, choices):
             return await self._batches.answer(model, values, choices)
         self._ledger.check(self._settings.budget)
-        began_ms = self._clock.now_ms()
-        reply = None
-        prompt = inputs.prompt_text(values)
+        asked = _Asked(model, values, self._clock.now_ms(), log_id)
         try:
-            inputs.check_inputs(model, values)
-            reply = self._rules.reply(model, prompt, values)
-            answer = await self._answer(model, values, prompt, reply)
+            await self._off_loop(self._look, asked)
+            if not asked.is_answered:
+                await self._answer(asked)
         except WorkerError as error:
-            call = self._entry(model, reply, began_ms, Cost(), log_id)
+            call = self._entry(asked)
             if error.name == NO_MATCHING_RULE:
                 call = replace(call, answered_by=NOBODY)
             self._record(call, error)
             raise
-        if isinstance(answer, ByteStream):
-            return self._counted(answer, model, prompt, values, began_ms, log_id)
-        cost = estimate(model, prompt, values, countable(answer))
-        self._record(self._entry(model, reply, began_ms, cost, log_id))
-        if isinstance(answer, Events):
-            return stream_events(answer, Rule() if reply is None else reply.rule, self._clock)
-        return answer
+        if isinstance(asked.answer, ByteStream):
+            return self._counted(asked)
+        self._record(self._entry(asked))
+        if isinstance(asked.answer, Events):
+            return stream_events(asked.answer, asked.rule, self._clock)
+        return asked.answer
+
+    async def _off_loop(self, work: Callable[[Given], Made], given: Given) -> Made:
+        """Do `work` on the binding's thread. Raises WorkerError."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, given)
+        except RecursionError:
+            raise bad_input("the inputs are nested too deeply") from None
+
+    def _look(self, asked: _Asked) -> None:
+        """Check a call and let the rules look at it; answer it when nothing stands between."""
+        asked.prompt = inputs.prompt_text(asked.values)
+        inputs.check_inputs(asked.model, asked.values)
+        asked.reply = self._rules.reply(asked.model, asked.prompt, asked.values)
+        is_fixed = asked.reply is not None and asked.reply.value is not None
+        is_refused = asked.reply is not None and asked.reply.error is not None
+        is_ours = is_fixed or (self._settings.source is None and not self._settings.strict)
+        if is_ours and not is_refused and not asked.rule.delay_ms:
+            self._respond(asked)
+
+    def _respond(self, asked: _Asked) -> None:
+        """Answer as the rule says, else as the stub does."""
+        fixed = None if asked.reply is None else asked.reply.value
+        now_ms, words = self._clock.now_ms(), asked.rule.stream_words
+        asked.answer = respond(asked.model, asked.values, fixed, now_ms, words)
+        self._estimate(asked)
+
+    def _estimate(self, asked: _Asked) -> None:
+        asked.is_answered = True
+        if not isinstance(asked.answer, ByteStream):
+            answer = countable(asked.answer)
+            asked.cost = estimate(asked.model, asked.prompt, asked.values, answer)
+
+    async def _answer(self, asked: _Asked) -> None:
+        """Answer what was not answered at the first look."""
+        reply = asked.reply
+        if asked.rule.delay_ms:
+            await pause(self._clock, asked.rule.delay_ms)
+        if reply is not None and reply.error is not None:
+            raise reply.error
+        if reply is None or reply.value is None:
+            if self._settings.strict:
+                raise missing_rule(asked.model, asked.prompt)
+            if self._settings.source is not None:
+                source = self._settings.source
+                asked.answer = await source.answer(asked.model.name, asked.values)
+                return await self._off_loop(self._estimate, asked)
+        await self._off_loop(self._respond, asked)
 
     def _find_model(self, name: Any) -> Model:
         source = self._settings.source
@@ -193,21 +265,6 @@ class Ai:
         if model is None:
             raise no_such_model(name)
         return model
-
-    async def _answer(self, model: Model, values: Any, prompt: str, reply: Reply | None) -> Answer:
-        rule = Rule() if reply is None else reply.rule
-        if rule.delay_ms:
-            await pause(self._clock, rule.delay_ms)
-        if reply is not None and reply.error is not None:
-            raise reply.error
-        is_answered = reply is not None and reply.value is not None
-        if not is_answered and self._settings.strict:
-            raise missing_rule(model, prompt)
-        if not is_answered and self._settings.source is not None:
-            return await self._settings.source.answer(model.name, values)
-        fixed = None if reply is None else reply.value
-        now_ms = self._clock.now_ms()
-        return await asyncio.to_thread(respond, model, values, fixed, now_ms, rule.stream_words)
 
     async def _run_for_client(self, name: Any, values: Any, wanted: Any, ids: Any) -> Value:
         log_id = str(ids["logId"]) if isinstance(ids, Mapping) and "logId" in ids else ""
@@ -224,24 +281,22 @@ class Ai:
             return raw_error(error)
         return raw_answer(answer)
 
-    def _entry(
-        self, model: Model, reply: Reply | None, began_ms: int, cost: Cost, log_id: str
-    ) -> Call:
+    def _entry(self, asked: _Asked) -> Call:
         source = self._settings.source
         by = "stub" if source is None else source.name
-        if reply is not None:
-            by = reply.rule.where or "rule"
+        if asked.reply is not None:
+            by = asked.reply.rule.where or "rule"
         return Call(
-            at_ms=began_ms,
-            model=model.name,
-            task=str(model.task),
+            at_ms=asked.began_ms,
+            model=asked.model.name,
+            task=str(asked.model.task),
             answered_by=by,
-            latency_ms=self._clock.now_ms() - began_ms,
-            tokens_in=cost.tokens_in,
-            tokens_out=cost.tokens_out,
-            neurons=cost.neurons,
-            usd=round(cost.usd, 8),
-            log_id=log_id,
+            latency_ms=self._clock.now_ms() - asked.began_ms,
+            tokens_in=asked.cost.tokens_in,
+            tokens_out=asked.cost.tokens_out,
+            neurons=asked.cost.neurons,
+            usd=round(asked.cost.usd, 8),
+            log_id=asked.log_id,
         )
 
     def _record(self, call: Call, error: WorkerError | None = None) -> None:
@@ -253,16 +308,9 @@ class Ai:
         except OSError as problem:  # a full disk must not fail the user's call
             log.warning("the ledger of env.AI cannot be written: %s", problem)
 
-    def _counted(
-        self,
-        stream: ByteStream,
-        model: Model,
-        prompt: str,
-        values: Any,
-        began_ms: int,
-        log_id: str,
-    ) -> ByteStream:
+    def _counted(self, asked: _Asked) -> ByteStream:
         """Return the stream of a source; when it has been read, it goes to the ledger."""
+        stream: ByteStream = asked.answer
 
         async def read() -> AsyncIterator[bytes]:
             text = bytearray()
@@ -276,9 +324,9 @@ class Ai:
                 error = raised
                 raise
             finally:
-                cost = estimate(model, prompt, values, text.decode(errors="replace"))
-                call = self._entry(model, None, began_ms, cost, log_id)
-                self._record(call, error)
+                sample = text[:STREAM_SAMPLE_BYTES].decode(errors="replace")
+                asked.cost = estimate(asked.model, asked.prompt, asked.values, sample)
+                self._record(self._entry(asked), error)
 
         return ByteStream(read(), stream.content_type)
 

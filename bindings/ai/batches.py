@@ -22,6 +22,7 @@ PAYLOAD_MAX_BYTES = 10 * 1024 * 1024
 BATCHES_MAX = 50
 
 Run = Callable[[str, Any], Awaitable[Any]]
+OffLoop = Callable[[Callable[[Any], bytes], Any], Awaitable[bytes]]
 
 
 @dataclass
@@ -32,10 +33,11 @@ class _Batch:
 
 
 class Batches:
-    """The batches of one binding; `run` carries out a request."""
+    """The batches of one binding; `run` carries out a request, `off_loop` work on a thread."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, off_loop: OffLoop) -> None:
         self._run = run
+        self._off_loop = off_loop
         self._batches: dict[str, _Batch] = {}
         self._count = 0
 
@@ -48,7 +50,7 @@ class Batches:
     async def answer(self, model: Model, inputs: Any, options: Options) -> dict[str, Any]:
         """Queue or poll. Raises WorkerError: 5006 without requests, 3006 for too many."""
         if options.is_queued:
-            return self._queue(model, inputs)
+            return await self._queue(model, inputs)
         batch = self._batches.get(str(inputs["request_id"]))
         if batch is None or batch.model != model.name:
             raise bad_input(f"no batch of {model.name} has request_id {inputs['request_id']}")
@@ -59,17 +61,15 @@ class Batches:
             ]
         return {"responses": batch.responses, "usage": _total(batch.responses)}
 
-    def _queue(self, model: Model, inputs: Any) -> dict[str, Any]:
+    async def _queue(self, model: Model, inputs: Any) -> dict[str, Any]:
         requests = inputs.get("requests") if isinstance(inputs, Mapping) else None
         if not isinstance(requests, list) or not requests:
             raise bad_input("required properties at '/' are 'requests'")
-        text = json.dumps(requests, sort_keys=True, default=repr)
-        if len(text) > PAYLOAD_MAX_BYTES:
-            raise failure(3006)
+        content = await self._off_loop(_digest, requests)
         if len(self._batches) >= BATCHES_MAX:
             del self._batches[next(iter(self._batches))]
         self._count += 1
-        seed = f"{model.name}\0{self._count}\0{text}".encode(errors="replace")
+        seed = f"{model.name}\0{self._count}\0".encode() + content
         digest = hashlib.blake2b(seed, digest_size=16).digest()
         request_id = str(uuid.UUID(bytes=digest, version=4))
         self._batches[request_id] = _Batch(model.name, requests)
@@ -86,6 +86,18 @@ class Batches:
             return {**answer, "result": await self._run(model, inputs), "success": True}
         except WorkerError as error:
             return {**answer, "error": error.message, "success": False}
+
+
+def _digest(requests: list[Any]) -> bytes:
+    """Return what tells requests from others. Raises WorkerError 3006 when they are too large."""
+    digest, size = hashlib.blake2b(digest_size=16), 0
+    for request in requests:  # one by one: a whole one would hold the interpreter
+        text = json.dumps(request, sort_keys=True, default=repr).encode()
+        size += len(text)
+        if size > PAYLOAD_MAX_BYTES:
+            raise failure(3006)
+        digest.update(text)
+    return digest.digest()
 
 
 def _total(responses: list[dict[str, Any]]) -> dict[str, int]:

@@ -59,7 +59,8 @@ def to_bytes(value: Any, name: str) -> bytes:
 def from_base64(text: str) -> bytes:
     """Return what base64 text or a data URL holds. Raises WorkerError 5004."""
     try:
-        return base64.b64decode(_DATA_URL.sub("", text, count=1), validate=True)
+        head = _DATA_URL.match(text)
+        return base64.b64decode(text[head.end() :] if head else text, validate=True)
     except (binascii.Error, ValueError):
         raise bad_base64("string") from None
 

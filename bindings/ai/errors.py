@@ -11,6 +11,7 @@ import reprlib
 from emulator.errors import WorkerError
 
 SHOWN_CHARS = 200  # of a value in a message
+PROBLEM_MAX_CHARS = 2_000
 
 # Internal code -> HTTP status and production's text, for rules that give the code alone.
 # Source: developers.cloudflare.com/workers-ai/platform/errors.
@@ -69,7 +70,7 @@ def shortened(value: object, most: int = SHOWN_CHARS) -> str:
 
 def bad_input(problem: str) -> WorkerError:
     """Return the error for inputs that violate the model's schema."""
-    return failure(5006, f"Error: {problem}")
+    return failure(5006, f"Error: {shortened(problem, PROBLEM_MAX_CHARS)}")
 
 
 def invalid_input(problem: str) -> WorkerError:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from bindings.ai.associations import RELATED
-from bindings.ai.json_schema import matches
 from bindings.ai.language import (
     WEAK_STEMS,
     WEAK_WEIGHT,
@@ -20,12 +19,11 @@ from bindings.ai.language import (
     cut_words,
     is_content_word,
     profile,
-    sentences,
     stem,
     words,
 )
-from bindings.ai.patterns import examples
 from bindings.ai.prompts import Prompt, clauses
+from bindings.ai.schema_document import Document, judge
 
 LABEL_WORDS = frozenset(
     stem(word)
@@ -46,15 +44,14 @@ DEGREES |= {"high": 3, "large": 3, "complex": 3, "long": 3, "hard": 3, "critical
 DEGREE_WORDS = 120  # a prompt longer by this is one degree up
 WEAKEST_EVIDENCE = 0.3
 LONGEST_STRING = 20_000  # a schema that demands more is not met
+SENTENCE_CHARS = 2_000  # a longer "sentence" is cut, unless more is demanded
 HINT_WORDS = 4  # of a property's name, before its description
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:[ ,]\d{3})*(?:\.\d+)?")
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-LINK = re.compile(r"https?://[^\s<>\"')\]]+")
 FALLBACK_DATE = "2026-01-01"
 PADDING = " and so on"
 
 
-def rank_choices(members: list[Any], hint: str, prompt: Prompt) -> list[Any]:
+def rank_choices(members: list[Any], hint: str, prompt: Prompt, document: Document) -> list[Any]:
     """Return the members of an enum, the one the prompt speaks of most first.
 
     A choice is known by its own words, by what texts about it usually say, and by the clauses of
@@ -68,7 +65,9 @@ def rank_choices(members: list[Any], hint: str, prompt: Prompt) -> list[Any]:
     about: dict[str, str] = dict.fromkeys(names, "")
     subject: list[str] = []
     spoken = {name: f" {' '.join(words(name))} " for name in names}
-    for clause in (*clauses(hint), *prompt.instruction_clauses):
+    told = (*clauses(hint), *prompt.instruction_clauses)
+    document.spend(len(names) * (3 + (len(told) + len(prompt.subject_clauses)) // 4))
+    for clause in told:
         named = [name for name, phrase in spoken.items() if phrase in clause]
         if len(named) == 1:
             about[named[0]] += clause
@@ -123,27 +122,31 @@ def _without_evidence(names: list[str], length: int) -> list[str]:
     return [degrees[min(length // DEGREE_WORDS, len(degrees) - 1)]]
 
 
-def strings(flat: dict[str, Any], hint: str, index: int, prompt: Prompt) -> Iterator[str]:
+def strings(
+    flat: dict[str, Any], hint: str, index: int, prompt: Prompt, document: Document
+) -> Iterator[str]:
     """Yield texts for a string schema, `index` choosing another for each item of a list."""
     shortest, longest = flat.get("minLength", 0), flat.get("maxLength")
     if shortest > LONGEST_STRING:
         return
-    for text in _raw_strings(flat, hint, index, prompt, int(shortest)):
-        while len(text) < shortest:
-            text += PADDING
-        yield text if longest is None else cut_words(text, int(longest))
-    for text in _raw_strings(flat, hint, index, prompt, int(shortest)):
+    for text in _raw_strings(flat, hint, index, prompt, document):
+        document.spend(1 + (len(text) + int(shortest)) // 10)
+        padded = text + PADDING * -(-max(0, int(shortest) - len(text)) // len(PADDING))
+        yield padded if longest is None else cut_words(padded, int(longest))
+    for text in _raw_strings(flat, hint, index, prompt, document):
+        document.spend(1 + (len(text) + int(shortest)) // 10)
         yield (text + PADDING * int(shortest))[: int(longest) if longest is not None else None]
 
 
 def _raw_strings(
-    flat: dict[str, Any], hint: str, index: int, prompt: Prompt, shortest: int
+    flat: dict[str, Any], hint: str, index: int, prompt: Prompt, document: Document
 ) -> Iterator[str]:
     patterns = flat.get("patterns", [])
     if patterns:
-        found = [word for word in prompt.subject.split() if matches(patterns[0], word)]
-        yield from found[index : index + 3]
-        made = [text for text in examples(patterns[0], shortest) if matches(patterns[0], text)]
+        if judge(patterns[0]) is not None:
+            found = [word for word in prompt.written if document.matches(patterns[0], word)]
+            yield from found[index : index + 3]
+        made = document.examples(patterns[0], int(flat.get("minLength", 0)))
         yield from made[index % max(1, len(made)) :]
         yield from made
     yield from _formatted(str(flat.get("format", "")), hint, index, prompt)
@@ -153,7 +156,7 @@ def _raw_strings(
     is_label = bool(LABEL_WORDS & named)
     if is_label:
         yield _nth(prompt.phrases, index)
-    yield _nth(_sentences_about(hint, prompt), index)
+    yield _nth(_sentences_about(hint, prompt, document), index)
     yield _nth(prompt.phrases, index)
     yield f"{_nth(prompt.phrases, index)} {index + 1}"
 
@@ -162,34 +165,40 @@ def _nth(texts: list[str], index: int) -> str:
     return texts[index % len(texts)]
 
 
-def _sentences_about(hint: str, prompt: Prompt) -> list[str]:
+def _sentences_about(hint: str, prompt: Prompt, document: Document) -> list[str]:
     """Return the prompt's sentences, those that say a word of the property's name first."""
     wanted = {stem(word) for word in words(hint)[:HINT_WORDS] if is_content_word(word)}
-    return sorted(
-        prompt.sentences, key=lambda text: -len(wanted & {stem(word) for word in words(text)})
-    )
+    document.spend(len(prompt.ranked_stems))
+    ranked = sorted(prompt.ranked_stems, key=lambda found: -len(wanted & found[1]))
+    return [cut_words(text, SENTENCE_CHARS) for text, _ in ranked]
 
 
 def _formatted(name: str, hint: str, index: int, prompt: Prompt) -> Iterator[str]:
+    if not name:
+        return
     digest = hashlib.blake2b(f"{hint}\0{index}\0{prompt.subject}".encode(errors="replace"))
     code = digest.hexdigest()
-    dates = re.findall(r"\b\d{4}-\d{2}-\d{2}\b", prompt.subject) or [FALLBACK_DATE]
-    links = LINK.findall(prompt.subject) or [f"https://example.com/{code[:8]}"]
-    made = {
-        "email": (EMAIL.findall(prompt.subject) or [f"person{index + 1}@example.com"]),
-        "date": dates,
-        "date-time": [f"{date}T00:00:00Z" for date in dates],
-        "time": ["09:00:00Z"],
-        "duration": ["P1D"],
-        "uri": links,
-        "url": links,
-        "hostname": ["example.com"],
-        "ipv4": ["192.0.2.1"],
-        "ipv6": ["2001:db8::1"],
-        "uuid": [f"{code[:8]}-{code[8:12]}-4{code[13:16]}-8{code[17:20]}-{code[20:32]}"],
-    }
-    if name in made:
-        yield _nth(made[name], index)
+    match name:
+        case "email":
+            yield _nth(prompt.emails or [f"person{index + 1}@example.com"], index)
+        case "date":
+            yield _nth(prompt.dates or [FALLBACK_DATE], index)
+        case "date-time":
+            yield f"{_nth(prompt.dates or [FALLBACK_DATE], index)}T00:00:00Z"
+        case "time":
+            yield "09:00:00Z"
+        case "duration":
+            yield "P1D"
+        case "uri" | "url":
+            yield _nth(prompt.links or [f"https://example.com/{code[:8]}"], index)
+        case "hostname":
+            yield "example.com"
+        case "ipv4":
+            yield "192.0.2.1"
+        case "ipv6":
+            yield "2001:db8::1"
+        case "uuid":
+            yield f"{code[:8]}-{code[8:12]}-4{code[13:16]}-8{code[17:20]}-{code[20:32]}"
 
 
 def numbers(
@@ -230,8 +239,8 @@ def _numbers_about(hint: str, prompt: Prompt) -> list[float]:
     """Return the numbers in sentences that speak of `hint`, nearest subject first."""
     wanted = {stem(word) for word in words(hint)[:HINT_WORDS]}
     found: list[float] = []
-    for sentence in sentences(prompt.subject):
-        if wanted & {stem(word) for word in words(sentence)}:
+    for sentence, stems in prompt.stems:
+        if wanted & stems:
             for text in NUMBER.findall(sentence):
                 value = float(text.replace(",", "").replace(" ", ""))
                 found.append(int(value) if value == value // 1 else value)

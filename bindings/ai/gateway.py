@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bindings.ai.delivery import raw_answer, raw_response, to_json
-from bindings.ai.errors import http_status, not_emulated
+from bindings.ai.errors import http_status, not_emulated, shortened
 from bindings.ai.ledger import Ledger
 from emulator.errors import WorkerError
 
@@ -61,10 +61,12 @@ class Gateway:
         error = WorkerError("no request was answered")
         for request in requests:
             if not isinstance(request, Mapping):
-                raise WorkerError(f"a gateway request must be an object, and is {request!r}")
+                raise WorkerError(
+                    f"a gateway request must be an object, and is {shortened(request)}"
+                )
             if request.get("provider") != HOME_PROVIDER:
                 raise not_emulated(
-                    f"the provider {request.get('provider')!r} of AI Gateway",
+                    f"the provider {shortened(repr(request.get('provider')))} of AI Gateway",
                     f'Requests to "{HOME_PROVIDER}" are answered.',
                 )
             try:

@@ -92,9 +92,11 @@ def _tool_to_call(request: GenerationRequest) -> Mapping[str, Any] | None:
     if isinstance(choice, Mapping):
         wanted = choice.get("function", choice).get("name")
         return next((tool for tool in request.tools if tool.get("name") == wanted), None)
-    spoken = f" {' '.join(words(request.prompt.subject))} "
+    said = words(request.prompt.subject)
+    known, spoken = set(said), f" {' '.join(said)} "
     for tool in request.tools:
-        if f" {' '.join(words(str(tool.get('name'))))} " in spoken:
+        name = words(str(tool.get("name")))
+        if known.issuperset(name) and f" {' '.join(name)} " in spoken:
             return tool
     return request.tools[0] if choice == "required" else None
 

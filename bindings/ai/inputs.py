@@ -13,7 +13,7 @@ from typing import Any
 
 from bindings.ai.catalogue import Api, Model
 from bindings.ai.errors import bad_input, invalid_input, no_lora
-from bindings.ai.prompts import Prompt, from_messages, from_text
+from bindings.ai.prompts import Prompt, from_messages, from_text, prompt_of
 from bindings.ai.schemas import SCHEMAS
 from bindings.ai.validation import SchemaMismatch, check, types_of
 
@@ -146,7 +146,7 @@ def _prompt(model: Model, values: Mapping[str, Any]) -> Prompt:
         instructions = str(values.get("instructions") or "")
         if isinstance(values["input"], str):
             text = values["input"]
-            return Prompt(text, instructions, f"{instructions}\n{text}".strip())
+            return prompt_of(text, instructions, f"{instructions}\n{text}".strip())
         return from_messages(_messages(values, "input"), instructions)
     if values.get("prompt") is not None:
         return from_text(values["prompt"])

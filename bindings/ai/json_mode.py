@@ -14,21 +14,19 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any
 
-from bindings.ai.errors import bad_input, json_mode_not_met
+from bindings.ai.errors import bad_input, json_mode_not_met, shortened
 from bindings.ai.fillers import boolean, numbers, rank_choices, strings
 from bindings.ai.json_schema import (
     TYPES,
-    Schema,
-    UnusableSchema,
     flatten,
     is_valid,
     item_schemas,
-    matches,
     merge,
     property_schemas,
+    required_names,
 )
-from bindings.ai.patterns import examples
 from bindings.ai.prompts import Prompt
+from bindings.ai.schema_document import Document, Schema, TooMuchWork, UnusableSchema
 
 CANDIDATES_MAX = 5_000  # for one answer, however the schema branches
 BRANCHES_MAX = 64
@@ -49,7 +47,7 @@ class _NotMet(Exception):
 class _Answer:
     """One answer in the making."""
 
-    root: Schema
+    document: Document
     prompt: Prompt
     left: int = field(default=CANDIDATES_MAX)
 
@@ -71,31 +69,32 @@ def answer(schema: Schema, prompt: Prompt) -> Any:
     if not isinstance(schema, dict | bool):
         raise bad_input("Type mismatch of '/response_format/json_schema', 'object' not met")
     try:
-        return _fill(schema, _Place(), _Answer(schema, prompt))
-    except (_NotMet, RecursionError):
+        return _fill(schema, _Place(), _Answer(Document(schema), prompt))
+    except (_NotMet, TooMuchWork, RecursionError):
         raise json_mode_not_met() from None
     except UnusableSchema as error:
-        raise bad_input(f"json_schema: cannot resolve {error}") from None
+        raise bad_input(f"json_schema: {error}") from None
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         # A schema may be any JSON at all; what is malformed in it shows in the strangest places.
-        raise bad_input(f"json_schema is not a JSON schema: {error}") from None
+        raise bad_input(f"json_schema is not a JSON schema: {shortened(str(error))}") from None
 
 
 def _fill(schema: Schema, place: _Place, task: _Answer) -> Any:
-    flat = flatten(schema, task.root)
+    flat = flatten(schema, task.document)
     if flat is None:
         raise _NotMet
     for candidate in _candidates(flat, place, task):
         task.left -= 1
         if task.left < 0:
             raise _NotMet
-        if is_valid(candidate, schema, task.root):
+        if is_valid(candidate, schema, task.document):
             return candidate
     raise _NotMet
 
 
 def _candidates(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[Any]:
     hint = f"{place.hint} {flat.get('title', '')} {flat.get('description', '')}".strip()
+    task.document.spend(len(hint) // 20)
     place = _Place(hint, place.index, place.depth)
     choices = flat.get("choices")
     if choices:
@@ -103,13 +102,16 @@ def _candidates(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[
         for combination in islice(product(*choices), BRANCHES_MAX):
             branch: dict[str, Any] | None = base
             for part in combination:
-                other = flatten(part, task.root)
-                branch = None if branch is None or other is None else merge(branch, other)
+                other = flatten(part, task.document)
+                if branch is None or other is None:
+                    branch = None
+                else:
+                    branch = merge(branch, other, task.document)
             if branch is not None:
                 yield from _candidates(branch, place, task)
         return
     if "enum" in flat:
-        ranked = rank_choices(flat["enum"], hint, task.prompt)
+        ranked = rank_choices(flat["enum"], hint, task.prompt, task.document)
         yield from ranked[place.index % max(1, len(ranked)) :]
         yield from ranked
         return
@@ -120,8 +122,9 @@ def _candidates(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[
             case "array":
                 yield from _arrays(flat, place, task)
             case "string":
-                yield from strings(flat, hint, place.index, task.prompt)
+                yield from strings(flat, hint, place.index, task.prompt, task.document)
             case "number" | "integer":
+                task.document.spend(len(task.prompt.stems))
                 yield from numbers(flat, hint, place.index, task.prompt, whole=name == "integer")
             case "boolean":
                 guess = boolean(hint, task.prompt)
@@ -149,7 +152,7 @@ def _types(flat: dict[str, Any]) -> list[str]:
 
 
 def _objects(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[dict[str, Any]]:
-    required = list(flat.get("required", ()))
+    required = required_names(flat)
     optional = [name for name in flat.get("properties", {}) if name not in required]
     room = flat.get("maxProperties", len(required) + len(optional)) - len(required)
     if place.depth < OPTIONAL_DEPTH and optional:
@@ -163,22 +166,24 @@ def _objects(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[dic
     if least > CANDIDATES_MAX:
         return
     for count in (least, *range(1, len(optional) + 1)):
-        known = dict.fromkeys([*required, *optional, *_new_names(flat, count)])
+        task.document.spend(len(required) + len(optional) + count)
+        known = dict.fromkeys([*required, *optional, *_new_names(flat, count, task.document)])
         names = list(known)[: max(count, len(required))]
         names += [n for name in names for n in flat.get("dependentRequired", {}).get(name, ())]
         yield _object(list(dict.fromkeys(names)), frozenset(), flat, place, task)
 
 
-def _new_names(flat: dict[str, Any], count: int) -> Iterator[str]:
+def _new_names(flat: dict[str, Any], count: int, document: Document) -> Iterator[str]:
     """Yield names for properties that nobody declared, when a minimum number is demanded."""
     for pattern in flat.get("patternProperties", {}):
-        made = [text for text in examples(pattern) if matches(pattern, text)]
+        made = document.examples(pattern)
         numbered = (f"{made[0]}{n}" for n in range(1, count + 1) if made)
-        yield from dict.fromkeys([*made, *(name for name in numbered if matches(pattern, name))])
+        fitting = (name for name in numbered if document.matches(pattern, name))
+        yield from dict.fromkeys([*made, *fitting])
     wanted = flat.get("propertyNames")
     pattern = wanted.get("pattern") if isinstance(wanted, dict) else None
     if pattern is not None:
-        yield from (text for n in range(count) for text in islice(examples(pattern, n), 8))
+        yield from (text for n in range(count) for text in document.examples(pattern, n)[:8])
     yield from (f"item{n}" for n in range(1, count + 1))
 
 
@@ -191,7 +196,7 @@ def _object(
 ) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name in names:
-        parts = property_schemas(name, flat)
+        parts = property_schemas(name, flat, task.document)
         schema = parts[0] if len(parts) == 1 else {"allOf": parts}
         inner = _Place(name, place.index, place.depth + 1)
         try:
@@ -211,6 +216,9 @@ def _arrays(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[list
     needed = [part for part, often in flat.get("contained", ()) for _ in range(min(often, 100))]
     counts = [max(usual, len(needed)), least, len(prefix) + len(needed), 1, 0]
     for count in dict.fromkeys(min(count, most) if most is not None else count for count in counts):
+        if count > CANDIDATES_MAX:
+            continue
+        task.document.spend(count)
         for special in _placed(needed, prefix, rest, count):
             try:
                 yield _array(special, rest, count, flat, place, task)

@@ -15,10 +15,12 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from bindings.ai.pieces import pieces
+
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 TOKEN = re.compile(r"\w+|[^\w\s]")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
-BULLET = re.compile(r"\s*(?:[-*•#]+|\d+[.)])\s+")
+BULLET = re.compile(r"\s*(?:[-*•#]+|\d+[.)])\s+")  # to be matched at the start: quadratic elsewhere
 WISH = re.compile(r"\b(?:want|need|looking for|would like|must|please|goal is)\b", re.IGNORECASE)
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -73,6 +75,7 @@ LEAD_BONUS = 1.5
 WISH_BONUS = 1.5  # what a text is for is said where somebody wants something
 SENTENCE_WORDS_MIN, SENTENCE_WORDS_MAX = 6, 24  # shorter and longer ones tell less
 WRAPPED_LINE_MIN_CHARS = 50
+WORD_MAX_CHARS = 100  # of a longer "word" the rest is passed over
 UNSPACED_SCRIPTS = "\u2e80"  # Chinese, Japanese and others lie above
 WEAK_WEIGHT = 0.35
 GRAM_WEIGHT = 0.5  # length of all letter groups of a word together, where its stem has 1
@@ -86,7 +89,11 @@ SUFFIXES = (
 
 def words(text: str) -> list[str]:
     """Return the lower-case words of `text` in order; `camelCase` and `snake_case` are split."""
-    return WORD.findall(CAMEL.sub(" ", text).lower().replace("’", "'"))
+    return [
+        word[:WORD_MAX_CHARS]
+        for piece in pieces(text)
+        for word in WORD.findall(CAMEL.sub(" ", piece).lower().replace("’", "'"))
+    ]
 
 
 def is_content_word(word: str) -> bool:
@@ -95,13 +102,18 @@ def is_content_word(word: str) -> bool:
 
 def count_tokens(text: str) -> int:
     """Return roughly how many tokens a model would count."""
-    return sum(1 + len(piece) // 8 for piece in TOKEN.findall(text))
+    return sum(1 + len(token) // 8 for piece in pieces(text) for token in TOKEN.findall(piece))
 
 
 def sentences(text: str) -> list[str]:
     """Return the sentences, list items and headings of `text` that contain a word, trimmed."""
-    parts = (BULLET.sub("", part, count=1).strip() for part in SENTENCE_END.split(_unwrap(text)))
+    parts = (_without_bullet(part).strip() for part in SENTENCE_END.split(_unwrap(text)))
     return [part for part in parts if WORD.search(part)]
+
+
+def _without_bullet(text: str) -> str:
+    bullet = BULLET.match(text)
+    return text if bullet is None else text[bullet.end() :]
 
 
 def _unwrap(text: str) -> str:

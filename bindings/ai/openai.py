@@ -30,6 +30,7 @@ SAME_NAMES = (
     "reasoning_effort",
 )
 DEFAULT_MAX_TOKENS = 256
+LINE_MAX_BYTES = 1024 * 1024  # of a stream
 
 
 def chat_request(theirs: str, model: Model, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,6 +118,11 @@ async def legacy_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     rest = b""
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > LINE_MAX_BYTES:
+            raise WorkerError(
+                f"an upstream of env.AI sent a line of more than {LINE_MAX_BYTES:,} bytes",
+                name="UpstreamError",
+            )
         for line in lines:
             event = _event_data(line)
             if event is None:

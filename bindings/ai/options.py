@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bindings.ai.catalogue import Api
-from bindings.ai.errors import invalid_input, not_emulated
+from bindings.ai.errors import invalid_input, not_emulated, shortened
 from emulator.errors import WorkerError
 
 TAGS_MAX = 5
@@ -28,7 +28,9 @@ def parse(wanted: Any) -> Options:
     if wanted is None:
         return Options()
     if not isinstance(wanted, Mapping):
-        raise WorkerError(f"AI.run options must be an object, and are {wanted!r}", name="TypeError")
+        raise WorkerError(
+            f"AI.run options must be an object, and are {shortened(wanted)}", name="TypeError"
+        )
     if wanted.get("websocket"):
         raise not_emulated("the AI.run option websocket", "Leave it out to run locally.")
     _check_tags(wanted.get("tags"))
@@ -46,5 +48,6 @@ def _check_tags(tags: Any) -> None:
     for tag in tags:
         if not isinstance(tag, str) or not TAG.match(tag):
             raise invalid_input(
-                f"tag {tag!r} must be 1 to 50 characters out of A-Z, a-z, 0-9 and :-./@"
+                f"tag {shortened(repr(tag))} must be 1 to 50 characters out of A-Z, a-z, 0-9 "
+                "and :-./@"
             )

@@ -6,7 +6,7 @@ Knows literals, classes, groups, alternatives, quantifiers and anchors. What it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 CLASSES = {"d": "0123456789", "w": "abcdefghijklmnopqrstuvwxyz0123456789_", "s": " "}
@@ -17,21 +17,25 @@ ALTERNATIVES_MAX = 8
 ATOMS_MAX = 20_000  # a pattern that demands more is given up
 
 
-def examples(pattern: str, min_length: int = 0) -> Iterator[str]:
-    """Yield a few texts that should match `pattern`, the shortest kinds first."""
-    for extra in (0, min_length, 1, 3):
+def examples(pattern: str, min_length: int, spend: Callable[[int], None]) -> Iterator[str]:
+    """Yield a few texts that should match `pattern`, the shortest kinds first.
+
+    `spend` is told of the work, and may raise when it is too much.
+    """
+    for extra in dict.fromkeys((0, min_length, 1, 3)):
         for choice in range(ALTERNATIVES_MAX):
-            yield _Generator(pattern, extra, choice).generate()
+            yield _Generator(pattern, extra, choice, spend).generate()
 
 
 class _Generator:
     """One pass over a pattern, emitting as it reads; `extra` lengthens what may repeat."""
 
-    def __init__(self, pattern: str, extra: int, choice: int) -> None:
+    def __init__(self, pattern: str, extra: int, choice: int, spend: Callable[[int], None]) -> None:
         self._pattern = pattern
         self._at = 0
         self._extra = extra
         self._choice = choice
+        self._spend = spend
         self._atoms = 0
         self._picked = 0
 
@@ -78,6 +82,7 @@ class _Generator:
 
     def _atom(self) -> str:
         self._atoms += 1
+        self._spend(1)
         character = self._take()
         match character:
             case "^" | "$":
@@ -142,6 +147,7 @@ class _Generator:
             else:
                 members.append(character)
         self._take()
+        self._spend(len(members))
         if negated:
             return "".join(c for c in ASCII if c not in members)
         return "".join(members)

@@ -1,7 +1,8 @@
 """What is asked of a text model, whatever the inputs looked like: instructions and subject. Pure.
 
 The subject is what the user wrote last; the instructions are the system's words. The stubs work
-on the subject, and look into the instructions for what a word of theirs means.
+on the subject, and look into the instructions for what a word of theirs means. Of a very long one
+they look at the beginning and the end.
 """
 
 from __future__ import annotations
@@ -12,14 +13,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from bindings.ai.language import key_phrases, profile, rank_sentences, sentences, words
+from bindings.ai.language import key_phrases, profile, rank_sentences, sentences, stem, words
 
+LOOK_CHARS = 64 * 1024  # of a text, that a stub works on
+FOUND_CHARS = 200  # of a word that a schema's pattern may be looked for in
+_NUMBERED_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_LINK = re.compile(r"https?://[^\s<>\"')\]]+")
+# What comes before the @ is bounded, and begins where a word does: else each letter of a long
+# word would be a beginning to try.
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,255}(?:\.[\w-]{1,255}){1,10}")
 _NAME = re.compile(r"(?<=[\w,;] )[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*)*")
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt. `everything` is what `[[ai.rules]]` patterns are searched in."""
+    """A prompt, made by `prompt_of`. `everything` is what the patterns of rules are searched in."""
 
     subject: str
     instructions: str = ""
@@ -48,6 +56,37 @@ class Prompt:
         return list(dict.fromkeys(found))
 
     @cached_property
+    def stems(self) -> list[tuple[str, frozenset[str]]]:
+        """The sentences as they follow each other, each with the stems of its words."""
+        return [
+            (text, frozenset(stem(word) for word in words(text)))
+            for text in sentences(self.subject)
+        ]
+
+    @cached_property
+    def ranked_stems(self) -> list[tuple[str, frozenset[str]]]:
+        """The same, the most telling sentences first."""
+        return [(text, frozenset(stem(word) for word in words(text))) for text in self.sentences]
+
+    @cached_property
+    def written(self) -> list[str]:
+        """What stands between blanks, each once."""
+        found = dict.fromkeys(self.subject.split())
+        return [text for text in found if len(text) <= FOUND_CHARS]
+
+    @cached_property
+    def emails(self) -> list[str]:
+        return _EMAIL.findall(self.subject)
+
+    @cached_property
+    def links(self) -> list[str]:
+        return _LINK.findall(self.subject)
+
+    @cached_property
+    def dates(self) -> list[str]:
+        return _NUMBERED_DATE.findall(self.subject)
+
+    @cached_property
     def phrases(self) -> list[str]:
         return key_phrases(self.subject) or ["nothing"]
 
@@ -58,8 +97,19 @@ def clauses(text: str) -> list[str]:
     return [f" {' '.join(words(part))} " for part in parts]
 
 
+def excerpt(text: str) -> str:
+    """Return what of `text` is looked at: all of it, or its beginning and its end."""
+    if len(text) <= LOOK_CHARS:
+        return text
+    return f"{text[: LOOK_CHARS // 2]}\n{text[-LOOK_CHARS // 2 :]}"
+
+
+def prompt_of(subject: str, instructions: str, everything: str) -> Prompt:
+    return Prompt(excerpt(subject), excerpt(instructions), everything)
+
+
 def from_text(text: str) -> Prompt:
-    return Prompt(subject=text, everything=text)
+    return prompt_of(text, "", text)
 
 
 def from_messages(messages: list[Mapping[str, Any]], instructions: str = "") -> Prompt:
@@ -69,8 +119,8 @@ def from_messages(messages: list[Mapping[str, Any]], instructions: str = "") -> 
     spoken = [text for role, text in texts if role in ("user", "tool", None) and text]
     others = [text for _, text in texts if text]
     subject = spoken[-1] if spoken else others[-1] if others else ""
-    return Prompt(
-        subject=subject,
+    return prompt_of(
+        subject,
         instructions="\n".join(part for part in (instructions, system) if part),
         everything="\n".join([*([instructions] if instructions else []), *others]),
     )
@@ -82,6 +132,8 @@ def content_text(content: Any) -> str:
         return content
     if isinstance(content, list):
         return "\n".join(
-            str(part["text"]) for part in content if isinstance(part, Mapping) and "text" in part
+            part["text"]
+            for part in content
+            if isinstance(part, Mapping) and isinstance(part.get("text"), str)
         )
     return ""

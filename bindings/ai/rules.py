@@ -16,8 +16,10 @@ from typing import Any
 from bindings.ai.catalogue import Api, Model, Task
 from bindings.ai.errors import failure
 from emulator.errors import WorkerError
+from emulator.regex import Regex, compile_regex
 
 PROMPT_EXCERPT_CHARS = 40
+LOOK_CHARS = 1_000_000  # of a prompt, that a pattern is searched in
 _STEP = re.compile(r"([^.\[\]]+)|\[(-?\d+|\*)\]")
 
 
@@ -57,11 +59,12 @@ class Reply:
 
 
 class RuleBook:
-    """The rules of one binding. Raises re.error for a pattern that is not a regular expression."""
+    """The rules of one binding. Raises BadPattern for what is not a regular expression."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [
-            (rule, re.compile(rule.prompt) if rule.prompt is not None else None) for rule in rules
+            (rule, compile_regex(rule.prompt) if rule.prompt is not None else None)
+            for rule in rules
         ]
         self._calls = [0] * len(self._rules)
 
@@ -107,7 +110,7 @@ NO_MATCHING_RULE = "NoMatchingRule"
 
 def missing_rule(model: Model, prompt: str) -> WorkerError:
     """Return the error of strict mode: it shows the entry to add."""
-    excerpt = re.escape(" ".join(prompt.split())[:PROMPT_EXCERPT_CHARS].strip())
+    excerpt = re.escape(" ".join(prompt[:1_000].split())[:PROMPT_EXCERPT_CHARS].strip())
     excerpt = excerpt.replace("\\ ", r"\s+")
     answer = 'text = "…"' if model.task == "Text Generation" else "json = { }  # the whole result"
     return WorkerError(
@@ -140,12 +143,12 @@ def _step(value: Any, name: str, index: str) -> list[Any]:
     return [value[place]] if -len(value) <= place < len(value) else []
 
 
-def _matches(rule: Rule, pattern: re.Pattern[str] | None, model: Model, prompt: str) -> bool:
+def _matches(rule: Rule, pattern: Regex | None, model: Model, prompt: str) -> bool:
     if not fnmatch.fnmatchcase(model.name, rule.model):
         return False
     if rule.task is not None and _task_key(rule.task) != _task_key(model.task):
         return False
-    return pattern is None or pattern.search(prompt) is not None
+    return pattern is None or pattern.is_in(prompt[:LOOK_CHARS])
 
 
 def _inputs_match(rule: Rule, inputs: Any) -> bool:
@@ -158,7 +161,8 @@ def _is_met(found: list[Any], expected: Any) -> bool:
     if isinstance(expected, Mapping) and expected.keys() == {"exists"}:
         return bool(found) is expected["exists"]
     if isinstance(expected, Mapping) and expected.keys() == {"matches"}:
-        return any(isinstance(v, str) and re.search(expected["matches"], v) for v in found)
+        pattern = compile_regex(expected["matches"])
+        return any(isinstance(v, str) and pattern.is_in(v[:LOOK_CHARS]) for v in found)
     return any(value == expected for value in found)
 
 

@@ -17,7 +17,7 @@ OPUS_PACKET_MS = 20
 OPUS_PACKET = b"\xf8\xff\xfe"  # full band, mono, 20 ms, nothing heard (RFC 6716)
 OGG_PACKETS_PER_PAGE = 50
 FLAC_BLOCK = 4096
-SECONDS_MAX = 3_600
+SECONDS_MAX = 600  # 57 MB of samples at most
 
 
 def mp3(milliseconds: int, comment: bytes) -> bytes:
@@ -94,7 +94,7 @@ def _flac_frame(number: int) -> bytes:
 
 
 def _utf8_number(number: int) -> bytes:
-    return chr(number).encode()  # 3,600 s make fewer than 55,296 blocks, where surrogates begin
+    return chr(number).encode()  # 600 s make fewer than 55,296 blocks, where surrogates begin
 
 
 def _crc8(data: bytes) -> int:

@@ -7,7 +7,7 @@ a test can expect it; it does not pretend that a model thought about it.
 from __future__ import annotations
 
 from bindings.ai.language import TOKEN, rank_sentences, sentences
-from bindings.ai.prompts import Prompt
+from bindings.ai.prompts import Prompt, excerpt
 
 POINTS_MAX = 5
 THEMES_MAX = 6
@@ -38,6 +38,7 @@ def limit_tokens(text: str, max_tokens: int) -> tuple[str, bool]:
 
 def summarize(text: str, max_tokens: int) -> str:
     """Return the most telling sentences of `text`, in their order."""
+    text = excerpt(text)
     best = set(rank_sentences(text)[:SUMMARY_SENTENCES])
     summary = " ".join(part for part in dict.fromkeys(sentences(text)) if part in best)
     return limit_tokens(summary, max_tokens)[0]

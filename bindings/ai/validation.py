@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bindings.ai.errors import shortened
+
 Schema = Mapping[str, Any]
 
 
@@ -101,7 +103,7 @@ def _check_object(value: Any, schema: Schema, path: str) -> None:
 def _check_scalar(value: Any, schema: Schema, path: str) -> None:
     if "enum" in schema and value not in schema["enum"]:
         members = ",".join(map(str, schema["enum"]))
-        raise SchemaMismatch(f"enum {value} not in {members} at '{path}'")
+        raise SchemaMismatch(f"enum {shortened(value)} not in {members} at '{path}'")
     kind = schema.get("type")
     if kind is None:
         return

@@ -9,6 +9,7 @@ from emulator.config.model import AiRule, AiStream, Json
 from emulator.config.problems import listed, quoted
 from emulator.config.table import Table
 from emulator.config.toml_source import plain_json
+from emulator.regex import BadPattern, compile_regex
 
 CONDITION_KEYS = ("model", "task", "prompt", "input")
 ANSWER_KEYS = ("text", "json", "sequence", "error")
@@ -84,8 +85,8 @@ def _read_pattern(table: Table, key: str) -> str | None:
     if pattern is None:
         return None
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        compile_regex(pattern)
+    except BadPattern as error:
         text = f"{table.name(key)} is not a regular expression: {error}"
         table.error(key, text, "Write it in single quotes, so that backslashes stay.")
         return None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bindings.ai.json_mode import answer
 from bindings.ai.json_schema import is_valid
 from bindings.ai.prompts import from_text
+from bindings.ai.schema_document import Document
 from emulator.errors import WorkerError
 
 from .calls import GLM, GPT_OSS, ask_json, run
@@ -161,7 +162,7 @@ def test_validity_is_judged_as_jsonschema_judges_it(generated: Any, value: Any) 
     schema = without_nested_references(generated)
 
     judge = jsonschema.Draft202012Validator(schema)
-    assert is_valid(value, schema, schema) == judge.is_valid(value)
+    assert is_valid(value, schema, Document(schema)) == judge.is_valid(value)
 
 
 NODE = {
