@@ -61,12 +61,16 @@ _PATH = click.Path(path_type=Path)
 _DIRECTORY = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
-def load_project(options: ProjectOptions) -> Config:
-    """Return the project's configuration. Raises ConfigError listing every problem."""
+def load_project(options: ProjectOptions, *, runs_code: bool = False) -> Config:
+    """Return the project's configuration. Raises ConfigError listing every problem.
+
+    A command that does not run the worker's code works before there is any.
+    """
     return load_config(
         options.directory,
         config_path=options.config_path,
         environment=options.environment,
         env_files=options.env_files,
         process_env=os.environ,
+        runs_code=runs_code,
     )

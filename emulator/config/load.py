@@ -37,6 +37,7 @@ class _Inputs:
     cli_vars: Mapping[str, str]
     process_env: Mapping[str, str]
     now_ms: int
+    runs_code: bool
 
 
 def load_config(
@@ -48,12 +49,14 @@ def load_config(
     env_files: Sequence[Path] = (),
     process_env: Mapping[str, str],
     clock: Clock | None = None,
+    runs_code: bool = True,
 ) -> Config:
     """Return the configuration of the worker in `start_dir` or above it.
 
     `config_path` (`--config`) is relative to `start_dir` and used as it is. `environment` None
     leaves the choice to CLOUDFLARE_ENV, "" chooses the top level. `env_files` (`--env-file`) are
-    relative to the configuration's directory.
+    relative to the configuration's directory. Without `runs_code` nothing need be right about
+    `main`, which is then the configuration's directory.
     Raises InvalidConfig, whose text lists every problem, and whose `files` are worth watching.
     """
     report = Report()
@@ -64,7 +67,7 @@ def load_config(
     chosen = chosen_environment(environment, process_env)
     dotenv = EnvFiles(location.project_dir, start_dir, chosen, env_files)
     now_ms = (clock or SystemClock()).now_ms()
-    inputs = _Inputs(location, dotenv, cli_vars, process_env, now_ms)
+    inputs = _Inputs(location, dotenv, cli_vars, process_env, now_ms, runs_code)
     return _load(inputs, report)
 
 
@@ -130,7 +133,7 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
     config_dir = location.path.parent
     names = BindingNames()
     name = worker_section.read_name(selected)
-    main = worker_section.read_main(selected, config_dir)
+    main = worker_section.read_main(selected, config_dir, needed=inputs.runs_code)
     workflows, other_workflows = read_workflows(selected, names, name)
     d1_databases = read_d1(selected, names, config_dir)
     vectorize = read_vectorize(selected, names)

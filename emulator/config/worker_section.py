@@ -43,15 +43,20 @@ def read_name(selected: Selected) -> str:
     return name
 
 
-def read_main(selected: Selected, config_dir: Path) -> Path | None:
-    """Return the absolute path of the main module, or None when there is none to run."""
+def read_main(selected: Selected, config_dir: Path, *, needed: bool) -> Path | None:
+    """Return the absolute path of the main module, or None when there is none to run.
+
+    What is wrong with it is only reported if it is `needed`.
+    """
     owner = selected.owner("main")
     main = owner.string("main")
     if not main:
-        if "main" not in owner.data or main == "":
+        if needed and ("main" not in owner.data or main == ""):
             _report_no_main(owner, config_dir)
         return None
     path = Path(os.path.abspath(config_dir / main))
+    if not needed:
+        return None
     if not is_file(path):
         _report_missing_main(owner, main, path, config_dir)
     elif path.suffix not in MAIN_SUFFIXES:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.end_to_end.projects import WRANGLER, make_project, workflow_project
 from tests.end_to_end.server import DevServer
@@ -28,10 +31,13 @@ MODE = "staging"
 """
 
 
-def groundfog(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def groundfog(
+    *arguments: str, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "emulator", *arguments],
         cwd=cwd,
+        env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
         timeout=20,
@@ -45,6 +51,28 @@ def test_the_path_is_beside_the_configuration_and_persist_to_moves_it(tmp_path: 
     assert groundfog("state", "path", cwd=project).stdout.strip() == str(project / ".groundfog")
     moved = groundfog("state", "path", "--persist-to", "elsewhere", cwd=project).stdout.strip()
     assert moved == str(project / "elsewhere")
+
+
+@pytest.mark.parametrize("main", ["", 'main = "src/not_yet.py"', 'main = "src"'])
+def test_commands_about_the_state_need_no_code(tmp_path: Path, main: str) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "0001_init.sql").write_text("CREATE TABLE t(a)")
+    wrangler = WRANGLER.replace('main = "src/entry.py"', main)
+    (tmp_path / "wrangler.toml").write_text(wrangler, encoding="utf-8")
+
+    for command in (
+        ["d1", "migrations", "apply", "DB"],
+        ["d1", "execute", "DB", "--command", "SELECT a FROM t"],
+        ["workflows", "trigger", "flow"],
+        ["vectorize", "create", "index", "--dimensions", "3", "--metric", "cosine"],
+        ["ai", "rules"],
+        ["state", "path"],
+    ):
+        done = groundfog(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    checked = groundfog("workflows", "check", cwd=tmp_path)
+    assert checked.returncode != 0 and "main" in checked.stderr
 
 
 def test_reset_forgets_instances_and_databases(tmp_path: Path) -> None:

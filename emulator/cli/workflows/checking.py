@@ -50,7 +50,7 @@ def check_command(
 
     The exit code is 1 if the code does not fit one of them.
     """
-    config = load_project(options)
+    config = load_project(options, runs_code=True)
     if not config.is_python:
         raise UsageError(f"{config.path.name}: main is {config.main.name}; only Python workers")
     if histories:
