@@ -36,7 +36,7 @@ class UsageError(EmulatorError):
 class WorkerError(Exception):
     """An error user code can catch, named and worded as the platform words it.
 
-    `name` is the JavaScript error name (`"Error"`, `"WorkflowError"`, …), `message` its text;
+    `name` is the JavaScript error name (`"Error"`, `"TypeError"`, …), `message` its text;
     `code` is the REST error number where the platform has one. `str(error)` is `message`.
     """
 

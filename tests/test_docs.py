@@ -12,7 +12,7 @@ from emulator.cli.main import cli
 from emulator.config.load import load_config
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def commands(group: click.Group, prefix: str = "groundfog") -> dict[str, click.Command]:

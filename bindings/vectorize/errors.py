@@ -4,7 +4,8 @@ The client puts `<OPERATION>_ERROR (code = n): ` before the service's text; noth
 which operation ran, so a check raises `Refused` and `index.py` completes it.
 
 Source: client prefix: workerd src/cloudflare/internal/vectorize-api.ts. The numbers are not
-documented; those below are quoted from messages that users of the service have published.
+documented; those below are quoted from messages that users of the service have published, listed
+in docs/platform/vectorize-answers.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ WRONG_QUERY_DIMENSIONS = 40006
 TOO_MANY_ITEMS = 40007
 ID_LENGTH = 40008
 WRONG_VECTOR = 40012
+METADATA_TOO_LARGE = 40016
 UNREADABLE_VECTORS = 40023
 TOP_K = 40025
 UNREADABLE_QUERY = 40026
@@ -36,3 +38,10 @@ class Refused(Exception):
     def during(self, operation: str) -> WorkerError:
         """Return the error user code sees; `operation` is `"VECTOR_QUERY"` and the like."""
         return WorkerError(f"{operation}_ERROR (code = {self.code}): {self.text}", code=self.code)
+
+    def of(self, method: str) -> Refused:
+        """Return it as the service words it for `method`; what exactly is wrong is added by us."""
+        if self.code == UNREADABLE_VECTORS and method in ("insert", "upsert"):
+            text = f"failed to parse {method} vectors request in json format: {self.text}"
+            return Refused(self.code, text)
+        return self

@@ -129,13 +129,13 @@ class Index:
 
     def query(self, vector: Json, options: Json) -> dict[str, Json]:
         """Return `{count, matches}` for a vector."""
-        parsed = parse_options(options, self.announcements)
+        parsed = parse_options(options)
         values = pack_values(vector, "invalid query vector", WRONG_QUERY_DIMENSIONS)
         return self._search(values, parsed)
 
     def query_by_id(self, id_: Json, options: Json) -> dict[str, Json]:
         """Return `{count, matches}` for a stored vector."""
-        parsed = parse_options(options, self.announcements)
+        parsed = parse_options(options)
         found = self._caught_up().get([check_id(id_)])
         if not found:
             raise Refused(UNKNOWN_VECTOR, f'vector id not found: "{id_}"')

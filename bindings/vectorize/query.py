@@ -33,15 +33,15 @@ class QueryOptions:
     filter: tuple[Condition, ...]
 
 
-def parse_options(options: Any, announcements: list[str]) -> QueryOptions:
-    """Return the parsed options; what works here and surprises in production is announced.
+def parse_options(options: Any) -> QueryOptions:
+    """Return the parsed options.
 
     Raises Refused for what the service refuses, WorkerError for what the client refuses.
     """
     options = {} if options is None else options
     if not isinstance(options, dict):
         raise Refused(UNREADABLE_QUERY, f"expected options to be an object, and got {options!r}")
-    mode = _metadata_mode(options.get("returnMetadata"), announcements)
+    mode = _metadata_mode(options.get("returnMetadata"))
     return_values = options.get("returnValues") or False
     if not isinstance(return_values, bool):
         raise Refused(
@@ -70,7 +70,7 @@ def show_indexed(metadata: Mapping[str, Any], paths: Iterable[str]) -> dict[str,
     return shown
 
 
-def _metadata_mode(value: Any, announcements: list[str]) -> MetadataMode:
+def _metadata_mode(value: Any) -> MetadataMode:
     match value:
         case None | "none":
             return "none"
@@ -79,11 +79,12 @@ def _metadata_mode(value: Any, announcements: list[str]) -> MetadataMode:
         case "indexed":
             return "indexed"
         case False:
-            announcements.append(
-                "a Vectorize query has returnMetadata: false, which production refuses (code "
-                '40026); leave it out, or say "none"'
+            # The client's own message lists it, and hands it on; the service refuses it.
+            raise Refused(
+                UNREADABLE_QUERY,
+                "Failed to parse the request body as JSON: returnMetadata: expected value"
+                ' (false is refused; leave it out, or say "none")',
             )
-            return "none"
     raise WorkerError(
         'Invalid returnMetadata option. Expected: true, false, "none", "indexed" or "all"; '
         f"got: {value}"

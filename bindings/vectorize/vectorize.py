@@ -85,6 +85,8 @@ class Vectorize:
 
         try:
             return await loop.run_in_executor(self._thread, work)
+        except Refused as refused:
+            raise refused.of(method) from None
         except (sqlite3.Error, StateError, OSError) as error:
             text = str(error) if isinstance(error, StateError) else f"{self._index.path}: {error}"
             raise Refused(STORAGE, text) from error

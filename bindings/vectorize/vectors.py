@@ -15,6 +15,7 @@ from typing import Any
 
 from bindings.vectorize.errors import (
     ID_LENGTH,
+    METADATA_TOO_LARGE,
     TOO_MANY_ITEMS,
     UNREADABLE_VECTORS,
     WRONG_VECTOR,
@@ -182,7 +183,7 @@ def _encode_metadata(metadata: Any, id_: str) -> str | None:
     size = len(_utf8(text, where))
     if size > METADATA_MAX_BYTES:
         raise Refused(
-            UNREADABLE_VECTORS, f"{where}: max is {METADATA_MAX_BYTES} bytes, got {size} bytes"
+            METADATA_TOO_LARGE, f"{where}: max is {METADATA_MAX_BYTES} bytes, got {size} bytes"
         )
     return text
 

@@ -44,7 +44,7 @@ def creations(given: Any) -> list[dict[str, Json]]:
         raise _refused("Batch size exceeds maximum allowed")
     _check(items, "instances[{}]")
     if any("id" in item and not isinstance(item["id"], str) for item in items):
-        raise WorkerError("(instance.invalid_id) Instance ID is invalid", name="WorkflowError")
+        raise WorkerError("(instance.invalid_id) Instance ID is invalid")
     return items
 
 
@@ -137,4 +137,4 @@ def _kind(value: Any) -> str:
 
 
 def _refused(problem: str) -> WorkerError:
-    return WorkerError(f"(body) {problem}", name="WorkflowError")
+    return WorkerError(f"(body) {problem}")

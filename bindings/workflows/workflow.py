@@ -123,16 +123,16 @@ class WorkflowBinding:
         if options is None:
             return None, None, None
         if not isinstance(options, dict):
-            raise WorkerError("(body) Provided argument is invalid", name="WorkflowError")
+            raise WorkerError("(body) Provided argument is invalid")
         if "id" in options and not isinstance(options["id"], str):
-            raise WorkerError("Workflow instance has invalid id", name="WorkflowError")
+            raise WorkerError("(instance.invalid_id) Instance has invalid id")
         params = options.get("params")
         encoded = None if params is None else self._encode(params)
         return options.get("id"), encoded, retention_of(options)
 
     def _id(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise WorkerError("(instance.invalid_id) Instance ID is invalid", name="WorkflowError")
+            raise WorkerError("(instance.invalid_id) Instance ID is invalid")
         return value
 
 

@@ -38,7 +38,6 @@ class Admission:
             raise WorkerError(
                 f"(instance.too_many_queued) {queued:,} instances are queued;"
                 f" at most {self.limits.queued:,} may be",
-                name="WorkflowError",
             )
         rate = self.limits.creation_rate
         if rate is None:
@@ -49,6 +48,5 @@ class Admission:
             raise WorkerError(
                 "(rate_limit.workflow_instance_creation) too many requests:"
                 f" at most {rate:,} instances of a workflow may be created per second",
-                name="WorkflowError",
             )
         self._spent[workflow] = (now_ms, left - count)

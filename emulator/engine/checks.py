@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from emulator.engine.steps import EVENT_TYPE, is_event_type, is_too_large
+from emulator.engine.steps import is_event_type, is_too_large
 from emulator.errors import WorkerError
 from emulator.protocol import values
 
@@ -24,7 +24,7 @@ _RESERVED_ID = re.compile(r"cf_[0-9a-f]{64}|batch|terminate|terminateAll")
 def check_new(instance_id: str | None, params: bytes | None) -> None:
     """Refuse a bad id, and params that are too large, for `create` and the array of a batch."""
     if instance_id is not None and not _is_instance_id(instance_id):
-        raise WorkerError("Workflow instance has invalid id", name="WorkflowError")
+        raise WorkerError("(instance.invalid_id) Instance has invalid id")
     check_size("Workflow params", params or b"")
 
 
@@ -50,15 +50,12 @@ def check_addressable(instance_id: str) -> None:
 def check_deletions(ids: Any) -> None:
     """Refuse a batch of deletions as a whole."""
     if not isinstance(ids, list):
-        raise WorkerError("(body) Provided argument is invalid", name="WorkflowError")
+        raise WorkerError("(body) Provided argument is invalid")
     if not ids:
-        raise WorkerError(
-            "(body) batchDeleteInstances should have at least 1 instance", name="WorkflowError"
-        )
+        raise WorkerError("(body) batchDeleteInstances should have at least 1 instance")
     if len(ids) > BATCH_MAX:
         raise WorkerError(
             f"(body) batchDeleteInstances only supports {BATCH_MAX} instances at a time",
-            name="WorkflowError",
         )
     for instance_id in ids:
         check_addressable(instance_id)
@@ -67,11 +64,7 @@ def check_deletions(ids: Any) -> None:
 def check_event(event_type: str, payload: bytes) -> None:
     """Refuse a bad event type, and a payload that is too large."""
     if not is_event_type(event_type):
-        raise WorkerError(
-            f'(workflow.invalid_event_type) Event type "{event_type}" is invalid: expected'
-            f" {EVENT_TYPE}",
-            name="WorkflowError",
-        )
+        raise WorkerError("(workflow.invalid_event_type) Provided event type is invalid")
     check_size("Event payload", payload)
 
 
@@ -80,7 +73,6 @@ def check_size(what: str, value: bytes) -> None:
     if is_too_large(value):
         raise WorkerError(
             f"{what} of {values.size(value):,} bytes are too large. Maximum allowed size is 1MiB.",
-            name="WorkflowError",
         )
 
 
@@ -93,4 +85,4 @@ def _is_instance_id(value: str) -> bool:
 
 
 def _invalid_id() -> WorkerError:
-    return WorkerError("(instance.invalid_id) Instance ID is invalid", name="WorkflowError")
+    return WorkerError("(instance.invalid_id) Instance ID is invalid")

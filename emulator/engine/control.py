@@ -30,6 +30,7 @@ New = tuple[str | None, bytes | None, dict[str, int] | None]
 INTERNAL_ERROR = (10001, "workflows.api.error.internal_server")
 NOT_FOUND = (10400, "workflows.api.error.instance.not_found")
 ALREADY_EXISTS = (10405, "workflows.api.error.instance.already_exists")
+_NOT_FOUND_TEXT = "(instance.not_found) Instance not found"
 DUPLICATE_IN_BATCH = (10415, "workflows.api.error.instance.duplicate_in_batch")
 
 
@@ -123,9 +124,7 @@ class Control:
         if instance_id is None:
             instance_id = str(uuid.uuid4())
         elif self._journal.find(workflow, instance_id) is not None:
-            raise WorkerError(
-                "(instance.already_exists) Instance already exists", name="WorkflowError"
-            )
+            raise WorkerError("(instance.already_exists) Instance already exists")
         self._admit(workflow, instance_id, params, source, retention=retention)
         return instance_id
 
@@ -158,19 +157,20 @@ class Control:
     def check_exists(self, workflow: str, instance_id: str) -> None:
         """Raise production's error when there is no such instance. Source: workflows.md 9.3."""
         if self._journal.find(workflow, instance_id) is None:
-            raise WorkerError("instance.not_found")
+            raise WorkerError(_NOT_FOUND_TEXT)
 
     def status(self, workflow: str, instance_id: str) -> dict[str, Json]:
-        """Return `{"status", "output", "rollback", "error"?}` with values decoded.
+        """Return `{"status", "error", "output", "rollback"}` with values decoded.
 
-        While it rolls back it is `running` here. Source: workflows.md 2.10.
+        While it rolls back it is `running` here. Source: docs/platform/workflows-answers.md.
 
         Differs: the official local engine passes outputs through JSON, which damages Dates.
         """
         instance = self._engine.instance(self._key(workflow, instance_id), steps=False)
         rolling_back = instance.status is Status.ROLLING_BACK
         shown = Status.RUNNING if rolling_back else instance.status
-        status: dict[str, Json] = {"status": shown.value, "output": None, "rollback": None}
+        status: dict[str, Json] = {"status": shown.value, "error": None}
+        status |= {"output": None, "rollback": None}
         if instance.status is Status.COMPLETE:
             status["output"] = values.decode(instance.output)
         if instance.status is Status.ERRORED and instance.error is not None:
@@ -346,7 +346,7 @@ class Control:
     def _key(self, workflow: str, instance_id: str) -> int:
         key = self._journal.find(workflow, instance_id)
         if key is None:
-            raise WorkerError("(instance.not_found) Instance does not exist", name="WorkflowError")
+            raise WorkerError(_NOT_FOUND_TEXT)
         return key
 
     async def _obey(self, instance: Instance, verdict: Verdict) -> None:

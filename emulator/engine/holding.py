@@ -79,7 +79,6 @@ def refuse_plain_resume(instance: Instance) -> None:
         f" fits what it has done: {summary(divergence_of(instance))}. Undo the edit, or choose:"
         " resume with accept or rename, restart, or terminate"
         f" (groundfog workflows instances resume {instance.workflow} {instance.id} --accept)",
-        name="WorkflowError",
     )
 
 
@@ -124,7 +123,6 @@ def _rename(
         raise WorkerError(
             f'(instance.cannot_rename) No recorded step "{old}" is missing from the code;'
             f" missing: {names}",
-            name="WorkflowError",
         )
     entries = []
     for step in steps:
@@ -135,7 +133,6 @@ def _rename(
             raise WorkerError(
                 f'(instance.cannot_rename) "{old}" #{step.count} cannot become "{new}"'
                 f" #{step.count}: the instance has recorded a step of that name",
-                name="WorkflowError",
             )
         taken[where] = key
         data = {"from": step.key}
@@ -148,7 +145,6 @@ def _require_held(instance: Instance, what: str) -> None:
         raise WorkerError(
             f"(instance.not_held) Cannot {what}: {instance.workflow} {instance.id} is"
             f" {instance.status.value}, and not held because of changed code",
-            name="WorkflowError",
         )
 
 

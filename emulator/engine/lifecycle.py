@@ -90,7 +90,6 @@ def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Ver
     if instance.is_terminal:
         raise WorkerError(
             "(instance.cannot_terminate) Cannot terminate instance since its on a finite state",
-            name="WorkflowError",
         )
     if instance.status is Status.ROLLING_BACK:  # not documented: what was asked for is under way,
         if rollback:  # or it is to stop at once
@@ -131,9 +130,7 @@ def send_event(instance: Instance, event_type: str, payload: bytes, now_ms: int)
     """
     if instance.is_terminal:
         raise WorkerError(
-            "(instance.cannot_send_event) Cannot send an event to an instance that is"
-            f" {instance.status.value}",
-            name="WorkflowError",
+            "(instance.in_finite_state) Instance reached a finite state, cannot send events to it"
         )
     data = {"event": event_type}
     entry = Entry(instance.key, now_ms, EntryKind.EVENT_RECEIVED, data=data, value=payload)

@@ -83,7 +83,6 @@ def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
     if len(found) < point.count:
         raise WorkerError(
             f'(instance.cannot_restart) Step "{point.name}" not found in execution history',
-            name="WorkflowError",
         )
     gone = {step for _, step in starts[found[point.count - 1] :]}
     received = _received(named, gone)
@@ -132,4 +131,4 @@ def _received(history: list[Numbered], gone: set[str]) -> set[int]:
 
 def _refused(what: str, given: Json, expected: str) -> WorkerError:
     shown = f'"{given}"' if isinstance(given, str) else repr(given)
-    return WorkerError(f"restart: {what} is {shown}; expected {expected}", name="WorkflowError")
+    return WorkerError(f"restart: {what} is {shown}; expected {expected}")

@@ -58,4 +58,4 @@ def _waits(step: Step, now_ms: int) -> bool:
 
 
 def _refused(text: str) -> WorkerError:
-    return WorkerError(f"(instance.cannot_skip) {text}", name="WorkflowError")
+    return WorkerError(f"(instance.cannot_skip) {text}")

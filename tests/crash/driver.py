@@ -191,7 +191,7 @@ class Driver:
             path = f"{REST}/flow/instances/{instance}/events/{event}"
             response = self._ask(server, "POST", path, json=number, **asked)
         return response.status_code == 200 or any(
-            reason in response.text for reason in ("cannot_send_event", "not exist", "not_found")
+            reason in response.text for reason in ("in_finite_state", "not exist", "not_found")
         )
 
     def _write(self, server: DevServer) -> None:

@@ -185,7 +185,7 @@ class Player:
             parent = await self.env.FLOW.get(whom["to"])
             await parent.send_event({"type": whom["type"], "payload": uid})
         except Exception as error:
-            if "not_found" in str(error) or "cannot_send_event" in str(error):
+            if "not_found" in str(error) or "in_finite_state" in str(error):
                 return  # the parent has ended, or was deleted
             raise
         note("told", instance=whom["to"], type=whom["type"], value=uid)

@@ -12,7 +12,7 @@ from bindings.workflows import WorkflowBinding
 from emulator.engine.control import BATCH_MAX
 from emulator.errors import WorkerError
 from emulator.protocol import values
-from tests.engine.scripted import Step
+from tests.engine.scripted import Step, StepError
 from tests.engine.world import NAME, World, play
 
 Event = dict[str, Any]
@@ -74,7 +74,7 @@ def test_an_id_in_use_since_the_same_turn_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("instance", ["", "-a", "a b", "x" * 101, "é", "a\n", "a/b"])
 def test_a_bad_id_is_refused(tmp_path: Path, instance: str) -> None:
     async def story(world: World) -> None:
-        with pytest.raises(WorkerError, match="Workflow instance has invalid id"):
+        with pytest.raises(WorkerError, match=r"^\(instance.invalid_id\) Instance has invalid id$"):
             await world.create(instance)
 
     play(tmp_path, echo, story)
@@ -82,7 +82,7 @@ def test_a_bad_id_is_refused(tmp_path: Path, instance: str) -> None:
 
 def test_an_id_of_null_is_refused(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        with pytest.raises(WorkerError, match="Workflow instance has invalid id"):
+        with pytest.raises(WorkerError, match=r"^\(instance.invalid_id\) Instance has invalid id$"):
             await binding(world).call("create", [{"id": None}])
 
     play(tmp_path, echo, story)
@@ -90,8 +90,63 @@ def test_an_id_of_null_is_refused(tmp_path: Path) -> None:
 
 def test_getting_an_unknown_instance_says_not_found(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        with pytest.raises(WorkerError, match="^instance.not_found$"):
+        with pytest.raises(WorkerError, match=r"^\(instance.not_found\) Instance not found$"):
             await binding(world).call("get", ["nobody"])
+
+    play(tmp_path, echo, story)
+
+
+async def fails(event: Event, step: Step) -> Any:
+    raise StepError("Error", "no")
+
+
+@pytest.mark.parametrize(
+    ("workflow", "rest"),
+    [
+        (echo, {"status": "complete", "error": None, "output": 1, "rollback": None}),
+        (
+            fails,
+            {
+                "status": "errored",
+                "error": {"name": "Error", "message": "no"},
+                "output": None,
+                "rollback": None,
+            },
+        ),
+    ],
+)
+def test_a_status_has_the_same_keys_in_the_same_order_whatever_it_is(
+    tmp_path: Path, workflow: Any, rest: dict[str, Any]
+) -> None:
+    async def story(world: World) -> None:
+        await world.control.create(NAME, "a", b"1")
+        fresh = await binding(world).call("status", ["a"])
+        assert list(fresh.items()) == [
+            ("status", "running"),
+            ("error", None),
+            ("output", None),
+            ("rollback", None),
+        ]
+        await world.settle()
+        assert list((await binding(world).call("status", ["a"])).items()) == list(rest.items())
+
+    play(tmp_path, workflow, story)
+
+
+def test_what_the_binding_refuses_is_an_error_by_javascripts_plain_name(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create("a")
+        refusals: list[tuple[str, list[Any]]] = [
+            ("create", [{"id": "a"}]),
+            ("create", [{"id": ":"}]),
+            ("get", ["nobody"]),
+            ("sendEvent", ["a", {"type": "a:b"}]),
+            ("createBatch", [{}]),
+        ]
+        for method, args in refusals:
+            with pytest.raises(WorkerError) as refused:
+                await binding(world).call(method, args)
+            assert refused.value.name == "Error"
 
     play(tmp_path, echo, story)
 

@@ -68,7 +68,7 @@ def test_an_instance_can_be_deleted_in_every_status(tmp_path: Path, before: Stat
         assert rows(world) == (0, 0)
         assert remembered(world) == []
         assert world.guest.runs == 0
-        with pytest.raises(WorkerError, match=r"^\(instance.not_found\) Instance does not exist$"):
+        with pytest.raises(WorkerError, match=r"^\(instance.not_found\) Instance not found$"):
             world.status()
 
     play(tmp_path, stage.workflow, story)

@@ -304,7 +304,7 @@ def test_an_instance_that_is_deleted_while_a_pause_waits_is_not_paused(tmp_path:
         await started(world)
         pause = await pausing(world)
         await world.delete()
-        with pytest.raises(Exception, match="does not exist"):
+        with pytest.raises(Exception, match="Instance not found"):
             await pause
 
     act(tmp_path, story)

@@ -68,6 +68,9 @@ class Stage:
 
 # What each operation makes of each status. Source: workflows.md section 16.3; where it is silent,
 # `lifecycle` says what we chose. A text is the error it raises instead.
+IN_FINITE_STATE = (
+    "(instance.in_finite_state) Instance reached a finite state, cannot send events to it"
+)
 FINISHED = "(instance.cannot_terminate) Cannot terminate instance since its on a finite state"
 TABLE: dict[str, dict[Status, Status | str]] = {
     "pause": {
@@ -110,12 +113,9 @@ TABLE: dict[str, dict[Status, Status | str]] = {
         Status.WAITING_FOR_PAUSE: Status.WAITING_FOR_PAUSE,
         Status.PAUSED: Status.PAUSED,
         Status.ROLLING_BACK: Status.ROLLING_BACK,
-        Status.COMPLETE: "(instance.cannot_send_event) Cannot send an event to an instance that"
-        " is complete",
-        Status.ERRORED: "(instance.cannot_send_event) Cannot send an event to an instance that"
-        " is errored",
-        Status.TERMINATED: "(instance.cannot_send_event) Cannot send an event to an instance that"
-        " is terminated",
+        Status.COMPLETE: IN_FINITE_STATE,
+        Status.ERRORED: IN_FINITE_STATE,
+        Status.TERMINATED: IN_FINITE_STATE,
     },
 }
 
@@ -197,7 +197,7 @@ def test_restart_starts_over_in_every_status(tmp_path: Path, before: Status) -> 
 )
 def test_every_verb_says_when_there_is_no_such_instance(tmp_path: Path, verb: Verb) -> None:
     async def story(world: World) -> None:
-        with pytest.raises(WorkerError, match=r"^\(instance.not_found\) Instance does not exist$"):
+        with pytest.raises(WorkerError, match=r"^\(instance.not_found\) Instance not found$"):
             await verb(world)
 
     play(tmp_path, Stage().workflow, story)

@@ -188,7 +188,7 @@ class Changes:
         for field in ("id", "instance_id"):
             given = body.get(field, given)
             if field in body and not isinstance(given, str):
-                raise bad("Workflow instance has invalid id")
+                raise bad("(instance.invalid_id) Instance has invalid id")
         kept = retention_ms(body.get("instance_retention"), "instance_retention")
         params = body.get("params")
         if params is None:

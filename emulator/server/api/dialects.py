@@ -31,7 +31,7 @@ _STATUS = {
     "instance.already_exists": 409,
     "instance.cannot_terminate": 409,
     "instance.cannot_restart": 409,
-    "instance.cannot_send_event": 409,
+    "instance.in_finite_state": 409,
     "instance.cannot_skip": 409,
     "instance.too_many_queued": 429,
     "rate_limit.workflow_instance_creation": 429,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -192,14 +193,12 @@ def test_return_metadata_all_shows_everything_and_indexed_what_an_index_holds(
     assert shown("indexed") == {"long": "é" * 32, "deep.x": 1}
 
 
-def test_return_metadata_false_works_with_a_warning(session: Session) -> None:
+def test_return_metadata_false_is_refused_as_in_production(session: Session) -> None:
     index = session.index(dimensions=1)
 
-    session.call(index, "query", [1], {"returnMetadata": False})
-    session.call(index, "query", [1], {"returnMetadata": False})
-
-    assert len(session.announcements) == 1
-    assert "production refuses" in session.announcements[0]
+    text = "VECTOR_QUERY_ERROR (code = 40026): Failed to parse the request body as JSON: "
+    with pytest.raises(WorkerError, match=re.escape(f"{text}returnMetadata: expected value")):
+        session.call(index, "query", [1], {"returnMetadata": False})
 
 
 def test_dimensions_come_from_the_first_insert_and_are_announced_once(session: Session) -> None:
@@ -260,6 +259,19 @@ def test_a_configured_index_announces_nothing(session: Session) -> None:
         ("upsert", [{"id": "x", "values": []}], None, "VECTOR_UPSERT_ERROR.*got 0 dimensions"),
         ("upsert", [{"id": "x" * 65, "values": [1, 2]}], None, "id too long; max is 64 bytes"),
         ("upsert", [{"values": [1, 2]}], None, "expected an id"),
+        (
+            "upsert",
+            [{"id": "x", "values": [1, 2], "metadata": "m"}],
+            None,
+            r"VECTOR_UPSERT_ERROR \(code = 40023\): failed to parse upsert vectors request in json "
+            r'format: invalid metadata for id="x"',
+        ),
+        (
+            "insert",
+            [{"id": "x", "values": [1, 2], "metadata": {"m": "x" * 10_240}}],
+            None,
+            r"VECTOR_INSERT_ERROR \(code = 40016\): invalid metadata for id=\"x\": max is 10240",
+        ),
         ("upsert", [{"id": "x", "values": [1, "2"]}], None, "an array with a string"),
         ("upsert", [{"id": "x", "values": [1, True]}], None, "an array with a boolean"),
         ("upsert", [{"id": "x", "values": [1, float("nan")]}], None, "not a finite 32-bit number"),

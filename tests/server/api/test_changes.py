@@ -98,7 +98,7 @@ def test_an_id_in_use_is_a_conflict(v4: Api, explorer: Api) -> None:
 def test_a_bad_id_is_refused(api: Api, bad_id: Any) -> None:
     refused = api.error("POST", "/flow/instances", json={"instance_id": bad_id})
 
-    assert refused == (400, 10001, "Workflow instance has invalid id")
+    assert refused == (400, 10001, "(instance.invalid_id) Instance has invalid id")
 
 
 @pytest.mark.parametrize(
