@@ -14,11 +14,13 @@ from emulator import wiring
 from emulator.config.model import Config
 from emulator.engine import payloads
 from emulator.engine.divergence import Divergence
+from emulator.engine.feeding import Feed
 from emulator.engine.guarding import Guard
 from emulator.engine.journal import Journal
 from emulator.engine.model import Instance, Status
 from emulator.errors import EmulatorError
 from emulator.protocol.messages import (
+    Message,
     ProtocolError,
     Replayed,
     RunAbort,
@@ -121,6 +123,7 @@ class _Probes:
         self._verdicts: dict[int, asyncio.Future[Divergence | None]] = {}
         self._names: dict[int, str] = {}
         self._reported = ""
+        self._feed: Feed | None = None
 
     async def replay(self, guest: Guest, instance: Instance, class_name: str) -> Divergence | None:
         """Return how the code differs from the history of `instance`, or None."""
@@ -131,15 +134,29 @@ class _Probes:
         verdict: asyncio.Future[Divergence | None] = asyncio.get_running_loop().create_future()
         self._verdicts[number] = verdict
         try:
-            for message in payloads.opening(number, instance, class_name, probe=True):
-                guest.send(message)
+            self._feed = self._feed or Feed(guest)
+            self._feed.put(self._opening(number, instance, class_name, verdict))
             return await verdict
-        except ValueError as error:
-            name = self._names[number]
-            raise EmulatorError(f"{name}: a recorded value is damaged: {error}") from error
         finally:
             guest.send(RunAbort(number))
             del self._guards[number], self._verdicts[number], self._names[number]
+
+    def _opening(
+        self,
+        number: int,
+        instance: Instance,
+        class_name: str,
+        verdict: asyncio.Future[Divergence | None],
+    ) -> Iterator[Message]:
+        try:
+            for message in payloads.opening(number, instance, class_name, probe=True):
+                if verdict.done():
+                    return
+                yield message
+        except ValueError as error:
+            if not verdict.done():
+                text = f"{self._names[number]}: a recorded value is damaged: {error}"
+                verdict.set_exception(EmulatorError(text))
 
     def report(self, text: str) -> None:
         self._reported = text

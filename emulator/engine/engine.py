@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from time import monotonic
 
 from emulator.clock import Alarm, Clock
 from emulator.engine import (
@@ -31,12 +32,14 @@ from emulator.engine import (
 )
 from emulator.engine.divergence import Diverged, Divergence, Policy
 from emulator.engine.endings import Definition
+from emulator.engine.feeding import Feed
 from emulator.engine.guarding import Guard
 from emulator.engine.idling import IdleRuns
 from emulator.engine.journal import InstanceRow, Journal
 from emulator.engine.lifecycle import Effect, Verdict
 from emulator.engine.model import (
     CALLED,
+    LARGE_BYTES,
     Entry,
     EntryKind,
     ErrorInfo,
@@ -54,12 +57,14 @@ from emulator.engine.runs import Call, CallState, Guest, Run
 from emulator.engine.steps import Ask, Decision, Execute, Reject, Resolve, StepCall
 from emulator.engine.sweeping import Sweep
 from emulator.engine.timers import Timers
+from emulator.engine.turns import TURN_S, Turns
 from emulator.protocol import messages, values
-from emulator.protocol.messages import ProtocolError, StepFailed, StepRun, StepTaken
+from emulator.protocol.messages import Message, ProtocolError, StepFailed, StepRun, StepTaken
 from emulator.sqlite import Removed
 
 HOLD_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this long to say so
 RECOVERY_DELAY_MS = 1_000  # after a failed commit
+_CHEAP = (Status.WAITING, Status.RUNNING, Status.QUEUED)  # to go on with: no history is read
 LOST_GUESTS_MAX = 5  # in a row, while one instance's own code was running outside steps
 
 
@@ -84,6 +89,7 @@ class Engine:
         self._report = report
         self._definitions: dict[str, Definition] = {}
         self._guest: Guest | None = None
+        self._feed: Feed | None = None  # of that guest
         self.generation = 0  # of the code in use: its durable number, the same for the same code
         self._instances: dict[int, Instance] = {}
         self._runs: dict[int, Run] = {}
@@ -95,7 +101,8 @@ class Engine:
         self.is_lost = False  # the journal was removed under us
         self._homeless: dict[int, str] = {}  # instance -> its workflow, which is gone, or its class
         self._admitting: set[int] = set()  # new instances that the next commit queues
-        self._timers = Timers(clock, self._wake)
+        self._turns = Turns()
+        self._timers = Timers(clock, lambda key: self._turns.add(partial(self._wake, key)))
         self._expiry = Expiry(journal, clock, self.delete)
         self._own_clock = own_clock or clock
         self._idle = IdleRuns(self._own_clock, clock.now_ms, self._drop_idle)
@@ -111,6 +118,7 @@ class Engine:
             self._probed,
             self._drop_probe,
         )
+        self._probes: set[int] = set()  # their run numbers
         self._closed = False
         self._dispatching = False  # `_dispatch` follows the next commit
         self._leaving: dict[int, asyncio.Future[None]] = {}  # by generation
@@ -123,7 +131,10 @@ class Engine:
         rows = self.journal.unfinished()
         moved_on = self.journal.moved_on()
         for row in rows:
-            self._take_up(row, folded=row.key in moved_on)
+            if row.key in moved_on or row.status not in _CHEAP:
+                self._turns.add(partial(self._take_up_again, row.key))
+            else:
+                self._take_up(row, folded=False)
         self._expiry.start()
         return len(rows)
 
@@ -148,6 +159,11 @@ class Engine:
             case _:
                 return
 
+    def _take_up_again(self, key: int) -> None:
+        row = self.journal.row(key)
+        if row is not None and key not in self._run_of and key not in self._queue:
+            self._take_up(row)
+
     def define(self, definitions: Iterable[Definition]) -> None:
         """Set the workflows that exist from now on, and how many of each may run at once."""
         self._definitions = {definition.name: definition for definition in definitions}
@@ -166,6 +182,7 @@ class Engine:
     def stop(self) -> None:
         """Drop every run and timer; what is in flight continues at the next start."""
         self._closed = True
+        self._turns.stop()
         self._timers.stop()
         self._expiry.stop()
         self._sweep.stop()
@@ -184,23 +201,38 @@ class Engine:
         """
         self._sweep.stop()
         self._guest = guest
+        self._feed = Feed(guest, self._dispatch_soon)
         code = code or f"guest {guest.generation}"
         self.generation = self.journal.generation(code, self.clock.now_ms())
-        for run in list(self._runs.values()):
-            if run.guest is guest:
-                continue
-            if run.at_rest:
-                self._move_on(run)
-            else:
-                run.leaving = True
-                self._hold(run)
-                self._call_after(HOLD_MAX_MS, partial(self._leave_in_silence, run))
-                self._call_after(self._grace_ms, partial(self._move_on, run, True))
+        leaving = [run for run in self._runs.values() if run.guest is not guest]
+        for run in leaving:
+            run.leaving = True
+        self._each(self._leave, leaving)
+        if leaving:
+            self._call_after(HOLD_MAX_MS, partial(self._each, self._leave_in_silence, leaving))
+            self._call_after(self._grace_ms, partial(self._each, self._leave_late, leaving))
         for key, workflow in sorted(self._homeless.items()):
             self._queue.add(key, workflow, waking=False)
         self._homeless.clear()
         self._sweep.begin(self.generation)
         self._dispatch_soon()
+
+    def _each(self, work: Callable[[Run], None], runs: list[Run]) -> None:
+        """Do something with each of these runs that is still there when it is its turn."""
+
+        def do(run: Run) -> None:
+            if self._runs.get(run.number) is run and not self._closed:
+                work(run)
+
+        for run in runs:
+            self._turns.add(partial(do, run))
+
+    def _leave(self, run: Run) -> None:
+        """Take a run off its old guest, now if it is at rest, or when its callbacks end."""
+        if run.at_rest:
+            self._move_on(run)
+        else:
+            self._hold(run)
 
     async def released(self, guest: Guest) -> None:
         """Return once no run is left in `guest`."""
@@ -261,12 +293,13 @@ class Engine:
         if run.eager and not run.executing:
             self._move_on(run)
 
-    def _move_on(self, run: Run, grace_over: bool = False) -> None:
+    def _leave_late(self, run: Run) -> None:
+        """Take a run off its old guest though callbacks of it execute there: their time is over."""
+        self._interrupt(run)
+        self._move_on(run)
+
+    def _move_on(self, run: Run) -> None:
         """Take a run off its old guest; what still executes there is cut off and runs again."""
-        if self._runs.get(run.number) is not run:
-            return
-        if grace_over and not self._closed:
-            self._interrupt(run)
         self._drop(run)
         self._obey(run.instance, lifecycle.attempts_ended(run.instance, self.clock.now_ms()))
         self._continue(run.instance)
@@ -419,14 +452,14 @@ class Engine:
         """User code reads a stream that a step has returned."""
         run = self._runs.get(message.run)
         if run is None:
-            key = self._sweep.instance_of(message.run)
+            key, feed = self._sweep.instance_of(message.run), self._feed
         else:
-            key = run.instance.key if run.guest is guest else None
+            key, feed = run.instance.key if run.guest is guest else None, run.feed
             if run in self._idle:  # it does not only wait: it gets another moment
                 self._idle.remove(run)
                 self._idle.add(run)
-        if key is not None:
-            guest.send(outputs.piece(self.journal, key, message))
+        if key is not None and feed is not None:
+            feed.put(outputs.piece(self.journal, key, message) for _ in range(1))
 
     def _drop_output(self, run: Run, call: Call) -> None:
         """Delete what an attempt has sent of its stream: it has not succeeded."""
@@ -613,7 +646,7 @@ class Engine:
             again = partial(self._judge_callback, run, parent, waited_ms + PATIENCE_MS)
             self._call_after(PATIENCE_MS, again)
         elif instance.status is Status.WAITING_FOR_PAUSE:  # what is asked for on resuming counts
-            self._move_on(run, grace_over=True)
+            self._leave_late(run)
         else:
             self._interrupt(run)
             self._diverge(instance, divergence)
@@ -670,21 +703,26 @@ class Engine:
         known = definition is not None and definition.class_name in guest.loaded.workflows
         if not known or not self._is_dormant(instance):
             return None
-        assert definition is not None
+        assert definition is not None and self._feed is not None
         number = self._next_run
         self._next_run += 1
-        try:
-            opening = payloads.opening(number, instance, definition.class_name, probe=True)
-        except ValueError:  # a damaged value: its next run says so
-            return None
-        for message in opening:
-            guest.send(message)
+        self._probes.add(number)
+        opening = payloads.opening(number, instance, definition.class_name, probe=True)
+        self._feed.put(self._probe_opening(number, opening))
         return number, Guard(instance)
+
+    def _probe_opening(self, number: int, opening: Iterator[Message]) -> Iterator[Message]:
+        try:
+            while number in self._probes and (message := next(opening, None)) is not None:
+                yield message
+        except ValueError:  # a damaged value: its next run says so
+            return
 
     def _is_dormant(self, instance: Instance) -> bool:
         return instance.is_held or instance.status is Status.WAITING
 
     def _drop_probe(self, number: int) -> None:
+        self._probes.discard(number)
         if self._guest is not None:
             self._guest.send(messages.RunAbort(number))
 
@@ -728,7 +766,7 @@ class Engine:
                     count = run.instance.steps[key].other_count
                     run.guest.send(StepRun(run.number, call.number, attempt, config, count))
                 else:
-                    run.guest.send(payloads.rollback_run(run, call, key))
+                    run.feed.put(self._order(run, key, call, attempt))
             case Resolve() | Reject() as answer:
                 call.state = CallState.ANSWERING
                 send = partial(self._answer, run, key, answer)
@@ -763,12 +801,24 @@ class Engine:
                 case Resolve(value):
                     # Without a value: a `do`, whose guest has the one it sent, for that call.
                     value = value or (run.instance.steps[key].value if call.earlier else b"")
-                    run.guest.send(messages.StepDone(run.number, number, value))
+                    if len(value) > LARGE_BYTES:
+                        run.feed.put(self._large_answer(run, key, number))
+                    else:
+                        run.guest.send(messages.StepDone(run.number, number, value))
                 case Reject(problem):
                     told = problem.name, problem.message
                     run.guest.send(StepFailed(run.number, number, *told))
         if run.blocked and not run.leaving:
             self._idle.add(run)  # unless the branch that has just been answered goes on
+
+    def _large_answer(self, run: Run, key: str, number: int) -> Iterator[Message]:
+        if self._runs.get(run.number) is run:
+            yield messages.StepDone(run.number, number, run.instance.steps[key].value)
+
+    def _order(self, run: Run, key: str, call: Call, attempt: int) -> Iterator[Message]:
+        """Order a rollback handler, which gets the value of its step."""
+        if self._runs.get(run.number) is run and call.is_attempt(attempt):
+            yield payloads.rollback_run(run, call, key)
 
     def _note_progress(self, run: Run) -> None:
         """Keep the status of an instance in step with what its run is doing."""
@@ -982,11 +1032,12 @@ class Engine:
     def in_flight(self) -> set[tuple[int, str, int]]:
         """Return what goes on without waiting for time: (run, step key, attempt) of each.
 
-        Without a key: code between steps. Run 0: instances that are about to run.
+        Without a key: code between steps. Run 0: instances that are about to run; the last number
+        is then another whenever some of them have got further.
         """
         found: set[tuple[int, str, int]] = set()
-        if self._queue or self._dispatching:
-            found.add((0, "", 0))
+        if self._queue or self._dispatching or self._turns or self._feed:
+            found.add((0, "", self._turns.done + (self._feed.sent if self._feed else 0)))
         for run in self._runs.values():
             if run.blocked:
                 continue
@@ -1004,7 +1055,10 @@ class Engine:
     def _wake(self, key: int) -> None:
         """The earliest deadline of an instance may have passed."""
         looked_ms = self.clock.now_ms()  # what falls due while this works is still to come
-        instance = self._instances.get(key) or self.journal.load(key)
+        try:
+            instance = self.instance(key)
+        except KeyError:  # it was deleted before it was its turn
+            return
         run = self._run_of.get(key)
         if instance.is_terminal or instance.status is Status.PAUSED:
             return
@@ -1060,6 +1114,8 @@ class Engine:
 
     def _enqueue(self, instance: Instance | InstanceRow, waking: bool = False) -> None:
         self._queue.add(instance.key, instance.workflow, waking)
+        if isinstance(instance, Instance):
+            self._evict(instance)
         self._dispatch_soon()
 
     def _dispatch_soon(self) -> None:
@@ -1069,16 +1125,23 @@ class Engine:
             self.journal.after_commit(self._dispatch)
 
     def _dispatch(self, _error: sqlite3.Error | None) -> None:
-        """Start queued instances while there is room."""
+        """Start queued instances while there is room, for a moment: requests come in between."""
         self._dispatching = False
+        until = monotonic() + TURN_S
         while self._guest is not None and not self._closed and not self._refused:
+            assert self._feed is not None
+            if not self._feed.has_room or not self._queue:
+                return
+            if monotonic() >= until:
+                self._dispatch_soon()
+                return
             key = self._queue.take()
             if key is None:
                 return
             if key not in self._run_of and key not in self._unrecorded:
-                self._start_run(self.instance(key), self._guest)
+                self._start_run(self.instance(key), self._guest, self._feed)
 
-    def _start_run(self, instance: Instance, guest: Guest) -> None:
+    def _start_run(self, instance: Instance, guest: Guest, feed: Feed) -> None:
         if instance.is_terminal or instance.status is Status.PAUSED:
             self._evict(instance)
             return
@@ -1093,26 +1156,36 @@ class Engine:
         stale = [] if rolling_back else stale_children(instance, self.generation)
         allowed = guest.loaded.eager and not rolling_back and not stale
         eager = max(0, definition.step_limit - instance.do_steps) if allowed else 0
-        try:
-            opening = payloads.opening(
-                number, instance, definition.class_name, guarded=guarded, eager=eager
-            )
-        except ValueError as error:  # a guest wrote what is no value, and it was recorded
-            problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
-            self._end(instance, [endings.failed(instance, problem, self.clock.now_ms())])
-            return
         self._drop_leftovers(instance)  # of attempts that a crash cut off
         guard = Guard(instance) if guarded else None
         nesting = Nesting(stale) if stale else None
-        run = Run(number, instance, guest, eager=eager > 0, guard=guard, nesting=nesting)
+        run = Run(number, instance, guest, feed, guard=guard, nesting=nesting)
         self._next_run += 1
         self._runs[run.number] = self._run_of[instance.key] = run
         self._instances[instance.key] = instance
         self._queue.occupy(instance.key, instance.workflow)
         self._record(instance, self._run_entries(instance, guarded))
-        for message in opening:
-            guest.send(message)
-        if rolling_back:
+        class_name = definition.class_name
+        opening = payloads.opening(number, instance, class_name, guarded=guarded, eager=eager)
+        feed.put(self._opening(run, opening))
+
+    def _opening(self, run: Run, opening: Iterator[Message]) -> Iterator[Message]:
+        """Yield what begins a run, for as long as it is wanted. Until then it is at rest."""
+        instance = run.instance
+        try:
+            while self._runs.get(run.number) is run:
+                message = next(opening, None)
+                if message is None:
+                    break
+                if type(message) is messages.RunStart:
+                    run.eager = message.eager > 0
+                yield message
+        except ValueError as error:  # a guest wrote what is no value, and it was recorded
+            problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
+            self._drop(run)
+            self._end(instance, [endings.failed(instance, problem, self.clock.now_ms())])
+            return
+        if instance.status is Status.ROLLING_BACK and self._runs.get(run.number) is run:
             self._roll_back(run)
 
     def _run_entries(self, instance: Instance, guarded: bool) -> list[Entry]:
@@ -1172,9 +1245,9 @@ class Engine:
         self._idle.remove(run)
 
     def _evict(self, instance: Instance) -> None:
-        """Keep an instance in memory only while it runs or is about to."""
+        """Keep an instance in memory only while it runs, or is about to and takes little room."""
         key = instance.key
-        if key not in self._run_of and key not in self._queue:
+        if key not in self._run_of and (key not in self._queue or instance.is_large):
             self._instances.pop(key, None)
 
     # --- when the disk refuses
@@ -1218,9 +1291,7 @@ class Engine:
         self._report(f"{self.journal.path}: recording again; workflows go on")
         keys, self._unrecorded = self._unrecorded, set()
         for key in sorted(keys):
-            row = self.journal.row(key)
-            if row is not None:
-                self._take_up(row)
+            self._turns.add(partial(self._take_up_again, key))
         self._dispatch_soon()
 
 

@@ -160,6 +160,9 @@ class StepState(StrEnum):
     FAILED = "failed"
 
 
+LARGE_BYTES = 16 * 1024  # of values
+LARGE_STEPS = 32
+
 BLOCKED = frozenset({StepState.RETRYING, StepState.SLEEPING, StepState.WAITING})
 
 
@@ -288,6 +291,14 @@ class Instance:
         return self.status is Status.WAITING and any(
             step.state in BLOCKED and step.due_ms is not None for step in self.open.values()
         )
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes up more memory than one is given that only waits for its turn."""
+        if len(self.steps) > LARGE_STEPS or self.events:
+            return True
+        values = (len(step.value) for step in self.steps.values())
+        return len(self.params) + sum(values) > LARGE_BYTES
 
     def next_due_ms(self, after_ms: int = 0) -> int | None:
         """Return the earliest deadline of its steps later than `after_ms`, or None."""

@@ -89,16 +89,18 @@ def opening(
     guarded: bool = False,
     probe: bool = False,
     eager: int = 0,
-) -> list[Message]:
-    """Return the messages that begin a run of `instance`.
+) -> Iterator[Message]:
+    """Yield the messages that begin a run of `instance`, each as it then stands.
 
     eager: how many new steps the guest may begin by itself.
 
     Raises ValueError when what a guest has recorded is no value.
     """
-    known = [History(run, payload) for payload in history(instance.steps.values())]
+    ended = [step for step in instance.steps.values() if step.has_ended]
+    for payload in history(ended):
+        yield History(run, payload)
     event = workflow_event(instance)
-    start = RunStart(
+    yield RunStart(
         run,
         class_name,
         instance.workflow,
@@ -110,7 +112,6 @@ def opening(
         eager=eager,
         begun=_begun(instance) if eager else [],
     )
-    return [*known, start]
 
 
 def _begun(instance: Instance) -> list[Json]:

@@ -6,10 +6,12 @@ A run is never durable. It can be dropped at any moment and started again from t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from emulator.engine.feeding import Feed
 from emulator.engine.guarding import Guard
 from emulator.engine.model import Instance
 from emulator.engine.nesting import Nesting
@@ -26,6 +28,10 @@ class Guest(Protocol):
 
     def send(self, message: Message) -> None:
         """Queue `message`; a guest that is gone ignores it."""
+        ...
+
+    def when_read(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once the guest has read everything that it was sent so far."""
         ...
 
 
@@ -153,6 +159,7 @@ class Run:
     number: int
     instance: Instance
     guest: Guest
+    feed: Feed  # of its guest
     calls: Calls = field(default_factory=Calls)
     held: list[StepBegin] = field(default_factory=list)
     handlers: int = 0  # how many rollback handlers it was asked for; their calls are below 0

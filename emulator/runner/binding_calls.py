@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from bindings.binding import Binding, ByteStream, Encoded
 from emulator.errors import WorkerError
 from emulator.protocol import values
-from emulator.protocol.bodies import Outgoing, Send
-from emulator.protocol.framing import FrameTooLarge
-from emulator.protocol.messages import BindingCall, BindingFailed, BindingResult, ProtocolError
+from emulator.protocol.bodies import Outgoing
+from emulator.protocol.framing import MAX_FRAME_BYTES, FrameTooLarge
+from emulator.protocol.messages import (
+    BindingCall,
+    BindingFailed,
+    BindingResult,
+    Message,
+    ProtocolError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -20,16 +26,34 @@ INTERNAL_ERROR = "internal error"
 # A guest's calls in flight. Production allows 1,000 per request (docs "Limits": subrequests), so
 # that many at once in twenty requests; each costs the host a few KB.
 CALLS_MAX = 20_000
+# What may wait to be read when another result comes: some of the largest size.
+RESULTS_MAX_BYTES = 4 * MAX_FRAME_BYTES
+
+
+class Line(Protocol):
+    """The way to the guest."""
+
+    def send(self, message: Message) -> None: ...
+    async def room(self) -> None:
+        """Return when not too much is unread."""
+        ...
+
+    @property
+    def unread_bytes(self) -> int: ...
 
 
 class BindingCalls:
-    """Runs each call in a task it owns; a call from a run that was dropped fails."""
+    """Runs each call in a task it owns; a call from a run that was dropped fails.
+
+    A call begins when the guest has read most of what it was sent before.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, send: Send, bindings: Mapping[str, Binding]
+        self, loop: asyncio.AbstractEventLoop, line: Line, bindings: Mapping[str, Binding]
     ) -> None:
         self._loop = loop
-        self._send = send
+        self._line = line
+        self._send = line.send
         self._bindings = bindings
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._outflows: dict[int, Outgoing] = {}
@@ -89,11 +113,13 @@ class BindingCalls:
             binding = self._bindings.get(message.binding)
             if binding is None:
                 raise WorkerError(f"There is no binding {message.binding}.")
+            await self._line.room()
             result = await binding.call(message.method, args)
             if isinstance(result, ByteStream):
                 await self._stream(message.id, result, where)
             else:
                 payload = result.data if isinstance(result, Encoded) else values.encode(result)
+                self._check_room(len(payload))
                 self._send(BindingResult(message.id, payload=payload))
         except WorkerError as error:
             code = error.code or 0
@@ -104,6 +130,16 @@ class BindingCalls:
             log.exception("%s failed inside Groundfog", where)
             text = f"{INTERNAL_ERROR} in {where}: {type(error).__name__}: {error}"
             self._send(BindingFailed(message.id, "Error", text))
+
+    def _check_room(self, size_bytes: int) -> None:
+        """Refuse a result of calls made side by side that the guest is far from reading."""
+        unread_bytes = self._line.unread_bytes
+        if unread_bytes and unread_bytes + size_bytes > RESULTS_MAX_BYTES:
+            raise WorkerError(
+                f"The result has {size_bytes:,} bytes, and {unread_bytes:,} bytes of other results"
+                " have not been read yet. Await some calls before making more.",
+                name="RangeError",
+            )
 
     async def _stream(self, exchange_id: int, stream: ByteStream, where: str) -> None:
         outflow = self._outflows[exchange_id] = Outgoing(exchange_id, self._send)

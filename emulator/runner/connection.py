@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bindings.binding import Binding
 from emulator.protocol import messages
-from emulator.protocol.framing import MAX_FRAME_BYTES, FrameReader, frame
+from emulator.protocol.framing import FrameReader, frame
 from emulator.protocol.messages import (
     BindingCall,
     Cancel,
     Credit,
     Message,
+    Ping,
     Pong,
     ProtocolError,
     RunAbort,
@@ -36,9 +39,12 @@ from emulator.runner.exchanges import Exchanges
 
 log = logging.getLogger(__name__)
 
-# What a guest may leave unread: some answers of the largest size. One that asks and does not read
-# would otherwise fill the host's memory.
-UNREAD_MAX_BYTES = 4 * MAX_FRAME_BYTES
+# With so much unread, nothing more is heard from a guest, and none of its calls begins, until it
+# has read most of it: what it asks for would otherwise fill the host's memory. One that reads
+# nothing for long is ended by the runner.
+UNREAD_HIGH_BYTES = 16 * 1024 * 1024
+UNREAD_LOW_BYTES = 4 * 1024 * 1024
+PENDING_MAX_BYTES = 1024 * 1024  # of one turn of the loop, written together
 
 _TO_EXCHANGE = (
     messages.FetchResponse,
@@ -66,6 +72,15 @@ class Steps(Protocol):
     def replayed(self, message: messages.Replayed) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A ping that has not been answered. `position`: how many bytes were sent up to its end."""
+
+    number: int
+    position: int
+    answered: Callable[[], None]
+
+
 class Connection(asyncio.Protocol):
     """One conversation with a guest.
 
@@ -82,14 +97,19 @@ class Connection(asyncio.Protocol):
         self._broken = broken
         self._reader = FrameReader()
         self._pending: list[bytes] = []
+        self._pending_bytes = 0
         self._transport: asyncio.Transport | None = None
         self._runs: set[int] = set()
         self._all_heard: Callable[[], None] | None = None
+        self._sent_bytes = 0
+        self._pings = 0
+        self._marks: deque[_Mark] = deque()
+        self._is_full = False
+        self._waiting_for_room: list[asyncio.Future[None]] = []
         self.exchanges = Exchanges(loop, self.send)
-        self.calls = BindingCalls(loop, self.send, bindings)
+        self.calls = BindingCalls(loop, self, bindings)
         self.loaded: asyncio.Future[messages.Loaded | messages.LoadFailed] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
-        self.last_pong = 0
         self._routes: dict[type[Message], Callable[[Any], None]] = {
             **dict.fromkeys(_TO_EXCHANGE, self.exchanges.receive),
             BindingCall: self._on_binding_call,
@@ -114,13 +134,44 @@ class Connection(asyncio.Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a request or a workflow run is open in the guest."""
-        return bool(self.exchanges) or bool(self._runs)
+        """Whether a request or a workflow run is open in the guest, or it has much to read."""
+        return bool(self.exchanges) or bool(self._runs) or self._is_full
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much of what was sent has not been taken over by the operating system."""
+        buffered = self._transport.get_write_buffer_size() if self._transport else 0
+        return self._pending_bytes + buffered
+
+    def unanswered(self) -> tuple[int, int] | None:
+        """Return the first ping without an answer, and how much the guest has read so far.
+
+        The latter is 0 where all was taken over by the system, so that nobody can know.
+        None: all pings are answered.
+        """
+        if not self._marks:
+            return None
+        unread_bytes = self.unread_bytes
+        # With some unread, the system's own buffer is full: what it takes, the guest has read.
+        return self._marks[0].number, self._sent_bytes - unread_bytes if unread_bytes else 0
+
+    def when_read(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once the guest has read everything that was sent so far."""
+        self._pings += 1
+        self.send(Ping(self._pings))
+        self._marks.append(_Mark(self._pings, self._sent_bytes, callback))
+
+    async def room(self) -> None:
+        """Return when not too much is unread, or the guest is gone."""
+        while self._is_full and not self.closed.done():
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            self._waiting_for_room.append(waiter)
+            await waiter
 
     def send(self, message: Message) -> None:
-        """Send `message` at the end of this turn of the loop; a guest that is gone ignores it.
+        """Send `message`, at the end of this turn of the loop at the latest.
 
-        Raises FrameTooLarge.
+        A guest that is gone ignores it. Raises FrameTooLarge.
         """
         if self.closed.done():
             return
@@ -130,9 +181,13 @@ class Connection(asyncio.Protocol):
         elif kind is RunAbort:
             self._runs.discard(message.run)  # type: ignore[attr-defined]
         data = frame(message)
+        self._sent_bytes += len(data)
         if not self._pending:
             self._loop.call_soon(self._flush)
         self._pending.append(data)
+        self._pending_bytes += len(data)
+        if self._pending_bytes > PENDING_MAX_BYTES:  # so that it is known whether there is room
+            self._flush()
 
     def close(self) -> None:
         """Cut the conversation."""
@@ -141,6 +196,19 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # uvloop's is no asyncio.Transport
+        assert self._transport is not None
+        self._transport.set_write_buffer_limits(UNREAD_HIGH_BYTES, UNREAD_LOW_BYTES)
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._let_go_on()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -156,6 +224,14 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
+        self._marks.clear()
+        self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        waiting, self._waiting_for_room = self._waiting_for_room, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _hand_on(self, message: Message) -> None:
         route = self._routes.get(type(message))
@@ -171,14 +247,11 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
+        self._pending_bytes = 0
         transport = self._transport
         if not pending or transport is None or transport.is_closing():
             return
         transport.write(pending[0] if len(pending) == 1 else b"".join(pending))
-        unread = transport.get_write_buffer_size()
-        if unread > UNREAD_MAX_BYTES:
-            self.close()
-            self._broken(ProtocolError(f"did not read {unread:,} bytes that were sent to it"))
 
     def _on_loaded(self, message: messages.Loaded | messages.LoadFailed) -> None:
         if self.loaded.done():
@@ -202,7 +275,13 @@ class Connection(asyncio.Protocol):
         self.exchanges.receive(message)
 
     def _on_pong(self, message: Pong) -> None:
-        self.last_pong = message.number
+        """Raises ProtocolError for a ping that was not sent, or cannot have been read."""
+        if not 0 < message.number <= self._pings:
+            raise ProtocolError(f"pong {message.number}, of {self._pings} pings")
+        while self._marks and self._marks[0].number <= message.number:
+            if self._marks[0].position > self._sent_bytes - self.unread_bytes:
+                raise ProtocolError(f"pong {message.number} before it was sent the ping")
+            self._marks.popleft().answered()
 
     def _on_run_end(self, message: RunEnd, steps: Steps) -> None:
         if not message.kept:

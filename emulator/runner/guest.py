@@ -93,8 +93,13 @@ class Guest:
         """Send a message about a workflow run; a guest that is gone ignores it."""
         self.connection.send(message)
 
+    def when_read(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once the guest has read everything that it was sent so far."""
+        self.connection.when_read(callback)
+
     async def fetch(self, request: FetchRequest) -> FetchReply:
         """Let the guest answer `request`. Raises HandlerError, GuestLost."""
+        await self.connection.room()
         if self._process.exited.done() or self.connection.closed.done():
             raise GuestLost(f"guest {self.generation} is not running any more")
         return await self.connection.exchanges.fetch(request)

@@ -10,7 +10,7 @@ from typing import Any
 
 from bindings.binding import Binding
 from emulator.protocol import values
-from emulator.protocol.messages import PROTOCOL_VERSION, Load, LoadFailed, Ping
+from emulator.protocol.messages import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest, RunHandler, converse
@@ -154,19 +154,25 @@ class Runner:
         raise LoadError(LOAD_TIMED_OUT, text, await guest.stack(), file, 0)
 
     async def _watch(self, guest: Guest) -> None:
-        """Ping a busy guest; when it does not answer for the hang timeout, end it."""
+        """Ping a busy guest; when it does not answer for the hang timeout, end it.
+
+        As long as it goes on reading what was sent, it is given the time to do so.
+        """
         loop = asyncio.get_running_loop()
         connection = guest.connection
         every_s = min(PING_EVERY_MS, self.hang_timeout_ms) / 1000
-        number = 0
+        asked: tuple[int, int] | None = None
         asked_at = 0.0
         while not connection.closed.done():
             await asyncio.wait([connection.closed], timeout=every_s)
-            if connection.last_pong == number:
+            before, asked = asked, connection.unanswered()
+            if asked is None:
                 if connection.busy:
-                    number += 1
+                    guest.when_read(lambda: None)
+                    asked = connection.unanswered()
                     asked_at = loop.time()
-                    guest.send(Ping(number))
+            elif asked != before:
+                asked_at = loop.time()
             elif (loop.time() - asked_at) * 1000 >= self.hang_timeout_ms:
                 await self._end_hanging(guest)
                 return

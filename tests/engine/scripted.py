@@ -11,6 +11,8 @@ import inspect
 from collections import Counter, deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from types import FunctionType
 from typing import Any
 
 from emulator.engine.engine import Engine
@@ -244,7 +246,7 @@ class ScriptedGuest:
         self._engine = engine
         self._workflows = workflows
         self._executions = executions
-        self._inbox: deque[Message] = deque()
+        self._inbox: deque[Message | Callable[[], None]] = deque()
         self._runs: dict[int, _Run] = {}
         self._gone = False
         self._reads: list[asyncio.Future[bytes]] = []
@@ -268,6 +270,11 @@ class ScriptedGuest:
         for _ in self._inbox:
             asyncio.get_running_loop().call_soon(self._receive)
 
+    def when_read(self, callback: Callable[[], None]) -> None:
+        """Messages arrive one per turn of the loop, in order."""
+        self._inbox.append(callback)
+        asyncio.get_running_loop().call_soon(self._receive)
+
     def die(self) -> None:
         """Stop all at once, as a killed process does."""
         self._gone = True
@@ -279,6 +286,8 @@ class ScriptedGuest:
             return
         self.activity += 1
         match self._inbox.popleft():
+            case FunctionType() | partial() as read:
+                read()
             case History(number, payload):
                 known = self._runs.setdefault(number, _Run()).history
                 for kind, name, count, outcome, value in values.decode(payload):

@@ -6,6 +6,7 @@ The guest here says only what a test makes it say, so that messages cross as the
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +47,9 @@ class Puppet:
         self.sent: list[Message] = []
         self._world = world
         world.engine.use_guest(self, "puppets")
+
+    def when_read(self, callback: Callable[[], None]) -> None:
+        callback()
 
     def send(self, message: Message) -> None:
         self.sent.append(message)

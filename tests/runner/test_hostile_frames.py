@@ -167,25 +167,143 @@ def test_more_binding_calls_at_once_than_the_host_holds_are_refused(
     run(tmp_path, scenario)
 
 
-def test_a_guest_that_does_not_read_its_answers_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "UNREAD_MAX_BYTES", 4 * 1024 * 1024)
-    hostile(
-        tmp_path,
-        "import time\n"
-        "        for n in range(1, 21, 2):\n"
-        "            say(b'[]', type='binding_call', id=n, binding='DB', method='go')\n"
-        "        time.sleep(20)",
-    )
+def answer(size: int) -> list[dict[str, Any]]:
+    """Return what D1 answers to `exec`, and so many bytes with it."""
+    return [{"meta": {"duration": 0}, "more": "x" * size}]
+
+
+ASKS_AND_DOES_NOT_READ = """
+import asyncio, time
+from workers import Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self):
+        calls = asyncio.gather(*(self.env.DB.exec("x") for _ in range(20)))
+        await asyncio.sleep(0.01)
+        time.sleep({seconds})
+        await calls
+        return Response("ok")
+"""
+
+
+def test_a_guest_that_does_not_read_is_killed_as_one_that_hangs(tmp_path: Path) -> None:
+    write(tmp_path, {"src/entry.py": ASKS_AND_DOES_NOT_READ.format(seconds=20)})
     binding = Slow()
-    binding.answer = "x" * 1024 * 1024
+    binding.answer = answer(1024 * 1024)
 
     async def scenario(it: Running) -> None:
         guest = await it.load({"DB": binding})
-        with pytest.raises(GuestLost, match="did not read"):
+        with pytest.raises(GuestLost, match="did not respond"):
             await it.fetch()
-        assert "did not read" in await guest.lost
+        assert "did not respond for 1 s" in await guest.lost
+
+    run(tmp_path, scenario, hang_timeout_ms=1_000)
+
+
+def test_what_a_guest_asks_for_begins_only_when_it_has_read_most_of_its_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "UNREAD_HIGH_BYTES", 3 * 1024 * 1024)
+    monkeypatch.setattr(connection, "UNREAD_LOW_BYTES", 1024 * 1024)
+    write(tmp_path, {"src/entry.py": ASKS_AND_DOES_NOT_READ.format(seconds=1)})
+    most: list[int] = []
+
+    class Watched(Slow):
+        async def call(self, method: str, args: list[Any]) -> Any:
+            guest = it_is[0]
+            most.append(guest.connection.unread_bytes)
+            return answer(1024 * 1024)
+
+    it_is: list[Guest] = []
+
+    async def scenario(it: Running) -> None:
+        it_is.append(await it.load({"DB": Watched()}))
+        assert await it.get() == b"ok"
+
+    run(tmp_path, scenario)
+    assert len(most) == 20
+    assert max(most) < 4 * 1024 * 1024
+
+
+def test_results_that_come_at_once_and_are_more_than_is_kept_fail_their_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binding_calls, "RESULTS_MAX_BYTES", 4 * 1024 * 1024)
+    write(
+        tmp_path,
+        {
+            "src/entry.py": """
+                import asyncio
+                from workers import Response, WorkerEntrypoint
+
+                class Default(WorkerEntrypoint):
+                    async def fetch(self):
+                        calls = [self.env.DB.exec("x") for _ in range(8)]
+                        found = await asyncio.gather(*calls, return_exceptions=True)
+                        errors = [str(each) for each in found if isinstance(each, Exception)]
+                        return Response(f"{len(errors)} {errors[0]}")
+                """
+        },
+    )
+    at_once = asyncio.Event()
+
+    class AllAtOnce(Slow):
+        begun = 0
+
+        async def call(self, method: str, args: list[Any]) -> Any:
+            self.begun += 1
+            if self.begun == 8:
+                at_once.set()
+            await at_once.wait()
+            return answer(1024 * 1024)
+
+    async def scenario(it: Running) -> None:
+        await it.load({"DB": AllAtOnce()})
+        told = (await it.get()).decode()
+        assert 0 < int(told.split()[0]) < 8
+        assert "Await some calls before making more" in told
+
+    run(tmp_path, scenario)
+
+
+def test_a_guest_that_takes_its_time_to_read_is_no_guest_that_hangs(tmp_path: Path) -> None:
+    """Each piece of what it was sent keeps it busy; in all that takes longer than the timeout."""
+    write(
+        tmp_path,
+        {
+            "src/entry.py": """
+                import asyncio, time
+                from workers import Response, WorkerEntrypoint
+
+                async def call(db):
+                    await db.exec("x")
+                    time.sleep(0.3)
+
+                class Default(WorkerEntrypoint):
+                    async def fetch(self):
+                        await asyncio.gather(*(call(self.env.DB) for _ in range(8)))
+                        return Response("read")
+                """
+        },
+    )
+    binding = Slow()
+    binding.answer = answer(8 * 1024 * 1024)
+
+    async def scenario(it: Running) -> None:
+        await it.load({"DB": binding})
+        assert await it.get() == b"read"
+
+    run(tmp_path, scenario, hang_timeout_ms=1_000)
+
+
+def test_a_pong_for_a_ping_that_was_not_sent_breaks_the_protocol(tmp_path: Path) -> None:
+    hostile(tmp_path, "say(type='pong', number=1000)")
+
+    async def scenario(it: Running) -> None:
+        guest = await it.load()
+        with pytest.raises(GuestLost):
+            await it.fetch()
+        assert "pong 1000, of" in await guest.lost
 
     run(tmp_path, scenario)
 

@@ -1,0 +1,98 @@
+"""What a guest is sent about runs, no faster than it reads: histories, starts, large answers.
+
+At most a window of it is on the way. The rest stays where it is, as iterators that make the next
+message when there is room for it: so the host holds little, and a request that comes meanwhile
+does not stand behind everything that is due.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
+
+from emulator.protocol.messages import Message, RunStart
+
+WINDOW_BYTES = 2 * 1024 * 1024
+RUN_BYTES = 32 * 1024  # what starting a run counts for: code runs then, which takes time
+AT_ONCE = 4  # runs whose histories are on the way; their messages take turns
+
+_MARK_BYTES = WINDOW_BYTES // 4
+Parcel = Iterator[Message]
+
+
+class Reader(Protocol):
+    """A guest, as far as its feed knows it."""
+
+    def send(self, message: Message) -> None: ...
+    def when_read(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once the guest has read everything that it was sent so far."""
+        ...
+
+
+class Feed:
+    """The feed of one guest.
+
+    A parcel makes messages one after the other, each at the moment it is sent; one that is no
+    longer wanted ends. `has_room_again` is called when there may be room for another.
+    """
+
+    def __init__(self, guest: Reader, has_room_again: Callable[[], None] = lambda: None) -> None:
+        self._guest = guest
+        self._has_room_again = has_room_again
+        self._parcels: deque[Parcel] = deque()
+        self._unread = 0  # bytes, or what counts as such
+        self._unmarked = 0  # those of them whose reading nobody waits for yet
+        self._sending = False
+        self.sent = 0  # messages, since the beginning
+
+    def __len__(self) -> int:
+        """Return how many parcels are not sent completely."""
+        return len(self._parcels)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another run may be started now."""
+        return len(self._parcels) < AT_ONCE and self._unread < WINDOW_BYTES
+
+    def put(self, parcel: Parcel) -> None:
+        """Send the messages of a parcel as there is room for them, in their order."""
+        self._parcels.append(parcel)
+        self._send_on()
+
+    def stop(self) -> None:
+        """Send nothing more: the guest is gone."""
+        self._parcels.clear()
+
+    def _send_on(self) -> None:
+        if self._sending:  # a parcel has put another
+            return
+        self._sending = True
+        try:
+            while self._parcels and self._unread < WINDOW_BYTES:
+                parcel = self._parcels.popleft()
+                message = next(parcel, None)
+                if message is not None:
+                    self._parcels.append(parcel)
+                    self._send(message)
+        finally:
+            self._sending = False
+
+    def _send(self, message: Message) -> None:
+        size = len(getattr(message, "payload", b""))
+        if type(message) is RunStart:
+            size += RUN_BYTES
+        self.sent += 1
+        self._unread += size
+        self._unmarked += size
+        self._guest.send(message)
+        if self._unmarked >= _MARK_BYTES:
+            amount, self._unmarked = self._unmarked, 0
+            self._guest.when_read(partial(self._was_read, amount))
+
+    def _was_read(self, amount: int) -> None:
+        self._unread -= amount
+        self._send_on()
+        if self.has_room:
+            self._has_room_again()

@@ -1,0 +1,58 @@
+"""Much work that becomes due at one moment, done a little in each turn of the event loop.
+
+Twenty thousand instances may wake at once, and a save may move thousands of runs. Requests are
+answered and what was decided is committed in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+
+TURN_S = 0.005  # of work in one turn; a request waits for a few turns
+
+
+class Turns:
+    """Calls what it is given in order: at once, until a turn's time is spent, then turn by turn."""
+
+    def __init__(self, turn_s: float = TURN_S) -> None:
+        self._turn_s = turn_s
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._until = 0.0
+        self._counted = False  # the time of this turn
+        self.done = 0  # calls, since the beginning
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, call: Callable[[], None]) -> None:
+        """Call `call` in this turn or a later one, after everything that was added before."""
+        if self._waiting or (self._counted and monotonic() >= self._until):
+            self._waiting.append(call)
+            return
+        self._count()
+        self.done += 1
+        call()
+
+    def stop(self) -> None:
+        """Call nothing more."""
+        self._waiting.clear()
+
+    def _count(self) -> None:
+        if not self._counted:
+            self._counted = True
+            self._until = monotonic() + self._turn_s
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._counted = False
+        if not self._waiting:
+            return
+        self._count()  # first: one call that fails must not keep the others waiting
+        while self._waiting:
+            self.done += 1
+            self._waiting.popleft()()
+            if monotonic() >= self._until:
+                return
