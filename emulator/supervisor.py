@@ -17,6 +17,7 @@ from emulator import watch, wiring
 from emulator.clock import Clock
 from emulator.config.model import Config
 from emulator.config.problems import InvalidConfig
+from emulator.config.text_files import shown_path
 from emulator.config.workflows_section import check_exports
 from emulator.engine.control import Control
 from emulator.engine.divergence import Diverged, Policy
@@ -70,6 +71,7 @@ class Supervisor:
         self._terminal = terminal
         self._config_files = set(project.config.files)
         self._failed: LoadError | None = None
+        self._files: watch.Snapshot | None = None  # as they were before the last load
         self._losses = 0
         self._started_ms = 0
         self._changing = asyncio.Lock()
@@ -181,12 +183,11 @@ class Supervisor:
         async with self._changing:
             config = self._config
             # Before the import: what comes later is new code. Variables can send it another way.
+            self._files = watch.snapshot(self._roots(), self._config_files)
             env = repr((sorted(config.vars.items()), config.compatibility_flags))
             code = fingerprint(*self._roots(), env)
             try:
-                guest = await self.runner.load(
-                    wiring.worker_spec(config), self._pool.bindings(config)
-                )
+                guest = await self._bring_up(config)
             except LoadError as error:
                 self._failed = error
                 self._terminal.load_failed(error, self.runner.current is not None)
@@ -198,8 +199,6 @@ class Supervisor:
                 self._ready.set()
             self._failed = None
             self._started_ms = self._clock.now_ms()
-            for problem in check_exports(config, guest.loaded.workflows, guest.loaded.classes):
-                self._terminal.error(str(problem))
             self.engine.define(wiring.definitions(config))
             self._schedules.set(wiring.schedules(config))
             old = self.runner.switch(guest)
@@ -207,6 +206,30 @@ class Supervisor:
             if old is not None:
                 self._spawn(self._retire(old), f"retire generation {old.generation}")
             return True
+
+    async def _bring_up(self, config: Config) -> Guest:
+        """Return a guest with the code as it is now. Raises LoadError, GuestError.
+
+        Code that lacks a class of the configuration is half a save, or half a change, and does not
+        take over from code that works; where there is none, what it has is served.
+        """
+        guest = await self.runner.load(wiring.worker_spec(config), self._pool.bindings(config))
+        loaded = guest.loaded
+        problems = [str(each) for each in check_exports(config, loaded.workflows, loaded.classes)]
+        main = shown_path(config.main, config.project_dir)
+        if not loaded.entrypoints and not loaded.workflows:
+            problems.insert(
+                0, f"{main} defines nothing to serve: no class Default(WorkerEntrypoint)."
+            )
+        elif self.runner.current is None:
+            for problem in problems:
+                self._terminal.error(problem)
+            return guest
+        if problems:
+            await guest.stop()
+            text = "\n".join(problems)
+            raise LoadError("MissingClass", text, text, main, 0)
+        return guest
 
     async def _retire(self, guest: Guest) -> None:
         """Let an old generation end what it is doing, then stop it."""
@@ -222,11 +245,22 @@ class Supervisor:
             await guest.stop()
 
     async def _watch(self) -> None:
-        async for changed in watch.changes(self._roots, lambda: self._config_files):
-            try:
-                await self._reload(changed)
-            except Exception as error:  # one reload may fail; the next save must still be seen
-                self._terminal.error(f"the reload failed: {type(error).__name__}: {error}")
+        if self._is_reconfigured():  # between the reading of the configuration and the first load
+            await self._reload_safely(frozenset(path.resolve() for path in self._config_files))
+        async for changed in watch.changes(self._roots, lambda: self._config_files, self._files):
+            await self._reload_safely(changed)
+
+    def _is_reconfigured(self) -> bool:
+        try:
+            return self._project.reread() != self._config
+        except InvalidConfig:
+            return True
+
+    async def _reload_safely(self, changed: frozenset[Path]) -> None:
+        try:
+            await self._reload(changed)
+        except Exception as error:  # one reload may fail; the next save must still be seen
+            self._terminal.error(f"the reload failed: {type(error).__name__}: {error}")
 
     def _roots(self) -> tuple[Path, Path]:
         """Return the folders of the user's own code and of vendored packages."""

@@ -45,6 +45,8 @@ STEP_MS = 10
 DEBOUNCE_MS = 200
 LOOK_EVERY_S = 0.3
 
+Snapshot = dict[Path, tuple[int, int]]  # of each file: when it was last written, in ns, its size
+
 
 def matters(path: Path) -> bool:
     """Return whether a change of `path` can change what the worker does."""
@@ -99,8 +101,7 @@ class _Scope:
         path = Path(name)
         return path in self.single or (path.parent in self.trees and matters(path))
 
-    def snapshot(self) -> dict[Path, tuple[int, int]]:
-        """Return when each file was last written, in ns, and its size."""
+    def snapshot(self) -> Snapshot:
         found = {}
         for folder in self.folders:
             with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -122,6 +123,11 @@ class _Scope:
         )
 
 
+def snapshot(roots: Iterable[Path], files: Iterable[Path]) -> Snapshot:
+    """Return how the files are now that `changes` watches."""
+    return _Scope.of(roots, files).snapshot()
+
+
 async def saved_again(roots: Iterable[Path], files: Iterable[Path]) -> None:
     """Return once something that matters has changed since the call, at most `LOOK_EVERY_S` late.
 
@@ -134,15 +140,19 @@ async def saved_again(roots: Iterable[Path], files: Iterable[Path]) -> None:
 
 
 async def changes(
-    roots: Callable[[], Iterable[Path]], files: Callable[[], Iterable[Path]]
+    roots: Callable[[], Iterable[Path]],
+    files: Callable[[], Iterable[Path]],
+    known: Snapshot | None = None,
 ) -> AsyncIterator[frozenset[Path]]:
     """Yield the files of each burst of changes: everything below `roots()`, and `files()`.
+
+    known: a snapshot from before; what has changed since then comes first.
 
     Both are asked again after every burst, since a reload may change what is watched. What changes
     while the caller deals with a burst is in the next one.
     """
     scope = _Scope.of(roots(), files())
-    known = scope.snapshot()
+    known = scope.snapshot() if known is None else known
     while True:
         bursts = scope.bursts()
         burst = asyncio.ensure_future(anext(bursts))

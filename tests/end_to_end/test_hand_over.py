@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import COUNTED, WRANGLER, edit, make_project, workflow_project
@@ -167,24 +166,35 @@ def test_a_broken_save_leaves_instances_where_they_are(tmp_path: Path, serve: Se
     assert counts(server) == {f"{when} {k}": 1 for when in ("before", "after") for k in KINDS[:2]}
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "reason"),
-    [
-        ("src/entry.py", "class Flow(", "class Other(", 'the worker exports no class "Flow"'),
-        ("wrangler.toml", 'name = "flow"', 'name = "other"', 'no workflow named "flow"'),
-    ],
-)
-def test_an_instance_whose_code_is_gone_is_held_by_name_until_it_is_back(
-    tmp_path: Path, serve: Serve, file: str, old: str, new: str, reason: str
+def test_an_instance_whose_workflow_is_gone_is_held_by_name_until_it_is_back(
+    tmp_path: Path, serve: Serve
 ) -> None:
     project = flow_project(tmp_path / "p")
     server = serve(project)
     create(server, "sleeper-1")
     wait_for_status(server, "sleeper-1", "waiting")
 
-    edit(project, old, new, file)
-    server.wait_for(rf"flow sleeper-1: held, because .*{reason}")
-    edit(project, new, old, file)
+    edit(project, 'name = "flow"', 'name = "other"', "wrangler.toml")
+    server.wait_for('flow sleeper-1: held, because no workflow named "flow" is configured')
+    edit(project, 'name = "other"', 'name = "flow"', "wrangler.toml")
+
+    assert wait_for_status(server, "sleeper-1", "complete")["output"] == "version 1"
+    assert counts(server) == {"before sleeper": 1, "after sleeper": 1}
+
+
+def test_an_instance_whose_class_is_gone_at_the_start_is_held_by_name_until_it_is_back(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = flow_project(tmp_path / "p")
+    before = serve(project)
+    create(before, "sleeper-1")
+    wait_for_status(before, "sleeper-1", "waiting")
+    before.stop()
+    edit(project, "class Flow(", "class Other(")
+
+    server = serve(project)
+    server.wait_for('flow sleeper-1: held, because the worker exports no class "Flow"')
+    edit(project, "class Other(", "class Flow(")
 
     assert wait_for_status(server, "sleeper-1", "complete")["output"] == "version 1"
     assert counts(server) == {"before sleeper": 1, "after sleeper": 1}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.conftest import Serve
-from tests.end_to_end.projects import WRANGLER, edit, make_project, workflow_project
+from tests.end_to_end.projects import ENTRY, WRANGLER, edit, make_project, workflow_project
 from tests.end_to_end.server import DevServer, is_running
-from tests.end_to_end.test_workflows import SLOW_STEP, create, wait_for_status
+from tests.end_to_end.test_workflows import SEQUENCE, SLOW_STEP, create, wait_for_status
 from tests.waiting import eventually
 
 HELLO = """
@@ -55,6 +57,110 @@ def test_a_broken_save_leaves_the_old_code_serving_and_shows_the_traceback(
 
     edit(project, "class Default(:", "class Default", "src/entry.py")
     eventually(lambda: server.get("/", headers=BROWSER).text == "hello nobody")
+
+
+@pytest.mark.parametrize("saved", ["", "TEXT = 1\n", ENTRY.format(run="").split("class Flow")[0]])
+def test_code_without_the_classes_of_the_configuration_does_not_replace_code_that_works(
+    tmp_path: Path, serve: Serve, saved: str
+) -> None:
+    project = workflow_project(tmp_path / "p", SEQUENCE)
+    entry = project / "src" / "entry.py"
+    text = entry.read_text()
+    server = serve(project)
+
+    entry.write_text(saved)
+    server.wait_for(
+        r'workflows\[0\]\.class_name is "Flow", but src/entry\.py defines no such class'
+    )
+    server.wait_for("The code that worked before still serves")
+
+    create(server, "a", {"n": 1})
+    wait_for_status(server, "a", "complete")
+    assert "defines no such class" in server.get("/", headers=BROWSER).text
+    entry.write_text(text)
+    eventually(lambda: server.get("/", headers=BROWSER).status_code == 200)
+
+
+def test_an_empty_worker_is_named_at_the_start(tmp_path: Path, serve: Serve) -> None:
+    project = make_project(tmp_path / "p", "", PLAIN)
+
+    server = serve(project)
+
+    assert server.get("/").status_code == 500
+    server.wait_for(r"src/entry\.py defines nothing to serve: no class Default")
+    (project / "src" / "entry.py").write_text(HELLO.replace("greeting.TEXT", "'hello'"))
+    (project / "src" / "greeting.py").touch()
+    eventually(lambda: server.get("/").text == "hello nobody")
+
+
+SLOW_IMPORT = """
+import pathlib, time
+
+print("import begins", flush=True)
+while not (pathlib.Path(__file__).parent.parent / "go").exists():
+    time.sleep(0.005)
+TEXT = "old"
+"""
+
+
+def test_a_save_during_the_first_import_is_seen(tmp_path: Path, serve: Serve) -> None:
+    project = hello_project(tmp_path / "p")
+    (project / "src" / "greeting.py").write_text(SLOW_IMPORT)
+    server = DevServer(project)
+    server.wait_for("import begins")
+
+    (project / "src" / "greeting.py").write_text("TEXT = 'new'\n")
+    (project / "go").touch()
+
+    with server:
+        eventually(lambda: server.get("/").text == "new nobody")
+
+
+def test_a_configuration_saved_during_the_first_import_is_seen(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = hello_project(tmp_path / "p")
+    (project / "src" / "greeting.py").write_text(SLOW_IMPORT)
+    server = DevServer(project)
+    server.wait_for("import begins")
+
+    (project / "wrangler.toml").write_text(PLAIN + '\n[vars]\nNAME = "ada"\n')
+    (project / "go").touch()
+
+    with server:
+        eventually(lambda: server.get("/").text == "old ada")
+
+
+SLOW_MIGRATION = """
+CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000)
+SELECT count(*) AS c FROM n;
+"""
+
+
+def test_a_configuration_saved_before_the_first_import_is_seen(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = hello_project(tmp_path / "p")
+    (project / "wrangler.toml").write_text(WRANGLER.replace("[[workflows]]", "[x]"))
+    (project / "migrations").mkdir()
+    (project / "migrations" / "0001_slow.sql").write_text(SLOW_MIGRATION)
+    server = DevServer(project, "--migrate")
+    server.wait_for("Groundfog runs")
+
+    edit(project, "[[d1", '[vars]\nNAME = "ada"\n\n[[d1', "wrangler.toml")
+
+    with server:
+        eventually(lambda: server.get("/").text == "hello ada")
+
+
+def test_a_start_on_unchanged_files_is_followed_by_no_reload(tmp_path: Path, serve: Serve) -> None:
+    project = hello_project(tmp_path / "p")
+    server = serve(project)
+
+    edit(project, "hello", "goodbye", "src/greeting.py")
+
+    server.wait_for(r"reloaded in \d+ ms \(.*greeting\.py\)")
+    assert server.output.count("reloaded in") == 1
 
 
 def test_a_worker_that_never_loaded_answers_with_its_traceback_until_it_is_mended(
