@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -187,3 +188,21 @@ def test_what_runs_in_a_guest_names_itself_by_relative_imports(package: str) -> 
     ]
 
     assert wrong == []
+
+
+SQL = re.compile(
+    r"\bSELECT\b.+\bFROM\b|\bINSERT INTO\b|\bDELETE FROM\b|\bUPDATE\b.+\bSET\b|^PRAGMA\b", re.DOTALL
+)
+SPEAK_SQL = ("emulator.engine", "emulator.sqlite", "bindings")
+
+
+def test_sql_is_written_only_where_a_database_is_owned() -> None:
+    found = [
+        f"{module}:{node.lineno}: {node.value[:60]}"
+        for module, path in KNOWN.items()
+        if not any(is_inside(module, package) for package in SPEAK_SQL)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value)
+    ]
+
+    assert found == []

@@ -175,8 +175,8 @@ async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -
 def _routes(supervisor: Supervisor, started_ms: int) -> Sequence[BaseRoute]:
     from emulator.server.api.ai import ai_routes
     from emulator.server.api.clock import clock_routes
-    from emulator.server.api.routes import workflow_routes
-    from emulator.server.api.workflows import Host
+    from emulator.server.api.workflows.resource import Host
+    from emulator.server.api.workflows.routes import workflow_routes
 
     host = Host(supervisor.engine, supervisor.control, lambda: supervisor.config, started_ms)
     return [

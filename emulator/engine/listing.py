@@ -120,6 +120,11 @@ def next_wake_ms(journal: Journal) -> int | None:
     return None if found[0][0] is None else int(found[0][0])
 
 
+def recorded_workflows(journal: Journal) -> set[str]:
+    """Return the workflows that have instances, also those that are configured no more."""
+    return {name for (name,) in journal.query("SELECT DISTINCT workflow FROM instances")}
+
+
 class Generation(NamedTuple):
     """A version of the user's code that was loaded, first at `since_ms`."""
 

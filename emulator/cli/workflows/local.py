@@ -25,8 +25,8 @@ from emulator.config.model import Config
 from emulator.engine.control import Control
 from emulator.engine.journal import Journal
 from emulator.engine.subscription import Subscription, Wanted
-from emulator.server.api.routes import workflow_routes
-from emulator.server.api.workflows import Host
+from emulator.server.api.workflows.resource import Host
+from emulator.server.api.workflows.routes import workflow_routes
 from emulator.state import State
 
 Json = Any

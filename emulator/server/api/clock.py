@@ -15,8 +15,7 @@ from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.plain import iso
 from emulator.engine.timekeeping import Timekeeper
 from emulator.errors import UsageError
-from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
-from emulator.server.api.own import BASE
+from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
 from emulator.server.api.reading import bad, object_body
 
 Json = Any
@@ -83,9 +82,9 @@ def clock_routes(timekeeper: Timekeeper) -> list[Route]:
         "next": clock.advance_to_next,
     }
     return [
-        Route(f"{BASE}/clock", endpoint(clock.show), methods=["GET"]),
+        Route(f"{OWN_BASE}/clock", endpoint(clock.show), methods=["GET"]),
         *(
-            Route(f"{BASE}/clock/{name}", endpoint(handler), methods=["POST"])
+            Route(f"{OWN_BASE}/clock/{name}", endpoint(handler), methods=["POST"])
             for name, handler in changes.items()
         ),
     ]

@@ -17,6 +17,7 @@ from emulator.errors import StateError
 
 Json = Any
 
+OWN_BASE = "/cdn-cgi/groundfog"  # of what only Groundfog has
 INTERNAL = 10001  # also what the local explorer answers to requests it cannot read
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.workflows.command import Command
 from tests.end_to_end.server import DevServer
-from tests.server.api.test_wrangler import Wrangler
+from tests.server.api.workflows.test_wrangler import Wrangler
 
 pytestmark = pytest.mark.wrangler
 

@@ -21,7 +21,7 @@ from emulator.engine.listing import Filter, Summary, Window
 from emulator.engine.plain import iso
 from emulator.engine.retention import Retention
 from emulator.engine.steps import STEP_LIMIT
-from emulator.server.api.dialects import Dialect
+from emulator.server.api.workflows.dialects import Dialect
 
 Json = Any
 

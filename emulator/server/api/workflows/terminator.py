@@ -15,10 +15,10 @@ from emulator.engine.checks import BATCH_MAX
 from emulator.engine.listing import Filter, Window
 from emulator.engine.model import TERMINAL, Status
 from emulator.errors import WorkerError
-from emulator.server.api.dialects import Dialect
 from emulator.server.api.envelope import Answer
 from emulator.server.api.reading import choice
-from emulator.server.api.workflows import Host, Resource
+from emulator.server.api.workflows.dialects import Dialect
+from emulator.server.api.workflows.resource import Host, Resource
 
 
 class Terminator:

@@ -17,15 +17,14 @@ from emulator.engine.listing import Filter, Window
 from emulator.engine.model import TERMINAL, Status, StepKind
 from emulator.engine.plain import StreamText, iso
 from emulator.protocol.values import StreamValue
-from emulator.server.api.dialects import INVALID_DATE_RANGE, Dialect
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError
+from emulator.server.api.pages import Page
 from emulator.server.api.reading import bad, choice, instant_ms, whole_number
-from emulator.server.api.workflows import Host, Resource
+from emulator.server.api.workflows.dialects import INVALID_DATE_RANGE, Dialect
+from emulator.server.api.workflows.resource import Host, Resource
 
 Json = Any
 
-PER_PAGE = 25
-PER_PAGE_MAX = 100
 _NO_GRAPH = (
     "Groundfog derives no graph from the source. An instance's steps are those that it ran:"
     " GET …/instances/{id}."
@@ -51,10 +50,9 @@ class Reads:
             for workflow in self._host.config().workflows
             if search in workflow.name
         ]
-        page = whole_number(request, "page", 1)
-        per_page = whole_number(request, "per_page", PER_PAGE, PER_PAGE_MAX)
-        shown = matching[(page - 1) * per_page :][:per_page]
-        info = _page_info(page, per_page, len(shown), len(matching))
+        page = Page.of(request)
+        shown = page.of_list(matching)
+        info = page.info(len(shown), len(matching))
         return Answer([resource.counted() for resource in shown], info)
 
     async def get_workflow(self, request: Request) -> Answer:
@@ -63,11 +61,10 @@ class Reads:
 
     async def list_versions(self, request: Request) -> Answer:
         """GET …/versions: one for each version of the code, the newest first."""
-        page = whole_number(request, "page", 1)
-        per_page = whole_number(request, "per_page", PER_PAGE, PER_PAGE_MAX)
+        page = Page.of(request)
         versions = self._resource(request).versions()[::-1]
-        shown = versions[(page - 1) * per_page :][:per_page]
-        return Answer(shown, _page_info(page, per_page, len(shown), len(versions)))
+        shown = page.of_list(versions)
+        return Answer(shown, page.info(len(shown), len(versions)))
 
     async def get_version(self, request: Request) -> Answer:
         """GET …/versions/{version}."""
@@ -90,13 +87,12 @@ class Reads:
         """GET …/instances: newest first, by page or by cursor."""
         resource = self._resource(request)
         wanted = _filter(request, resource.workflow.name)
-        page = whole_number(request, "page", 1)
-        per_page = whole_number(request, "per_page", PER_PAGE, PER_PAGE_MAX)
-        window = _window(request, page, per_page)
+        page = Page.of(request)
+        window = _window(request, page)
         journal = self._host.engine.journal
         found = listing.page(journal, wanted, window)
-        info = _page_info(page, per_page, len(found), listing.count(journal, wanted))
-        if len(found) == per_page:
+        info = page.info(len(found), listing.count(journal, wanted))
+        if len(found) == page.size:
             info["cursor"] = str(found[-1].key)
         return Answer(
             [resource.shown(instance) for instance in found],
@@ -169,16 +165,6 @@ class Reads:
         return StreamingResponse(pieces(), headers=headers, media_type="application/octet-stream")
 
 
-def _page_info(page: int, per_page: int, count: int, total: int) -> dict[str, Json]:
-    return {
-        "page": page,
-        "per_page": per_page,
-        "count": count,
-        "total_count": total,
-        "total_pages": max(1, -(-total // per_page)),
-    }
-
-
 def _filter(request: Request, workflow: str) -> Filter:
     status = choice(request, "status", list(Status))
     start, end = instant_ms(request, "date_start"), instant_ms(request, "date_end")
@@ -187,12 +173,12 @@ def _filter(request: Request, workflow: str) -> Filter:
     return Filter(workflow, status, start, end)
 
 
-def _window(request: Request, page: int, per_page: int) -> Window:
+def _window(request: Request, page: Page) -> Window:
     """Return the part of the list asked for; with a cursor, pages are not counted."""
     ascending = choice(request, "direction", ("asc", "desc")) == "asc"
     cursor = request.query_params.get("cursor")
     if not cursor:
-        return Window(per_page, (page - 1) * per_page, None, ascending)
+        return Window(page.size, page.offset, None, ascending)
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= CURSOR_MAX_DIGITS):
         raise bad(f"'cursor' is '{cursor}'; expected one from a result_info.")
-    return Window(per_page, 0, int(cursor), ascending)
+    return Window(page.size, 0, int(cursor), ascending)

@@ -18,11 +18,11 @@ from emulator.engine.plain import iso
 from emulator.engine.rewinding import RestartPoint, parse_restart_point
 from emulator.errors import WorkerError
 from emulator.protocol import values
-from emulator.server.api.dialects import Dialect
 from emulator.server.api.envelope import Answer
 from emulator.server.api.reading import bad, json_body, object_body, retention_ms
-from emulator.server.api.terminator import Terminator
-from emulator.server.api.workflows import Host, Resource
+from emulator.server.api.workflows.dialects import Dialect
+from emulator.server.api.workflows.resource import Host, Resource
+from emulator.server.api.workflows.terminator import Terminator
 
 Json = Any
 

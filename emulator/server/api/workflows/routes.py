@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from emulator.server.api.changes import Changes
-from emulator.server.api.dialects import EXPLORER, V4, Dialect
 from emulator.server.api.envelope import Handler, endpoint
-from emulator.server.api.journal import journal_routes
-from emulator.server.api.own import own_routes
-from emulator.server.api.reads import Reads
-from emulator.server.api.streams import Streams
-from emulator.server.api.terminator import Terminations, Terminator
-from emulator.server.api.workflows import Host
+from emulator.server.api.workflows.changes import Changes
+from emulator.server.api.workflows.dialects import EXPLORER, V4, Dialect
+from emulator.server.api.workflows.journal import journal_routes
+from emulator.server.api.workflows.own import own_routes
+from emulator.server.api.workflows.reads import Reads
+from emulator.server.api.workflows.resource import Host
+from emulator.server.api.workflows.streams import Streams
+from emulator.server.api.workflows.terminator import Terminations, Terminator
 
 
 def workflow_routes(host: Host) -> list[Route]:

@@ -11,12 +11,10 @@ from starlette.routing import Route
 from emulator.engine import exporting
 from emulator.engine.plain import iso
 from emulator.errors import WorkerError
-from emulator.server.api.dialects import V4
-from emulator.server.api.envelope import Answer, endpoint
+from emulator.server.api.envelope import OWN_BASE, Answer, endpoint
 from emulator.server.api.reading import bad, object_body
-from emulator.server.api.workflows import Host, Resource
-
-BASE = "/cdn-cgi/groundfog"
+from emulator.server.api.workflows.dialects import V4
+from emulator.server.api.workflows.resource import Host, Resource
 
 
 class Own:
@@ -49,7 +47,7 @@ class Own:
 def own_routes(host: Host) -> list[Route]:
     """Return these routes, to be handed to `create_app`."""
     own = Own(host)
-    instance = f"{BASE}/workflows/{{workflow}}/instances/{{instance:path}}"
+    instance = f"{OWN_BASE}/workflows/{{workflow}}/instances/{{instance:path}}"
     return [
         Route(f"{instance}/skip", endpoint(own.skip), methods=["POST"]),
         Route(f"{instance}/export", endpoint(own.export), methods=["GET"]),

@@ -13,14 +13,13 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from emulator.durations import InvalidDuration, parse_duration_ms
-from emulator.engine import pruning
+from emulator.engine import listing, pruning
 from emulator.engine.model import TERMINAL, Status
 from emulator.engine.pruning import LARGEST_MAX, Prunable
-from emulator.server.api.dialects import V4
-from emulator.server.api.envelope import Answer, endpoint
-from emulator.server.api.own import BASE
+from emulator.server.api.envelope import OWN_BASE, Answer, endpoint
 from emulator.server.api.reading import bad, object_body, whole_number
-from emulator.server.api.workflows import Host
+from emulator.server.api.workflows.dialects import V4
+from emulator.server.api.workflows.resource import Host
 
 Json = Any
 
@@ -72,8 +71,7 @@ class JournalRoutes:
         if not isinstance(name, str):
             raise bad(f"'workflow' is {json.dumps(name)}; expected a name.")
         known = {workflow.name for workflow in self._host.config().workflows}
-        recorded = self._host.engine.journal.query("SELECT DISTINCT workflow FROM instances")
-        if name not in known | {workflow for (workflow,) in recorded}:
+        if name not in known | listing.recorded_workflows(self._host.engine.journal):
             raise V4.no_workflow(name)
         return name
 
@@ -111,6 +109,6 @@ def journal_routes(host: Host) -> list[Route]:
     """Return these routes, to be handed to `create_app`."""
     journal = JournalRoutes(host)
     return [
-        Route(f"{BASE}/journal", endpoint(journal.show), methods=["GET"]),
-        Route(f"{BASE}/journal/prune", endpoint(journal.prune), methods=["POST"]),
+        Route(f"{OWN_BASE}/journal", endpoint(journal.show), methods=["GET"]),
+        Route(f"{OWN_BASE}/journal/prune", endpoint(journal.prune), methods=["POST"]),
     ]

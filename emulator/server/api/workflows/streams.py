@@ -18,10 +18,10 @@ from emulator.engine.log import EVENT_TYPES, LogEvent
 from emulator.engine.subscription import Subscription, Wanted
 from emulator.errors import StateError
 from emulator.protocol.values import MAX_SAFE_INTEGER
-from emulator.server.api.dialects import Dialect
 from emulator.server.api.envelope import Answer
 from emulator.server.api.reading import bad, choice
-from emulator.server.api.workflows import Host, Resource
+from emulator.server.api.workflows.dialects import Dialect
+from emulator.server.api.workflows.resource import Host, Resource
 
 KEEP_ALIVE_S = 15.0  # between comments that tell a client, and us, that the other is still there
 

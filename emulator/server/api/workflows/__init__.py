@@ -1,0 +1,1 @@
+"""Workflows over HTTP: Cloudflare's API in both its dialects, and what only Groundfog has."""
