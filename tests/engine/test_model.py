@@ -50,7 +50,9 @@ _do = {
 }
 _items = st.one_of(
     st.fixed_dictionaries({"kind": st.just("do"), **_do}),
-    st.fixed_dictionaries({"kind": st.just("nest"), **_do}),
+    st.fixed_dictionaries(
+        {"kind": st.just("nest"), **_do, "inner": st.integers(1, 3), "naps": st.booleans()}
+    ),
     st.fixed_dictionaries(
         {"kind": st.just("sleep"), "ms": st.sampled_from([0, 500, 10 * SECOND, HOUR])}
     ),
@@ -79,6 +81,7 @@ class Known:
     life: int = 0
     seen: dict[str, Any] = field(default_factory=dict)  # step name -> what run() got from it
     sent: dict[str, list[int]] = field(default_factory=dict)  # event type -> acknowledged payloads
+    inner: dict[str, Any] = field(default_factory=dict)  # "0.1/2" -> what the callback 0.1 got
     undone: list[str] = field(default_factory=list)  # handlers, each time they were executed
     charged: bool = False  # an attempt may have failed that the plan did not ask to fail
     terminated: bool = False
@@ -167,7 +170,7 @@ class EngineModel(RuleBasedStateMachine):
                     if known.life == life and (label in known.seen or known.undone):
                         self.violations.append(f"{label} was executed again, or too late")
                     if item["kind"] == "nest":
-                        await ctx.step.do(f"{label}.in", lambda ctx: None)
+                        await self._nest(item, ctx, known, life, label)
                     if item["slow"] and not self.hurry:
                         await self.gate.wait()
                     if ctx.attempt <= item["fails"]:
@@ -188,6 +191,27 @@ class EngineModel(RuleBasedStateMachine):
                 return await step.sleep(label, item["ms"])
             case _:
                 return (await step.wait_for_event(label, item["type"], "2 hours"))["payload"]
+
+    async def _nest(
+        self, item: dict[str, Any], ctx: Context, known: Known, life: int, label: str
+    ) -> None:
+        """Call steps in a callback; they have the same names in all callbacks."""
+        for number in range(1, item["inner"] + 1):
+            where = f"{label}/{number}"
+
+            def work(ctx: Context, where: str = where) -> int:
+                if known.life == life and (where in known.inner or known.undone):
+                    self.violations.append(f"{where} was executed again, or too late")
+                self.serial += 1
+                return self.serial
+
+            got = await ctx.step.do("in", work)
+            if item["naps"]:
+                await ctx.step.sleep("nap", 500)
+            if known.life == life and known.inner.setdefault(where, got) != got:
+                self.violations.append(f"{where}: first {known.inner[where]!r}, now {got!r}")
+        if len(set(known.inner.values())) != len(known.inner):
+            self.violations.append(f"two steps got one result: {known.inner}")
 
     async def _undo(self, known: Known, life: int, undo: Undo) -> None:
         if known.life != life:
@@ -321,6 +345,12 @@ class EngineModel(RuleBasedStateMachine):
         after = Known(before.plan, before.raises, before.life + 1, charged=before.charged)
         labels = {step.split(":", 2)[2] for step in kept}
         after.seen = {label: got for label, got in before.seen.items() if label in labels}
+        for entry in self._entries(name):
+            data = entry.data or {}
+            if entry.kind is EntryKind.STEP_START and entry.step in kept and "parent" in data:
+                where = f"{data['parent'].split(':', 2)[2]}/{data['nth']}"
+                if where in before.inner:
+                    after.inner[where] = before.inner[where]
         for entry in self._entries(name):
             if entry.kind is EntryKind.WAIT_COMPLETE and entry.step in kept:
                 event = values.decode(entry.value)
@@ -525,7 +555,7 @@ class EngineModel(RuleBasedStateMachine):
             numbers = [e.attempt for e in history if e.kind in ATTEMPT_STARTS]
             assert numbers == list(range(1, len(numbers) + 1))
             assert kinds[EntryKind.STEP_START] + kinds[EntryKind.ROLLBACK_STEP_START] == 1
-            if history[0].step.endswith(".in"):
+            if history[0].step.endswith(":in"):
                 continue  # it has another limit
             assert sum(kinds[kind] for kind in ATTEMPT_FAILURES) <= LIMIT + 1
             assert len(numbers) <= LIMIT + 1 + kinds[EntryKind.ATTEMPT_INTERRUPTED]
