@@ -9,8 +9,10 @@ Source: developers.cloudflare.com/workers-ai/features/markdown-conversion/how-it
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+from collections import Counter
 from urllib.parse import urljoin
+
+from bindings.ai.html_tokens import Attributes, read_html
 
 LEFT_OUT = frozenset(
     "script style template noscript iframe svg object header footer nav select textarea".split()
@@ -23,25 +25,51 @@ VOID = frozenset("br hr img input meta link base area col embed source track wbr
 META = ("description", "og:title", "og:description", "og:image")
 EMPHASIS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`", "del": "~~", "s": "~~"}
 DEPTH_MAX = 500
+LISTS_MAX = 50  # within each other; each indents all that is in it
+CELLS_MAX = 1_000_000  # of one table, with those that are filled up
 
 
 def html_to_markdown(text: str, hostname: str = "") -> str:
     """Return `text` as Markdown; relative links are resolved against `<base>` or `hostname`."""
     reader = _Reader(hostname)
-    reader.feed(text)
-    reader.close()
+    read_html(text, reader)
     return reader.markdown()
 
 
-class _Reader(HTMLParser):
+class _Line:
+    """A block in the making, piece by piece: adding to a text copies it."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    @property
+    def last(self) -> str:
+        """The last character, "" when there is none."""
+        return self._pieces[-1][-1] if self._pieces else ""
+
+    def add(self, text: str) -> None:
+        if text:
+            self._pieces.append(text)
+
+    def take(self, start: int = 0) -> str:
+        """Return what was added from piece `start` on, which no longer is in the line."""
+        text = "".join(self._pieces[start:])
+        del self._pieces[start:]
+        return text
+
+
+class _Reader:
     def __init__(self, hostname: str) -> None:
-        super().__init__(convert_charrefs=True)
         self._base = hostname if "://" in hostname or not hostname else f"https://{hostname}"
         self._has_base = False
         self._open: list[str] = []
+        self._open_count: Counter[str] = Counter()
         self._hidden = 0
-        self._blocks: list[str] = []
-        self._line = ""
+        self._blocks: list[list[str]] = []  # each in pieces
+        self._line = _Line()
         self._links: list[tuple[str, int]] = []
         self._lists: list[int | None] = []  # the next number; None for bullets
         self._is_in_list = False  # whether the last block is the list that an item belongs to
@@ -53,20 +81,19 @@ class _Reader(HTMLParser):
     def markdown(self) -> str:
         """Return what was read; what was left open ends here."""
         while self._open:
-            self._close(self._open.pop())
+            self._close(self._pop())
         self._flush()
         front = "\n".join(f"{name}: {value}" for name, value in self._meta.items())
         parts = [f"---\n{front}\n---"] if front else []
-        parts += self._blocks
+        parts += map("".join, self._blocks)
         parts += [f"```json\n{text}\n```" for text in self._json_ld]
         return "\n\n".join(parts) + "\n" if parts else ""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if self._read_metadata(tag, given):
+    def start(self, tag: str, attributes: Attributes) -> None:
+        if self._read_metadata(tag, attributes):
             return
         if tag not in VOID:
-            self._open.append(tag)
+            self._push(tag)
             if len(self._open) > DEPTH_MAX:
                 raise ValueError(f"elements are nested more than {DEPTH_MAX} deep")
         if tag in LEFT_OUT:
@@ -76,24 +103,34 @@ class _Reader(HTMLParser):
         if tag in BLOCKS:
             self._start_block(tag)
         elif tag == "br":
-            self._line += "\n"
-        elif tag == "img" and (given.get("alt") or given.get("src")):
-            self._line += f"![{given.get('alt', '')}]({self._resolve(given.get('src', ''))})"
-        elif tag == "a" and given.get("href"):
-            self._links.append((self._resolve(given["href"]), len(self._line)))
+            self._line.add("\n")
+        elif tag == "img" and (attributes.get("alt") or attributes.get("src")):
+            source = self._resolve(attributes.get("src", ""))
+            self._line.add(f"![{attributes.get('alt', '')}]({source})")
+        elif tag == "a" and attributes.get("href"):
+            self._links.append((self._resolve(attributes["href"]), len(self._line)))
         elif tag in ("td", "th") and self._rows:
-            self._line = ""
-        elif tag in EMPHASIS and "pre" not in self._open:
-            self._line += EMPHASIS[tag]
+            self._line.take()
+        elif tag in EMPHASIS and not self._open_count["pre"]:
+            self._line.add(EMPHASIS[tag])
 
-    def _read_metadata(self, tag: str, given: dict[str, str]) -> bool:
+    def _push(self, name: str) -> None:
+        self._open.append(name)
+        self._open_count[name] += 1
+
+    def _pop(self) -> str:
+        name = self._open.pop()
+        self._open_count[name] -= 1
+        return name
+
+    def _read_metadata(self, tag: str, given: Attributes) -> bool:
         """Take in what describes the page; return whether the tag was of that kind."""
-        if tag == "title" and "svg" not in self._open:
+        if tag == "title" and not self._open_count["svg"]:
             self._capture = []
-            self._open.append(tag)
+            self._push(tag)
         elif tag == "script" and given.get("type", "").lower() == "application/ld+json":
             self._capture = []
-            self._open.append("ld+json")
+            self._push("ld+json")
         elif tag == "meta":
             name = given.get("name") or given.get("property") or ""
             if name.lower() in META and given.get("content"):
@@ -113,23 +150,23 @@ class _Reader(HTMLParser):
     def _start_block(self, tag: str) -> None:
         self._flush()
         match tag:
-            case "ul":
-                self._lists.append(None)
-            case "ol":
-                self._lists.append(1)
+            case "ul" | "ol":
+                self._lists.append(None if tag == "ul" else 1)
+                if len(self._lists) > LISTS_MAX:
+                    raise ValueError(f"lists are nested more than {LISTS_MAX} deep")
             case "table":
                 self._rows = []
             case "tr" if self._rows is not None:
                 self._rows.append([])
             case "hr":
-                self._blocks.append("---")
+                self._blocks.append(["---"])
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
         name = "ld+json" if tag == "script" and "ld+json" in self._open[-1:] else tag
-        if name not in self._open:
+        if not self._open_count[name]:
             return
         while True:
-            closed = self._open.pop()
+            closed = self._pop()
             self._close(closed)
             if closed == name:
                 return
@@ -149,16 +186,15 @@ class _Reader(HTMLParser):
             return
         if tag == "a" and self._links:
             link, start = self._links.pop()
-            start = min(start, len(self._line))
-            shown = self._line[start:].strip()
-            self._line = self._line[:start] + (f"[{shown}]({link})" if shown else "")
+            shown = self._line.take(start).strip()
+            self._line.add(f"[{shown}]({link})" if shown else "")
         elif tag in ("td", "th") and self._rows:
-            self._rows[-1].append(_tidy(self._line).replace("|", "\\|").replace("\n", "<br>"))
-            self._line = ""
+            cell = _tidy(self._line.take())
+            self._rows[-1].append(cell.replace("|", "\\|").replace("\n", "<br>"))
         elif tag == "table":
             self._end_table()
-        elif tag in EMPHASIS and "pre" not in self._open:
-            self._line += EMPHASIS[tag]
+        elif tag in EMPHASIS and not self._open_count["pre"]:
+            self._line.add(EMPHASIS[tag])
         elif tag in BLOCKS:
             self._flush(tag)
             if tag in ("ul", "ol") and self._lists:
@@ -167,33 +203,36 @@ class _Reader(HTMLParser):
 
     def _end_table(self) -> None:
         rows = [row for row in self._rows or [] if row]
-        self._rows, self._line = None, ""
+        self._rows = None
+        self._line.take()
         if not rows:
             return
         width = max(map(len, rows))
+        if width * len(rows) > CELLS_MAX:
+            raise ValueError(f"a table of {width:,} columns and {len(rows):,} rows is too large")
         lines = [f"| {' | '.join([*row, *[''] * (width - len(row))])} |" for row in rows]
-        self._blocks.append("\n".join([lines[0], f"|{' --- |' * width}", *lines[1:]]))
+        self._blocks.append(["\n".join([lines[0], f"|{' --- |' * width}", *lines[1:]])])
 
-    def handle_data(self, data: str) -> None:
+    def data(self, text: str) -> None:
         if self._capture is not None:
-            self._capture.append(data)
+            self._capture.append(text)
         elif self._hidden or self._open[-1:] == ["head"]:
             return
-        elif "pre" in self._open:
-            self._line += data
+        elif self._open_count["pre"]:
+            self._line.add(text)
         else:
-            space = " " if data[:1].isspace() and self._line[-1:] not in ("", " ", "\n") else ""
-            words = " ".join(data.split())
-            end = " " if words and data[-1:].isspace() else ""
-            self._line += space + words + end
+            space = " " if text[:1].isspace() and self._line.last not in ("", " ", "\n") else ""
+            words = " ".join(text.split())
+            end = " " if words and text[-1:].isspace() else ""
+            self._line.add(space + words + end)
 
     def _flush(self, tag: str = "") -> None:
         """End the block in the making; `tag` is what closes it."""
         if self._rows is not None and tag != "table":
             return  # cells are kept until their row ends
-        is_code = tag == "pre" or "pre" in self._open
-        text = self._line.strip("\n") if is_code else _tidy(self._line)
-        self._line = ""
+        is_code = tag == "pre" or self._open_count["pre"] > 0
+        text = self._line.take()
+        text = text.strip("\n") if is_code else _tidy(text)
         self._links.clear()
         if not text.strip():
             return
@@ -205,9 +244,9 @@ class _Reader(HTMLParser):
         elif self._lists:
             self._add_item(text, is_item=tag == "li" or self._open[-1:] == ["li"])
             return
-        if "blockquote" in (*self._open, tag):
+        if tag == "blockquote" or self._open_count["blockquote"]:
             text = "\n".join(f"> {line}" for line in text.splitlines())
-        self._blocks.append(text)
+        self._blocks.append([text])
 
     def _add_item(self, text: str, *, is_item: bool) -> None:
         number = self._lists[-1]
@@ -217,9 +256,9 @@ class _Reader(HTMLParser):
             self._lists[-1] = number + 1
         line = indent + mark + text.replace("\n", f"\n{indent}  ")
         if self._is_in_list and is_item:
-            self._blocks[-1] += f"\n{line}"
+            self._blocks[-1].append(f"\n{line}")
         else:
-            self._blocks.append(line)
+            self._blocks.append([line])
         self._is_in_list = True
 
 

@@ -27,6 +27,12 @@ from emulator.errors import WorkerError
 
 Options = Mapping[str, Any]
 
+FILES_MAX = 1_000
+FILE_MAX_BYTES = 10 * 1024 * 1024
+PARSED_MAX_BYTES = 4 * 1024 * 1024  # of what is read as a whole: HTML, XML, JSON
+JSON_VALUES_MAX = 100_000  # which are read at once: some 50 ms
+CELLS_MAX = 1_000_000  # of a table, with those that are filled up
+
 # Every format production converts, in its order. Source: reference "supported formats".
 SUPPORTED: tuple[tuple[str, str], ...] = (
     (".pdf", "application/pdf"),
@@ -54,6 +60,7 @@ _BY_EXTENSION = dict(SUPPORTED) | {
     ".md": "text/markdown",
     ".json": "application/json",
 }
+_PARSED = ("text/html", "application/xml", "application/json")
 _GENERIC = ("", "application/octet-stream")
 
 
@@ -72,6 +79,8 @@ def convert(files: Any, options: Any) -> Any:
     conversion = wanted.get("conversionOptions")
     chosen = conversion if isinstance(conversion, Mapping) else {}
     if isinstance(files, list):
+        if len(files) > FILES_MAX:
+            raise internal(f"toMarkdown takes at most {FILES_MAX:,} files, and got {len(files):,}")
         return [_convert_one(file, chosen) for file in files]
     return _convert_one(files, chosen)
 
@@ -80,10 +89,19 @@ def _convert_one(file: Any, options: Options) -> dict[str, Any]:
     if not isinstance(file, Mapping) or not isinstance(file.get("name"), str):
         raise internal("Each file of toMarkdown needs a name and a blob")
     name = file["name"]
-    content = to_bytes(file.get("data"), "data")
     kind = _mime_type(name, str(file.get("mimeType") or ""))
-    digest = hashlib.blake2b(name.encode() + b"\0" + content, digest_size=16).digest()
+    most = PARSED_MAX_BYTES if kind in _PARSED else FILE_MAX_BYTES
+    data = file.get("data")
+    # Four letters of base64 are three bytes; a list has a byte an item.
+    size = len(data) * 3 // 4 if isinstance(data, str) else len(data or ())
+    content = to_bytes(data, "data") if size <= most else b""
+    digest = hashlib.blake2b(
+        name.encode(errors="replace") + b"\0" + content, digest_size=16
+    ).digest()
     head = {"id": str(uuid.UUID(bytes=digest, version=4)), "name": name, "mimeType": kind}
+    if size > most:
+        why = f"it has more than {most:,} bytes, the most that is converted here"
+        return {**head, "format": "error", "error": f"Cannot convert {kind or name}: {why}"}
     converter = _CONVERTERS.get(kind)
     if converter is None:
         known = kind in _BY_EXTENSION.values()
@@ -133,15 +151,25 @@ def _xml(content: bytes, options: Options) -> str:
 
 
 def _json(content: bytes, options: Options) -> str:
-    value = json.loads(_decode(content))
+    text = _decode(content)
+    if sum(map(text.count, ",[{")) > JSON_VALUES_MAX:
+        raise ValueError(f"it has more than {JSON_VALUES_MAX:,} values")
+    value = json.loads(text)
     return f"```json\n{json.dumps(value, ensure_ascii=False, indent=2)}\n```\n"
 
 
 def _csv(content: bytes, options: Options) -> str:
-    rows = [row for row in csv.reader(io.StringIO(_decode(content), newline="")) if row]
+    text = _decode(content)
+    if text.count(",") > CELLS_MAX:
+        raise ValueError(f"it has more than {CELLS_MAX:,} cells")
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     if not rows:
         return ""
     width = max(map(len, rows))
+    if width * len(rows) > CELLS_MAX:
+        raise ValueError(
+            f"a table of {width:,} columns and {len(rows):,} rows has more than {CELLS_MAX:,} cells"
+        )
     cells = [[_cell(cell) for cell in [*row, *[""] * (width - len(row))]] for row in rows]
     lines = [f"| {' | '.join(row)} |" for row in cells]
     return "\n".join([lines[0], f"|{' --- |' * width}", *lines[1:]]) + "\n"
