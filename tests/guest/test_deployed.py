@@ -157,3 +157,16 @@ def test_a_run_that_returns_a_future_fails(tmp_path: Path) -> None:
         assert message == "Awaitable <class '_asyncio.Task'> cannot be sent over RPC."
 
     play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("kind", ["Response(part for part in 'ab')", "Response(parts())"])
+def test_a_generator_as_a_body_streams_with_a_warning(tmp_path: Path, kind: str) -> None:
+    body = f"async def parts():\n    yield 'a'\n    yield 'b'\nreturn {kind}"
+    worker(tmp_path, body)
+
+    async def scenario(it: Running) -> None:
+        await it.load()
+        assert await it.get() == b"ab"
+
+    (line,) = run(tmp_path, scenario).printed("stderr")
+    assert line.startswith("warning: src/entry.py:9: Response() takes a generator as its body here")

@@ -9,6 +9,7 @@ from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl
 
+from .. import deployed
 from ..absent import JsObject
 from ..streams import Chunk, ReadableStream
 from .blob import Blob, File
@@ -100,6 +101,17 @@ class Body(JsObject):
             raise OSError(self._already_used)
         self._used = True
         return self._content
+
+
+def streamed(body: Any, kind: str) -> ReadableStream:
+    """Return a body that is a stream or a generator; warns of a generator."""
+    if isinstance(body, ReadableStream):
+        return body
+    deployed.warn(
+        f"{kind}() takes a generator as its body here; deployed it raises TypeError: Unsupported "
+        f"type in {kind}. There, a body is text, bytes, FormData or a stream of JavaScript's."
+    )
+    return ReadableStream(body)
 
 
 def header(headers: HeaderList, name: str) -> str | None:

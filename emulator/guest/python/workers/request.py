@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ..jsdict import JsDict
 from ..pyodide.ffi import JsException
 from ..streams import ReadableStream, is_streamable
-from .body import Body
+from .body import Body, streamed
 from .formdata import FormData, as_multipart
 from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
 
@@ -77,7 +77,7 @@ class Request(Body):
             self._default_type(content_type)
             return data
         if is_streamable(body):
-            return body if isinstance(body, ReadableStream) else ReadableStream(body)
+            return streamed(body, "Request")
         raise TypeError(f"Unsupported type in Request: {type(body).__name__}")
 
     def _default_type(self, content_type: str) -> None:

@@ -14,7 +14,7 @@ from ..pyodide.ffi import JsException
 from ..streams import ReadableStream, is_streamable
 from ..web_sockets import WebSocket
 from .blob import Blob
-from .body import Body
+from .body import Body, streamed
 from .formdata import FormData, as_multipart
 from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
 
@@ -73,7 +73,7 @@ class Response(Body):
             case Blob() | bytearray() | memoryview():
                 pass
             case _ if is_streamable(body):
-                return body if isinstance(body, ReadableStream) else ReadableStream(body)
+                return streamed(body, "Response")
         kind = body.constructor.name if isinstance(body, JsProxy) else type(body).__name__
         raise TypeError(f"Unsupported type in Response: {kind}")
 
