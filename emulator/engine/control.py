@@ -239,11 +239,11 @@ class Control:
 
     def _held(self, workflow: str) -> list[Instance]:
         paused = [
-            self._engine.instance(row.key)
+            self._engine.sound(row.key)
             for row in self._journal.unfinished()
             if row.workflow == workflow and row.status is Status.PAUSED
         ]
-        return [instance for instance in paused if instance.is_held]
+        return [instance for instance in paused if instance is not None and instance.is_held]
 
     async def terminate(self, workflow: str, instance_id: str, rollback: bool = False) -> None:
         """End it now, or after its rollback handlers. Raises WorkerError when it has ended already.

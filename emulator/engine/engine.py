@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 
@@ -35,7 +36,7 @@ from emulator.engine.endings import Definition
 from emulator.engine.feeding import Feed
 from emulator.engine.guarding import Guard
 from emulator.engine.idling import IdleRuns
-from emulator.engine.journal import InstanceRow, Journal
+from emulator.engine.journal import DamagedHistory, InstanceRow, Journal
 from emulator.engine.lifecycle import Effect, Verdict
 from emulator.engine.model import (
     CALLED,
@@ -100,6 +101,7 @@ class Engine:
         self._refused = False  # the journal could not be written the last time
         self.is_lost = False  # the journal was removed under us
         self._homeless: dict[int, str] = {}  # instance -> its workflow, which is gone, or its class
+        self._damaged: set[int] = set()  # instances whose history makes no sense
         self._admitting: set[int] = set()  # new instances that the next commit queues
         self._turns = Turns()
         self._timers = Timers(clock, lambda key: self._turns.add(partial(self._wake, key)))
@@ -161,7 +163,9 @@ class Engine:
 
     def _take_up_again(self, key: int) -> None:
         row = self.journal.row(key)
-        if row is not None and key not in self._run_of and key not in self._queue:
+        if row is None or key in self._run_of or key in self._queue:
+            return
+        with self._leaving_damaged_alone():
             self._take_up(row)
 
     def define(self, definitions: Iterable[Definition]) -> None:
@@ -698,7 +702,9 @@ class Engine:
         row, guest = self.journal.row(key), self._guest
         if row is None or guest is None or key in self._run_of or key in self._queue:
             return None
-        instance = self.instance(key)
+        instance = self.sound(key)
+        if instance is None:
+            return None
         definition = self._definitions.get(instance.workflow)
         known = definition is not None and definition.class_name in guest.loaded.workflows
         if not known or not self._is_dormant(instance):
@@ -730,8 +736,8 @@ class Engine:
         """A probe has ended: hold what does not fit, let go on what fits again."""
         if self.journal.row(key) is None or key in self._run_of or key in self._queue:
             return
-        instance = self.instance(key)
-        if not self._is_dormant(instance):
+        instance = self.sound(key)
+        if instance is None or not self._is_dormant(instance):
             return
         if divergence is None and instance.is_held:
             divergence = holding.unseen(instance, self.generation)
@@ -891,6 +897,22 @@ class Engine:
         """
         instance = self._instances.get(key)
         return self.journal.load(key, steps=steps) if instance is None else instance
+
+    def sound(self, key: int) -> Instance | None:
+        """Return an instance; None when its history is damaged. Raises KeyError."""
+        with self._leaving_damaged_alone():
+            return self.instance(key)
+        return None
+
+    @contextmanager
+    def _leaving_damaged_alone(self) -> Iterator[None]:
+        """Keep what the disk has done to one instance from all others; it is told once."""
+        try:
+            yield
+        except DamagedHistory as error:
+            if error.key not in self._damaged:
+                self._damaged.add(error.key)
+                self._report(str(error))
 
     def admit(self, instance: Instance, entry: Entry) -> None:
         """Take in a new instance; it is queued once its first entry is durable."""
@@ -1056,11 +1078,11 @@ class Engine:
         """The earliest deadline of an instance may have passed."""
         looked_ms = self.clock.now_ms()  # what falls due while this works is still to come
         try:
-            instance = self.instance(key)
+            instance = self.sound(key)
         except KeyError:  # it was deleted before it was its turn
             return
         run = self._run_of.get(key)
-        if instance.is_terminal or instance.status is Status.PAUSED:
+        if instance is None or instance.is_terminal or instance.status is Status.PAUSED:
             return
         if run is not None:
             self._wake_run(run)
@@ -1138,8 +1160,11 @@ class Engine:
             key = self._queue.take()
             if key is None:
                 return
-            if key not in self._run_of and key not in self._unrecorded:
-                self._start_run(self.instance(key), self._guest, self._feed)
+            if key in self._run_of or key in self._unrecorded:
+                continue
+            instance = self.sound(key)
+            if instance is not None:
+                self._start_run(instance, self._guest, self._feed)
 
     def _start_run(self, instance: Instance, guest: Guest, feed: Feed) -> None:
         if instance.is_terminal or instance.status is Status.PAUSED:

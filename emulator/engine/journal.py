@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from emulator import sqlite
 from emulator.engine import rows
@@ -113,6 +115,18 @@ class InstanceRow:
     ended_ms: int | None
 
 
+class DamagedHistory(StateError):
+    """What the journal holds of one instance makes no sense; the others are not affected."""
+
+    def __init__(self, path: Path, row: InstanceRow, problem: str) -> None:
+        self.key = row.key
+        super().__init__(
+            f"{path}: the history of {row.workflow} {row.id} is damaged ({problem}). Nothing of it"
+            " was changed, and it does not run.\n  Restore the journal from a copy, or delete the"
+            f" instance: groundfog workflows instances delete {shlex.join([row.workflow, row.id])}"
+        )
+
+
 class Journal:
     """One open journal file. Use from the event loop's thread only."""
 
@@ -143,10 +157,10 @@ class Journal:
         )
         self._generations = {
             str(code): int(number)
-            for number, code in connection.execute("SELECT id, code FROM generations")
+            for number, code in self._select("SELECT id, code FROM generations")
         }
         self._codes = {number: code for code, number in self._generations.items()}
-        self._with_chunks = {int(key) for (key,) in connection.execute(_WITH_CHUNKS)}
+        self._with_chunks = {int(key) for (key,) in self._select(_WITH_CHUNKS)}
 
     @classmethod
     def open(cls, path: Path, synchronous: sqlite.Synchronous = "FULL") -> Journal:
@@ -296,7 +310,7 @@ class Journal:
     def keep_streams(self, key: int, kept: Collection[int]) -> None:
         """Delete the streams of an instance that are not in `kept`."""
         statement = "SELECT DISTINCT stream FROM stream_chunks WHERE instance = ?"
-        found = {stream for (stream,) in self._connection.execute(statement, (key,))}
+        found = {stream for (stream,) in self._select(statement, (key,))}
         found |= {row[0] for row in self._batch.chunks if row[2] == key}
         for stream in found.difference(kept):
             self.drop_stream(key, stream)
@@ -474,9 +488,8 @@ class Journal:
         new = self._new.get((workflow, instance_id))
         if new is not None:
             return new
-        row = self._connection.execute(
-            "SELECT key FROM instances WHERE workflow = ? AND id = ?", (workflow, instance_id)
-        ).fetchone()
+        statement = "SELECT key FROM instances WHERE workflow = ? AND id = ?"
+        row = self._read(statement, (workflow, instance_id))
         return None if row is None or row[0] in self._gone else int(row[0])
 
     def row(self, key: int) -> InstanceRow | None:
@@ -498,7 +511,7 @@ class Journal:
         """
         self.flush()
         last = "SELECT kind FROM entries WHERE instance = key ORDER BY entries.id DESC LIMIT 1"
-        found = self._connection.execute(
+        found = self._select(
             f"SELECT key FROM instances WHERE status = ? AND ifnull(({last}), -1) != ?",
             (Status.WAITING.value, int(EntryKind.WORKFLOW_WAITING)),
         )
@@ -508,14 +521,14 @@ class Journal:
         """Return when the first of the finished instances expires; None when none ever does."""
         self.flush()
         statement = "SELECT min(expires_ms) FROM instances WHERE expires_ms IS NOT NULL"
-        first: int | None = self._connection.execute(statement).fetchone()[0]
-        return first
+        found = self._read(statement, ())
+        return None if found is None else found[0]
 
     def expired(self, now_ms: int, limit: int) -> list[int]:
         """Return the keys of at most `limit` instances that have expired, the oldest first."""
         self.flush()
         statement = "SELECT key FROM instances WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?"
-        return [key for (key,) in self._connection.execute(statement, (now_ms, limit))]
+        return [key for (key,) in self._select(statement, (now_ms, limit))]
 
     def every(self) -> list[InstanceRow]:
         """Return every instance, oldest first."""
@@ -530,17 +543,23 @@ class Journal:
         return list(self._rows(where, (after, limit)))
 
     def shape(self, key: int) -> tuple[int, tuple[str, ...]]:
-        """Return the generation of code an instance last ran on, and its steps as they began."""
+        """Return the generation of code an instance last ran on, and its steps as they began.
+
+        Raises DamagedHistory.
+        """
         generation, steps = 0, []
-        for step, data in self._connection.execute(_SHAPE, (key,)):
-            if step:
-                steps.append(step)
-            elif data is not None:
-                generation = json.loads(data).get("generation", generation)
+        with self.reading(key):
+            for step, data in self._select(_SHAPE, (key,)):
+                if step:
+                    steps.append(step)
+                elif data is not None:
+                    generation = json.loads(data).get("generation", generation)
         return generation, tuple(steps)
 
     def load(self, key: int, *, steps: bool = True) -> Instance:
-        """Return an instance folded from its entries. Raises KeyError for an unknown key.
+        """Return an instance folded from its entries.
+
+        Raises KeyError for an unknown key, DamagedHistory when the entries make no sense.
 
         steps: False leaves them out, which is much faster when there are many.
         """
@@ -548,9 +567,26 @@ class Journal:
         if row is None:
             raise KeyError(key)
         instance = Instance(row.key, row.workflow, row.id)
-        for _, entry in self._numbered(key, "" if steps else "AND step = ''"):
-            instance.apply(entry)
+        number = 0
+        try:
+            for number, entry in self._numbered(key, "" if steps else "AND step = ''"):  # noqa: B007
+                instance.apply(entry)
+            for step in instance.steps.values():
+                _ = step.kind, step.count  # which its key holds
+        except Exception as error:  # whatever the disk made of it must not stop other instances
+            known = isinstance(error, sqlite3.Error | StateError)
+            problem = str(error) if known else f"entry {number}: {error!r}"
+            raise DamagedHistory(self.path, row, problem) from error
         return instance
+
+    @contextmanager
+    def reading(self, key: int) -> Iterator[None]:
+        """Raise DamagedHistory for what fails while entries are read that cannot be folded."""
+        try:
+            yield
+        except Exception:
+            self.load(key)
+            raise
 
     def has_chunks(self, key: int) -> bool:
         """Whether an instance may have streams."""
@@ -579,11 +615,16 @@ class Journal:
         return int(found[0]) if found else 0
 
     def _read(self, statement: str, parameters: tuple[object, ...]) -> tuple[Any, ...] | None:
+        return next(self._select(statement, parameters), None)
+
+    def _select(
+        self, statement: str, parameters: tuple[object, ...] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield rows. Raises StateError when they cannot be read."""
         try:
-            row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
-        except (sqlite3.Error, OverflowError) as error:
+            yield from self._connection.execute(statement, parameters)
+        except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
             raise StateError(f"{self.path}: not read: {error}") from error
-        return row
 
     def entries(self, key: int) -> Iterator[Entry]:
         """Yield the entries of an instance in the order they were decided."""
@@ -607,23 +648,24 @@ class Journal:
 
         What is pending is not among them. Raises StateError when they cannot be read.
         """
-        try:
-            return list(
-                self._entries(
-                    "SELECT id, instance, at_ms, kind, step, attempt, data, value FROM entries"
-                    " WHERE instance = ? AND id > ? ORDER BY id LIMIT ?",
-                    (key, entry_id, limit),
-                )
+        return list(
+            self._entries(
+                "SELECT id, instance, at_ms, kind, step, attempt, data, value FROM entries"
+                " WHERE instance = ? AND id > ? ORDER BY id LIMIT ?",
+                (key, entry_id, limit),
             )
-        except sqlite3.Error as error:
-            raise StateError(f"{self.path}: not read: {error}") from error
+        )
 
     def _entries(
         self, statement: str, parameters: tuple[object, ...]
     ) -> Iterator[tuple[int, Entry]]:
-        found: Iterator[Row] = self._connection.execute(statement, parameters)
-        for row in found:
-            yield from rows.unpack(row)
+        for row in self._select(statement, parameters):
+            try:
+                entries = rows.unpack(cast(Row, row))
+            except Exception as error:  # no JSON, no kind, another type: the disk has changed it
+                text = f"entry {row[0]} is damaged ({error!r})"
+                raise StateError(f"{self.path}: {text}.") from error
+            yield from entries
 
     def last_ms(self) -> int:
         """Return the time of the last entry; 0 in an empty journal."""
@@ -639,19 +681,22 @@ class Journal:
         try:
             if not self._reads_only:
                 self.place.check()  # what is told of a journal that is gone will not be so
-            return self._connection.execute(statement, parameters).fetchall()
         except sqlite.Removed as error:
             raise StateError(str(error)) from error
-        except sqlite3.Error as error:
-            raise StateError(f"{self.path}: not read: {error}") from error
+        return list(self._select(statement, parameters))
 
     def _rows(self, where: str, parameters: tuple[object, ...]) -> Iterator[InstanceRow]:
-        for row in self._connection.execute(
+        for row in self._select(
             "SELECT key, workflow, id, created_ms, status, wake_ms, ended_ms"
             f" FROM instances {where}",
             parameters,
         ):
-            yield InstanceRow(row[0], row[1], row[2], row[3], Status(row[4]), row[5], row[6])
+            try:
+                status = Status(row[4])
+            except ValueError:
+                text = f"instance {row[0]} has the status {row[4]!r}; it is damaged"
+                raise StateError(f"{self.path}: {text}.") from None
+            yield InstanceRow(row[0], row[1], row[2], row[3], status, row[5], row[6])
 
     def _one(self, statement: str) -> int:
         return int(self._connection.execute(statement).fetchone()[0])

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from emulator.engine.journal import Journal
 from emulator.engine.model import EntryKind, Status
+from emulator.errors import StateError
 
 _COLUMNS = f"""
     SELECT key, id, status, created_ms, ended_ms,
@@ -140,7 +141,12 @@ def generations(journal: Journal) -> list[Generation]:
 
 
 def _summaries(journal: Journal, where: str, parameters: tuple[object, ...]) -> list[Summary]:
-    return [_summary(*row) for row in journal.query(_COLUMNS + where, parameters)]
+    rows = journal.query(_COLUMNS + where, parameters)
+    try:
+        return [_summary(*row) for row in rows]
+    except Exception as error:  # what is no status, no JSON, no record: the disk has changed it
+        text = f"what it lists of instances is damaged ({error!r})"
+        raise StateError(f"{journal.path}: {text}. Restore it from a copy.") from error
 
 
 def _summary(

@@ -8,13 +8,13 @@ Source: workflows.md sections 4 and 18; docs "Limits".
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from emulator.clock import Alarm, Clock
 from emulator.engine.journal import Journal
 from emulator.engine.model import Instance, Status
+from emulator.errors import StateError
 
 DAY_MS = 86_400_000
 DEFAULT_MS = 7 * DAY_MS  # docs "Limits", paid plan, for workflows created after 2026-09-10
@@ -89,7 +89,7 @@ class Expiry:
         self._alarm = None
         now_ms = self._clock.now_ms()
         next_ms: int | None = now_ms
-        with contextlib.suppress(sqlite3.Error):  # a disk that cannot be read is asked again
+        with contextlib.suppress(StateError):  # a disk that cannot be read is asked again
             for key in self._journal.expired(now_ms, _AT_ONCE):
                 self._delete(key)
             next_ms = self._journal.next_expiry_ms()

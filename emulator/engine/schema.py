@@ -108,7 +108,10 @@ def _own_version(path: Path, connection: sqlite3.Connection) -> int:
             f" up to {SCHEMA_VERSION}). Nothing was changed.\n"
             "  Upgrade Groundfog, or use another state directory with --persist-to DIR."
         )
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    try:
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    except UnicodeDecodeError as error:  # SQLite names the damage in words of the file
+        raise sqlite3.DatabaseError(f"damaged: {error}") from error
     if version == 0 and tables:
         raise StateError(
             f"{path}: a SQLite database, but not a journal. Nothing was changed.\n"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from emulator.clock import Alarm, Clock
 from emulator.engine.divergence import Divergence
 from emulator.engine.guarding import Guard
-from emulator.engine.journal import Journal
+from emulator.engine.journal import DamagedHistory, Journal
 from emulator.engine.model import Status
 from emulator.protocol.messages import Replayed, StepBegin
 
@@ -160,7 +160,10 @@ class Sweep:
             if row.status is Status.PAUSED:
                 self._due.append((row.key, None))
                 continue
-            generation, steps = self._journal.shape(row.key)
+            try:
+                generation, steps = self._journal.shape(row.key)
+            except DamagedHistory:  # told when it is due
+                continue
             if generation == self._generation:
                 continue
             shape = (row.workflow, generation, steps)

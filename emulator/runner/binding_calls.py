@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from bindings.binding import Binding, ByteStream, Encoded
-from emulator.errors import WorkerError
+from emulator.errors import EmulatorError, WorkerError
 from emulator.protocol import values
 from emulator.protocol.bodies import Outgoing
 from emulator.protocol.framing import MAX_FRAME_BYTES, FrameTooLarge
@@ -126,6 +126,8 @@ class BindingCalls:
             self._send(BindingFailed(message.id, error.name, error.message, code))
         except FrameTooLarge as error:
             self._send(BindingFailed(message.id, "RangeError", f"{where}: {error}"))
+        except EmulatorError as error:  # such as a journal that the disk has damaged
+            self._send(BindingFailed(message.id, "Error", f"{where}: {error}"))
         except Exception as error:  # a bug in one binding must not take other requests down
             log.exception("%s failed inside Groundfog", where)
             text = f"{INTERNAL_ERROR} in {where}: {type(error).__name__}: {error}"

@@ -105,12 +105,14 @@ class Reads:
         simple = choice(request, "simple", ("true", "false"))
         order = choice(request, "order", ("asc", "desc"))
         instance = resource.summary(request)
-        detail = report.instance_detail(
-            self._host.engine.journal.entries(instance.key),
-            instance.status,
-            resource.version_id(instance.generation),
-            self._dialect.show_output,
-        )
+        journal = self._host.engine.journal
+        with journal.reading(instance.key):
+            detail = report.instance_detail(
+                journal.entries(instance.key),
+                instance.status,
+                resource.version_id(instance.generation),
+                self._dialect.show_output,
+            )
         if instance.status not in TERMINAL:
             going = self._host.engine.instance(instance.key)
             report.tell_due_times(detail, going)
@@ -135,13 +137,15 @@ class Reads:
             raise bad("'type' is missing; expected one of: step, waitForEvent.")
         attempt = whole_number(request, "attempt", 0) or None
         instance = resource.summary(request)
-        step = report.step_detail(
-            self._host.engine.journal.entries(instance.key),
-            instance.status,
-            name,
-            StepKind.DO if kind == "step" else StepKind.WAIT,
-            attempt,
-        )
+        journal = self._host.engine.journal
+        with journal.reading(instance.key):
+            step = report.step_detail(
+                journal.entries(instance.key),
+                instance.status,
+                name,
+                StepKind.DO if kind == "step" else StepKind.WAIT,
+                attempt,
+            )
         if step is None:
             raise ApiError(404, INTERNAL, f"Step '{name}' not found in execution history")
         if isinstance(step["output"], StreamText):

@@ -41,7 +41,8 @@ class Streams:
         resource = Resource.of(self._host, self._dialect, request)
         instance = resource.summary(request)
         subscription = Subscription(self._host.engine.journal, instance.key, _wanted(request))
-        first = subscription.take()
+        with self._host.engine.journal.reading(instance.key):
+            first = subscription.take()
         if first is None and subscription.ended and "last-event-id" in request.headers:
             return Response(status_code=204)
         return StreamingResponse(
