@@ -71,6 +71,7 @@ class Supervisor:
         self._terminal = terminal
         self._config_files = set(project.config.files)
         self._failed: LoadError | None = None
+        self._has_all = False  # the code in use has every class that its configuration names
         self._files: watch.Snapshot | None = None  # as they were before the last load
         self._losses = 0
         self._started_ms = 0
@@ -211,24 +212,23 @@ class Supervisor:
         """Return a guest with the code as it is now. Raises LoadError, GuestError.
 
         Code that lacks a class of the configuration is half a save, or half a change, and does not
-        take over from code that works; where there is none, what it has is served.
+        take over from code that has all; where there is none, what it has is served.
         """
         guest = await self.runner.load(wiring.worker_spec(config), self._pool.bindings(config))
         loaded = guest.loaded
         problems = [str(each) for each in check_exports(config, loaded.workflows, loaded.classes)]
         main = shown_path(config.main, config.project_dir)
-        if not loaded.entrypoints and not loaded.workflows:
-            problems.insert(
-                0, f"{main} defines nothing to serve: no class Default(WorkerEntrypoint)."
-            )
-        elif self.runner.current is None:
-            for problem in problems:
-                self._terminal.error(problem)
-            return guest
-        if problems:
+        is_empty = not loaded.entrypoints and not loaded.workflows
+        if is_empty:
+            text = f"{main} defines nothing to serve: no class Default(WorkerEntrypoint)."
+            problems.insert(0, text)
+        if is_empty or (problems and self._has_all and self.runner.current is not None):
             await guest.stop()
             text = "\n".join(problems)
             raise LoadError("MissingClass", text, text, main, 0)
+        for problem in problems:
+            self._terminal.error(problem)
+        self._has_all = not problems
         return guest
 
     async def _retire(self, guest: Guest) -> None:

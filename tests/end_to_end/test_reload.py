@@ -81,6 +81,19 @@ def test_code_without_the_classes_of_the_configuration_does_not_replace_code_tha
     eventually(lambda: server.get("/", headers=BROWSER).status_code == 200)
 
 
+def test_a_worker_that_lacks_a_class_from_the_start_is_reloaded_all_the_same(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = make_project(tmp_path / "p", HELLO.replace("greeting.TEXT", "'hello'"))
+    (project / "src" / "greeting.py").touch()
+    server = serve(project)
+    server.wait_for("defines no such class")
+
+    edit(project, "'hello'", "'goodbye'", "src/entry.py")
+
+    eventually(lambda: server.get("/").text == "goodbye nobody")
+
+
 def test_an_empty_worker_is_named_at_the_start(tmp_path: Path, serve: Serve) -> None:
     project = make_project(tmp_path / "p", "", PLAIN)
 

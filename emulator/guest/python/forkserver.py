@@ -2,8 +2,8 @@
 
 It has imported the guest's modules and nothing of the user's, so every fork starts from the same
 clean state. It has no event loop and no thread, and never runs user code. When its control socket
-closes, the host is gone: it kills its guests and ends. Each guest leads a process group of its own;
-what user code started in it ends with the guest.
+closes, the host is gone: it kills its guests and ends; when it is killed itself, they end with it
+(`parent`). Each guest leads a process group of its own; what user code started in it ends with it.
 
 Control socket, JSON lines: in `{"generation": n}` with three descriptors (connection, stdout,
 stderr); out `{"pid": n}` and later `{"exited": pid, "status": waitstatus}`.
@@ -20,7 +20,7 @@ import socket
 from collections import deque
 from typing import NoReturn
 
-from . import process
+from . import parent, process
 
 _RECEIVE_BYTES = 4096
 _DESCRIPTORS = 3
@@ -75,8 +75,10 @@ class _Forkserver:
 
     def _fork(self, generation: int) -> None:
         connection, out, err = (self._descriptors.popleft() for _ in range(_DESCRIPTORS))
+        forkserver = os.getpid()
         pid = os.fork()
         if pid == 0:
+            parent.end_with(forkserver, connection)
             os.setpgid(0, 0)
             self._leave_to_child()
             process.become_guest(generation, connection, out, err)
