@@ -57,14 +57,6 @@ FUNCTIONS = frozenset(
     sqlite_rename_test""".split()
 )
 
-# Functions that apsw's SQLite has and workerd's does not.
-_FOREIGN_FUNCTIONS = frozenset(
-    """fts3_tokenizer geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point
-    geopoly_debug geopoly_group_bbox geopoly_json geopoly_overlap geopoly_regular geopoly_svg
-    geopoly_within geopoly_xform matchinfo median offsets optimize percentile percentile_cont
-    percentile_disc soundex""".split()
-)
-
 # What these return belongs to the one connection that writes.
 _WRITER_FUNCTIONS = frozenset({"changes", "last_insert_rowid", "total_changes", "load_extension"})
 
@@ -115,22 +107,19 @@ _TRANSACTION_ACTIONS = frozenset({apsw.SQLITE_TRANSACTION, apsw.SQLITE_SAVEPOINT
 class Authorizer:
     """The callback of one connection; `begin()` before each statement, then read why it refused.
 
-    `refusal` is a text that replaces SQLite's own, whole; `unknown_function` is one that production
-    does not have. `needs_writer` says that a connection for reading met something only the writing
-    one can answer.
+    `refusal` is a text that replaces SQLite's own. `needs_writer` says that a connection for
+    reading met something only the writing one can answer.
     """
 
     def __init__(self, *, reads_only: bool) -> None:
         self.trusted = True
         self.refusal: str | None = None
-        self.unknown_function: str | None = None
         self.needs_writer = False
         self._reads_only = reads_only
 
     def begin(self) -> None:
         """Forget what the statement before this one met."""
         self.refusal = None
-        self.unknown_function = None
         self.needs_writer = False
 
     def __call__(
@@ -151,8 +140,6 @@ class Authorizer:
             return apsw.SQLITE_DENY
         if action == apsw.SQLITE_READ and (first or "").lower() in _FOREIGN_TABLES:
             self.refusal = f"no such table: {first}: SQLITE_ERROR"
-        elif action == apsw.SQLITE_FUNCTION and (second or "").lower() in _FOREIGN_FUNCTIONS:
-            self.unknown_function = second
         allowed = is_allowed(action, first, second, database)
         return apsw.SQLITE_OK if allowed else apsw.SQLITE_DENY
 

@@ -7,6 +7,8 @@ Source: workerd src/workerd/util/sqlite.c++ (dbErrorMessage), sqlite.c++ (Wrong 
 
 from __future__ import annotations
 
+import re
+
 import apsw
 
 NO_STATEMENTS = "No SQL statements detected."
@@ -27,6 +29,18 @@ DUMP_REFUSED = "Status + 404"
 NOT_UTF8 = "The result holds text that is not UTF-8, which is read with SELECT only."
 
 
+# Functions that apsw's SQLite has and workerd's does not.
+_FOREIGN_FUNCTIONS = frozenset(
+    """fts3_tokenizer geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point
+    geopoly_debug geopoly_group_bbox geopoly_json geopoly_overlap geopoly_regular geopoly_svg
+    geopoly_within geopoly_xform matchinfo median offsets optimize percentile percentile_cont
+    percentile_disc""".split()
+)
+_REFUSED_FUNCTION = re.compile(
+    r"(?:not authorized to use function: |wrong number of arguments to function )(\w+)(?:\(\))?"
+)
+
+
 def error_message(error: apsw.Error) -> str:
     """Return the text a worker reads for `error`."""
     if isinstance(error, apsw.BindingsError):
@@ -34,19 +48,12 @@ def error_message(error: apsw.Error) -> str:
     code: int | None = getattr(error, "result", None)
     if code is None:  # apsw itself complains
         return str(error)
-    return with_code(str(error), offset(error), code, getattr(error, "extendedresult", None))
-
-
-def offset(error: apsw.Error) -> int:
-    """Return which byte of the SQL `error` is about, -1 when SQLite does not know."""
-    return getattr(error, "error_offset", -1)
-
-
-def with_code(
-    message: str, at_byte: int, code: int = apsw.SQLITE_ERROR, extended: int | None = None
-) -> str:
-    """Return `message` with its place in bytes, if not negative, and the names of its codes."""
-    place = f" at offset {at_byte}" if at_byte >= 0 else ""
+    message = str(error)
+    refused = _REFUSED_FUNCTION.fullmatch(message)
+    if refused and refused[1].lower() in _FOREIGN_FUNCTIONS:
+        message = f"no such function: {refused[1]}"
+    offset: int = getattr(error, "error_offset", -1)
+    place = f" at offset {offset}" if offset >= 0 else ""
     primary = apsw.mapping_result_codes.get(code, "SQLITE_ERROR")
-    name = apsw.mapping_extended_result_codes.get(extended) if extended is not None else None
-    return f"{message}{place}: {primary}" + (f" (extended: {name})" if name else "")
+    extended = apsw.mapping_extended_result_codes.get(getattr(error, "extendedresult", code))
+    return f"{message}{place}: {primary}" + (f" (extended: {extended})" if extended else "")

@@ -93,7 +93,7 @@ async def apply_migration(database: D1, migrations: Migrations, name: str) -> in
     try:
         statements = script_statements(read_script(path))
     except UsageError as error:
-        raise MigrationFailed(path, name, str(error)) from None
+        raise MigrationFailed(path, name, str(error).removeprefix(f"{path}: ")) from None
     table = _quote(migrations.table, '"')
     row = f"INSERT INTO {table} (name) VALUES ({_quote(name, chr(39))})"
     try:

@@ -33,7 +33,7 @@ def read_script(path: Path) -> str:
     line = text.partition("\0")[0].count("\n") + 1
     if "\0" in text:
         raise UsageError(
-            f"{path}:{line}: there is a NUL character, where SQLite would stop reading.\n"
+            f"{path}: line {line} has a NUL character, where SQLite would stop reading.\n"
             "  Remove it; inside a text, write char(0)."
         )
     return text

@@ -28,8 +28,6 @@ from bindings.d1.errors import (
     STATEMENT_TOO_LONG,
     TIMED_OUT,
     error_message,
-    offset,
-    with_code,
 )
 from bindings.d1.jobs import Job, NeedsWriter, Query, Result, TooSlow
 from bindings.d1.limits import LIMITS, SETTINGS, SQL_MAX_BYTES
@@ -37,7 +35,7 @@ from bindings.d1.meta import Standing, meta
 from bindings.d1.meter import Meter
 from bindings.d1.opening import open_connection
 from bindings.d1.rows import EncodedRows, Room
-from bindings.d1.splitter import Statement, has_variables, is_empty, split_statements
+from bindings.d1.splitter import Statement, is_empty, split_statements
 from bindings.d1.undecodable import as_bytes, decoded
 from bindings.d1.values import Cell, Parameter
 from emulator.errors import WorkerError
@@ -153,9 +151,7 @@ class Session:
         before = self._standing()
         self._rows_read = self._rows_written = 0
         for statement in statements[:-1]:
-            if has_variables(statement.text):
-                raise WorkerError(ONLY_LAST_HAS_PARAMETERS)
-            self._execute_user(statement, (), encodes=False)
+            self._execute_user(statement, None, encodes=False)
         rows = self._execute_user(statements[-1], query.params, encodes=encodes)
         if not self._reads_only:
             self._size_bytes = None
@@ -173,12 +169,15 @@ class Session:
         }
 
     def _execute_user(
-        self, statement: Statement, params: tuple[Parameter, ...], *, encodes: bool
+        self, statement: Statement, given: tuple[Parameter, ...] | None, *, encodes: bool
     ) -> list[list[Cell]] | EncodedRows:
-        """Run one statement of the worker's; return its rows and note its columns and cost."""
+        """Run one statement of the worker's; return its rows and note its columns and cost.
+
+        `given` are its parameters, None for a statement that may have none.
+        """
         if self._must_stop():
             raise self._stopped()
-        sql, keyword = statement.text, statement.keyword
+        sql, keyword, params = statement.text, statement.keyword, given or ()
         if not keyword:
             raise WorkerError(NOT_A_STATEMENT)
         if keyword == "ALTER" and _RENAMES_TO_RESERVED.search(sql):
@@ -200,6 +199,8 @@ class Session:
                 found = cursor.execute(sql, params)
             rows, count = self._room.fetch(found, encodes)
         except (apsw.Error, MemoryError, UnicodeDecodeError) as error:
+            if given is None and isinstance(error, apsw.BindingsError):
+                raise WorkerError(ONLY_LAST_HAS_PARAMETERS) from None
             raise self._explained(error) from None
         finally:
             # A statement still in progress would stand in the way of ROLLBACK and COMMIT.
@@ -259,12 +260,9 @@ class Session:
             return WorkerError("out of memory: SQLITE_NOMEM")
         if isinstance(error, apsw.InterruptError):
             return self._stopped()
-        refusal, unknown = self._authorizer.refusal, self._authorizer.unknown_function
-        if refusal is not None:
-            return WorkerError(refusal)
+        if self._authorizer.refusal is not None:
+            return WorkerError(self._authorizer.refusal)
         assert isinstance(error, apsw.Error)
-        if unknown is not None:
-            return WorkerError(with_code(f"no such function: {unknown}", offset(error)))
         return WorkerError(error_message(error))
 
     def _stopped(self) -> Exception:

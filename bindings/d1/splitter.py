@@ -167,8 +167,3 @@ def is_empty(sql: str) -> bool:
     if sql and sql[0] not in " \t\n\f\r-":
         return False
     return all(line.lstrip()[:2] in ("", "--") for line in sql.split("\n"))
-
-
-def has_variables(sql: str) -> bool:
-    """Return whether `sql` has a parameter: `?`, `?1`, `:name`, `@name` or `$name`."""
-    return any(token.kind == "variable" for token in tokens(sql))

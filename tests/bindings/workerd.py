@@ -63,7 +63,7 @@ def ask_workerd(
             serving = asyncio.create_task(server.serve([listener]))
             values = {"port": listener.getsockname()[1], "module": module, "inner": inner}
             try:
-                with _workerd(folder, worker, _CONFIG % values) as port:
+                with run_workerd(folder, worker, _CONFIG % values) as port:
                     async with httpx.AsyncClient(timeout=60) as client:
                         found = await client.post(f"http://127.0.0.1:{port}/", json=calls)
                 assert found.status_code == 200, found.text
@@ -100,8 +100,11 @@ def _asgi(answer: Answer) -> Callable[..., Awaitable[None]]:
 
 
 @contextmanager
-def _workerd(folder: Path, worker: Path, config: str) -> Iterator[int]:
-    """Run workerd in `folder` and yield the port it listens on."""
+def run_workerd(folder: Path, worker: Path, config: str) -> Iterator[int]:
+    """Run workerd in `folder`, in UTC as wrangler does, and yield the port it listens on.
+
+    `worker` is there as `worker.mjs`; `config` is capnp text with one socket.
+    """
     program = _program()
     (folder / "worker.mjs").write_bytes(worker.read_bytes())
     (folder / "config.capnp").write_text(config)
@@ -110,6 +113,7 @@ def _workerd(folder: Path, worker: Path, config: str) -> Iterator[int]:
         [program, "serve", "config.capnp", f"--control-fd={writing}"],
         cwd=folder,
         pass_fds=[writing],
+        env={**os.environ, "TZ": "UTC"},
     )
     os.close(writing)
     try:
