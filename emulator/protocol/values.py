@@ -226,7 +226,7 @@ class _Writer:
             case datetime():
                 # Milliseconds, as a Date holds; a naive datetime is local time.
                 return {"$date": math.floor(value.timestamp() * 1000 + 0.5)}
-            case set() | frozenset():
+            case set():
                 return self._open(value) or {"$set": self._list(list(value), path)}
             case MapValue():
                 return self._open(value) or {"$map": self._pairs(value, path)}

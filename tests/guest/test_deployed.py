@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from bindings.d1.database import D1
+from emulator.guest.python import conversion
+from emulator.guest.python.jsproxy import proxied
+from emulator.guest.python.pyodide.ffi import JsException
 from emulator.protocol import values
 from emulator.protocol.messages import StepDone
 from emulator.protocol.streams import CHUNK_BYTES
@@ -170,3 +173,60 @@ def test_a_generator_as_a_body_streams_with_a_warning(tmp_path: Path, kind: str)
 
     (line,) = run(tmp_path, scenario).printed("stderr")
     assert line.startswith("warning: src/entry.py:9: Response() takes a generator as its body here")
+
+
+def test_one_list_in_two_places_arrives_as_two() -> None:
+    shared: list[Any] = [{"deep": []}]
+    limits = proxied({"small": 1}, "env.LIMITS")
+
+    copied = conversion.copy({"a": shared, "b": [shared], "c": shared[0], "d": [limits, limits]})
+
+    copied["a"][0]["deep"].append(1)
+    copied["d"][0]["small"] = 2
+    assert copied == {
+        "a": [{"deep": [1]}],
+        "b": [[{"deep": []}]],
+        "c": {"deep": []},
+        "d": [{"small": 2}, {"small": 1}],
+    }
+
+
+def test_names_that_look_like_references_are_carried_as_they_are() -> None:
+    value = {"x": {"$ref": 1}, "y": [{"$ref": "text"}]}
+    assert conversion.copy(value) == value
+
+
+@pytest.mark.parametrize("make", [lambda: [1], lambda: {"a": 1}])
+def test_what_contains_itself_is_a_recursion_error(make: Any) -> None:
+    value = make()
+    value["self" if isinstance(value, dict) else 0] = value
+    with pytest.raises(RecursionError, match="a list or dict contains itself"):
+        conversion.encode({"deep": [value]})
+
+
+def test_doublings_in_one_another_are_refused_before_they_take_all_memory() -> None:
+    value: list[Any] = []
+    for _ in range(60):
+        value = [value, value]
+    with pytest.raises(JsException, match="has more than 1,000,000 lists and dicts"):
+        conversion.encode(value)
+
+
+def test_a_cyclic_result_of_a_step_fails_the_attempt_and_nothing_else(tmp_path: Path) -> None:
+    workflow(
+        tmp_path,
+        "@step.do()\ndef cycle():\n    found = []\n    found.append(found)\n    return found\n"
+        "try:\n    await cycle()\nexcept Exception as error:\n    return str(error)",
+    )
+
+    async def scenario(it: Conversation) -> None:
+        end = await executed(it, began(await it.start(), "do", "cycle"))
+        assert (end.name, end.fatal) == ("RecursionError", False)
+
+    play(tmp_path, scenario)
+
+
+def test_a_frozenset_cannot_be_cloned() -> None:
+    with pytest.raises(JsException, match='type "frozenset".*at deep'):
+        conversion.encode({"deep": frozenset([1])})
+    assert conversion.copy({1, 2}) == {1, 2}

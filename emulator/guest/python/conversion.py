@@ -13,6 +13,7 @@ from typing import Any
 
 from ...protocol import values
 from ...protocol.values import ErrorValue, MapValue, NotCloneable, Shapes, TypedArray
+from . import sharing
 from .jsdict import JsDict
 from .jsproxy import plain
 from .pyodide.ffi import JsException, JsNull, JsProxy
@@ -48,7 +49,8 @@ def encode(value: Any) -> bytes:
     "DataCloneError", which says where the culprit sits, for all else JavaScript does not know.
     """
     try:
-        return values.encode(value, _convert)
+        data = values.encode(value, _convert)
+        return values.encode(sharing.apart(value), _convert) if sharing.MARK in data else data
     except _Refused as refused:
         where = path_to(refused.culprit, value)
         if isinstance(refused.error, JsException) and where:
