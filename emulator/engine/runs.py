@@ -67,7 +67,7 @@ class Call:
         self.line = line  # where user code made it
         self.started = started  # the guest has begun attempt 1 by itself
         self.output: Output | None = None  # the stream of the attempt in flight, as far as it came
-        self.earlier: list[int] = []  # numbers of calls that earlier attempts of the caller made
+        self.earlier: tuple[int, ...] = ()  # numbers of the calls of the caller's earlier attempts
         self._state = state
         self._calls: Calls | None = None
 
@@ -119,7 +119,7 @@ class Calls(dict[str, Call]):
         its callback is the step's.
         """
         call = self[key]
-        call.earlier.append(call.number)
+        call.earlier += (call.number,)
         call.number = number
         self._keys[number] = key
 
