@@ -51,6 +51,7 @@ from emulator.engine.model import (
 )
 from emulator.engine.nesting import PATIENCE_MS, Nesting, stale_children
 from emulator.engine.outputs import Output
+from emulator.engine.placing import SHARED
 from emulator.engine.ready import ReadyQueue
 from emulator.engine.retention import Expiry, Retention
 from emulator.engine.retries import shown_config
@@ -370,13 +371,14 @@ class Engine:
         instance = run.instance
         call = StepCall.of(message, _kind(message), parent, instance)
         if parent and "rollback" in call.options:
-            run.given[parent, (call.kind.value, call.name, call.nth)] = message.call
+            place = call.kind.value, call.name, call.nth
+            run.given[SHARED if call.shared else parent, place] = message.call
         if call.key in run.calls:
-            if not parent:
+            if not parent and not call.shared:
                 raise ProtocolError(f'step "{call.name}" #{call.count} was begun twice')
             run.calls.join(call.key, message.call)
             return
-        if call.nth:
+        if call.nth and not call.shared:
             self._tell_mixed(instance, call)
         definition = self._definitions.get(instance.workflow)
         limit = definition.step_limit if definition else steps.STEP_LIMIT

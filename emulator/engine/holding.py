@@ -127,7 +127,7 @@ def _rename(
     entries = []
     for step in steps:
         kind, _, nth = step.place
-        where = step.parent, (kind, new, nth)
+        where = step.caller, (kind, new, nth)
         key = key_of(instance, *where, not_in=taken.values())
         if where in taken or key in instance.steps:
             raise WorkerError(

@@ -10,11 +10,29 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from emulator.engine.model import Instance, step_key
-from emulator.engine.placing import Place
+from emulator.engine.placing import SHARED, Place
+from emulator.protocol.messages import StepBegin
+
+
+def key_for(instance: Instance, kind: str, begun: StepBegin, parent: str) -> tuple[str, str]:
+    """Return the key of the step that a message asks for, and the caller it is counted with.
+
+    parent: key of the step in whose callback the call was made; empty: in none.
+    """
+    name, place = begun.name, (kind, begun.name, begun.count)
+    key = key_of(instance, parent, place)
+    if not begun.shared or is_recorded(instance, key):
+        return key, parent
+    place = kind, name, begun.shared
+    for caller in (SHARED, ""):
+        known = key_of(instance, caller, place)
+        if is_recorded(instance, known):
+            return known, caller
+    return (key_of(instance, SHARED, place), SHARED) if parent else (key, "")
 
 
 def key_of(instance: Instance, caller: str, place: Place, *, not_in: Collection[str] = ()) -> str:
-    """Return the key of the step that a call gets; `caller` is empty for `run()`.
+    """Return the key of the step at a place; `caller` is empty for `run()`.
 
     not_in: keys that a new step cannot have.
     """

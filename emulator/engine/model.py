@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
-from emulator.engine.placing import Place, Places
+from emulator.engine.placing import SHARED, Place, Places
 
 Json = Any
 
@@ -195,6 +195,7 @@ class Step:
     line: str = ""  # of user code, then: "src/entry.py:31"
     parent: str = ""  # key of the step whose callback called it
     parent_attempt: int = 0  # which attempt of that step called it
+    shared: bool = False  # it is a dependency: whoever else asks for it gets the same
     nth: int = 0  # of the calls of its kind and name by the same caller; 0: as its count says
     generation: int = 0  # of the code that called it; only of a step with a parent
 
@@ -217,6 +218,11 @@ class Step:
     def other_count(self) -> int:
         """Its count, where that is not which call of its caller it is; else 0."""
         return self.count if self.nth and self.nth != self.count else 0
+
+    @property
+    def caller(self) -> str:
+        """Whose calls its place is counted among: `parent`, as a rule."""
+        return SHARED if self.shared else self.parent
 
     @property
     def place(self) -> Place:
@@ -433,7 +439,7 @@ class Instance:
                 step.parent = entry.step
         step = self.steps.get(entry.step) or self.aside[entry.step]
         if self.places:
-            self.places.rename(old, entry.step, step.parent, step.place)
+            self.places.rename(old, entry.step, step.caller, step.place)
 
     def _add(self, step: Step, entry: Entry) -> None:
         step.since_ms = entry.at_ms
@@ -445,8 +451,9 @@ class Instance:
             step.parent_attempt = caller.attempts if caller is not None else 0
             step.generation = self.generation
         if step.parent or self.places:
-            nth = (entry.data or {}).get("nth", 0)
-            step.nth = self.places.add(step.key, step.parent, nth)
+            data = entry.data or {}
+            step.shared = data.get("shared", False)
+            step.nth = self.places.add(step.key, step.caller, data.get("nth", 0))
         self.steps[step.key] = self.open[step.key] = step
 
     def _step_started(self, entry: Entry) -> None:
@@ -472,9 +479,10 @@ class Instance:
         step.charged += 1
         step.error = _error_of(entry)
         if self.places:  # what has failed in the callback is tried again with it
-            for key in self.places.called_by(step.key):
-                if key in self.steps and self.steps[key].state is StepState.FAILED:
-                    self.places.free(step.key, self.steps[key].place)
+            for key in (*self.places.called_by(step.key), *self.places.called_by(SHARED)):
+                child = self.steps.get(key)
+                if child and child.parent == step.key and child.state is StepState.FAILED:
+                    self.places.free(child.caller, child.place)
         data = entry.data or {}
         delay_ms = data.get("retryDelayMs")
         step.state = StepState.STARTED if delay_ms is None else StepState.RETRYING
@@ -505,7 +513,7 @@ class Instance:
         step.error = _error_of(entry)
         caller = self.open.get(step.parent)
         if caller is not None and caller.state is not StepState.RUNNING:
-            self.places.free(caller.key, step.place)  # the attempt that called it is over
+            self.places.free(step.caller, step.place)  # the attempt that called it is over
 
     def _sleep_started(self, entry: Entry) -> None:
         until_ms = (entry.data or {})["untilMs"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from emulator.engine.comparing import Asked, Replay, compare
 from emulator.engine.divergence import Divergence
-from emulator.engine.identity import is_recorded, key_of
+from emulator.engine.identity import is_recorded, key_for
 from emulator.engine.model import Instance, Step
 from emulator.protocol.messages import StepBegin
 
@@ -33,7 +33,7 @@ def stale_children(instance: Instance, generation: int) -> list[Step]:
         for step in instance.steps.values()
         if step.parent in instance.open
         and step.generation != generation
-        and instance.places.key_at(step.parent, step.place) == step.key
+        and instance.places.key_at(step.caller, step.place) == step.key
     ]
 
 
@@ -75,7 +75,7 @@ class Nesting:
         if not callback.missing():
             begun, callback.begun = callback.begun, []
             return [*begun, message]
-        if is_recorded(instance, key_of(instance, parent, asked.place)):
+        if is_recorded(instance, key_for(instance, message.kind, message, parent)[0]):
             return [message]
         callback.begun.append(message)
         return []

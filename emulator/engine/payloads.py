@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from emulator.engine.model import Instance, Status, Step, StepKind, StepState, step_key
+from emulator.engine.placing import SHARED
 from emulator.engine.retries import shown_config
 from emulator.engine.runs import Call, Run
 from emulator.protocol.messages import History, Message, RollbackRun, RunStart
@@ -72,7 +73,7 @@ def rollback_run(run: Run, call: Call, key: str) -> RollbackRun:
         trigger.message,
         step.value if done else b"",
         nth=step.place[2] if step.other_count else 0,
-        given=run.given.get((step.parent, step.place), -1) if step.parent else 0,
+        given=run.given.get((step.caller, step.place), -1) if step.parent else 0,
     )
 
 
@@ -111,6 +112,7 @@ def opening(
         probe=probe,
         eager=eager,
         begun=_begun(instance) if eager else [],
+        shared=sorted({key.split(":", 2)[2] for key in instance.places.called_by(SHARED)}),
     )
 
 

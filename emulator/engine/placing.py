@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 Place = tuple[str, str, int]  # kind, name, nth
+SHARED = "*"  # the caller of what all callers share: dependencies that callbacks have asked for
 
 
 @dataclass(slots=True)

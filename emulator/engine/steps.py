@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine import payloads
-from emulator.engine.identity import key_of
+from emulator.engine.identity import key_for
 from emulator.engine.model import (
     Entry,
     EntryKind,
@@ -28,6 +28,7 @@ from emulator.engine.model import (
     StepState,
     step_key,
 )
+from emulator.engine.placing import SHARED
 from emulator.engine.retries import (
     LONGEST_WAIT_MS,
     InvalidStepConfig,
@@ -96,6 +97,7 @@ class StepCall:
     `key`, made of kind, name and count, is the step's in its instance (`identity.py`).
     parent: key of the step whose callback called it; empty when `run()` did.
     nth: which call of this kind and name by its caller it is; 0 where the count says so.
+    shared: it is a dependency, counted for all callers together.
     """
 
     kind: StepKind
@@ -105,17 +107,20 @@ class StepCall:
     line: str = ""
     parent: str = ""
     nth: int = 0
+    shared: bool = False
     key: str = field(init=False)
 
     @classmethod
     def of(cls, begun: StepBegin, kind: StepKind, parent: str, instance: Instance) -> StepCall:
         """Return the call that a message tells of; `parent`: key of the step, empty for `run()`."""
-        name, nth = begun.name, begun.count
+        name, options = begun.name, begun.options
         if not parent and not instance.places:
-            return cls(kind, name, nth, begun.options, begun.line)
-        key = key_of(instance, parent, (kind.value, name, nth))
+            return cls(kind, name, begun.count, options, begun.line)
+        key, caller = key_for(instance, kind.value, begun, parent)
         count = int(key.split(":", 2)[1])
-        return cls(kind, name, count, begun.options, begun.line, parent, nth)
+        if caller == SHARED:
+            return cls(kind, name, count, options, begun.line, parent, begun.shared, True)
+        return cls(kind, name, count, options, begun.line, parent, begun.count)
 
     @property
     def origin(self) -> dict[str, Json]:
@@ -125,6 +130,8 @@ class StepCall:
             origin["parent"] = self.parent
         if self.nth:
             origin["nth"] = self.nth
+        if self.shared:
+            origin["shared"] = True
         return origin
 
     def __post_init__(self) -> None:

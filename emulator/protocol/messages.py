@@ -256,7 +256,7 @@ class RunStart(Message):
     `rolling_back`: only so that it gives its rollback handlers again; nothing new is executed.
     `eager`: how many new `do` steps it may begin to execute without being told, until RunHold; not
     those in `begun`, `[name, count]` each, which `run()` began in an earlier run and that have not
-    ended.
+    ended. `shared`: names of dependencies that callbacks have asked for.
     """
 
     type = "run_start"
@@ -270,6 +270,7 @@ class RunStart(Message):
     rolling_back: bool = False
     eager: int = 0
     begun: list[list[Json]] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
 
 
 @_message
@@ -351,6 +352,9 @@ class StepBegin(Message):
     `line` is `"src/entry.py:31"`, where known.
     `parent` is the call whose callback made this call, 0 when `run()` itself did.
     `started`: the guest executes the callback already, as attempt 1.
+    `shared`: it is a dependency that `run()` has declared, the n-th of its name; whoever asks for
+    it first, in a callback or not, all get the same. 0: no dependency, or one that no callback
+    has asked for.
     """
 
     type = "step_begin"
@@ -363,6 +367,7 @@ class StepBegin(Message):
     line: str = ""
     parent: int = 0
     started: bool = False
+    shared: int = 0
 
 
 @_message

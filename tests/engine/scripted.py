@@ -147,6 +147,7 @@ class _Run:
     asked: list[list[Any]] | None = None  # while it is guarded
     eager: int = 0
     begun: list[tuple[str, int]] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
 
     def config_to_begin_with(
         self, kind: str, name: str, count: int, options: dict[str, Json]
@@ -186,14 +187,16 @@ class Step:
         rollback: Handler | None = None,
         rollback_config: Json = None,
         delay: Delay | None = None,
+        shared: int = 0,
     ) -> asyncio.Future[Any]:
+        """`shared`: it is a dependency, the n-th of its name that `run()` declares."""
         options = {} if config is None else {"config": config}
         if delay is not None:
             retries = {**(config or {}).get("retries", {"limit": 5}), "delay": {"$function": 1}}
             options["config"] = {**(config or {}), "retries": retries}
         if rollback is not None:
             options["rollback"] = rollback_config or {}
-        return self._call("do", name, options, callback, line, rollback, delay)
+        return self._call("do", name, options, callback, line, rollback, delay, shared)
 
     def sleep(self, name: str, duration: Json, line: str = "") -> asyncio.Future[Any]:
         return self._call("sleep", name, {"duration": duration}, line=line)
@@ -218,9 +221,10 @@ class Step:
         line: str = "",
         handler: Handler | None = None,
         delay: Delay | None = None,
+        shared: int = 0,
     ) -> asyncio.Future[Any]:
         return self._guest.call(
-            self._run, kind, name, options, callback, line, self, handler, delay
+            self._run, kind, name, options, callback, line, self, handler, delay, shared
         )
 
 
@@ -298,6 +302,7 @@ class ScriptedGuest:
                 run.rolling_back = start.rolling_back
                 run.eager = start.eager
                 run.begun = [(name, count) for name, count in start.begun]
+                run.shared = start.shared
                 if start.guarded:
                     run.asked = []
                     asyncio.get_running_loop().call_soon(self._look, start.run, 0, -1)
@@ -359,6 +364,7 @@ class ScriptedGuest:
         caller: Step,
         handler: Handler | None,
         delay: Delay | None,
+        shared: int = 0,
     ) -> asyncio.Future[Any]:
         """Make a step call for user code."""
         run = self._runs[number]
@@ -391,8 +397,12 @@ class ScriptedGuest:
         around = run.calls.get(caller.parent)
         if caller.parent and (around is None or (around.attempt, caller.attempt) != (1, 1)):
             config = None
+        if not (caller.parent or name in run.shared):
+            shared = 0
+        config = None if shared else config
         started, parent = config is not None, caller.parent
-        begin = StepBegin(number, run.last_call, kind, name, count, options, line, parent, started)
+        of = number, run.last_call, kind, name, count, options, line, parent, started, shared
+        begin = StepBegin(*of)
         self._engine.step_begun(self, begin)
         if started:  # as the engine counts it, which no real guest knows before it is told
             self._label(number, run.last_call)

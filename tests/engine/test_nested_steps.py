@@ -429,6 +429,89 @@ def test_a_wait_that_nobody_can_ask_for_any_more_takes_no_event(tmp_path: Path) 
     play(tmp_path, workflow, story)
 
 
+# --- dependencies: whoever asks for one first, all get the same
+
+
+@interruptions
+@pytest.mark.parametrize("last", ["callback", "run"])
+def test_a_dependency_that_callbacks_share_is_executed_once(
+    tmp_path: Path, interrupt: Interruption, last: str
+) -> None:
+    shop = Shop()
+
+    async def workflow(event: Event, step: Step) -> Any:
+        memory: dict[str, Any] = {}  # of this run, as the SDK has it
+
+        async def load(step: Step) -> Any:
+            if not memory:
+                memory["load"] = await step.do("load", lambda ctx: shop.does("load"), shared=1)
+            return memory["load"]
+
+        async def own(ctx: Context) -> Any:  # not the dependency, only its name
+            return await ctx.step.do("load", lambda ctx: shop.does("own"))
+
+        done = [await step.do("A", lambda ctx: load(ctx.step)), await step.do("B", own)]
+        await step.sleep("rest", "1 minute")
+        if last == "run":
+            return [*done, await load(step)]
+        return [*done, await step.do("C", lambda ctx: load(ctx.step))]
+
+    async def story(world: World) -> None:
+        await world.create()
+        await interrupt(world)
+        await world.advance(2 * MINUTE)
+
+        assert world.output() == ["load 1", "own 1", "load 1"]
+        assert shop.done == {"load": 1, "own": 1}
+
+    play(tmp_path, workflow, story)
+
+
+def test_a_dependency_that_run_has_asked_for_is_what_a_callback_gets(tmp_path: Path) -> None:
+    shop = Shop()
+
+    async def workflow(event: Event, step: Step) -> Any:
+        first = await step.do("load", lambda ctx: shop.does("load"), shared=1)
+        await step.sleep("rest", "1 minute")
+
+        async def body(ctx: Context) -> Any:
+            return await ctx.step.do("load", lambda ctx: shop.does("load"), shared=1)
+
+        return [first, await step.do("A", body)]
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.advance(2 * MINUTE)
+
+        assert world.output() == ["load 1", "load 1"]
+
+    play(tmp_path, workflow, story)
+
+
+def test_a_shared_dependency_that_failed_is_tried_again(tmp_path: Path) -> None:
+    tried: list[int] = []
+
+    async def workflow(event: Event, step: Step) -> Any:
+        def load(ctx: Context) -> str:
+            tried.append(ctx.attempt)
+            if len(tried) == 1:
+                raise StepError("Error", "not there")
+            return "loaded"
+
+        async def body(ctx: Context) -> Any:
+            return await ctx.step.do("load", load, ONCE, shared=1)
+
+        return await step.do("A", body, LATER)
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.advance(2 * HOUR)
+
+        assert (world.output(), tried) == ("loaded", [1, 1])
+
+    play(tmp_path, workflow, story)
+
+
 # --- rollback
 
 

@@ -268,3 +268,57 @@ def test_a_handler_is_found_by_its_call_or_by_what_run_counts(
         await it.tell(RunAbort(1))
 
     play(workflow(tmp_path, UNDONE), scenario)
+
+
+SHARED = """
+@step.do("load")
+async def load():
+    return 7
+
+@step.do("double")
+async def double(load):
+    return 2 * load
+
+@step.do("first")
+async def first():
+    return await double()
+
+@step.do("second")
+async def second():
+    return await double()
+
+done = [await first()]
+return [*done, await second(), await double()]
+"""
+
+
+def test_a_dependency_that_run_declares_is_asked_for_as_shared(tmp_path: Path) -> None:
+    """In the callback that needs it first; after a replay in the next one, or by `run()`."""
+
+    async def first_time(it: Conversation) -> None:
+        await it.tell(start())
+        assert (await hear_begin(it, "first", 1, parent=0)).started
+        load = await hear_begin(it, "load", 1, parent=1)
+        assert (load.shared, load.started) == (1, False)
+        await it.tell(StepDone(1, 2, values.encode(7)))
+        assert (await hear_begin(it, "double", 1, parent=1)).shared == 0
+        assert await hear_end(it, 3) == 14
+        await it.tell(RunAbort(1))
+
+    async def in_a_replay(it: Conversation) -> None:
+        known = [["do", "first", 1, "ok", 14]]
+        await it.tell(History(1, values.encode(known)), start(shared=["load"]))
+        assert (await hear_begin(it, "second", 1, parent=0)).started
+        assert (await hear_begin(it, "load", 1, parent=1)).shared == 1
+        await it.tell(RunAbort(1))
+
+    async def by_run_itself(it: Conversation) -> None:
+        known = [["do", "first", 1, "ok", 14], ["do", "second", 1, "ok", 14]]
+        await it.tell(History(1, values.encode(known)), start(shared=["load"]))
+        load = await hear_begin(it, "load", 1, parent=0)
+        assert (load.shared, load.started) == (1, False)
+        await it.tell(RunAbort(1))
+
+    project = workflow(tmp_path, SHARED)
+    for scenario in (first_time, in_a_replay, by_run_itself):
+        play(project, scenario)

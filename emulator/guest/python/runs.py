@@ -137,6 +137,7 @@ class Run:
         self._has_calls = has_calls  # whether a run has binding calls in flight
         self._history: dict[tuple[str, str, int], tuple[bool, Any]] = {}
         self._itself = Caller()
+        self._shared: frozenset[str] = frozenset()  # what callbacks have asked for as dependencies
         self._calls: dict[int, _Call] = {}
         self._last_call = 0
         self._allowance = Allowance()
@@ -165,6 +166,7 @@ class Run:
             self.refuse = self._refuse if message.probe else None
             self.replay = Replay(self.run, worker, self._waits, self._send, self._loop)
         self._allowance.grant(message.eager, message.begun)
+        self._shared = frozenset(message.shared)
         main = self._main(message, worker, make_step, ended)
         self._loop.create_task(main, context=self._context)
 
@@ -217,8 +219,12 @@ class Run:
         callback: Callback | None = None,
         line: str = "",
         handler: Handler | None = None,
+        shared: int = 0,
     ) -> asyncio.Future[Any]:
-        """Call a step now and return a future of its result; `handler` rolls it back."""
+        """Call a step now and return a future of its result; `handler` rolls it back.
+
+        shared: as in StepBegin.
+        """
         if self.dropped:
             raise scope.RunDropped
         caller = _caller.get() or self._itself
@@ -252,14 +258,25 @@ class Run:
             and self._allowance.use(name, count, options)
             and self.replay is None
             and not callback.wants_ctx
+            and not shared
             and (caller.call == 0 or self._is_first(caller))
         )
         parent = caller.call
-        self._send(StepBegin(self.run, number, kind, name, count, options, line, parent, started))
+        self._send(
+            StepBegin(self.run, number, kind, name, count, options, line, parent, started, shared)
+        )
         call = self._calls[number] = _Call(answer, name, count, callback)
         if started:  # in a later turn: by then the host has been told
             self._execute(number, call, 1, {})
         return answer
+
+    def is_in_callback(self) -> bool:
+        """Whether the code that runs is a callback's."""
+        return _caller.get() is not None
+
+    def may_be_shared(self, name: str) -> bool:
+        """Whether the result of a dependency may be one that a callback asks for, or has."""
+        return name in self._shared or self.is_in_callback()
 
     def _is_first(self, caller: Caller) -> bool:
         """Whether nothing that `caller` calls can have been called before.

@@ -39,6 +39,7 @@ class _Step:
     options: dict[str, Any]
     rollback: Handler | None
     delay: Any  # `retries.delay` of the configuration, as it was given
+    of_run: bool  # declared by `run()`, not in a callback
 
 
 class _WorkflowStepWrapper:
@@ -85,10 +86,11 @@ class _WorkflowStepWrapper:
         options: dict[str, Any],
         callback: _Callback | None = None,
         handler: Handler | None = None,
+        shared: int = 0,
     ) -> asyncio.Future[Any]:
         _refuse_no_text(name)
         line = self._line(callback)
-        return self._run.step(kind, name, options, callback, line, handler)
+        return self._run.step(kind, name, options, callback, line, handler, shared)
 
     def _decorate(self, step: _Step) -> Decorated:
         _refuse_no_text(step.name)
@@ -105,7 +107,7 @@ class _WorkflowStepWrapper:
         self._by_decorated[decorated] = step
         return decorated
 
-    async def _execute(self, step: _Step) -> Any:
+    async def _execute(self, step: _Step, shared: int = 0) -> Any:
         """Run a step: its dependencies first, then itself, always as a step of its own."""
         dependencies = self._dependencies(step)
         running: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -114,7 +116,8 @@ class _WorkflowStepWrapper:
         try:
             values = await self._resolve(dependencies, step.concurrent) if dependencies else {}
             callback = _Callback(step.function, values, step.delay)
-            result = await self._call("do", step.name, step.options, callback, step.rollback)
+            call = step.name, step.options, callback, step.rollback, shared
+            result = await self._call("do", *call)
         except BaseException as error:
             if isinstance(error, Exception):
                 running.set_exception(error)
@@ -144,7 +147,17 @@ class _WorkflowStepWrapper:
         running = self._in_flight.get(step)
         if running is not None:
             return await asyncio.shield(running)
-        return await self._execute(step)
+        return await self._execute(step, self._shared(step))
+
+    def _shared(self, step: _Step) -> int:
+        """Return which declaration of its name a dependency is, if callbacks may ask for it, too.
+
+        It is executed once: each caller gets the same, in a replay as well.
+        """
+        if not step.of_run or not self._run.may_be_shared(step.name):
+            return 0
+        alike = [s for s in self._by_decorated.values() if s.of_run and s.name == step.name]
+        return alike.index(step) + 1
 
     def _dependencies(self, step: _Step) -> dict[str, _Step]:
         """Return parameter name -> step it takes the result of. Raises TypeError."""
@@ -193,7 +206,10 @@ class ImplicitStep(_WorkflowStepWrapper):
             called = function.__name__ if name is None else name
             options = _options(called, config, rollback, rollback_config)
             return self._decorate(
-                _Step(called, function, None, concurrent, options, rollback, _delay(config))
+                _Step(
+                    *(called, function, None, concurrent, options, rollback, _delay(config)),
+                    not self._run.is_in_callback(),
+                )
             )
 
         return decorate
@@ -227,7 +243,10 @@ class LegacyStep(_WorkflowStepWrapper):
         _refuse_bare(name)
         options = _options(name, config, rollback, rollback_config)
         return lambda function: self._decorate(
-            _Step(name, function, depends, concurrent, options, rollback, _delay(config))
+            _Step(
+                *(name, function, depends, concurrent, options, rollback, _delay(config)),
+                not self._run.is_in_callback(),
+            )
         )
 
     def _dependencies(self, step: _Step) -> dict[str, _Step]:
