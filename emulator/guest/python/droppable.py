@@ -7,13 +7,16 @@ blocks run, no `except Exception` of it does, and it never goes on.
 from __future__ import annotations
 
 import asyncio
+import gc
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from . import scope
 
 _dropping = False
+_CLOSINGS_MAX = 100  # of a generator whose clean-up waits again and again
 
 
 class Droppable(Coroutine[Any, Any, Any]):
@@ -33,6 +36,7 @@ class Droppable(Coroutine[Any, Any, Any]):
     def drop(self) -> None:
         """Close the coroutine, whatever it makes of it."""
         self._dropped = True
+        _close_generators(self._inner)
         try:
             self._inner.close()
         except BaseException:  # its own clean-up failed, or it awaits in it; nobody waits for it
@@ -54,6 +58,62 @@ class Droppable(Coroutine[Any, Any, Any]):
 
     def __await__(self) -> Any:
         return self._inner.__await__()
+
+
+def _close_generators(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Close the asynchronous generators whose next item a coroutine waits for, the innermost first.
+
+    Python before 3.13 does not when the coroutine is closed: they stay as they are for ever, and
+    closing them later fails with "asynchronous generator is already running".
+    """
+    for waiting in reversed(list(_awaited_items(coroutine))):
+        for _ in range(_CLOSINGS_MAX):
+            try:
+                waiting.throw(GeneratorExit)  # it returns what a clean-up waits for: once more
+            except BaseException:  # closed, whatever it made of it
+                break
+
+
+def _awaited_items(awaited: Any) -> Iterator[Any]:
+    """Yield the items of asynchronous generators that `awaited` waits for, the outermost first."""
+    while awaited is not None:
+        match awaited:
+            case CoroutineType():
+                awaited = awaited.cr_await
+            case GeneratorType():
+                awaited = awaited.gi_yieldfrom
+            case AsyncGeneratorType():
+                awaited = awaited.ag_await
+            case _ if type(awaited) in _THROUGH:
+                if type(awaited) in _ITEMS:
+                    yield awaited
+                # Only the collector can tell whose item it is.
+                known = (CoroutineType, AsyncGeneratorType, *_THROUGH)
+                found = (each for each in gc.get_referents(awaited) if isinstance(each, known))
+                awaited = next(found, None)
+            case _:
+                return
+
+
+def _kinds_of_items() -> tuple[tuple[type, ...], tuple[type, ...]]:
+    """Return the types of an awaited item, and those of all that leads to one."""
+
+    async def nothing() -> AsyncGenerator[None, None]:
+        yield None
+
+    async def coroutine() -> None: ...
+
+    plain = coroutine()
+    generator = nothing()
+    made: list[Any] = [generator.asend(None), generator.aclose()]
+    other: list[Any] = [anext(nothing(), None), plain.__await__()]
+    kinds = tuple(map(type, made)), tuple(map(type, [*made, *other]))
+    for each in [*made, *other, plain]:
+        each.close()
+    return kinds
+
+
+_ITEMS, _THROUGH = _kinds_of_items()
 
 
 class RunTasks:
@@ -112,6 +172,8 @@ def task_factory(
         return asyncio.Task(coroutine, loop=loop, **options)  # which refuses what is no coroutine
     droppable = Droppable(coroutine)
     task = asyncio.Task(droppable, loop=loop, **options)
+    if current is not None and current.dropped:  # what is left of the run cleans up: in silence
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
     # What run() leaves waiting for a step is never answered, and goes with the run. The host says
     # which step that was; asyncio would only add "Task was destroyed but it is pending".
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio.gather does
