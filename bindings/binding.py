@@ -31,7 +31,12 @@ class Encoded:
 
 
 class Binding(Protocol):
-    """A named resource on `env`."""
+    """A named resource on `env`.
+
+    One with `keeps_typed_arrays` gets typed arrays as such; all others get lists of numbers.
+    One that refuses large arguments anyway may have `arguments_max_bytes`, a dict by method: more
+    is then refused before it is decoded.
+    """
 
     kind: str
 

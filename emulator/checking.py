@@ -199,6 +199,11 @@ class _Probes:
     def all_heard(self) -> None:
         """Nothing is recorded here."""
 
+    def mishap(self, guest: Guest, number: int, problem: str) -> None:
+        verdict = self._verdicts.get(number)
+        if verdict is not None and not verdict.done():
+            verdict.set_exception(EmulatorError(f"{self._names[number]}: {problem}"))
+
     def guest_lost(self, guest: Guest, reason: str) -> None:
         doing = ", ".join(self._names.values())
         text = self._reported or f"the worker {reason} while it was replaying {doing}"

@@ -17,6 +17,9 @@ Json = Any
 # An instance to create: its id, its params, encoded, its own retention in milliseconds.
 New = tuple[str | None, bytes | None, dict[str, int] | None]
 
+# Of one value of 1 MiB, were it all base64, with room for what is beside it.
+ARGUMENTS_MAX_BYTES = 2 * 1024 * 1024
+
 
 class Executor(Protocol):
     """What the binding asks of the engine; each raises WorkerError as production does."""
@@ -49,6 +52,8 @@ class WorkflowBinding:
     """One workflow, by name. Methods are those of the JavaScript binding and of its instances."""
 
     kind = "workflow"
+    keeps_typed_arrays = True
+    arguments_max_bytes = {"create": ARGUMENTS_MAX_BYTES, "sendEvent": ARGUMENTS_MAX_BYTES}
 
     def __init__(self, workflow: str, executor: Executor, encode: Callable[[Any], bytes]) -> None:
         self._workflow = workflow

@@ -539,12 +539,13 @@ class Engine:
         key = run.calls.key_of(message.call)
         if key is None or not run.calls[key].is_asked(message.attempt):
             return
+        given, problem = None, message.problem
         try:
-            given = values.decode(message.payload) if message.payload else None
+            given = values.decode(message.payload)
         except values.MalformedValue as error:
-            raise ProtocolError(f"the delay of call {message.call}: {error}") from error
+            problem = f"returned a value that is damaged: {error}"
         instance, step = run.instance, run.instance.steps[key]
-        decision = steps.delayed(instance, step, given, message.problem, self.clock.now_ms())
+        decision = steps.delayed(instance, step, given, problem, self.clock.now_ms())
         self._carry_out(run, key, decision)
 
     def run_ended(self, guest: Guest, message: messages.RunEnd) -> None:
@@ -552,7 +553,7 @@ class Engine:
         run = self._run_in(guest, message.run)
         if run is None or run.instance.status is Status.ROLLING_BACK:
             return
-        if run.guard is not None:
+        if run.guard is not None and not message.damaged:
             raise ProtocolError("run_end of a guarded run that has not said what it asked for")
         instance, now_ms = run.instance, self.clock.now_ms()
         unfinished = run.unfinished()
@@ -585,6 +586,14 @@ class Engine:
             self._enqueue(instance, waking=True)
         else:
             self._end(instance, [endings.failed(instance, error, now_ms)])
+
+    def mishap(self, guest: Guest, number: int, problem: str) -> None:
+        """A message about a run could not be handled: its instance fails, and no other."""
+        run = self._run_in(guest, number)
+        if run is not None:
+            self._drop(run)
+            error = ErrorInfo("WorkflowInternalError", problem)
+            self._end(run.instance, [endings.failed(run.instance, error, self.clock.now_ms())])
 
     def _begin_rollback(self, run: Run, error: sqlite3.Error | None) -> None:
         """That it rolls back is durable: it can never go on as if nothing had been undone."""

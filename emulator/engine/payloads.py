@@ -15,6 +15,7 @@ from emulator.engine.model import Instance, Status, Step, StepKind, StepState, s
 from emulator.engine.placing import SHARED
 from emulator.engine.retries import shown_config
 from emulator.engine.runs import Call, Run
+from emulator.protocol import references
 from emulator.protocol.messages import History, Message, RollbackRun, RunStart
 
 Json = Any
@@ -95,7 +96,7 @@ def opening(
 
     eager: how many new steps the guest may begin by itself.
 
-    Raises ValueError when what a guest has recorded is no value.
+    Raises MalformedValue when what a guest has recorded is no value.
     """
     ended = [step for step in instance.steps.values() if step.has_ended]
     for payload in history(ended):
@@ -173,30 +174,8 @@ def _moved(values: list[bytes], *, opened: int, around: int = 0) -> list[bytes]:
         return values
     moved = []
     for value in values:
-        node = json.loads(value)
         opened += around
-        opened += _move(node, opened)
-        moved.append(json.dumps(node, separators=(",", ":")).encode())
+        shifted, count = references.moved(value, opened)
+        opened += count
+        moved.append(shifted)
     return moved
-
-
-def _move(node: Json, by: int) -> int:
-    """Move every reference in `node` on by `by`, in place; return how many containers it opens."""
-    if isinstance(node, list):
-        return 1 + sum(_move(item, by) for item in node)
-    if not isinstance(node, dict):
-        return 0
-    tag = next(iter(node)) if len(node) == 1 else ""
-    match tag:
-        case "$ref":
-            node[tag] += by
-            return 0
-        case "$set":
-            return _move(node[tag], by)
-        case "$map":
-            return 1 + sum(_move(part, by) for pair in node[tag] for part in pair)
-        case "$object":
-            return 1 + sum(_move(item, by) for item in node[tag].values())
-        case _ if tag.startswith("$"):
-            return 0
-    return 1 + sum(_move(item, by) for item in node.values())

@@ -328,7 +328,8 @@ class RunAbort(Message):
 class RunEnd(Message):
     """guest -> host: `run()` returned (`payload`: its value) or raised (`name` is not empty).
 
-    `kept`: the guest keeps the run, for its rollback handlers, until RunAbort.
+    `kept`: the guest keeps the run, for its rollback handlers, until RunAbort. `damaged`: it was
+    not called, for a value in History or RunStart cannot be read; a guarded run says so at once.
     """
 
     type = "run_end"
@@ -338,6 +339,7 @@ class RunEnd(Message):
     traceback: str = ""
     payload: bytes = b""
     kept: bool = False
+    damaged: bool = False
 
 
 @_message

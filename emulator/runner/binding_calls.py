@@ -26,6 +26,9 @@ INTERNAL_ERROR = "internal error"
 # A guest's calls in flight. Production allows 1,000 per request (docs "Limits": subrequests), so
 # that many at once in twenty requests; each costs the host a few KB.
 CALLS_MAX = 20_000
+# More is decoded in a thread that lets the loop go on.
+DECODED_AT_ONCE_MAX_BYTES = 512 * 1024
+_PLAIN = values.Shapes(typed=lambda array: array.view().tolist())
 # What may wait to be read when another result comes: some of the largest size.
 RESULTS_MAX_BYTES = 4 * MAX_FRAME_BYTES
 
@@ -64,17 +67,10 @@ class BindingCalls:
     def start(self, message: BindingCall, run_is_live: bool) -> None:
         """Answer `message`.
 
-        Raises ProtocolError for an id that is in use or the host's to give, or when the arguments
-        are no list of values.
+        Raises ProtocolError for an id that is in use or the host's to give.
         """
         if message.id in self._tasks or message.id % 2 == 0:
             raise ProtocolError(f"binding call with id {message.id}, which is not free")
-        try:
-            args = values.decode(message.payload)
-        except values.MalformedValue as error:
-            raise ProtocolError(f"binding call {message.id}: {error}") from error
-        if not isinstance(args, list):
-            raise ProtocolError(f"binding call {message.id}: arguments are {type(args).__name__}")
         if not run_is_live:
             text = "The workflow run that made this call is over."
             self._send(BindingFailed(message.id, "Error", text))
@@ -83,7 +79,7 @@ class BindingCalls:
             text = f"More than {CALLS_MAX:,} binding calls at once; await some before making more."
             self._send(BindingFailed(message.id, "Error", text))
             return
-        task = self._loop.create_task(self._answer(message, args), name=f"call {message.method}")
+        task = self._loop.create_task(self._answer(message), name=f"call {message.method}")
         self._tasks[message.id] = task
         task.add_done_callback(lambda _: self._ended(message.id))
 
@@ -107,13 +103,14 @@ class BindingCalls:
         del self._tasks[exchange_id]
         self._outflows.pop(exchange_id, None)
 
-    async def _answer(self, message: BindingCall, args: list[Any]) -> None:
+    async def _answer(self, message: BindingCall) -> None:
         where = f"env.{message.binding}.{message.method}()"
         try:
             binding = self._bindings.get(message.binding)
             if binding is None:
                 raise WorkerError(f"There is no binding {message.binding}.")
             await self._line.room()
+            args = await _arguments(message, binding, where)
             result = await binding.call(message.method, args)
             if isinstance(result, ByteStream):
                 await self._stream(message.id, result, where)
@@ -124,6 +121,9 @@ class BindingCalls:
         except WorkerError as error:
             code = error.code or 0
             self._send(BindingFailed(message.id, error.name, error.message, code))
+        except RecursionError:
+            text = f"{where}: a value is nested too deeply for it."
+            self._send(BindingFailed(message.id, "RangeError", text))
         except FrameTooLarge as error:
             self._send(BindingFailed(message.id, "RangeError", f"{where}: {error}"))
         except EmulatorError as error:  # such as a journal that the disk has damaged
@@ -152,6 +152,26 @@ class BindingCalls:
             close = getattr(stream.chunks, "aclose", None)
             if close is not None:
                 await close()
+
+
+async def _arguments(message: BindingCall, binding: Binding, where: str) -> list[Any]:
+    """Return what a call is made with. Raises WorkerError when it is too much, or no values."""
+    size = len(message.payload)
+    most = getattr(binding, "arguments_max_bytes", {}).get(message.method, size)
+    if size > most:
+        raise WorkerError(f"{where}: {size:,} bytes of arguments; expected {most:,} at the most.")
+    keeps_arrays = getattr(binding, "keeps_typed_arrays", False)
+    shapes = values.HOST_SHAPES if keeps_arrays else _PLAIN
+    try:
+        if size > DECODED_AT_ONCE_MAX_BYTES:
+            args = await asyncio.to_thread(values.decode, message.payload, shapes, yielding=True)
+        else:
+            args = values.decode(message.payload, shapes)
+    except values.MalformedValue as error:
+        raise WorkerError(f"{where}: the arguments are damaged: {error}") from error
+    if not isinstance(args, list):
+        raise WorkerError(f"{where}: the arguments are no list")
+    return args
 
 
 def _cut_off(error: Exception, where: str) -> str:

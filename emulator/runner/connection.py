@@ -70,6 +70,9 @@ class Steps(Protocol):
         ...
 
     def replayed(self, message: messages.Replayed) -> None: ...
+    def mishap(self, number: int, problem: str) -> None:
+        """A message about the run with this number could not be handled."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class Connection(asyncio.Protocol):
         self._pending_bytes = 0
         self._transport: asyncio.Transport | None = None
         self._runs: set[int] = set()
-        self._all_heard: Callable[[], None] | None = None
+        self._steps: Steps | None = None
         self._sent_bytes = 0
         self._pings = 0
         self._marks: deque[_Mark] = deque()
@@ -130,7 +133,7 @@ class Connection(asyncio.Protocol):
         self._routes[messages.Replayed] = steps.replayed
         self._routes[RunEnd] = lambda message: self._on_run_end(message, steps)
         self._routes[RunHeld] = steps.run_held
-        self._all_heard = steps.all_heard
+        self._steps = steps
 
     @property
     def busy(self) -> bool:
@@ -217,8 +220,8 @@ class Connection(asyncio.Protocol):
         except ProtocolError as error:
             self.close()
             self._broken(error)
-        if self._runs and self._all_heard is not None:
-            self._all_heard()
+        if self._runs and self._steps is not None:
+            self._steps.all_heard()
             self._flush()  # a turn of the loop later is a tenth of a short step
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -243,7 +246,28 @@ class Connection(asyncio.Protocol):
             raise
         except Exception as error:  # a defect of ours, but only this guest's message has met it
             log.exception("%s of a guest failed inside Groundfog", message.type)
-            raise ProtocolError(f"{message.type} could not be handled: {error!r}") from error
+            self._fail(message, f"{message.type} could not be handled: {error!r}", error)
+
+    def _fail(self, message: Message, problem: str, error: Exception) -> None:
+        """Fail what a message is about that could not be handled, and nothing else.
+
+        Raises ProtocolError when that is not known: then the guest cannot go on.
+        """
+        run, exchange = getattr(message, "run", 0), getattr(message, "id", None)
+        try:
+            if isinstance(message, BindingCall):
+                self.send(messages.BindingFailed(message.id, "Error", problem))
+            elif run and self._steps is not None:
+                self._steps.mishap(run, problem)
+            elif exchange is not None:
+                self.exchanges.fail(exchange, problem)
+            else:
+                raise ProtocolError(problem) from error
+        except ProtocolError:
+            raise
+        except Exception as second:
+            log.exception("%s of a guest failed inside Groundfog, twice", message.type)
+            raise ProtocolError(problem) from second
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []

@@ -124,6 +124,13 @@ class Exchanges:
             case FetchDone():
                 self._close(message.id, exchange)
 
+    def fail(self, exchange_id: int, problem: str) -> None:
+        """A message about an exchange could not be handled: it fails, and its handler ends."""
+        exchange = self._open.get(exchange_id)
+        if exchange is not None:
+            exchange.fail(HandlerError("Error", problem, ""))
+            self._abandon(exchange_id, exchange)
+
     def fail_all(self, describe: Callable[[str], str]) -> None:
         """The guest is gone: everything open raises GuestLost, worded by `describe(work)`."""
         for exchange_id, exchange in list(self._open.items()):

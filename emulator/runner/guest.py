@@ -44,6 +44,10 @@ class RunHandler(Protocol):
     def run_ended(self, guest: Guest, message: RunEnd) -> None: ...
     def replayed(self, guest: Guest, message: Replayed) -> None: ...
     def run_held(self, guest: Guest, message: RunHeld) -> None: ...
+    def mishap(self, guest: Guest, number: int, problem: str) -> None:
+        """A message about the run with this number could not be handled."""
+        ...
+
     def guest_lost(self, guest: Guest, reason: str) -> None: ...
     def all_heard(self) -> None:
         """What guests have said by now has been handed on: it can be recorded and answered."""
@@ -179,6 +183,9 @@ class Guest:
 
     def replayed(self, message: Replayed) -> None:
         self._handler.replayed(self, message)
+
+    def mishap(self, number: int, problem: str) -> None:
+        self._handler.mishap(self, number, problem)
 
     async def _watch_end(self) -> None:
         """Wait for the end of the process and tell everyone who waits for it, once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from emulator.protocol import values
 from emulator.protocol.values import ErrorValue, MalformedValue, MapValue, NotCloneable, TypedArray
 
 dates = st.integers(-10_000_000_000_000, 200_000_000_000_000).map(
-    lambda ms: datetime.fromtimestamp(ms / 1000, UTC)
+    lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 )
 scalars = st.one_of(
     st.none(),
@@ -91,12 +91,12 @@ def test_a_cycle_is_tied_again() -> None:
     assert result["self"][0] is result
 
 
-def test_shared_references_stay_shared() -> None:
-    shared = [1]
-
+@pytest.mark.parametrize("shared", [[1], {"a": 1}, {1, 2}, MapValue([("a", 1)])])
+def test_shared_references_stay_shared(shared: Any) -> None:
     first, second = _round_trip([shared, shared])
 
     assert first is second
+    assert first == shared
 
 
 def test_nan_infinities_and_minus_zero_survive() -> None:

@@ -94,6 +94,9 @@ class Recorder:
     def run_ended(self, guest: Guest, message: RunEnd) -> None:
         self.messages.append(message)
 
+    def mishap(self, guest: Guest, number: int, problem: str) -> None:
+        self.reports.append(problem)
+
     def guest_lost(self, guest: Guest, reason: str) -> None:
         self.losses.append((guest.generation, reason))
 

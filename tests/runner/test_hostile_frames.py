@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from bindings.binding import Binding
-from emulator.protocol.messages import RunStart, StepBegin
+from emulator.protocol.messages import FetchResponse, RunStart, StepBegin
 from emulator.runner import binding_calls, connection
+from emulator.runner.exchanges import Exchanges
 from emulator.runner.guest import Guest
-from emulator.runner.requests import GuestLost
+from emulator.runner.requests import GuestLost, HandlerError
 from emulator.server.serve import loop_factory
 from tests.runner.running import Recorder, Running, run, write
 
@@ -111,12 +112,13 @@ def test_credit_that_is_no_room_breaks_the_protocol(tmp_path: Path, amount: int)
     breaks_the_protocol(tmp_path, f"say(type='credit', id=0, bytes={amount})", "credit")
 
 
-def test_a_message_that_the_host_cannot_cope_with_costs_its_guest_only(
+def test_a_message_that_the_host_cannot_cope_with_costs_its_run_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     hostile(
         tmp_path,
-        "say(type='step_begin', run=1, call=1, kind='evil', name='x', count=1, options={})",
+        "say(type='step_begin', run=1, call=1, kind='evil', name='x', count=1, options={});"
+        " return Response('fine')",
     )
 
     def cannot(self: Recorder, guest: Guest, message: StepBegin) -> None:
@@ -125,13 +127,36 @@ def test_a_message_that_the_host_cannot_cope_with_costs_its_guest_only(
     monkeypatch.setattr(Recorder, "step_begun", cannot)
 
     async def scenario(it: Running) -> None:
-        guest = await it.load()
-        with pytest.raises(GuestLost, match="could not be handled"):
-            await it.fetch()
-        assert "step_begin" in await guest.lost
+        await it.load()
+        assert await it.get() == b"fine"
+        assert await it.get() == b"fine"
+
+    heard = run(tmp_path, scenario)
+    assert heard.reports == ["step_begin could not be handled: KeyError('evil')"] * 2
+    assert "KeyError: 'evil'" in caplog.text
+
+
+def test_a_message_that_the_host_cannot_cope_with_costs_its_request_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hostile(tmp_path, "return Response('fine', int(request.url.rpartition('/')[2]))")
+    respond = Exchanges._respond
+
+    def cannot(self: Exchanges, exchange: Any, message: FetchResponse) -> None:
+        if message.status == 201:
+            raise KeyError(message.status)
+        respond(self, exchange, message)
+
+    monkeypatch.setattr(Exchanges, "_respond", cannot)
+
+    async def scenario(it: Running) -> None:
+        await it.load()
+        with pytest.raises(HandlerError, match="fetch_response could not be handled: KeyError"):
+            await it.fetch("/201")
+        assert await it.get("/200") == b"fine"
 
     run(tmp_path, scenario)
-    assert "KeyError: 'evil'" in caplog.text
+    assert "KeyError: 201" in caplog.text
 
 
 def test_more_binding_calls_at_once_than_the_host_holds_are_refused(

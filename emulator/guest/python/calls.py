@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ...protocol.framing import FrameTooLarge
 from ...protocol.messages import BindingCall, BindingFailed, BindingResult
+from ...protocol.values import MalformedValue
 from . import conversion, scope
 from .pyodide.ffi import JsException
 from .streams import IncomingBody, ReadableStream, Send
@@ -92,13 +93,17 @@ class BindingCalls:
     def result(self, message: BindingResult) -> None:
         """The host answered."""
         self._runs.pop(message.id, None)
-        answer, then, _ = self._waiting.pop(message.id, (None, None, None))
         if message.stream:
             body = IncomingBody(message.id, self._send)
             self._streams[message.id] = body
             value: Any = ReadableStream(body)
         else:
-            value = conversion.decode(message.payload)
+            try:
+                value = conversion.decode(message.payload)
+            except MalformedValue as error:
+                self.failure(BindingFailed(message.id, "Error", f"An answer is damaged: {error}"))
+                return
+        answer, then, _ = self._waiting.pop(message.id, (None, None, None))
         if answer is None or answer.done():
             return
         try:

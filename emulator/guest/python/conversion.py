@@ -8,32 +8,16 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from datetime import datetime
 from typing import Any
 
-from ...protocol import values
-from ...protocol.values import ErrorValue, MapValue, NotCloneable, Shapes, TypedArray
-from . import sharing
+from ...protocol import dates, values
+from ...protocol.values import ErrorValue, NotCloneable, Shapes, TypedArray
+from . import buffers, sharing
 from .jsdict import JsDict
 from .jsproxy import plain
 from .pyodide.ffi import JsException, JsNull, JsProxy
 
 DATA_CLONE_ERROR = "DataCloneError"
-# memoryview formats <-> the typed arrays they are; "B" (Uint8Array) travels as plain bytes.
-_ARRAY_OF_FORMAT = {
-    "b": "Int8Array",
-    "h": "Int16Array",
-    "H": "Uint16Array",
-    "i": "Int32Array",
-    "l": "BigInt64Array",
-    "I": "Uint32Array",
-    "L": "BigUint64Array",
-    "q": "BigInt64Array",
-    "Q": "BigUint64Array",
-    "f": "Float32Array",
-    "d": "Float64Array",
-}
-_FORMAT_OF_ARRAY = {name: code for code, name in _ARRAY_OF_FORMAT.items() if code not in "lL"}
 _CALLABLES = (
     types.FunctionType,
     types.MethodType,
@@ -46,22 +30,26 @@ def encode(value: Any) -> bytes:
     """Return `value` as tagged JSON.
 
     Raises TypeError for tuples, bytearrays, awaitables and patterns, and a JsException named
-    "DataCloneError", which says where the culprit sits, for all else JavaScript does not know.
+    "DataCloneError", which says where the culprit sits, for all else JavaScript does not know;
+    RecursionError for what contains itself.
     """
     try:
         data = values.encode(value, _convert)
-        return values.encode(sharing.apart(value), _convert) if sharing.MARK in data else data
+        return sharing.encode_apart(value, _convert) if sharing.MARK in data else data
     except _Refused as refused:
-        where = path_to(refused.culprit, value)
-        if isinstance(refused.error, JsException) and where:
-            raise _clone_error(f"{refused.error.message} (at {where})") from None
-        raise refused.error from None
-    except NotCloneable as error:
-        raise _clone_error(str(error)) from None
+        error = refused.error
+        if isinstance(error, JsException) and refused.where:
+            raise _clone_error(f"{error.message} (at {refused.where})") from None
+        raise error from None
+    except NotCloneable as not_cloneable:
+        raise _clone_error(str(not_cloneable)) from None
 
 
 def decode(data: bytes) -> Any:
-    """Return the Python value that `data` carries, in the shapes the SDK gives."""
+    """Return the Python value that `data` carries, in the shapes the SDK gives.
+
+    Raises MalformedValue.
+    """
     return values.decode(data, GUEST_SHAPES)
 
 
@@ -70,27 +58,11 @@ def copy(value: Any) -> Any:
     return decode(encode(value))
 
 
-def path_to(culprit: object, value: Any, path: str = "") -> str:
-    """Return where `culprit` sits in `value`, such as `"users[2].address"`; "" when on top."""
-    items: list[tuple[str, Any]] = []
-    if isinstance(value, dict):
-        items = [(f".{key}", item) for key, item in value.items()]
-    elif isinstance(value, list):
-        items = [(f"[{index}]", item) for index, item in enumerate(value)]
-    for step, item in items:
-        if item is culprit:
-            return (path + step).lstrip(".")
-    for step, item in items:
-        found = path_to(culprit, item, path + step)
-        if found:
-            return found
-    return ""
+class _Refused(NotCloneable):
+    """A value that is refused with an error of its own."""
 
-
-class _Refused(Exception):
-    def __init__(self, culprit: object, error: Exception) -> None:
-        super().__init__(str(error))
-        self.culprit = culprit
+    def __init__(self, value: object, error: Exception) -> None:
+        super().__init__(f"a {type(value).__name__}")
         self.error = error
 
 
@@ -101,9 +73,9 @@ def _clone_error(message: str) -> JsException:
 def _convert(value: Any) -> Any:
     """Turn a value the protocol does not know into one it does, or refuse it."""
     kind = type(value)
+    if kind is memoryview:
+        return _of_buffer(value, value)
     match value:
-        case memoryview():
-            return _typed(value)
         case JsException():
             return ErrorValue(value.name, value.message)
         case Exception():
@@ -112,8 +84,6 @@ def _convert(value: Any) -> Any:
             return plain(value)
         case tuple() | bytearray():
             raise _Refused(value, TypeError(f"{kind} cannot be sent over RPC."))
-        case list():
-            return list(value)
         case re.Pattern():
             raise _Refused(value, TypeError("RegExp cannot be sent over RPC."))
     if inspect.isawaitable(value):
@@ -124,27 +94,18 @@ def _convert(value: Any) -> Any:
     if kind.__name__ == "ReadableStream":
         text = "A ReadableStream can only be the whole result of a step; here, read it first."
         raise _Refused(value, _clone_error(text))
+    view = buffers.view_of(value)
+    if view is not None:
+        return _of_buffer(value, view)
     text = f'Could not serialize object of type "{kind.__name__}".'
     raise _Refused(value, _clone_error(f"{text} This type does not support serialization."))
 
 
-def _typed(view: memoryview) -> Any:
-    array = _ARRAY_OF_FORMAT.get(view.format.lstrip("@=<"))
-    return view.tobytes() if array is None else TypedArray(array, view.tobytes())
-
-
-def _naive_date(epoch_ms: float) -> datetime:
-    return datetime.fromtimestamp(epoch_ms / 1000)
-
-
-def _view(typed: TypedArray) -> memoryview:
-    code = _FORMAT_OF_ARRAY.get(typed.kind)
-    view = memoryview(typed.data)
-    return view if code is None else view.cast(code)  # type: ignore[call-overload]
-
-
-def _mapping(value: MapValue) -> JsDict:
-    return JsDict((str(key), item) for key, item in value.pairs)
+def _of_buffer(value: Any, view: memoryview) -> Any:
+    try:
+        return buffers.to_value(view)
+    except JsException as error:
+        raise _Refused(value, error) from None
 
 
 def _error(value: ErrorValue) -> Exception:
@@ -153,9 +114,9 @@ def _error(value: ErrorValue) -> Exception:
 
 GUEST_SHAPES = Shapes(
     new_object=JsDict,
-    date=_naive_date,
+    date=dates.local,
     binary=memoryview,
-    typed=_view,
-    map=_mapping,
+    typed=TypedArray.view,
+    new_map=JsDict,
     error=_error,
 )

@@ -16,6 +16,8 @@ from ...protocol.messages import (
     Data,
     End,
     Fetch,
+    FetchDone,
+    FetchFailed,
     History,
     Load,
     LoadFailed,
@@ -99,7 +101,24 @@ class Guest:
             raise ProtocolError(f"{message.type} is not for guests")
         if self._worker is None and type(message) not in (Load, Shutdown):
             raise ProtocolError(f"{message.type} before load")
-        route(message)
+        try:
+            route(message)
+        except ProtocolError:
+            raise
+        except Exception as error:  # a defect of ours, or a damaged value: only this has met it
+            self._fail(message, error)
+
+    def _fail(self, message: Message, error: Exception) -> None:
+        """Fail what a message is about that could not be handled, and nothing else."""
+        text = f"{message.type} could not be handled: {error!r}"
+        run = self._runs.pop(getattr(message, "run", 0), None)
+        if run is not None:
+            run.fail(text)
+        elif isinstance(message, Fetch):
+            self._send(FetchFailed(message.id, "Error", text, ""))
+            self._send(FetchDone(message.id))
+        else:
+            raise ProtocolError(text) from error
 
     def _on_load(self, message: Load) -> None:
         if message.protocol != PROTOCOL_VERSION:

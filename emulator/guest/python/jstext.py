@@ -22,6 +22,10 @@ def js_text(value: Any) -> str:
         return "null"
     if value is True or value is False:
         return "true" if value else "false"
+    if isinstance(value, str):  # of a `(str, Enum)` its contents
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__repr__(value)
     return _number_text(value) if isinstance(value, float) else str(value)
 
 

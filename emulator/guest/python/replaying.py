@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from ...protocol.messages import Replayed
+from ...protocol.values import MalformedValue
 from .loader import Worker
 from .rest import Waits, innermost_frame, is_at_rest, restless_task
 from .streams import Send
@@ -74,6 +76,10 @@ class Replay:
             frame = frame.f_back
         self._tell("restless", f"{what} at {self._shown(frame)}")
 
+    def doubt(self, why: str) -> None:
+        """It cannot begin at all, and says nothing of the code."""
+        self._tell("restless", why)
+
     def stop(self) -> None:
         """The host wants to hear no more."""
         self._over = True
@@ -119,3 +125,13 @@ class Replay:
         if frame is None:
             return "an unknown place"
         return f"{self._worker.shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def damage_of(history: bytes, error: Exception) -> str:
+    """Return what is wrong with a history, with the step whose value it is if that can be told."""
+    try:
+        place = error.path[0] if isinstance(error, MalformedValue) else None
+        _, name, count, *_ = json.loads(history)[place]
+        return f"The recorded value of step {name}-{count} is damaged: {error}"
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return f"A recorded value of this instance is damaged: {error}"

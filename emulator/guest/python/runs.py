@@ -28,7 +28,7 @@ from ...protocol.messages import (
     StepTaken,
     StreamPiece,
 )
-from ...protocol.values import StreamValue
+from ...protocol.values import MalformedValue, StreamValue
 from . import conversion, delays, rollbacks, scope, tracebacks
 from .allowance import Allowance
 from .calling import relaxed_call, settle, settle_coroutine
@@ -36,7 +36,7 @@ from .droppable import RunTasks
 from .loader import Worker
 from .outputs import Downloads, InvalidOutput, Upload
 from .pyodide.ffi import JsException
-from .replaying import Replay
+from .replaying import Replay, damage_of
 from .rest import Waits, is_at_rest
 from .rollbacks import Handler, Handlers
 from .step_errors import step_error
@@ -136,6 +136,7 @@ class Run:
         self._downloads = Downloads(loop, send)
         self._has_calls = has_calls  # whether a run has binding calls in flight
         self._history: dict[tuple[str, str, int], tuple[bool, Any]] = {}
+        self._damage = ""  # what is wrong with it
         self._itself = Caller()
         self._shared: frozenset[str] = frozenset()  # what callbacks have asked for as dependencies
         self._calls: dict[int, _Call] = {}
@@ -150,8 +151,11 @@ class Run:
 
     def remember(self, payload: bytes) -> None:
         """Take finished steps in, before the run starts."""
-        for kind, name, count, outcome, value in conversion.decode(payload):
-            self._history[kind, name, count] = (outcome == "ok", value)
+        try:
+            for kind, name, count, outcome, value in conversion.decode(payload):
+                self._history[kind, name, count] = (outcome == "ok", value)
+        except (ValueError, TypeError) as error:  # told when the run starts, which it then does not
+            self._damage = damage_of(payload, error)
 
     def start(
         self,
@@ -169,6 +173,11 @@ class Run:
         self._shared = frozenset(message.shared)
         main = self._main(message, worker, make_step, ended)
         self._loop.create_task(main, context=self._context)
+
+    def fail(self, problem: str) -> None:
+        """End it with an error: a message about it could not be handled."""
+        self._tell_end(RunEnd(self.run, "WorkflowInternalError", problem))
+        self.drop()
 
     def drop(self) -> None:
         """Forget everything without settling anything."""
@@ -341,7 +350,12 @@ class Run:
         """The step is recorded: resolve the call."""
         call = self._calls.pop(message.call, None)
         if call is not None and not call.answer.done():
-            value = conversion.decode(message.payload or call.payload)
+            try:
+                value = conversion.decode(message.payload or call.payload)
+            except MalformedValue as error:
+                text = f"The value of step {call.label} is damaged: {error}"
+                call.answer.set_exception(self._failure("WorkflowInternalError", text))
+                return
             call.answer.set_result(self._received(value, call.label))
 
     def step_failed(self, message: StepFailed) -> None:
@@ -387,7 +401,8 @@ class Run:
                 if self.refuse is None and not any(error is known for known in self._failures):
                     tracebacks.print_error(error)
                 kept = bool(self._handlers)
-                self._tell_end(RunEnd(self.run, *_told(error), kept=kept))
+                damaged = bool(self._damage)
+                self._tell_end(RunEnd(self.run, *_told(error), kept=kept, damaged=damaged))
         self._calls.clear()
         if kept:
             self._handlers.complete()
@@ -413,11 +428,24 @@ class Run:
         method = getattr(cls(Context(), worker.env), "run", None)
         if method is None:
             raise TypeError("Method run does not exist")
-        event = conversion.decode(message.payload)
+        event = self._event(message)
         event.setdefault("instanceId", message.instance)
         event.setdefault("workflowName", message.workflow)
         self._step = make_step(self)
         return relaxed_call(method, event, self._step)
+
+    def _event(self, message: RunStart) -> Any:
+        """Return the event that `run()` gets. Raises the error of a run that cannot begin."""
+        try:
+            event = conversion.decode(message.payload)
+        except MalformedValue as error:
+            self._damage = f"The event of this instance is damaged: {error}"
+        if not self._damage:
+            return event
+        if self.replay is not None and self.refuse is not None:
+            self.replay.doubt(self._damage)
+        self.release()  # nothing of it has been asked, which says nothing of the code
+        raise step_error("WorkflowInternalError", self._damage)
 
     async def _attempt(
         self, number: int, call: _Call, attempt: int, config: dict[str, Any]

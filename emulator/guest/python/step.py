@@ -17,6 +17,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from .jsproxy import plain
+from .jstext import js_text
 from .loader import shown_path
 from .outputs import fresh
 from .rollbacks import Handler
@@ -88,13 +89,11 @@ class _WorkflowStepWrapper:
         handler: Handler | None = None,
         shared: int = 0,
     ) -> asyncio.Future[Any]:
-        _refuse_no_text(name)
+        name = _name(name)
         line = self._line(callback)
         return self._run.step(kind, name, options, callback, line, handler, shared)
 
     def _decorate(self, step: _Step) -> Decorated:
-        _refuse_no_text(step.name)
-
         async def decorated() -> Any:
             return await self._execute(step)
 
@@ -203,7 +202,7 @@ class ImplicitStep(_WorkflowStepWrapper):
         _refuse_bare(name)
 
         def decorate(function: Function) -> Decorated:
-            called = function.__name__ if name is None else name
+            called = _name(function.__name__ if name is None else name)
             options = _options(called, config, rollback, rollback_config)
             return self._decorate(
                 _Step(
@@ -241,6 +240,7 @@ class LegacyStep(_WorkflowStepWrapper):
         rollback: called, when the instance fails, with `{"ctx", "error", "output", "stepName"}`.
         """
         _refuse_bare(name)
+        name = _name(name)
         options = _options(name, config, rollback, rollback_config)
         return lambda function: self._decorate(
             _Step(
@@ -326,9 +326,11 @@ def _refuse_bare(name: Any) -> None:
         raise TypeError('step.do is used with parentheses: @step.do() or @step.do("name")')
 
 
-def _refuse_no_text(name: Any) -> None:
+def _name(name: Any) -> str:
+    """Return the name of a step: of a `(str, Enum)` member its contents."""
     if not isinstance(name, str):
         raise TypeError(f"a step name must be a str, not {name!r}")
+    return str.__str__(name)
 
 
 def _options(
@@ -359,10 +361,13 @@ def _json(value: Any, what: str) -> Any:
     if what.endswith(": config.retries.delay") and callable(value):
         return {"$function": 1}
     match value:
-        case None | bool() | int() | float() | str():
+        case str():
+            return str.__str__(value)
+        case None | bool() | int() | float():
             return value
         case dict() if not what.endswith(".delay"):
-            return {str(key): _json(item, f"{what}.{key}") for key, item in value.items()}
+            named = ((js_text(key), item) for key, item in value.items())
+            return {key: _json(item, f"{what}.{key}") for key, item in named}
         case list() | tuple():
             return [_json(item, what) for item in value]
     raise TypeError(

@@ -9,6 +9,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+from .. import buffers
 from ..jsproxy import plain
 from ..pyodide.ffi import JsException, JsNull, JsProxy
 
@@ -33,8 +34,6 @@ def parameter(value: Any) -> Any:
             return value
         case bytes() | bytearray():
             return bytes(value)
-        case memoryview():  # elements, not bytes, as Array.from(view) gives
-            return bytes(_element(item) for item in value.tolist())
         case list() if all(type(item) is int and 0 <= item < 256 for item in value):
             return bytes(value)
         case list():
@@ -43,6 +42,9 @@ def parameter(value: Any) -> Any:
             return parameter(plain(value))
         case datetime():  # a Date in JavaScript, which D1 does not take
             raise _unsupported("object", value.astimezone(UTC).strftime(_JAVASCRIPT_DATE))
+    view = buffers.view_of(value)
+    if view is not None and view.ndim == 1:
+        return bytes(map(_element, buffers.numbers(view)))
     if callable(value):
         raise _unsupported("function", repr(value))
     raise _unsupported("object", "[object Object]")
@@ -52,8 +54,7 @@ _JAVASCRIPT_DATE = "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)"
 
 
 def _element(item: Any) -> int:
-    if isinstance(item, bytes):  # of a view with format "c"
-        return item[0]
+    """Elements are sent, not bytes, as Array.from(view) gives them."""
     return int(item) & 0xFF if math.isfinite(item) else 0
 
 

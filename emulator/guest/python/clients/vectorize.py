@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import buffers
 from ..calls import Answer
 from ..pyodide.ffi import JsException
 from .binding import _BindingWrapper
@@ -19,7 +20,7 @@ class VectorizeIndex(_BindingWrapper):
     def query(self, vector: Any, /, *options: Any, **keywords: Any) -> Answer:
         """Return the nearest vectors to `vector`."""
         found = _query_options(self._options("query", options, keywords))
-        return self._call("query", _numbers(vector), found)
+        return self._call("query", buffers.numbers(vector), found)
 
     def queryById(self, vector_id: str, /, *options: Any, **keywords: Any) -> Answer:
         """Return the nearest vectors to a stored one."""
@@ -58,16 +59,12 @@ def _query_options(given: list[Any]) -> dict[str, Any]:
 
 
 def _plain_values(vectors: Any) -> Any:
+    """Typed arrays are sent as plain arrays, as the platform's client does."""
     if not isinstance(vectors, list):
         return vectors
     return [
-        {**vector, "values": _numbers(vector["values"])}
+        {**vector, "values": buffers.numbers(vector["values"])}
         if isinstance(vector, dict) and "values" in vector
         else vector
         for vector in vectors
     ]
-
-
-def _numbers(vector: Any) -> Any:
-    """Typed arrays are sent as plain arrays, as the platform's client does."""
-    return vector.tolist() if isinstance(vector, memoryview) else vector
