@@ -37,6 +37,19 @@ def _load_error(project: Path, **options: Any) -> LoadError:
     return caught[0]
 
 
+def test_a_save_that_is_no_python_while_the_code_is_imported_does_not_end_the_guest(
+    tmp_path: Path,
+) -> None:
+    saved = "from pathlib import Path\nPath(__file__).write_text('this is no Python')\n"
+    write(tmp_path, {"src/entry.py": f"{HELLO}\n{saved}"})
+
+    async def scenario(it: Running) -> None:
+        guest = await it.load()
+        assert guest.loaded.entrypoints["Default"].startswith("src/entry.py")
+
+    run(tmp_path, scenario)
+
+
 def test_the_guest_reports_what_the_code_exports_and_where(tmp_path: Path) -> None:
     write(
         tmp_path,

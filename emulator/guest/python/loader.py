@@ -38,7 +38,7 @@ class Worker:
             return ""
         try:
             return f"{self.shown(file)}:{inspect.getsourcelines(cls)[1]}"
-        except (OSError, TypeError):
+        except (OSError, TypeError, SyntaxError):  # what has been saved since may be no Python
             return self.shown(file)
 
     def shown(self, file: str) -> str:
