@@ -368,6 +368,8 @@ class Engine:
             self._call_after(PATIENCE_MS, partial(self._judge_callback, run, parent))
 
     def _begin_step(self, run: Run, message: messages.StepBegin, parent: str) -> None:
+        if not run.calls.is_new(message.call):
+            raise ProtocolError(f"step_begin with {message.call}, which is no number of a new call")
         instance = run.instance
         call = StepCall.of(message, _kind(message), parent, instance)
         if parent and "rollback" in call.options:

@@ -140,6 +140,10 @@ class Calls(dict[str, Call]):
         key = self._keys.get(number)
         return key if key in self else None
 
+    def is_new(self, number: int) -> bool:
+        """Whether a guest may give this number to its next call: from 1, each once."""
+        return number > 0 and number not in self._keys
+
     def caller(self, number: int) -> str:
         """Return the step of call `number`, answered or not. Raises KeyError: it was never made."""
         return self._keys[number]

@@ -122,3 +122,19 @@ def test_a_replay_that_makes_no_sense_breaks_the_protocol(state: str, asked: lis
 
     with pytest.raises(ProtocolError, match=r"replayed\."):
         guard.hear(Replayed(1, state, asked, []))
+
+
+@pytest.mark.parametrize("number", [1, 0, -1])
+def test_a_call_whose_number_is_not_new_breaks_the_protocol(tmp_path: Path, number: int) -> None:
+    """Those below 0 are the host's own, for rollback handlers."""
+
+    async def story(world: World) -> None:
+        await world.create("one")
+        await world.settle()
+        run = next(iter(world.engine._runs.values()))
+        other = StepBegin(run.number, number, "sleep", "another nap", 1, {"duration": 1000})
+
+        with pytest.raises(ProtocolError, match="no number of a new call"):
+            world.engine.step_begun(run.guest, other)
+
+    play(tmp_path, napping, story)

@@ -1,0 +1,1 @@
+"""Fuzzers as programs: `python -m tests.fuzz TARGET SECONDS [SEED]`; `--list` names the targets."""
