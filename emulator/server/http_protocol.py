@@ -239,6 +239,7 @@ class HttpProtocol(HttpToolsProtocol):
         for cycle in (*self._overtaken, self.cycle):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
+                cycle.waiting_for_100_continue = False  # nothing is said after the last answer
                 cycle.message_event.set()
         self.pipeline.clear()
 

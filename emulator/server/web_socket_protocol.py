@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets import http11
 from websockets.frames import CloseCode
@@ -52,6 +54,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self.handle_parser_exception()
                 return
         super().send_receive_event_to_app()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Take what the worker sends. Once the connection was failed, nobody is there to hear it;
+        uvicorn would print a traceback.
+        """
+        failed = self.close_sent and self.handshake_complete and self.initial_response is None
+        if failed:
+            raise ClientDisconnected
+        await super().send(message)
 
     def abort(self) -> None:
         """Close at once, dropping what the client has not taken yet."""

@@ -54,6 +54,7 @@ def test_nothing_else_of_uvicorn_is_overridden_by_accident() -> None:
                 "response_started",
                 "response_complete",
                 "keep_alive",
+                "waiting_for_100_continue",
                 "message_event",
             ],
         ),
