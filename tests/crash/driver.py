@@ -77,6 +77,7 @@ class Driver:
         self._paused: set[str] = set()
         self._gone: set[str] = set()  # deleted, not to be created again
         self._unended: set[str] | None = None
+        self._noted: dict[str, str] = {}  # the status that an instance was last seen to have
 
     @property
     def left(self) -> str:
@@ -277,12 +278,14 @@ class Driver:
             if response.status_code != 200:
                 return
             statuses = {one["id"]: one["status"] for one in response.json()["result"]}
+            unended |= {instance for instance, status in statuses.items() if status not in ENDED}
             for instance, status in statuses.items():
+                if self._noted.get(instance) == status:
+                    continue
+                self._noted[instance] = status
                 if status in ENDED:
                     self._ledger.note("ended", instance=instance, status=status)
-                else:
-                    unended.add(instance)
-                if status == "paused":
+                elif status == "paused":
                     self._ledger.note("paused", instance=instance)
         self._unended = unended
         if last and unended and not (self._uncreated or self._unsent or self._operations):

@@ -231,12 +231,11 @@ def _rollback(entries: list[Entry], script: Script, story: Story) -> Iterator[st
                 begun.append(name)
             case EntryKind.ROLLBACK_STEP_SUCCESS:
                 undone[name] = entry.at_ms
-            case EntryKind.WORKFLOW_TERMINATED:
+            case EntryKind.ROLLBACK_FAILED:  # no handler fails: it was terminated once more
                 cut_short = True
     notes = [(script.instance, line) for line in story.undone[script.instance]]
     names = {act["site"]: act["name"] for act in script.every_act() if "name" in act}
     rolled_back = steps[::-1] if started_ms is not None else []
-    cut_short = cut_short and by_run
     if not cut_short and (begun != rolled_back or set(begun) != set(undone)):
         yield f"of {steps}, {begun} were rolled back, and {sorted(undone)} recorded"
     for _, line in notes:

@@ -153,9 +153,10 @@ class Author:
             case "fatal":
                 return [{"act": "fatal", "site": site, "name": name}]
             case "sleep":
-                act = self.random.choice(("sleep", "sleep_until"))
-                lengths = (5, 60) if act == "sleep" else ()  # a time must not have passed
-                ms = self.random.choice((*lengths, 400, LONGEST_SLEEP_MS))
+                act = self.random.choice(("sleep",) * 5 + ("sleep_until",))
+                ms = self.random.choice((5, 60, 300, LONGEST_SLEEP_MS))
+                if act == "sleep_until":
+                    ms = 3_000  # what has passed when it is asked for is refused, and not recorded
                 return [{"act": act, "site": site, "name": name, "ms": ms}]
             case "event":
                 return [self._wait(site, name, self.random.choice(EVENT_TYPES))]

@@ -147,7 +147,7 @@ def _field(random: Random, name: str, hint: Any) -> Json:
 
 def _options(random: Random) -> Json:
     retries = {"limit": random.choice((0, 1, 3, 2**40)), "delay": random.choice((0, 10, "1 hour"))}
-    given = (
+    given: tuple[Json, ...] = (
         {},
         {"config": {"retries": retries}},
         {"config": {"retries": {**retries, "delay": {"$function": 1}}}},
@@ -175,6 +175,9 @@ class _Guest:
     def send(self, message: Message) -> None:
         self.sent += 1
 
+    def when_read(self, callback: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_soon(callback)
+
 
 class _World:
     """One host after the other on one journal, with a virtual clock."""
@@ -186,7 +189,7 @@ class _World:
         self.boot()
 
     def boot(self) -> None:
-        self.journal = Journal.open(self.path, "OFF")
+        self.journal = Journal.open(self.path, "NORMAL")
         self.engine = Engine(
             self.journal, self.clock, concurrency=2, grace_ms=5_000, report=lambda text: None
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from array import array
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -66,7 +67,7 @@ _LEAVES: tuple[Callable[[Random], Any], ...] = (
     _date,
     lambda random: date(2026, 1, 1),
     lambda random: random.choice((b"", b"x", b"y" * 1_000, bytearray(b"z"), memoryview(b"abc"))),
-    lambda random: memoryview(bytes(16)).cast(random.choice("bBhHiIlLqQfd")),
+    lambda random: memoryview(array(random.choice("bBhHiIlLqQfd"), [1, 2])),
     lambda random: random.choice((Colour.RED, Size.BIG, Name("n"), Count(4))),
     lambda random: random.choice((jsnull, JsException("m", "N"), ValueError("v"), re.compile("a"))),
     lambda random: random.choice((object(), len, lambda: 1, type, ...)),
