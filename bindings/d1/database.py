@@ -233,7 +233,8 @@ def _is_short(entries: Sequence[object]) -> bool:
 def _length(entry: object) -> int:
     if isinstance(entry, dict):
         params = entry.get("params")
-        lists = [len(item) for item in params if isinstance(item, list)] if params else []
+        given = params if isinstance(params, list | tuple) else ()  # what is none is refused later
+        lists = [len(item) for item in given if isinstance(item, list)]
         return _length(entry.get("sql")) + sum(lists)
     return len(entry) if isinstance(entry, str) else 0
 

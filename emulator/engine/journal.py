@@ -699,7 +699,14 @@ class Journal:
             yield InstanceRow(row[0], row[1], row[2], row[3], status, row[5], row[6])
 
     def _one(self, statement: str) -> int:
-        return int(self._connection.execute(statement).fetchone()[0])
+        found = self._read(statement, ())
+        if found is None or not isinstance(found[0], int):
+            raise StateError(
+                f"{self.path}: the journal is damaged: it does not know its highest numbers."
+                " Nothing was changed.\n"
+                "  Restore it from a copy, or start afresh with `groundfog state reset`."
+            )
+        return found[0]
 
     def close(self) -> None:
         """Commit what is pending and close the file."""

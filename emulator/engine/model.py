@@ -472,7 +472,8 @@ class Instance:
         step.due_ms = entry.at_ms + step.timeout_ms
 
     def _attempt_succeeded(self, entry: Entry) -> None:
-        """Nothing: the step's own success follows."""
+        """Nothing, for a step that has begun: its own success follows."""
+        _ = self.steps[entry.step]
 
     def _attempt_failed(self, entry: Entry) -> None:
         step = self.steps[entry.step]

@@ -29,6 +29,7 @@ REDACTED = "[REDACTED]"
 NODES_MAX = 300_000  # a value that shares its parts can be far larger written out than recorded
 TEXT_MAX_CHARS = 1_024  # miniflare's preview of a stream; production's own limit is not documented
 TRUNCATED = "[truncated output]"
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799  # 0001-01-01 and 9999-12-31T23:59:59, UTC
 
 
 class StreamText(str):
@@ -39,8 +40,12 @@ class StreamText(str):
 
 
 def iso(at_ms: float) -> str:
-    """Return a time as REST shows it: `"2026-01-01T00:00:00.000Z"`."""
+    """Return a time as REST shows it: `"2026-01-01T00:00:00.000Z"`.
+
+    One beyond the years 1 to 9999, which only damage can record, is shown as their start or end.
+    """
     seconds, milliseconds = divmod(int(at_ms), 1000)
+    seconds = min(max(seconds, _FIRST_S), _LAST_S)
     return f"{_second(seconds)}.{milliseconds:03d}Z"
 
 

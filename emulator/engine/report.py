@@ -88,9 +88,11 @@ def step_detail(
     label: its name and count, `"charge-1"`. attempt: tell of this attempt instead of the step.
     Returns None when there is no such step or attempt.
     """
+    name, _, count = label.rpartition("-")
+    sought = f"{kind}:{count}:{name}"
     history = _History(lambda output: output)
     for _, entry in with_current_names(enumerate(entries)):
-        if entry.step and StepId.of(entry.step) == StepId(kind, label):
+        if entry.step == sought:
             history.add(entry)
     if not history.steps:
         return None

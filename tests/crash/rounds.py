@@ -35,7 +35,7 @@ from tests.end_to_end.server import DevServer
 from tests.waiting import eventually
 
 LONGEST_LIFE_S = 0.8  # of a server whose bomb does not go off
-END_S = 30.0
+END_S = 60.0
 TICK_S = 0.01
 LAUNCHER = "tests.crash.launcher"
 DURABILITIES = ("full", "process")

@@ -86,6 +86,32 @@ def test_a_status_that_is_none_is_told_by_what_lists_it(tmp_path: Path) -> None:
     play(tmp_path, naps, story)
 
 
+def test_a_journal_that_does_not_know_its_highest_numbers_is_refused(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create("bad")
+        damage(world, "DELETE FROM high_water WHERE :key")
+
+        with pytest.raises(StateError, match="does not know its highest numbers"):
+            Journal.open_to_read(world.path)
+
+    play(tmp_path, naps, story)
+
+
+def test_an_attempt_of_a_step_that_never_began_is_damage(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create("bad")
+        other = "UPDATE entries SET kind = 11, step = 'other' WHERE kind = 8 AND instance = :key"
+        damage(world, other)
+        world.boot()
+
+        key = world.journal.find(NAME, "bad")
+        assert key is not None
+        with pytest.raises(DamagedHistory, match="KeyError"):
+            world.journal.load(key)
+
+    play(tmp_path, naps, story)
+
+
 def test_a_journal_with_flipped_bits_is_refused_or_read_but_never_breaks_the_reader(
     tmp_path: Path,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.plain import NODES_MAX, TEXT_MAX_CHARS, TRUNCATED, as_text, plain
+from emulator.engine.plain import NODES_MAX, TEXT_MAX_CHARS, TRUNCATED, as_text, iso, plain
 from emulator.protocol import values
 from emulator.protocol.values import ErrorValue, MapValue, RegExpValue, TypedArray
 
@@ -62,3 +62,11 @@ def test_long_text_is_cut_off_and_says_so() -> None:
     text = as_text("x" * 5_000)
 
     assert text.endswith(TRUNCATED) and len(text) == TEXT_MAX_CHARS + len(TRUNCATED)
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "shown"),
+    [(-(2**62), "0001-01-01T00:00:00"), (2**62, "9999-12-31T23:59:59")],
+)
+def test_a_time_that_only_damage_can_record_is_shown(at_ms: int, shown: str) -> None:
+    assert iso(at_ms).startswith(shown)

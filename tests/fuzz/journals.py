@@ -188,8 +188,10 @@ async def _run(path: Path) -> None:
         guest.die()
     finally:
         journal.close()
-    if defects:
-        raise Broken(defects[0])
+    # A value that is none is told to a real guest, and fails the call that asks for it.
+    ours = [defect for defect in defects if "MalformedValue" not in defect]
+    if ours:
+        raise Broken(ours[0])
 
 
 def _cell(random: Random) -> Json:
@@ -224,7 +226,7 @@ def _damage(path: Path, change: list[Json]) -> None:
                     " LIMIT 1 OFFSET ?2)",
                     (value, n),
                 )
-            except sqlite3.Error:
+            except (sqlite3.Error, UnicodeDecodeError):
                 pass  # the file is too damaged, or a rule of the schema refuses it
             finally:
                 connection.close()

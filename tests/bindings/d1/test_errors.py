@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bindings.d1 import D1
 from bindings.d1.authorizer import TRANSACTION_REFUSED
-from tests.bindings.d1.calls import message
+from emulator.errors import WorkerError
+from tests.bindings.d1.calls import message, with_d1
 
 SCHEMA = (
     "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT);"
@@ -100,6 +103,16 @@ def test_too_few_or_too_many_parameters_are_refused(tmp_path: Path) -> None:
 
     assert message(tmp_path / "a.sqlite", [("select ?, ?", [1])]) == expected
     assert message(tmp_path / "b.sqlite", [("select ?", [1, 2])]) == expected
+
+
+@pytest.mark.parametrize("params", [1, True, "text", {"a": 1}])
+def test_parameters_that_are_no_list_are_refused(tmp_path: Path, params: Any) -> None:
+    async def work(database: D1) -> str:
+        with pytest.raises(WorkerError) as caught:
+            await database.call("query", [[{"sql": "select ?", "params": params}]])
+        return caught.value.message
+
+    assert with_d1(tmp_path / "d.sqlite", work)
 
 
 def test_only_the_last_of_several_statements_may_have_parameters(tmp_path: Path) -> None:
