@@ -7,12 +7,11 @@ vendored packages, and what is past the first megabytes, by size and time. What 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from hashlib import sha256
 from pathlib import Path
 
-from emulator.watch import folders, matters
+from emulator.watch import folders, matters, unless_exhausted
 
 CODE_SUFFIXES = frozenset(
     {".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", ".wasm"}
@@ -27,18 +26,19 @@ def fingerprint(own: Path, vendored: Path, env: str = "") -> str:
     env: what else decides what the code does, such as its variables.
 
     A file that goes away while it is read counts as absent: the save that did it is still to come.
+    Raises OSError when no descriptor is left to read any.
     """
     found = sha256(env.encode("utf-8", "backslashreplace"))
     left_bytes = READ_MAX_BYTES
     for path in _code_below(own):
         if path.is_relative_to(vendored):
             continue
-        with contextlib.suppress(OSError):
+        with unless_exhausted():
             left_bytes -= path.stat().st_size
             told = _stamp(path) if left_bytes < 0 else sha256(path.read_bytes()).hexdigest()
             found.update(f"{_name(path, own)}\0{told}\n".encode())
     for path in _code_below(vendored):
-        with contextlib.suppress(OSError):
+        with unless_exhausted():
             found.update(f"{_name(path, vendored)}\0{_stamp(path)}\n".encode())
     return found.hexdigest()
 
@@ -53,7 +53,7 @@ def _code_below(root: Path) -> list[Path]:
         return []
     found = []
     for folder in folders(root):
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        with unless_exhausted(), os.scandir(folder) as entries:
             found += [Path(e.path) for e in entries if _is_code(Path(e.path)) and e.is_file()]
     return sorted(found)
 

@@ -19,6 +19,7 @@ from emulator.config.model import Config
 from emulator.config.problems import InvalidConfig
 from emulator.config.text_files import shown_path
 from emulator.config.workflows_section import check_exports
+from emulator.disk import refusal
 from emulator.engine.control import Control
 from emulator.engine.divergence import Diverged, Policy
 from emulator.engine.schedules import Schedules
@@ -72,6 +73,8 @@ class Supervisor:
         self._config_files = set(project.config.files)
         self._failed: LoadError | None = None
         self._has_all = False  # the code in use has every class that its configuration names
+        self._tries = 0  # of loading
+        self._trouble = ""  # why no guest could be started the last time, as it was told
         self._files: watch.Snapshot | None = None  # as they were before the last load
         self._losses = 0
         self._started_ms = 0
@@ -183,22 +186,25 @@ class Supervisor:
     async def _load_once(self) -> bool:
         async with self._changing:
             config = self._config
-            # Before the import: what comes later is new code. Variables can send it another way.
-            self._files = watch.snapshot(self._roots(), self._config_files)
+            self._tries += 1
             env = repr((sorted(config.vars.items()), config.compatibility_flags))
-            code = fingerprint(*self._roots(), env)
             try:
+                # Before the import: what comes later is new code, and variables can send it
+                # another way.
+                self._files = watch.snapshot(self._roots(), self._config_files)
+                code = fingerprint(*self._roots(), env)
                 guest = await self._bring_up(config)
             except LoadError as error:
                 self._failed = error
                 self._terminal.load_failed(error, self.runner.current is not None)
                 return False
-            except GuestError as error:
-                self._terminal.error(str(error))
+            except (GuestError, OSError) as error:
+                self._no_guest(error)
                 return False
             finally:
                 self._ready.set()
             self._failed = None
+            self._trouble = ""
             self._started_ms = self._clock.now_ms()
             self.engine.define(wiring.definitions(config))
             self._schedules.set(wiring.schedules(config))
@@ -207,6 +213,22 @@ class Supervisor:
             if old is not None:
                 self._spawn(self._retire(old), f"retire generation {old.generation}")
             return True
+
+    def _no_guest(self, error: GuestError | OSError) -> None:
+        """No process could be started, through no fault of the code: try it again later."""
+        text = str(error)
+        if isinstance(error, OSError):
+            text = refusal(self._config.project_dir, "the code cannot be read", error)
+        if text != self._trouble:
+            seconds = RESPAWN_LONGEST_MS // 1000
+            self._terminal.error(f"{text}\n  The worker is started again every {seconds} s.")
+        self._trouble = text
+        self._spawn(self._try_again(self._tries), "another try")
+
+    async def _try_again(self, tries: int) -> None:
+        await asyncio.sleep(RESPAWN_LONGEST_MS / 1000)
+        if self._tries == tries and await self._load():
+            self._terminal.notice("the worker could be started again")
 
     async def _bring_up(self, config: Config) -> Guest:
         """Return a guest with the code as it is now. Raises LoadError, GuestError.
@@ -247,7 +269,9 @@ class Supervisor:
     async def _watch(self) -> None:
         if self._is_reconfigured():  # between the reading of the configuration and the first load
             await self._reload_safely(frozenset(path.resolve() for path in self._config_files))
-        async for changed in watch.changes(self._roots, lambda: self._config_files, self._files):
+        async for changed in watch.changes(
+            self._roots, lambda: self._config_files, self._files, self._terminal.warning
+        ):
             await self._reload_safely(changed)
 
     def _is_reconfigured(self) -> bool:

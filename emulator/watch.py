@@ -1,17 +1,19 @@
 """Which files matter to a worker, and the stream of changes to them.
 
 Folders are watched one by one, without those that never matter, so that a `.venv` or
-`node_modules` beside the code costs nothing. It reports that something changed; what that means is
-the supervisor's business.
+`node_modules` beside the code costs nothing. Where the system watches no more, files are looked at
+every now and then instead. It reports that something changed; what that means is the supervisor's
+business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fnmatch
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +46,33 @@ IGNORED_FILES = (
 STEP_MS = 10
 DEBOUNCE_MS = 200
 LOOK_EVERY_S = 0.3
+WATCH_AGAIN_S = 30.0  # after the system has refused to
+
+CANNOT_WATCH = (
+    "Files cannot be watched for changes ({reason}); they are looked at every"
+    f" {LOOK_EVERY_S:g} s instead, and watching is tried again every {WATCH_AGAIN_S:g} s.\n"
+    "  On Linux raise the limit that is reached: `sudo sysctl fs.inotify.max_user_instances=1024"
+    " fs.inotify.max_user_watches=524288`, or `ulimit -n 4096` before the start."
+)
 
 Snapshot = dict[Path, tuple[int, int]]  # of each file: when it was last written, in ns, its size
+
+
+@contextlib.contextmanager
+def unless_exhausted() -> Iterator[None]:
+    """Ignore an OSError of what goes away while it is looked at; not that nothing can be opened.
+
+    With no descriptor left, files would seem to be gone that are there.
+    """
+    try:
+        yield
+    except OSError as error:
+        _raise_if_exhausted(error)
+
+
+def _raise_if_exhausted(error: OSError) -> None:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        raise error
 
 
 def matters(path: Path) -> bool:
@@ -56,10 +83,13 @@ def matters(path: Path) -> bool:
 
 
 def folders(root: Path) -> list[Path]:
-    """Return `root` and every folder below it that can hold code, links to folders followed."""
+    """Return `root` and every folder below it that can hold code, links to folders followed.
+
+    Raises OSError when no descriptor is left to look.
+    """
     found = []
     seen: set[str] = set()
-    for folder, names, _ in os.walk(root, followlinks=True):
+    for folder, names, _ in os.walk(root, followlinks=True, onerror=_raise_if_exhausted):
         real = os.path.realpath(folder)
         if real in seen:  # a link back up, or a second one to the same folder
             names.clear()
@@ -72,7 +102,7 @@ def folders(root: Path) -> list[Path]:
 
 def _linked_files(folder: Path) -> list[Path]:
     """Return what the links to files in `folder` lead to: editors write there."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+    with unless_exhausted(), os.scandir(folder) as entries:
         return [Path(os.path.realpath(e.path)) for e in entries if e.is_symlink() and e.is_file()]
     return []
 
@@ -104,7 +134,7 @@ class _Scope:
     def snapshot(self) -> Snapshot:
         found = {}
         for folder in self.folders:
-            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            with unless_exhausted(), os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_file() and self.covers(Change.modified, entry.path):
                         stat = entry.stat()
@@ -124,7 +154,7 @@ class _Scope:
 
 
 def snapshot(roots: Iterable[Path], files: Iterable[Path]) -> Snapshot:
-    """Return how the files are now that `changes` watches."""
+    """Return how the files are now that `changes` watches. Raises OSError, see `folders`."""
     return _Scope.of(roots, files).snapshot()
 
 
@@ -143,29 +173,31 @@ async def changes(
     roots: Callable[[], Iterable[Path]],
     files: Callable[[], Iterable[Path]],
     known: Snapshot | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> AsyncIterator[frozenset[Path]]:
     """Yield the files of each burst of changes: everything below `roots()`, and `files()`.
 
     known: a snapshot from before; what has changed since then comes first.
+    tell: is told when the system does not watch files.
 
     Both are asked again after every burst, since a reload may change what is watched. What changes
     while the caller deals with a burst is in the next one.
     """
-    scope = _Scope.of(roots(), files())
-    known = scope.snapshot() if known is None else known
+    scope = await _scope(roots, files)
+    known = _look(scope, {}) if known is None else known
     while True:
-        bursts = scope.bursts()
+        bursts = _bursts(scope, tell)
         burst = asyncio.ensure_future(anext(bursts))
         try:
             await asyncio.sleep(0)  # from here on it watches
-            before, known = known, scope.snapshot()
+            before, known = known, _look(scope, known)
             unheard = frozenset(path for path, _ in before.items() ^ known.items())
             if unheard:
                 yield unheard
-            while (now := _Scope.of(roots(), files())) == scope:
+            while (now := await _scope(roots, files)) == scope:
                 paths = {Path(name) for _, name in await burst}
                 burst = asyncio.ensure_future(anext(bursts))
-                before, known = known, scope.snapshot()
+                before, known = known, _look(scope, known)
                 # What came and went within the burst was never a file of the project.
                 files_known = before.keys() | known.keys()
                 if lasting := frozenset(p for p in paths if p in files_known or p.is_dir()):
@@ -175,3 +207,55 @@ async def changes(
             burst.cancel()
             await asyncio.gather(burst, return_exceptions=True)
             await bursts.aclose()
+
+
+async def _scope(
+    roots: Callable[[], Iterable[Path]], files: Callable[[], Iterable[Path]]
+) -> _Scope:
+    """Return what is to be watched, once there is a descriptor left to see it."""
+    while True:
+        try:
+            return _Scope.of(roots(), files())
+        except OSError:
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _look(scope: _Scope, known: Snapshot) -> Snapshot:
+    """Return how the files are now, or as they were `known` to be when nobody can look."""
+    try:
+        return scope.snapshot()
+    except OSError:
+        return known
+
+
+async def _bursts(
+    scope: _Scope, tell: Callable[[str], None]
+) -> AsyncGenerator[set[FileChange], None]:
+    """Yield bursts of changes, from the system where it watches, else from looking."""
+    told = False
+    while True:
+        try:
+            async for burst in scope.bursts():
+                told = False
+                yield burst
+            return
+        except FileNotFoundError:  # a folder has just gone, which is a change of its own
+            pass
+        except (OSError, RuntimeError) as error:  # RuntimeError: watchfiles' own
+            if not told:
+                tell(CANNOT_WATCH.format(reason=error))
+            told = True
+        async for burst in _looked_for(scope):
+            yield burst
+
+
+async def _looked_for(scope: _Scope) -> AsyncGenerator[set[FileChange], None]:
+    """Yield the changes that looking again and again shows, for `WATCH_AGAIN_S` seconds."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + WATCH_AGAIN_S
+    known = _look(scope, {})
+    while loop.time() < end:
+        await asyncio.sleep(LOOK_EVERY_S)
+        before, known = known, _look(scope, known)
+        if changed := {path for path, _ in before.items() ^ known.items()}:
+            yield {(Change.modified, os.fspath(path)) for path in changed}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from emulator import watch
+from emulator.source import fingerprint
 
 DEADLINE_S = 20
 Story = Callable[["Watching"], Awaitable[None]]
@@ -21,11 +25,14 @@ class Watching:
         self.root = root
         self.files = files
         self.bursts: asyncio.Queue[frozenset[Path]] = asyncio.Queue()
+        self.told: list[str] = []
         self.busy = asyncio.Event()  # cleared: the one who is told is still at work
         self.busy.set()
 
     async def run(self) -> None:
-        async for burst in watch.changes(lambda: [self.root], lambda: self.files):
+        async for burst in watch.changes(
+            lambda: [self.root], lambda: self.files, tell=self.told.append
+        ):
             self.bursts.put_nowait(burst)
             await self.busy.wait()
 
@@ -262,3 +269,73 @@ def test_a_save_of_what_a_linked_file_leads_to_is_reported(tmp_path: Path) -> No
         await watched.told_of(real)
 
     watching(root, story)
+
+
+@pytest.fixture(params=[OSError, WatchfilesRustInternalError])
+def refused(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list[int]:
+    """Let the system watch nothing, as when its inotify instances are used up; count the tries."""
+    tries: list[int] = []
+
+    def refuse(*paths: object, **options: object) -> object:
+        tries.append(1)
+        raise request.param("Too many open files (os error 24)")
+
+    monkeypatch.setattr(watch, "awatch", refuse)
+    return tries
+
+
+def test_where_the_system_does_not_watch_files_are_looked_at(
+    tmp_path: Path, refused: list[int]
+) -> None:
+    async def story(seen: Watching) -> None:
+        await seen.started()
+        (tmp_path / "entry.py").write_text("1")
+        assert tmp_path / "entry.py" in await seen.told_of(tmp_path / "entry.py")
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "part.py").write_text("1")
+        await seen.quiet()
+        (tmp_path / "new" / "part.py").write_text("22")
+        await seen.told_of(tmp_path / "new" / "part.py")
+
+        (told,) = set(seen.told)
+        assert "Too many open files" in told and "fs.inotify.max_user_instances" in told
+
+    watching(tmp_path, story)
+
+
+def test_watching_is_tried_again_after_a_while(
+    tmp_path: Path, refused: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "WATCH_AGAIN_S", 0.01)
+    monkeypatch.setattr(watch, "LOOK_EVERY_S", 0.01)
+
+    async def story(seen: Watching) -> None:
+        await seen.started()
+        while len(refused) < 3:
+            await asyncio.sleep(0.01)
+        monkeypatch.undo()
+        for _ in range(2):
+            await seen.quiet()
+
+        assert len(set(seen.told)) == 1
+
+    watching(tmp_path, story)
+
+
+def test_files_are_not_gone_when_no_descriptor_is_left_to_see_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "entry.py").write_text("1")
+    scope = watch._Scope.of([tmp_path], [])
+    before = scope.snapshot()
+
+    def refuse(path: object) -> object:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+    with pytest.raises(OSError, match="Too many open files"):
+        watch.folders(tmp_path)
+    with pytest.raises(OSError, match="Too many open files"):
+        fingerprint(tmp_path, tmp_path / "python_modules")
+    assert watch._look(scope, before) == before

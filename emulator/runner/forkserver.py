@@ -16,6 +16,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.disk import refusal
 from emulator.errors import GuestError
 from emulator.runner.launching import Launched, launch
 
@@ -80,9 +81,7 @@ class Forkserver:
     async def fork(self, generation: int) -> ForkedGuest:
         """Return a new guest. Raises GuestError with what the interpreter said when it fails."""
         control = self._connected()
-        ours, theirs = socket.socketpair()
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
+        (ours, theirs), (out_read, out_write), (err_read, err_write) = _channels()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[_Forked] = loop.create_future()
         try:
@@ -205,6 +204,23 @@ class Forkserver:
     def _close_stderr(process: subprocess.Popen[bytes]) -> None:
         if process.stderr is not None:
             process.stderr.close()
+
+
+def _channels() -> tuple[tuple[socket.socket, socket.socket], tuple[int, int], tuple[int, int]]:
+    """Return a socket and two pipes to a guest to be. Raises GuestError, leaving none open."""
+    with contextlib.ExitStack() as made:
+        try:
+            ours, theirs = socket.socketpair()
+            made.callback(ours.close)
+            made.callback(theirs.close)
+            out = os.pipe()
+            for end in out:
+                made.callback(os.close, end)
+            err = os.pipe()
+        except OSError as error:
+            raise GuestError(refusal(Path("worker"), "cannot be started", error)) from error
+        made.pop_all()
+    return (ours, theirs), out, err
 
 
 def _ending(status: int) -> str:
