@@ -28,7 +28,7 @@ from bindings.ai.delivery import (
     raw_error,
     stream_events,
 )
-from bindings.ai.errors import bad_input, no_such_model, not_emulated, shortened
+from bindings.ai.errors import bad_input, no_such_model, not_emulated
 from bindings.ai.gateway import Gateway
 from bindings.ai.ledger import NOBODY, Budget, Call, Ledger
 from bindings.ai.model_names import is_model_name
@@ -40,6 +40,7 @@ from bindings.ai.schemas import input_schema, takes_upload
 from bindings.ai.scrubbing import Scrubber
 from bindings.ai.stub import respond
 from bindings.binding import ByteStream, Value
+from bindings.messages import shortened
 from emulator.clock import Clock, SystemClock
 from emulator.errors import WorkerError
 

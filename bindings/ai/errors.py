@@ -6,11 +6,9 @@ developers.cloudflare.com/workers-ai/platform/errors.
 
 from __future__ import annotations
 
-import reprlib
-
+from bindings.messages import shortened
 from emulator.errors import WorkerError
 
-SHOWN_CHARS = 200  # of a value in a message
 PROBLEM_MAX_CHARS = 2_000
 
 # Internal code -> HTTP status and production's text, for rules that give the code alone.
@@ -60,12 +58,6 @@ def failure(code: int, text: str = "", name: str = "AiError") -> WorkerError:
 def no_such_model(model: object) -> WorkerError:
     """Return production's error; `model` is whatever was given for a name."""
     return failure(5007, f"No such model {shortened(model)} or task")
-
-
-def shortened(value: object, most: int = SHOWN_CHARS) -> str:
-    """Return `value` as text for a message, cut when it is long."""
-    text = value if isinstance(value, str) else reprlib.repr(value)
-    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def bad_input(problem: str) -> WorkerError:

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bindings.ai.delivery import raw_answer, raw_response, to_json
-from bindings.ai.errors import http_status, not_emulated, shortened
+from bindings.ai.errors import http_status, not_emulated
 from bindings.ai.ledger import Ledger
+from bindings.messages import shortened, shown
 from emulator.errors import WorkerError
 
 BASE_URL = "https://gateway.ai.cloudflare.com/v1"
@@ -66,7 +67,7 @@ class Gateway:
                 )
             if request.get("provider") != HOME_PROVIDER:
                 raise not_emulated(
-                    f"the provider {shortened(repr(request.get('provider')))} of AI Gateway",
+                    f"the provider {shown(request.get('provider'))} of AI Gateway",
                     f'Requests to "{HOME_PROVIDER}" are answered.',
                 )
             try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any
 
-from bindings.ai.errors import bad_input, json_mode_not_met, shortened
+from bindings.ai.errors import bad_input, json_mode_not_met
 from bindings.ai.fillers import boolean, numbers, rank_choices, strings
 from bindings.ai.json_schema import (
     TYPES,
@@ -27,6 +27,7 @@ from bindings.ai.json_schema import (
 )
 from bindings.ai.prompts import Prompt
 from bindings.ai.schema_document import Document, Schema, TooMuchWork, UnusableSchema
+from bindings.messages import shortened
 
 CANDIDATES_MAX = 5_000  # for one answer, however the schema branches
 BRANCHES_MAX = 64

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from bindings.ai.errors import shortened
+from bindings.messages import shown
 
 PARTS_MAX = 1_000  # as Starlette's own forms
 HEADERS_MAX = 20  # of one part
@@ -46,7 +46,7 @@ def read_form(body: bytes, content_type: str) -> list[Part]:
         kind, options = b"", {}
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise NotAForm(
-            f"expected multipart/form-data with a boundary, and got {shortened(repr(content_type))}"
+            f"expected multipart/form-data with a boundary, and got {shown(content_type)}"
         )
     reader = _Reader()
     try:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bindings.ai.catalogue import Api
-from bindings.ai.errors import invalid_input, not_emulated, shortened
+from bindings.ai.errors import invalid_input, not_emulated
+from bindings.messages import shortened, shown
 from emulator.errors import WorkerError
 
 TAGS_MAX = 5
@@ -48,6 +49,5 @@ def _check_tags(tags: Any) -> None:
     for tag in tags:
         if not isinstance(tag, str) or not TAG.match(tag):
             raise invalid_input(
-                f"tag {shortened(repr(tag))} must be 1 to 50 characters out of A-Z, a-z, 0-9 "
-                "and :-./@"
+                f"tag {shown(tag)} must be 1 to 50 characters out of A-Z, a-z, 0-9 and :-./@"
             )

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bindings.ai.errors import shortened
 from bindings.ai.patterns import examples
+from bindings.messages import shortened, shown
 from emulator.regex import BadPattern, Regex, compile_regex
 
 Schema = Any  # a dict, True or False
@@ -148,8 +148,8 @@ def _subschemas(schema: dict[str, Any], path: str) -> Iterator[tuple[Schema, str
 def _wrong(path: str, expected: str, found: Any) -> str:
     kinds = {bool: "a boolean", str: "a string", list: "an array", dict: "an object"}
     kind = "null" if found is None else kinds.get(type(found), "a number")
-    shown = f" ({shortened(repr(found), 60)})" if isinstance(found, str | int | float) else ""
-    return f"at '{shortened(path or '/')}' expected {expected}, and got {kind}{shown}"
+    told = f" ({shown(found, 60)})" if isinstance(found, str | int | float) else ""
+    return f"at '{shortened(path or '/')}' expected {expected}, and got {kind}{told}"
 
 
 def _check_size(root: Any) -> None:

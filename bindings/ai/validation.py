@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bindings.ai.errors import shortened
+from bindings.messages import shortened
 
 Schema = Mapping[str, Any]
 

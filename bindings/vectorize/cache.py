@@ -7,7 +7,7 @@ numbers of the store are what it gives and takes. It imports NumPy.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -20,6 +20,7 @@ from bindings.vectorize.search import Floats, Matrix, centre_of
 from bindings.vectorize.store import MetadataIndex, StoredVector
 
 _CHUNK = 2048
+_PARSED_CHARS = 512 * 1024  # of JSON at a time, some 5 ms
 
 
 class Cache:
@@ -136,13 +137,27 @@ class Cache:
             self._namespaces.set(place, MISSING if namespace is None else _namespace_key(namespace))
         if not self._columns:
             return
-        # One JSON text instead of thousands: most of the time goes into beginning to parse.
-        texts = ",".join(vector.metadata or "null" for vector in vectors)
-        records = json.loads(f"[{texts}]")
+        records = [record for part in _joined(vectors) for record in json.loads(part)]
         for path, column in self._columns.items():
             index = self._indexes.get(path)
             for place, (vector, metadata) in enumerate(zip(vectors, records, strict=True), first):
                 column.set(place, _key(metadata, path, index, vector.written))
+
+
+def _joined(vectors: Sequence[StoredVector]) -> Iterator[str]:
+    """Yield the metadata of all in JSON lists: most of the time goes into beginning to parse.
+
+    Not in one: its length would be how long no other thread has its turn.
+    """
+    texts: list[str] = []
+    size = 0
+    for vector in vectors:
+        texts.append(vector.metadata or "null")
+        size += len(texts[-1])
+        if size > _PARSED_CHARS:
+            yield f"[{','.join(texts)}]"
+            texts, size = [], 0
+    yield f"[{','.join(texts)}]"
 
 
 def _key(

@@ -16,11 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bindings.messages import shown
 from bindings.vectorize.errors import UNREADABLE_QUERY, Refused
 
 FILTER_MAX_BYTES = 2048
 KEY_MAX_CHARS = 512
 INDEXED_STRING_MAX_BYTES = 64
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 LOWER = ("$gt", "$gte")
 UPPER = ("$lt", "$lte")
@@ -47,9 +49,11 @@ def parse_filter(value: Any) -> tuple[Condition, ...]:
     if value is None:
         return ()
     if not isinstance(value, dict) or not value:
-        raise _refused(f"expected a non-empty object, and got {value!r}")
+        raise _refused(f"expected a non-empty object, and got {shown(value)}")
     try:
-        size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        size = 0
+        for piece in _ENCODER.iterencode(value):  # at once, megabytes would hold the interpreter
+            size += len(piece.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise _refused(str(error)) from None
     if size >= FILTER_MAX_BYTES:
@@ -97,11 +101,11 @@ def key_of(value: Any) -> Key:
 def check_path(path: Any) -> None:
     """Raise Refused unless `path` can name a property, with dots for what is nested."""
     if not isinstance(path, str) or not path or len(path) > KEY_MAX_CHARS:
-        raise _refused(f"the key {path!r} must be a string of 1 to {KEY_MAX_CHARS} characters")
+        raise _refused(f"the key {shown(path)} must be a string of 1 to {KEY_MAX_CHARS} characters")
     if path[0] == "$":
         raise _refused(f'the key "{path}" must not start with $; operators belong below a property')
     if '"' in path or "|" in path:
-        raise _refused(f"the key {path!r} must contain neither a double quote nor |")
+        raise _refused(f"the key {shown(path)} must contain neither a double quote nor |")
     if "" in path.split("."):
         raise _refused(f'the key "{path}" has a dot with nothing before or after it')
 
@@ -132,27 +136,28 @@ def _parse_condition(path: str, operator: Any, value: Any) -> Condition:
             return Condition(path, operator, (key_of(value),))
         case "$in" | "$nin":
             if not isinstance(value, list):
-                raise _refused(f'"{path}": {operator} expects an array, and got {value!r}')
+                raise _refused(f'"{path}": {operator} expects an array, and got {shown(value)}')
             for item in value:
                 _check_scalar(path, operator, item)
             return Condition(path, operator, tuple(map(key_of, value)))
         case "$gt" | "$gte" | "$lt" | "$lte":
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise _refused(
-                    f'"{path}": {operator} expects a string or a number, and got {value!r}'
+                    f'"{path}": {operator} expects a string or a number, and got {shown(value)}'
                 )
             return Condition(path, operator, (key_of(value),))
         case _:
             raise _refused(
-                f'"{path}": {operator!r} is not an operator; expected $eq, $ne, $in, $nin, $lt, '
-                "$lte, $gt or $gte"
+                f'"{path}": {shown(operator)} is not an operator; expected $eq, $ne, $in, $nin, '
+                "$lt, $lte, $gt or $gte"
             )
 
 
 def _check_scalar(path: str, operator: str, value: Any) -> None:
     if value is not None and not isinstance(value, bool | int | float | str):
         raise _refused(
-            f'"{path}": {operator} expects a string, a number, a boolean or null, and got {value!r}'
+            f'"{path}": {operator} expects a string, a number, a boolean or null, '
+            f"and got {shown(value)}"
         )
 
 

@@ -7,8 +7,10 @@ Source: workerd src/cloudflare/internal/vectorize-api.ts, index version v2.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,7 +43,7 @@ async def answer(
     if len(body) > BODY_MAX_BYTES:
         return json_answer(413, {"error": f"the body is {len(body)} bytes; max is 100 MB"})
     try:
-        name, args = _read_call(path, headers, body)
+        name, args = await asyncio.to_thread(_read_call, path, headers, body)
         return json_answer(200, await index.request(name, args))
     except Refused as refused:
         return json_answer(400, {"code": refused.code, "error": refused.text})
@@ -78,7 +80,7 @@ def _read_call(path: str, headers: Mapping[str, str], body: bytes) -> tuple[str,
 
 def _read_vectors(headers: Mapping[str, str], body: bytes) -> Any:
     if headers.get("content-type", "").split(";")[0].strip().lower() == NDJSON:
-        return list(read_lines(_text(body).split("\n")))
+        return list(read_lines(map(_text, BytesIO(body))))
     return _read_object(body).get("vectors")
 
 

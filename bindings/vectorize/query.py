@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bindings.messages import shortened, shown
 from bindings.vectorize.errors import TOP_K, UNREADABLE_QUERY, Refused
 from bindings.vectorize.filters import Condition, lookup, parse_filter, truncate_string
 from bindings.vectorize.vectors import check_namespace
@@ -40,14 +41,16 @@ def parse_options(options: Any) -> QueryOptions:
     """
     options = {} if options is None else options
     if not isinstance(options, dict):
-        raise Refused(UNREADABLE_QUERY, f"expected options to be an object, and got {options!r}")
+        raise Refused(
+            UNREADABLE_QUERY, f"expected options to be an object, and got {shown(options)}"
+        )
     mode = _metadata_mode(options.get("returnMetadata"))
     return_values = options.get("returnValues") or False
     if not isinstance(return_values, bool):
         raise Refused(
             UNREADABLE_QUERY,
             f"Failed to parse the request body as JSON: returnValues: expected a boolean, "
-            f"and got {return_values!r}",
+            f"and got {shown(return_values)}",
         )
     return QueryOptions(
         top_k=_top_k(options.get("topK"), limited=return_values or mode == "all"),
@@ -87,7 +90,7 @@ def _metadata_mode(value: Any) -> MetadataMode:
             )
     raise WorkerError(
         'Invalid returnMetadata option. Expected: true, false, "none", "indexed" or "all"; '
-        f"got: {value}"
+        f"got: {shortened(value)}"
     )
 
 
@@ -95,11 +98,13 @@ def _top_k(value: Any, *, limited: bool) -> int:
     if value is None:
         return DEFAULT_TOP_K
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
-        raise Refused(UNREADABLE_QUERY, f"expected topK to be a whole number, and got {value!r}")
+        raise Refused(
+            UNREADABLE_QUERY, f"expected topK to be a whole number, and got {shown(value)}"
+        )
     if value < 1:
-        raise Refused(TOP_K, f"min top K is 1, but got {value}")
+        raise Refused(TOP_K, f"min top K is 1, but got {shown(value)}")
     if value > TOP_K_MAX:
-        raise Refused(TOP_K, f"max top K is {TOP_K_MAX}, but got {value}")
+        raise Refused(TOP_K, f"max top K is {TOP_K_MAX}, but got {shown(value)}")
     if limited and value > TOP_K_MAX_WITH_VALUES:
         raise Refused(
             TOP_K,

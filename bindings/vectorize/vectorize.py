@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import Value
+from bindings.messages import shortened
 from bindings.vectorize.errors import STORAGE, Refused
 from bindings.vectorize.index import Index, IndexConfig
 from bindings.vectorize.vectors import (
@@ -63,7 +64,8 @@ class Vectorize:
         """Run one method of the binding and return its plain result; raises WorkerError."""
         if method not in OPERATIONS:
             raise WorkerError(
-                f"{method} is not a method of a Vectorize binding; it has {', '.join(OPERATIONS)}",
+                f"{shortened(method)} is not a method of a Vectorize binding; "
+                f"it has {', '.join(OPERATIONS)}",
                 name="TypeError",
             )
         try:

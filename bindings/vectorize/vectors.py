@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bindings.messages import shortened, shown
 from bindings.vectorize.errors import (
     ID_LENGTH,
     METADATA_TOO_LARGE,
@@ -36,6 +37,7 @@ GET_IDS_MAX = 20
 DELETE_IDS_MAX = 100
 
 FLOAT32_MAX = 3.4028234663852886e38
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,9 @@ def parse_ids(value: Any, limit: int) -> list[str]:
 def check_id(value: Any) -> str:
     """Return `value` when it can be a vector's id; raises Refused."""
     if not isinstance(value, str) or not value:
-        raise Refused(ID_LENGTH, f"expected an id that is a non-empty string, and got {value!r}")
+        raise Refused(
+            ID_LENGTH, f"expected an id that is a non-empty string, and got {shown(value)}"
+        )
     size = len(_utf8(value, "id"))
     if size > ID_MAX_BYTES:
         raise Refused(ID_LENGTH, f"id too long; max is {ID_MAX_BYTES} bytes, got {size} bytes")
@@ -98,13 +102,13 @@ def pack_values(values: Any, what: str, code: int = WRONG_VECTOR) -> bytes:
     """
     if not isinstance(values, list | tuple):
         raise Refused(code, f"{what}: expected an array of numbers, and got {_kind(values)}")
-    if not _are_plain(values):
-        _check_numbers(values, what, code)
     if len(values) > DIMENSIONS_MAX:
         raise Refused(
             code,
             f"{what}: expected at most {DIMENSIONS_MAX} dimensions, and got {len(values)}",
         )
+    if not _are_plain(values):
+        _check_numbers(values, what, code)
     try:
         return struct.pack(f"<{len(values)}f", *values)
     except OverflowError:
@@ -146,7 +150,7 @@ def check_namespace(value: Any) -> str | None:
     if not isinstance(value, str) or not value:
         raise Refused(
             UNREADABLE_VECTORS,
-            f"expected a namespace that is a non-empty string, and got {value!r}",
+            f"expected a namespace that is a non-empty string, and got {shown(value)}",
         )
     size = len(_utf8(value, "namespace"))
     if size > NAMESPACE_MAX_BYTES:
@@ -179,13 +183,37 @@ def _encode_metadata(metadata: Any, id_: str) -> str | None:
     if not isinstance(metadata, dict):
         raise Refused(UNREADABLE_VECTORS, f"{where}: expected an object, and got {_kind(metadata)}")
     plain = _plain_record(metadata, where, nested_allowed=True)
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    size = len(_utf8(text, where))
+    if _is_small(plain):
+        text = _ENCODER.encode(plain)
+        size = len(_utf8(text, where))
+    else:  # piece by piece: megabytes, written at once, would hold the interpreter
+        text = ""
+        size = sum(len(_utf8(piece, where)) for piece in _ENCODER.iterencode(plain))
     if size > METADATA_MAX_BYTES:
         raise Refused(
             METADATA_TOO_LARGE, f"{where}: max is {METADATA_MAX_BYTES} bytes, got {size} bytes"
         )
     return text
+
+
+def _is_small(record: dict[str, Any]) -> bool:
+    """Return whether `record` is certainly no larger than a few times what is allowed.
+
+    What is not, is too large: each name, text and item is at least one byte.
+    """
+    size = 0
+    for key, value in record.items():
+        size += len(key) + 1
+        if isinstance(value, list):
+            size += len(value)
+            size += sum(map(len, value)) if len(value) <= METADATA_MAX_BYTES else 0
+        elif isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, dict) and not _is_small(value):
+            return False
+        if size > METADATA_MAX_BYTES:
+            return False
+    return True
 
 
 def _plain_record(record: dict[Any, Any], where: str, *, nested_allowed: bool) -> dict[str, Any]:
@@ -198,17 +226,18 @@ def _plain_record(record: dict[Any, Any], where: str, *, nested_allowed: bool) -
         if not isinstance(key, str) or not key or key[0] == "$" or "." in key or '"' in key:
             raise Refused(
                 UNREADABLE_VECTORS,
-                f"{where}: the key {key!r} must be a non-empty string that has no dot and no "
+                f"{where}: the key {shown(key)} must be a non-empty string that has no dot and no "
                 "double quote and does not start with $",
             )
         if isinstance(value, dict) and nested_allowed:
-            plain[key] = _plain_record(value, f"{where}, {key}", nested_allowed=False)
+            inner = f"{where}, {shortened(key)}"
+            plain[key] = _plain_record(value, inner, nested_allowed=False)
         else:
-            plain[key] = _plain_value(value, f"{where}, {key}")
+            plain[key] = _plain_value(value, where, key)
     return plain
 
 
-def _plain_value(value: Any, where: str) -> Any:
+def _plain_value(value: Any, where: str, key: str) -> Any:
     if isinstance(value, datetime):
         utc = value.astimezone(UTC)  # as JSON.stringify writes a Date
         return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -220,8 +249,8 @@ def _plain_value(value: Any, where: str) -> Any:
         return value
     raise Refused(
         UNREADABLE_VECTORS,
-        f"{where}: expected a string, a number, a boolean, an array of strings, or one level of "
-        f"these in an object, and got {_kind(value)}",
+        f"{where}, {shortened(key)}: expected a string, a number, a boolean, an array of strings, "
+        f"or one level of these in an object, and got {_kind(value)}",
     )
 
 
