@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from emulator import wiring
 from emulator.config.model import Config
 from emulator.engine import payloads
+from emulator.engine.blame import Loss
 from emulator.engine.divergence import Divergence
 from emulator.engine.feeding import Feed
 from emulator.engine.guarding import Guard
@@ -204,9 +205,9 @@ class _Probes:
         if verdict is not None and not verdict.done():
             verdict.set_exception(EmulatorError(f"{self._names[number]}: {problem}"))
 
-    def guest_lost(self, guest: Guest, reason: str) -> None:
+    def guest_lost(self, guest: Guest, loss: Loss) -> None:
         doing = ", ".join(self._names.values())
-        text = self._reported or f"the worker {reason} while it was replaying {doing}"
+        text = self._reported or f"the worker {loss.reason} while it was replaying {doing}"
         for verdict in self._verdicts.values():
             if not verdict.done():
                 verdict.set_exception(EmulatorError(text))

@@ -86,6 +86,11 @@ class Supervisor:
             project.config, project.state, workflow_clock, terminal.warning
         )
         self.engine.on_diverged = terminal.diverged
+        self._apart: dict[int, Guest] = {}  # by generation
+        self.engine.apart.open = lambda: self._spawn(self._open_apart(), "a worker apart")
+        self.engine.apart.close = lambda generation: self._spawn(
+            self._close_apart(generation), f"stop generation {generation}"
+        )
         self.control = Control(self.engine)
         self.control.admission.limits = wiring.limits(project.config)
         self._schedules = Schedules(workflow_clock, self.control.fire)
@@ -187,12 +192,10 @@ class Supervisor:
         async with self._changing:
             config = self._config
             self._tries += 1
-            env = repr((sorted(config.vars.items()), config.compatibility_flags))
             try:
-                # Before the import: what comes later is new code, and variables can send it
-                # another way.
+                # Before the import: what comes later is new code.
                 self._files = watch.snapshot(self._roots(), self._config_files)
-                code = fingerprint(*self._roots(), env)
+                code = self._code()
                 guest = await self._bring_up(config)
             except LoadError as error:
                 self._failed = error
@@ -252,6 +255,34 @@ class Supervisor:
             self._terminal.error(problem)
         self._has_all = not problems
         return guest
+
+    def _code(self) -> str:
+        """Return what is equal for equal code. Variables can send it another way."""
+        config = self._config
+        env = repr((sorted(config.vars.items()), config.compatibility_flags))
+        return fingerprint(*self._roots(), env)
+
+    async def _open_apart(self) -> None:
+        """Bring up a guest for instances that may be what takes guests down."""
+        config = self._config
+        try:
+            code = self._code()
+            guest = await self.runner.load(wiring.worker_spec(config), self._pool.bindings(config))
+        except (LoadError, GuestError, OSError) as error:
+            # That new code cannot be loaded is told when it is saved.
+            if not isinstance(error, LoadError) and str(error) != self._trouble:
+                self._trouble = str(error)
+                self._terminal.error(self._trouble)
+            await asyncio.sleep(RESPAWN_LONGEST_MS / 1000)
+            self.engine.apart.failed()
+            return
+        self._apart[guest.generation] = guest
+        self.engine.use_apart(guest, code)
+
+    async def _close_apart(self, generation: int) -> None:
+        guest = self._apart.pop(generation)
+        await self.engine.released(guest)
+        await guest.stop()
 
     async def _retire(self, guest: Guest) -> None:
         """Let an old generation end what it is doing, then stop it."""

@@ -94,6 +94,12 @@ def _fatal(instance: Instance, step: Step, error: ErrorInfo, text: str, now_ms: 
     ]
 
 
+def hopeless(instance: Instance, losses: int, reason: str, now_ms: int) -> Entry:
+    """Return the entry for an instance whose own code, outside steps, took guest after guest."""
+    text = f"The worker went away {losses} times while it ran this instance: {reason}"
+    return failed(instance, ErrorInfo("WorkflowInternalError", text), now_ms)
+
+
 def guest_lost(reason: str) -> ErrorInfo:
     """Return the error of an attempt whose guest went away. Source: workflows.md section 7, 8."""
     return ErrorInfo(

@@ -14,11 +14,13 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 
 from emulator.clock import Alarm, Clock
 from emulator.engine import (
+    blame,
     endings,
     holding,
     identity,
@@ -31,6 +33,8 @@ from emulator.engine import (
     rollbacks,
     steps,
 )
+from emulator.engine.apart import Apart
+from emulator.engine.blame import Blame, Loss, Present
 from emulator.engine.divergence import Diverged, Divergence, Policy
 from emulator.engine.endings import Definition
 from emulator.engine.feeding import Feed
@@ -67,7 +71,6 @@ from emulator.sqlite import Removed
 HOLD_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this long to say so
 RECOVERY_DELAY_MS = 1_000  # after a failed commit
 _CHEAP = (Status.WAITING, Status.RUNNING, Status.QUEUED)  # to go on with: no history is read
-LOST_GUESTS_MAX = 5  # in a row, while one instance's own code was running outside steps
 
 
 class Engine:
@@ -97,7 +100,7 @@ class Engine:
         self._runs: dict[int, Run] = {}
         self._run_of: dict[int, Run] = {}  # by instance key
         self._next_run = 1
-        self._lost: dict[int, int] = {}  # instance key -> guests lost in a row in its own code
+        self._blame = Blame()
         self._unrecorded: set[int] = set()
         self._refused = False  # the journal could not be written the last time
         self.is_lost = False  # the journal was removed under us
@@ -108,6 +111,7 @@ class Engine:
         self._timers = Timers(clock, lambda key: self._turns.add(partial(self._wake, key)))
         self._expiry = Expiry(journal, clock, self.delete)
         self._own_clock = own_clock or clock
+        self.apart = Apart(self._start_apart, self._blame, self._call_after)
         self._idle = IdleRuns(self._own_clock, clock.now_ms, self._drop_idle)
         self.policy = Policy.HOLD
         self._configs_told: set[tuple[str, str, int]] = set()  # workflow, step, generation
@@ -164,7 +168,7 @@ class Engine:
 
     def _take_up_again(self, key: int) -> None:
         row = self.journal.row(key)
-        if row is None or key in self._run_of or key in self._queue:
+        if row is None or key in self._run_of or self._is_queued(key):
             return
         with self._leaving_damaged_alone():
             self._take_up(row)
@@ -191,6 +195,7 @@ class Engine:
         self._timers.stop()
         self._expiry.stop()
         self._sweep.stop()
+        self.apart.stop()
         for run in list(self._runs.values()):
             self._drop(run)
 
@@ -207,9 +212,13 @@ class Engine:
         self._sweep.stop()
         self._guest = guest
         self._feed = Feed(guest, self._dispatch_soon)
-        code = code or f"guest {guest.generation}"
-        self.generation = self.journal.generation(code, self.clock.now_ms())
-        leaving = [run for run in self._runs.values() if run.guest is not guest]
+        if self._take_code(guest, code):
+            self._blame.forget_all()
+            for key in self.apart.retire():
+                self._queue.vacate(key)
+                self._take_up_again(key)
+        stays = (guest, self.apart.guest)
+        leaving = [run for run in self._runs.values() if run.guest not in stays]
         for run in leaving:
             run.leaving = True
         self._each(self._leave, leaving)
@@ -221,6 +230,31 @@ class Engine:
         self._homeless.clear()
         self._sweep.begin(self.generation)
         self._dispatch_soon()
+
+    def _take_code(self, guest: Guest, code: str) -> bool:
+        """Take over the code that `guest` has loaded; return whether it is other code."""
+        before = self.generation
+        code = code or f"guest {guest.generation}"
+        self.generation = self.journal.generation(code, self.clock.now_ms())
+        return self.generation != before
+
+    def use_apart(self, guest: Guest, code: str = "") -> None:
+        """Let suspects begin in `guest`, which was asked for, if it is still of the code in use."""
+        code = code or f"guest {guest.generation}"
+        if self.journal.generation(code, self.clock.now_ms()) == self.generation:
+            self.apart.use(guest)
+        else:
+            self.apart.close(guest.generation)
+            self.apart.failed()
+
+    def _start_apart(self, key: int, guest: Guest, feed: Feed) -> Run | None:
+        self._queue.vacate(key)  # its own place, which it takes up again
+        if key in self._run_of or key in self._unrecorded or self._closed or self._refused:
+            return None
+        instance = self.sound(key)
+        if instance is not None:
+            self._start_run(instance, guest, feed)
+        return self._run_of.get(key)
 
     def _each(self, work: Callable[[Run], None], runs: list[Run]) -> None:
         """Do something with each of these runs that is still there when it is its turn."""
@@ -245,37 +279,45 @@ class Engine:
             future = asyncio.get_running_loop().create_future()
             await self._leaving.setdefault(guest.generation, future)
 
-    def guest_lost(self, guest: Guest, reason: str) -> None:
-        """A guest ended by itself: its attempts in flight have failed, its runs start again."""
+    def guest_lost(self, guest: Guest, loss: Loss) -> None:
+        """A guest ended by itself: who is to blame is charged, and all its runs start again."""
+        others = loss.others
         if self._guest is guest:
+            others = others or bool(self._probes)
             self._sweep.stop()
             self._guest = None
-        now_ms = self.clock.now_ms()
-        error = endings.guest_lost(reason)
-        for run in [run for run in self._runs.values() if run.guest is guest]:
-            instance = run.instance
-            asking = any(call.state is CallState.ASKING for call in run.calls.values())
-            blamed = asking or not run.calls
-            for key, call in run.calls.items():
-                if call.state is CallState.EXECUTING:
-                    self._record(
-                        instance, steps.fail(instance, instance.steps[key], error, now_ms).entries
-                    )
-            self._drop(run)
-            if blamed and self._is_hopeless(instance, reason, now_ms):
-                continue
-            self._obey(instance, lifecycle.attempts_ended(instance, now_ms))
-            self._continue(instance)
+        self.apart.lost(guest)
+        lost = [run for run in self._runs.values() if run.guest is guest]
+        present = [
+            Present(run.instance.key, run.number, not run.blocked) for run in lost if run.begun
+        ]
+        blamed, suspects = self._blame.lost(replace(loss, others=others), present)
+        if suspects:
+            each = (run.instance for run in lost if run.instance.key in suspects)
+            self._report(blame.suspicion([f"{one.workflow} {one.id}" for one in each]))
+        for run in lost:
+            run.feed.stop()
+        self._each(lambda run: self._lose(run, loss, run.instance.key in blamed), lost)
 
-    def _is_hopeless(self, instance: Instance, reason: str, now_ms: int) -> bool:
-        """Fail an instance whose own code has now taken several guests down in a row."""
-        lost = self._lost[instance.key] = self._lost.get(instance.key, 0) + 1
-        if lost < LOST_GUESTS_MAX:
-            return False
-        text = f"The worker went away {lost} times while it ran this instance: {reason}"
-        error = ErrorInfo("WorkflowInternalError", text)
-        self._end(instance, [endings.failed(instance, error, now_ms)])
-        return True
+    def _lose(self, run: Run, loss: Loss, is_to_blame: bool) -> None:
+        instance, now_ms = run.instance, self.clock.now_ms()
+        error = endings.guest_lost(loss.reason)
+        in_steps = False
+        for key, call in run.calls.items():
+            if call.state is CallState.EXECUTING:
+                in_steps = True
+                step = instance.steps[key]
+                if is_to_blame:
+                    self._record(instance, steps.fail(instance, step, error, now_ms).entries)
+                else:
+                    self._record(instance, [steps.interrupt(instance, step, now_ms, "loss")])
+        self._drop(run)
+        if is_to_blame and not in_steps and self._blame.is_hopeless(instance.key):
+            losses = self._blame.losses(instance.key)
+            self._end(instance, [endings.hopeless(instance, losses, loss.reason, now_ms)])
+            return
+        self._obey(instance, lifecycle.attempts_ended(instance, now_ms))
+        self._continue(instance)
 
     def work_of(self, guest: Guest) -> list[str]:
         """Return what `guest` is doing for workflows, in words, for the person at the terminal."""
@@ -384,9 +426,9 @@ class Engine:
             self._tell_mixed(instance, call)
         definition = self._definitions.get(instance.workflow)
         limit = definition.step_limit if definition else steps.STEP_LIMIT
+        if call.key not in instance.steps:
+            self._blame.clear(instance.key)  # it got further than the last time
         decision = steps.begin(instance, call, self.clock.now_ms(), limit)
-        if decision.entries:
-            self._lost.pop(instance.key, None)  # it got further than the last time
         entered = Call(
             message.call, CallState.WAITING, 0, bool(message.parent), message.line, message.started
         )
@@ -404,6 +446,7 @@ class Engine:
         call = run.calls[key]
         call.state = CallState.WAITING
         instance, now_ms = run.instance, self.clock.now_ms()
+        self._blame.clear(instance.key)
         step = instance.steps[key]
         error = ErrorInfo(message.name, message.message)
         if message.fatal:
@@ -713,7 +756,7 @@ class Engine:
     def _start_probe(self, key: int) -> tuple[int, Guard] | None:
         """Replay a dormant instance to see whether the code still fits it."""
         row, guest = self.journal.row(key), self._guest
-        if row is None or guest is None or key in self._run_of or key in self._queue:
+        if row is None or guest is None or key in self._run_of or self._is_queued(key):
             return None
         instance = self.sound(key)
         if instance is None:
@@ -747,7 +790,7 @@ class Engine:
 
     def _probed(self, key: int, divergence: Divergence | None) -> None:
         """A probe has ended: hold what does not fit, let go on what fits again."""
-        if self.journal.row(key) is None or key in self._run_of or key in self._queue:
+        if self.journal.row(key) is None or key in self._run_of or self._is_queued(key):
             return
         instance = self.sound(key)
         if instance is None or not self._is_dormant(instance):
@@ -762,7 +805,7 @@ class Engine:
 
     def _end(self, instance: Instance, entries: list[Entry]) -> None:
         self._record(instance, entries)
-        self._lost.pop(instance.key, None)
+        self._blame.clear(instance.key)
         self._evict(instance)
 
     # --- carrying out
@@ -853,6 +896,7 @@ class Engine:
             elif instance.status is Status.WAITING:
                 self._project(instance)
             self._idle.add(run)
+            self.apart.rests(run)
             return
         if instance.status is Status.WAITING:
             self._queue.occupy(instance.key, instance.workflow)
@@ -943,7 +987,7 @@ class Engine:
     @property
     def queued(self) -> int:
         """How many instances wait for a place to run."""
-        return len(self._queue) + len(self._admitting)
+        return len(self._queue) + len(self.apart) + len(self._admitting)
 
     def is_executing(self, instance: Instance) -> bool:
         """Whether a callback of this instance is in flight, or may be."""
@@ -1030,7 +1074,7 @@ class Engine:
         if key in self._run_of:
             self._drop(self._run_of[key])
         self._timers.forget(key)
-        self._lost.pop(key, None)
+        self._blame.clear(key)
         fresh = Instance(key, instance.workflow, instance.id)
         if verdict.history is None:
             self.journal.wipe(key)
@@ -1049,8 +1093,9 @@ class Engine:
             self._drop(self._run_of[key])
         self._timers.forget(key)
         self._queue.remove(key)
+        self.apart.remove(key)
         self._instances.pop(key, None)
-        self._lost.pop(key, None)
+        self._blame.clear(key)
         self._homeless.pop(key, None)
         self._admitting.discard(key)
         self.journal.delete(key)
@@ -1071,7 +1116,7 @@ class Engine:
         is then another whenever some of them have got further.
         """
         found: set[tuple[int, str, int]] = set()
-        if self._queue or self._dispatching or self._turns or self._feed:
+        if self._queue or self._dispatching or self._turns or self._feed or self.apart:
             found.add((0, "", self._turns.done + (self._feed.sent if self._feed else 0)))
         for run in self._runs.values():
             if run.blocked:
@@ -1176,7 +1221,13 @@ class Engine:
             if key in self._run_of or key in self._unrecorded:
                 continue
             instance = self.sound(key)
-            if instance is not None:
+            if instance is None:
+                continue
+            if self._blame.is_suspect(key):
+                self._queue.occupy(key, instance.workflow)
+                self.apart.add(key)
+                self._evict(instance)
+            else:
                 self._start_run(instance, self._guest, self._feed)
 
     def _start_run(self, instance: Instance, guest: Guest, feed: Feed) -> None:
@@ -1216,7 +1267,7 @@ class Engine:
                 if message is None:
                     break
                 if type(message) is messages.RunStart:
-                    run.eager = message.eager > 0
+                    run.begun, run.eager = True, message.eager > 0
                 yield message
         except ValueError as error:  # a guest wrote what is no value, and it was recorded
             problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
@@ -1281,12 +1332,17 @@ class Engine:
         self._queue.vacate(run.instance.key)
         self._dispatch_soon()
         self._idle.remove(run)
+        if run.guest is self.apart.guest:
+            self.apart.left(run)
 
     def _evict(self, instance: Instance) -> None:
         """Keep an instance in memory only while it runs, or is about to and takes little room."""
         key = instance.key
-        if key not in self._run_of and (key not in self._queue or instance.is_large):
+        if key not in self._run_of and (not self._is_queued(key) or instance.is_large):
             self._instances.pop(key, None)
+
+    def _is_queued(self, key: int) -> bool:
+        return key in self._queue or key in self.apart
 
     # --- when the disk refuses
 
@@ -1316,6 +1372,7 @@ class Engine:
             self._instances.pop(key, None)
             self._timers.forget(key)
             self._queue.remove(key)
+            self.apart.remove(key)
         self._unrecorded |= keys
 
     def _recover(self) -> None:

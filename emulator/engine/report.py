@@ -132,9 +132,16 @@ class StepId:
         return cls(StepKind(kind), f"{name}-{count}")
 
 
+_CUT_OFF_BY = {
+    "reload": "a reload",
+    "restart": "a restart",
+    "loss": "the end of the worker it ran in",
+}
+
+
 def interruption(reason: str) -> Record:
     """Return the error that an attempt is told to have ended with when it was cut off."""
-    text = f"The attempt was cut off by a {reason}; it runs again"
+    text = f"The attempt was cut off by {_CUT_OFF_BY.get(reason, reason)}; it runs again"
     return {"name": _INTERRUPTED, "message": text}
 
 

@@ -169,6 +169,7 @@ class Run:
     handlers: int = 0  # how many rollback handlers it was asked for; their calls are below 0
     # Caller and place of a nested step -> the call that gave its rollback handler last.
     given: dict[tuple[str, Place], int] = field(default_factory=dict)
+    begun: bool = False  # its guest was told to start it: before, only its history was sent
     eager: bool = False  # its guest may have begun steps that are not known here yet
     holding: bool = False  # it has been asked to begin none any more
     waiters: list[asyncio.Future[None]] = field(default_factory=list)  # until that is so

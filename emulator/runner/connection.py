@@ -87,17 +87,19 @@ class _Mark:
 class Connection(asyncio.Protocol):
     """One conversation with a guest.
 
-    `broken` is called once, with the ProtocolError, when the guest breaks the protocol.
+    `broken` is called once when the guest breaks the protocol, with the ProtocolError and the
+    number of the run that the message was about, or 0.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         bindings: Mapping[str, Binding],
-        broken: Callable[[ProtocolError], None],
+        broken: Callable[[ProtocolError, int], None],
     ) -> None:
         self._loop = loop
         self._broken = broken
+        self._about = 0  # the run that the message being handled is about
         self._reader = FrameReader()
         self._pending: list[bytes] = []
         self._pending_bytes = 0
@@ -214,12 +216,13 @@ class Connection(asyncio.Protocol):
         self._let_go_on()
 
     def data_received(self, data: bytes) -> None:
+        self._about = 0
         try:
             for message in self._reader.receive(data):
                 self._hand_on(message)
         except ProtocolError as error:
             self.close()
-            self._broken(error)
+            self._broken(error, self._about)
         if self._runs and self._steps is not None:
             self._steps.all_heard()
             self._flush()  # a turn of the loop later is a tenth of a short step
@@ -240,6 +243,7 @@ class Connection(asyncio.Protocol):
         route = self._routes.get(type(message))
         if route is None:
             raise ProtocolError(f"{message.type} is not for the host")
+        self._about = getattr(message, "run", 0)
         try:
             route(message)
         except ProtocolError:

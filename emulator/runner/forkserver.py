@@ -15,29 +15,39 @@ import subprocess
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from emulator.disk import refusal
+from emulator.engine.blame import Cause
 from emulator.errors import GuestError
 from emulator.runner.launching import Launched, launch
 
 STOP_WAIT_S = 2.0
 _RECEIVE_BYTES = 64 * 1024
 
-_Forked = tuple[int, "asyncio.Future[str]"]  # pid, how it ends
+_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_Forked = tuple[int, "asyncio.Future[Ending]"]  # pid, how it ends
+
+
+class Ending(NamedTuple):
+    """How a guest process ended: `"exited with status 3"`, and who did it."""
+
+    text: str
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
 class ForkedGuest:
     """A fresh guest process and the host's ends of what connects it.
 
-    `exited` is resolved with how it ended, such as `"exited with signal 9"`.
+    `exited` is resolved with how it ended.
     """
 
     pid: int
     socket: socket.socket
     stdout: int
     stderr: int
-    exited: asyncio.Future[str]
+    exited: asyncio.Future[Ending]
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Signal the process if it has not ended."""
@@ -62,7 +72,7 @@ class Forkserver:
         self._lines = bytearray()
         # Answers carry no number: they come in the order of the requests, given up or not.
         self._answers: deque[asyncio.Future[_Forked]] = deque()
-        self._exits: dict[int, asyncio.Future[str]] = {}
+        self._exits: dict[int, asyncio.Future[Ending]] = {}
 
     async def start(self) -> None:
         """Start the process if it is not running, and listen to it. Raises GuestError."""
@@ -140,7 +150,7 @@ class Forkserver:
         if "pid" in record:
             pid, answer = record["pid"], self._answers.popleft()
             # Made here and not by the waiter: the report of its end may be the next line.
-            exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            exited: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
             self._exits[pid] = exited
             if answer.done():  # nobody waits for this guest any more
                 with contextlib.suppress(ProcessLookupError):  # it has ended by itself
@@ -188,7 +198,7 @@ class Forkserver:
         """Nobody reports the ends of these guests any more."""
         for exited in self._exits.values():
             if not exited.done():
-                exited.set_result(ending)
+                exited.set_result(Ending(ending, Cause.HOST))
         self._exits.clear()
 
     def _disconnect(self) -> None:
@@ -223,6 +233,9 @@ def _channels() -> tuple[tuple[socket.socket, socket.socket], tuple[int, int], t
     return (ours, theirs), out, err
 
 
-def _ending(status: int) -> str:
+def _ending(status: int) -> Ending:
     code = os.waitstatus_to_exitcode(status)
-    return f"exited with signal {-code}" if code < 0 else f"exited with status {code}"
+    if code >= 0:
+        return Ending(f"exited with status {code}", Cause.ITSELF)
+    cause = Cause.KILLED if -code in _OUTSIDE else Cause.ITSELF
+    return Ending(f"exited with signal {-code}", cause)

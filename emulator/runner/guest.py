@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from emulator.engine.blame import Cause, Loss
 from emulator.errors import GuestError
 from emulator.protocol.messages import (
     Loaded,
@@ -23,7 +24,7 @@ from emulator.protocol.messages import (
     StreamRead,
 )
 from emulator.runner.connection import Connection
-from emulator.runner.forkserver import ForkedGuest
+from emulator.runner.forkserver import Ending, ForkedGuest
 from emulator.runner.output import OutputPipe
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
 
@@ -48,7 +49,7 @@ class RunHandler(Protocol):
         """A message about the run with this number could not be handled."""
         ...
 
-    def guest_lost(self, guest: Guest, reason: str) -> None: ...
+    def guest_lost(self, guest: Guest, loss: Loss) -> None: ...
     def all_heard(self) -> None:
         """What guests have said by now has been handed on: it can be recorded and answered."""
         ...
@@ -85,6 +86,7 @@ class Guest:
         self._stopping = False
         self._serving = False
         self._cause = ""  # why we killed it, where we did
+        self._culprit = 0  # number of the run that was the reason, where it is known
         connection.attach(self)
         self._end = asyncio.create_task(self._watch_end(), name=f"guest {generation}")
 
@@ -127,8 +129,9 @@ class Guest:
         self._cause = self._cause or cause
         self._process.kill()
 
-    def broke_protocol(self, error: ProtocolError) -> None:
-        """It sent what no guest sends: it cannot go on."""
+    def broke_protocol(self, error: ProtocolError, run: int = 0) -> None:
+        """It sent what no guest sends, in a message about `run`: it cannot go on."""
+        self._culprit = self._culprit or run
         self.kill(f"broke the runner protocol ({error}) and was killed")
 
     async def stack(self) -> str:
@@ -155,7 +158,7 @@ class Guest:
     async def ended(self) -> str:
         """Return, once it has ended, how: `"exited with status 3"`."""
         await asyncio.shield(self._end)
-        return self._cause or self._process.exited.result()
+        return self._cause or self._process.exited.result().text
 
     def step_begun(self, message: StepBegin) -> None:
         self._handler.step_begun(self, message)
@@ -201,19 +204,22 @@ class Guest:
         self.connection.close()
         for pipe in self._pipes:
             pipe.close()
-        reason = self._cause or ("was stopped" if self._stopping else exited.result())
+        ending: Ending = exited.result()
+        reason = self._cause or ("was stopped" if self._stopping else ending.text)
         expected = self._stopping or not self._serving
         if not expected:
-            self._tell_loss(reason)
+            cause = Cause.ENDED if self._cause else ending.cause
+            others = bool(self.connection.exchanges)
+            self._tell_loss(Loss(reason, cause, self._culprit, others))
         self.connection.exchanges.fail_all(
             lambda request: f"guest {self.generation} {reason} while handling {request}"
         )
         await self.connection.calls.close()
 
-    def _tell_loss(self, reason: str) -> None:
+    def _tell_loss(self, loss: Loss) -> None:
         work = self.work()
-        doing = f"{reason} while {_listed(work)}" if work else reason
-        self._handler.guest_lost(self, reason)
+        doing = f"{loss.reason} while {_listed(work)}" if work else loss.reason
+        self._handler.guest_lost(self, loss)
         if self.on_lost is not None:
             self.on_lost(self, doing)
         self.lost.set_result(doing)

@@ -127,7 +127,8 @@ class Runner:
         )
         loop = asyncio.get_running_loop()
         connection = await converse(
-            process, lambda: Connection(loop, bindings, lambda error: guest.broke_protocol(error))
+            process,
+            lambda: Connection(loop, bindings, lambda error, run: guest.broke_protocol(error, run)),
         )
         guest = Guest(generation, process, connection, pipes, self._handler)
         return guest
@@ -194,6 +195,8 @@ class Runner:
             self.current = None
             if self.on_lost is not None:
                 self.on_lost(guest, reason)
+        else:
+            self._report(f"generation {guest.generation} {reason}")
 
 
 def _load_message(spec: WorkerSpec, generation: int) -> Load:

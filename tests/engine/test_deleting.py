@@ -48,8 +48,8 @@ def rows(world: World) -> tuple[int, int]:
 def remembered(world: World) -> list[object]:
     """Everything the engine still holds of any instance."""
     engine = world.engine
-    tables = [engine._instances, engine._runs, engine._run_of, engine._timers._due, engine._lost]
-    sets = [engine._queue._active, engine._queue._queued, engine._homeless]
+    tables = [engine._instances, engine._runs, engine._run_of, engine._timers._due]
+    sets = [engine._queue._active, engine._queue._queued, engine._homeless, engine._blame._records]
     return [table for table in [*tables, *sets, engine._admitting] if table]
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from emulator.engine.blame import Loss
 from emulator.engine.endings import Definition
 from emulator.engine.engine import HOLD_MAX_MS
 from emulator.engine.idling import IDLE_GRACE_MS
@@ -279,7 +280,7 @@ def test_a_pause_does_not_wait_for_a_guest_that_is_gone(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         puppet = await started(world)
         pause = await pausing(world)
-        world.engine.guest_lost(puppet, "exited with signal 9")
+        world.engine.guest_lost(puppet, Loss("exited with status 3"))
         await pause
         assert world.status() == "paused"
 
@@ -445,7 +446,7 @@ def test_a_guest_lost_in_a_step_it_began_is_charged_for_the_attempt(tmp_path: Pa
     async def story(world: World) -> None:
         puppet = await started(world)
         puppet.begin("deadly")
-        world.engine.guest_lost(puppet, "exited with signal 9")
+        world.engine.guest_lost(puppet, Loss("exited with status 3"))
         again = Puppet(world)
         await world.settle()
         assert again.got(RunStart)[-1].begun == [["deadly", 1]]

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from emulator.engine.engine import LOST_GUESTS_MAX
+from emulator.engine.blame import LOSSES_MAX
 from emulator.engine.model import EntryKind
 from emulator.protocol.messages import RunEnd, RunStart, StepBegin, StepEnd
 from tests.engine.scripted import Context, Step, StepError
@@ -95,7 +95,7 @@ def test_an_instance_whose_own_code_takes_guests_down_fails_in_the_end(tmp_path:
 
     async def story(world: World) -> None:
         await world.create()
-        for _ in range(LOST_GUESTS_MAX):
+        for _ in range(LOSSES_MAX):
             assert world.status() == "running"
             world.lose_guest("exited with code 1")
             world.load()
@@ -110,7 +110,7 @@ def test_an_instance_whose_own_code_takes_guests_down_fails_in_the_end(tmp_path:
 
 
 def test_guests_lost_while_an_instance_advances_do_not_add_up(tmp_path: Path) -> None:
-    gates = [asyncio.Event() for _ in range(LOST_GUESTS_MAX + 1)]
+    gates = [asyncio.Event() for _ in range(LOSSES_MAX + 1)]
 
     async def workflow(event: Event, step: Step) -> None:
         for number, gate in enumerate(gates):

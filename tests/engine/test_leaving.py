@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from emulator.engine.blame import Loss
 from emulator.engine.model import Entry, EntryKind
 from emulator.engine.payloads import received_event
 from tests.engine.scripted import Context, Step
@@ -90,7 +91,7 @@ def test_an_event_is_not_swallowed_when_the_old_guest_is_lost(tmp_path: Path) ->
         await world.send("go", 7)
         old = world.guests[-2]
         old.die()
-        world.engine.guest_lost(old, "exited with signal 9")
+        world.engine.guest_lost(old, Loss("exited with status 3"))
         await world.settle()
 
         assert world.output() == 7

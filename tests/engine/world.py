@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from emulator.clock import VirtualClock
+from emulator.engine.blame import Cause, Loss
 from emulator.engine.control import Control
 from emulator.engine.endings import Definition
 from emulator.engine.engine import Engine
@@ -75,6 +76,9 @@ class World:
         )
         self.control = Control(self.engine)
         self.engine.define(self.definitions)
+        self.apart: ScriptedGuest | None = None  # where suspects run
+        self.engine.apart.open = self._open_apart
+        self.engine.apart.close = self._close_apart
         self.engine.start()
         self.guests: list[ScriptedGuest] = []
         if guest:
@@ -84,23 +88,53 @@ class World:
         """Bring up a generation of the code, which serves from now on."""
         self.workflows = self.workflows if workflows is None else workflows
         self.generation += 1
-        guest = ScriptedGuest(
-            self.engine, self.generation, self.workflows, self.executions, eager=self.eager
-        )
-        self.guests.append(guest)
+        self._serving = guest = self._new_guest()
         self.engine.use_guest(guest, self.code)
         return guest
 
     @property
     def guest(self) -> ScriptedGuest:
         """The generation that serves."""
-        return self.guests[-1]
+        return self._serving
 
-    def lose_guest(self, reason: str = "exited with signal 9") -> None:
-        """Kill the serving guest."""
-        guest = self.guest
+    def lose_guest(
+        self,
+        reason: str = "exited with status 3",
+        cause: Cause = Cause.ITSELF,
+        *,
+        run: int = 0,
+        others: bool = False,
+    ) -> None:
+        """Lose the guest apart if there is one, or that which serves; `load` brings it back."""
+        guest = self.apart or self.guest
+        self.apart = None
+        self.code = self.code or f"guest {self.guest.generation}"
         guest.die()
-        self.engine.guest_lost(guest, reason)
+        self.engine.guest_lost(guest, Loss(reason, cause, run, others))
+
+    def _open_apart(self) -> None:
+        """Bring up a guest for suspects, which takes some turns of the loop."""
+
+        def opened(turns: int = _QUIET_TURNS // 2) -> None:
+            if turns:
+                asyncio.get_running_loop().call_soon(opened, turns - 1)
+                return
+            self.generation += 1
+            self.apart = self._new_guest()
+            self.engine.use_apart(self.apart, self.code)
+
+        opened()
+
+    def _close_apart(self, generation: int) -> None:
+        if self.apart is not None and self.apart.generation == generation:
+            self.apart = None
+
+    def _new_guest(self) -> ScriptedGuest:
+        guest = ScriptedGuest(
+            self.engine, self.generation, self.workflows, self.executions, eager=self.eager
+        )
+        self.guests.append(guest)
+        return guest
 
     def crash(self) -> None:
         """Kill the host: what is not committed is lost, guests die with it."""

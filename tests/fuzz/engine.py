@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from emulator.clock import VirtualClock
+from emulator.engine.blame import Cause, Loss
 from emulator.engine.control import Control
 from emulator.engine.endings import Definition
 from emulator.engine.engine import Engine
@@ -226,7 +227,7 @@ class _World:
             self.lose()
 
     def lose(self) -> None:
-        self.engine.guest_lost(self.guest, "broke the protocol")
+        self.engine.guest_lost(self.guest, Loss("broke the protocol", Cause.ENDED))
         self.load()
 
     async def operate(self, operation: str, instance: str) -> None:

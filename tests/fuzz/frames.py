@@ -96,7 +96,9 @@ class Frames(Target):
     async def _check_host(self, pieces: list[bytes]) -> None:
         """The host's end survives everything, and says at most that the protocol was broken."""
         broken: list[ProtocolError] = []
-        connection = Connection(asyncio.get_running_loop(), _BINDINGS, broken.append)
+        connection = Connection(
+            asyncio.get_running_loop(), _BINDINGS, lambda error, run: broken.append(error)
+        )
         connection.attach(_Nobody())
         connection.connection_made(_Transport())
         for piece in pieces:

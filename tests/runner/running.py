@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import Binding
+from emulator.engine.blame import Cause, Loss
 from emulator.protocol.messages import (
     Replayed,
     RunEnd,
@@ -68,6 +69,7 @@ class Recorder:
         default_factory=list
     )
     losses: list[tuple[int, str]] = field(default_factory=list)
+    causes: list[tuple[Cause, int, bool]] = field(default_factory=list)
     lines: list[OutputLine] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
 
@@ -97,8 +99,9 @@ class Recorder:
     def mishap(self, guest: Guest, number: int, problem: str) -> None:
         self.reports.append(problem)
 
-    def guest_lost(self, guest: Guest, reason: str) -> None:
-        self.losses.append((guest.generation, reason))
+    def guest_lost(self, guest: Guest, loss: Loss) -> None:
+        self.losses.append((guest.generation, loss.reason))
+        self.causes.append((loss.cause, loss.run, loss.others))
 
     def work_of(self, guest: Guest) -> list[str]:
         return self.work

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.engine.blame import Cause
 from emulator.protocol.messages import Data, RunStart
 from emulator.runner.guest import Guest
 from emulator.runner.requests import GuestLost
@@ -15,15 +16,16 @@ from tests.runner.test_requests import until, worker
 
 
 @pytest.mark.parametrize(
-    ("crime", "ending"),
+    ("crime", "ending", "cause"),
     [
-        ("import os; os._exit(3)", "exited with status 3"),
-        ("import os; os.kill(os.getpid(), 9)", "exited with signal 9"),
-        ("import ctypes; ctypes.string_at(0)", "exited with signal 11"),
+        ("import os; os._exit(3)", "exited with status 3", Cause.ITSELF),
+        ("import os; os.kill(os.getpid(), 9)", "exited with signal 9", Cause.KILLED),
+        ("import os; os.kill(os.getpid(), 15)", "exited with signal 15", Cause.KILLED),
+        ("import ctypes; ctypes.string_at(0)", "exited with signal 11", Cause.ITSELF),
     ],
 )
 def test_a_request_whose_guest_dies_fails_with_how_and_doing_what(
-    tmp_path: Path, crime: str, ending: str
+    tmp_path: Path, crime: str, ending: str, cause: Cause
 ) -> None:
     worker(tmp_path, crime)
 
@@ -39,6 +41,7 @@ def test_a_request_whose_guest_dies_fails_with_how_and_doing_what(
         await until(lambda: told, "on_lost")
         assert told == [(guest, f"{ending} while handling GET /x")]
         assert it.heard.losses == [(1, ending)]
+        assert it.heard.causes == [(cause, 0, True)]  # a request was in flight
         assert it.runner.current is None
 
     run(tmp_path, scenario)

@@ -342,7 +342,7 @@ def test_what_is_sent_to_a_guest_that_has_just_been_cut_off_is_no_error() -> Non
         ours, theirs = socket.socketpair()
         with ours, theirs:
             _, conversation = await loop.create_unix_connection(
-                lambda: connection.Connection(loop, {}, lambda error: None), sock=ours
+                lambda: connection.Connection(loop, {}, lambda error, run: None), sock=ours
             )
             conversation.close()
             conversation.send(RunStart(1, "Flow", "flow", "i"))

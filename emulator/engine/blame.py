@@ -1,0 +1,136 @@
+"""Who is to blame when a guest goes away, and what becomes of what ran in it. No I/O.
+
+A guest runs many instances and requests at once, and one of them may take it down. Who was alone in
+it is to blame: only then are attempts charged. Where several may have done it nobody is charged;
+their attempts are interrupted and run again. Instances that were there twice in a row are suspects:
+each of them begins in a guest apart, so that the next loss tells, and spares everyone else.
+
+A guest that something outside killed (a person, the system when memory runs out) is an
+interruption. It tells something only when it happens again and again to one that is alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+SUSPECTED_AFTER = 2  # losses in a row
+KILLS_MAX = 3  # in a row that count as interruptions: then memory has run out for what it does
+LOSSES_MAX = 5  # in a row, while one instance's own code was running outside steps
+_SHOWN = 3  # names
+TRIAL_MS = 2_000  # that a suspect has the guest apart for itself, the first time
+
+
+class Cause(StrEnum):
+    """How a guest ended."""
+
+    ITSELF = "itself"  # user code ended it: an exit, a segmentation fault
+    KILLED = "killed"  # something outside did
+    ENDED = "ended"  # the host did, for what ran in it: a hang, a breach of the protocol
+    HOST = "host"  # the host or its forkserver did, and nothing in it was the reason
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A guest that went away.
+
+    reason: `"exited with status 3"`. run: the number of the run that did it, where that is known.
+    others: whether anything else was in flight that may have done it, such as a request.
+    """
+
+    reason: str
+    cause: Cause = Cause.ITSELF
+    run: int = 0
+    others: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """An instance that had a run in the guest. active: its code ran, as far as is known."""
+
+    key: int
+    run: int
+    active: bool
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is known of an instance since it last got further."""
+
+    losses: int = 0
+    kills: int = 0
+
+
+class Blame:
+    """Remembers, by instance, the guests in a row that were lost while it may have been why."""
+
+    def __init__(self) -> None:
+        self._records: dict[int, _Record] = {}
+
+    def lost(self, loss: Loss, present: Sequence[Present]) -> tuple[set[int], set[int]]:
+        """Take a loss in. Return the keys of the one that is to blame, if any, and of new suspects.
+
+        present: whose code may have run in the guest.
+        """
+        if loss.cause is Cause.HOST:
+            return set(), set()
+        candidates = _candidates(loss, present)
+        for each in candidates:
+            record = self._records.setdefault(each.key, _Record())
+            record.losses += 1
+            record.kills += loss.cause is Cause.KILLED
+        keys = [each.key for each in candidates]
+        suspects = {key for key in keys if self._records[key].losses == SUSPECTED_AFTER}
+        if len(candidates) != 1 or (loss.others and candidates[0].run != loss.run):
+            return set(), suspects
+        if loss.cause is Cause.KILLED and self._records[keys[0]].kills <= KILLS_MAX:
+            return set(), suspects
+        return set(keys), suspects
+
+    def is_suspect(self, key: int) -> bool:
+        """Whether an instance is to begin in a guest apart."""
+        return key in self._records and self._records[key].losses >= SUSPECTED_AFTER
+
+    def is_hopeless(self, key: int) -> bool:
+        """Whether an instance that is to blame is tried no more."""
+        return self._records[key].losses >= LOSSES_MAX
+
+    def losses(self, key: int) -> int:
+        """Return how many guests in a row were lost while an instance ran."""
+        return self._records[key].losses if key in self._records else 0
+
+    def trial_ms(self, key: int) -> int:
+        """Return how long a suspect has the guest apart for itself: longer each time."""
+        return int(TRIAL_MS * 2 ** min(self.losses(key) - SUSPECTED_AFTER, 5))
+
+    def clear(self, key: int) -> None:
+        """An instance got further than before, or is no more."""
+        self._records.pop(key, None)
+
+    def forget_all(self) -> None:
+        """Other code runs now."""
+        self._records.clear()
+
+
+def suspicion(names: Sequence[str]) -> str:
+    """Return what the person at the terminal is told of new suspects, such as `"orders a"`."""
+    if len(names) == 1:
+        return (
+            f"{names[0]}: was running each time the worker went away; it begins in a worker apart"
+            " now, where it cuts off nothing else"
+        )
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return (
+        f"{len(names)} instances were running each time the worker went away ({shown}); they begin"
+        " one by one in a worker apart now, to see which of them is why"
+    )
+
+
+def _candidates(loss: Loss, present: Sequence[Present]) -> list[Present]:
+    """Return those that may have done it; the ones that only waited if nobody else was there."""
+    known = [each for each in present if loss.run and each.run == loss.run]
+    if known:
+        return known
+    active = [each for each in present if each.active]
+    return active or ([] if loss.others else list(present))
