@@ -6,6 +6,8 @@ import pytest
 
 from emulator.errors import EmulatorError
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, HandlerError, LoadError
+from emulator.server import error_page
+from tests.growth import check_growth
 from tests.server.serving import Handler, ok, request, run, serving, status_of
 
 TRACEBACK = """Traceback (most recent call last):
@@ -74,6 +76,14 @@ def test_hostile_text_from_user_code_stays_text() -> None:
     tags = {tag.lower() for tag in re.findall(r"<([a-zA-Z0-9]+)", page)}
     assert tags == {"html", "head", "meta", "title", "style", "body", "main", "h1", "p", "pre"}
     assert 'onerror="' not in page
+
+
+@pytest.mark.parametrize("unit", ["a", ":", "a:1:", "1", ":1", 'File "', "file://", "(", "a:1:1 "])
+def test_marking_places_costs_in_step_with_the_traceback(unit: str) -> None:
+    def page(text: str) -> str:
+        return error_page.as_html(error_page._Report("Error", "", text), False)
+
+    check_growth(page, lambda size: (unit * size)[:size] + "\0", 5_000)
 
 
 def test_text_that_utf_8_cannot_carry_is_shown_escaped() -> None:
