@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from emulator.words import counted
+
 EXPRESSION_MAX_CHARS = 256  # docs "Limits"
 MINUTE_MS = 60_000
 _SEARCH_DAYS = 3_000  # over eight years: 29 February may be missing once
@@ -98,7 +100,8 @@ class Cron:
         fields = re.split(r"[ \t]+", expression)
         if len(fields) != 5 or "" in fields:
             raise InvalidCron(
-                f"{len(expression.split())} fields; expected five with spaces between them only:"
+                f"{counted(len(expression.split()), 'field')}; expected five with spaces between"
+                " them only:"
                 " minute, hour, day of month, month, weekday"
             )
         minute, hour, day, month, weekday = fields

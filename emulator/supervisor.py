@@ -22,6 +22,7 @@ from emulator.config.workflows_section import check_exports
 from emulator.disk import refusal
 from emulator.engine.control import Control
 from emulator.engine.divergence import Diverged, Policy
+from emulator.engine.listing import unfinished_text
 from emulator.engine.schedules import Schedules
 from emulator.errors import GuestError
 from emulator.runner.forkserver import Forkserver
@@ -115,10 +116,8 @@ class Supervisor:
         self.timekeeper.begin(self._terminal.warning)
         self.engine.define(wiring.definitions(self._config))
         self._schedules.set(wiring.schedules(self._config))
-        unfinished = self.engine.start()
-        if unfinished:
-            plural = "s" if unfinished != 1 else ""
-            self._terminal.notice(f"{unfinished} unfinished workflow instance{plural} continue")
+        if unfinished := self.engine.start():
+            self._terminal.notice(unfinished_text(unfinished))
         await self.runner.start()
         await self._load()
         self._spawn(self._watch(), "watch")

@@ -119,7 +119,7 @@ def test_what_never_comes_is_none(expression: str) -> None:
         ("* * * *", "4 fields; expected five"),
         ("0 * * * * *", "6 fields; expected five"),
         (" * * * * *", "expected five with spaces between them only"),
-        ("@daily", "1 fields; expected five"),
+        ("@daily", "1 field; expected five"),
         ("60 * * * *", 'minute "60"; expected 0 to 59'),
         ("* 24 * * *", 'hour "24"; expected 0 to 23'),
         ("* * 0 * *", 'day of month "0"; expected 1 to 31'),

@@ -14,6 +14,7 @@ from typing import Any
 
 from emulator.disk import make_folder, open_unlinked
 from emulator.errors import WorkerError
+from emulator.words import counted
 
 LOGS_MAX = 1_000  # gateway logs that are held in memory, with what was noted on them
 NOBODY = "nobody"  # what strict mode refused
@@ -60,8 +61,7 @@ class Ledger:
     def check(self, budget: Budget) -> None:
         """Raise WorkerError when the budget is used up; else count one more call."""
         if budget.max_calls is not None and self.calls >= budget.max_calls:
-            calls = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
-            raise _used_up(calls, f"max_calls = {budget.max_calls}")
+            raise _used_up(counted(self.calls, "call"), f"max_calls = {budget.max_calls}")
         if budget.max_neurons is not None and self.neurons >= budget.max_neurons:
             told = f"max_neurons = {budget.max_neurons:g}"
             raise _used_up(f"about {self.neurons:,.1f} neurons", told)

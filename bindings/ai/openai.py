@@ -16,6 +16,7 @@ from bindings.ai.catalogue import Api, Model
 from bindings.ai.errors import json_mode_not_met, not_emulated
 from bindings.ai.inputs import parse_embeddings
 from emulator.errors import WorkerError
+from emulator.words import counted
 
 SAME_NAMES = (
     "max_tokens",
@@ -182,7 +183,7 @@ def embedding_answer(
     except (AttributeError, KeyError, TypeError, ValueError):
         raise _rubbish(upstream, "embeddings", found) from None
     if len(data) != len(request.texts):
-        raise _rubbish(upstream, f"{len(request.texts)} embeddings", found)
+        raise _rubbish(upstream, counted(len(request.texts), "embedding"), found)
     wrong = next((len(vector) for vector in data if len(vector) != model.dimensions), None)
     if wrong is not None:
         raise WorkerError(

@@ -33,6 +33,7 @@ from emulator.clock import SystemClock
 from emulator.disk import make_folder, refuse_foreign_link
 from emulator.errors import WorkerError
 from emulator.sqlite import Synchronous
+from emulator.words import counted
 
 # Short reads on more threads only fight for the interpreter lock: 16 callers get 110 µs a call from
 # one reader, 170 µs from four. The second is for everyone else while one query is slow.
@@ -99,7 +100,9 @@ class D1:
                 return await self._answer(entries, in_session=True)
             case "dump", []:
                 raise WorkerError(DUMP_REFUSED)
-        raise WorkerError(f'D1 has no method "{method}" that takes {len(args)} argument(s)')
+        raise WorkerError(
+            f'D1 has no method "{method}" that takes {counted(len(args), "argument")}'
+        )
 
     async def _answer(self, entries: list[Any], *, in_session: bool) -> Any:
         if _is_short(entries):

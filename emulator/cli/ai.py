@@ -19,6 +19,7 @@ from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import json_text, show, show_json
 from emulator.cli.table import draw_table
 from emulator.state import State
+from emulator.words import counted
 
 FOLLOW_INTERVAL_S = 0.3
 HEADER = ("time", "model", "answered by", "tokens in", "out", "neurons", "ms", "error")
@@ -102,9 +103,9 @@ def rules(options: ProjectOptions) -> None:
         show(draw_table(("rule", "model", "prompt", "calls"), rows))
     else:
         show("groundfog.toml has no [[ai.rules]].")
-    show(f"{others} {'call' if others == 1 else 'calls'} answered otherwise.")
+    show(f"{counted(others, 'call')} answered otherwise.")
     if refused:
-        show(f"{refused} {'call' if refused == 1 else 'calls'} refused: strict is on.")
+        show(f"{counted(refused, 'call')} refused: strict is on.")
 
 
 @ai.command()
@@ -154,6 +155,6 @@ def _summary(entries: list[dict[str, Any]]) -> str:
     neurons = sum(entry.get("neurons", 0) for entry in entries)
     usd = sum(entry.get("usd", 0) for entry in entries)
     return (
-        f"{len(entries)} {'call' if len(entries) == 1 else 'calls'}, {failed} failed; "
+        f"{counted(len(entries), 'call')}, {failed} failed; "
         f"about {neurons:,.1f} neurons, ${usd:.4f} at Cloudflare's list price."
     )

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TextIO
 
+from emulator.words import counted
+
 KEPT_MAX_BYTES = 1_000_000  # of lines that wait to be written
 CLOSE_WAIT_S = 1.0  # for the last lines; whoever does not read them by then does not get them
 
@@ -73,8 +75,7 @@ class Outlet:
 
 
 def _gap(lines: int) -> bytes:
-    plural = "" if lines == 1 else "s"
-    return f"… {lines:,} line{plural} left out: nobody read them in time\n".encode()
+    return f"… {counted(lines, 'line')} left out: nobody read them in time\n".encode()
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -10,6 +10,7 @@ from bindings.d1.migrations import apply_migration, unapplied_in_file
 from emulator.config.model import Config, D1Config
 from emulator.errors import EmulatorError
 from emulator.state import State
+from emulator.words import counted
 
 NAMES_SHOWN = 3
 
@@ -38,7 +39,7 @@ def pending_warnings(config: Config, state: State) -> list[str]:
 def _pending(database: D1Config, names: list[str]) -> str:
     shown = ", ".join(names[:NAMES_SHOWN])
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    what = "1 migration is" if len(names) == 1 else f"{len(names)} migrations are"
+    what = counted(len(names), "migration is", "migrations are")
     return (
         f"{what} pending for {database.database_name}: {shown}{more}.\n"
         f"  Run `groundfog d1 migrations apply {database.binding}`, or start with --migrate."

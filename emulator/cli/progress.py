@@ -7,7 +7,9 @@ from collections.abc import Callable
 from emulator.durations import format_duration
 from emulator.engine.journal import Journal
 from emulator.engine.model import Entry, EntryKind
+from emulator.engine.report import CUT_OFF_BY
 from emulator.engine.retries import ROLLBACK_MISSING
+from emulator.words import counted
 
 NAMES_MAX = 10_000
 _UNSHOWN = frozenset({EntryKind.STEP_START, EntryKind.ATTEMPT_START, EntryKind.ATTEMPT_SUCCESS})
@@ -78,7 +80,7 @@ def describe(entry: Entry) -> str | None:
             return f"{step}: again in {format_duration(data['retryDelayMs'])}"
         case EntryKind.ROLLBACK_START:
             count = data["totalSteps"]
-            return f"rolling back {count} step{'' if count == 1 else 's'}"
+            return f"rolling back {counted(count, 'step')}"
         case EntryKind.ROLLBACK_STEP_SUCCESS:
             return f"{step} rolled back"
         case EntryKind.ROLLBACK_ATTEMPT_FAILURE:
@@ -94,7 +96,8 @@ def describe(entry: Entry) -> str | None:
             done, count = data["completedSteps"], data["totalSteps"]
             return f"rollback failed, {done} of {count} done: {_error(data)}"
         case EntryKind.ATTEMPT_INTERRUPTED:
-            return f"{step} was cut off by a {data['reason']}; it runs again"
+            by = CUT_OFF_BY.get(data["reason"], data["reason"])
+            return f"{step} was cut off by {by}, which costs it no retry"
         case EntryKind.SLEEP_START:
             return f"{step}: sleeping {format_duration(data['durationMs'])}"
         case EntryKind.TIMER_SKIPPED:

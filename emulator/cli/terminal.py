@@ -40,6 +40,7 @@ class ConsoleTerminal:
         self._outlets = _outlets(self._pending)
         self._scheduled = False
         self._diverged: list[Diverged] = []
+        self._telling: asyncio.TimerHandle | None = None
         self._told: set[object] = set()  # groups that have had their block on this code
         self._colours = {
             stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._pending
@@ -52,7 +53,9 @@ class ConsoleTerminal:
         self._write(Level.INFO, sys.stdout, printable_lines(text))
 
     def progress(self, text: str) -> None:
-        """A workflow went on."""
+        """A workflow went on. `text` begins with its name, the instance's id and a colon."""
+        if any(text.startswith(f"{told.workflow} {told.id}: ") for told in self._diverged):
+            self._tell_diverged()  # first: it is what happened first
         self._say(Level.INFO, sys.stdout, _CYAN, "workflow ", text)
 
     def warning(self, text: str) -> None:
@@ -65,6 +68,7 @@ class ConsoleTerminal:
 
     def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None:
         """New code serves."""
+        self._tell_diverged()  # on the code before
         self._told.clear()
         names = sorted(self._relative(path) for path in changed)
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -88,12 +92,17 @@ class ConsoleTerminal:
         """Code does not fit an instance; several that come together are told together."""
         if not self._diverged:
             delay_s = MORE_TOGETHER_S if self._told else TOGETHER_S
-            asyncio.get_running_loop().call_later(delay_s, self._tell_diverged)
+            loop = asyncio.get_running_loop()
+            self._telling = loop.call_later(delay_s, self._tell_diverged)
         self._diverged.append(told)
 
     def _tell_diverged(self) -> None:
+        if not self._diverged:
+            return
         from emulator.cli import divergences
 
+        if self._telling is not None:
+            self._telling.cancel()
         told, self._diverged = self._diverged, []
         for alike in divergences.grouped(told):
             group = divergences.group_of(alike[0])
@@ -149,7 +158,7 @@ class ConsoleTerminal:
 
     def flush(self) -> None:
         """Write everything collected so far."""
-        if self._diverged and not self._scheduled:
+        if not self._scheduled:
             self._tell_diverged()
         self._scheduled = False
         for stream, lines in self._pending.items():

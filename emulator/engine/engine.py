@@ -133,8 +133,8 @@ class Engine:
 
     # --- life
 
-    def start(self) -> int:
-        """Take up every unfinished instance of the journal; return how many there are."""
+    def start(self) -> list[InstanceRow]:
+        """Take up every unfinished instance of the journal; return them all."""
         rows = self.journal.unfinished()
         moved_on = self.journal.moved_on()
         for row in rows:
@@ -143,7 +143,7 @@ class Engine:
             else:
                 self._take_up(row, folded=False)
         self._expiry.start()
-        return len(rows)
+        return rows
 
     def _take_up(self, row: InstanceRow, *, folded: bool = True) -> None:
         """Go on with an instance from its row; `folded`: from its history where the row may lag."""
@@ -1308,7 +1308,7 @@ class Engine:
             if definition is None
             else f'the worker exports no class "{definition.class_name}"'
         )
-        self._report(f"{instance.workflow} {instance.id}: held, because {missing}")
+        self._report(f"{instance.workflow} {instance.id}: stands still, because {missing}")
 
     # --- letting go
 

@@ -6,12 +6,14 @@ The journal commits what is pending first, so a list shows what was answered bef
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from emulator.engine.journal import Journal
+from emulator.engine.journal import InstanceRow, Journal
 from emulator.engine.model import EntryKind, Status
 from emulator.errors import StateError
+from emulator.words import counted
 
 _COLUMNS = f"""
     SELECT key, id, status, created_ms, ended_ms,
@@ -124,6 +126,20 @@ def next_wake_ms(journal: Journal) -> int | None:
 def recorded_workflows(journal: Journal) -> set[str]:
     """Return the workflows that have instances, also those that are configured no more."""
     return {name for (name,) in journal.query("SELECT DISTINCT workflow FROM instances")}
+
+
+def unfinished_text(rows: Sequence[InstanceRow]) -> str:
+    """Return how many instances these are; what becomes of each is told as it happens.
+
+    `"3 unfinished workflow instances, 1 of them paused"`. One that is held is paused too.
+    """
+    total = counted(len(rows), "unfinished workflow instance")
+    paused = sum(row.status is Status.PAUSED for row in rows)
+    if not paused:
+        return total
+    if paused < len(rows):
+        return f"{total}, {paused:,} of them paused"
+    return f"{total}, {'paused' if paused == 1 else 'all paused'}"
 
 
 class Generation(NamedTuple):

@@ -132,7 +132,7 @@ class StepId:
         return cls(StepKind(kind), f"{name}-{count}")
 
 
-_CUT_OFF_BY = {
+CUT_OFF_BY = {  # what an interrupted attempt was cut off by, by the reason that is recorded
     "reload": "a reload",
     "restart": "a restart",
     "loss": "the end of the worker it ran in",
@@ -141,7 +141,7 @@ _CUT_OFF_BY = {
 
 def interruption(reason: str) -> Record:
     """Return the error that an attempt is told to have ended with when it was cut off."""
-    text = f"The attempt was cut off by {_CUT_OFF_BY.get(reason, reason)}; it runs again"
+    text = f"The attempt was cut off by {CUT_OFF_BY.get(reason, reason)}"
     return {"name": _INTERRUPTED, "message": text}
 
 

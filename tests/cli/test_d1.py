@@ -289,7 +289,7 @@ def test_wranglers_databases_are_taken_over(project: Path) -> None:
     done = groundfog(project, "import", "--from-wrangler")
     read = groundfog(project, "execute", "DB", "--json", "--command", "SELECT a FROM w")
 
-    assert done.stdout == f"✅ shop-db (1234): 1 table(s) taken over from {source}\n"
+    assert done.stdout == f"✅ shop-db (1234): 1 table taken over from {source}\n"
     assert json.loads(read.stdout)[0]["results"] == [{"a": 1}]
 
 
@@ -301,7 +301,7 @@ def test_a_database_with_tables_is_not_replaced_unless_told_to(project: Path) ->
     kept = json.loads(groundfog(project, "info", "DB", "--json").stdout)["num_tables"]
     groundfog(project, "import", "DB", "--from-wrangler", "--yes")
 
-    assert "already has 2 table(s): d1_migrations, items" in refused.stderr
+    assert "already has 2 tables: d1_migrations, items" in refused.stderr
     assert kept == 2
     assert json.loads(groundfog(project, "info", "DB", "--json").stdout)["num_tables"] == 1
 

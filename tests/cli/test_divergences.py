@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from emulator.cli.divergences import block, grouped, one_more_line
 from emulator.cli.ink import Ink
+from emulator.cli.levels import Level
+from emulator.cli.terminal import ConsoleTerminal
 from emulator.engine.comparing import Asked, Replay, compare
 from emulator.engine.divergence import Diverged, Policy
 from emulator.engine.model import Step, StepState
@@ -96,3 +99,27 @@ def test_names_are_quoted_for_the_shell() -> None:
     shown = block([diverged("it's")], Ink(False))
 
     assert """resume orders 'it'"'"'s' --rename 'charge=charge card'""" in shown
+
+
+@pytest.mark.parametrize("then", ["progress", "reloaded"])
+def test_what_is_told_of_an_instance_is_told_in_the_order_in_which_it_happened(
+    monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """A block waits for others alike; what happens to its instance meanwhile comes after it."""
+    written: list[str] = []
+
+    async def main() -> None:
+        terminal = ConsoleTerminal(Level.INFO, Path())
+        monkeypatch.setattr(terminal, "_write", lambda level, stream, text: written.append(text))
+        terminal.diverged(diverged())
+        terminal.progress("orders order-18: created")
+        if then == "progress":
+            terminal.progress("orders order-17: the code fits again; it goes on")
+        else:
+            terminal.reloaded(frozenset(), 1)
+        terminal.close()
+
+    asyncio.run(main())
+
+    assert ["order-18" in written[0], "order-17 is held" in written[1]] == [True, True]
+    assert len(written) == 3

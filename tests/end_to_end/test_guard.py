@@ -120,7 +120,7 @@ def test_an_edit_made_while_no_server_runs_is_found_at_the_next_start_and_by_che
     checked = command(project, "check")
     assert checked.exit_code == 1
     assert "flow a would be held: the code does not ask for what was done." in checked.output
-    assert "1 checked, 1 do not fit" in checked.output
+    assert "1 checked, 1 does not fit" in checked.output
     told = command(project, "check", "--history", str(history.parent), "--json")
     assert told.exit_code == 1
     (found,) = json.loads(told.output)

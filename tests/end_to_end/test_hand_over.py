@@ -175,7 +175,7 @@ def test_an_instance_whose_workflow_is_gone_is_held_by_name_until_it_is_back(
     wait_for_status(server, "sleeper-1", "waiting")
 
     edit(project, 'name = "flow"', 'name = "other"', "wrangler.toml")
-    server.wait_for('flow sleeper-1: held, because no workflow named "flow" is configured')
+    server.wait_for('flow sleeper-1: stands still, because no workflow named "flow" is configured')
     edit(project, 'name = "other"', 'name = "flow"', "wrangler.toml")
 
     assert wait_for_status(server, "sleeper-1", "complete")["output"] == "version 1"
@@ -193,7 +193,7 @@ def test_an_instance_whose_class_is_gone_at_the_start_is_held_by_name_until_it_i
     edit(project, "class Flow(", "class Other(")
 
     server = serve(project)
-    server.wait_for('flow sleeper-1: held, because the worker exports no class "Flow"')
+    server.wait_for('flow sleeper-1: stands still, because the worker exports no class "Flow"')
     edit(project, "class Other(", "class Flow(")
 
     assert wait_for_status(server, "sleeper-1", "complete")["output"] == "version 1"

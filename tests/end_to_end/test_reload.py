@@ -394,4 +394,4 @@ def test_a_step_that_outlives_the_grace_is_cut_off_and_runs_again_on_the_new_cod
     done = wait_for_status(server, "s", "complete")
     assert done["output"] == "version 2"
     assert server.get("/counts").json() == {"before": 1, "slow": 2}
-    server.wait_for("slow was cut off by a reload; it runs again")
+    server.wait_for("slow was cut off by a reload, which costs it no retry")

@@ -374,7 +374,9 @@ def test_an_instance_whose_class_is_gone_is_held_until_it_is_back(tmp_path: Path
         world.load({})
         await world.create()
         assert world.status() == "queued"
-        assert world.reports == [f'{NAME} a: held, because the worker exports no class "{CLASS}"']
+        assert world.reports == [
+            f'{NAME} a: stands still, because the worker exports no class "{CLASS}"'
+        ]
 
         works.gate.set()
         world.load({CLASS: works.workflow})
@@ -414,7 +416,7 @@ def test_an_instance_whose_workflow_is_gone_is_held_until_it_is_back(tmp_path: P
         world.load()
         await world.advance(DAY)
         assert world.reports == [
-            f'{NAME} a: held, because no workflow named "{NAME}" is configured'
+            f'{NAME} a: stands still, because no workflow named "{NAME}" is configured'
         ]
 
         world.engine.define(world.definitions)

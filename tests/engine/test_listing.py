@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from emulator.engine import listing
-from emulator.engine.listing import Filter, Summary, Window
+from emulator.engine.journal import InstanceRow
+from emulator.engine.listing import Filter, Summary, Window, unfinished_text
 from emulator.engine.model import Status
 from tests.engine.scripted import Step
 from tests.engine.world import NAME, SECOND, World, play
@@ -96,3 +99,20 @@ def test_a_single_instance_has_its_times_and_its_trigger(tmp_path: Path) -> None
         assert listing.one(world.journal, "other", "i1") is None
 
     play(tmp_path, fail_on_three, story)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "text"),
+    [
+        (["waiting"], "1 unfinished workflow instance"),
+        (["paused"], "1 unfinished workflow instance, paused"),
+        (["paused", "paused"], "2 unfinished workflow instances, all paused"),
+        (["running", "paused", "queued"], "3 unfinished workflow instances, 1 of them paused"),
+    ],
+)
+def test_a_start_tells_how_many_instances_there_are_and_not_what_becomes_of_them(
+    statuses: list[str], text: str
+) -> None:
+    rows = [InstanceRow(n, "w", str(n), 0, Status(s), None, None) for n, s in enumerate(statuses)]
+
+    assert unfinished_text(rows) == text

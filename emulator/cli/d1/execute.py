@@ -17,6 +17,7 @@ from emulator.cli.options import ProjectOptions
 from emulator.cli.output import show, show_json
 from emulator.cli.table import draw_table
 from emulator.errors import EmulatorError, UsageError, WorkerError
+from emulator.words import counted
 
 IMPORT_TIMEOUT_MS = 86_400_000
 
@@ -72,8 +73,7 @@ def _read_sql(sql: str | None, file: Path | None) -> str:
 
 
 def _show_results(results: list[Result]) -> None:
-    count = len(results)
-    show(f"🚣 {count} {'command' if count == 1 else 'commands'} executed successfully.")
+    show(f"🚣 {counted(len(results), 'command')} executed successfully.")
     for result in results:
         if result["results"]["rows"]:
             rows = with_lists(result["results"]["rows"])

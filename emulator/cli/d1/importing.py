@@ -12,6 +12,7 @@ from emulator.cli.d1.databases import Chosen, choose, choose_all, database_optio
 from emulator.cli.options import ProjectOptions
 from emulator.cli.output import show
 from emulator.errors import UsageError
+from emulator.words import counted
 
 
 @click.command("import")
@@ -66,10 +67,10 @@ def _nothing_found(places: list[str]) -> str:
 def _import(found: Chosen, source: Path, yes: bool) -> None:
     there = user_tables(found.path)
     if there and not yes:
-        text = f"{found.title} already has {len(there)} table(s): {', '.join(there[:5])}"
+        text = f"{found.title} already has {counted(len(there), 'table')}: {', '.join(there[:5])}"
         if not sys.stdin.isatty():
             raise UsageError(f"{text}.\n  To replace all of it, run the command with --yes.")
         click.confirm(f"{text}. Replace all of it?", abort=True)
     found.state.prepare()
     tables = take_over(source, found.path)
-    show(f"✅ {found.title}: {len(tables)} table(s) taken over from {source}")
+    show(f"✅ {found.title}: {counted(len(tables), 'table')} taken over from {source}")

@@ -14,6 +14,7 @@ from emulator.cli.options import ProjectOptions
 from emulator.cli.output import show
 from emulator.cli.table import draw_table
 from emulator.clock import SystemClock
+from emulator.words import counted
 
 NOTHING_TO_APPLY = "✅ No migrations to apply!"
 
@@ -59,7 +60,8 @@ async def _apply(found: Chosen) -> None:
         show("Migrations to be applied:")
         show(draw_table(["name"], [[name] for name in names]))
         if sys.stdin.isatty():
-            click.confirm(f"About to apply {len(names)} migration(s), continue?", abort=True)
+            count = counted(len(names), "migration")
+            click.confirm(f"About to apply {count}, continue?", abort=True)
         show(f"🌀 Executing on local database {found.title}:")
         statuses = dict.fromkeys(names, "🕒️")
         try:

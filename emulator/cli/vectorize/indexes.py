@@ -15,6 +15,7 @@ from emulator.cli.table import draw_table
 from emulator.cli.vectorize.opening import index_names, opened, takes_json
 from emulator.errors import UsageError
 from emulator.state import State
+from emulator.words import counted
 
 METRICS = ("cosine", "euclidean", "dot-product")
 
@@ -144,8 +145,8 @@ def delete(options: ProjectOptions, name: str, force: bool) -> None:
                 f'The index "{name}" has not been made yet: nothing is there to delete.'
             )
         if not force and sys.stdin.isatty():
-            count = index.describe()["vectorCount"]
-            click.confirm(f"Delete the index '{name}' with {count} vectors?", abort=True)
+            count = counted(index.describe()["vectorCount"], "vector")
+            click.confirm(f"Delete the index '{name}' with {count}?", abort=True)
         _erase(index, options)
     show(f"✅ Deleted Vectorize index '{name}'")
 

@@ -17,6 +17,7 @@ from emulator.cli.output import say, show, show_json
 from emulator.cli.table import draw_table
 from emulator.cli.vectorize.opening import opened, takes_json
 from emulator.errors import UsageError
+from emulator.words import counted
 
 # Numbers and ids may follow their option one after the other, as wrangler takes them.
 _FOLLOWING: dict[str, Any] = {"ignore_unknown_options": True}
@@ -78,13 +79,13 @@ def _write(
             raise UsageError(f"{file}: byte {error.start} is not UTF-8 text") from None
         finally:
             if mutation is not None and not as_json:
-                are = "vector is" if count == 1 else "vectors are"
-                say(f"{count} {are} in; the last mutation is {mutation}")
+                are = counted(count, "vector is", "vectors are")
+                say(f"{are} in; the last mutation is {mutation}")
     if as_json:
         show_json({"index": name, "count": count})
     else:
         verb = "inserted" if operation == "insert" else "upserted"
-        show(f"✅ Successfully {verb} {count} vectors into index '{name}'")
+        show(f"✅ Successfully {verb} {counted(count, 'vector')} into index '{name}'")
 
 
 def _batches(values: Iterator[Any], size: int) -> Iterator[list[Any]]:
@@ -183,7 +184,7 @@ def list_vectors(
         show(f"No vectors in index '{name}'" if cursor is None else "No more vectors.")
     else:
         show(draw_table(["#", "id"], [[n, id_] for n, id_ in enumerate(ids, 1)]))
-        show(f"{len(ids)} of {total} vectors")
+        show(f"{len(ids)} of {counted(total, 'vector')}")
         if more:
             show(f"For the next page: --cursor={ids[-1]}")
 
@@ -210,6 +211,6 @@ def delete_vectors(options: ProjectOptions, name: str, ids: str, more: tuple[str
     with opened(options, name) as index:
         reply = index.delete(parse_ids(wanted, LIST_MAX))
     show(
-        f"✅ Successfully enqueued {len(wanted)} vectors into index '{name}' for deletion. "
-        f"Mutation changeset identifier: {reply['mutationId']}."
+        f"✅ Successfully enqueued {counted(len(wanted), 'vector')} into index '{name}' for"
+        f" deletion. Mutation changeset identifier: {reply['mutationId']}."
     )

@@ -25,6 +25,7 @@ from emulator.runner.forkserver import Forkserver
 from emulator.runner.interpreter import guest_interpreter
 from emulator.server.serve import loop_factory
 from emulator.state import State
+from emulator.words import counted
 
 
 @click.command("check")
@@ -121,10 +122,11 @@ def _told(checked: Sequence[Checked], ink: Ink) -> Iterator[str]:
         if each.problem:
             yield f"{each.workflow} {each.id}: {each.problem}"
     counts = [f"{len(checked)} checked"]
-    for outcome, words in (("diverges", "do not fit"), ("unknown", "cannot be told")):
+    many = {"diverges": ("does not fit", "do not fit"), "unknown": ("cannot be told",) * 2}
+    for outcome, words in many.items():
         count = sum(each.outcome == outcome for each in checked)
         if count:
-            counts.append(f"{count} {words}")
+            counts.append(counted(count, *words))
     if len(counts) == 1:
         yield ink(Colour.GREEN, f"{counts[0]}: the code fits")
     else:

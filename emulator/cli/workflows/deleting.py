@@ -14,6 +14,7 @@ from emulator.cli.workflows.access import opened
 from emulator.cli.workflows.naming import LATEST, explained, find_instance
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.errors import EmulatorError, UsageError
+from emulator.words import counted
 
 Json = Any
 
@@ -30,13 +31,13 @@ def delete_workflow(target: Target, name: str, yes: bool) -> None:
         with explained(api, name):
             count = sum(api.ask("GET", name).result["instances"].values())
         if count and not yes and sys.stdin.isatty():
-            question = f"Delete {_counted(count)} of {name}?"
+            question = f"Delete {counted(count, 'instance')} of {name}?"
             click.confirm(question, abort=True, err=True)
         result = api.ask("DELETE", name).result
     if target.as_json:
         show_json(result)
     else:
-        say(f"Deleted {_counted(count)} of {name}")
+        say(f"Deleted {counted(count, 'instance')} of {name}")
 
 
 @click.command("delete")
@@ -68,7 +69,7 @@ def delete_instances(
         say(f"Deleted {', '.join(entry['id'] for entry in result['deleted'])}")
     if result["errors"]:
         problems = "".join(f"\n  {entry['id']}: {entry['message']}" for entry in result["errors"])
-        raise EmulatorError(f"{_counted(len(result['errors']))} not deleted:{problems}")
+        raise EmulatorError(f"{counted(len(result['errors']), 'instance')} not deleted:{problems}")
 
 
 def _ids_in(file: Path) -> list[str]:
@@ -84,7 +85,3 @@ def _ids_in(file: Path) -> list[str]:
     if not isinstance(ids, list) or not all(isinstance(instance, str) for instance in ids):
         raise UsageError(f'{file}: expected an array of ids, for example ["order-1", "order-2"].')
     return ids
-
-
-def _counted(count: int) -> str:
-    return f"{count} instance" + ("" if count == 1 else "s")

@@ -21,6 +21,7 @@ from emulator.cli.workflows.options import Target, workflow_options
 from emulator.cli.workflows.spans import moment, parse_iso, span
 from emulator.clock import SystemClock
 from emulator.errors import UsageError
+from emulator.words import counted
 
 Json = Any
 Record = dict[str, Any]
@@ -189,9 +190,8 @@ def _instance_row(instance: Record) -> tuple[str, str, str, str, str]:
 
 def _told(name: str, info: Mapping[str, Json], is_filtered: bool) -> str:
     if info["count"]:
-        plural = "" if info["total_count"] == 1 else "s"
         pages = f" (page {info['page']} of {info['total_pages']})"
-        return f"{info['count']} of {info['total_count']} instance{plural}" + (
+        return f"{info['count']} of {counted(info['total_count'], 'instance')}" + (
             pages if info["total_pages"] > 1 else ""
         )
     if info["total_count"]:

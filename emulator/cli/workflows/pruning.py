@@ -16,6 +16,7 @@ from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.errors import UsageError
+from emulator.words import counted
 
 Json = Any
 Record = dict[str, Any]
@@ -86,12 +87,13 @@ def prune(
     body = {key: value for key, value in wanted.items() if value}
     with opened(target, changes=not dry_run) as api:
         if dry_run or (not yes and sys.stdin.isatty()):
-            counted = _prune(api, name, {**body, "dry_run": True})
+            found = _prune(api, name, {**body, "dry_run": True})
             if dry_run:
-                _tell(target, counted, "would be deleted")
+                _tell(target, found, "would be deleted")
                 return
-            if counted["pruned"]:
-                click.confirm(f"Delete {_counted(counted['pruned'])}?", abort=True, err=True)
+            if found["pruned"]:
+                question = f"Delete {counted(found['pruned'], 'instance')}?"
+                click.confirm(question, abort=True, err=True)
         result = _prune(api, name, {**body, "compact": True} if compact else body)
     _tell(target, result, "deleted")
 
@@ -108,7 +110,7 @@ def _tell(target: Target, result: Record, what: str) -> None:
         show_json(result)
         return
     freed = f", {size_text(result['freed_bytes'])} given back" if result["freed_bytes"] else ""
-    say(f"{_counted(result['pruned'])} {what}{freed}")
+    say(f"{counted(result['pruned'], 'instance')} {what}{freed}")
 
 
 def _span(text: str | None) -> int | None:
@@ -129,7 +131,3 @@ def size_text(size_bytes: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
         size /= _UNIT_BYTES
     return f"{size:.1f} GB"
-
-
-def _counted(count: int) -> str:
-    return f"{count} instance" + ("" if count == 1 else "s")

@@ -15,6 +15,7 @@ from emulator.cli.cells import columns, pad, printable, shorten, wrap
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.workflows.spans import span
 from emulator.cli.workflows.steps import Attempt, Phase, Row
+from emulator.words import counted
 
 Json = Any
 
@@ -120,7 +121,7 @@ def _draw_attempts(attempts: Sequence[Attempt], layout: _Layout) -> Iterator[str
     for index, attempt in enumerate(attempts):
         if hidden > 0 and 2 <= index < 2 + hidden:
             if index == 2:
-                yield from _below(f"  … {hidden} more attempts …", Colour.DIM, layout)
+                yield from _below(f"  … {counted(hidden, 'more attempt')} …", Colour.DIM, layout)
             continue
         sign = layout.page.ink(attempt.colour, attempt.sign)
         head = f"{_when(attempt.start_ms, attempt.end_ms, layout)}    {sign} {attempt.number}"

@@ -17,7 +17,7 @@ Json = Any
 BOOM = {"name": "ValueError", "message": "card declined"}
 CUT = {
     "name": "WorkflowInternalError",
-    "message": "The attempt was cut off by a reload; it runs again",
+    "message": "The attempt was cut off by a reload",
 }
 
 
@@ -133,7 +133,7 @@ def test_attempts_are_listed_once_one_has_failed() -> None:
     assert steps_of(told) == [
         "    +0 ms   400 ms  ✓ charge  src/entry.py:9",
         "    +0 ms   100 ms    ✗ 1  ValueError: card declined",
-        "  +200 ms   100 ms    ↯ 2  The attempt was cut off by a reload; it runs again",
+        "  +200 ms   100 ms    ↯ 2  The attempt was cut off by a reload",
         "  +300 ms   100 ms    ✓ 3",
     ]
 
