@@ -159,8 +159,8 @@ class D1:
             quick, self._quick = self._quick, None
         if quick is not None:
             quick.close()
-        for thread in [*readers, *([writer] if writer else [])]:
-            await thread.close()
+        threads = [*readers, *([writer] if writer else [])]
+        await asyncio.gather(*(thread.close() for thread in threads))
 
     async def _read(self, job: Job) -> list[Result]:
         writer = await self._open_writer()

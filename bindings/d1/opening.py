@@ -31,6 +31,8 @@ def open_connection(
     busy_timeout_ms = BUSY_TIMEOUT_MS if waits else 0
     reading = (f"PRAGMA busy_timeout = {busy_timeout_ms}", "PRAGMA query_only = on")
     connection = _open(path, *(reading if reads_only else pragmas(synchronous)), *SETTINGS)
+    # Only who has read holds the file, so that no other who closes it takes its log away.
+    connection.execute("PRAGMA schema_version").fetchall()
     apply_limits(connection)
     return connection
 

@@ -20,6 +20,8 @@ from bindings.d1.jobs import Job, Result
 from bindings.d1.session import Session
 from emulator.sqlite import Synchronous
 
+CLOSE_MAX_S = 2.0  # SQLite cannot be interrupted inside a function
+
 
 class SessionThread(aiosqlite.Connection):
     """A `Session` and the thread it lives on; await `open` before anything else."""
@@ -43,6 +45,7 @@ class SessionThread(aiosqlite.Connection):
                 return apsw.Connection(":memory:")
 
         thread = cls(connect, iter_chunk_size=64)
+        thread._thread.daemon = True  # what it is at must not keep the process from ending
         await thread
         if failures:
             await thread.close()
@@ -60,3 +63,18 @@ class SessionThread(aiosqlite.Connection):
             job.abandoned = True
             raise
         return results
+
+    async def close(self) -> None:
+        """Close the connection, behind what runs; after `CLOSE_MAX_S` without waiting for it.
+
+        What is not committed then never will be.
+        """
+        closed = self.stop()
+        if closed is None:  # there is no event loop any more
+            return
+        try:
+            await asyncio.wait([closed], timeout=CLOSE_MAX_S)
+        except asyncio.CancelledError:
+            # The loop ends. The thread must not tell of its end to a loop that is gone.
+            await asyncio.wait([closed], timeout=CLOSE_MAX_S)
+            raise

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import psutil
 
 from tests.cli.test_state import groundfog
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import make_project
+from tests.waiting import eventually
 from tests.watchdog import server_watch
 
 ENTRY = """
@@ -78,3 +81,17 @@ def test_a_database_is_in_utc_on_the_server_and_on_the_command_line(
         "d1", "execute", "DB", "--json", "--command", sql, cwd=project, env={"TZ": "Asia/Tokyo"}
     )
     assert "2026-01-01 00:00:00" in done.stdout
+
+
+def test_a_server_stops_though_sqlite_does_not(tmp_path: Path, serve: Serve) -> None:
+    server = serve(make_project(tmp_path / "project", ENTRY))
+    assert server.post("/", content="SELECT 1").text == "1 [[1]]"
+    # Half a minute inside one function.
+    endless = "SELECT instr(zeroblob(2000000), CAST(zeroblob(1000000) || 'x' AS BLOB))"
+    with ThreadPoolExecutor(1) as client:
+        asked = client.submit(httpx.post, server.url, content=endless, timeout=60)
+        host = psutil.Process(server.pid)
+        began_s = host.cpu_times().user
+        eventually(lambda: bool(host.cpu_times().user > began_s + 0.3))
+        assert server.stop() == 0
+        assert asked.exception() is not None or asked.result().status_code >= 400

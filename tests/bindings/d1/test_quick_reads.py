@@ -33,16 +33,25 @@ async def rows(database: D1, sql: str) -> list[list[Any]]:
     return found
 
 
-def test_a_query_that_was_quick_once_needs_no_thread(tmp_path: Path) -> None:
-    async def work(database: D1) -> None:
-        assert await rows(database, "SELECT 1") == [[1]]
-        (reader,) = database._idle_readers
-        database._idle_readers.clear()
-        assert await rows(database, "SELECT 1") == [[1]]
-        assert database._idle_readers == []
-        await reader.close()
+async def proven(database: D1, sql: str, *params: Any) -> None:
+    """Ask until `sql` was quick on a thread: on a busy machine the first time may not be."""
+    while not database._quickness.is_proven((sql,)):
+        await query(database, (sql, list(params)))
 
-    with_d1(tmp_path / "d.sqlite", work)
+
+def test_a_query_that_was_quick_once_needs_no_thread(tmp_path: Path) -> None:
+    async def work(database: D1) -> bool:
+        for _ in range(50):  # on a busy machine the event loop may seem slow, too
+            await proven(database, "SELECT 1")
+            for reader in database._idle_readers:
+                await reader.close()
+            database._idle_readers.clear()
+            assert await rows(database, "SELECT 1") == [[1]]
+            if not database._idle_readers:
+                return True
+        return False
+
+    assert with_d1(tmp_path / "d.sqlite", work)
 
 
 def test_a_slow_query_never_runs_on_the_event_loop(tmp_path: Path) -> None:
@@ -59,39 +68,37 @@ def test_a_query_that_becomes_slow_goes_back_to_a_thread(tmp_path: Path) -> None
 
     async def work(database: D1) -> list[Any]:
         found = []
-        for most in (10, 10, 300_000, 10):
+        await proven(database, sql, 10)
+        for most in (300_000, 10):
             (result,) = await query(database, (sql, [most]))
             found.append((result["results"]["rows"], database._quickness.is_proven((sql,))))
         return found
 
-    assert with_d1(tmp_path / "d.sqlite", work) == [
-        ([[10]], True),
-        ([[10]], True),
-        ([[300_000]], False),
-        ([[10]], False),
-    ]
+    assert with_d1(tmp_path / "d.sqlite", work) == [([[300_000]], False), ([[10]], False)]
 
 
 def test_long_text_is_read_on_a_thread(tmp_path: Path) -> None:
     async def work(database: D1) -> list[int]:
         await query(database, "CREATE TABLE t(a)")
         found = []
-        for length in (10, 10, 1_000_000):
+        await query(database, "INSERT INTO t VALUES ('x')")
+        await proven(database, "SELECT a FROM t")
+        for length in (10, 1_000_000):
             await query(database, "DELETE FROM t", ("INSERT INTO t VALUES (?)", ["x" * length]))
             found.append(
                 len((await query(database, "SELECT a FROM t"))[0]["results"]["rows"][0][0])
             )
         return found
 
-    assert with_d1(tmp_path / "d.sqlite", work) == [10, 10, 1_000_000]
+    assert with_d1(tmp_path / "d.sqlite", work) == [10, 1_000_000]
 
 
 def test_an_error_on_the_event_loop_is_told_by_a_thread(tmp_path: Path) -> None:
     sql = "SELECT json_extract(?, '$.a')"
 
     async def work(database: D1) -> tuple[Any, str]:
-        for _ in range(2):
-            (result,) = await query(database, (sql, ['{"a": 1}']))
+        await proven(database, sql, '{"a": 1}')
+        (result,) = await query(database, (sql, ['{"a": 1}']))
         return result["results"]["rows"], await refusal(database, (sql, ["{bad"]))
 
     assert with_d1(tmp_path / "d.sqlite", work) == ([[1]], "malformed JSON: SQLITE_ERROR")

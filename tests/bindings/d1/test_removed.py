@@ -76,3 +76,16 @@ def test_a_write_to_a_database_whose_log_was_removed_is_not_acknowledged(tmp_pat
         return await refusal(database, "INSERT INTO t VALUES (2)")
 
     assert SAID in with_d1(path, work)
+
+
+def test_the_log_stays_when_every_reader_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite"
+
+    async def work(database: D1) -> Any:
+        await query(database, "SELECT 1")
+        for reader in database._idle_readers:
+            await reader.close()
+        database._idle_readers.clear()
+        return await query(database, "CREATE TABLE t(a)")
+
+    assert with_d1(path, work)[0]["success"] is True
