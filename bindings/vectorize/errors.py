@@ -5,7 +5,7 @@ which operation ran, so a check raises `Refused` and `index.py` completes it.
 
 Source: client prefix: workerd src/cloudflare/internal/vectorize-api.ts. The numbers are not
 documented; those below are quoted from messages that users of the service have published, listed
-in docs/platform/vectorize-answers.md.
+in docs/platform/vectorize.md, "Error codes".
 """
 
 from __future__ import annotations
