@@ -82,7 +82,8 @@ def test_the_log_stays_when_every_reader_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "d.sqlite"
 
     async def work(database: D1) -> Any:
-        await query(database, "SELECT 1")
+        for sql in ("SELECT 1", "SELECT 2"):
+            await query(database, sql)
         for reader in database._idle_readers:
             await reader.close()
         database._idle_readers.clear()
