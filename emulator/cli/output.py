@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import click
 
 from emulator.cli.cells import printable_lines
+from emulator.protocol import deep_json
 
 Json = Any
 
@@ -42,8 +43,16 @@ def show_json(value: Json, indent: int | None = 2) -> None:
 
 def json_text(value: Json, indent: int | None = None) -> str:
     """Return a value as JSON that people can read and that cannot drive their terminal."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    text = spaced_json(value, indent)
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def spaced_json(value: Json, indent: int | None = None) -> str:
+    """Return a value as JSON, however deep, and as it is: it may hold anything."""
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False)
+    except RecursionError:
+        return deep_json.dumps(value, indent=indent, ascii_only=False)
 
 
 def say(text: str) -> None:

@@ -172,7 +172,11 @@ class Control:
         status: dict[str, Json] = {"status": shown.value, "error": None}
         status |= {"output": None, "rollback": None}
         if instance.status is Status.COMPLETE:
-            status["output"] = values.decode(instance.output)
+            try:
+                status["output"] = values.decode(instance.output)
+            except values.MalformedValue as damage:
+                text = f"The recorded output of {instance_id} is damaged: {damage}"
+                raise WorkerError(text, name="WorkflowInternalError") from damage
         if instance.status is Status.ERRORED and instance.error is not None:
             status["error"] = instance.error.as_json()
         if instance.rollback is not None and instance.rollback.outcome:

@@ -14,12 +14,19 @@ from emulator.engine.model import Entry, EntryKind, Instance
 from emulator.engine.plain import REDACTED
 from emulator.engine.renaming import with_current_names
 from emulator.errors import UsageError
-from emulator.protocol import values
+from emulator.protocol import deep_json, values
 
 Json = Any
 
 FORMAT = "groundfog-history"
 VERSION = 1
+_OF_THE_INSTANCE = frozenset(
+    kind
+    for kind in EntryKind
+    if kind.name.startswith("WORKFLOW_")
+    or kind.name
+    in ("EVENT_RECEIVED", "CODE_CHANGED", "ROLLBACK_START", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+)
 
 
 def export(instance: Instance, entries: Iterable[Entry]) -> dict[str, Json]:
@@ -40,7 +47,7 @@ def export(instance: Instance, entries: Iterable[Entry]) -> dict[str, Json]:
         if entry.data is not None:
             item["data"] = entry.data
         if entry.value:
-            item["value"] = REDACTED if entry.step in sensitive else json.loads(entry.value)
+            item["value"] = REDACTED if entry.step in sensitive else deep_json.loads(entry.value)
         shown.append(item)
     return {
         "format": FORMAT,
@@ -57,12 +64,10 @@ def parse_history(text: str, shown: str) -> Instance:
     Raises UsageError: what is no such document, or tells of what cannot have happened.
     """
     try:
-        document = json.loads(text)
+        document = deep_json.loads(text)
     except ValueError as error:
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise UsageError(f"{shown}{line}: not JSON: {error}") from None
-    except RecursionError:
-        raise UsageError(f"{shown}: not a history: it is nested too deep") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise UsageError(
             f'{shown}: not a history; expected an object with "format": "{FORMAT}".\n'
@@ -111,13 +116,17 @@ def _entry(item: Json, where: str) -> Entry:
         if not isinstance(found, expected) or isinstance(found, bool):
             raise UsageError(f"{where}: {field} is {found!r}; expected {expected.__name__}")
     step = item.get("step", "")
+    if not step and kind not in _OF_THE_INSTANCE:
+        raise UsageError(f"{where}: {kind.name} is about a step, and step is missing")
     if step and not _is_key(step):
         raise UsageError(f'{where}: step is {step!r}; expected "kind:count:name"')
-    value = b"" if "value" not in item else json.dumps(item["value"]).encode()
+    value = b""
     try:
+        if "value" in item:
+            value = deep_json.dumps(item["value"]).encode()
         values.decode(value)
-    except values.MalformedValue as error:
-        raise UsageError(f"{where}: value is no tagged JSON: {error}") from None
+    except ValueError as error:
+        raise UsageError(f"{where}: value is {error}") from None
     return Entry(0, item["at"], kind, step, item.get("attempt", 0), item.get("data"), value)
 
 

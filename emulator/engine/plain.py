@@ -7,13 +7,12 @@ Source: workflows.md section 10.2.
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from emulator.protocol import values
+from emulator.protocol import deep_json, values
 from emulator.protocol.values import (
     MAX_SAFE_INTEGER,
     ErrorValue,
@@ -24,6 +23,9 @@ from emulator.protocol.values import (
 )
 
 Json = Any
+
+_CYCLE_S = 146_097 * 86_400  # the calendar repeats itself after 400 years
+_DATE_MAX_MS = 8_640_000_000_000_000  # ECMAScript "Time Values and Time Range"
 
 REDACTED = "[REDACTED]"
 NODES_MAX = 300_000  # a value that shares its parts can be far larger written out than recorded
@@ -49,6 +51,23 @@ def iso(at_ms: float) -> str:
     return f"{_second(seconds)}.{milliseconds:03d}Z"
 
 
+def _date(epoch_ms: float) -> str:
+    """Return a Date as `Date.toISOString` does: a far year has six digits and a sign.
+
+    Raises ValueError for what is no Date.
+    """
+    seconds, milliseconds = divmod(int(epoch_ms), 1000)
+    if _FIRST_S <= seconds <= _LAST_S:
+        return iso(epoch_ms)
+    if abs(epoch_ms) > _DATE_MAX_MS:
+        raise ValueError(f"{epoch_ms} ms since 1970 are no Date")
+    cycles, within = divmod(seconds, _CYCLE_S)
+    text = _second(within)
+    year = int(text[:4]) + 400 * cycles
+    shown = f"{year:04d}" if year == 0 else f"{year:+07d}"
+    return f"{shown}{text[4:]}.{milliseconds:03d}Z"
+
+
 @lru_cache(maxsize=256)  # a history has many times within few seconds
 def _second(epoch_s: int) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).isoformat().removesuffix("+00:00")
@@ -58,7 +77,7 @@ def plain(value: bytes) -> Json:
     """Return a value in tagged JSON as plain JSON: `b'{"$date":0}'` -> `"1970-01-01T00:…Z"`."""
     try:
         if b'"$' not in value:  # no tag anywhere: it is plain JSON as it stands
-            return json.loads(value) if value else None
+            return deep_json.loads(value) if value else None
         return _Flattener().flatten(values.decode(value, _SHAPES))
     except (ValueError, RecursionError):
         return f"[a value of {len(value):,} bytes, too deep or too unusual to be shown]"
@@ -68,7 +87,7 @@ def as_text(value: Json) -> str:
     """Return plain JSON as the string REST has for a step's output, cut off when it is long."""
     if isinstance(value, StreamText):
         return str(value)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = deep_json.dumps(value, ascii_only=False)
     return text if len(text) <= TEXT_MAX_CHARS else text[:TEXT_MAX_CHARS] + TRUNCATED
 
 
@@ -95,7 +114,7 @@ def _stream(stream: StreamValue) -> StreamText:
 
 
 _SHAPES = values.Shapes(
-    date=iso,
+    date=_date,
     binary=_bytes_label,
     typed=_typed_label,
     error=_error,

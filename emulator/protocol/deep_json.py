@@ -181,11 +181,30 @@ def _key(text: str, at: int) -> tuple[str, int]:
     return key, _after_space(text, at + 1)
 
 
-def dumps(tree: Any, *, ascii_only: bool = True, indent: int | None = None) -> str:
-    """Return plain JSON as text, as `json.dumps` would, without spaces or with an indent.
+def loads(text: str | bytes) -> Any:
+    """Return what JSON says, nested up to `TREE_DEPTH_MAX`. Raises ValueError."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return Reader(Limits()).whole(text if isinstance(text, str) else str(text, "utf-8"))
 
-    Keys must be strings. Raises TypeError for what is no JSON, ValueError for NaN and infinity.
+
+def dumps(tree: Any, *, ascii_only: bool = True, indent: int | None = None) -> str:
+    """Return plain JSON as text, however deep, without spaces or with an indent.
+
+    Raises TypeError for what is no JSON, ValueError for NaN and infinity.
     """
+    separators = (",", ":") if indent is None else None
+    try:
+        return json.dumps(
+            tree, ensure_ascii=ascii_only, allow_nan=False, indent=indent, separators=separators
+        )
+    except RecursionError:
+        return _dumps(tree, ascii_only, indent)
+
+
+def _dumps(tree: Any, ascii_only: bool, indent: int | None) -> str:
+    """Return the same without recursion; keys must be strings."""
     text_of = encode_basestring_ascii if ascii_only else encode_basestring
     colon = ":" if indent is None else ": "
     parts: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from . import deep_json
@@ -14,12 +13,8 @@ def moved(value: bytes, by: int) -> tuple[bytes, int]:
 
     Raises MalformedValue.
     """
-    text = str(value, "utf-8")
     try:
-        try:
-            node = json.loads(text)
-        except RecursionError:
-            node = deep_json.Reader(deep_json.Limits()).whole(text)
+        node = deep_json.loads(value)
         opened = _move(node, by)
     except (ValueError, TypeError, AttributeError) as error:
         raise MalformedValue(f"not tagged JSON: {error}") from error

@@ -78,7 +78,10 @@ def test_an_id_that_no_instance_can_have_is_not_found(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_recorded_value_that_is_no_value_ends_its_instance_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [b'{"$ref": oops', b'{"$ref": "x"}', b'[[1], {"$ref": "x"}]'])
+def test_a_recorded_value_that_is_no_value_ends_its_instance_only(
+    tmp_path: Path, damaged: bytes
+) -> None:
     async def poisoned(event: Any, step: Step) -> str:
         def value(ctx: Context) -> str:
             return "harmless"
@@ -94,8 +97,7 @@ def test_a_recorded_value_that_is_no_value_ends_its_instance_only(tmp_path: Path
         key = world.journal.find(NAME, "bad")
         world.journal.flush()
         world.journal._connection.execute(
-            "UPDATE entries SET value = ? WHERE instance = ? AND step <> ''",
-            (b'{"$ref": oops', key),
+            "UPDATE entries SET value = ? WHERE instance = ? AND step <> ''", (damaged, key)
         )
         await world.crash_and_boot()
         await world.advance(120_000)
@@ -104,6 +106,26 @@ def test_a_recorded_value_that_is_no_value_ends_its_instance_only(tmp_path: Path
         assert world.status("good") == Status.COMPLETE
 
     play(tmp_path, poisoned, story)
+
+
+def test_a_message_that_the_engine_cannot_cope_with_ends_its_instance_only(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create("bad")
+        await world.create("good")
+        await world.settle()
+        runs = world.engine._runs.values()
+        bad = next(run for run in runs if run.instance.id == "bad")
+
+        world.engine.mishap(bad.guest, bad.number, "step_begin could not be handled: KeyError()")
+        world.engine.mishap(bad.guest, 999, "of a run that is over")
+        await world.advance(2 * 3_600_000)
+
+        assert world.status("bad") == Status.ERRORED
+        error = world.control.status(NAME, "bad")["error"]
+        assert error["message"] == "step_begin could not be handled: KeyError()"
+        assert world.status("good") == Status.COMPLETE
+
+    play(tmp_path, napping, story)
 
 
 @pytest.mark.parametrize(

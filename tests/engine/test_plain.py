@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.plain import NODES_MAX, TEXT_MAX_CHARS, TRUNCATED, as_text, iso, plain
-from emulator.protocol import values
+from emulator.protocol import deep_json, values
 from emulator.protocol.values import ErrorValue, MapValue, RegExpValue, TypedArray
 
 
@@ -52,6 +52,31 @@ def test_parts_shared_without_measure_do_not_fill_the_memory(scalars: int) -> No
         shared = [shared, shared]
 
     assert len(json.dumps(plain(values.encode(shared)))) < 20 * NODES_MAX
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (b'{"$date":253402300800000}', "+010000-01-01T00:00:00.000Z"),
+        (b'{"$date":8640000000000000}', "+275760-09-13T00:00:00.000Z"),
+        (b'{"$date":-8640000000000000}', "-271821-04-20T00:00:00.000Z"),
+        (b'{"$date":-62167219200000}', "0000-01-01T00:00:00.000Z"),
+        (b'{"$date":-62135596800000}', "0001-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_date_is_shown_as_javascript_shows_it(value: bytes, shown: str) -> None:
+    assert plain(value) == shown
+
+
+@pytest.mark.parametrize("damaged", [b'{"$date":1152921504606846976}', b'{"$ref":3}', b'{"$x":'])
+def test_a_damaged_value_is_described(damaged: bytes) -> None:
+    assert "too unusual to be shown" in plain(damaged)
+
+
+def test_a_value_nested_as_deeply_as_any_is_shown() -> None:
+    text = b"[" * 1_024 + b"]" * 1_024
+
+    assert deep_json.dumps(plain(text)).encode() == text
 
 
 def test_a_value_nested_too_deeply_is_described() -> None:

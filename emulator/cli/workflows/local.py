@@ -7,7 +7,6 @@ takes effect at the next start of `groundfog dev`.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from http import HTTPStatus
@@ -25,6 +24,7 @@ from emulator.config.model import Config
 from emulator.engine.control import Control
 from emulator.engine.journal import Journal
 from emulator.engine.subscription import Subscription, Wanted
+from emulator.protocol import deep_json
 from emulator.server.api.workflows.resource import Host
 from emulator.server.api.workflows.routes import workflow_routes
 from emulator.state import State
@@ -97,7 +97,7 @@ class LocalApi:
         base: str = BASE,
     ) -> Answer:
         """See `Api`."""
-        content = b"" if body is None else json.dumps(body).encode("ascii")
+        content = b"" if body is None else deep_json.dumps(body).encode("ascii")
         status, text = self._runner.run(
             _request(self._app, method, route(base, path), urlencode(query or {}), content)
         )

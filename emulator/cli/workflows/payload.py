@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 from emulator.cli.cells import printable
 from emulator.errors import UsageError
+from emulator.protocol.deep_json import Limits, Reader
+from emulator.protocol.values import DEPTH_MAX
 
 Json = Any
 
@@ -23,11 +25,18 @@ def read_payload(text: str, what: str) -> Json:
     if text == STDIN:
         text = sys.stdin.read()
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return _load(text)
     except json.JSONDecodeError as error:
         raise UsageError(_mistake(text, what, error)) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(f"{what}: {error}") from None
+
+
+def _load(text: str) -> Json:
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        return Reader(Limits(DEPTH_MAX), parse_constant=_refuse).whole(text)
 
 
 def _mistake(text: str, what: str, error: json.JSONDecodeError) -> str:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +14,7 @@ from urllib.parse import urlencode
 from emulator.cli.cells import printable, shorten
 from emulator.cli.workflows.access import BASE, Answer, Refused, Unreachable, route
 from emulator.errors import EmulatorError
+from emulator.protocol import deep_json
 from emulator.state import RunningServer
 
 Json = Any
@@ -59,7 +59,7 @@ class RemoteApi:
         headers = self._headers()
         content = None
         if body is not None:
-            content = json.dumps(body).encode("ascii")
+            content = deep_json.dumps(body).encode("ascii")
             headers["content-type"] = "application/json"
         connection = self._connection()
         try:
@@ -83,7 +83,7 @@ class RemoteApi:
                 read_answer(response.status, response.read(), self._server.url)
             for line in response:
                 if line.startswith(b"data: "):
-                    yield json.loads(line.removeprefix(b"data: "))
+                    yield deep_json.loads(line.removeprefix(b"data: "))
         except (OSError, http.client.HTTPException) as error:
             raise self._silent(error) from error
         finally:
@@ -105,7 +105,7 @@ class RemoteApi:
 def read_answer(status: int, text: bytes, who: str) -> Answer:
     """Return what an envelope holds. Raises Refused, or EmulatorError when it is none."""
     try:
-        envelope = json.loads(text)
+        envelope = deep_json.loads(text)
         if envelope["success"]:
             return Answer(envelope["result"], envelope.get("result_info") or {})
         message = str(envelope["errors"][0]["message"])

@@ -6,13 +6,13 @@ doing moves to a line of its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from emulator.cli.cells import columns, pad, printable, shorten, wrap
 from emulator.cli.ink import Colour, Ink
+from emulator.cli.output import spaced_json
 from emulator.cli.workflows.spans import span
 from emulator.cli.workflows.steps import Attempt, Phase, Row
 from emulator.words import counted
@@ -144,7 +144,7 @@ def value_lines(value: Json, width: int, limit: int | None) -> list[str]:
 
     limit: characters shown; None shows what fits on one line, and says how much there is.
     """
-    text = printable(json.dumps(value, ensure_ascii=False))
+    text = printable(spaced_json(value))
     if limit is not None:
         return wrap(
             text if len(text) <= limit else text[:limit] + _TRUNCATED, max(width, _VALUE_MIN)

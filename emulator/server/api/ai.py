@@ -17,8 +17,26 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from emulator.errors import WorkerError
-from emulator.server.api.envelope import Answer, ApiError, Handler, endpoint, failure, success
-from emulator.server.api.reading import bad, body_bytes, object_body, read_json, whole_number
+from emulator.server.api.bodies import (
+    BATCH_MAX_BYTES,
+    MODEL,
+    MODEL_MAX_BYTES,
+    as_object,
+    body_bytes,
+    read_apart,
+    read_json,
+)
+from emulator.server.api.envelope import (
+    INTERNAL,
+    TOO_DEEP,
+    Answer,
+    ApiError,
+    Handler,
+    endpoint,
+    failure,
+    success,
+)
+from emulator.server.api.reading import bad, whole_number
 
 if TYPE_CHECKING:
     from bindings.ai import Ai
@@ -75,19 +93,19 @@ class AiApi:
 
     async def chat(self, request: Request) -> Response:
         """POST …/v1/chat/completions."""
-        body = await object_body(request)
+        body = await _object(request)
         model = body.pop("model", None)
         return _response(await self._ai().chat(model, body), in_envelope=False)
 
     async def respond(self, request: Request) -> Response:
         """POST …/v1/responses."""
-        body = await object_body(request)
+        body = await _object(request)
         model = body.pop("model", None)
         return _response(await self._ai().run(model, body), in_envelope=False)
 
     async def embed(self, request: Request) -> Response:
         """POST …/v1/embeddings: `{model, input: string | string[]}`."""
-        body = await object_body(request)
+        body = await _object(request)
         answer = await self._ai().run(body.get("model"), {"text": body.get("input")})
         if not isinstance(answer, dict) or "data" not in answer:
             raise bad(f"{body.get('model')} is no text embedding model")
@@ -101,7 +119,8 @@ class AiApi:
 
     async def convert(self, request: Request) -> Answer:
         """POST …/tomarkdown: a form with `files`, and `conversionOptions` as JSON."""
-        content, kind = await body_bytes(request), request.headers.get("content-type", "")
+        content = await body_bytes(request, BATCH_MAX_BYTES)
+        kind = request.headers.get("content-type", "")
         files, options = await asyncio.to_thread(_form, content, kind)
         try:
             return Answer(await self._ai().call("toMarkdown", [files, options]))
@@ -147,6 +166,8 @@ def _running(handler: Run) -> Run:
         except WorkerError as error:
             refused = _refused(error)
             return failure(refused.status, refused.code, refused.message)
+        except RecursionError:
+            return failure(400, INTERNAL, TOO_DEEP)
 
     return answer
 
@@ -174,7 +195,7 @@ def _response(answer: Any, *, in_envelope: bool = True) -> Response:
 
 
 async def _inputs(ai: Ai, model: str, request: Request) -> Any:
-    content = await body_bytes(request)
+    content = await body_bytes(request, BATCH_MAX_BYTES)
     kind = request.headers.get("content-type", "")
     needed = ai.upload_name(model)
     starts = _UPLOADS.get(needed or "", ())
@@ -182,11 +203,19 @@ async def _inputs(ai: Ai, model: str, request: Request) -> Any:
         return {**dict(request.query_params), needed: {"body": content, "contentType": kind}}
     looks_like_json = content.lstrip()[:1] in (b"", b"{", b"[")
     if looks_like_json or kind.partition(";")[0].strip().lower() == "application/json":
-        try:
-            return read_json(content.decode("utf-8-sig")) if content.strip() else {}
-        except ValueError as error:
-            raise bad(f"(body) is not JSON: {error}") from None
+        return await _read(content) if content else {}
     return content
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    return as_object(await _read(await body_bytes(request, MODEL_MAX_BYTES)))
+
+
+async def _read(content: bytes) -> Any:
+    if len(content) > MODEL_MAX_BYTES:
+        raise bad(f"(body) is {len(content):,} bytes of JSON; expected {MODEL_MAX_BYTES:,} at most")
+    read = await read_apart(content, lambda body: read_json(body, MODEL))
+    return {} if read is None else read
 
 
 def _form(content: bytes, kind: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:

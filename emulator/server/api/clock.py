@@ -15,8 +15,9 @@ from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.plain import iso
 from emulator.engine.timekeeping import Timekeeper
 from emulator.errors import UsageError
+from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
-from emulator.server.api.reading import bad, object_body
+from emulator.server.api.reading import bad
 
 Json = Any
 

@@ -5,7 +5,6 @@ Source: bindings.md section 12.2; `{"success", "errors", "messages", "result", "
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import StateError
+from emulator.protocol import deep_json
 
 Json = Any
 
 OWN_BASE = "/cdn-cgi/groundfog"  # of what only Groundfog has
+TOO_DEEP = "(body) is nested too deeply"
 INTERNAL = 10001  # also what the local explorer answers to requests it cannot read
 
 
@@ -57,6 +58,8 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return failure(error.status, error.code, error.message)
         except StateError as error:
             return failure(500, INTERNAL, str(error))
+        except RecursionError:
+            return failure(400, INTERNAL, TOO_DEEP)
 
     return answer
 
@@ -89,5 +92,5 @@ def failure(
 
 def _response(status: int, body: Json, headers: dict[str, str] | None = None) -> Response:
     # ASCII: a string of user code may hold half a surrogate pair, which UTF-8 cannot carry.
-    text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    text = deep_json.dumps(body)
     return Response(text, status, headers, media_type="application/json")

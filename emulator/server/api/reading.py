@@ -1,6 +1,6 @@
-"""What a request of the API says: bodies and query parameters, read and checked.
+"""What a request of the API says in its query and in the fields of its body, read and checked.
 
-Numbers in JSON bodies are read as JavaScript reads them. Every problem is an `ApiError` with
+Every problem is an `ApiError` with
 status 400 that names the parameter, what was found and what was expected.
 """
 
@@ -9,57 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from starlette.requests import Request
 
 from emulator.durations import InvalidDuration, parse_duration_ms
-from emulator.protocol.values import MAX_SAFE_INTEGER
 from emulator.server.api.envelope import INTERNAL, ApiError
 
 Json = Any
 
-BODY_MAX_BYTES = 128 * 1024 * 1024  # a batch of 100 instances with params of 1 MiB each
 _PAGE_MAX = 1_000_000_000
-
-
-async def body_bytes(request: Request) -> bytes:
-    """Return the whole body. Raises ApiError when it is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_MAX_BYTES:
-            raise ApiError(413, INTERNAL, f"(body) is larger than {BODY_MAX_BYTES:,} bytes")
-    return bytes(body)
-
-
-async def json_body(request: Request) -> Json:
-    """Return the body, decoded; an empty one is None. Raises ApiError."""
-    body = await body_bytes(request)
-    if not body.strip():
-        return None
-    try:
-        return read_json(str(body, "utf-8"))
-    except ValueError as error:
-        raise bad(f"(body) is not JSON: {error}") from error
-
-
-def read_json(text: str) -> Json:
-    """Return JSON as JavaScript would read it. Raises ValueError."""
-    try:
-        return json.loads(text, parse_int=_integer, parse_constant=_not_json)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-async def object_body(request: Request) -> dict[str, Json]:
-    """Return the body, which must be an object; an empty one is `{}`. Raises ApiError."""
-    body = await json_body(request)
-    if body is None:
-        return {}
-    if not isinstance(body, dict):
-        raise bad("(body) Provided argument is invalid")
-    return body
 
 
 def bad(message: str) -> ApiError:
@@ -119,13 +78,3 @@ def retention_ms(given: Json, name: str) -> dict[str, int]:
             except (InvalidDuration, OverflowError) as error:
                 raise bad(f"'{name}.{key}' is {error}") from None
     return kept
-
-
-def _integer(text: str) -> int | float:
-    """Return an integer as JavaScript would hold it: beyond 2^53 a float, with its rounding."""
-    value = float(text)
-    return int(text) if abs(value) <= MAX_SAFE_INTEGER else value
-
-
-def _not_json(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a JSON number")

@@ -6,6 +6,7 @@ Bodies and answers: workflows.md sections 17, 21.1 and 22.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
@@ -18,8 +19,19 @@ from emulator.engine.plain import iso
 from emulator.engine.rewinding import RestartPoint, parse_restart_point
 from emulator.errors import WorkerError
 from emulator.protocol import values
+from emulator.server.api.bodies import (
+    BATCH_MAX_BYTES,
+    VALUE_MAX_BYTES,
+    as_object,
+    body_bytes,
+    json_body,
+    object_body,
+    read_apart,
+    read_items,
+    read_json,
+)
 from emulator.server.api.envelope import Answer
-from emulator.server.api.reading import bad, json_body, object_body, retention_ms
+from emulator.server.api.reading import bad, retention_ms
 from emulator.server.api.workflows.dialects import Dialect
 from emulator.server.api.workflows.resource import Host, Resource
 from emulator.server.api.workflows.terminator import Terminator
@@ -44,8 +56,8 @@ class Changes:
     async def create(self, request: Request) -> Answer:
         """POST …/instances: `{"instance_id"?, "params"?}`; the explorer says `id`."""
         resource = self._resource(request)
-        body = await object_body(request)
-        instance_id, params, kept = self._new(body)
+        body = await body_bytes(request, VALUE_MAX_BYTES)
+        instance_id, params, kept = await read_apart(body, self._read_new)
         try:
             created = await self._control.create(
                 resource.workflow.name, instance_id, params, source="api", retention=kept
@@ -57,10 +69,8 @@ class Changes:
     async def create_batch(self, request: Request) -> Answer:
         """POST …/instances/batch: a list of up to 100; ids in use are left out of the answer."""
         resource = self._resource(request)
-        body = await json_body(request)
-        if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
-            raise bad("(body) Provided argument is invalid")
-        items = [self._new(item) for item in body]
+        body = await body_bytes(request, BATCH_MAX_BYTES)
+        items = await read_apart(body, self._read_batch)
         try:
             created = await self._control.create_batch(resource.workflow.name, items, source="api")
         except WorkerError as error:
@@ -172,7 +182,8 @@ class Changes:
     async def send_event(self, request: Request) -> Answer:
         """POST …/events/{type}: the body, if any, is the payload."""
         resource = self._resource(request)
-        payload = values.encode(await json_body(request))
+        body = await body_bytes(request, VALUE_MAX_BYTES)
+        payload = await read_apart(body, lambda body: values.encode(read_json(body)))
         instance_id = request.path_params["instance"]
         event_type = request.path_params["event_type"]
         name = resource.workflow.name
@@ -181,6 +192,18 @@ class Changes:
         except WorkerError as error:
             raise self._dialect.refused(error, instance_id) from error
         return Answer(self._acknowledgement(instance_id))
+
+    def _read_new(self, body: bytes) -> New:
+        return self._new(as_object(read_json(body)))
+
+    def _read_batch(self, body: bytes) -> list[New]:
+        """Return what the instances are to be; of too many, one too many."""
+        items = []
+        for item in islice(read_items(body), BATCH_MAX + 1):
+            if not isinstance(item, dict):
+                raise bad("(body) Provided argument is invalid")
+            items.append(self._new(item))
+        return items
 
     def _new(self, body: dict[str, Json]) -> New:
         """Return what an instance is to be; ids are checked by the engine."""

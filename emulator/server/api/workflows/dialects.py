@@ -13,8 +13,9 @@ from typing import Any
 
 from emulator.engine.plain import as_text
 from emulator.errors import WorkerError
+from emulator.protocol.deep_json import TooMuch
+from emulator.server.api.bodies import read_json
 from emulator.server.api.envelope import INTERNAL, ApiError
-from emulator.server.api.reading import read_json
 
 Json = Any
 
@@ -88,6 +89,8 @@ def params_or_json_text(params: Json) -> Json:
         return params
     try:
         return read_json(params)
+    except TooMuch:
+        raise
     except ValueError:
         return params
 

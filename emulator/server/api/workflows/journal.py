@@ -16,8 +16,9 @@ from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine import listing, pruning
 from emulator.engine.model import TERMINAL, Status
 from emulator.engine.pruning import LARGEST_MAX, Prunable
+from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import OWN_BASE, Answer, endpoint
-from emulator.server.api.reading import bad, object_body, whole_number
+from emulator.server.api.reading import bad, whole_number
 from emulator.server.api.workflows.dialects import V4
 from emulator.server.api.workflows.resource import Host
 

@@ -11,8 +11,9 @@ from starlette.routing import Route
 from emulator.engine import exporting
 from emulator.engine.plain import iso
 from emulator.errors import WorkerError
-from emulator.server.api.envelope import OWN_BASE, Answer, endpoint
-from emulator.server.api.reading import bad, object_body
+from emulator.server.api.bodies import object_body
+from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
+from emulator.server.api.reading import bad
 from emulator.server.api.workflows.dialects import V4
 from emulator.server.api.workflows.resource import Host, Resource
 
@@ -41,7 +42,12 @@ class Own:
         resource = Resource.of(self._host, V4, request)
         summary = resource.summary(request)
         instance = self._host.engine.instance(summary.key)
-        return Answer(exporting.export(instance, self._host.engine.journal.entries(summary.key)))
+        entries = self._host.engine.journal.entries(summary.key)
+        try:
+            return Answer(exporting.export(instance, entries))
+        except ValueError as error:
+            text = f"A recorded value of {summary.id} is damaged: {error}"
+            raise ApiError(500, INTERNAL, text) from error
 
 
 def own_routes(host: Host) -> list[Route]:

@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from emulator.engine.log import EVENT_TYPES, LogEvent
 from emulator.engine.subscription import Subscription, Wanted
 from emulator.errors import StateError
+from emulator.protocol import deep_json
 from emulator.protocol.values import MAX_SAFE_INTEGER
 from emulator.server.api.envelope import Answer
 from emulator.server.api.reading import bad, choice
@@ -86,7 +87,7 @@ async def _stream(
         yield ": subscribed\n\n"  # headers leave with the first byte; the client need not wait
         while True:
             if event is not None:
-                data = json.dumps(event.as_json(instance_id, local=local), separators=(",", ":"))
+                data = deep_json.dumps(event.as_json(instance_id, local=local))
                 yield f"id: {event.id}\ndata: {data}\n\n"
             elif subscription.ended:
                 # Moves the client's cursor past what the filter hid; no event is dispatched.
