@@ -64,6 +64,18 @@ def test_what_sqlite_refuses_has_a_remedy(tmp_path: Path, code: int, trouble: Tr
     assert trouble_of(tmp_path / "journal.sqlite", sqlite_error(code)) is trouble
 
 
+def test_an_error_on_a_disk_without_room_is_told_as_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says of the files beside a database only that reading or writing failed."""
+    error = sqlite_error(sqlite3.SQLITE_IOERR_SHMSIZE)
+    found = list(os.statvfs(tmp_path))
+    found[4] = 0  # f_bavail
+    monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(found))
+
+    assert "(the disk is full)" in refusal(tmp_path / "journal.sqlite", "cannot be opened", error)
+
+
 def test_only_what_is_damaged_is_to_be_thrown_away() -> None:
     advise_a_reset = [trouble for trouble in Trouble if "reset" in trouble.value]
 

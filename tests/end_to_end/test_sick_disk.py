@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,3 +100,32 @@ def test_all_goes_on_by_itself_when_the_disk_is_well_again(tmp_path: Path) -> No
         assert api.until("kept", "complete")["output"] == ["kept", 2]
         assert file.read_text() == "before "
         assert api.error("GET", "/flow/instances/lost")[0] == 404
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 4096])
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_start_on_a_sick_disk_is_refused_in_a_sentence_and_harms_nothing(
+    tmp_path: Path, limit_bytes: int, exists: bool
+) -> None:
+    project = workflow_project(tmp_path / "p", RUN)
+    if exists:
+        with DevServer(project) as server:
+            begin(Api(server, V4), tmp_path)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "emulator", "dev", str(project), "--port", "0"],
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert done.returncode == 1 and done.stderr.startswith(f"error: {project / '.groundfog'}")
+    assert "Traceback" not in done.stderr and "reset" not in done.stderr
+    if exists:
+        with DevServer(project) as server:
+            assert Api(server, V4).detail("kept")["status"] == "waiting"
