@@ -34,15 +34,25 @@ class Place:
         self._log_was: tuple[int, int] | None = None
 
     def check(self) -> None:
-        """Raise Removed when one of the two was removed or replaced. Costs a few microseconds."""
+        """Raise Removed when the file was removed or replaced. Costs 2 µs, once for each commit."""
+        if _identity(self._file) != self._file_was:
+            raise Removed(self._told)
+
+    def look(self) -> None:
+        """Do the same for the file and its log."""
+        self.check()
         log = _identity(self._log)
         if self._log_was is None:
             self._log_was = log  # SQLite makes it when it first needs it, and then keeps it
-        if _identity(self._file) != self._file_was or log != self._log_was:
-            raise Removed(
-                f"{self.path} was removed or replaced while it was open; what is written to it"
-                " would be lost. Stop Groundfog and start it again"
-            )
+        if log != self._log_was:
+            raise Removed(self._told)
+
+    @property
+    def _told(self) -> str:
+        return (
+            f"{self.path} was removed or replaced while it was open; what is written to it"
+            " would be lost. Stop Groundfog and start it again"
+        )
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -69,6 +69,7 @@ class D1:
         self._opening = asyncio.Lock()
         self._writer: SessionThread | None = None
         self._quick: Session | None = None
+        self._gone = ""  # what to tell, once the file has been removed under us
         self._quickness = Quickness()
         self._idle_readers: list[SessionThread] = []
         self._reader_slots = asyncio.Semaphore(READERS_MAX)
@@ -140,13 +141,17 @@ class D1:
             self._jobs.discard(job)
 
     def removed(self) -> str:
-        """Return what to tell when the file was removed or replaced while it is open, else ""."""
+        """Return what to tell when the file was removed or replaced while it is open, else "".
+
+        From then on every call is refused. Until this is asked, reads may go on from what was
+        there: to look before each would double what a short one takes.
+        """
         try:
             if self._writer is not None:
-                self._writer.session.check_place()
+                self._writer.session.check_place(log=True)
         except WorkerError as error:
-            return error.message
-        return ""
+            self._gone = error.message
+        return self._gone
 
     async def close(self) -> None:
         """Stop what still runs, undo it, and close every connection."""
@@ -193,6 +198,8 @@ class D1:
         here = Job(job.queries, QUICK_MS, job.encodes, job.last_row_id)
         try:
             if self._quick is None:
+                if self._writer is not None:
+                    self._writer.session.check_place()
                 self._quick = Session(self._path, self._synchronous, reads_only=True, quick=True)
             results = self._quick.run(here)
         except apsw.Error:  # a reader's thread will say what is wrong, or wait for it
@@ -207,8 +214,9 @@ class D1:
         return results
 
     async def _open_writer(self) -> SessionThread:
+        if self._gone:
+            raise WorkerError(self._gone)
         if self._writer is not None:
-            self._writer.session.check_place()  # before a reader would open another file there
             return self._writer
         async with self._opening:
             if self._writer is None:
@@ -216,6 +224,8 @@ class D1:
             return self._writer
 
     async def _open(self, *, reads_only: bool) -> SessionThread:
+        if reads_only and self._writer is not None:
+            self._writer.session.check_place()  # a reader would make another file there
         try:
             make_folder(self._path.parent)
             refuse_foreign_link(self._path)

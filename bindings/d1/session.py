@@ -133,7 +133,8 @@ class Session:
             ]
             if needs_transaction:
                 self._execute_own("COMMIT")
-            self.check_place()  # what went to a file that is gone is not acknowledged
+            if not self._reads_only:
+                self.check_place()  # what went to a file that is gone is not acknowledged
         except BaseException:
             if self.connection.in_transaction:
                 self._execute_own("ROLLBACK")
@@ -302,10 +303,10 @@ class Session:
         for statement in SETTINGS:
             self._execute_own(statement)
 
-    def check_place(self) -> None:
-        """Raise WorkerError when the file was removed or replaced while it was open."""
+    def check_place(self, log: bool = False) -> None:
+        """Raise WorkerError when the file, or with `log` the log too, was removed or replaced."""
         try:
-            self._place.check()
+            self._place.look() if log else self._place.check()
         except Removed as error:
             raise WorkerError(str(error)) from None
 

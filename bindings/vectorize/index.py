@@ -85,7 +85,7 @@ class Index:
         store = self._opened
         try:
             if store is not None:
-                store.check_place()
+                store.check_place(log=True)
         except Removed as error:
             return str(error)
         return ""

@@ -91,9 +91,9 @@ class Store:
             self._connection.close()
             raise
 
-    def check_place(self) -> None:
-        """Raise Removed, a sqlite3.Error, when the file was removed while it was open."""
-        self._place.check()
+    def check_place(self, log: bool = False) -> None:
+        """Raise Removed, a sqlite3.Error, when the file, or with `log` its log too, was removed."""
+        self._place.look() if log else self._place.check()
 
     def close(self) -> None:
         """Close the file."""

@@ -1349,7 +1349,7 @@ class Engine:
     def look_at_journal(self) -> None:
         """Notice that the journal was removed, when nothing is recorded that would show it."""
         try:
-            self.journal.place.check()
+            self.journal.place.look()
         except Removed as error:
             self._commit_failed(set(), error)
 

@@ -67,12 +67,14 @@ def test_a_call_to_a_database_that_another_file_replaced_is_refused(tmp_path: Pa
     assert path.read_bytes()
 
 
-def test_a_write_to_a_database_whose_log_was_removed_is_not_acknowledged(tmp_path: Path) -> None:
+def test_a_database_whose_log_was_removed_is_refused_once_that_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "d.sqlite"
 
     async def work(database: D1) -> Any:
         await opened(database)
+        assert database.removed() == ""
         path.with_name("d.sqlite-wal").unlink()
+        assert SAID in database.removed()
         return await refusal(database, "INSERT INTO t VALUES (2)")
 
     assert SAID in with_d1(path, work)
@@ -90,3 +92,17 @@ def test_the_log_stays_when_every_reader_is_closed(tmp_path: Path) -> None:
         return await query(database, "CREATE TABLE t(a)")
 
     assert with_d1(path, work)[0]["success"] is True
+
+
+def test_a_read_of_a_removed_database_is_refused_once_that_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite"
+
+    async def work(database: D1) -> Any:
+        await opened(database)
+        await query(database, "SELECT a FROM t")
+        remove(path)
+        assert SAID in database.removed()
+        return await refusal(database, "SELECT a FROM t")
+
+    assert SAID in with_d1(path, work)
+    assert not path.exists()
