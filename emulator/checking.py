@@ -68,7 +68,7 @@ def instances_of(journal: Journal, *, finished: bool) -> Iterator[Instance]:
     for row in journal.every() if finished else journal.unfinished():
         if row.status is Status.ROLLING_BACK:
             continue
-        instance = journal.load(row.key)
+        instance = journal.load(row.key, whole=True)
         if instance.steps:
             yield instance
 

@@ -49,6 +49,7 @@ from emulator.engine.model import (
     EntryKind,
     ErrorInfo,
     Instance,
+    Left,
     Status,
     StepKind,
     StepState,
@@ -64,6 +65,7 @@ from emulator.engine.steps import Ask, Decision, Execute, Reject, Resolve, StepC
 from emulator.engine.sweeping import Sweep
 from emulator.engine.timers import Timers
 from emulator.engine.turns import TURN_S, Turns
+from emulator.errors import StateError
 from emulator.protocol import messages, values
 from emulator.protocol.messages import Message, ProtocolError, StepFailed, StepRun, StepTaken
 from emulator.sqlite import Removed
@@ -769,7 +771,8 @@ class Engine:
         number = self._next_run
         self._next_run += 1
         self._probes.add(number)
-        opening = payloads.opening(number, instance, definition.class_name, probe=True)
+        read = self.journal.value
+        opening = payloads.opening(number, instance, definition.class_name, probe=True, read=read)
         self._feed.put(self._probe_opening(number, opening))
         return number, Guard(instance)
 
@@ -777,7 +780,7 @@ class Engine:
         try:
             while number in self._probes and (message := next(opening, None)) is not None:
                 yield message
-        except ValueError:  # a damaged value: its next run says so
+        except (ValueError, StateError):  # a damaged value: its next run says so
             return
 
     def _is_dormant(self, instance: Instance) -> bool:
@@ -863,7 +866,7 @@ class Engine:
                 case Resolve(value):
                     # Without a value: a `do`, whose guest has the one it sent, for that call.
                     value = value or (run.instance.steps[key].value if call.earlier else b"")
-                    if len(value) > LARGE_BYTES:
+                    if len(value) > LARGE_BYTES or type(value) is Left:
                         run.feed.put(self._large_answer(run, key, number))
                     else:
                         run.guest.send(messages.StepDone(run.number, number, value))
@@ -875,12 +878,27 @@ class Engine:
 
     def _large_answer(self, run: Run, key: str, number: int) -> Iterator[Message]:
         if self._runs.get(run.number) is run:
-            yield messages.StepDone(run.number, number, run.instance.steps[key].value)
+            with self._reading(run):
+                value = self.journal.value(run.instance.steps[key].value)
+                yield messages.StepDone(run.number, number, value)
 
     def _order(self, run: Run, key: str, call: Call, attempt: int) -> Iterator[Message]:
         """Order a rollback handler, which gets the value of its step."""
         if self._runs.get(run.number) is run and call.is_attempt(attempt):
-            yield payloads.rollback_run(run, call, key)
+            with self._reading(run):
+                yield payloads.rollback_run(run, call, key, self.journal.value)
+
+    @contextmanager
+    def _reading(self, run: Run) -> Iterator[None]:
+        """Leave an instance alone whose values cannot be read; the next start tries it again."""
+        try:
+            yield
+        except StateError as error:
+            self._drop(run)
+            self._evict(run.instance)
+            if run.instance.key not in self._damaged:
+                self._damaged.add(run.instance.key)
+                self._report(f"{run.instance.workflow} {run.instance.id}: {error}")
 
     def _note_progress(self, run: Run) -> None:
         """Keep the status of an instance in step with what its run is doing."""
@@ -926,6 +944,8 @@ class Engine:
             instance.apply(entry)
             if entry.step:
                 self._timers.set(instance.key, instance.steps[entry.step].due_ms)
+        if entries and entry.step and len(entry.value) > LARGE_BYTES:  # the disk keeps it
+            instance.steps[entry.step].value = self.journal.left(instance.key)
         if instance.status is not status:
             self._project(instance)
 
@@ -1255,7 +1275,14 @@ class Engine:
         self._queue.occupy(instance.key, instance.workflow)
         self._record(instance, self._run_entries(instance, guarded))
         class_name = definition.class_name
-        opening = payloads.opening(number, instance, class_name, guarded=guarded, eager=eager)
+        opening = payloads.opening(
+            number,
+            instance,
+            class_name,
+            guarded=guarded,
+            eager=eager,
+            read=self.journal.value,
+        )
         feed.put(self._opening(run, opening))
 
     def _opening(self, run: Run, opening: Iterator[Message]) -> Iterator[Message]:
@@ -1263,7 +1290,9 @@ class Engine:
         instance = run.instance
         try:
             while self._runs.get(run.number) is run:
-                message = next(opening, None)
+                message = None
+                with self._reading(run):
+                    message = next(opening, None)
                 if message is None:
                     break
                 if type(message) is messages.RunStart:

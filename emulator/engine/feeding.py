@@ -15,7 +15,7 @@ from typing import Protocol
 from emulator.protocol.messages import Message, RunStart
 
 WINDOW_BYTES = 2 * 1024 * 1024
-RUN_BYTES = 32 * 1024  # what starting a run counts for: code runs then, which takes time
+RUN_BYTES = 64 * 1024  # what starting a run counts for: code runs then, which takes time
 AT_ONCE = 4  # runs whose histories are on the way; their messages take turns
 
 _MARK_BYTES = WINDOW_BYTES // 4

@@ -23,7 +23,15 @@ from typing import Any, cast
 
 from emulator import sqlite
 from emulator.engine import rows
-from emulator.engine.model import TERMINAL, Entry, EntryKind, Instance, Status
+from emulator.engine.model import (
+    LARGE_BYTES,
+    TERMINAL,
+    Entry,
+    EntryKind,
+    Instance,
+    Left,
+    Status,
+)
 from emulator.engine.rows import Row
 from emulator.engine.schema import open_journal, read_journal, unusable
 from emulator.errors import StateError
@@ -62,6 +70,13 @@ _EXTENT = (
     " FROM stream_chunks WHERE stream = ? AND instance = ?"
 )
 _RAISE_HIGH_WATER = "UPDATE high_water SET entry = max(entry, ?), instance = max(instance, ?)"
+
+# The length of a value is known without reading it.
+_IS_LARGE = f"step <> '' AND ifnull(length(value), 0) > {LARGE_BYTES}"
+_FOLDED = (
+    "SELECT id, instance, at_ms, kind, step, attempt, data,"
+    f" iif({_IS_LARGE}, NULL, value), {_IS_LARGE} FROM entries WHERE instance = ? ORDER BY id"
+)
 
 _SHAPE_KINDS = (
     *rows.STEP_STARTS,
@@ -556,12 +571,13 @@ class Journal:
                     generation = json.loads(data).get("generation", generation)
         return generation, tuple(steps)
 
-    def load(self, key: int, *, steps: bool = True) -> Instance:
-        """Return an instance folded from its entries.
+    def load(self, key: int, *, steps: bool = True, whole: bool = False) -> Instance:
+        """Return an instance folded from its entries; large values of its steps are `Left`.
 
         Raises KeyError for an unknown key, DamagedHistory when the entries make no sense.
 
-        steps: False leaves them out, which is much faster when there are many.
+        steps: False leaves them out, which is much faster when there are many. whole: with all
+        values.
         """
         row = self.row(key)
         if row is None:
@@ -569,7 +585,7 @@ class Journal:
         instance = Instance(row.key, row.workflow, row.id)
         number = 0
         try:
-            for number, entry in self._numbered(key, "" if steps else "AND step = ''"):  # noqa: B007
+            for number, entry in self._to_fold(key, steps, whole):  # noqa: B007
                 instance.apply(entry)
             for step in instance.steps.values():
                 _ = step.kind, step.count  # which its key holds
@@ -578,6 +594,36 @@ class Journal:
             problem = str(error) if known else f"entry {number}: {error!r}"
             raise DamagedHistory(self.path, row, problem) from error
         return instance
+
+    def _to_fold(self, key: int, steps: bool, whole: bool) -> Iterator[tuple[int, Entry]]:
+        if whole or not steps:
+            yield from self._numbered(key, "" if steps else "AND step = ''")
+            return
+        self._commit_pending(key)
+        for *row, is_large in self._select(_FOLDED, (key,)):
+            if is_large:
+                row[-1] = Left(b"%d" % row[0])
+            yield from rows.unpack(tuple(row))
+
+    def value(self, value: bytes) -> bytes:
+        """Return a value of a step, from the disk if it was `Left` there. Raises StateError."""
+        if type(value) is not Left:
+            return value
+        statement = "SELECT value FROM entries WHERE id = ?"
+        found = self._read(statement, (int(value),))
+        if found is None:  # it is still to be committed
+            self.flush()
+            found = self._read(statement, (int(value),))
+        if found is None or not isinstance(found[0], bytes):
+            raise StateError(f"{self.path}: not read: entry {int(value)} has no value")
+        return found[0]
+
+    def left(self, key: int) -> Left:
+        """Return where the value is that was recorded last of an instance, in this turn."""
+        batch = self._batch
+        row = batch.entries[batch.last[key]]
+        assert row is not None
+        return Left(b"%d" % row[0])
 
     @contextmanager
     def reading(self, key: int) -> Iterator[None]:
@@ -634,9 +680,12 @@ class Journal:
         """Yield the entries of an instance in the order they were decided, each with its id."""
         return self._numbered(key, "")
 
-    def _numbered(self, key: int, condition: str) -> Iterator[tuple[int, Entry]]:
+    def _commit_pending(self, key: int) -> None:
         while key in self._touched:  # a commit may start a run, which is recorded in turn
             self.flush()
+
+    def _numbered(self, key: int, condition: str) -> Iterator[tuple[int, Entry]]:
+        self._commit_pending(key)
         return self._entries(
             "SELECT id, instance, at_ms, kind, step, attempt, data, value FROM entries"
             f" WHERE instance = ? {condition} ORDER BY id",

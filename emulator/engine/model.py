@@ -175,6 +175,13 @@ def step_key(kind: str, name: str, count: int) -> str:
     return f"{kind}:{count}:{name}"
 
 
+class Left(bytes):
+    """In place of a large value: the id of the row of the journal that holds it, in digits.
+
+    An instance may keep a gigabyte in its steps. `Journal.value` reads it when it is needed.
+    """
+
+
 @dataclass(slots=True)
 class Step:
     """One step of an instance, as recorded so far."""
@@ -189,7 +196,7 @@ class Step:
     charged: int = 0  # attempts that failed and count against the user's retries
     due_ms: int | None = None  # end of sleep, next attempt, wait timeout or attempt timeout
     event_type: str = ""
-    value: bytes = b""
+    value: bytes = b""  # or `Left`
     error: ErrorInfo | None = None
     since_ms: int = 0  # when it was first asked for
     line: str = ""  # of user code, then: "src/entry.py:31"

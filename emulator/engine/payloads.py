@@ -8,7 +8,7 @@ value it is moved on by what opened before it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from emulator.engine.model import Instance, Status, Step, StepKind, StepState, step_key
@@ -19,6 +19,7 @@ from emulator.protocol import references
 from emulator.protocol.messages import History, Message, RollbackRun, RunStart
 
 Json = Any
+Read = Callable[[bytes], bytes]
 
 HISTORY_CHUNK_BYTES = 1024 * 1024
 _REFERENCE = b'"$ref"'
@@ -54,7 +55,7 @@ def workflow_event(instance: Instance) -> bytes:
     return record(fields)
 
 
-def rollback_run(run: Run, call: Call, key: str) -> RollbackRun:
+def rollback_run(run: Run, call: Call, key: str, read: Read) -> RollbackRun:
     """Return the order to execute the rollback handler with this key."""
     instance = run.instance
     handler = instance.steps[key]
@@ -72,7 +73,7 @@ def rollback_run(run: Run, call: Call, key: str) -> RollbackRun:
         shown_config(step.config),
         trigger.name,
         trigger.message,
-        step.value if done else b"",
+        read(step.value) if done else b"",
         nth=step.place[2] if step.other_count else 0,
         given=run.given.get((step.caller, step.place), -1) if step.parent else 0,
     )
@@ -91,15 +92,17 @@ def opening(
     guarded: bool = False,
     probe: bool = False,
     eager: int = 0,
+    read: Read = bytes,
 ) -> Iterator[Message]:
     """Yield the messages that begin a run of `instance`, each as it then stands.
 
-    eager: how many new steps the guest may begin by itself.
+    eager: how many new steps the guest may begin by itself. read: returns what is recorded as the
+    value of a step.
 
     Raises MalformedValue when what a guest has recorded is no value.
     """
     ended = [step for step in instance.steps.values() if step.has_ended]
-    for payload in history(ended):
+    for payload in history(ended, read):
         yield History(run, payload)
     event = workflow_event(instance)
     yield RunStart(
@@ -125,7 +128,7 @@ def _begun(instance: Instance) -> list[Json]:
     ]
 
 
-def history(steps: Iterable[Step]) -> Iterator[bytes]:
+def history(steps: Iterable[Step], read: Read = bytes) -> Iterator[bytes]:
     """Yield the finished steps of `run()` as payloads of History messages, each about 1 MiB.
 
     What callbacks called is not among them: should one run again, it asks.
@@ -133,7 +136,7 @@ def history(steps: Iterable[Step]) -> Iterator[bytes]:
     items: list[tuple[bytes, bytes]] = []
     size = 0
     for step in steps:
-        item = _history_item(step)
+        item = _history_item(step, read)
         if item is None:
             continue
         if items and size + len(item[1]) > HISTORY_CHUNK_BYTES:
@@ -145,12 +148,12 @@ def history(steps: Iterable[Step]) -> Iterator[bytes]:
         yield _list(items)
 
 
-def _history_item(step: Step) -> tuple[bytes, bytes] | None:
+def _history_item(step: Step, read: Read) -> tuple[bytes, bytes] | None:
     """Return an item as its first members and its value: `(b'"do","charge",1,"ok"', b"42")`."""
     if step.parent or step.key.startswith("rollback:"):
         return None
     if step.state is StepState.SUCCEEDED:
-        outcome, value = "ok", step.value or b"null"
+        outcome, value = "ok", read(step.value) or b"null"
     elif step.state is StepState.FAILED and step.error is not None:
         outcome, value = "error", json.dumps(step.error.as_json()).encode()
     else:

@@ -11,9 +11,11 @@ import pytest
 
 from emulator.engine import feeding
 from emulator.engine.feeding import AT_ONCE, RUN_BYTES, WINDOW_BYTES, Feed
+from emulator.engine.model import Left, StepKind
+from emulator.errors import StateError
 from emulator.protocol.messages import History, Message, RunAbort, RunStart
-from tests.engine.scripted import ScriptedGuest, Step
-from tests.engine.world import CLASS, HOUR, MINUTE, World, play
+from tests.engine.scripted import ScriptedGuest, Step, StepError
+from tests.engine.world import CLASS, HOUR, MINUTE, NAME, SECOND, World, play
 
 MIB = 1024 * 1024
 Event = dict[str, Any]
@@ -258,5 +260,84 @@ def test_virtual_time_stands_still_while_starts_are_pending(
 
         assert before
         assert world.engine.in_flight() - before  # it got further
+
+    play(tmp_path, large, story)
+
+
+# --- large values stay on the disk
+
+
+def test_large_values_of_steps_are_not_kept_in_memory(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.create()
+        await world.advance(SECOND)
+        key = world.journal.find(NAME, "a")
+        assert key is not None
+        live = world.engine.instance(key)
+        loaded = world.journal.load(key)
+
+        assert live == loaded
+        values_ = [step.value for step in loaded.steps.values() if step.kind is StepKind.DO]
+        assert all(type(value) is Left for value in values_)
+        whole = world.journal.load(key, whole=True)
+        for left, step in zip(values_, whole.steps.values(), strict=False):
+            assert world.journal.value(left) == step.value
+            assert len(step.value) > MIB_LESS
+
+    play(tmp_path, large, story)
+
+
+def test_a_large_value_is_given_again_wherever_it_is_asked_for(tmp_path: Path) -> None:
+    """After a restart of the host, a wait for a large event, and in a rollback."""
+    seen: list[int] = []
+
+    async def workflow(event: Event, step: Step) -> None:
+        made = await step.do(
+            "make", lambda ctx: "x" * MIB_LESS, rollback=lambda undo: seen.append(len(undo.output))
+        )
+        told = await step.wait_for_event("told", "tell")
+        seen.append(len(made) + len(told["payload"]))
+        await step.sleep("nap", "1 hour")
+        raise StepError("Error", "no")
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.send("tell", "y" * MIB_LESS)
+        assert seen == [2 * MIB_LESS]
+        await world.crash_and_boot()
+        await world.advance(HOUR)
+
+        assert set(seen[:-1]) == {2 * MIB_LESS}
+        assert seen[-1] == MIB_LESS
+
+    play(tmp_path, workflow, story)
+
+
+def test_an_instance_whose_values_cannot_be_read_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World) -> None:
+        await world.create("a")
+        await world.create("b")
+        await world.advance(MINUTE)
+        key = world.journal.find(NAME, "a")
+        assert key is not None
+        steps = world.journal.load(key).steps.values()
+        gone = [step.value for step in steps if type(step.value) is Left]
+        read = world.journal.value
+
+        def value(left: bytes) -> bytes:
+            if left in gone:
+                raise StateError("not read: disk I/O error")
+            return read(left)
+
+        monkeypatch.setattr(world.journal, "value", value)
+        await world.advance(HOUR)
+
+        assert world.status("b") == "complete"
+        assert world.status("a") == "running"
+        assert world.reports == [f"{NAME} a: not read: disk I/O error"]
+        await world.crash_and_boot()  # and the disk is well again
+        assert world.status("a") == "complete"
 
     play(tmp_path, large, story)

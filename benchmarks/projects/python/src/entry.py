@@ -49,7 +49,8 @@ class Default(WorkerEntrypoint):
             case "/steps":
                 return Response.json(await self.steps(int(query["instances"]), int(query["steps"])))
             case "/sleepers":
-                sleeper = {"steps": 0, "sleep": "1 hour", "measurement": "sleepers"}
+                sleep = query.get("sleep", "1 hour")
+                sleeper = {"steps": 0, "sleep": sleep, "measurement": "sleepers"}
                 await self.create(int(query["count"]), sleeper)
                 return Response("sleeping")
             case _:
