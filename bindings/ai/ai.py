@@ -5,7 +5,7 @@ stub, a cassette, an upstream), and write it into the ledger.
 Everything that reads inputs or makes answers runs on a thread of the binding's own, one call after
 the other, so that nothing a worker sends holds up the event loop; files are converted on another.
 
-Source: workerd src/cloudflare/internal/ai-api.ts.
+Source: docs/platform/workers-ai.md, "The client".
 """
 
 from __future__ import annotations

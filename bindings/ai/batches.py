@@ -1,7 +1,7 @@
 """Asynchronous batches: `{queueRequest: true}` takes them, a call with `request_id` polls.
 
-They are kept in memory and carried out at the first poll. Source: developers.cloudflare.com
-/workers-ai/features/batch-api.
+They are kept in memory and carried out at the first poll.
+Source: docs/platform/workers-ai.md, "Batches".
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The models: what each does, how it is spoken to, and its sizes. Data only.
 
-Source: developers.cloudflare.com/workers-ai/models, workerd types/defines/ai.d.ts (AiModels).
+Source: https://developers.cloudflare.com/workers-ai/models/;
+https://github.com/cloudflare/workerd/blob/main/types/defines/ai.d.ts (AiModels).
 Context windows change; dimensions do not.
 """
 

@@ -75,7 +75,7 @@ def similarity(source: str, sentences: list[str]) -> list[float]:
 
 
 # Llama Guard's hazards and words that speak of them; `guard` goes by words alone.
-# Source: the model card of Llama Guard 3 (MLCommons taxonomy, S1 to S14).
+# Source: https://huggingface.co/meta-llama/Llama-Guard-3-8B (MLCommons taxonomy, S1 to S14).
 _HAZARDS = {
     "S1": "kill murder massacre terrorist bomb assassinate shooting",
     "S2": "steal shoplift fraud counterfeit launder phishing smuggle",

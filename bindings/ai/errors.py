@@ -1,7 +1,6 @@
 """The errors of a Workers AI call, named, numbered and worded as production's.
 
-Source: workerd src/cloudflare/internal/ai-api.ts (the thrown message is `"<code>: <text>"`),
-developers.cloudflare.com/workers-ai/platform/errors.
+The thrown message is `"<code>: <text>"`. Source: docs/platform/workers-ai.md, "Errors".
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from emulator.errors import WorkerError
 PROBLEM_MAX_CHARS = 2_000
 
 # Internal code -> HTTP status and production's text, for rules that give the code alone.
-# Source: developers.cloudflare.com/workers-ai/platform/errors.
+# Source: https://developers.cloudflare.com/workers-ai/platform/errors/.
 ERRORS: dict[int, tuple[int, str]] = {
     1001: (400, "Invalid input"),
     1031: (403, "This request requires authentication"),

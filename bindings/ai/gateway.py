@@ -1,7 +1,7 @@
 """`env.AI.gateway(id)`: there is no gateway here, so calls go straight to the models.
 
 Logs are the ledger's entries of calls that named a gateway.
-Source: workerd src/cloudflare/internal/aig-api.ts.
+Source: docs/platform/workers-ai.md, "AI Gateway".
 """
 
 from __future__ import annotations

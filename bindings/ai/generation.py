@@ -2,8 +2,7 @@
 
 Pure: values in, values or a list of server-sent events out.
 
-Source: developers.cloudflare.com/workers-ai/models (outputs), …/features/json-mode,
-…/features/function-calling; OpenAI's chat completions and responses for the newer models.
+Source: docs/platform/workers-ai.md, "Tasks", "Tools", "JSON mode" and "Streams".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Kept: title and description as front matter, headings, paragraphs, lists, tables, quotations, code,
 emphasis, links (resolved against `<base>`), pictures' descriptions, JSON-LD at the end. Left out:
 scripts, styles, `<head>`, `<header>`, `<footer>`, `<nav>`.
-Source: developers.cloudflare.com/workers-ai/features/markdown-conversion/how-it-works.
+Source: docs/platform/workers-ai.md, "Markdown conversion".
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 The parser of the standard library looks for the end of each unfinished comment or tag again and
 again, to the end of the document (Python before 3.13.6: 30 s for 400 KB of `<!--`). Here, as HTML
 has it, what is unfinished ends the document.
-Source: html.spec.whatwg.org, "Tokenization" (eof-in-comment, eof-in-tag, bogus comment).
+Source: https://html.spec.whatwg.org/multipage/parsing.html#tokenization
+(eof-in-comment, eof-in-tag, bogus comment).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns paths, headers and the JSON of both directions; it opens no socket, so whatever serves it
 decides how. The client takes JSON only under exactly `application/json`, all else is a stream.
-Source: workerd src/cloudflare/internal/{ai-api,aig-api,to-markdown-api,autorag-api}.ts.
+Source: docs/platform/workers-ai.md, "The protocol of workerd's client".
 """
 
 from __future__ import annotations

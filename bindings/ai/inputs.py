@@ -2,7 +2,7 @@
 
 Pure. Raises WorkerError: 5006 for what violates the model's schema, 1001 for inputs that exclude
 one another, 5005 for a fine-tune of a model that takes none.
-Source: developers.cloudflare.com/workers-ai/models (each model's JSON schema).
+Source: https://developers.cloudflare.com/workers-ai/models/ (each model's JSON schema).
 """
 
 from __future__ import annotations

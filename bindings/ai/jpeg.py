@@ -2,7 +2,8 @@
 
 A square of one colour needs no cosine transform: each block of 8 by 8 pixels is its mean, told as
 the difference from the block before, and "nothing more in this block".
-Source: ITU T.81 (baseline sequential, one Huffman code for differences, one for the end of block).
+Source: ITU-T T.81
+(baseline sequential, one Huffman code for differences, one for the end of block).
 """
 
 from __future__ import annotations

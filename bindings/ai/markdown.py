@@ -3,8 +3,7 @@
 Text, Markdown, HTML, XML, CSV and JSON are converted; a picture is described as the stub's vision
 models describe it. PDF and office documents are answered as production answers a file it cannot
 convert: `format: "error"`.
-Source: developers.cloudflare.com/workers-ai/features/markdown-conversion; workerd
-src/cloudflare/internal/to-markdown-api.ts.
+Source: docs/platform/workers-ai.md, "Markdown conversion".
 """
 
 from __future__ import annotations
@@ -33,7 +32,8 @@ PARSED_MAX_BYTES = 4 * 1024 * 1024  # of what is read as a whole: HTML, XML, JSO
 JSON_VALUES_MAX = 100_000  # which are read at once: some 50 ms
 CELLS_MAX = 1_000_000  # of a table, with those that are filled up
 
-# Every format production converts, in its order. Source: reference "supported formats".
+# Every format production converts, in its order.
+# Source: https://developers.cloudflare.com/workers-ai/features/markdown-conversion/supported-formats/.
 SUPPORTED: tuple[tuple[str, str], ...] = (
     (".pdf", "application/pdf"),
     (".jpeg", "image/jpeg"),

@@ -3,8 +3,8 @@
 A name becomes a part of the path that an upstream is asked at, with the developer's token. So
 whatever could lead to another path is no name: an empty segment, one that begins with a dot, and a
 percent sign, behind which anything can hide.
-Source: developers.cloudflare.com/workers-ai/models: `@cf/meta/llama-3.1-8b-instruct`; models of
-other providers have no `@`: `openai/gpt-5`.
+Such as `@cf/meta/llama-3.1-8b-instruct`; models of other providers have no `@`: `openai/gpt-5`.
+Source: docs/platform/workers-ai.md, "Names of models".
 """
 
 from __future__ import annotations

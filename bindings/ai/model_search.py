@@ -1,7 +1,6 @@
 """`env.AI.models()`: the catalogue as the model search answers it. Pure.
 
-Source: developers.cloudflare.com/api, "Search Models"; workerd types/defines/ai.d.ts
-(AiModelsSearchParams, AiModelsSearchObject).
+Source: docs/platform/workers-ai.md, "The catalogue".
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Tokens are those the answer reports, else counted roughly. Prices are Cloudflare's list prices;
 a model that the list lacks costs what its task usually does.
-Source: developers.cloudflare.com/workers-ai/platform/pricing.
+Source: https://developers.cloudflare.com/workers-ai/platform/pricing/.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Between Workers AI's requests and answers and OpenAI's. Pure, but for the stream it rewrites.
 
-Source: OpenAI's API reference (chat completions, embeddings); developers.cloudflare.com
-/workers-ai/models for the older models' own shapes.
+Source: https://platform.openai.com/docs/api-reference (chat completions, embeddings);
+docs/platform/workers-ai.md, "Tasks" (the older models' own shapes).
 """
 
 from __future__ import annotations

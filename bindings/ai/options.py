@@ -1,4 +1,4 @@
-"""The options of `run`, checked. Pure. Source: workerd src/cloudflare/internal/ai-api.ts."""
+"""The options of `run`, checked. Pure. Source: docs/platform/workers-ai.md, "The client"."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Compressors differ between builds of Python; this one writes the same bytes everywhere: the first
 row of each band of squares, then "the same row again" for the rest of the band.
-Source: RFC 1951 (deflate, fixed codes), the PNG specification.
+Source: RFC 1951 (deflate, fixed codes); https://www.w3.org/TR/png/.
 """
 
 from __future__ import annotations

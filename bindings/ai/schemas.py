@@ -1,7 +1,8 @@
 """The JSON schema of every kind of model's inputs. Data only.
 
 What the service checks, without titles and descriptions; `validation.py` reads it.
-Source: github.com/cloudflare/cloudflare-docs src/content/workers-ai-models (`schema.input`).
+Source: https://github.com/cloudflare/cloudflare-docs/tree/production/src/content/workers-ai-models
+(`schema.input`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Silence is what can be written byte by byte in every format without an encoder. Each file carries
 the text it stands for, so that speech recognition here can tell what was "said".
-Source: the formats' own specifications, named at each function.
+The formats' own specifications are named at each function.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECONDS_MAX = 600  # 57 MB of samples at most
 def mp3(milliseconds: int, comment: bytes) -> bytes:
     """Return frames of 32 kbit/s, mono, 48 kHz whose side information says "nothing follows".
 
-    Source: ISO/IEC 11172-3; ID3v2.3 for the comment.
+    Source: ISO/IEC 11172-3; https://id3.org/id3v2.3.0 (the comment).
     """
     frame = b"\xff\xfb\x14\xc0" + bytes(92)
     return _id3(comment) + frame * max(1, -(-milliseconds // MP3_FRAME_MS))
@@ -49,7 +49,7 @@ def _id3(comment: bytes) -> bytes:
 
 
 def wav(milliseconds: int, rate: int, encoding: str, comment: bytes) -> bytes:
-    """Return RIFF WAVE, mono: linear16, mulaw or alaw. Source: Microsoft's RIFF, RFC 2361."""
+    """Return RIFF WAVE, mono: linear16, mulaw or alaw. Source: RFC 2361."""
     code, width = {"linear16": (1, 2), "alaw": (6, 1), "mulaw": (7, 1)}[encoding]
     samples = pcm(milliseconds, rate, encoding)
     form = struct.pack("<HHIIHH", code, 1, rate, rate * width, width, 8 * width)
@@ -116,7 +116,7 @@ def _crc16(data: bytes) -> int:
 
 
 def ogg_opus(milliseconds: int, comment: bytes) -> bytes:
-    """Return Opus in Ogg. Source: RFC 3533, RFC 7845."""
+    """Return Opus in Ogg. Source: RFC 3533; RFC 7845."""
     head = b"OpusHead" + struct.pack("<BBHIHB", 1, 1, 0, 48_000, 0, 0)
     vendor, entry = b"groundfog", b"COMMENT=" + comment
     tags = b"OpusTags" + struct.pack("<I", len(vendor)) + vendor

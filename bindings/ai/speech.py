@@ -22,7 +22,7 @@ COMPRESSED_BYTES_PER_S = 16_000  # 128 kbit/s, when nothing tells the length
 WORDS_PER_SEGMENT = 12
 MP3_BITRATES = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s
 # What an encoding is wrapped in unless asked, and its usual rate.
-# Source: Deepgram's documentation of Aura ("Media output settings").
+# Source: https://developers.deepgram.com/docs/tts-media-output-settings.
 CONTAINERS = {"linear16": "wav", "mulaw": "wav", "alaw": "wav", "opus": "ogg"}
 RATES = {"linear16": 24_000, "mulaw": 8_000, "alaw": 8_000, "flac": 24_000}
 RATE_MIN, RATE_MAX = 8_000, 48_000

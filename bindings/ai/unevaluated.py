@@ -1,6 +1,6 @@
 """Which properties of an object a JSON schema has looked at: what `unevaluatedProperties` leaves.
 
-Source: JSON Schema 2020-12, core, section 11.3.
+Source: https://json-schema.org/draft/2020-12/json-schema-core#section-11.3.
 """
 
 from __future__ import annotations

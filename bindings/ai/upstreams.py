@@ -2,7 +2,7 @@
 
 Asked only when groundfog.toml names one. What goes wrong on the way is told in production's words
 where it has any (a time-out is its 3007), else in ours as an `UpstreamError`.
-Source: developers.cloudflare.com/api "Execute AI model".
+Source: https://developers.cloudflare.com/api/resources/ai/methods/run/.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Knows the keywords that the schemas of the catalogue use. A null counts as absent: Python's None
 is JavaScript's undefined. Binary data passes as the array of bytes it stands for.
 
-Source: github.com/cloudflare/cabidela src/index.ts, the validator Workers AI uses.
+Source: https://github.com/cloudflare/cabidela/blob/main/src/index.ts (the validator of Workers AI).
 Differs: it also refuses too many items of an array, which the service does elsewhere.
 """
 

@@ -2,8 +2,7 @@
 
 SQLite asks while it prepares a statement (sqlite.org/c3ref/set_authorizer.html) and prepared
 statements are cached, so a statement sent again costs nothing here.
-Source: workerd src/workerd/util/sqlite.c++ (isAuthorized, ALLOWED_SQLITE_FUNCTIONS,
-ALLOWED_PRAGMAS) and src/workerd/api/sql.c++ (allowTransactions).
+Source: docs/platform/d1.md, "What SQL is allowed".
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Owns their form and their order. There is one copy of a local database, so a session never has to
 wait for a bookmark, and one it brings along is never looked into.
-Source: docs d1/reference/time-travel (8-8-8-32 hexadecimal digits); they grow, read as text.
+They have 8-8-8-32 hexadecimal digits and grow, read as text.
+Source: docs/platform/d1.md, "Sessions".
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class D1:
         nothing was changed. With a session's constraint or bookmark as second argument, the answer
         is `{"results": [result, …], "bookmark": "…"}`. A BLOB is bytes. An answer with many rows is
         Encoded. `dump` raises what production answers.
-        Source: workerd src/cloudflare/internal/d1-api.ts.
+        Source: docs/platform/d1.md, "The client".
         """
         match method, args:
             case (("query" | "exec"), [list(entries)]):

@@ -2,7 +2,7 @@
 
 Owns the texts. `<message>[ at offset <bytes>]: <SQLITE_CODE>[ (extended: <SQLITE_CODE_…>)]`;
 the prefix `D1_ERROR: ` is added by the guest's client, as in production.
-Source: workerd src/workerd/util/sqlite.c++ (dbErrorMessage), sqlite.c++ (Wrong number of …).
+Source: docs/platform/d1.md, "Errors".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writes a database as SQL text that D1 takes back: `d1 export`.
 
 Owns the text of every value and statement. It reads one state of the file and changes nothing.
-Source: workers-sdk packages/miniflare/src/workers/d1/dumpSql.ts; bindings.md section 1.13.
+Source: docs/platform/d1.md, "Exports".
 Differs: integers beyond 2^53, 5.0 and text with NUL or broken UTF-8 keep their exact value, and
 `tables` brings their indexes and triggers along.
 """
@@ -77,7 +77,7 @@ def dump_sql(
 def dump_for_sqlite3(connection: apsw.Connection) -> Iterator[str]:
     """Yield what `sqlite3 FILE .dump` writes, virtual tables and what is inside them included.
 
-    Source: sqlite shell.c (dump_callback).
+    Source: https://github.com/sqlite/sqlite/blob/master/src/shell.c.in (dump_callback).
     """
     yield "PRAGMA foreign_keys=OFF;"
     yield "BEGIN TRANSACTION;"

@@ -3,7 +3,8 @@
 workerd's build of SQLite counts rows as it runs; Python's does not, and tells nothing about a
 running program. But the program says which tables it walks through from end to end, which it
 looks into, whether it sorts, and how many indexes each change writes to.
-Source: workerd patches/sqlite/0001-row-counts-plain.patch: what is counted; sqlite.org/opcode.html.
+Source: https://github.com/cloudflare/workerd/blob/main/patches/sqlite/0001-row-counts-plain.patch;
+https://www.sqlite.org/opcode.html.
 """
 
 from __future__ import annotations

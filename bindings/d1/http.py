@@ -2,8 +2,7 @@
 
 Owns paths, headers, formats and the JSON of both directions; it opens no socket, so whatever
 serves it decides how. The client reads the body whatever the status is.
-Source: workerd src/cloudflare/internal/d1-api.ts (the client); workers-sdk
-packages/miniflare/src/workers/d1/database.worker.ts (what the official local engine answers).
+Source: docs/platform/d1.md, "The protocol of workerd's client".
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import apsw
 
-# Source: workerd src/workerd/util/sqlite.c++ (setupSecurity) and docs d1/platform/limits; where
-# they differ, the smaller one, so that what works here works in production.
+# Where workerd and the documentation differ, the smaller one counts, so that what works here works
+# in production. Source: docs/platform/d1.md, "Limits".
 LENGTH_MAX_BYTES = 2_000_000
 SQL_MAX_BYTES = 100_000
 LIMITS = {

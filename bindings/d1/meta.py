@@ -1,7 +1,7 @@
 """The `meta` record of a result: what one statement cost and changed.
 
 `rows_read` and `rows_written` are estimates that `meter` makes: SQLite counts them inside workerd's
-own build only. Source: workers-sdk packages/miniflare/src/workers/d1/database.worker.ts.
+own build only. Source: docs/platform/d1.md, "meta".
 """
 
 from __future__ import annotations

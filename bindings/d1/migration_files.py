@@ -1,7 +1,6 @@
 """Migration files: which there are, in which order, and the making of a new one.
 
-Touches no database. Source: workers-sdk packages/wrangler/src/d1/migrations/{helpers,create}.ts;
-bindings.md section 1.12.
+Touches no database. Source: docs/platform/d1.md, "Migrations".
 """
 
 from __future__ import annotations

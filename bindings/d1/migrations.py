@@ -2,7 +2,7 @@
 
 Owns the bookkeeping. A file and its row are one transaction, so a crash leaves it applied or not
 applied. It prints nothing and asks nobody.
-Source: workers-sdk packages/wrangler/src/d1/migrations/{helpers,apply}.ts.
+Source: docs/platform/d1.md, "Migrations".
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Differs from wrangler's own splitter in keeping comments inside statements and in following
 SQLite's grammar instead of counting BEGIN and END: valid SQL is cut in the same places.
-Source: workers-sdk packages/wrangler/src/d1/{splitter,trimmer}.ts.
+Source: https://github.com/cloudflare/workers-sdk/tree/main/packages/wrangler/src/d1 (splitter.ts,
+trimmer.ts).
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Source: sqlite.org/lang_*.html and tokenize.c (sqlite3GetToken): an unclosed quote or block
-# comment runs to the end of the text.
+# An unclosed quote or block comment runs to the end of the text.
+# Source: https://github.com/sqlite/sqlite/blob/master/src/tokenize.c (sqlite3GetToken).
 _COMMENT = r"--[^\n]*+|/\*.*?(?:\*/|\Z)"
 _QUOTED = r""" '[^']*+(?:''[^']*+)*+'?+ | "[^"]*+(?:""[^"]*+)*+"?+
              | `[^`]*+(?:``[^`]*+)*+`?+ | \[[^\]]*+\]?+ """
@@ -45,7 +45,7 @@ QUERY_KEYWORDS = frozenset({"SELECT", "WITH", "VALUES"})
 
 # Where a statement stands, and where a word leads; any other token leads to the last of a row.
 # A trigger's body holds statements of its own and is over at `; END ;`.
-# Source: sqlite complete.c (sqlite3_complete).
+# Source: https://github.com/sqlite/sqlite/blob/master/src/complete.c (sqlite3_complete).
 _START, _NORMAL, _EXPLAIN, _CREATE, _TRIGGER, _SEMICOLON, _END = range(7)
 _NEXT: dict[int, tuple[dict[str, int], int]] = {
     _START: ({"EXPLAIN": _EXPLAIN, "CREATE": _CREATE}, _NORMAL),
@@ -93,7 +93,7 @@ def split_statements(sql: str) -> tuple[Statement, ...]:
     `"select 1; select 2;"` gives two. A trigger body is part of its statement. Space after the
     last `;` is nothing; a comment or another `;` there is an empty statement, as in production,
     but before a statement it is nothing. At a NUL the text is over, with an empty statement.
-    Source: workerd src/workerd/util/sqlite.c++ (prepareMulti), tried with workerd 1.20261117.
+    Tried with workerd 1.20261117. Source: docs/platform/d1.md, "One call is one transaction".
     """
     if len(sql) > _CACHED_SQL_MAX_CHARS:
         return _split(sql)
@@ -162,7 +162,7 @@ def _keyword(sql: str) -> str:
 def is_empty(sql: str) -> bool:
     """Return whether `sql` is only space and lines of comment: such an entry of a call is left out.
 
-    Source: miniflare database.worker.ts.
+    Source: docs/platform/d1.md, "One call is one transaction".
     """
     if sql and sql[0] not in " \t\n\f\r-":
         return False

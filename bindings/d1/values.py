@@ -23,7 +23,7 @@ def to_parameter(value: object) -> Parameter:
     An int becomes a float because a JavaScript number is a double: in a column without INTEGER
     affinity 5 is stored as 5.0, and in a TEXT column as "5.0". Infinity and NaN become NULL.
     Raises WorkerError for any other type.
-    Source: workerd src/workerd/api/sql.c++ (SqlBindingValue), tried with workerd 1.20260730.
+    Tried with workerd 1.20260730. Source: docs/platform/d1.md, "Parameters and values".
     """
     match value:
         case None:

@@ -1,8 +1,7 @@
 """The databases that `wrangler dev` keeps in `.wrangler/state`: where they are, and a copy of one.
 
 Reads wrangler's files and never changes them, also while wrangler uses them.
-Source: workerd src/workerd/server/actor-id-impl.c++ (idFromName); workers-sdk
-packages/miniflare/src/plugins/d1; bindings.md section 1.11.
+Source: docs/platform/d1.md, "Where wrangler keeps a local database".
 """
 
 from __future__ import annotations

@@ -3,9 +3,8 @@
 The client puts `<OPERATION>_ERROR (code = n): ` before the service's text; nothing here knows
 which operation ran, so a check raises `Refused` and `index.py` completes it.
 
-Source: client prefix: workerd src/cloudflare/internal/vectorize-api.ts. The numbers are not
-documented; those below are quoted from messages that users of the service have published, listed
-in docs/platform/vectorize.md, "Error codes".
+The numbers are not documented; those below are quoted from messages that users of the service have
+published. Source: docs/platform/vectorize.md, "Error codes".
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Choices where production is not documented: a property that a vector does not ha
 `$ne` and `$nin`, and equals null. A value that cannot be indexed (an array, an object, or a value
 of another type than its metadata index) counts as one the vector does not have.
 
-Source: developers.cloudflare.com/vectorize/reference/metadata-filtering.
+Source: docs/platform/vectorize.md, "Filters".
 """
 
 from __future__ import annotations

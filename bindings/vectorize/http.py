@@ -2,7 +2,7 @@
 
 Owns paths and the JSON of both directions; it opens no socket, so whatever serves it decides how.
 The client takes every status but 200 for an error, and reads `{"code", "error"}` from its body.
-Source: workerd src/cloudflare/internal/vectorize-api.ts, index version v2.
+Source: docs/platform/vectorize.md, "The protocol of workerd's client".
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Synchronous, used from one thread at a time: `vectorize.py` makes it a binding, 
 uses it as it is. A mutation is durable when its call returns, and visible at once or, imitating
 production, after a lag. Raises Refused, sqlite3.Error and StateError.
 
-Source: workerd src/cloudflare/internal/vectorize-api.ts; developers.cloudflare.com/vectorize.
+Source: docs/platform/vectorize.md, "The client" and "Mutations".
 """
 
 from __future__ import annotations

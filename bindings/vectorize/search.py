@@ -38,7 +38,7 @@ def sort_key(metric: str, score: float) -> float:
 
     cosine: similarity, −1 to 1, the largest is best. euclidean: distance, the smallest is best.
     dot-product: the negative product, the smallest is best.
-    Source: developers.cloudflare.com/vectorize/best-practices/create-indexes (distance metrics).
+    Source: docs/platform/vectorize.md, "Metrics".
     """
     return -score if metric == "cosine" else score
 

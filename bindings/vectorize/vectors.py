@@ -23,8 +23,8 @@ from bindings.vectorize.errors import (
     Refused,
 )
 
-# Source: developers.cloudflare.com/vectorize/platform/limits; the two id limits are quoted in
-# production's own messages ("too many ids in payload; max id count is 20, got 34").
+# The two id limits are quoted in production's own messages ("too many ids in payload; max id count
+# is 20, got 34"). Source: docs/platform/vectorize.md, "Limits".
 DIMENSIONS_MAX = 1536
 ID_MAX_BYTES = 64
 NAMESPACE_MAX_BYTES = 64
@@ -219,7 +219,7 @@ def _is_small(record: dict[str, Any]) -> bool:
 def _plain_record(record: dict[Any, Any], where: str, *, nested_allowed: bool) -> dict[str, Any]:
     """Return `record` as JSON; one level of nesting, then only scalars and arrays of strings.
 
-    Source: developers.cloudflare.com/vectorize/best-practices/insert-vectors (metadata).
+    Source: docs/platform/vectorize.md, "Metadata".
     """
     plain: dict[str, Any] = {}
     for key, value in record.items():

@@ -1,6 +1,6 @@
 """The object form of `createBatch`: what it may hold, and the options of each instance in it. Pure.
 
-Ids and sizes are the executor's to judge. Source: workflows.md section 17.
+Ids and sizes are the executor's to judge. Source: docs/platform/workflows.md, "Batches".
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ Json = Any
 
 BATCH_MAX = 100  # docs "Limits": createBatch
 RETENTIONS = ("successRetention", "errorRetention")
-# Source: `WorkflowInstanceCreateOptions` in workerd types/defines/workflows.d.ts
+# Source: https://github.com/cloudflare/workerd/blob/main/types/defines/workflows.d.ts
+# (WorkflowInstanceCreateOptions).
 LOCATION_HINTS = tuple("wnam enam sam weur eeur apac apac-ne apac-se oc afr me".split())
 _BAD_DURATION = (
     "Duration must be a number or a string in format '{{number}} {{unit}}'"

@@ -2,7 +2,7 @@
 
 The engine is reached through the `Executor` protocol declared here; params, payloads and outputs
 cross it as tagged JSON made and read by the caller's `encode`.
-Source: workflows.md sections 2.8, 2.9 and 17.
+Source: docs/platform/workflows.md, "The binding" and "Batches".
 """
 
 from __future__ import annotations
@@ -142,7 +142,10 @@ class WorkflowBinding:
 
 
 def _rollback_of(options: list[Any]) -> bool:
-    """Return `rollback` of terminate's options. Source: workflows.md section 2.9."""
+    """Return `rollback` of terminate's options.
+
+    Source: docs/platform/workflows.md, "The binding".
+    """
     given = options[0] if options else None
     rollback = given.get("rollback") if isinstance(given, dict) else None
     if given is not None and not isinstance(given, dict) or not isinstance(rollback, bool | None):
