@@ -2,7 +2,8 @@
 
 The dialect is Quartz's with five fields: weekdays are 1 to 7 from Sunday, `L`, `W` and `#` exist,
 ranges may wrap around (`FRI-MON`), and a day matches when either of two given day fields does.
-Source: docs "Cron Triggers"; cloudflare/saffron, production's parser (saffron/src/{parse,lib}.rs).
+Source: https://developers.cloudflare.com/workers/configuration/cron-triggers/;
+https://github.com/cloudflare/saffron/tree/main/saffron/src (production's parser).
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import re
 
-# Source: `WorkflowDurationLabel` in workerd types/defines/workflows.d.ts; lengths as in itty-time.
+# Lengths as in itty-time.
+# Source: https://github.com/cloudflare/workerd/blob/main/types/defines/workflows.d.ts
+# (WorkflowDurationLabel).
 UNIT_MS = {
     "second": 1_000,
     "minute": 60_000,
@@ -36,7 +38,7 @@ def parse_duration_ms(value: object) -> int:
     """Return `value` as whole milliseconds: `"5 minutes"` -> 300000, `1500` -> 1500.
 
     Raises InvalidDuration for anything else: other units, negative or non-finite numbers, booleans.
-    Source: docs "Sleeping and retrying", workflows/build/sleeping-and-retrying.
+    Source: docs/platform/workflows.md, "Durations".
     """
     if isinstance(value, bool):
         raise InvalidDuration(value)

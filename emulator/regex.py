@@ -7,7 +7,7 @@ It is imported at the first pattern.
 What RE2 lacks: back-references, and look-around. Of the latter, what stands right behind a leading
 `^` is searched for by itself, which comes to the same: `^(?!\\s*$)`, `^(?=.*[A-Z])(?=.*\\d).{8,}`.
 `\\w`, `\\d`, `\\s` and `\\b` know ASCII alone.
-Source: github.com/google/re2/wiki/Syntax.
+Source: https://github.com/google/re2/wiki/Syntax.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ if TYPE_CHECKING:  # imported when env.AI is first called
 
 # Names another cassette than groundfog.toml does: one for each test, say.
 CASSETTE_VARIABLE = "GROUNDFOG_AI_CASSETTE"
-# The compatibility date from which a NonRetryableError keeps its own message; workflows.md 2.11.
+# The compatibility date from which a NonRetryableError keeps its own message.
+# Source: docs/platform/workflows.md, "NonRetryableError".
 PLAIN_NON_RETRYABLE_FROM = "2026-05-14"
 PLAIN_NON_RETRYABLE_FLAG = "workflows_preserve_non_retryable_error_message"
 

@@ -29,7 +29,7 @@ class Ink:
 
     @classmethod
     def on(cls, stream: TextIO) -> Ink:
-        """Return the ink for a stream. Source: no-color.org."""
+        """Return the ink for a stream. Source: https://no-color.org."""
         wanted = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         return cls(stream.isatty() and wanted)
 

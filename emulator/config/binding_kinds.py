@@ -2,7 +2,7 @@
 
 Tables only. `bindings_section.py` and `workflows_section.py` read the kinds that are emulated,
 `unsupported.py` walks the others.
-Source: workers-sdk packages/workers-utils/src/config/{environment,validation}.ts.
+Source: docs/platform/configuration.md, "Bindings".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keeps the names on `env` apart: every binding, variable and secret needs its own.
 
-Source: workers-sdk packages/workers-utils/src/config/validation.ts,
-validateBindingsHaveUniqueNames.
+Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/config/validation.ts
+(validateBindingsHaveUniqueNames).
 """
 
 from __future__ import annotations

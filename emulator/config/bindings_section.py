@@ -1,6 +1,6 @@
 """The bindings that are emulated, except workflows: D1, Vectorize, Workers AI.
 
-Source: workers-sdk packages/workers-utils/src/config/validation.ts.
+Source: docs/platform/configuration.md, "Bindings".
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AI_EXAMPLE = 'Write [ai] with binding = "AI" below it: a single object, not a l
 def read_d1(selected: Selected, names: BindingNames, config_dir: Path) -> tuple[D1Config, ...]:
     """Return the D1 databases; `local_id` is preview id, id or binding, whichever comes first.
 
-    Source: wrangler's local identifiers, packages/wrangler/src/dev/miniflare/index.ts.
+    Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/wrangler/src/dev/miniflare/index.ts.
     """
     owner = selected.owner("d1_databases")
     databases = []
@@ -59,7 +59,7 @@ def _read_pattern(item: Table) -> str:
     """Return `migrations_pattern` without the folder it must begin with.
 
     `"migrations/*/migration.sql"` -> `"*/migration.sql"`.
-    Source: workers-sdk packages/workers-utils/src/config/validation.ts; bindings.md section 1.12.
+    Source: docs/platform/d1.md, "Migrations".
     """
     pattern = item.string("migrations_pattern")
     if not pattern:

@@ -1,6 +1,6 @@
 """Finds the wrangler configuration file, as wrangler does.
 
-Source: workers-sdk packages/workers-utils/src/config/config-helpers.ts.
+Source: docs/platform/configuration.md, "Finding the file".
 """
 
 from __future__ import annotations

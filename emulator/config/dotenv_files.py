@@ -1,6 +1,6 @@
 """Which of `.dev.vars`, `.env` and the process's own variables a worker sees, and which wins.
 
-Source: workers-sdk packages/wrangler/src/dev/dev-vars.ts, packages/wrangler/src/config/dot-env.ts.
+Source: docs/platform/configuration.md, "Variables and secrets".
 """
 
 from __future__ import annotations

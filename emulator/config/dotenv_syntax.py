@@ -49,7 +49,7 @@ def parse_dotenv(text: str) -> tuple[dict[str, str], list[DotenvLine]]:
     `export KEY = value # comment`, `KEY: value`; single quotes and backticks literal; in double
     quotes `\\n` and `\\r` are line ends and nothing else is unescaped; quoted values may span
     lines; an unquoted value ends at the first `#`.
-    Source: npm dotenv 16, lib/main.js (parse).
+    Source: https://github.com/motdotla/dotenv/blob/v16.6.1/lib/main.js (parse).
     Differs: a key and its `=` or its value on different lines are not joined.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -84,7 +84,8 @@ def expand(values: Mapping[str, str], process_env: Mapping[str, str]) -> dict[st
 
     A reference sees `process_env` first, then the names before it in `values`; else it is empty. A
     name that has another value in `process_env` takes that one. `\\$` is a plain dollar sign.
-    Raises EndlessExpansion. Source: npm dotenv-expand 12, lib/main.js (expand).
+    Raises EndlessExpansion.
+    Source: https://github.com/motdotla/dotenv-expand/blob/v12.0.3/lib/main.js (expand).
     Differs: `$$` in a value that is put in stays as it is; there it becomes a single `$`.
     """
     expanded: dict[str, str] = {}

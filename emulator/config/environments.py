@@ -1,7 +1,7 @@
 """Which values a chosen environment sees, and wrangler's warnings about those it does not.
 
 Owns selection and inheritance. Never looks inside a section.
-Source: workers-sdk packages/workers-utils/src/config/{validation,validation-helpers}.ts.
+Source: docs/platform/configuration.md, "Environments".
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """JSON with comments and trailing commas -> plain data and the line of every key, or a Fault.
 
 `.json` and `.jsonc` are read alike.
-Source: workers-sdk packages/workers-utils/src/parse.ts (parseJSONC), which allows both.
+Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/parse.ts
+(parseJSONC).
 Differs: half of a surrogate pair and numbers beyond a double are refused, being typing mistakes.
 """
 

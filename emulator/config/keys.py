@@ -1,7 +1,7 @@
 """Every documented key of the wrangler configuration: where it may stand and what is done with it.
 
 Tables only; `environments.py` and `unsupported.py` apply them.
-Source: workers-sdk packages/workers-utils/src/config/{config,environment,validation}.ts.
+Source: docs/platform/configuration.md, "Environments" and "Unknown keys".
 """
 
 from __future__ import annotations

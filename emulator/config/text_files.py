@@ -25,8 +25,9 @@ def read_text(path: Path) -> str:
     """Return the file's text with line ends as `\\n` and no byte order mark.
 
     Raises Fault for a file that is missing, a directory, unreadable, too large or not UTF-8.
-    Source: workers-sdk packages/workers-utils/src/parse.ts (readFileSync): a UTF-8 mark is
-    dropped, any other mark is refused.
+    A UTF-8 mark is dropped, any other mark is refused.
+    Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/parse.ts
+    (readFileSync).
     """
     content = _read_bytes(path)
     for mark, encoding in _OTHER_MARKS.items():

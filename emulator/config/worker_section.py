@@ -1,6 +1,6 @@
 """The keys that describe the worker itself: name, main, compatibility, and the `dev` table.
 
-Source: workers-sdk packages/workers-utils/src/config/validation.ts.
+Source: docs/platform/configuration.md, "The worker".
 """
 
 from __future__ import annotations

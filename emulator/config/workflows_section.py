@@ -1,6 +1,8 @@
 """The `workflows` list, and the check of its class names against the loaded code.
 
-Source: workers-sdk packages/workers-utils/src/config/validation.ts (validateWorkflowBinding).
+Source: docs/platform/configuration.md, "Workflows";
+https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/config/validation.ts
+(validateWorkflowBinding).
 """
 
 from __future__ import annotations

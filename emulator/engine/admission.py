@@ -2,7 +2,7 @@
 
 The queue is as long as production's. The rate is production's only when asked for: a local engine
 can take more, and tests and imports create thousands at once.
-Source: docs "Limits"; codes: workflows.md section 9.3.
+Source: docs/platform/workflows.md, "Limits" and "The queue".
 """
 
 from __future__ import annotations

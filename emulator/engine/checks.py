@@ -1,6 +1,6 @@
 """What may be asked for: ids, sizes, numbers of instances. Pure; each refusal is a WorkerError.
 
-Source: workflows.md sections 5 and 17.
+Source: docs/platform/workflows.md, "Identifiers" and "Batches".
 """
 
 from __future__ import annotations

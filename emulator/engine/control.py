@@ -71,7 +71,7 @@ class Control:
     ) -> list[str]:
         """Create up to 100 instances and return the ids made; ids in use are left out.
 
-        Nothing is created when any item is wrong. Source: workflows.md section 17.
+        Nothing is created when any item is wrong. Source: docs/platform/workflows.md, "Batches".
         """
         if not items:
             raise WorkerError("WorkflowError: batchCreate should have at least 1 instance")
@@ -95,7 +95,7 @@ class Control:
 
         Returns `{"created": [{"id"}], "errors": [{"index", "id", "code", "message"}]}`, both in the
         order of `items`. Nothing is created when any item is wrong.
-        Source: workflows.md section 17.
+        Source: docs/platform/workflows.md, "Batches".
         """
         for instance_id, params, _ in items:
             checks.check_new_in_batch(instance_id, params)
@@ -155,14 +155,18 @@ class Control:
             self._admit(tick.workflow, tick.instance_id, None, "cron", schedule)
 
     def check_exists(self, workflow: str, instance_id: str) -> None:
-        """Raise production's error when there is no such instance. Source: workflows.md 9.3."""
+        """Raise production's error when there is no such instance.
+
+        Source: docs/platform/workflows-answers.md, "Errors of the binding".
+        """
         if self._journal.find(workflow, instance_id) is None:
             raise WorkerError(_NOT_FOUND_TEXT)
 
     def status(self, workflow: str, instance_id: str) -> dict[str, Json]:
         """Return `{"status", "error", "output", "rollback"}` with values decoded.
 
-        While it rolls back it is `running` here. Source: docs/platform/workflows-answers.md.
+        While it rolls back it is `running` here. Source: docs/platform/workflows-answers.md,
+        "`status()`".
 
         Differs: the official local engine passes outputs through JSON, which damages Dates.
         """
@@ -293,7 +297,7 @@ class Control:
 
         Returns `{"deleted": [{"id"}], "errors": [{"id", "code", "message"}]}`; an id that repeats
         is reported as often. Nothing is deleted when `ids` or any id is wrong.
-        Source: workflows.md section 17.
+        Source: docs/platform/workflows.md, "Batches".
         """
         checks.check_deletions(ids)
         found = {instance_id: self._journal.find(workflow, instance_id) for instance_id in ids}

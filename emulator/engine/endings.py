@@ -1,6 +1,6 @@
 """How an instance ends: what `run()` returning, raising or losing its guest is recorded as. Pure.
 
-Source: workflows.md sections 8.5, 9 and 10.1.
+Source: docs/platform/workflows.md, "How an instance ends" and "Errors".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Definition:
     """A workflow as configured. `plain_non_retryable`: keep a NonRetryableError's own message.
 
     concurrency: how many of its instances may run at once; None for as many as all together.
-    Source: compatibility flag `workflows_preserve_non_retryable_error_message`.
+    Source: docs/platform/workflows.md, "NonRetryableError".
     """
 
     name: str
@@ -69,13 +69,19 @@ def not_serialisable(instance: Instance, step: Step, detail: str, now_ms: int) -
 
 
 def invalid_stream(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> list[Entry]:
-    """Return the entries for a stream that cannot be kept. Source: workflows.md section 10.3."""
+    """Return the entries for a stream that cannot be kept.
+
+    Source: docs/platform/workflows.md, "Streams".
+    """
     text = f"{_terminated_by(step)} returned an invalid ReadableStream output. {error.message}"
     return _fatal(instance, step, error, text, now_ms)
 
 
 def storage_full(instance: Instance, step: Step, now_ms: int) -> list[Entry]:
-    """Return the entries for a stream that is too much. Source: workflows.md section 9.2."""
+    """Return the entries for a stream that is too much.
+
+    Source: docs/platform/workflows.md, "Errors".
+    """
     text = "The instance has exceeded the 1GiB storage limit"
     error = ErrorInfo("StreamOutputStorageLimitError", text)
     return _fatal(instance, step, error, text, now_ms)
@@ -101,7 +107,10 @@ def hopeless(instance: Instance, losses: int, reason: str, now_ms: int) -> Entry
 
 
 def guest_lost(reason: str) -> ErrorInfo:
-    """Return the error of an attempt whose guest went away. Source: workflows.md section 7, 8."""
+    """Return the error of an attempt whose guest went away.
+
+    Source: docs/platform/workflows.md, "A step from call to result".
+    """
     return ErrorInfo(
         "WorkflowInternalError", f"Attempt failed due to internal workflows error: {reason}"
     )

@@ -1,6 +1,6 @@
 """What a lifecycle operation means in every status. Pure: entries to record, and what then follows.
 
-Source: the operation by status table, workflows.md section 16.3. Where production is silent on a
+Source: docs/platform/workflows.md, "Operations by status". Where production is silent on a
 status, the choice stands beside it.
 """
 

@@ -3,7 +3,7 @@
 An event's id is its entry's, so it grows, is never given twice, and serves as a cursor. What only
 Groundfog knows of an event (line of code, generation, duration) is in `local`, and what production
 does not log at all is a `local_…` event: neither is told unless asked for.
-Source: workflows.md sections 20.1 and 20.3; docs "Subscribe to events".
+Source: docs/platform/workflows-rest.md, "The event log" and "Subscriptions".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 It counts the calls of a name over the whole run, and a replay does not run the callbacks of
 finished steps. So once a step that has called a name in its callback has ended, a replay gives what
 it got to whoever calls that name next. Here each call gets its own result; people are told.
-Source: workers-sdk packages/workflows-shared/src/context.ts (`#getCount`, `cacheKey`).
+Source: docs/platform/workflows.md, "Steps in callbacks".
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ Json = Any
 
 
 class Status(StrEnum):
-    """The statuses `status()` reports. Source: workflows.md section 16.1."""
+    """The statuses `status()` reports. Source: docs/platform/workflows.md, "Statuses"."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -110,7 +110,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """An error as it is recorded: no stack. Source: workflows.md section 9.1."""
+    """An error as it is recorded: no stack. Source: docs/platform/workflows.md, "Errors"."""
 
     name: str
     message: str
@@ -122,7 +122,10 @@ class ErrorInfo:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What an instance that cron made knows of it. Source: `event.schedule`, workflows.md 2.3."""
+    """What an instance that cron made knows of it.
+
+    Source: docs/platform/workflows.md, "The event".
+    """
 
     cron: str
     scheduled_ms: int
@@ -133,9 +136,10 @@ class Schedule:
 
 
 class StepKind(StrEnum):
-    """Kinds of steps; `sleep_until` is a `sleep`. Source: restart's `type`, workflows.md 2.9.
+    """Kinds of steps; `sleep_until` is a `sleep`.
 
     `rollback` is ours: the handler of the `do` with the same name and count, executed like a step.
+    Source: docs/platform/workflows.md, "The binding".
     """
 
     DO = "do"

@@ -2,7 +2,7 @@
 
 Their bytes are rows of their own in the journal, written while the attempt still runs; the success
 of the step is recorded last and names the stream. Decides and words; `engine.py` carries out.
-Source: workflows.md section 10.3; workers-sdk packages/workflows-shared/src/lib/streams.ts.
+Source: docs/platform/workflows.md, "Streams".
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def text(value: str) -> bytes:
 
 
 def workflow_event(instance: Instance) -> bytes:
-    """Return the `event` that `run(event, step)` gets. Source: workflows.md section 2.3."""
+    """Return the `event` that `run()` gets. Source: docs/platform/workflows.md, "The event"."""
     fields = {
         "payload": instance.params,
         "timestamp": date(instance.created_ms),
@@ -80,7 +80,7 @@ def rollback_run(run: Run, call: Call, key: str, read: Read) -> RollbackRun:
 
 
 def received_event(event_type: str, at_ms: int, payload: bytes) -> bytes:
-    """Return what `wait_for_event` gives back. Source: workflows.md section 13.1."""
+    """Return what `wait_for_event` gives back. Source: docs/platform/workflows.md, "Events"."""
     return record({"payload": payload, "timestamp": date(at_ms), "type": text(event_type)})
 
 

@@ -2,7 +2,7 @@
 
 What JSON cannot carry becomes what one would write down instead: a date its ISO text, bytes a
 label such as `"[Uint8Array(200000 bytes)]"`, a cycle `"[Circular]"`, a step's stream its preview.
-Source: workflows.md section 10.2.
+Source: docs/platform/workflows.md, "Values".
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 There are `concurrency` places in all, and each workflow may have a limit of its own. One that has
 reached it holds no other up: its instances are passed over until one of them waits or ends.
-Source: docs "Concurrency limits", "Limits": only running instances count; one that wakes has
-priority over queued ones.
+Only running instances count; one that wakes has priority over queued ones.
+Source: docs/platform/workflows.md, "The queue".
 """
 
 from __future__ import annotations

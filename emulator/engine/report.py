@@ -1,6 +1,6 @@
 """History entries -> what REST tells about an instance: its detail, and single steps. Pure.
 
-Source: workflows.md section 21.3.
+Source: docs/platform/workflows-rest.md, "An instance over REST".
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The journal says when each expires, so a sweep finds them without reading histories, and nothing is
 held in memory for them but one alarm, for the next.
-Source: workflows.md sections 4 and 18; docs "Limits".
+Source: docs/platform/workflows.md, "Retention" and "Limits".
 """
 
 from __future__ import annotations

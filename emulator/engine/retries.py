@@ -1,7 +1,6 @@
 """Step configuration and retries: what user code may ask for, and how long to wait. Pure.
 
-Source: workers-sdk packages/workflows-shared/src/lib/{validators,retries}.ts; the default delay is
-production's (docs "Sleeping and retrying"), not the local engine's.
+Source: docs/platform/workflows.md, "Step configuration" and "Retries and delays".
 """
 
 from __future__ import annotations
@@ -24,8 +23,9 @@ RETRIES_MAX = 10_000  # docs "Limits": retries per step
 LONGEST_WAIT_MS = 365 * 86_400_000  # docs "Limits": longest sleep
 NON_RETRYABLE = "NonRetryableError"
 FUNCTION = {"$function": 1}  # what a guest writes for a `delay` that is a function
-DYNAMIC = "[dynamic]"  # and what is recorded and shown of it. Source: workflows.md section 6
-# What a guest says when user code has not given the handler again. Source: workers-sdk rollback.ts.
+DYNAMIC = "[dynamic]"  # and what is recorded and shown of it
+# What a guest says when user code has not given the handler again.
+# Source: docs/platform/workflows.md, "Rollbacks".
 ROLLBACK_MISSING = "RollbackMissing"
 
 
@@ -139,7 +139,8 @@ def next_delay_ms(delay_ms: int, backoff: str, failed: int) -> int:
     """Return how long to wait before the next attempt, in ms.
 
     `failed` counts from 1 and is how many attempts have failed so far.
-    Source: workers-sdk packages/workflows-shared/src/lib/retries.ts (calcRetryDuration).
+    Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workflows-shared/src/lib/retries.ts
+    (calcRetryDuration).
     """
     match backoff:
         case "constant":
@@ -159,7 +160,8 @@ def may_retry(step: Step, error: ErrorInfo) -> bool:
 def asked_delay_ms(step: Step, given: object) -> int | None:
     """Return the wait after what a delay function has returned, in ms; None when it is no duration.
 
-    The backoff applies to it as to any other delay. Source: workflows.md sections 2.5.1 and 8.3.
+    The backoff applies to it as to any other delay.
+    Source: docs/platform/workflows.md, "Delay functions".
     """
     try:
         delay_ms = parse_duration_ms(given)
@@ -186,6 +188,6 @@ def is_final(step: Step, error: ErrorInfo) -> bool:
 def is_non_retryable(error: ErrorInfo) -> bool:
     """Return whether user code asked for no further attempt.
 
-    Source: workers-sdk workflows-shared/src/context.ts: by name, or by how the message begins.
+    Source: docs/platform/workflows.md, "NonRetryableError".
     """
     return error.name == NON_RETRYABLE or error.message.startswith(NON_RETRYABLE)

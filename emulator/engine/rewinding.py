@@ -1,7 +1,7 @@
 """Restarting from a step: which entries of a history stay and which are struck from it. Pure.
 
 What is left is a history like any other, so the instance is again the fold of its entries.
-Source: workflows.md section 16.5.
+Source: docs/platform/workflows.md, "Restarting".
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A handler is executed like a step, under the key of its own kind, so that attempts, retries and
 timeouts are those of steps. Handlers run one at a time, that of the last started step first.
-Source: workflows.md section 15.
+Source: docs/platform/workflows.md, "Rollbacks".
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Each tick has an instance id of its own, `"0 9 * * *-1786001400000"`, so it fire
 whatever crashes. Ticks that nobody was there for are not made up for: at a start, and when a
 schedule is new, the first one is the next one. Only one that falls due while the machine is
 suspended fires late.
-Source: workflows.md sections 5 and 18; workers-sdk pull request 14768.
+Source: docs/platform/workflows.md, "Schedules".
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Each function looks at the instance as recorded and returns a `Decision`: entries to record, and the
 answer to give once they are durable. Nothing is changed and nobody is told here.
-Source: workflows.md sections 7, 8, 12 and 13.
+Source: docs/platform/workflows.md, "A step from call to result", "Retries and delays", "Sleeping"
+and "Events".
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ EVENT_TYPE = "1 to 100 letters, digits, hyphens and underscores"
 
 
 def is_event_type(value: Json) -> TypeGuard[str]:
-    """Whether events can be of this type. Source: workflows.md section 5."""
+    """Whether events can be of this type. Source: docs/platform/workflows.md, "Identifiers"."""
     return isinstance(value, str) and _EVENT_TYPE.fullmatch(value) is not None
 
 
@@ -296,7 +297,7 @@ def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decis
 def delayed(instance: Instance, step: Step, given: Json, problem: str, now_ms: int) -> Decision:
     """Decide what a delay function means that returned `given`, or did not: `problem` says why.
 
-    Source: workflows.md section 8.3.
+    Source: docs/platform/workflows.md, "Delay functions".
     """
     delay_ms = None if problem else asked_delay_ms(step, given)
     if delay_ms is not None:

@@ -2,7 +2,7 @@
 
 The journal is the buffer: a commit only wakes a subscription up, which then reads what is new. So
 nothing is missed between the two, nothing comes twice, and a slow reader holds no memory.
-Source: workflows.md section 20.3.
+Source: docs/platform/workflows-rest.md, "Subscriptions".
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Plain JSON stands for itself. Everything else is an object with one key that beg
 carries shared references and cycles. `$object` wraps a real object that would look like a tag.
 A `$bigint` of many digits is hexadecimal. Containers are at most `DEPTH_MAX` deep in one another:
 whatever is written can be read, and both sides have the same limit whatever the Python.
-Source: the structured clone algorithm, as workflows.md section 10 lists it.
+Source: docs/platform/workflows.md, "Values".
 """
 
 from __future__ import annotations

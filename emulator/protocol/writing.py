@@ -66,7 +66,6 @@ class _Writer:
 
     def write(self, value: Any) -> Any:
         stack: list[_Frame] = []
-        frame: _Frame | None = None
         try:
             root = self._node(value)
             if self._child is None:
@@ -91,7 +90,7 @@ class _Writer:
                 if escaped:
                     frame[2][frame[3] if frame[0] else -1] = {"$object": target}
         except NotCloneable as error:
-            if frame is not None:
+            if self._held:
                 stack.append((*frame[:3], self._name))
             error.where = error.where or _where(stack)
             raise
@@ -241,7 +240,7 @@ def _member(item: Any) -> Any:
     """Return a member of a Set.
 
     A Python set can hold no container that comes back from JavaScript, and Pyodide sends none.
-    Source: pyodide src/core/python2js.c (_python2js_set).
+    Source: https://github.com/pyodide/pyodide/blob/main/src/core/python2js.c (_python2js_set).
     """
     if isinstance(item, str):
         return str.__str__(item)

@@ -37,7 +37,7 @@ HOP_BY_HOP = frozenset(
 REQUEST_DROPPED = HOP_BY_HOP | {b"expect"}
 
 # On every answer of our own: it is what its type says, and no page of another site may embed it.
-# Source: OWASP, HTTP Security Response Headers Cheat Sheet.
+# Source: https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html.
 OWN_ANSWER: RawHeaders = [
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -68,7 +68,8 @@ def for_worker(headers: RawHeaders, client_ip: str | None) -> list[tuple[str, st
     """Return what the worker sees: hop-by-hop headers gone, `cf-connecting-ip` present.
 
     A `cf-connecting-ip` that the client sent is kept, so that a test can play another address.
-    Source: workers-sdk packages/miniflare/src/workers/core/entry.worker.ts (getUserRequest).
+    Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/miniflare/src/workers/core/entry.worker.ts
+    (getUserRequest).
     Differs: `accept-encoding` stays the client's own instead of "br, gzip", because replies are
     not encoded again on their way out.
     """

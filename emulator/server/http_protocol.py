@@ -175,7 +175,7 @@ class HttpProtocol(HttpToolsProtocol):
         After the head of such a request the parser stops, and would lose the body. So a new parser
         reads the same head without the `Upgrade` header, and then the rest.
         uvicorn calls it inside `except`, where it would only warn.
-        Source: RFC 9110 section 7.8, "A server MAY ignore a received Upgrade header field".
+        Source: RFC 9110 section 7.8 (a server may ignore an Upgrade that it receives).
         """
         stopped = sys.exception()
         assert isinstance(stopped, HttpParserUpgrade)

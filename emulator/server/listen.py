@@ -39,7 +39,7 @@ def bind(ip: str, port: int, explicit: bool) -> list[socket.socket]:
     With `explicit`, exactly `port` (0: any free one); else `port` or the first free one after it.
     "localhost" is 127.0.0.1 and, where the machine has it, ::1, because clients may try either.
     Raises PortInUse, UsageError for an `ip` that is not an address, EmulatorError otherwise.
-    Source: workers-sdk packages/wrangler (dev.ip, dev.port; `getPort` when no port is set).
+    Source: docs/platform/hosting.md, "The address".
     """
     addresses = _addresses(ip)
     taken: PortInUse | None = None

@@ -43,7 +43,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def send_receive_event_to_app(self) -> None:
         """Hand a message on. uvicorn would print a traceback for text that is not UTF-8.
 
-        Source: RFC 6455 section 8.1, such a connection is failed with 1007.
+        Such a connection is failed with 1007. Source: RFC 6455 section 8.1.
         """
         if self.curr_msg_data_type == "text" and not self.close_sent:
             try:

@@ -19,7 +19,7 @@ from emulator.words import counted
 
 METRICS = ("cosine", "euclidean", "dot-product")
 
-# Source: workers-sdk packages/wrangler/src/vectorize/create.ts; the dimensions are the models'.
+# The dimensions are the models'. Source: docs/platform/vectorize.md, "The command line".
 PRESETS = {
     "@cf/baai/bge-small-en-v1.5": 384,
     "@cf/baai/bge-base-en-v1.5": 768,

@@ -1,6 +1,6 @@
 """The steps of an instance's detail -> rows of a timeline: what each did and when. Pure.
 
-Reads what the REST API tells (workflows.md section 21.3, and `line` and `due`, which are ours);
+Reads what the REST API tells of an instance, with `line` and `due`, which are ours;
 `timeline.py` draws the rows.
 """
 

@@ -1,6 +1,7 @@
 """Whatever has a buffer <-> typed arrays, as Pyodide converts them.
 
-Source: pyodide src/core/python2js_buffer.js (processBufferFormatString, get_converter).
+Source: https://github.com/pyodide/pyodide/blob/main/src/core/python2js_buffer.js
+(processBufferFormatString, get_converter).
 """
 
 from __future__ import annotations

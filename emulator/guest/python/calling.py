@@ -17,14 +17,15 @@ async def settle_coroutine(result: Any) -> Any:
     """Return `result`, awaited only when it is a coroutine: so are workflows and their steps.
 
     What else can be awaited, such as `asyncio.gather(…)`, is a value that cannot be sent.
-    Source: workers-py packages/runtime-sdk/src/workers/entrypoints.py (_do_call, wrapped_run).
+    Source: https://github.com/cloudflare/workers-py/blob/main/packages/runtime-sdk/src/workers/entrypoints.py
+    (_do_call, wrapped_run).
     """
     return await result if inspect.iscoroutine(result) else result
 
 
 def relaxed_call(method: Callable[..., Any], *args: Any) -> Any:
     """Call `method` with as many of `args` as it takes: `fetch(self)` and `fetch(self, request,
-    env, ctx)` are both legal. Source: python-workers.md section 5.2.
+    env, ctx)` are both legal. Source: docs/platform/python-workers.md, "Handlers".
     """
     function = getattr(method, "__func__", method)
     count = _positional_count(function)

@@ -1,6 +1,6 @@
 """Python values <-> tagged JSON, as the SDK's `python_to_rpc` and `python_from_rpc` convert them.
 
-Source: python-workers.md section 7; workers-py packages/runtime-sdk/src/workers/rpc.py.
+Source: docs/platform/python-workers.md, "Values".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Delay functions: how long to wait before a step's next attempt, as user code decides it.
 
-Source: workflows.md sections 2.5.1 and 8.3.
+Source: docs/platform/workflows.md, "Delay functions".
 """
 
 from __future__ import annotations

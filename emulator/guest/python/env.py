@@ -24,7 +24,7 @@ _CLIENTS: dict[str, Callable[[Caller, str], Any]] = {
 class _EnvWrapper:
     """Attribute access only: no `env["X"]`, no iteration, a missing name is an AttributeError.
 
-    Source: python-workers.md section 8.1.
+    Source: docs/platform/python-workers.md, "Bindings".
     """
 
     def __init__(

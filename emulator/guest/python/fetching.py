@@ -179,7 +179,10 @@ async def _reported(awaitable: Awaitable[Any]) -> None:
 
 
 def _checked(result: Any) -> Response:
-    """Return what `fetch` returned if it is a response. Source: python-workers.md section 5.2."""
+    """Return what `fetch` returned if it is a response.
+
+    Source: docs/platform/python-workers.md, "Handlers".
+    """
     if isinstance(result, Response):
         return result
     if isinstance(result, tuple):

@@ -1,4 +1,7 @@
-"""Compatibility flags a Python worker can observe. Source: python-workers.md section 2.2."""
+"""Compatibility flags a Python worker can observe.
+
+Source: docs/platform/python-workers.md, "Compatibility flags".
+"""
 
 from __future__ import annotations
 

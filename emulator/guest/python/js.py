@@ -1,6 +1,6 @@
 """`js`: the few globals that mean something without JavaScript; `absent` speaks for the others.
 
-Source: python-workers.md section 16.
+Source: docs/platform/python-workers.md, "JavaScript's names".
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 class JsDict(dict[str, Any]):
     """A dict whose items can also be read and set as attributes, dict's own names excepted.
 
-    Source: python-workers.md section 7.1.
+    Source: docs/platform/python-workers.md, "From JavaScript to Python".
     """
 
     __slots__ = ()

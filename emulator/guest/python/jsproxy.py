@@ -2,7 +2,8 @@
 
 Attributes are its properties, `to_py()` makes a dict or a list of it. An object cannot be indexed,
 iterated or measured: what is a TypeError deployed is one here, and says what to write instead.
-Source: Pyodide 0.28 JsProxy; every answer was compared with it.
+Every answer was compared with Pyodide 0.28.
+Source: https://pyodide.org/en/0.28.2/usage/api/python-api/ffi.html (JsProxy).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ _MOST_ZEROS = 6  # after the point; numbers with more are written with an expone
 def js_text(value: Any) -> str:
     """Return `value` as text; what is no JavaScript value as Python writes it.
 
-    Source: ECMAScript, ToString and Number::toString; None crosses as undefined.
+    None crosses as undefined. Source: https://tc39.es/ecma262/#sec-tostring.
     """
     if value is None:
         return "undefined"

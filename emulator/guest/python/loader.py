@@ -1,4 +1,7 @@
-"""Imports the user's main module and finds what it exports. Source: python-workers.md 4 and 5.1."""
+"""Imports the user's main module and finds what it exports.
+
+Source: docs/platform/python-workers.md, "Loading".
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The rollback handlers of a run: kept from the step calls that gave them, executed when asked for.
 
 After the guest or the host was replaced, `run()` gives them again by being replayed; an order for
-one that has not come yet waits for it. Source: workflows.md section 15.
+one that has not come yet waits for it. Source: docs/platform/workflows.md, "Rollbacks".
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Handlers:
             self._miss(order)
 
     def _miss(self, order: RollbackRun) -> None:
-        """Source: workers-sdk packages/workflows-shared/src/lib/rollback.ts."""
+        """Source: docs/platform/workflows.md, "Rollbacks"."""
         text = "Rollback function not available in registry"
         self._send(StepEnd(order.run, order.call, order.attempt, "RollbackMissing", text))
 

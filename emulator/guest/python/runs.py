@@ -537,6 +537,6 @@ def _attempt_failed(run: int, call: int, attempt: int, error: BaseException) -> 
 
 
 def _too_large(run: int, call: int, attempt: int, label: str) -> StepEnd:
-    """Source: workers-sdk workflows-shared, `WorkflowInternalError` for oversized outputs."""
+    """Source: docs/platform/workflows.md, "Errors"."""
     text = f"Step {label} output is too large. Maximum allowed size is 1MiB."
     return StepEnd(run, call, attempt, "WorkflowInternalError", text)

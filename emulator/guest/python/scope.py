@@ -48,7 +48,7 @@ def current() -> Scope:
     """Return the scope user code runs in.
 
     Raises JsException at import time, RunDropped in a run that was dropped.
-    Source: workerd io-context.c++, "Disallowed operation called within global scope".
+    Source: docs/platform/hosting.md, "Global scope".
     """
     scope = _current.get()
     if scope is None:

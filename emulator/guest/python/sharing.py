@@ -1,7 +1,8 @@
 """One list or dict in several places of a value: deployed, it arrives as several.
 
-Source: workers-py packages/runtime-sdk/src/workers/rpc.py (_replace_none_with_jsnull), which makes
-each list and dict anew wherever it stands; sets stay one.
+Each list and dict is made anew wherever it stands; sets stay one.
+Source: https://github.com/cloudflare/workers-py/blob/main/packages/runtime-sdk/src/workers/rpc.py
+(_replace_none_with_jsnull).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The `step` that `run(event, step)` gets: decorated steps and their dependencies, sleeps, events.
 
-Source: python-workers.md sections 13.2 and 13.3; workers-py entrypoints.py `_WorkflowStepWrapper`.
+Source: docs/platform/python-workers.md, "Steps" and "Sleeps and waits".
 """
 
 from __future__ import annotations

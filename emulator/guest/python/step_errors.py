@@ -1,4 +1,7 @@
-"""What a failed step raises in `run()`. Source: python-workers.md section 13.5."""
+"""What a failed step raises in `run()`.
+
+Source: docs/platform/python-workers.md, "Errors of steps".
+"""
 
 from __future__ import annotations
 

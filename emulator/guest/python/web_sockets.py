@@ -2,7 +2,7 @@
 
 A pair is two ends of one pipe inside the guest. User code keeps one and accepts it; the other it
 returns in a Response, which couples it to the client's connection.
-Source: workerd src/workerd/api/web-socket.c++; python-workers.md section 12.4.
+Source: docs/platform/hosting.md, "WebSockets"; docs/platform/python-workers.md, "WebSockets".
 """
 
 from __future__ import annotations

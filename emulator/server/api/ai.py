@@ -2,7 +2,7 @@
 
 JSON answers of `run` are in the envelope, streams and files as they are; `/v1/…` answers as OpenAI
 does, without an envelope.
-Source: bindings.md section 3.10; developers.cloudflare.com/api "Workers AI".
+Source: docs/platform/workers-ai.md, "REST".
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Cloudflare's v4 envelope: how every answer of the API is wrapped, and how it says no.
 
-Source: bindings.md section 12.2; `{"success", "errors", "messages", "result", "result_info"?}`.
+`{"success", "errors", "messages", "result", "result_info"?}`.
+Source: docs/platform/hosting.md, "The REST envelope".
 """
 
 from __future__ import annotations

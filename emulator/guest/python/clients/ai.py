@@ -1,4 +1,4 @@
-"""The Workers AI client: `env.AI`. Source: bindings.md sections 3.1, 3.2, 3.6 and 3.7.
+"""The Workers AI client: `env.AI`. Source: docs/platform/workers-ai.md, "The client".
 
 The answers are made by the host. What is done here is what workerd's own client does before and
 after: uploads are read, options that are not the service's are left out, the ids of a call kept.
@@ -18,7 +18,7 @@ from .binding import _BindingWrapper
 
 _NOT_SENT = ("prefix", "extraHeaders", "sessionOptions", "signal")
 _INTERNAL_CODE = re.compile(r"(\d+): ")
-# HTTP status -> the service's internal codes. Source: docs "Workers AI errors".
+# HTTP status -> the service's internal codes. Source: docs/platform/workers-ai.md, "Errors".
 _CODES_BY_STATUS = {
     400: (1001, 3003, 3039, 5004, 5006, 5007, 5024),
     403: (1031, 3023, 3041, 5016, 5018),

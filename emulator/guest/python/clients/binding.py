@@ -14,7 +14,7 @@ class _BindingWrapper:
 
     Arguments go by their places, as JavaScript's do: keywords are one options object behind them.
 
-    Source: python-workers.md section 8.2.
+    Source: docs/platform/python-workers.md, "Bindings".
     """
 
     def __init__(self, caller: Caller, name: str) -> None:

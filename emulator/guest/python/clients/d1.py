@@ -1,6 +1,6 @@
 """The D1 client: what happens in the worker before and after a query.
 
-Source: bindings.md sections 1.1, 1.5 and 1.10; workerd src/cloudflare/internal/d1-api.ts.
+Source: docs/platform/d1.md, "The client", "Results" and "Sessions".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What `bind()` takes and what it makes of it, as the platform's own D1 client does.
 
-Source: bindings.md section 1.3; workerd src/cloudflare/internal/d1-api.ts (bind).
+Source: docs/platform/d1.md, "Parameters and values".
 """
 
 from __future__ import annotations

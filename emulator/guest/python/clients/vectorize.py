@@ -1,4 +1,4 @@
-"""The Vectorize client. Source: bindings.md sections 2.1 and 2.2."""
+"""The Vectorize client. Source: docs/platform/vectorize.md, "The client"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Workflow client. Source: python-workers.md sections 8.3 and 13.4.
+"""The Workflow client. Source: docs/platform/python-workers.md, "Bindings".
 
 As in the published SDK, what goes by a Python name of its own (`create`, `get`, `create_batch`,
 `send_event`) is sent when it is awaited; what goes by JavaScript's name, when it is called.

@@ -1,7 +1,7 @@
 """`pyodide.ffi`: the names user code imports, where there is no JavaScript on the other side.
 
 Values are plain Python here, so `to_js` and `create_proxy` hand back what they are given. Only JSON
-variables are proxies. Source: python-workers.md section 15.1.
+variables are proxies. Source: docs/platform/python-workers.md, "JavaScript's names".
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The `workers` package, as user code imports it. Source: python-workers.md section 6."""
+"""The `workers` package, as user code imports it.
+
+Source: docs/platform/python-workers.md, "The workers package".
+"""
 
 from __future__ import annotations
 

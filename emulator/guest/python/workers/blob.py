@@ -1,4 +1,7 @@
-"""`Blob` and `File`: bytes with a type and a name. Source: python-workers.md section 6.6."""
+"""`Blob` and `File`: bytes with a type and a name.
+
+Source: docs/platform/python-workers.md, "Forms and blobs".
+"""
 
 from __future__ import annotations
 

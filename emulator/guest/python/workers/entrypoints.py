@@ -1,4 +1,4 @@
-"""The classes user code extends. Source: python-workers.md section 5."""
+"""The classes user code extends. Source: docs/platform/python-workers.md, "Handlers"."""
 
 from __future__ import annotations
 

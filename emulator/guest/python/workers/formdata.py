@@ -1,4 +1,7 @@
-"""`FormData`: form fields in order, names repeatable. Source: python-workers.md section 6.6."""
+"""`FormData`: form fields in order, names repeatable.
+
+Source: docs/platform/python-workers.md, "Forms and blobs".
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _WHITE_SPACE = " \t\r\n"  # what the Fetch standard cuts off at both ends of a v
 class HTTPMessageMapping(HTTPMessage):
     """Headers as a case-insensitive mapping; a missing name reads as None.
 
-    Source: python-workers.md section 6.3.
+    Source: docs/platform/python-workers.md, "Requests".
     """
 
 
@@ -49,7 +49,8 @@ def from_user(headers: Any) -> HeaderList:
     """Return the header list that user code gave: a dict, or a list of pairs.
 
     Raises TypeError for other types, JsException for names or values HTTP does not allow.
-    Source: workers-py packages/runtime-sdk/src/workers/utils.py (_to_js_headers).
+    Source: https://github.com/cloudflare/workers-py/blob/main/packages/runtime-sdk/src/workers/utils.py
+    (_to_js_headers).
     """
     if isinstance(headers, dict):
         return [_checked(name, value) for name, value in headers.items()]

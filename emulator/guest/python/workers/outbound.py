@@ -1,6 +1,7 @@
 """`workers.fetch`: HTTP to elsewhere, in a thread so that the event loop goes on.
 
-Source: python-workers.md section 6.5. Differs: the response body is read whole before it is seen.
+Source: docs/platform/python-workers.md, "Fetching". Differs: the response body is read whole before
+it is seen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`workers.Request`. Source: python-workers.md section 6.3."""
+"""`workers.Request`. Source: docs/platform/python-workers.md, "Requests"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`workers.Response`. Source: python-workers.md section 6.4."""
+"""`workers.Response`. Source: docs/platform/python-workers.md, "Responses"."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The routes that create, control and delete instances. Each answers once its work is durable.
 
-Bodies and answers: workflows.md sections 17, 21.1 and 22.1.
+Source: docs/platform/workflows-rest.md, "REST" and "The local explorer".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where the two bases of the API differ: production's v4, and wrangler's local explorer.
 
 Everything else is the same; what production does not say, v4 answers as the explorer does.
-Source: workflows.md sections 17, 21 and 22.1.
+Source: docs/platform/workflows-rest.md, "REST" and "The local explorer".
 """
 
 from __future__ import annotations

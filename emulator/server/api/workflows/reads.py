@@ -1,7 +1,7 @@
 """The routes that change nothing: workflows, versions, lists of instances, details, steps.
 
 Lists come from `engine/listing.py`, details from `engine/report.py`; here requests are read.
-Source: workflows.md sections 21 and 22.1.
+Source: docs/platform/workflows-rest.md, "REST" and "The local explorer".
 """
 
 from __future__ import annotations

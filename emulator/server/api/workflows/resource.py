@@ -1,6 +1,6 @@
 """The workflow that a request names, and how it and its instances look in answers.
 
-Source: workflows.md section 21.2.
+Source: docs/platform/workflows-rest.md, "REST".
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Differs: production documents that `GET …/subscribe` exists, not what it sends. Here it is what
 `EventSource` reads: `id` is the event's id, `data` the event as `subscribe()` has it.
-Source: workflows.md section 20.3; the HTML standard, "Server-sent events".
+Source: docs/platform/workflows-rest.md, "Subscriptions";
+https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
 
 from __future__ import annotations

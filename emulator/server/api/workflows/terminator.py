@@ -1,7 +1,7 @@
 """Terminating all instances of a workflow: one job per workflow at a time.
 
 Production works it off over minutes; here it is done when the request is answered.
-Source: workflows.md section 21.1.
+Source: docs/platform/workflows-rest.md, "REST".
 """
 
 from __future__ import annotations
