@@ -1,10 +1,10 @@
 """The upstream engine's own tests, in our words: what no other module of ours covers.
 
-By section of workflows.md 28. Titles that are covered elsewhere: creation and deletion in
+By file of its tests. Titles that are covered elsewhere: creation and deletion in
 `test_creating`, `test_batch_creation`, `test_deleting`; operations in `test_lifecycle`; restart in
 `test_rewinding`; rollback in `test_rollback`; delay functions in `test_dynamic_delay`;
 `subscribe` in `test_subscription`; cron in `test_schedules`. Not ours: RPC stubs and introspection,
-and `typed-errors.test.ts` of 28.5: `retryable` of a binding's errors is set under an experimental
+and `typed-errors.test.ts`: `retryable` of a binding's errors is set under an experimental
 flag that is still in review (`workflows_typed_errors`), on JavaScript's errors, after codes of the
 service's rate limits, none of which a local engine has.
 """
@@ -28,7 +28,7 @@ from tests.engine.world import CLASS, HOUR, NAME, SECOND, World, play
 Event = dict[str, Any]
 KB = 1_000
 
-# --- 28.2 Context
+# --- context.test.ts: Context
 
 
 def test_a_first_attempt_is_number_1_and_each_retry_one_more(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_first_attempt_is_number_1_and_each_retry_one_more(tmp_path: Path) -> 
     play(tmp_path, workflow, story)
 
 
-# --- 28.2 Typed arrays
+# --- context.test.ts: Typed arrays
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_large_binary_results_come_back_as_they_were_live_and_in_replay(
     play(tmp_path, workflow, story)
 
 
-# --- 28.2 Sensitive step output
+# --- context.test.ts: Sensitive step output
 
 
 def test_a_sensitive_result_reaches_the_next_step_and_no_report(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_the_error_of_a_sensitive_step_is_not_hidden(tmp_path: Path) -> None:
     play(tmp_path, workflow, story)
 
 
-# --- 28.3 Engine and step limits
+# --- engine.test.ts: Engine and step limits
 
 
 def test_an_event_that_comes_while_nothing_of_the_instance_is_in_memory_is_received(
@@ -156,7 +156,7 @@ def test_with_the_highest_limit_the_25001st_step_is_refused(before: int, refused
     assert (decision.entries == ()) is refused
 
 
-# --- 28.4 Validators
+# --- validators.test.ts: Validators
 
 
 @pytest.mark.parametrize("name", ["two words", "n" * 256, "", "naïve 数", "a/../b", "do:1:x"])
@@ -243,7 +243,7 @@ def test_numbers_that_make_no_sense_are_refused_and_nothing_breaks(
     play(tmp_path, workflow, story)
 
 
-# --- 28.6 Related suites
+# --- related suites
 
 
 def test_an_instance_can_create_another_inside_a_step(tmp_path: Path) -> None:

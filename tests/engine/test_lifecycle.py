@@ -66,8 +66,9 @@ class Stage:
         assert world.stands() is status
 
 
-# What each operation makes of each status. Source: workflows.md section 16.3; where it is silent,
-# `lifecycle` says what we chose. A text is the error it raises instead.
+# What each operation makes of each status. Where production is silent, `lifecycle` says what we
+# chose. Source: docs/platform/workflows.md, "Operations by status". A text is the error it raises
+# instead.
 IN_FINITE_STATE = (
     "(instance.in_finite_state) Instance reached a finite state, cannot send events to it"
 )

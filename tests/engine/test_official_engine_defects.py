@@ -1,4 +1,6 @@
-"""Defects of the official local engine, none of which exists here. By row of workflows.md 27.1.
+"""Defects of the official local engine, none of which exists here.
+
+By the rows of docs/platform/workflows-local-engine.md.
 
 Rows about the command line, REST, other bindings and other languages are tested where those are.
 """

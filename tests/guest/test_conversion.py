@@ -166,11 +166,6 @@ def test_a_set_takes_what_can_come_back_in_a_set(member: Any) -> None:
         conversion.encode({"tags": [0, {member}]})
 
 
-def test_a_set_on_top_is_refused_without_a_place() -> None:
-    with pytest.raises(JsException, match=r"a set with a bytes could not be cloned"):
-        conversion.encode({b"x"})
-
-
 LAST = datetime(9999, 12, 31, 23, 59, 59, 999000)
 
 

@@ -1,4 +1,7 @@
-"""A database lives in UTC, wherever the developer does. Source: wrangler starts workerd in UTC."""
+"""A database lives in UTC, wherever the developer does.
+
+Source: docs/platform/hosting.md, "Time".
+"""
 
 from __future__ import annotations
 

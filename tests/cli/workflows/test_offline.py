@@ -65,23 +65,3 @@ def test_looking_leaves_the_journal_as_it_is_and_needs_no_lock(offline: Command)
         assert "in use by" in offline("instances", "delete", "flow", "seen", code=1).err
 
     assert {path.name: path.read_bytes() for path in state.iterdir()} == before
-
-
-def test_params_nested_deeply_are_taken_from_standard_input_with_and_without_a_server(
-    offline: Command,
-) -> None:
-    for depth in (500, 1_010):
-        deep = "[" * depth + "]" * depth
-        params = f'{{"do": "echo", "d": {deep}}}'
-        offline("trigger", "flow", "-", "--id", f"deep-{depth}", text=params)
-    too_deep = "[" * 2_000 + "]" * 2_000
-    refused = offline("trigger", "flow", "-", text=too_deep, code=1)
-    assert refused.err == "error: PARAMS: it is nested too deeply: more than 1,024 levels\n"
-
-    with DevServer(offline.project):
-        offline.until("deep-500", "complete")
-        offline("trigger", "flow", "-", "--id", "live", "--wait", text=params)
-        assert offline("trigger", "flow", "-", text=too_deep, code=1).err == refused.err
-        for instance in ("deep-500", "deep-1010", "live"):
-            shown = offline("instances", "describe", "flow", instance, "--json").out
-            assert "[" * 400 in "".join(shown.split())
