@@ -1081,8 +1081,11 @@ class Engine:
                 self._record(instance, verdict.entries)
                 if run is not None:
                     held, run.held = run.held, []
-                    for message in held:
-                        self.step_begun(run.guest, message)
+                    try:
+                        for message in held:
+                            self.step_begun(run.guest, message)
+                    except ProtocolError as error:  # a user resumes it, who is not to blame
+                        run.guest.broke_protocol(error)
                     self._wake_run(run)  # retries that came due while the pause was pending
                     self._note_progress(run)
             case Effect.NOTHING:

@@ -17,7 +17,7 @@ from emulator.engine.model import Instance
 from emulator.engine.nesting import Nesting
 from emulator.engine.outputs import Output
 from emulator.engine.placing import Place
-from emulator.protocol.messages import Loaded, Message, StepBegin
+from emulator.protocol.messages import Loaded, Message, ProtocolError, StepBegin
 
 
 class Guest(Protocol):
@@ -32,6 +32,10 @@ class Guest(Protocol):
 
     def when_read(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the guest has read everything that it was sent so far."""
+        ...
+
+    def broke_protocol(self, error: ProtocolError) -> None:
+        """End the guest: it turns out that what it said before is what no guest says."""
         ...
 
 

@@ -66,6 +66,7 @@ class _Writer:
 
     def write(self, value: Any) -> Any:
         stack: list[_Frame] = []
+        frame: _Frame | None = None
         try:
             root = self._node(value)
             if self._child is None:
@@ -90,7 +91,7 @@ class _Writer:
                 if escaped:
                     frame[2][frame[3] if frame[0] else -1] = {"$object": target}
         except NotCloneable as error:
-            if self._held:
+            if frame is not None:  # else it is the value itself, or a member of it, a set
                 stack.append((*frame[:3], self._name))
             error.where = error.where or _where(stack)
             raise

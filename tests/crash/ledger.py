@@ -73,10 +73,14 @@ class Ledger:
 
 def brief(value: Any) -> str:
     """Return a short text that two values share only when they are equal."""
-    value = bytes(value) if isinstance(value, bytearray | memoryview) else value
-    text = value if isinstance(value, str) else repr(value)
-    if len(text) <= 80:
-        return text
     from hashlib import sha256
 
+    if isinstance(value, bytes | bytearray | memoryview):
+        text = repr(bytes(value))
+    elif isinstance(value, dict):
+        text = ", ".join(f"{key}: {brief(item)}" for key, item in value.items())
+    else:
+        text = value if isinstance(value, str) else repr(value)
+    if len(text) <= 80:
+        return text
     return f"{text[:24]}…{len(text)}…{sha256(text.encode()).hexdigest()[:16]}"

@@ -22,6 +22,7 @@ from emulator.protocol.messages import (
     History,
     Loaded,
     Message,
+    ProtocolError,
     Replayed,
     RollbackRun,
     RunAbort,
@@ -273,6 +274,10 @@ class ScriptedGuest:
         self.deaf = False
         for _ in self._inbox:
             asyncio.get_running_loop().call_soon(self._receive)
+
+    def broke_protocol(self, error: ProtocolError) -> None:
+        """No script says what no guest says."""
+        raise error
 
     def when_read(self, callback: Callable[[], None]) -> None:
         """Messages arrive one per turn of the loop, in order."""

@@ -46,11 +46,15 @@ class Puppet:
         self.generation = world.generation
         self.loaded = Loaded({}, {CLASS: "src/entry.py:1"}, {}, eager=True)
         self.sent: list[Message] = []
+        self.broken: ProtocolError | None = None
         self._world = world
         world.engine.use_guest(self, "puppets")
 
     def when_read(self, callback: Callable[[], None]) -> None:
         callback()
+
+    def broke_protocol(self, error: ProtocolError) -> None:
+        self.broken = error
 
     def send(self, message: Message) -> None:
         self.sent.append(message)
@@ -240,6 +244,25 @@ def test_a_pause_of_a_run_in_which_nothing_began_takes_effect_at_once(tmp_path: 
 
         assert world.status() == "paused"
         assert EntryKind.WORKFLOW_PAUSING not in world.kinds()
+
+    act(tmp_path, story)
+
+
+def test_who_resumes_is_not_blamed_for_a_step_that_was_begun_twice_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        puppet = await started(world)
+        puppet.begin("first", 1)
+        pause = await pausing(world)
+        puppet.held()
+        await pause
+        puppet.begin("second", 2, started=False)
+        puppet.begin("second", 2, started=False)
+        assert puppet.broken is None
+
+        await world.resume()
+        assert puppet.broken is not None
 
     act(tmp_path, story)
 

@@ -172,9 +172,13 @@ class _Guest:
         self.generation = generation
         self.loaded = Loaded({}, {CLASS: "x.py:1"}, {}, eager=generation % 2 == 1)
         self.sent = 0
+        self.broken = False
 
     def send(self, message: Message) -> None:
         self.sent += 1
+
+    def broke_protocol(self, error: ProtocolError) -> None:
+        self.broken = True
 
     def when_read(self, callback: Callable[[], None]) -> None:
         asyncio.get_running_loop().call_soon(callback)
@@ -283,6 +287,8 @@ async def _play(path: Path, story: list[list[Json]]) -> None:
                     world.lose()
                 case ["crash"]:
                     world.crash()
+            if world.guest.broken:
+                world.lose()
             await world.rest()
             _check(world, defects)
         world.crash()

@@ -46,6 +46,13 @@ def test_every_value_comes_back_as_it_was(value: Any) -> None:
     assert _round_trip(value) == value
 
 
+def test_a_set_with_what_no_set_takes_is_refused_wherever_it_stands() -> None:
+    refused: list[Any] = [{frozenset()}, [{frozenset()}], {"a": {frozenset()}}]
+    for value in refused:
+        with pytest.raises(NotCloneable, match="a set with a frozenset"):
+            values.encode(value)
+
+
 @given(st.sets(st.integers() | st.text()))
 def test_sets_come_back_as_sets(value: set[Any]) -> None:
     assert _round_trip(value) == value
