@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +30,7 @@ from ...protocol.messages import (
 from ...protocol.values import MalformedValue, StreamValue
 from . import conversion, delays, rollbacks, scope, tracebacks
 from .allowance import Allowance
+from .callers import CALLS_MAX, Caller, running
 from .calling import relaxed_call, settle, settle_coroutine
 from .droppable import RunTasks
 from .loader import Worker
@@ -43,12 +43,6 @@ from .step_errors import step_error
 from .streams import ReadableStream, Send
 from .workers.entrypoints import Context
 
-# The callback that is running: a step called in it is its child. None: `run()` itself.
-_caller: ContextVar[Caller | None] = ContextVar("groundfog_caller", default=None)
-
-
-_CALLS_MAX = 1_000_000  # of one name by one execution: more than a run may have steps
-
 
 class Callback(Protocol):
     """A step's function, ready to be called."""
@@ -57,27 +51,6 @@ class Callback(Protocol):
     delay: Any  # before a retry, if the code gives one: a duration or a function
 
     def __call__(self, ctx: Any) -> Any: ...
-
-
-class Caller:
-    """Who calls steps: one execution of a callback, or `run()` itself, as call 0.
-
-    Below 0: a rollback handler, which may not call steps. Each counts its calls by itself.
-    after: how many calls of each name it could not have made, but who came before it.
-    """
-
-    __slots__ = ("call", "attempt", "_after", "_counts")
-
-    def __init__(self, call: int = 0, attempt: int = 0, after: int = 0) -> None:
-        self.call = call
-        self.attempt = attempt
-        self._after = after
-        self._counts: dict[tuple[str, str], int] = {}
-
-    def count(self, kind: str, name: str) -> int:
-        """Count a call, and return which one of this kind and name it is, from 1."""
-        count = self._counts[kind, name] = self._counts.get((kind, name), self._after) + 1
-        return count
 
 
 class StepObject(Protocol):
@@ -236,7 +209,7 @@ class Run:
         """
         if self.dropped:
             raise scope.RunDropped
-        caller = _caller.get() or self._itself
+        caller = running.get() or self._itself
         if caller.call < 0 or (self._handlers.over and not self._rolling_back):
             raise step_error("WorkflowFatalError", "Cannot execute steps during rollback phase")
         count = caller.count(kind, name)
@@ -281,7 +254,7 @@ class Run:
 
     def is_in_callback(self) -> bool:
         """Whether the code that runs is a callback's."""
-        return _caller.get() is not None
+        return running.get() is not None
 
     def may_be_shared(self, name: str) -> bool:
         """Whether the result of a dependency may be one that a callback asks for, or has."""
@@ -322,7 +295,7 @@ class Run:
         call.stop_upload()
         call.attempt = attempt
         context = self._context.copy()
-        context.run(_caller.set, Caller(number, attempt))
+        context.run(running.set, Caller(number, attempt))
         self._loop.create_task(self._attempt(number, call, attempt, config), context=context)
 
     def rollback_run(self, message: RollbackRun) -> None:
@@ -336,7 +309,7 @@ class Run:
             call.count = message.count or call.count
             context = self._context.copy()
             # It calls after the callback: what it asks for is not what the callback has called.
-            context.run(_caller.set, Caller(message.call, after=_CALLS_MAX * message.attempt))
+            context.run(running.set, Caller(message.call, after=CALLS_MAX * message.attempt))
             self._loop.create_task(self._delayed(message, call), context=context)
 
     async def _delayed(self, message: StepDelay, call: _Call) -> None:
@@ -497,7 +470,7 @@ class Run:
 
     def _roll_back(self, message: RollbackRun, handler: Handler) -> None:
         context = self._context.copy()
-        context.run(_caller.set, Caller(message.call, message.attempt))
+        context.run(running.set, Caller(message.call, message.attempt))
         self._loop.create_task(self._rolled_back(message, handler), context=context)
 
     async def _rolled_back(self, message: RollbackRun, handler: Handler) -> None:

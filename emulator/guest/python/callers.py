@@ -1,0 +1,35 @@
+"""Who calls a step: `run()`, or one execution of a callback. PROTOCOL.md section 6.
+
+Which one runs travels with the context of a task, into every task user code starts.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+CALLS_MAX = 1_000_000  # of one name by one execution: more than a run may have steps
+
+
+class Caller:
+    """Who calls steps: one execution of a callback, or `run()` itself, as call 0.
+
+    Below 0: a rollback handler, which may not call steps. Each counts its calls by itself.
+    after: the number its counts follow on, where what came before it may have counted up to there.
+    """
+
+    __slots__ = ("call", "attempt", "_after", "_counts")
+
+    def __init__(self, call: int = 0, attempt: int = 0, after: int = 0) -> None:
+        self.call = call
+        self.attempt = attempt
+        self._after = after
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def count(self, kind: str, name: str) -> int:
+        """Count a call, and return which one of this kind and name it is, from 1."""
+        count = self._counts[kind, name] = self._counts.get((kind, name), self._after) + 1
+        return count
+
+
+# The callback that is running: a step called in it is its child. None: `run()` itself.
+running: ContextVar[Caller | None] = ContextVar("groundfog_caller", default=None)
