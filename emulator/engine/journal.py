@@ -568,7 +568,7 @@ class Journal:
                 if step:
                     steps.append(step)
                 elif data is not None:
-                    generation = json.loads(data).get("generation", generation)
+                    generation = (json.loads(data) or {}).get("generation", generation)
         return generation, tuple(steps)
 
     def load(self, key: int, *, steps: bool = True, whole: bool = False) -> Instance:

@@ -58,6 +58,8 @@ def unpack(row: Row) -> list[tuple[int, Entry]]:
     """Return the entries of a row, each with its id. Raises ValueError for a row that is none."""
     number, instance, at_ms, kind, step, attempt, text, value = row
     data: Any = None if text is None else json.loads(text)
+    if data is not None and type(data) is not dict:
+        raise ValueError(f"data is {text}; expected an object")
     began_ms = at_ms
     entries: list[Entry] = []
     if kind == _AT_ONCE:

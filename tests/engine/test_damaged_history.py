@@ -24,6 +24,7 @@ Event = dict[str, Any]
 DAMAGE = [
     "UPDATE entries SET data = '{\"config\"' WHERE data IS NOT NULL AND instance = :key",
     "UPDATE entries SET data = '[1]' WHERE data IS NOT NULL AND instance = :key",
+    "UPDATE entries SET data = 'null' WHERE data IS NOT NULL AND instance = :key",
     "UPDATE entries SET data = '{}' WHERE data IS NOT NULL AND instance = :key",
     "UPDATE entries SET kind = 77 WHERE instance = :key",
     "UPDATE entries SET step = 'no key' WHERE step != '' AND instance = :key",
