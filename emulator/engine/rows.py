@@ -57,12 +57,10 @@ def at_once(begun: Row, done: Row, first_id: int) -> Row | None:
 def unpack(row: Row) -> list[tuple[int, Entry]]:
     """Return the entries of a row, each with its id. Raises ValueError for a row that is none."""
     number, instance, at_ms, kind, step, attempt, text, value = row
-    data: Any = None if text is None else json.loads(text)
-    if data is not None and type(data) is not dict:
-        raise ValueError(f"data is {text}; expected an object")
+    data = None if text is None else _record(text)
     began_ms = at_ms
     entries: list[Entry] = []
-    if kind == _AT_ONCE:
+    if kind == _AT_ONCE and data is not None:
         began_ms -= data.pop(_TOOK, 0)
     if kind in (_BEGUN, _AT_ONCE):
         entries.append(Entry(instance, began_ms, EntryKind.STEP_START, step, data=data))
@@ -74,6 +72,13 @@ def unpack(row: Row) -> list[tuple[int, Entry]]:
         return [(number, Entry(*row[1:3], EntryKind(kind), step, attempt, data, value or b""))]
     first_id = number - len(entries) + 1
     return [(first_id + n, entry) for n, entry in enumerate(entries)]
+
+
+def _record(text: str) -> dict[str, Any] | None:
+    data = json.loads(text)
+    if data is None or isinstance(data, dict):
+        return data
+    raise ValueError(f"data is {text}; expected an object")
 
 
 def _row(entry: Entry, number: int, kind: int, attempt: int = 0) -> Row:
