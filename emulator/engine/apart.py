@@ -78,6 +78,13 @@ class Apart:
             self.close(generation)
         return keys
 
+    def release(self) -> list[int]:
+        """Return the keys of those that waited and are no suspects any more."""
+        released = [key for key in self._waiting if not self._blame.is_suspect(key)]
+        for key in released:
+            del self._waiting[key]
+        return released
+
     def lost(self, guest: Guest) -> None:
         """A guest is gone."""
         if guest is self.guest:

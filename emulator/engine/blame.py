@@ -12,7 +12,7 @@ interruption. It tells something only when it happens again and again to one tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 SUSPECTED_AFTER = 2  # losses in a row
@@ -29,6 +29,7 @@ class Cause(StrEnum):
     KILLED = "killed"  # something outside did
     ENDED = "ended"  # the host did, for what ran in it: a hang, a breach of the protocol
     HOST = "host"  # the host or its forkserver did, and nothing in it was the reason
+    REQUEST = "request"  # the host did, for a request that hung
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ class Present:
 
 @dataclass(slots=True)
 class _Record:
-    """What is known of an instance since it last got further."""
+    """The losses an instance was there at since it last got further, by number; some were kills."""
 
-    losses: int = 0
-    kills: int = 0
+    losses: set[int] = field(default_factory=set)
+    kills: set[int] = field(default_factory=set)
 
 
 class Blame:
@@ -67,38 +68,52 @@ class Blame:
 
     def __init__(self) -> None:
         self._records: dict[int, _Record] = {}
+        self._number = 0  # of the last loss
 
     def lost(self, loss: Loss, present: Sequence[Present]) -> tuple[set[int], set[int]]:
         """Take a loss in. Return the keys of the one that is to blame, if any, and of new suspects.
 
-        present: whose code may have run in the guest.
+        present: whose code may have run in the guest. Who was there at losses of the one that is to
+        blame, and at no others, is suspected no more.
         """
-        if loss.cause is Cause.HOST:
+        if loss.cause in (Cause.HOST, Cause.REQUEST):
             return set(), set()
         candidates = _candidates(loss, present)
+        self._number += 1
         for each in candidates:
             record = self._records.setdefault(each.key, _Record())
-            record.losses += 1
-            record.kills += loss.cause is Cause.KILLED
+            record.losses.add(self._number)
+            if loss.cause is Cause.KILLED:
+                record.kills.add(self._number)
         keys = [each.key for each in candidates]
-        suspects = {key for key in keys if self._records[key].losses == SUSPECTED_AFTER}
+        suspects = {key for key in keys if self.losses(key) == SUSPECTED_AFTER}
         if len(candidates) != 1 or (loss.others and candidates[0].run != loss.run):
             return set(), suspects
-        if loss.cause is Cause.KILLED and self._records[keys[0]].kills <= KILLS_MAX:
+        if loss.cause is Cause.KILLED and len(self._records[keys[0]].kills) <= KILLS_MAX:
             return set(), suspects
+        self._acquit_others(keys[0])
         return set(keys), suspects
+
+    def _acquit_others(self, culprit: int) -> None:
+        explained = self._records[culprit].losses
+        for key, record in list(self._records.items()):
+            if key != culprit:
+                record.losses -= explained
+                record.kills -= explained
+                if not record.losses:
+                    del self._records[key]
 
     def is_suspect(self, key: int) -> bool:
         """Whether an instance is to begin in a guest apart."""
-        return key in self._records and self._records[key].losses >= SUSPECTED_AFTER
+        return self.losses(key) >= SUSPECTED_AFTER
 
     def is_hopeless(self, key: int) -> bool:
         """Whether an instance that is to blame is tried no more."""
-        return self._records[key].losses >= LOSSES_MAX
+        return self.losses(key) >= LOSSES_MAX
 
     def losses(self, key: int) -> int:
         """Return how many guests in a row were lost while an instance ran."""
-        return self._records[key].losses if key in self._records else 0
+        return len(self._records[key].losses) if key in self._records else 0
 
     def trial_ms(self, key: int) -> int:
         """Return how long a suspect has the guest apart for itself: longer each time."""

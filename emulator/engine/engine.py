@@ -216,9 +216,7 @@ class Engine:
         self._feed = Feed(guest, self._dispatch_soon)
         if self._take_code(guest, code):
             self._blame.forget_all()
-            for key in self.apart.retire():
-                self._queue.vacate(key)
-                self._take_up_again(key)
+            self._let_in(self.apart.retire())
         stays = (guest, self.apart.guest)
         leaving = [run for run in self._runs.values() if run.guest not in stays]
         for run in leaving:
@@ -239,6 +237,12 @@ class Engine:
         code = code or f"guest {guest.generation}"
         self.generation = self.journal.generation(code, self.clock.now_ms())
         return self.generation != before
+
+    def _let_in(self, keys: list[int]) -> None:
+        """Start instances in the guest that serves: they are suspected no more."""
+        for key in keys:
+            self._queue.vacate(key)
+            self._take_up_again(key)
 
     def use_apart(self, guest: Guest, code: str = "") -> None:
         """Let suspects begin in `guest`, which was asked for, if it is still of the code in use."""
@@ -297,6 +301,8 @@ class Engine:
         if suspects:
             each = (run.instance for run in lost if run.instance.key in suspects)
             self._report(blame.suspicion([f"{one.workflow} {one.id}" for one in each]))
+        if blamed:
+            self._let_in(self.apart.release())
         for run in lost:
             run.feed.stop()
         self._each(lambda run: self._lose(run, loss, run.instance.key in blamed), lost)

@@ -17,6 +17,11 @@ from typing import Any, ClassVar
 PROTOCOL_VERSION = 1
 
 
+# What a guest that hangs says on stderr, after its stack, when the host asks with SIGUSR1:
+# `workflow run 12` or `a request` follows, for whom the code runs.
+STUCK_IN = "groundfog: this runs for "
+
+
 class ProtocolError(Exception):
     """The peer broke the protocol. The connection cannot go on."""
 

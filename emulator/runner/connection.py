@@ -240,10 +240,10 @@ class Connection(asyncio.Protocol):
                 waiter.set_result(None)
 
     def _hand_on(self, message: Message) -> None:
+        self._about = getattr(message, "run", 0)
         route = self._routes.get(type(message))
         if route is None:
             raise ProtocolError(f"{message.type} is not for the host")
-        self._about = getattr(message, "run", 0)
         try:
             route(message)
         except ProtocolError:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from emulator.engine.blame import Cause, Loss
 from emulator.errors import GuestError
 from emulator.protocol.messages import (
+    STUCK_IN,
     Loaded,
     Message,
     ProtocolError,
@@ -87,6 +88,7 @@ class Guest:
         self._serving = False
         self._cause = ""  # why we killed it, where we did
         self._culprit = 0  # number of the run that was the reason, where it is known
+        self._is_request = False  # it is known that a request was
         connection.attach(self)
         self._end = asyncio.create_task(self._watch_end(), name=f"guest {generation}")
 
@@ -124,10 +126,21 @@ class Guest:
         self._process.kill()
         await asyncio.shield(self._end)
 
-    def kill(self, cause: str) -> None:
-        """End it at once; `cause` is the reason that is reported, e.g. `"broke the protocol"`."""
+    def kill(self, cause: str, stuck_in: str = "") -> None:
+        """End it at once; `cause` is the reason that is reported, e.g. `"broke the protocol"`.
+
+        stuck_in: whose code hangs in it, `"workflow run 12"` or `"a request"`, where it is known.
+        """
         self._cause = self._cause or cause
+        if stuck_in.startswith("workflow run "):
+            self._culprit = self._culprit or int(stuck_in.removeprefix("workflow run "))
+        self._is_request = stuck_in == "a request"
         self._process.kill()
+
+    def stuck_in(self) -> str:
+        """Return whose code it said to hang in, after `stack`; "" when it did not say so."""
+        found = [line for line in self._pipes[1].recent if line.startswith(STUCK_IN)]
+        return found[-1].removeprefix(STUCK_IN).strip() if found else ""
 
     def broke_protocol(self, error: ProtocolError, run: int = 0) -> None:
         """It sent what no guest sends, in a message about `run`: it cannot go on."""
@@ -151,7 +164,7 @@ class Guest:
         return "\n".join(self._pipes[1].recent)
 
     def work(self) -> list[str]:
-        """Return what is in flight in it, in words."""
+        """Return what is in flight in it, in words; `listed` makes one phrase of it."""
         requests = [f"handling {work}" for work in self.connection.exchanges.work()]
         return requests + [f"running {work}" for work in self._handler.work_of(self)]
 
@@ -209,6 +222,8 @@ class Guest:
         expected = self._stopping or not self._serving
         if not expected:
             cause = Cause.ENDED if self._cause else ending.cause
+            if self._is_request:
+                cause = Cause.REQUEST
             others = bool(self.connection.exchanges)
             self._tell_loss(Loss(reason, cause, self._culprit, others))
         self.connection.exchanges.fail_all(
@@ -218,14 +233,15 @@ class Guest:
 
     def _tell_loss(self, loss: Loss) -> None:
         work = self.work()
-        doing = f"{loss.reason} while {_listed(work)}" if work else loss.reason
+        doing = f"{loss.reason} while {listed(work)}" if work else loss.reason
         self._handler.guest_lost(self, loss)
         if self.on_lost is not None:
             self.on_lost(self, doing)
         self.lost.set_result(doing)
 
 
-def _listed(work: list[str], shown: int = 5) -> str:
+def listed(work: list[str], shown: int = 5) -> str:
+    """Return the first of these, and how many more there are."""
     more = len(work) - shown
     return ", ".join(work[:shown]) + (f" and {more} more" if more > 0 else "")
 

@@ -13,7 +13,7 @@ from emulator.protocol import values
 from emulator.protocol.messages import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
 from emulator.runner.forkserver import Forkserver
-from emulator.runner.guest import Guest, RunHandler, converse
+from emulator.runner.guest import Guest, RunHandler, converse, listed
 from emulator.runner.output import OutputLine, OutputPipe
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
 
@@ -181,14 +181,14 @@ class Runner:
     async def _end_hanging(self, guest: Guest) -> None:
         work = guest.work()
         await guest.stack()
-        doing = f" while {', '.join(work)}" if work else ""
+        doing = f" while {listed(work)}" if work else ""
         seconds = self.hang_timeout_ms / 1000
         self._report(
             f"guest {guest.generation} did not respond for {seconds:g} s{doing}. It is killed; "
             "where it was stuck is shown above (stderr). Code that computes for long without "
             "`await` stops every other request."
         )
-        guest.kill(f"did not respond for {seconds:g} s and was killed")
+        guest.kill(f"did not respond for {seconds:g} s and was killed", guest.stuck_in())
 
     def _guest_lost(self, guest: Guest, reason: str) -> None:
         if self.current is guest:

@@ -63,6 +63,7 @@ ITSELF, KILLED, ENDED = Loss("x"), Loss("x", Cause.KILLED), Loss("x", Cause.ENDE
         ([A], KILLED, set()),
         ([A, B], KILLED, set()),
         ([A], Loss("x", Cause.HOST), set()),
+        ([A], Loss("x", Cause.REQUEST, others=True), set()),
         # who only waits has branches that may work
         ([IDLE], ITSELF, {3}),
         ([IDLE], Loss("x", others=True), set()),
@@ -75,10 +76,11 @@ def test_who_is_to_blame_for_a_first_loss(
     assert Blame().lost(loss, present) == (blamed, set())
 
 
-def test_what_the_host_did_is_remembered_of_nobody() -> None:
+@pytest.mark.parametrize("cause", [Cause.HOST, Cause.REQUEST])
+def test_what_no_run_did_is_remembered_of_nobody(cause: Cause) -> None:
     blame = Blame()
     for _ in range(10):
-        blame.lost(Loss("x", Cause.HOST), [A])
+        blame.lost(Loss("x", cause), [A])
 
     assert not blame.is_suspect(1)
 
@@ -126,6 +128,19 @@ def test_trials_get_longer_when_they_told_nothing() -> None:
     assert seen[-1] == seen[-2] == 32 * TRIAL_MS
 
 
+def test_who_was_there_only_when_another_did_it_is_suspected_no_more() -> None:
+    blame = Blame()
+    other = Present(4, 14, True)
+    blame.lost(ITSELF, [other])
+    for _ in range(2):
+        blame.lost(ITSELF, [A, B, other])
+    assert blame.is_suspect(2)
+
+    blame.lost(ITSELF, [A])
+
+    assert (blame.losses(1), blame.losses(2), blame.losses(4)) == (3, 0, 1)
+
+
 def test_a_person_is_told_of_suspects() -> None:
     assert suspicion(["orders a"]).startswith("orders a: was running each time")
     assert "5 instances" in suspicion([f"orders {n}" for n in range(5)])
@@ -158,8 +173,9 @@ async def outside(event: Event, step: Step) -> None:
 
 async def lose(world: World, times: int = 1, **loss: Any) -> None:
     for _ in range(times):
+        serves = world.apart is None
         world.lose_guest(**loss)
-        if world.apart is None:
+        if serves:
             world.load()
         await world.settle()
 
@@ -241,8 +257,7 @@ def test_an_instance_that_ends_guests_outside_steps_is_named_and_others_go_on(
         await world.create("bad")
         await world.create("good")
         await lose(world, LOSSES_MAX)
-        assert world.apart is not None  # for the good one
-        assert world.apart.runs == 1
+        assert (world.apart, world.guest.runs) == (None, 1)  # the good one is suspected no more
 
         assert world.error("bad") == (
             "WorkflowInternalError",

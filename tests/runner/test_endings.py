@@ -112,8 +112,72 @@ def test_a_guest_that_loops_for_ever_is_shown_named_and_killed(tmp_path: Path) -
             'running instance "order-17", step "charge" #1, attempt 2.'
         )
         assert any("in spin" in line for line in it.heard.printed("stderr"))
+        assert it.heard.causes == [(Cause.REQUEST, 0, True)]
 
     run(tmp_path, scenario, hang_timeout_ms=200)
+
+
+@pytest.mark.parametrize("hang", ["while True: pass", "time.sleep(60)"])
+def test_it_is_known_which_of_several_runs_hangs(tmp_path: Path, hang: str) -> None:
+    write(
+        tmp_path,
+        {
+            "src/entry.py": f"""
+                import asyncio, time
+                from workers import WorkflowEntrypoint
+
+                class Order(WorkflowEntrypoint):
+                    async def run(self, event, step):
+                        await asyncio.sleep(0.05)
+                        if event["instanceId"] == "bad":
+                            {hang}
+                        await asyncio.Event().wait()
+                """
+        },
+    )
+
+    async def scenario(it: Running) -> None:
+        guest = await it.load()
+        for number, name in ((1, "good"), (2, "bad"), (3, "fine")):
+            guest.send(RunStart(number, "Order", "order", name, b"{}"))
+        assert "did not respond" in await guest.lost
+        assert it.heard.causes == [(Cause.ENDED, 2, False)]
+        assert "groundfog: this runs for workflow run 2" in it.heard.printed("stderr")
+
+    run(tmp_path, scenario, hang_timeout_ms=300)
+
+
+def test_a_breach_is_told_with_the_run_that_it_was_about(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "src/entry.py": """
+                import asyncio, gc, json, struct
+                from workers import WorkflowEntrypoint
+
+                class Order(WorkflowEntrypoint):
+                    async def run(self, event, step):
+                        if event["instanceId"] == "bad":
+                            head = json.dumps({"type": "run_abort", "run": 2}).encode()
+                            size = struct.pack(">II", 4 + len(head), len(head))
+                            host = next(
+                                o for o in gc.get_objects() if type(o).__name__ == "Connection"
+                            )
+                            host._transport.write(size + head)
+                        await asyncio.Event().wait()
+                """
+        },
+    )
+
+    async def scenario(it: Running) -> None:
+        guest = await it.load()
+        for number, name in ((1, "good"), (2, "bad")):
+            guest.send(RunStart(number, "Order", "order", name, b"{}"))
+        assert "broke the runner protocol" in await guest.lost
+        ((cause, culprit, others),) = it.heard.causes
+        assert (cause, culprit, others) == (Cause.ENDED, 2, False)
+
+    run(tmp_path, scenario)
 
 
 def test_a_guest_that_hangs_in_a_workflow_run_is_noticed_too(tmp_path: Path) -> None:

@@ -13,8 +13,11 @@ import socket
 import sys
 import time
 import traceback
+from types import FrameType
 from typing import NoReturn, TextIO
 
+from ...protocol.messages import STUCK_IN
+from . import scope
 from .connection import Connection
 from .guest import Guest
 
@@ -27,7 +30,8 @@ def become_guest(generation: int, connection: int, out: int, err: int) -> NoRetu
         _take_streams(out, err)
         faulthandler.enable()
         # The host asks with SIGUSR1 what a guest that does not answer is doing.
-        faulthandler.register(signal.SIGUSR1, all_threads=True)
+        signal.signal(signal.SIGUSR1, _tell_for_whom)
+        faulthandler.register(signal.SIGUSR1, all_threads=True, chain=True)
         os.environ["TZ"] = "UTC"  # Workers run in UTC
         time.tzset()
         sys.dont_write_bytecode = True
@@ -36,6 +40,14 @@ def become_guest(generation: int, connection: int, out: int, err: int) -> NoRetu
         traceback.print_exc()
     finally:
         os._exit(_CRASHED)
+
+
+def _tell_for_whom(number: int, frame: FrameType | None) -> None:
+    """Say on whose behalf the code runs that was interrupted: this runs in its context."""
+    current = scope.find()
+    if current is not None:
+        whom = f"workflow run {current.run}" if current.run else "a request"
+        os.write(2, f"{STUCK_IN}{whom}\n".encode())
 
 
 def _take_streams(out: int, err: int) -> None:
