@@ -20,7 +20,7 @@ from emulator.durations import InvalidDuration, format_duration, parse_duration_
 from emulator.engine.divergence import Change, DiffLine, Divergence, Finding
 from emulator.engine.model import Step, StepKind, StepState
 from emulator.engine.placing import Place
-from emulator.engine.plain import iso
+from emulator.engine.plain import iso_date
 
 Json = Any
 
@@ -121,7 +121,7 @@ def _moved(step: Step, timestamp: Json, now_ms: int) -> tuple[Change | None, str
 
 def _shown_time(timestamp: Json) -> str:
     try:
-        return iso(timestamp)
+        return iso_date(timestamp)
     except (TypeError, ValueError, OverflowError, OSError):  # no time, or one beyond all years
         return repr(timestamp)
 

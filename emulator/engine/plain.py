@@ -51,7 +51,7 @@ def iso(at_ms: float) -> str:
     return f"{_second(seconds)}.{milliseconds:03d}Z"
 
 
-def _date(epoch_ms: float) -> str:
+def iso_date(epoch_ms: float) -> str:
     """Return a Date as `Date.toISOString` does: a far year has six digits and a sign.
 
     Raises ValueError for what is no Date.
@@ -114,7 +114,7 @@ def _stream(stream: StreamValue) -> StreamText:
 
 
 _SHAPES = values.Shapes(
-    date=_date,
+    date=iso_date,
     binary=_bytes_label,
     typed=_typed_label,
     error=_error,
