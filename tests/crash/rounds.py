@@ -151,13 +151,13 @@ class Round:
             server.wait_until_ready()
             chaos.began = time.monotonic()
             deadline = chaos.began + END_S
+            done = False
             with self._clients(server, last=True):
-                while not (self._driver.done and chaos.over) and not server.has_ended:
+                while not done and not server.has_ended and time.monotonic() < deadline:
                     chaos.deal()
                     time.sleep(TICK_S)
-                    if time.monotonic() > deadline:
-                        break
-            if not self._driver.done:
+                    done = self._driver.done and chaos.over
+            if not done:
                 self.broken.append(f"not done within {END_S} s: {self._driver.left}")
             self._driver.look_at_rows(server)
             if (code := server.stop()) != 0:
