@@ -168,6 +168,16 @@ class Guest:
         requests = [f"handling {work}" for work in self.connection.exchanges.work()]
         return requests + [f"running {work}" for work in self._handler.work_of(self)]
 
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether it has ended, and neither its code nor a decision of ours was the reason."""
+        exited = self._process.exited
+        return (
+            exited.done()
+            and not self._cause
+            and exited.result().cause in (Cause.KILLED, Cause.HOST)
+        )
+
     async def ended(self) -> str:
         """Return, once it has ended, how: `"exited with status 3"`."""
         await asyncio.shield(self._end)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import Binding
+from emulator.errors import GuestError
 from emulator.protocol import values
 from emulator.protocol.messages import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
@@ -134,7 +135,10 @@ class Runner:
         return guest
 
     async def _loaded(self, guest: Guest, spec: WorkerSpec) -> Any:
-        """Wait for the import to end. Raises LoadError when it hangs or takes the guest down."""
+        """Wait for the import to end.
+
+        Raises LoadError when it hangs or takes the guest down, GuestError when something else does.
+        """
         answered: asyncio.Future[Any] = guest.connection.loaded
         ended: asyncio.Future[Any] = asyncio.ensure_future(guest.ended())
         done, _ = await asyncio.wait(
@@ -148,6 +152,8 @@ class Runner:
         file = _shown(spec)
         if ended in done:
             text = f"guest {guest.generation} {ended.result()} while importing {file}"
+            if guest.was_interrupted:  # the code may be as good as ever
+                raise GuestError(f"{text}; something outside ended it.")
             raise LoadError(LOAD_CRASHED, text, guest.last_words(), file, 0)
         ended.cancel()
         seconds = self._load_timeout_ms / 1000

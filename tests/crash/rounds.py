@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from random import Random
 
 import psutil
 
+from emulator.engine.blame import KILLS_MAX
 from tests.crash import invariants, judging
 from tests.crash.chaos import (
     MARKER,
@@ -29,7 +30,7 @@ from tests.crash.chaos import (
 from tests.crash.driver import Driver, is_ours, random_operations
 from tests.crash.launcher import VARIABLE
 from tests.crash.ledger import Ledger
-from tests.crash.scripts import FEATURES, Author
+from tests.crash.scripts import FEATURES, Author, Script
 from tests.crash.worker import random_concurrency, write_project
 from tests.end_to_end.server import DevServer
 from tests.waiting import eventually
@@ -87,11 +88,22 @@ class Round:
         self._look_at_what_is_left()
         story = judging.read(self._ledger.lines())
         self.broken += self._driver.violations
-        self.broken += judging.violations(story)
+        self.broken += judging.violations(story, self._charged(scripts))
         self.broken += invariants.violations(self._journal, scripts, story)
         lost = {*story.rows} - {*self._driver.rows}
         self.broken += [f"row {row} was acknowledged and is not there" for row in sorted(lost)]
         return self.broken
+
+    def _charged(self, scripts: Sequence[Script]) -> set[str]:
+        """Return the instances that may be taken for the reason why guests went away.
+
+        One that is alone when guests are killed from outside again and again is taken for it, too.
+        """
+        kills = [blow for life in self.lives for blow in life.blows] + [*self.quiet_blows]
+        number = sum(blow.kind.startswith("kill") for blow in kills)
+        number += sum(life.point in ("reply-unseen", "in-step-guest") for life in self.lives)
+        everyone = [one for script in scripts for one in (script, *script.children)]
+        return {one.instance for one in everyone if one.is_poison or number >= KILLS_MAX}
 
     @property
     def _journal(self) -> Path:
@@ -200,7 +212,6 @@ def at_point(
     seed: int,
     durability: str = "full",
     instances: int = 4,
-    features: frozenset[str] = FEATURES,
 ) -> Round:
     """Return a round that crashes twice at `point`, the first time early."""
     random = Random(f"{point} {seed}")
@@ -212,7 +223,7 @@ def at_point(
         lives.append(Life(point, passages, LONGEST_LIFE_S, saves))
     if point.startswith("recovery"):  # there must be something to recover
         lives.insert(0, Life(lasts_s=0.4))
-    return Round(folder, seed, instances, lives, durability, features)
+    return Round(folder, seed, instances, lives, durability)
 
 
 def at_random(

@@ -36,8 +36,6 @@ FEATURES = frozenset(
         *("operations", "saves", "stops", "forkserver"),
     }
 )
-# What every round comes through; the others still find faults.
-SETTLED = FEATURES - {"records", "poison", "nested", "streams", "saves", "forkserver"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from tests.crash.rounds import (
     at_random,
     seed_from_environment,
 )
-from tests.crash.scripts import LONGEST_SLEEP_MS, SETTLED
+from tests.crash.scripts import LONGEST_SLEEP_MS
 
 
 def check(round_: Round) -> None:
@@ -33,16 +33,16 @@ MODES = dict(zip(POINTS, cycle(DURABILITIES), strict=False))
 def test_nothing_acknowledged_is_lost_or_repeated_by_a_crash(
     tmp_path: Path, point: str, durability: str
 ) -> None:
-    check(at_point(tmp_path, point, seed_from_environment(), durability, features=SETTLED))
+    check(at_point(tmp_path, point, seed_from_environment(), durability))
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
 def test_nothing_acknowledged_is_lost_or_repeated_by_random_crashes(
     tmp_path: Path, durability: str
 ) -> None:
-    check(at_random(tmp_path, seed_from_environment(), durability, features=SETTLED))
+    check(at_random(tmp_path, seed_from_environment(), durability))
 
 
 def test_what_falls_due_while_no_server_runs_happens_once(tmp_path: Path) -> None:
     life = Life(lasts_s=0.5, down_for_s=LONGEST_SLEEP_MS / 1000)
-    check(Round(tmp_path, seed_from_environment(), 8, [life, life], "process", SETTLED))
+    check(Round(tmp_path, seed_from_environment(), 8, [life, life], "process"))

@@ -282,6 +282,17 @@ def test_an_interpreter_that_is_none_is_quoted(tmp_path: Path) -> None:
         run(tmp_path, scenario, interpreter=str(fake))
 
 
+def test_a_kill_while_the_code_is_imported_is_no_fault_of_the_code(tmp_path: Path) -> None:
+    killed = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"  # as from outside
+    write(tmp_path, {"src/entry.py": killed + HELLO})
+
+    async def scenario(it: Running) -> None:
+        with pytest.raises(GuestError, match="signal 9 while importing src/entry.py"):
+            await it.load()
+
+    run(tmp_path, scenario)
+
+
 def test_a_forkserver_that_died_is_replaced_at_the_next_load(tmp_path: Path) -> None:
     write(tmp_path, {"src/entry.py": HELLO})
 
