@@ -206,6 +206,18 @@ def test_text_that_is_not_utf8_closes_the_socket_with_1007_and_prints_no_traceba
     assert not [line for line in server.lines if "Unicode" in line or "UTF-8" in line]
 
 
+def test_bad_text_right_before_a_goodbye_prints_nothing(server: DevServer) -> None:
+    with open_socket(server) as client:
+        client.recv()
+        before = len(server.lines)
+        bad_text, goodbye = bytes((0x81, 0x81, 0, 0, 0, 0, 0xFF)), bytes((0x88, 0x80, 0, 0, 0, 0))
+        client.socket.sendall(bad_text + goodbye)
+        with pytest.raises(ConnectionClosed):
+            client.recv()
+    assert server.get("/").text == "first"
+    assert "Traceback" not in "\n".join(server.lines[before:])
+
+
 def test_a_socket_may_be_asked_for_with_as_many_headers_as_any_request(server: DevServer) -> None:
     headers = {"Cookie": "c" * 60_000} | {f"X-{number}": "x" for number in range(500)}
     with open_socket(server, "/long", headers) as client:
