@@ -30,8 +30,12 @@ _WHERE_MAX_CHARS = 200
 _DIGITS_SAFE_BITS = 2_000  # Python refuses to write more than 640 digits when it is told so
 
 # A container being written: whether it is an object, what is still to come, what it becomes, and
-# the key of what is being written in it.
-_Frame = tuple[bool, Iterator[Any], Any, str]
+# the key of what is being written in it, or None where a key itself is refused.
+_Frame = tuple[bool, Iterator[Any], Any, str | None]
+
+
+class _BadKey(NotCloneable):
+    """A key that no object can have. It has no place of its own; that of its object is told."""
 
 
 class _Pair(tuple[Any, ...]):
@@ -92,7 +96,7 @@ class _Writer:
                     frame[2][frame[3] if frame[0] else -1] = {"$object": target}
         except NotCloneable as error:
             if frame is not None:  # else it is the value itself, or a member of it, a set
-                stack.append((*frame[:3], self._name))
+                stack.append((*frame[:3], None if isinstance(error, _BadKey) else self._name))
             error.where = error.where or _where(stack)
             raise
 
@@ -217,6 +221,8 @@ def _where(stack: list[_Frame]) -> str:
     for depth, (in_object, _, target, name) in enumerate(stack, 1):
         # What stands for a container is there already, and counts.
         index = len(target) - (depth < len(stack))
+        if name is None:
+            break
         shown += f".{name}" if in_object else f"[{index}]"
         if len(shown) > _WHERE_MAX_CHARS:
             return shown[:_WHERE_MAX_CHARS].lstrip(".") + "…"
@@ -234,7 +240,7 @@ def _key(key: Any) -> str:
     if isinstance(key, float):
         number = _number(float.__float__(key))
         return number["$number"].lstrip("-0") or "0" if isinstance(number, dict) else str(number)
-    raise NotCloneable(f"the key {key!r}", f"is a {type(key).__name__}; object keys are strings")
+    raise _BadKey(f"the key {key!r}", f"is a {type(key).__name__}; object keys are strings")
 
 
 def _member(item: Any) -> Any:

@@ -140,5 +140,19 @@ def test_what_cannot_be_cloned_is_named_with_its_place() -> None:
         values.encode({"users": [{}, {"score": 1j}]})
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({None: 1}, "the key None is a NoneType"),
+        ({"a": {"b": [], (): 1}}, "the key () at a is a tuple"),
+        ({"users": [[], {"b": {}, None: 1}]}, "the key None at users[1] is a NoneType"),
+    ],
+)
+def test_a_refused_key_is_named_with_the_place_of_its_object(value: Any, told: str) -> None:
+    with pytest.raises(NotCloneable) as refused:
+        values.encode(value)
+    assert str(refused.value) == f"{told}; object keys are strings"
+
+
 def test_no_bytes_are_null() -> None:
     assert values.decode(b"") is None
