@@ -13,6 +13,10 @@ import sqlite3
 from enum import StrEnum
 from pathlib import Path
 
+AFRESH = (  # without its folder, a reset would delete the sound state in the usual place
+    "Restore it from a copy, or start afresh with `groundfog state reset`, and with the same"
+    " --persist-to if you gave one."
+)
 ROOM_BYTES = 64 * 1024  # less is none: SQLite's own files beside a database take as much
 
 
@@ -28,9 +32,7 @@ class Trouble(StrEnum):
     )
     IN_USE = "Nothing was changed. Close what else has it open, such as a database viewer."
     TOO_MANY = "Raise the limit of open files (`ulimit -n 4096`), or close some, and start again."
-    DAMAGED = (
-        "Nothing was changed. Restore it from a copy, or start afresh with `groundfog state reset`."
-    )
+    DAMAGED = f"Nothing was changed. {AFRESH}"
     OTHER = "Nothing was changed."
 
 

@@ -82,8 +82,8 @@ def check_owner(path: Path, found: os.stat_result | None = None) -> None:
     if me == 0 and is_the_projects and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return
     raise StateError(
-        f"{path} belongs to {_user(found.st_uid)}, and this is {_user(me)}: state is only used by"
-        " whose it is.\n"
+        f"{path} belongs to {_user(found.st_uid)}, and this is {_user(me)}: state is used by its"
+        " owner only.\n"
         f"  Make it yours (`sudo chown -R {me} {path}`), or choose another place with"
         " --persist-to DIR."
     )

@@ -114,7 +114,7 @@ async def _serve(
     _introduce(config, terminal)
     policy = Policy.for_bind(ip, announced.token, arguments.allowed_hosts)
     if exposed := exposure(policy, ip):
-        terminal.warning(f"{exposed}." if arguments.ip else f"{exposed} ([dev] ip says so).")
+        terminal.warning(f"{exposed}." if arguments.ip else f"{exposed}, or take out [dev] ip.")
     server = Server(
         create_app(
             supervisor,

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from emulator import sqlite
+from emulator.disk import AFRESH
 from emulator.engine import rows
 from emulator.engine.model import (
     LARGE_BYTES,
@@ -753,7 +754,7 @@ class Journal:
             raise StateError(
                 f"{self.path}: the journal is damaged: it does not know its highest numbers."
                 " Nothing was changed.\n"
-                "  Restore it from a copy, or start afresh with `groundfog state reset`."
+                f"  {AFRESH}"
             )
         return found[0]
 

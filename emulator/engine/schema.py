@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from emulator import sqlite
-from emulator.disk import Trouble, refusal, refuse_foreign_link, trouble_of
+from emulator.disk import AFRESH, Trouble, refusal, refuse_foreign_link, trouble_of
 from emulator.errors import StateError
 
 SCHEMA_VERSION = 3
@@ -82,7 +82,7 @@ def _is_database(path: Path) -> bool:
     if header != _SQLITE_MAGIC:
         raise StateError(
             f"{path}: this is not a SQLite database, so it is no journal. Nothing was changed.\n"
-            "  Restore it from a copy, or start afresh with `groundfog state reset`."
+            f"  {AFRESH}"
         )
     return True
 

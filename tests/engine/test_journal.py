@@ -101,6 +101,8 @@ def test_a_file_that_is_no_usable_journal_is_refused_and_stays_as_it_is(
     assert contents(tmp_path) == before
     assert str(caught.value).startswith(f"{path}: ")
     assert "Nothing was changed." in str(caught.value)
+    # A reset without the folder of the damaged state would delete sound state elsewhere.
+    assert "state reset" not in str(caught.value) or "--persist-to" in str(caught.value)
 
 
 def test_a_directory_in_place_of_the_journal_is_refused(tmp_path: Path) -> None:

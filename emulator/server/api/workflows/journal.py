@@ -80,7 +80,8 @@ class JournalRoutes:
         if span is None:
             return None
         try:
-            return self._host.engine.clock.now_ms() - parse_duration_ms(span)
+            # Nothing ended before 1970: a span of any length is a number that SQLite holds.
+            return max(0, self._host.engine.clock.now_ms() - parse_duration_ms(span))
         except (InvalidDuration, OverflowError) as error:
             raise bad(f"'older_than' is {error}") from None
 

@@ -65,6 +65,18 @@ def test_what_is_younger_is_kept(journal: Api, v4: Api, name: str) -> None:
     assert journal.post("/prune", {"older_than": "1 hour"})["pruned"] == 0
 
 
+@pytest.mark.parametrize("span", ["99999999999999999999 years", 2**70], ids=repr)
+def test_a_span_longer_than_time_keeps_everything(
+    journal: Api, v4: Api, name: str, span: object
+) -> None:
+    v4.create(name)
+    v4.until(name, "complete")
+
+    for body in ({"older_than": span, "dry_run": True}, {"older_than": span}):
+        assert journal.post("/prune", body)["pruned"] == 0
+    assert v4.detail(name)["status"] == "complete"
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
