@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from emulator.words import counted
 from tests.crash.rounds import Round, at_random, seed_from_environment
 from tests.crash.scripts import FEATURES
 
@@ -38,7 +39,10 @@ def main() -> int:
         else:
             shutil.rmtree(folder)
         seed += 1
-    print(f"{rounds} rounds, {lives} servers ended, {failures} rounds broken; next seed {seed}")
+    print(
+        f"{counted(rounds, 'round')}, {counted(lives, 'server')} ended,"
+        f" {counted(failures, 'round')} broken; next seed {seed}"
+    )
     return 1 if failures else 0
 
 

@@ -183,7 +183,8 @@ def test_instances_side_by_side_share_their_transactions(tmp_path: Path) -> None
         await world.settle()
 
         assert all(world.status(f"i{n}") == "complete" for n in range(50))
-        assert statements.count("COMMIT") < 20
+        # Not shared, they would be 500 and more; how few depends on how busy the machine is.
+        assert statements.count("COMMIT") < 50
 
     play(tmp_path, workflow, story)
 
