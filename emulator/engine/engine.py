@@ -1239,25 +1239,27 @@ class Engine:
         until = monotonic() + TURN_S
         while self._guest is not None and not self._closed and not self._refused:
             assert self._feed is not None
-            if not self._feed.has_room or not self._queue:
+            key = self._queue.take() if self._feed.has_room else None
+            if key is None:
                 return
+            self._start(key, self._guest, self._feed)
             if monotonic() >= until:
                 self._dispatch_soon()
                 return
-            key = self._queue.take()
-            if key is None:
-                return
-            if key in self._run_of or key in self._unrecorded:
-                continue
-            instance = self.sound(key)
-            if instance is None:
-                continue
-            if self._blame.is_suspect(key):
-                self._queue.occupy(key, instance.workflow)
-                self.apart.add(key)
-                self._evict(instance)
-            else:
-                self._start_run(instance, self._guest, self._feed)
+
+    def _start(self, key: int, guest: Guest, feed: Feed) -> None:
+        """Start an instance whose turn it is, here, or apart if it is a suspect."""
+        if key in self._run_of or key in self._unrecorded:
+            return
+        instance = self.sound(key)
+        if instance is None:
+            return
+        if self._blame.is_suspect(key):
+            self._queue.occupy(key, instance.workflow)
+            self.apart.add(key)
+            self._evict(instance)
+        else:
+            self._start_run(instance, guest, feed)
 
     def _start_run(self, instance: Instance, guest: Guest, feed: Feed) -> None:
         if instance.is_terminal or instance.status is Status.PAUSED:

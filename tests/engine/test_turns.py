@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from emulator.engine import engine
 from emulator.engine.turns import Turns
+from tests.engine.scripted import Context, Step
+from tests.engine.world import GRACE_MS, HOUR, MINUTE, NAME, World, play
+
+Event = dict[str, Any]
 
 
 def test_what_fits_into_a_turn_is_done_at_once() -> None:
@@ -81,3 +88,98 @@ def test_nothing_is_called_once_it_is_stopped() -> None:
         assert done == []
 
     asyncio.run(story())
+
+
+# --- with the engine, at one thing in a turn
+
+
+def one_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "TURN_S", 0.0)
+    monkeypatch.setattr(world.engine._turns, "_turn_s", 0.0)
+
+
+def test_sleepers_that_are_due_at_once_are_woken_bit_by_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def workflow(event: Event, step: Step) -> None:
+        await step.sleep("nap", "1 hour")
+
+    async def story(world: World) -> None:
+        names = [str(number) for number in range(30)]
+        for name in names:
+            await world.create(name)
+        await world.advance(MINUTE)
+        one_at_a_time(world, monkeypatch)
+        await world.control.delete(NAME, "20")
+        world.clock.advance(HOUR)
+
+        assert len(world.engine._turns) == 28
+        assert world.engine.in_flight()  # virtual time stands still meanwhile
+        await world.control.delete(NAME, "21")  # before it is its turn
+        await world.settle()
+        left = [name for name in names if name not in ("20", "21")]
+        assert [world.status(name) for name in left] == ["complete"] * 28
+        assert not world.engine.in_flight()
+
+    play(tmp_path, workflow, story)
+
+
+def test_a_save_moves_live_runs_bit_by_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = asyncio.Event()
+
+    async def workflow(event: Event, step: Step) -> int:
+        async def work(ctx: Context) -> int:
+            if ctx.attempt == 1:
+                await asyncio.Event().wait()
+            return ctx.attempt
+
+        number: int = await step.do("work", work)
+        await gate.wait()
+        return number
+
+    async def story(world: World) -> None:
+        names = [str(number) for number in range(30)]
+        for name in names:
+            await world.create(name)
+        one_at_a_time(world, monkeypatch)
+        old = world.guest
+        world.load()
+        await world.settle()
+        seen = set()
+        world.clock.advance(GRACE_MS)
+        while old.runs:
+            seen.add(old.runs)
+            await asyncio.sleep(0)
+        gate.set()
+        await world.settle()
+
+        assert len(seen) > 10
+        assert [world.output(name) for name in names] == [2] * 30
+
+    play(tmp_path, workflow, story)
+
+
+def test_a_lost_guest_with_many_runs_is_cleared_up_bit_by_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def workflow(event: Event, step: Step) -> int:
+        async def work(ctx: Context) -> int:
+            if ctx.attempt == 1:
+                await asyncio.Event().wait()
+            return ctx.attempt
+
+        return int(await step.do("work", work))
+
+    async def story(world: World) -> None:
+        names = [str(number) for number in range(30)]
+        for name in names:
+            await world.create(name)
+        one_at_a_time(world, monkeypatch)
+        world.lose_guest()
+        world.load()  # before all is cleared up
+        assert world.engine._turns
+        await world.settle()
+
+        assert [world.output(name) for name in names] == [2] * 30
+
+    play(tmp_path, workflow, story)
