@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from emulator.cli.options import ProjectOptions, load_project, project_options
+from emulator.cli.output import show, show_json
 from emulator.cli.workflows.remote import RemoteApi
 from emulator.durations import InvalidDuration, format_duration, parse_duration_ms
 from emulator.errors import UsageError
@@ -23,10 +24,10 @@ def clock() -> None:
     """Show and move the virtual clock of the running server."""
 
 
-@clock.command()
+@clock.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @project_options
-def show(options: ProjectOptions, as_json: bool) -> None:
+def tell(options: ProjectOptions, as_json: bool) -> None:
     """Say what time it is, and when the next thing is due."""
     _say(_ask(options, "GET"), as_json)
 
@@ -81,8 +82,6 @@ def _ask(options: ProjectOptions, method: str, *path: str, body: Json = None) ->
 
 def _say(record: Json, as_json: bool) -> None:
     if as_json:
-        from emulator.cli.output import show_json
-
         show_json(record)
         return
     state = "real" if record["mode"] == "real" else "virtual"
