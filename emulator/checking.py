@@ -25,13 +25,11 @@ from emulator.protocol.messages import (
     ProtocolError,
     Replayed,
     RunAbort,
-    RunEnd,
-    RunHeld,
+    RunMessage,
     StepBegin,
     StepChunk,
     StepDelayed,
     StepEnd,
-    StreamRead,
 )
 from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
@@ -162,40 +160,25 @@ class _Probes:
     def report(self, text: str) -> None:
         self._reported = text
 
-    def step_begun(self, guest: Guest, message: StepBegin) -> None:
+    def hear(self, guest: Guest, message: RunMessage) -> None:
+        """A probe says what it asks for; no step may begin in it."""
         guard = self._guards.get(message.run)
-        if guard is not None:
-            guard.hear_step(message, self._now_ms)
-            self._judge(message.run, guard)
-
-    def replayed(self, guest: Guest, message: Replayed) -> None:
-        guard = self._guards.get(message.run)
-        if guard is not None:
-            guard.hear(message)
-            self._judge(message.run, guard)
+        match message:
+            case StepBegin() if guard is not None:
+                guard.hear_step(message, self._now_ms)
+                self._judge(message.run, guard)
+            case Replayed() if guard is not None:
+                guard.hear(message)
+                self._judge(message.run, guard)
+            case StepEnd() | StepDelayed() | StepChunk():
+                raise ProtocolError(f"{message.type} of a probe, in which no step may begin")
+            case _:  # it is over; or it reads a stream, of which a history holds no bytes
+                return
 
     def _judge(self, number: int, guard: Guard) -> None:
         verdict = self._verdicts[number]
         if guard.is_decided and not verdict.done():
             verdict.set_result(guard.divergence(self._now_ms))
-
-    def step_ended(self, guest: Guest, message: StepEnd) -> None:
-        raise ProtocolError("step_end of a probe, in which no step may begin")
-
-    def step_delayed(self, guest: Guest, message: StepDelayed) -> None:
-        raise ProtocolError("step_delayed of a probe, in which no step may begin")
-
-    def step_chunk(self, guest: Guest, message: StepChunk) -> None:
-        raise ProtocolError("step_chunk of a probe, in which no step may begin")
-
-    def stream_read(self, guest: Guest, message: StreamRead) -> None:
-        """Not answered: a history tells of streams, it does not hold them; so nothing is judged."""
-
-    def run_ended(self, guest: Guest, message: RunEnd) -> None:
-        """It has said what it asked for before."""
-
-    def run_held(self, guest: Guest, message: RunHeld) -> None:
-        """Of a probe nobody asks that."""
 
     def all_heard(self) -> None:
         """Nothing is recorded here."""

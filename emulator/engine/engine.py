@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from time import monotonic
+from typing import Any
 
 from emulator.clock import Alarm, Clock
 from emulator.engine import (
@@ -67,7 +68,14 @@ from emulator.engine.timers import Timers
 from emulator.engine.turns import TURN_S, Turns
 from emulator.errors import StateError
 from emulator.protocol import messages, values
-from emulator.protocol.messages import Message, ProtocolError, StepFailed, StepRun, StepTaken
+from emulator.protocol.messages import (
+    Message,
+    ProtocolError,
+    RunMessage,
+    StepFailed,
+    StepRun,
+    StepTaken,
+)
 from emulator.sqlite import Removed
 
 HOLD_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this long to say so
@@ -131,6 +139,16 @@ class Engine:
         self._closed = False
         self._dispatching = False  # `_dispatch` follows the next commit
         self._leaving: dict[int, asyncio.Future[None]] = {}  # by generation
+        self._hearing: dict[type[Message], Callable[[Guest, Any], None]] = {
+            messages.StepBegin: self._step_begun,
+            messages.StepEnd: self._step_ended,
+            messages.StepChunk: self._step_chunk,
+            messages.StepDelayed: self._step_delayed,
+            messages.StreamRead: self._stream_read,
+            messages.RunEnd: self._run_ended,
+            messages.RunHeld: self._run_held,
+            messages.Replayed: self._replayed,
+        }
         journal.on_failure = self._commit_failed
 
     # --- life
@@ -386,7 +404,11 @@ class Engine:
 
     # --- what guests say
 
-    def step_begun(self, guest: Guest, message: messages.StepBegin) -> None:
+    def hear(self, guest: Guest, message: RunMessage) -> None:
+        """A workflow run says something. Raises ProtocolError for what no guest says."""
+        self._hearing[type(message)](guest, message)
+
+    def _step_begun(self, guest: Guest, message: messages.StepBegin) -> None:
         """User code called a step."""
         run = self._runs.get(message.run)
         if run is None:
@@ -443,7 +465,7 @@ class Engine:
         run.calls[call.key] = entered
         self._carry_out(run, call.key, decision)
 
-    def step_ended(self, guest: Guest, message: messages.StepEnd) -> None:
+    def _step_ended(self, guest: Guest, message: messages.StepEnd) -> None:
         """A callback returned or raised. The end of an attempt that is over already is ignored."""
         run = self._run_in(guest, message.run)
         if run is None:
@@ -477,7 +499,7 @@ class Engine:
         if run.at_rest:
             self._come_to_rest(run)
 
-    def step_chunk(self, guest: Guest, message: messages.StepChunk) -> None:
+    def _step_chunk(self, guest: Guest, message: messages.StepChunk) -> None:
         """The callback of an attempt returned a stream, and this is the next piece of it."""
         run = self._run_in(guest, message.run)
         if run is None:
@@ -507,7 +529,7 @@ class Engine:
         if error is None and self._runs.get(run.number) is run:
             run.guest.send(StepTaken(run.number, message.call, message.attempt))
 
-    def stream_read(self, guest: Guest, message: messages.StreamRead) -> None:
+    def _stream_read(self, guest: Guest, message: messages.StreamRead) -> None:
         """User code reads a stream that a step has returned."""
         run = self._runs.get(message.run)
         if run is None:
@@ -538,7 +560,7 @@ class Engine:
         run = self._runs.get(number)
         return run if run is not None and run.guest is guest else None
 
-    def run_held(self, guest: Guest, message: messages.RunHeld) -> None:
+    def _run_held(self, guest: Guest, message: messages.RunHeld) -> None:
         """The guest begins no step of a run by itself any more, and has told what it has begun."""
         run = self._run_in(guest, message.run)
         if run is None:
@@ -584,7 +606,7 @@ class Engine:
         if run.leaving:
             self._move_on(run)
 
-    def step_delayed(self, guest: Guest, message: messages.StepDelayed) -> None:
+    def _step_delayed(self, guest: Guest, message: messages.StepDelayed) -> None:
         """A delay function has said how long to wait, or has failed."""
         run = self._run_in(guest, message.run)
         if run is None:
@@ -601,7 +623,7 @@ class Engine:
         decision = steps.delayed(instance, step, given, problem, self.clock.now_ms())
         self._carry_out(run, key, decision)
 
-    def run_ended(self, guest: Guest, message: messages.RunEnd) -> None:
+    def _run_ended(self, guest: Guest, message: messages.RunEnd) -> None:
         """`run()` returned or raised: the instance has ended, or is rolled back first."""
         run = self._run_in(guest, message.run)
         if run is None or run.instance.status is Status.ROLLING_BACK:
@@ -672,7 +694,7 @@ class Engine:
 
     # --- the guard: does new code fit what an instance has done
 
-    def replayed(self, guest: Guest, message: messages.Replayed) -> None:
+    def _replayed(self, guest: Guest, message: messages.Replayed) -> None:
         """A guarded run has come to some point without any new step."""
         run = self._runs.get(message.run)
         if run is None:
@@ -695,7 +717,7 @@ class Engine:
         self._record(run.instance, [self._code_changed(run.instance)])
         run.guest.send(messages.RunRelease(run.number))
         for message in guard.begun:
-            self.step_begun(run.guest, message)
+            self._step_begun(run.guest, message)
 
     def _judge_callback(self, run: Run, parent: str, waited_ms: int = PATIENCE_MS) -> None:
         """A callback has not asked for all that it had done, and has asked for something new.
@@ -1089,7 +1111,7 @@ class Engine:
                     held, run.held = run.held, []
                     try:
                         for message in held:
-                            self.step_begun(run.guest, message)
+                            self._step_begun(run.guest, message)
                     except ProtocolError as error:  # a user resumes it, who is not to blame
                         run.guest.broke_protocol(error)
                     self._wake_run(run)  # retries that came due while the pause was pending

@@ -58,6 +58,13 @@ class Message:
         return f"{type(self).__name__}({shown})"
 
 
+@_message
+class RunMessage(Message):
+    """guest -> host: something about a workflow run, for whoever decides about runs."""
+
+    run: int
+
+
 def _values(message: Message) -> list[Any]:
     return [getattr(message, f.name) for f in fields(message)]
 
@@ -287,15 +294,14 @@ class RunHold(Message):
 
 
 @_message
-class RunHeld(Message):
+class RunHeld(RunMessage):
     """guest -> host: nothing begins by itself any more; what has, was told before this."""
 
     type = "run_held"
-    run: int
 
 
 @_message
-class Replayed(Message):
+class Replayed(RunMessage):
     """guest -> host: how far a guarded run has come without any new step.
 
     `state`: "through" (History has been asked for to its end; `asked` is left out), "rested" (every
@@ -306,7 +312,6 @@ class Replayed(Message):
     """
 
     type = "replayed"
-    run: int
     state: str
     asked: list[list[Json]]
     declared: list[list[str]]
@@ -330,7 +335,7 @@ class RunAbort(Message):
 
 
 @_message
-class RunEnd(Message):
+class RunEnd(RunMessage):
     """guest -> host: `run()` returned (`payload`: its value) or raised (`name` is not empty).
 
     `kept`: the guest keeps the run, for its rollback handlers, until RunAbort. `damaged`: it was
@@ -338,7 +343,6 @@ class RunEnd(Message):
     """
 
     type = "run_end"
-    run: int
     name: str = ""
     message: str = ""
     traceback: str = ""
@@ -348,7 +352,7 @@ class RunEnd(Message):
 
 
 @_message
-class StepBegin(Message):
+class StepBegin(RunMessage):
     """guest -> host: user code called a step that History does not answer.
 
     `kind` is "do", "sleep" or "waitForEvent"; `count` counts the calls of that name and kind by the
@@ -365,7 +369,6 @@ class StepBegin(Message):
     """
 
     type = "step_begin"
-    run: int
     call: int
     kind: str
     name: str
@@ -410,14 +413,13 @@ class StepDelay(Message):
 
 
 @_message
-class StepDelayed(Message):
+class StepDelayed(RunMessage):
     """guest -> host: the delay function returned `payload`, or failed: `problem` says how, as in
 
     "did not return within 5 seconds" and "threw an error: …".
     """
 
     type = "step_delayed"
-    run: int
     call: int
     attempt: int
     problem: str = ""
@@ -451,7 +453,7 @@ class RollbackRun(Message):
 
 
 @_message
-class StepEnd(Message):
+class StepEnd(RunMessage):
     """guest -> host: the callback returned (`payload`) or raised (`name` is not empty).
 
     `fatal` marks a value that cannot be cloned: the instance fails, nothing is retried.
@@ -460,7 +462,6 @@ class StepEnd(Message):
     """
 
     type = "step_end"
-    run: int
     call: int
     attempt: int
     name: str = ""
@@ -472,14 +473,13 @@ class StepEnd(Message):
 
 
 @_message
-class StepChunk(Message):
+class StepChunk(RunMessage):
     """guest -> host: the next piece of the byte stream that an attempt returned.
 
     Never empty and at most `streams.OUTPUT_CHUNK_BYTES`.
     """
 
     type = "step_chunk"
-    run: int
     call: int
     attempt: int
     payload: bytes = b""
@@ -497,7 +497,7 @@ class StepTaken(Message):
 
 
 @_message
-class StreamRead(Message):
+class StreamRead(RunMessage):
     """guest -> host: send piece `position` (from 0) of a stream that a step has returned.
 
     `read` is the guest's number for the answer; `stream`, `chunks` and `bytes` are what the value
@@ -505,7 +505,6 @@ class StreamRead(Message):
     """
 
     type = "stream_read"
-    run: int
     read: int
     stream: int
     position: int
@@ -586,7 +585,14 @@ class _Shape(typing.NamedTuple):
     has_payload: bool
 
 
-MESSAGE_TYPES: Mapping[str, type[Message]] = {cls.type: cls for cls in Message.__subclasses__()}
+# A class with slots is made from one without, which may still be there: the later one counts.
+RUN_MESSAGES: Mapping[str, type[RunMessage]] = {
+    cls.type: cls for cls in RunMessage.__subclasses__()
+}
+MESSAGE_TYPES: Mapping[str, type[Message]] = {
+    **{cls.type: cls for cls in Message.__subclasses__() if hasattr(cls, "type")},
+    **RUN_MESSAGES,
+}
 
 _dump = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
 _read = json.JSONDecoder().raw_decode  # json.loads would guess the encoding and skip blanks

@@ -17,6 +17,7 @@ from bindings.binding import Binding
 from emulator.protocol import messages
 from emulator.protocol.framing import FrameReader, frame
 from emulator.protocol.messages import (
+    RUN_MESSAGES,
     BindingCall,
     Cancel,
     Credit,
@@ -26,13 +27,8 @@ from emulator.protocol.messages import (
     ProtocolError,
     RunAbort,
     RunEnd,
-    RunHeld,
+    RunMessage,
     RunStart,
-    StepBegin,
-    StepChunk,
-    StepDelayed,
-    StepEnd,
-    StreamRead,
 )
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.exchanges import Exchanges
@@ -55,21 +51,17 @@ _TO_EXCHANGE = (
 )
 
 
-class Steps(Protocol):
+class Runs(Protocol):
     """Who hears what workflow runs in this guest say."""
 
-    def step_begun(self, message: StepBegin) -> None: ...
-    def step_ended(self, message: StepEnd) -> None: ...
-    def step_chunk(self, message: StepChunk) -> None: ...
-    def step_delayed(self, message: StepDelayed) -> None: ...
-    def stream_read(self, message: StreamRead) -> None: ...
-    def run_ended(self, message: RunEnd) -> None: ...
-    def run_held(self, message: RunHeld) -> None: ...
+    def hear(self, message: RunMessage) -> None:
+        """A run says something. Raises ProtocolError for what no guest says."""
+        ...
+
     def all_heard(self) -> None:
         """Everything that has arrived by now has been handed on."""
         ...
 
-    def replayed(self, message: messages.Replayed) -> None: ...
     def mishap(self, number: int, problem: str) -> None:
         """A message about the run with this number could not be handled."""
         ...
@@ -105,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._pending_bytes = 0
         self._transport: asyncio.Transport | None = None
         self._runs: set[int] = set()
-        self._steps: Steps | None = None
+        self._heard_by: Runs | None = None
         self._sent_bytes = 0
         self._pings = 0
         self._marks: deque[_Mark] = deque()
@@ -125,17 +117,11 @@ class Connection(asyncio.Protocol):
             messages.LoadFailed: self._on_loaded,
         }
 
-    def attach(self, steps: Steps) -> None:
-        """Hand what workflow runs say to `steps`."""
-        self._routes[StepBegin] = steps.step_begun
-        self._routes[StepEnd] = steps.step_ended
-        self._routes[StepChunk] = steps.step_chunk
-        self._routes[StepDelayed] = steps.step_delayed
-        self._routes[StreamRead] = steps.stream_read
-        self._routes[messages.Replayed] = steps.replayed
-        self._routes[RunEnd] = lambda message: self._on_run_end(message, steps)
-        self._routes[RunHeld] = steps.run_held
-        self._steps = steps
+    def attach(self, runs: Runs) -> None:
+        """Hand what workflow runs say to `runs`."""
+        self._routes |= dict.fromkeys(RUN_MESSAGES.values(), runs.hear)
+        self._routes[RunEnd] = lambda message: self._on_run_end(message, runs)
+        self._heard_by = runs
 
     @property
     def busy(self) -> bool:
@@ -223,8 +209,8 @@ class Connection(asyncio.Protocol):
         except ProtocolError as error:
             self.close()
             self._broken(error, self._about)
-        if self._runs and self._steps is not None:
-            self._steps.all_heard()
+        if self._runs and self._heard_by is not None:
+            self._heard_by.all_heard()
             self._flush()  # a turn of the loop later is a tenth of a short step
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -261,8 +247,8 @@ class Connection(asyncio.Protocol):
         try:
             if isinstance(message, BindingCall):
                 self.send(messages.BindingFailed(message.id, "Error", problem))
-            elif run and self._steps is not None:
-                self._steps.mishap(run, problem)
+            elif run and self._heard_by is not None:
+                self._heard_by.mishap(run, problem)
             elif exchange is not None:
                 self.exchanges.fail(exchange, problem)
             else:
@@ -311,7 +297,7 @@ class Connection(asyncio.Protocol):
                 raise ProtocolError(f"pong {message.number} before it was sent the ping")
             self._marks.popleft().answered()
 
-    def _on_run_end(self, message: RunEnd, steps: Steps) -> None:
+    def _on_run_end(self, message: RunEnd, runs: Runs) -> None:
         if not message.kept:
             self._runs.discard(message.run)
-        steps.run_ended(message)
+        runs.hear(message)

@@ -14,15 +14,8 @@ from emulator.protocol.messages import (
     Loaded,
     Message,
     ProtocolError,
-    Replayed,
-    RunEnd,
-    RunHeld,
+    RunMessage,
     Shutdown,
-    StepBegin,
-    StepChunk,
-    StepDelayed,
-    StepEnd,
-    StreamRead,
 )
 from emulator.runner.connection import Connection
 from emulator.runner.forkserver import Ending, ForkedGuest
@@ -38,14 +31,10 @@ _STACK_QUIET_MS = 50
 class RunHandler(Protocol):
     """Who decides about workflow runs; the engine is one."""
 
-    def step_begun(self, guest: Guest, message: StepBegin) -> None: ...
-    def step_ended(self, guest: Guest, message: StepEnd) -> None: ...
-    def step_chunk(self, guest: Guest, message: StepChunk) -> None: ...
-    def step_delayed(self, guest: Guest, message: StepDelayed) -> None: ...
-    def stream_read(self, guest: Guest, message: StreamRead) -> None: ...
-    def run_ended(self, guest: Guest, message: RunEnd) -> None: ...
-    def replayed(self, guest: Guest, message: Replayed) -> None: ...
-    def run_held(self, guest: Guest, message: RunHeld) -> None: ...
+    def hear(self, guest: Guest, message: RunMessage) -> None:
+        """A run in this guest says something. Raises ProtocolError for what no guest says."""
+        ...
+
     def mishap(self, guest: Guest, number: int, problem: str) -> None:
         """A message about the run with this number could not be handled."""
         ...
@@ -183,32 +172,11 @@ class Guest:
         await asyncio.shield(self._end)
         return self._cause or self._process.exited.result().text
 
-    def step_begun(self, message: StepBegin) -> None:
-        self._handler.step_begun(self, message)
-
-    def step_ended(self, message: StepEnd) -> None:
-        self._handler.step_ended(self, message)
-
-    def step_chunk(self, message: StepChunk) -> None:
-        self._handler.step_chunk(self, message)
-
-    def stream_read(self, message: StreamRead) -> None:
-        self._handler.stream_read(self, message)
-
-    def step_delayed(self, message: StepDelayed) -> None:
-        self._handler.step_delayed(self, message)
-
-    def run_ended(self, message: RunEnd) -> None:
-        self._handler.run_ended(self, message)
-
-    def run_held(self, message: RunHeld) -> None:
-        self._handler.run_held(self, message)
+    def hear(self, message: RunMessage) -> None:
+        self._handler.hear(self, message)
 
     def all_heard(self) -> None:
         self._handler.all_heard()
-
-    def replayed(self, message: Replayed) -> None:
-        self._handler.replayed(self, message)
 
     def mishap(self, number: int, problem: str) -> None:
         self._handler.mishap(self, number, problem)

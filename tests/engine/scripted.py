@@ -315,7 +315,7 @@ class ScriptedGuest:
             case RunHold(number):
                 if number in self._runs and self.answers_holds:
                     self._runs[number].eager = 0
-                    self._engine.run_held(self, RunHeld(number))
+                    self._engine.hear(self, RunHeld(number))
             case RunRelease(number):
                 if number in self._runs:
                     self._runs[number].asked = None
@@ -386,7 +386,7 @@ class ScriptedGuest:
         if run.asked is not None:
             run.asked.append([kind, name, count, line, 0 if known else run.last_call + 1])
             if known and not run.history:
-                self._engine.replayed(self, Replayed(number, "through", [], []))
+                self._engine.hear(self, Replayed(number, "through", [], []))
         if known is not None:
             succeeded, value = known
             if succeeded:
@@ -408,7 +408,7 @@ class ScriptedGuest:
         started, parent = config is not None, caller.parent
         of = number, run.last_call, kind, name, count, options, line, parent, started, shared
         begin = StepBegin(*of)
-        self._engine.step_begun(self, begin)
+        self._engine.hear(self, begin)
         if started:  # as the engine counts it, which no real guest knows before it is told
             self._label(number, run.last_call)
         if config is not None:
@@ -439,7 +439,7 @@ class ScriptedGuest:
         run = self._runs[number]
         asked, run.asked = run.asked, None
         if asked is not None:
-            self._engine.replayed(self, Replayed(number, state, asked, [], error))
+            self._engine.hear(self, Replayed(number, state, asked, [], error))
 
     async def _main(self, start: RunStart) -> None:
         run = self._runs[start.run]
@@ -458,14 +458,14 @@ class ScriptedGuest:
             self._roll_back(run)
             if not run.rolling_back:
                 self.activity += 1
-                self._engine.run_ended(self, end)
+                self._engine.hear(self, end)
             return
         del self._runs[start.run]
         run.tasks.discard(asyncio.current_task())
         for task in run.tasks:
             task.cancel()
         self.activity += 1
-        self._engine.run_ended(self, end)
+        self._engine.hear(self, end)
 
     async def _attempt(self, order: StepRun) -> None:
         run = self._runs[order.run]
@@ -497,7 +497,7 @@ class ScriptedGuest:
         except Exception as error:
             end = StepEnd(order.run, order.call, order.attempt, *_told(error))
         self.activity += 1
-        self._engine.step_ended(self, end)
+        self._engine.hear(self, end)
 
     async def _upload(self, stream: Stream, order: StepRun, call: _Call) -> bool:
         """Send a stream, one piece at a time; False: the attempt is over."""
@@ -508,7 +508,7 @@ class ScriptedGuest:
         async for piece in pieces:
             call.taken.clear()
             self.activity += 1
-            self._engine.step_chunk(self, StepChunk(order.run, order.call, order.attempt, piece))
+            self._engine.hear(self, StepChunk(order.run, order.call, order.attempt, piece))
             await call.taken.wait()
             if call.over:
                 return False
@@ -524,7 +524,7 @@ class ScriptedGuest:
         value = stored.value
         where = value.id, position, value.chunks, value.size, stored.label
         self.activity += 1
-        self._engine.stream_read(self, StreamRead(stored.run, len(self._reads) - 1, *where))
+        self._engine.hear(self, StreamRead(stored.run, len(self._reads) - 1, *where))
         return await found
 
     async def _delayed(self, asked: StepDelay) -> None:
@@ -538,7 +538,7 @@ class ScriptedGuest:
         except StepError as error:
             answer = StepDelayed(*told, problem=f"threw an error: {error.message}")
         self.activity += 1
-        self._engine.step_delayed(self, answer)
+        self._engine.hear(self, answer)
 
     def _roll_back(self, run: _Run) -> None:
         """Execute the handlers that were ordered and are there."""
@@ -564,7 +564,7 @@ class ScriptedGuest:
         except Exception as error:
             end = StepEnd(order.run, order.call, order.attempt, *_told(error))
         self.activity += 1
-        self._engine.step_ended(self, end)
+        self._engine.hear(self, end)
 
     def _drop(self, number: int) -> None:
         run = self._runs.pop(number, None)

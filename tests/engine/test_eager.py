@@ -70,17 +70,17 @@ class Puppet:
 
     def begin(self, name: str, call: int = 1, *, started: bool = True, **more: Any) -> None:
         begin = StepBegin(self.run, call, "do", name, 1, {}, started=started, **more)
-        self._world.engine.step_begun(self, begin)
+        self._world.engine.hear(self, begin)
 
     def sleep(self, name: str, call: int) -> None:
         begin = StepBegin(self.run, call, "sleep", name, 1, {"duration": "1 hour"})
-        self._world.engine.step_begun(self, begin)
+        self._world.engine.hear(self, begin)
 
     def end(self, call: int = 1, attempt: int = 1, **more: Any) -> None:
-        self._world.engine.step_ended(self, StepEnd(self.run, call, attempt, **more))
+        self._world.engine.hear(self, StepEnd(self.run, call, attempt, **more))
 
     def held(self) -> None:
-        self._world.engine.run_held(self, RunHeld(self.run))
+        self._world.engine.hear(self, RunHeld(self.run))
 
 
 async def unused(event: Event, step: Step) -> None:

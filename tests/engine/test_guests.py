@@ -168,9 +168,9 @@ def test_messages_of_a_lost_guest_are_ignored(tmp_path: Path) -> None:
         lost = world.guest
         world.lose_guest()
         before = world.kinds()
-        world.engine.step_ended(lost, StepEnd(1, 2, 1, payload=b'"late"'))
-        world.engine.step_begun(lost, StepBegin(1, 9, "do", "new", 1, {}))
-        world.engine.run_ended(lost, RunEnd(1, payload=b"1"))
+        world.engine.hear(lost, StepEnd(1, 2, 1, payload=b'"late"'))
+        world.engine.hear(lost, StepBegin(1, 9, "do", "new", 1, {}))
+        world.engine.hear(lost, RunEnd(1, payload=b"1"))
 
         assert world.kinds() == before
 
@@ -288,7 +288,7 @@ def test_a_result_from_the_old_guest_after_the_grace_is_ignored(tmp_path: Path) 
         old = world.guest
         world.load()
         await world.advance(GRACE_MS)
-        world.engine.step_ended(old, StepEnd(1, 1, 1, payload=b"1"))
+        world.engine.hear(old, StepEnd(1, 1, 1, payload=b"1"))
         await world.settle()
         assert world.status() == "running"
 

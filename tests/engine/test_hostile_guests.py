@@ -30,7 +30,7 @@ def test_a_step_that_is_begun_twice_breaks_the_protocol(tmp_path: Path) -> None:
         again = StepBegin(run.number, 99, "sleep", "nap", 1, {"duration": 1000})
 
         with pytest.raises(ProtocolError, match="begun twice"):
-            world.engine.step_begun(run.guest, again)
+            world.engine.hear(run.guest, again)
 
     play(tmp_path, napping, story)
 
@@ -42,7 +42,7 @@ def test_a_kind_of_step_that_does_not_exist_breaks_the_protocol(tmp_path: Path) 
         run = next(iter(world.engine._runs.values()))
 
         with pytest.raises(ProtocolError, match="'teleport' is no kind of step"):
-            world.engine.step_begun(run.guest, StepBegin(run.number, 99, "teleport", "x", 1, {}))
+            world.engine.hear(run.guest, StepBegin(run.number, 99, "teleport", "x", 1, {}))
 
     play(tmp_path, napping, story)
 
@@ -157,6 +157,6 @@ def test_a_call_whose_number_is_not_new_breaks_the_protocol(tmp_path: Path, numb
         other = StepBegin(run.number, number, "sleep", "another nap", 1, {"duration": 1000})
 
         with pytest.raises(ProtocolError, match="no number of a new call"):
-            world.engine.step_begun(run.guest, other)
+            world.engine.hear(run.guest, other)
 
     play(tmp_path, napping, story)

@@ -822,7 +822,7 @@ def test_a_call_in_a_callback_that_was_never_called_breaks_the_protocol(tmp_path
         begun = StepBegin(run.number, 99, "do", "charge", 1, {}, parent=77)
 
         with pytest.raises(ProtocolError, match="call 77, which was never made"):
-            world.engine.step_begun(run.guest, begun)
+            world.engine.hear(run.guest, begun)
 
     play(tmp_path, workflow, story)
 

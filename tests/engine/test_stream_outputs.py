@@ -286,7 +286,7 @@ def test_a_guest_that_cuts_its_chunks_wrongly_breaks_the_protocol(
     async def story(world: World) -> None:
         await world.create()
         with pytest.raises(ProtocolError, match="step_chunk"):
-            world.engine.step_chunk(world.guest, StepChunk(1, 1, 1, bytes(size)))
+            world.engine.hear(world.guest, StepChunk(1, 1, 1, bytes(size)))
 
     play(tmp_path, workflow, story)
 

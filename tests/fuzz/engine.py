@@ -24,7 +24,7 @@ from emulator.engine.journal import Journal
 from emulator.engine.rewinding import RestartPoint
 from emulator.errors import WorkerError
 from emulator.protocol import messages
-from emulator.protocol.messages import Loaded, Message, ProtocolError
+from emulator.protocol.messages import RUN_MESSAGES, Loaded, Message, ProtocolError, RunMessage
 from tests.engine.soundness import unsound
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import json_value, text
@@ -35,16 +35,7 @@ IDS = ("a", "b", "c")
 NAMES = ("load", "charge")
 _TURNS = 8  # of the event loop, after which nothing more comes by itself
 
-_HEARD: dict[str, str] = {
-    "step_begin": "step_begun",
-    "step_end": "step_ended",
-    "step_chunk": "step_chunk",
-    "step_delayed": "step_delayed",
-    "stream_read": "stream_read",
-    "run_end": "run_ended",
-    "run_held": "run_held",
-    "replayed": "replayed",
-}
+_HEARD = sorted(RUN_MESSAGES)
 
 
 class Engines(Target):
@@ -95,7 +86,7 @@ def _happening(random: Random) -> list[Json]:
 
 def _saying(random: Random) -> dict[str, Json]:
     """Return a message of a guest; numbers of runs and calls are small, so they meet."""
-    kind = random.choices(sorted(_HEARD), [1, 1, 1, 6, 2, 6, 2, 2][: len(_HEARD)])[0]
+    kind = random.choices(_HEARD, [1, 1, 1, 6, 2, 6, 2, 2][: len(_HEARD)])[0]
     cls = messages.MESSAGE_TYPES[kind]
     hints = typing.get_type_hints(cls)
     said: dict[str, Json] = {"type": kind}
@@ -225,7 +216,8 @@ class _World:
         header = json.dumps({"type": said["type"], **fields}).encode()
         try:
             message = messages.decode(header, str(said.get("payload", "")).encode())
-            getattr(self.engine, _HEARD[said["type"]])(self.guest, message)
+            assert isinstance(message, RunMessage)
+            self.engine.hear(self.guest, message)
             self.engine.all_heard()
         except ProtocolError:
             self.lose()

@@ -14,12 +14,8 @@ from bindings.binding import Binding
 from emulator.engine.blame import Cause, Loss
 from emulator.protocol.messages import (
     Replayed,
-    RunEnd,
-    RunHeld,
-    StepBegin,
+    RunMessage,
     StepChunk,
-    StepDelayed,
-    StepEnd,
     StreamRead,
 )
 from emulator.runner.forkserver import Forkserver
@@ -65,36 +61,19 @@ class Recorder:
     """A run handler, output sink and reporter that remembers everything."""
 
     work: list[str] = field(default_factory=list)
-    messages: list[StepBegin | StepEnd | StepDelayed | RunEnd | RunHeld] = field(
-        default_factory=list
-    )
+    messages: list[RunMessage] = field(default_factory=list)
     losses: list[tuple[int, str]] = field(default_factory=list)
     causes: list[tuple[Cause, int, bool]] = field(default_factory=list)
     lines: list[OutputLine] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
 
-    def step_begun(self, guest: Guest, message: StepBegin) -> None:
-        self.messages.append(message)
-
-    def step_ended(self, guest: Guest, message: StepEnd) -> None:
-        self.messages.append(message)
-
-    def run_held(self, guest: Guest, message: RunHeld) -> None:
-        self.messages.append(message)
+    def hear(self, guest: Guest, message: RunMessage) -> None:
+        assert not isinstance(message, Replayed), message
+        if not isinstance(message, StepChunk | StreamRead):
+            self.messages.append(message)
 
     def all_heard(self) -> None:
         pass
-
-    def step_chunk(self, guest: Guest, message: StepChunk) -> None: ...
-    def stream_read(self, guest: Guest, message: StreamRead) -> None: ...
-    def step_delayed(self, guest: Guest, message: StepDelayed) -> None:
-        self.messages.append(message)
-
-    def replayed(self, guest: Guest, message: Replayed) -> None:
-        raise AssertionError(message)
-
-    def run_ended(self, guest: Guest, message: RunEnd) -> None:
-        self.messages.append(message)
 
     def mishap(self, guest: Guest, number: int, problem: str) -> None:
         self.reports.append(problem)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bindings.binding import Binding
-from emulator.protocol.messages import FetchResponse, RunStart, StepBegin
+from emulator.protocol.messages import FetchResponse, RunMessage, RunStart, StepBegin
 from emulator.runner import binding_calls, connection
 from emulator.runner.exchanges import Exchanges
 from emulator.runner.guest import Guest
@@ -121,10 +121,11 @@ def test_a_message_that_the_host_cannot_cope_with_costs_its_run_only(
         " return Response('fine')",
     )
 
-    def cannot(self: Recorder, guest: Guest, message: StepBegin) -> None:
+    def cannot(self: Recorder, guest: Guest, message: RunMessage) -> None:
+        assert isinstance(message, StepBegin)
         raise KeyError(message.kind)
 
-    monkeypatch.setattr(Recorder, "step_begun", cannot)
+    monkeypatch.setattr(Recorder, "hear", cannot)
 
     async def scenario(it: Running) -> None:
         await it.load()
