@@ -603,7 +603,7 @@ class Engine:
     def _come_to_rest(self, run: Run) -> None:
         """No callback of a run is in flight: what has waited for that happens."""
         self._obey(run.instance, lifecycle.attempts_ended(run.instance, self.clock.now_ms()))
-        if run.leaving:
+        if run.leaving and self._runs.get(run.number) is run:  # or a pause has dropped it
             self._move_on(run)
 
     def _step_delayed(self, guest: Guest, message: messages.StepDelayed) -> None:

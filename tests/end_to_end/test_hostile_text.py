@@ -114,7 +114,8 @@ class Default(WorkerEntrypoint):
     assert server.get("/").text == "ok"
     server.wait_for("worker \\| \x1b\\[31mred\x1b\\[0m")
 
-    assert server.get("/raise").status_code == 500
+    failed = server.get("/raise")
+    assert failed.status_code == 500 and driving(failed.text) == []
     server.wait_for(r"ValueError: \\x1b\[2Jcleared \\u202eback")
 
     before = len(server.lines)

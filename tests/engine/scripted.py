@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import traceback
 from collections import Counter, deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -247,6 +248,7 @@ class ScriptedGuest:
         self.answers_holds = True
         self.comes_to_rest = True  # or does I/O outside steps in every guarded run
         self.activity = 0
+        self.defects: list[BaseException] = []  # what the engine raised for what this guest said
         self.deaf = False  # what the engine sends has not come through yet: code that computes
         self._engine = engine
         self._workflows = workflows
@@ -576,6 +578,16 @@ class ScriptedGuest:
         task = asyncio.get_running_loop().create_task(work)
         run.tasks.add(task)
         task.add_done_callback(run.tasks.discard)
+        task.add_done_callback(self._note_defect)
+
+    def _note_defect(self, task: asyncio.Task[None]) -> None:
+        """Remember what the engine raised: in a real host it would be a defect that is logged."""
+        error = None if task.cancelled() else task.exception()
+        if error is None or isinstance(error, ProtocolError):
+            return
+        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        if any(name.endswith("emulator/engine/engine.py") for name in files):
+            self.defects.append(error)
 
 
 async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:

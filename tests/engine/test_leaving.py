@@ -251,3 +251,33 @@ def test_an_instance_that_waits_for_nothing_is_run_when_its_timer_goes_off(tmp_p
         assert world.output() == 7
 
     play(tmp_path, waits, story)
+
+
+def test_a_pause_that_waits_for_a_callback_in_a_leaving_run_pauses_once_it_has_ended(
+    tmp_path: Path,
+) -> None:
+    gate = asyncio.Event()
+
+    async def computes(event: Event, step: Step) -> Any:
+        async def callback(ctx: Context) -> str:
+            await gate.wait()
+            return "first"
+
+        first = await step.do("first", callback)
+        return [first, await step.do("second", lambda ctx: "second")]
+
+    async def story(world: World) -> None:
+        await world.create()
+        await world.control.pause(NAME, "a")
+        save(world, deaf=False)
+        gate.set()
+        await world.settle()
+        assert world.status() == "paused"
+
+        await world.control.resume(NAME, "a")
+        await world.settle()
+
+        assert world.output() == ["first", "second"]
+        assert world.attempts("first-1") == [1]
+
+    play(tmp_path, computes, story)

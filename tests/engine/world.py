@@ -157,6 +157,8 @@ class World:
     async def settle(self) -> None:
         """Let everything happen that happens without time passing, late commits included."""
         await self._rest()
+        defects = [error for guest in self.guests for error in guest.defects]
+        assert not defects, defects
         if self.journal._late is not None:
             self.journal.flush()
             await self._rest()

@@ -13,19 +13,18 @@ _OUR_FOLDERS = (str(Path(__file__).parent), str(Path(__file__).parents[2] / "pro
 
 
 def format_error(error: BaseException) -> str:
-    """Return `error` as Python prints it, cut at our frames, causes and contexts included."""
+    """Return `error` as Python prints it, cut at our frames, causes and contexts included.
+
+    Its message may be anybody's, the body of a request even: nothing in it drives a terminal.
+    """
     report = traceback.TracebackException.from_exception(error)
     _cut(report)
-    return "".join(report.format())
+    return "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in "".join(report.format()))
 
 
 def print_error(error: BaseException) -> None:
-    """Print `error` on the guest's stderr as the user's own.
-
-    Its message may be anybody's, the body of a request even: nothing in it drives the terminal.
-    """
-    text = "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in format_error(error))
-    print(text, end="", file=sys.stderr, flush=True)
+    """Print `error` on the guest's stderr as the user's own."""
+    print(format_error(error), end="", file=sys.stderr, flush=True)
 
 
 def error_name(error: BaseException) -> str:
