@@ -69,7 +69,7 @@ def random_life(random: Random, features: frozenset[str]) -> Life:
         for _ in range(random.choice((0, 1, 2, 2, 3, 4)))
     ]
     return Life(
-        random.choice(("", "", *POINTS)),
+        random.choice(("", "before-commit", "before-commit", *POINTS)),
         random.randint(1, 40),
         lasts_s,
         tuple(sorted(blows, key=lambda blow: blow.at_s)),
