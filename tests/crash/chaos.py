@@ -18,7 +18,6 @@ from tests.crash.worker import MARK
 from tests.end_to_end.projects import edit
 from tests.end_to_end.server import DevServer
 
-MARKER = "CRASH_ROUND"  # in the environment of every process of a round
 # How often each happens, and the feature it belongs to.
 _BLOWS = (
     ("save", 4, "saves"),
@@ -215,12 +214,12 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def processes_of(marker: str) -> list[int]:
-    """Return who still runs of the round with this mark in its environment."""
+def processes_in(folder: Path) -> list[int]:
+    """Return who still runs with its working directory in a folder."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARKER) == marker:
+            if Path(process.cwd()).is_relative_to(folder):
                 if process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process.pid)
     return found

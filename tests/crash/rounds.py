@@ -6,7 +6,6 @@ import os
 import subprocess
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,12 +17,11 @@ import psutil
 from emulator.engine.blame import KILLS_MAX
 from tests.crash import invariants, judging
 from tests.crash.chaos import (
-    MARKER,
     Blow,
     Chaos,
     Life,
     end_life,
-    processes_of,
+    processes_in,
     random_life,
     random_quiet_blows,
 )
@@ -69,7 +67,6 @@ class Round:
     def run(self) -> list[str]:
         """Play it; return the broken promises."""
         random = Random(self.seed)
-        self._marker = uuid.uuid4().hex
         self._ledger = Ledger(self.folder / "ledger")
         scripts = Author(random, self.features, self.shared).scripts(self.instances)
         operations = random_operations(random, scripts) if "operations" in self.features else []
@@ -181,12 +178,9 @@ class Round:
             self._over(server, chaos)
 
     def _start(self, point: str) -> DevServer:
-        environment = {
-            VARIABLE: point,
-            MARKER: self._marker,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-        }
-        return DevServer(self._project, env=environment, module=LAUNCHER)
+        environment = {VARIABLE: point, "PYTHONPATH": str(Path(__file__).parents[2])}
+        # Every process of a round is known by its working directory, which forks inherit.
+        return DevServer(self._project, env=environment, module=LAUNCHER, cwd=self._project)
 
     def _over(self, server: DevServer, chaos: Chaos) -> None:
         chaos.end()
@@ -200,9 +194,9 @@ class Round:
     def _look_at_what_is_left(self) -> None:
         """No process outlives its host for long, and the journal is sound as it was left."""
         try:
-            eventually(lambda: not processes_of(self._marker), 5.0)
+            eventually(lambda: not processes_in(self._project.resolve()), 5.0)
         except AssertionError:
-            self.broken.append(f"left behind: {processes_of(self._marker)}")
+            self.broken.append(f"left behind: {processes_in(self._project.resolve())}")
         self.broken += invariants.problems_left(self._journal)
 
 

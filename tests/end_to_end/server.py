@@ -29,6 +29,7 @@ class DevServer:
         *arguments: str,
         env: dict[str, str] | None = None,
         module: str = "emulator",
+        cwd: Path | None = None,
     ) -> None:
         self.project = project
         self.lines: list[str] = []
@@ -39,6 +40,7 @@ class DevServer:
             stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, **(env or {})},
+            cwd=cwd,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
