@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from time import monotonic
@@ -1004,8 +1004,8 @@ class Engine:
         return self.journal.load(key, steps=steps) if instance is None else instance
 
     def sound(self, key: int) -> Instance | None:
-        """Return an instance; None when its history is damaged. Raises KeyError."""
-        with self._leaving_damaged_alone():
+        """Return an instance; None when its history is damaged, or there is none."""
+        with self._leaving_damaged_alone(), suppress(KeyError):
             return self.instance(key)
         return None
 
@@ -1186,10 +1186,7 @@ class Engine:
     def _wake(self, key: int) -> None:
         """The earliest deadline of an instance may have passed."""
         looked_ms = self.clock.now_ms()  # what falls due while this works is still to come
-        try:
-            instance = self.sound(key)
-        except KeyError:  # it was deleted before it was its turn
-            return
+        instance = self.sound(key)  # or it was deleted before it was its turn
         run = self._run_of.get(key)
         if instance is None or instance.is_terminal or instance.status is Status.PAUSED:
             return

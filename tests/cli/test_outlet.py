@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from io import TextIOWrapper
 
 import pytest
 
 from emulator.cli.outlet import Outlet
+from tests.waiting import DEADLINE_S
 
 Pipe = tuple[TextIOWrapper, int]
 
@@ -16,7 +18,10 @@ def pipe() -> Iterator[Pipe]:
     reading, writing = os.pipe()
     with os.fdopen(writing, "w", encoding="utf-8") as stream:
         yield stream, reading
-    os.close(reading)
+        os.close(reading)  # ends a write that waits, before another file gets its descriptor
+        for thread in threading.enumerate():
+            if thread.name == "output":
+                thread.join(DEADLINE_S)
 
 
 def all_of(pipe: Pipe) -> str:
