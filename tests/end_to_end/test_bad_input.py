@@ -14,7 +14,7 @@ import pytest
 
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import WRANGLER, make_project, workflow_project
-from tests.end_to_end.test_workflows import SEQUENCE, SLEEPING, create, status, wait_for_status
+from tests.end_to_end.test_workflows import SEQUENCE, SLEEPING, create, wait_for_status
 from tests.waiting import eventually
 
 HELLO = """
@@ -224,10 +224,7 @@ async def run(self, event, step):
     server = serve(workflow_project(tmp_path / "p", run))
     create(server, "k")
 
-    def ended() -> bool:
-        return bool(status(server, "k")["status"] == "errored")
-
-    eventually(ended)
+    server.wait_for("flow k: errored")  # a request in the worker would be a suspect as well
     assert server.get("/counts").json() == {"fatal": 2}
 
 
