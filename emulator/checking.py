@@ -66,7 +66,7 @@ def instances_of(journal: Journal, *, finished: bool) -> Iterator[Instance]:
     for row in journal.every() if finished else journal.unfinished():
         if row.status is Status.ROLLING_BACK:
             continue
-        instance = journal.load(row.key, whole=True)
+        instance = journal.fold(row, whole=True)
         if instance.steps:
             yield instance
 

@@ -583,10 +583,14 @@ class Journal:
         row = self.row(key)
         if row is None:
             raise KeyError(key)
+        return self.fold(row, steps=steps, whole=whole)
+
+    def fold(self, row: InstanceRow, *, steps: bool = True, whole: bool = False) -> Instance:
+        """Return the instance of a row that was read before. Raises DamagedHistory."""
         instance = Instance(row.key, row.workflow, row.id)
         number = 0
         try:
-            for number, entry in self._to_fold(key, steps, whole):  # noqa: B007
+            for number, entry in self._to_fold(row.key, steps, whole):  # noqa: B007
                 instance.apply(entry)
             for step in instance.steps.values():
                 _ = step.kind, step.count  # which its key holds
@@ -628,11 +632,18 @@ class Journal:
 
     @contextmanager
     def reading(self, key: int) -> Iterator[None]:
-        """Raise DamagedHistory for what fails while entries are read that cannot be folded."""
+        """Raise DamagedHistory for what fails while entries are read that cannot be folded.
+
+        Raises StateError when the instance, which was listed, is not found any more.
+        """
         try:
             yield
-        except Exception:
-            self.load(key)
+        except Exception as error:
+            row = self.row(key)
+            if row is None:
+                text = f"instance {key} is listed and not found; the journal is damaged"
+                raise StateError(f"{self.path}: {text}.") from error
+            self.fold(row)
             raise
 
     def has_chunks(self, key: int) -> bool:

@@ -60,7 +60,7 @@ def problems_left(journal_path: Path) -> list[str]:
     try:
         found = unsound(journal)
         for row in journal.unfinished():
-            instance = journal.load(row.key)
+            instance = journal.fold(row)
             if instance.is_held:
                 found.append(f"{row.id}: held, and the code is the same: {instance.divergence}")
     finally:

@@ -14,7 +14,7 @@ def unsound(journal: Journal) -> list[str]:
     return [
         f"{row.workflow} {row.id}: {problem}"
         for row in rows
-        for problem in _problems(row, journal.load(row.key))
+        for problem in _problems(row, journal.fold(row))
     ]
 
 
