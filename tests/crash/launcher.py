@@ -6,6 +6,7 @@ code knows nothing of it. At the n-th passage the point kills the host or the gu
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -109,7 +110,8 @@ def _reply_then_die(guest: Guest) -> None:
 
 
 def _kill_guest(guest: Guest) -> None:
-    os.kill(guest.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # a step in it may have ended it just before
+        os.kill(guest.pid, signal.SIGKILL)
 
 
 def _kill_guest_soon(guest: Guest) -> None:
