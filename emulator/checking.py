@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from emulator import wiring
 from emulator.config.model import Config
-from emulator.engine import payloads
-from emulator.engine.blame import Loss
-from emulator.engine.divergence import Divergence
-from emulator.engine.feeding import Feed
-from emulator.engine.guarding import Guard
-from emulator.engine.journal import Journal
-from emulator.engine.model import Instance, Status
+from emulator.engine.guard.divergence import Divergence
+from emulator.engine.guard.replay_guard import Guard
+from emulator.engine.guests.blame import Loss
+from emulator.engine.guests.feeding import Feed
+from emulator.engine.journal.journal import Journal
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.runs import payloads
 from emulator.errors import EmulatorError
 from emulator.protocol.messages import (
     Message,
@@ -31,8 +31,8 @@ from emulator.protocol.messages import (
     StepDelayed,
     StepEnd,
 )
-from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
+from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import Runner
 

@@ -2,7 +2,7 @@
 
 Times are integer UTC milliseconds since the epoch. `SystemClock` is real time, `VirtualClock`
 stands still until it is advanced, so that "sleep 30 days" takes no time. Who moves it while
-workflows run, and keeps it across restarts, is `engine/timekeeping.py`.
+workflows run, and keeps it across restarts, is `engine/clock_control.py`.
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ from emulator.config.text_files import shown_path
 from emulator.config.workflows_section import check_exports
 from emulator.disk import refusal
 from emulator.engine.control import Control
-from emulator.engine.divergence import Diverged, Policy
-from emulator.engine.listing import unfinished_text
+from emulator.engine.guard.divergence import Diverged, Policy
+from emulator.engine.journal.lists import unfinished_text
 from emulator.engine.schedules import Schedules
 from emulator.errors import GuestError
-from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
+from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
 from emulator.runner.runner import OutputLine, Runner
 from emulator.source import fingerprint

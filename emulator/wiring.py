@@ -16,16 +16,16 @@ from bindings.binding import Binding
 from bindings.workflows import WorkflowBinding
 from emulator.clock import Clock, SystemClock, VirtualClock
 from emulator.config.model import AiRule, AiUpstream, Config, IndexSettings
-from emulator.engine.admission import Limits
+from emulator.engine.clock_control import ClockRecord, Timekeeper
 from emulator.engine.control import Control
-from emulator.engine.divergence import Policy
-from emulator.engine.endings import Definition
+from emulator.engine.decide.admission import Limits
+from emulator.engine.decide.endings import Definition
+from emulator.engine.decide.steps import STEP_LIMIT
 from emulator.engine.engine import Engine
-from emulator.engine.journal import Journal
+from emulator.engine.guard.divergence import Policy
+from emulator.engine.journal.journal import Journal
 from emulator.engine.retention import Retention
 from emulator.engine.schedules import Schedules
-from emulator.engine.steps import STEP_LIMIT
-from emulator.engine.timekeeping import ClockRecord, Timekeeper
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.runner.runner import WorkerSpec

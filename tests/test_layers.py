@@ -195,7 +195,7 @@ def test_what_runs_in_a_guest_names_itself_by_relative_imports(package: str) -> 
 SQL = re.compile(
     r"\bSELECT\b.+\bFROM\b|\bINSERT INTO\b|\bDELETE FROM\b|\bUPDATE\b.+\bSET\b|^PRAGMA\b", re.DOTALL
 )
-SPEAK_SQL = ("emulator.engine", "emulator.sqlite", "bindings")
+SPEAK_SQL = ("emulator.engine.journal", "emulator.sqlite", "bindings")
 
 
 def test_sql_is_written_only_where_a_database_is_owned() -> None:

@@ -74,7 +74,7 @@ def test_the_wheel_holds_the_three_packages_with_their_data_and_nothing_else(whe
     kinds = {Path(name).suffix for name in names if ".dist-info/" not in name}
 
     assert tops == {"bindings", "emulator", "groundfog"}
-    assert "emulator/engine/schema.sql" in names and "groundfog/py.typed" in names
+    assert "emulator/engine/journal/schema.sql" in names and "groundfog/py.typed" in names
     assert kinds >= {".py", ".sql", ".typed"} and ".pyc" not in kinds
 
 

@@ -11,7 +11,7 @@ import pytest
 from emulator import wiring
 from emulator.clock import SystemClock, VirtualClock
 from emulator.config.model import ClockSettings, Config, Settings, WorkflowConfig
-from emulator.engine.admission import Limits
+from emulator.engine.decide.admission import Limits
 from emulator.state import State
 
 

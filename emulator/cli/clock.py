@@ -99,6 +99,6 @@ def _say(record: Json, as_json: bool) -> None:
 
 
 def _epoch_ms(text: str) -> int:
-    from emulator.cli.workflows.spans import parse_iso
+    from emulator.cli.workflows.drawing.spans import parse_iso
 
     return parse_iso(text)

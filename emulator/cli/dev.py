@@ -15,8 +15,8 @@ from typing import Literal
 import click
 
 from emulator.cli.levels import Level
-from emulator.runner.interpreter import guest_interpreter, likely_project
-from emulator.runner.launching import launch
+from emulator.runner.python.interpreter import guest_interpreter, likely_project
+from emulator.runner.python.launching import launch
 
 _LEVELS = [level.name.lower() for level in Level]
 

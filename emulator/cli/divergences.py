@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from emulator.cli.cells import columns, printable
 from emulator.cli.ink import Colour, Ink
-from emulator.engine.divergence import Change, DiffLine, Diverged, Divergence, Policy
-from emulator.engine.holding import runs_again, sentence
+from emulator.engine.guard.divergence import Change, DiffLine, Diverged, Divergence, Policy
+from emulator.engine.guard.held import runs_again, sentence
 
 Group = tuple[object, ...]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.durations import format_duration
-from emulator.engine.journal import Journal
-from emulator.engine.model import Entry, EntryKind
-from emulator.engine.report import CUT_OFF_BY
-from emulator.engine.retries import ROLLBACK_MISSING
+from emulator.engine.decide.retries import ROLLBACK_MISSING
+from emulator.engine.journal.journal import Journal
+from emulator.engine.model.instance import Entry, EntryKind
+from emulator.engine.views.report import CUT_OFF_BY
 from emulator.words import counted
 
 NAMES_MAX = 10_000

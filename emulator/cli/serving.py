@@ -26,24 +26,24 @@ from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
 from emulator.custody import Custody
-from emulator.engine.plain import iso
+from emulator.engine.model.plain import iso
 from emulator.errors import EmulatorError, UsageError
 from emulator.lock import Lock
-from emulator.runner.forkserver import Forkserver
-from emulator.runner.interpreter import guest_interpreter
-from emulator.runner.launching import Launched
+from emulator.runner.python.forkserver import Forkserver
+from emulator.runner.python.interpreter import guest_interpreter
+from emulator.runner.python.launching import Launched
 from emulator.server.app import create_app
-from emulator.server.listen import DEFAULT_PORT, bind
+from emulator.server.http.listen import DEFAULT_PORT, bind
+from emulator.server.http.serve import Server, loop_factory
 from emulator.server.request_log import OnRequest
 from emulator.server.security import Policy, checked_host, exposure, is_control_path
-from emulator.server.serve import Server, loop_factory
 from emulator.state import State
 from emulator.supervisor import Project, Supervisor
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-    from emulator.engine.timekeeping import Timekeeper
+    from emulator.engine.clock_control import Timekeeper
 
 # A busy engine makes many objects and few cycles: with Python's 700, looking for them is 7 % of
 # what a step costs.

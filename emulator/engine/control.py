@@ -10,15 +10,16 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.engine import checks, holding, lifecycle, skipping
-from emulator.engine.admission import Admission
-from emulator.engine.checks import BATCH_MAX as BATCH_MAX
+from emulator.engine.decide import checks, lifecycle, skips
+from emulator.engine.decide.admission import Admission
+from emulator.engine.decide.checks import BATCH_MAX as BATCH_MAX
+from emulator.engine.decide.lifecycle import Verdict
+from emulator.engine.decide.restarts import RestartPoint, parse_restart_point, rewind
+from emulator.engine.decide.skips import Skipped
 from emulator.engine.engine import Engine
-from emulator.engine.lifecycle import Verdict
-from emulator.engine.model import Instance, Schedule, Status
-from emulator.engine.rewinding import RestartPoint, parse_restart_point, rewind
+from emulator.engine.guard import held
+from emulator.engine.model.instance import Instance, Schedule, Status
 from emulator.engine.schedules import Tick
-from emulator.engine.skipping import Skipped
 from emulator.errors import StateError, WorkerError
 from emulator.protocol import values
 
@@ -204,7 +205,7 @@ class Control:
         Raises WorkerError when it is held because of changed code: then it must be said how.
         """
         instance = self._find(workflow, instance_id)
-        holding.refuse_plain_resume(instance)
+        held.refuse_plain_resume(instance)
         self._engine.obey(instance, lifecycle.resume(instance, self._clock.now_ms()))
         self._engine.deliver_events(instance)
         await self._recorded()
@@ -224,26 +225,24 @@ class Control:
         not recorded.
         """
         instance = self._find(workflow, instance_id)
-        held = [instance]
+        alike = [instance]
         if all_alike and instance.is_held:
-            alike = holding.divergence_of(instance).signature
-            held += [
+            signature = held.divergence_of(instance).signature
+            alike += [
                 other
                 for other in self._held(workflow)
-                if other.key != instance.key and holding.divergence_of(other).signature == alike
+                if other.key != instance.key and held.divergence_of(other).signature == signature
             ]
         now_ms = self._clock.now_ms()
         verdicts = [
-            holding.accept(each, now_ms)
-            if renames is None
-            else holding.rename(each, renames, now_ms)
-            for each in held
+            held.accept(each, now_ms) if renames is None else held.rename(each, renames, now_ms)
+            for each in alike
         ]
-        for each, verdict in zip(held, verdicts, strict=True):
+        for each, verdict in zip(alike, verdicts, strict=True):
             self._engine.obey(each, verdict)
             self._engine.deliver_events(each)
         await self._recorded()
-        return [each.id for each in held]
+        return [each.id for each in alike]
 
     def _held(self, workflow: str) -> list[Instance]:
         paused = [
@@ -336,7 +335,7 @@ class Control:
         Returns what was skipped. Raises WorkerError when it is paused, has ended or does not wait.
         """
         instance = self._find(workflow, instance_id)
-        entry, skipped = skipping.skip(instance, label, self._clock.now_ms())
+        entry, skipped = skips.skip(instance, label, self._clock.now_ms())
         self._engine.skip(instance, entry)
         await self._recorded()
         return skipped

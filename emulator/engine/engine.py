@@ -20,30 +20,25 @@ from time import monotonic
 from typing import Any
 
 from emulator.clock import Alarm, Clock
-from emulator.engine import (
-    blame,
-    endings,
-    holding,
-    identity,
-    lifecycle,
-    listing,
-    mixing,
-    outputs,
-    payloads,
-    retention,
-    rollbacks,
-    steps,
-)
-from emulator.engine.apart import Apart
-from emulator.engine.blame import Blame, Loss, Present
-from emulator.engine.divergence import Diverged, Divergence, Policy
-from emulator.engine.endings import Definition
-from emulator.engine.feeding import Feed
-from emulator.engine.guarding import Guard
-from emulator.engine.idling import IdleRuns
-from emulator.engine.journal import DamagedHistory, InstanceRow, Journal
-from emulator.engine.lifecycle import Effect, Verdict
-from emulator.engine.model import (
+from emulator.engine import retention
+from emulator.engine.decide import endings, lifecycle, rollbacks, steps
+from emulator.engine.decide.endings import Definition
+from emulator.engine.decide.lifecycle import Effect, Verdict
+from emulator.engine.decide.retries import shown_config
+from emulator.engine.decide.steps import Ask, Decision, Execute, Reject, Resolve, StepCall
+from emulator.engine.guard import held, mixups
+from emulator.engine.guard.callback_guard import PATIENCE_MS, Nesting, stale_children
+from emulator.engine.guard.divergence import Diverged, Divergence, Policy
+from emulator.engine.guard.replay_guard import Guard
+from emulator.engine.guard.sweep import Sweep
+from emulator.engine.guests import blame
+from emulator.engine.guests.apart import Apart
+from emulator.engine.guests.blame import Blame, Loss, Present
+from emulator.engine.guests.feeding import Feed
+from emulator.engine.journal import lists
+from emulator.engine.journal.journal import DamagedHistory, InstanceRow, Journal
+from emulator.engine.model import identity
+from emulator.engine.model.instance import (
     CALLED,
     LARGE_BYTES,
     Entry,
@@ -55,17 +50,15 @@ from emulator.engine.model import (
     StepKind,
     StepState,
 )
-from emulator.engine.nesting import PATIENCE_MS, Nesting, stale_children
-from emulator.engine.outputs import Output
-from emulator.engine.placing import SHARED
-from emulator.engine.ready import ReadyQueue
+from emulator.engine.model.places import SHARED
 from emulator.engine.retention import Expiry, Retention
-from emulator.engine.retries import shown_config
-from emulator.engine.runs import Call, CallState, Guest, Run
-from emulator.engine.steps import Ask, Decision, Execute, Reject, Resolve, StepCall
-from emulator.engine.sweeping import Sweep
-from emulator.engine.timers import Timers
-from emulator.engine.turns import TURN_S, Turns
+from emulator.engine.runs import payloads, streams
+from emulator.engine.runs.idle import IdleRuns
+from emulator.engine.runs.ready import ReadyQueue
+from emulator.engine.runs.run import Call, CallState, Guest, Run
+from emulator.engine.runs.streams import Output
+from emulator.engine.runs.timers import Timers
+from emulator.engine.runs.turns import TURN_S, Turns
 from emulator.errors import StateError
 from emulator.protocol import messages, values
 from emulator.protocol.messages import (
@@ -515,7 +508,7 @@ class Engine:
         if run.streamed is None:
             run.streamed = self.journal.streamed_bytes(instance.key)
         run.streamed += len(message.payload)
-        if run.streamed > outputs.STORAGE_MAX_BYTES:
+        if run.streamed > streams.STORAGE_MAX_BYTES:
             self._drop(run)
             step = instance.steps[key]
             self._end(instance, endings.storage_full(instance, step, self.clock.now_ms()))
@@ -540,7 +533,7 @@ class Engine:
                 self._idle.remove(run)
                 self._idle.add(run)
         if key is not None and feed is not None:
-            feed.put(outputs.piece(self.journal, key, message) for _ in range(1))
+            feed.put(streams.piece(self.journal, key, message) for _ in range(1))
 
     def _drop_output(self, run: Run, call: Call) -> None:
         """Delete what an attempt has sent of its stream: it has not succeeded."""
@@ -553,7 +546,7 @@ class Engine:
     def _drop_leftovers(self, instance: Instance) -> None:
         """Delete streams of attempts that did not succeed; none may be in flight."""
         if self.journal.has_chunks(instance.key):
-            self.journal.keep_streams(instance.key, outputs.kept_streams(instance))
+            self.journal.keep_streams(instance.key, streams.kept_streams(instance))
 
     def _run_in(self, guest: Guest, number: int) -> Run | None:
         """Return a run, if `guest` is where it is: a guest may only speak of its own."""
@@ -743,12 +736,12 @@ class Engine:
 
     def _tell_mixed(self, instance: Instance, call: StepCall) -> None:
         """Say once that the official engine may take a new nested step for another one."""
-        other = mixing.mixed_with(instance, call)
+        other = mixups.mixed_with(instance, call)
         said = (instance.workflow, call.kind.value, call.name)
         if not other or said in self._mixed_told or identity.is_recorded(instance, call.key):
             return
         self._mixed_told.add(said)
-        self._report(mixing.warning(instance, call, other))
+        self._report(mixups.warning(instance, call, other))
 
     def _tell_configs(self, instance: Instance, names: list[str]) -> None:
         """Say, once for each step and version of the code, that a recorded configuration stays."""
@@ -763,13 +756,13 @@ class Engine:
 
     def _diverge(self, instance: Instance, divergence: Divergence) -> None:
         """Record that the code does not fit an instance, and do what the policy says."""
-        action = holding.action_for(divergence, self.policy)
+        action = held.action_for(divergence, self.policy)
         told = Diverged(instance.workflow, instance.id, divergence, action)
-        if action is Policy.HOLD and holding.is_known(instance, divergence):
+        if action is Policy.HOLD and held.is_known(instance, divergence):
             self.on_diverged(told)
             return
         now_ms = self.clock.now_ms()
-        entries = holding.diverged(instance, divergence, action, self.generation, now_ms)
+        entries = held.diverged(instance, divergence, action, self.generation, now_ms)
         self._record(instance, entries)
         run = self._run_of.get(instance.key)
         if run is not None:
@@ -827,11 +820,11 @@ class Engine:
         if instance is None or not self._is_dormant(instance):
             return
         if divergence is None and instance.is_held:
-            divergence = holding.unseen(instance, self.generation)
+            divergence = held.unseen(instance, self.generation)
         if divergence is not None:
             self._diverge(instance, divergence)
         elif instance.is_held:
-            verdict = holding.fits_again(instance, self.generation, self.clock.now_ms())
+            verdict = held.fits_again(instance, self.generation, self.clock.now_ms())
             self.obey(instance, verdict)
 
     def _end(self, instance: Instance, entries: list[Entry]) -> None:
@@ -1157,7 +1150,7 @@ class Engine:
         """Return the earliest deadline of all instances; None when there is none."""
         live = (run.instance.next_due_ms() for run in self._runs.values())
         known = [due_ms for due_ms in live if due_ms is not None]
-        dormant_ms = listing.next_wake_ms(self.journal)
+        dormant_ms = lists.next_wake_ms(self.journal)
         return min(known if dormant_ms is None else [*known, dormant_ms], default=None)
 
     def in_flight(self) -> set[tuple[int, str, int]]:

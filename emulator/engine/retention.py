@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from emulator.clock import Alarm, Clock
-from emulator.engine.journal import Journal
-from emulator.engine.model import Instance, Status
+from emulator.engine.journal.journal import Journal
+from emulator.engine.model.instance import Instance, Status
 from emulator.errors import StateError
 
 DAY_MS = 86_400_000

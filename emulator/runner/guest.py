@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from emulator.engine.blame import Cause, Loss
+from emulator.engine.guests.blame import Cause, Loss
 from emulator.errors import GuestError
 from emulator.protocol.messages import (
     STUCK_IN,
@@ -18,8 +18,8 @@ from emulator.protocol.messages import (
     Shutdown,
 )
 from emulator.runner.connection import Connection
-from emulator.runner.forkserver import Ending, ForkedGuest
-from emulator.runner.output import OutputPipe
+from emulator.runner.python.forkserver import Ending, ForkedGuest
+from emulator.runner.python.output import OutputPipe
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
 
 STOP_GRACE_MS = 200  # from asking a guest to end to killing it

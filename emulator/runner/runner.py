@@ -13,9 +13,9 @@ from emulator.errors import GuestError
 from emulator.protocol import values
 from emulator.protocol.messages import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
-from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest, RunHandler, converse, listed
-from emulator.runner.output import OutputLine, OutputPipe
+from emulator.runner.python.forkserver import Forkserver
+from emulator.runner.python.output import OutputLine, OutputPipe
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
 
 __all__ = ["OutputLine", "RunHandler", "Runner", "WorkerSpec"]

@@ -18,8 +18,8 @@ from starlette.types import Scope, Send
 
 from emulator.errors import EmulatorError
 from emulator.runner.requests import HandlerError, LoadError
-from emulator.server.connection import target_of
 from emulator.server.headers import RawHeaders, value_of
+from emulator.server.http.connection import target_of
 
 REFRESH_S = 2
 

@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 from emulator.errors import EmulatorError, GuestError
 from emulator.runner.requests import FetchReply, FetchRequest, HandlerError, LoadError
 from emulator.server import error_page
-from emulator.server.connection import connection_of, target_of
 from emulator.server.headers import RawHeaders, UnsendableHeader, for_client, for_worker, value_of
+from emulator.server.http.connection import connection_of, target_of
 from emulator.server.web_socket import WORKER_GONE, ClientSocket, socket_of
 
 # How long a handler whose request body was cut off may take to notice and end by itself.

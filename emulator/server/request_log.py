@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emulator.server.connection import target_of
+from emulator.server.http.connection import target_of
 
 # What nginx writes for a client that went away before it was answered; never sent to anyone.
 CLIENT_CLOSED_REQUEST = 499

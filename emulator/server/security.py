@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.errors import UsageError
-from emulator.server.body_limit import (
+from emulator.server.headers import RawHeaders, value_of, without_internal
+from emulator.server.http.body_limit import (
     BODY_TOO_LARGE,
     REQUEST_BODY_MAX_BYTES,
     run_with_body_limit,
 )
-from emulator.server.headers import RawHeaders, value_of, without_internal
 from emulator.server.refusal import Refusal
 
 # Everything at or under these paths is ours; user code never sees it.

@@ -12,7 +12,7 @@ from typing import Any, cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.protocol import web_sockets as wire
-from emulator.server.connection import CONNECTION, TARGET
+from emulator.server.http.connection import CONNECTION, TARGET
 
 WEB_SOCKET = "groundfog.web_socket"
 WORKER_GONE = 1011  # RFC 6455: the server met a condition that prevents it from going on

@@ -11,9 +11,9 @@ from emulator.cli.divergences import block, grouped, one_more_line
 from emulator.cli.ink import Ink
 from emulator.cli.levels import Level
 from emulator.cli.terminal import ConsoleTerminal
-from emulator.engine.comparing import Asked, Replay, compare
-from emulator.engine.divergence import Diverged, Policy
-from emulator.engine.model import Step, StepState
+from emulator.engine.guard.comparison import Asked, Replay, compare
+from emulator.engine.guard.divergence import Diverged, Policy
+from emulator.engine.model.instance import Step, StepState
 
 PAGE = Path(__file__).parents[2] / "docs" / "reload.md"
 LINE = "src/entry.py:{}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator.cli.progress import MESSAGE_MAX, describe
-from emulator.engine.model import Entry, EntryKind, Json
+from emulator.engine.model.instance import Entry, EntryKind, Json
 
 
 def failure(message: str) -> str:

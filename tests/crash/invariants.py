@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from emulator.engine import outputs
-from emulator.engine.journal import Journal
-from emulator.engine.model import Entry, EntryKind, Instance, Status
+from emulator.engine.journal.journal import Journal
+from emulator.engine.model.instance import Entry, EntryKind, Instance, Status
+from emulator.engine.runs import streams
 from emulator.protocol import values
 from emulator.protocol.values import StreamValue
 from tests.crash.judging import Asked, Execution, Story
@@ -258,12 +258,12 @@ def _value(entry: Entry) -> str:
 def _streams(journal: Journal, key: int, instance: Instance) -> Iterator[str]:
     """What steps streamed is there, whole, and nothing else is."""
     found = journal.query("SELECT DISTINCT stream FROM stream_chunks WHERE instance = ?", (key,))
-    kept = outputs.kept_streams(instance)
+    kept = streams.kept_streams(instance)
     if {stream for (stream,) in found} != kept:
         yield f"streams {found} are stored, and {kept} are recorded"
     for step in instance.steps.values():
-        stream = outputs.stream_of(step.value)
-        if stream is not None and (damage := outputs.damage(journal, key, stream, step.label)):
+        stream = streams.stream_of(step.value)
+        if stream is not None and (damage := streams.damage(journal, key, stream, step.label)):
             yield damage
 
 

@@ -14,7 +14,7 @@ from random import Random
 
 import psutil
 
-from emulator.engine.blame import KILLS_MAX
+from emulator.engine.guests.blame import KILLS_MAX
 from tests.crash import invariants, judging
 from tests.crash.chaos import (
     Blow,

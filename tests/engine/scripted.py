@@ -16,8 +16,8 @@ from functools import partial
 from types import FunctionType
 from typing import Any
 
+from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
 from emulator.engine.engine import Engine
-from emulator.engine.retries import InvalidStepConfig, resolve_config
 from emulator.protocol import values
 from emulator.protocol.messages import (
     History,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emulator.engine.journal import InstanceRow, Journal
-from emulator.engine.model import Instance, Status, StepState
+from emulator.engine.journal.journal import InstanceRow, Journal
+from emulator.engine.model.instance import Instance, Status, StepState
 
 
 def unsound(journal: Journal) -> list[str]:

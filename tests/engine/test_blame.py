@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.blame import (
+from emulator.engine.decide.endings import Definition
+from emulator.engine.guests.blame import (
     KILLS_MAX,
     LOSSES_MAX,
     SUSPECTED_AFTER,
@@ -20,8 +21,7 @@ from emulator.engine.blame import (
     Present,
     suspicion,
 )
-from emulator.engine.endings import Definition
-from emulator.engine.model import EntryKind
+from emulator.engine.model.instance import EntryKind
 from emulator.protocol.messages import RunStart
 from tests.engine.scripted import Context, Step
 from tests.engine.world import (

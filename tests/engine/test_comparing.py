@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.comparing import Asked, Replay, compare
-from emulator.engine.divergence import Change, Divergence
-from emulator.engine.model import Step, StepState, step_key
+from emulator.engine.guard.comparison import Asked, Replay, compare
+from emulator.engine.guard.divergence import Change, Divergence
+from emulator.engine.model.instance import Step, StepState, step_key
 
 HOUR = 3_600_000
 AT_1, AT_2 = "1970-01-01T01:00:00.000Z", "1970-01-01T02:00:00.000Z"

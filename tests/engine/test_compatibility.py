@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import report, steps
-from emulator.engine.endings import Definition
-from emulator.engine.model import Instance, StepKind
-from emulator.engine.plain import REDACTED
-from emulator.engine.steps import STEP_LIMIT, Reject, StepCall
+from emulator.engine.decide import steps
+from emulator.engine.decide.endings import Definition
+from emulator.engine.decide.steps import STEP_LIMIT, Reject, StepCall
+from emulator.engine.model.instance import Instance, StepKind
+from emulator.engine.model.plain import REDACTED
+from emulator.engine.views import report
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import CLASS, HOUR, NAME, SECOND, World, play

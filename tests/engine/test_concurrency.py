@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from emulator.engine.endings import Definition
-from emulator.engine.ready import ReadyQueue
+from emulator.engine.decide.endings import Definition
+from emulator.engine.runs.ready import ReadyQueue
 from tests.engine.scripted import Step
 from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import listing, report
-from emulator.engine.journal import DamagedHistory, Journal
-from emulator.engine.listing import Filter, Window
+from emulator.engine.journal import lists
+from emulator.engine.journal.journal import DamagedHistory, Journal
+from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.views import report
 from emulator.errors import StateError
 from tests.engine.scripted import Step
 from tests.engine.world import MINUTE, NAME, World, play
@@ -80,7 +81,7 @@ def test_a_status_that_is_none_is_told_by_what_lists_it(tmp_path: Path) -> None:
         world.boot()
 
         with pytest.raises(StateError, match="is damaged"):
-            listing.page(world.journal, Filter(NAME), Window(limit=10))
+            lists.page(world.journal, Filter(NAME), Window(limit=10))
         with pytest.raises(StateError, match="has the status 'dreaming'"):
             world.status("bad")
 
@@ -138,8 +139,8 @@ def test_a_journal_with_flipped_bits_is_refused_or_read_but_never_breaks_the_rea
 
 def _read_everything(journal: Journal) -> None:
     try:
-        listing.generations(journal)
-        listing.page(journal, Filter(NAME), Window(limit=10))
+        lists.generations(journal)
+        lists.page(journal, Filter(NAME), Window(limit=10))
         for row in [*journal.unfinished(), *journal.every()]:
             journal.fold(row)
             with journal.reading(row.key):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bindings.workflows import WorkflowBinding
-from emulator.engine.model import Entry, Status
+from emulator.engine.model.instance import Entry, Status
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.protocol.messages import RunAbort

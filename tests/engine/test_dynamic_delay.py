@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import report
-from emulator.engine.model import EntryKind
+from emulator.engine.model.instance import EntryKind
+from emulator.engine.views import report
 from tests.engine.scripted import Context, Delay, Step, StepError, Workflow
 from tests.engine.world import CLASS, HOUR, MINUTE, SECOND, World, play
 

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from emulator.engine.blame import Loss
-from emulator.engine.endings import Definition
+from emulator.engine.decide.endings import Definition
 from emulator.engine.engine import HOLD_MAX_MS
-from emulator.engine.idling import IDLE_GRACE_MS
-from emulator.engine.model import EntryKind
+from emulator.engine.guests.blame import Loss
+from emulator.engine.model.instance import EntryKind
+from emulator.engine.runs.idle import IDLE_GRACE_MS
 from emulator.protocol.messages import (
     Loaded,
     Message,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.exporting import export, parse_history
-from emulator.engine.model import Entry, EntryKind, Instance
+from emulator.engine.model.instance import Entry, EntryKind, Instance
+from emulator.engine.views.export import export, parse_history
 from emulator.errors import UsageError
 from emulator.protocol import deep_json
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import feeding
-from emulator.engine.feeding import AT_ONCE, RUN_BYTES, WINDOW_BYTES, Feed
-from emulator.engine.model import Left, StepKind
+from emulator.engine.guests import feeding
+from emulator.engine.guests.feeding import AT_ONCE, RUN_BYTES, WINDOW_BYTES, Feed
+from emulator.engine.model.instance import Left, StepKind
 from emulator.errors import StateError
 from emulator.protocol.messages import History, Message, RunAbort, RunStart
 from tests.engine.scripted import ScriptedGuest, Step, StepError

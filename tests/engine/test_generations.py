@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from emulator.engine.model import EntryKind
+from emulator.engine.model.instance import EntryKind
 from tests.engine.scripted import Step
 from tests.engine.world import HOUR, MINUTE, World, play
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import holding
-from emulator.engine.divergence import Change, Diverged, Policy
+from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.engine import HOLD_MAX_MS
-from emulator.engine.model import EntryKind
-from emulator.engine.rewinding import RestartPoint
+from emulator.engine.guard import held
+from emulator.engine.guard.divergence import Change, Diverged, Policy
+from emulator.engine.model.instance import EntryKind
 from emulator.errors import WorkerError
 from emulator.protocol.messages import RunStart
 from tests.engine.scripted import Context, Step, Workflow
@@ -376,7 +376,7 @@ def test_a_held_instance_is_still_held_after_a_crash(tmp_path: Path) -> None:
 
         assert world.status() == "paused"
         instance = world.engine.instance(1)
-        assert holding.divergence_of(instance).missing == ("do:1:charge", "sleep:1:settle")
+        assert held.divergence_of(instance).missing == ("do:1:charge", "sleep:1:settle")
 
     play(tmp_path, charging(), story)
 

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from emulator.engine.blame import LOSSES_MAX
-from emulator.engine.model import EntryKind
+from emulator.engine.guests.blame import LOSSES_MAX
+from emulator.engine.model.instance import EntryKind
 from emulator.protocol.messages import RunEnd, RunStart, StepBegin, StepEnd
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import CLASS, DAY, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play

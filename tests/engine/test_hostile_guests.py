@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.guarding import Guard
-from emulator.engine.journal import Journal
-from emulator.engine.model import Instance, Status
+from emulator.engine.guard.replay_guard import Guard
+from emulator.engine.journal.journal import Journal
+from emulator.engine.model.instance import Instance, Status
 from emulator.protocol.messages import ProtocolError, Replayed, StepBegin
 from tests.engine.scripted import Context, Step
 from tests.engine.world import NAME, World, play

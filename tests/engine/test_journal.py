@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.journal import Journal
-from emulator.engine.model import Entry, EntryKind, Status
-from emulator.engine.schema import SCHEMA_VERSION
+from emulator.engine.journal.journal import Journal
+from emulator.engine.journal.schema import SCHEMA_VERSION
+from emulator.engine.model.instance import Entry, EntryKind, Status
 from emulator.errors import StateError
 from emulator.protocol.messages import RunStart, StepDone
 from tests.engine.scripted import Step

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.blame import Loss
-from emulator.engine.model import Entry, EntryKind
-from emulator.engine.payloads import received_event
+from emulator.engine.guests.blame import Loss
+from emulator.engine.model.instance import Entry, EntryKind
+from emulator.engine.runs.payloads import received_event
 from tests.engine.scripted import Context, Step
 from tests.engine.soundness import unsound
 from tests.engine.world import GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play

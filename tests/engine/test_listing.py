@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import listing
-from emulator.engine.journal import InstanceRow
-from emulator.engine.listing import Filter, Summary, Window, unfinished_text
-from emulator.engine.model import Status
+from emulator.engine.journal import lists
+from emulator.engine.journal.journal import InstanceRow
+from emulator.engine.journal.lists import Filter, Summary, Window, unfinished_text
+from emulator.engine.model.instance import Status
 from tests.engine.scripted import Step
 from tests.engine.world import NAME, SECOND, World, play
 
@@ -41,10 +41,10 @@ def test_the_newest_come_first_page_by_page(tmp_path: Path) -> None:
         await five(world)
         everything = Filter(NAME)
 
-        assert ids(listing.page(world.journal, everything, Window(2))) == ["i5", "i4"]
-        assert ids(listing.page(world.journal, everything, Window(2, 4))) == ["i1"]
-        assert listing.page(world.journal, everything, Window(2, 6)) == []
-        assert listing.count(world.journal, everything) == 5
+        assert ids(lists.page(world.journal, everything, Window(2))) == ["i5", "i4"]
+        assert ids(lists.page(world.journal, everything, Window(2, 4))) == ["i1"]
+        assert lists.page(world.journal, everything, Window(2, 6)) == []
+        assert lists.count(world.journal, everything) == 5
 
     play(tmp_path, fail_on_three, story)
 
@@ -52,13 +52,13 @@ def test_the_newest_come_first_page_by_page(tmp_path: Path) -> None:
 def test_a_cursor_goes_on_where_the_last_page_ended(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await five(world)
-        first = listing.page(world.journal, Filter(NAME), Window(2))
+        first = lists.page(world.journal, Filter(NAME), Window(2))
         await world.create("i6", 6)
 
         after = Window(2, after=first[-1].key)
-        assert ids(listing.page(world.journal, Filter(NAME), after)) == ["i3", "i2"]
+        assert ids(lists.page(world.journal, Filter(NAME), after)) == ["i3", "i2"]
         back = Window(2, after=first[-1].key, ascending=True)
-        assert ids(listing.page(world.journal, Filter(NAME), back)) == ["i5", "i6"]
+        assert ids(lists.page(world.journal, Filter(NAME), back)) == ["i5", "i6"]
 
     play(tmp_path, fail_on_three, story)
 
@@ -69,9 +69,9 @@ def test_status_and_creation_time_filter(tmp_path: Path) -> None:
         errored = Filter(NAME, status="errored")
         middle = Filter(NAME, None, first_ms + SECOND, first_ms + 3 * SECOND)
 
-        assert ids(listing.page(world.journal, errored, Window(9))) == ["i3"]
-        assert ids(listing.page(world.journal, middle, Window(9))) == ["i4", "i3", "i2"]
-        assert listing.count(world.journal, middle) == 3
+        assert ids(lists.page(world.journal, errored, Window(9))) == ["i3"]
+        assert ids(lists.page(world.journal, middle, Window(9))) == ["i4", "i3", "i2"]
+        assert lists.count(world.journal, middle) == 3
 
     play(tmp_path, fail_on_three, story)
 
@@ -79,7 +79,7 @@ def test_status_and_creation_time_filter(tmp_path: Path) -> None:
 def test_every_status_is_counted_also_with_none(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await five(world)
-        counts = listing.status_counts(world.journal, NAME)
+        counts = lists.status_counts(world.journal, NAME)
 
         assert counts[Status.COMPLETE] == 4 and counts[Status.ERRORED] == 1
         assert counts[Status.PAUSED] == 0 and set(counts) == set(Status)
@@ -90,13 +90,13 @@ def test_every_status_is_counted_also_with_none(tmp_path: Path) -> None:
 def test_a_single_instance_has_its_times_and_its_trigger(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         first_ms = await five(world)
-        found = listing.one(world.journal, NAME, "i1")
+        found = lists.one(world.journal, NAME, "i1")
 
         assert found is not None
         assert found.created_ms == found.started_ms == found.ended_ms == first_ms
         assert found.trigger == "binding"
-        assert listing.one(world.journal, NAME, "i9") is None
-        assert listing.one(world.journal, "other", "i1") is None
+        assert lists.one(world.journal, NAME, "i9") is None
+        assert lists.one(world.journal, "other", "i1") is None
 
     play(tmp_path, fail_on_three, story)
 

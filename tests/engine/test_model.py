@@ -22,10 +22,10 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from emulator.engine import rollbacks
+from emulator.engine.decide import rollbacks
+from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.engine import Engine
-from emulator.engine.model import Entry, EntryKind, Instance, Status, StepState
-from emulator.engine.rewinding import RestartPoint
+from emulator.engine.model.instance import Entry, EntryKind, Instance, Status, StepState
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Undo

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import exporting, report
-from emulator.engine.divergence import Policy
-from emulator.engine.guarding import Guard
-from emulator.engine.model import EntryKind, Instance
-from emulator.engine.rewinding import RestartPoint
+from emulator.engine.decide.restarts import RestartPoint
+from emulator.engine.guard.divergence import Policy
+from emulator.engine.guard.replay_guard import Guard
+from emulator.engine.model.instance import EntryKind, Instance
+from emulator.engine.views import export, report
 from emulator.protocol.messages import ProtocolError, StepBegin
 from tests.engine.scripted import Context, Step, StepError, Undo, Workflow
 from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
@@ -696,10 +696,10 @@ def test_children_follow_a_parent_that_is_renamed(tmp_path: Path) -> None:
 def _check_export(world: World) -> None:
     """What is exported and read again has every step at the same place."""
     instance = world.engine.instance(1)
-    document = exporting.export(instance, world.entries())
+    document = export.export(instance, world.entries())
     read = Instance(0, NAME, "a")
     for place, item in enumerate(document["entries"]):
-        read.apply(exporting._entry(item, f"entries[{place}]"))
+        read.apply(export._entry(item, f"entries[{place}]"))
 
     def steps(of: Instance) -> list[tuple[Any, ...]]:
         return [(each.key, each.parent, each.place, each.state) for each in of.steps.values()]

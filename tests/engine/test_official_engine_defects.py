@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from emulator.cli.progress import describe
-from emulator.engine import listing, report
-from emulator.engine.listing import Filter, Window
-from emulator.engine.model import EntryKind, Status
-from emulator.engine.rewinding import RestartPoint
+from emulator.engine.decide.restarts import RestartPoint
+from emulator.engine.journal import lists
+from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.model.instance import EntryKind, Status
 from emulator.engine.schedules import Schedules
+from emulator.engine.views import report
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Undo
@@ -154,11 +155,11 @@ def test_row_7_what_has_ended_is_kept_as_long_as_was_asked_and_no_longer(tmp_pat
         await world.settle()
 
         await world.advance(DAY + MINUTE)
-        left = [found.id for found in listing.page(world.journal, Filter(NAME), Window(9))]
+        left = [found.id for found in lists.page(world.journal, Filter(NAME), Window(9))]
         await world.advance(6 * DAY)
 
         assert left == ["by-default"]
-        assert listing.page(world.journal, Filter(NAME), Window(9)) == []
+        assert lists.page(world.journal, Filter(NAME), Window(9)) == []
 
     play(tmp_path, workflow, story)
 
@@ -471,10 +472,10 @@ def test_row_24_lists_go_by_creation_and_count_what_is_true_now(tmp_path: Path) 
             await world.advance(SECOND)
         await world.control.terminate(NAME, "first")
 
-        listed = listing.page(world.journal, Filter(NAME), Window(9))
+        listed = lists.page(world.journal, Filter(NAME), Window(9))
         assert [found.id for found in listed] == ["third", "second", "first"]
-        assert listing.count(world.journal, Filter(NAME, Status.TERMINATED)) == 1
-        assert listing.count(world.journal, Filter(NAME, Status.WAITING)) == 2
+        assert lists.count(world.journal, Filter(NAME, Status.TERMINATED)) == 1
+        assert lists.count(world.journal, Filter(NAME, Status.WAITING)) == 2
 
     play(tmp_path, sleeper, story)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.plain import NODES_MAX, TEXT_MAX_CHARS, TRUNCATED, as_text, iso, plain
+from emulator.engine.model.plain import NODES_MAX, TEXT_MAX_CHARS, TRUNCATED, as_text, iso, plain
 from emulator.protocol import deep_json, values
 from emulator.protocol.values import ErrorValue, MapValue, RegExpValue, TypedArray
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import pruning
-from emulator.engine.endings import Definition
-from emulator.engine.model import Status
-from emulator.engine.pruning import Prunable
-from emulator.engine.subscription import Subscription, Wanted
+from emulator.engine.decide.endings import Definition
+from emulator.engine.journal import prune
+from emulator.engine.journal.prune import Prunable
+from emulator.engine.model.instance import Status
+from emulator.engine.views.subscription import Subscription, Wanted
 from emulator.errors import StateError
 from tests.engine.scripted import Step
 from tests.engine.world import CLASS, DAY, HOUR, NAME, World, play
@@ -32,8 +32,8 @@ async def workflow(event: Event, step: Step) -> Any:
     return what
 
 
-async def prune(world: World, wanted: Prunable | None = None) -> int:
-    return await pruning.prune(world.journal, wanted or Prunable(), world.engine.delete)
+async def prune_all(world: World, wanted: Prunable | None = None) -> int:
+    return await prune.prune(world.journal, wanted or Prunable(), world.engine.delete)
 
 
 def ids(world: World) -> list[str]:
@@ -50,8 +50,8 @@ def test_all_that_has_ended_is_pruned_and_nothing_else(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await one_of_each(world)
 
-        assert pruning.count(world.journal, Prunable()) == 3
-        assert await prune(world) == 3
+        assert prune.count(world.journal, Prunable()) == 3
+        assert await prune_all(world) == 3
         assert ids(world) == ["open"]
         assert world.journal.query("SELECT DISTINCT instance FROM entries") == [(4,)]
 
@@ -62,7 +62,7 @@ def test_only_instances_with_the_statuses_asked_for_are_pruned(tmp_path: Path) -
     async def story(world: World) -> None:
         await one_of_each(world)
 
-        assert await prune(world, Prunable(statuses=frozenset({Status.ERRORED}))) == 1
+        assert await prune_all(world, Prunable(statuses=frozenset({Status.ERRORED}))) == 1
         assert ids(world) == ["done", "ended", "open"]
 
     play(tmp_path, workflow, story)
@@ -74,7 +74,7 @@ def test_an_instance_that_has_not_ended_is_never_pruned_even_when_asked_for(
     async def story(world: World) -> None:
         await world.create("open", "rest")
 
-        assert await prune(world, Prunable(statuses=frozenset({Status.WAITING}))) == 0
+        assert await prune_all(world, Prunable(statuses=frozenset({Status.WAITING}))) == 0
         assert world.status("open") == "waiting"
 
     play(tmp_path, workflow, story)
@@ -89,7 +89,7 @@ def test_the_age_of_an_instance_counts_from_its_end(tmp_path: Path) -> None:
         await world.advance(HOUR)
         until_ms = world.clock.now_ms() - DAY
 
-        assert await prune(world, Prunable(ended_until_ms=until_ms)) == 1
+        assert await prune_all(world, Prunable(ended_until_ms=until_ms)) == 1
         assert ids(world) == ["long"]
 
     play(tmp_path, workflow, story)
@@ -101,7 +101,7 @@ def test_one_workflow_is_pruned_and_the_others_are_left_alone(tmp_path: Path) ->
         await world.control.create("other", "a", b'"ok"')
         await world.settle()
 
-        assert await prune(world, Prunable(workflow="other")) == 1
+        assert await prune_all(world, Prunable(workflow="other")) == 1
         assert world.status("a") == "complete"
 
     definitions = [Definition(NAME, CLASS), Definition("other", CLASS)]
@@ -111,13 +111,13 @@ def test_one_workflow_is_pruned_and_the_others_are_left_alone(tmp_path: Path) ->
 def test_more_instances_than_are_pruned_at_once_are_all_pruned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruning, "_AT_ONCE", 3)
+    monkeypatch.setattr(prune, "_AT_ONCE", 3)
 
     async def story(world: World) -> None:
         for _ in range(10):
             await world.create(None, "ok")
 
-        assert await prune(world) == 10
+        assert await prune_all(world) == 10
         assert ids(world) == []
 
     play(tmp_path, workflow, story)
@@ -126,7 +126,7 @@ def test_more_instances_than_are_pruned_at_once_are_all_pruned(
 def test_the_id_of_a_pruned_instance_can_be_used_again(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create("a", "ok")
-        await prune(world)
+        await prune_all(world)
         await world.create("a", "again")
 
         assert world.output() == "again"
@@ -139,7 +139,7 @@ def test_a_disk_that_refuses_loses_nothing_and_is_told_of(tmp_path: Path) -> Non
         await world.create("a", "ok")
         world.journal._connection.execute("PRAGMA query_only = 1")
         with pytest.raises(StateError, match="not recorded"):
-            await prune(world)
+            await prune_all(world)
         world.journal._connection.execute("PRAGMA query_only = 0")
         await world.advance(HOUR)
 
@@ -184,7 +184,7 @@ def test_ids_go_on_after_space_was_given_back(tmp_path: Path) -> None:
         key = world.journal.find(NAME, "large")
         assert key is not None
         highest = max(number for number, _ in world.journal.numbered(key))
-        await prune(world)
+        await prune_all(world)
         assert world.journal.give_back(EVERYTHING) > 0
         await world.crash_and_boot()
         await world.create("a", "ok")
@@ -204,7 +204,7 @@ def test_what_the_journal_holds_is_measured_by_workflow_and_instance(tmp_path: P
         await world.control.create("other", "a", b'"ok"')
         await world.settle()
 
-        sizes = pruning.measure(world.path)
+        sizes = prune.measure(world.path)
 
         assert [(size.workflow, size.instances) for size in sizes.workflows] == [
             (NAME, 2),
@@ -223,7 +223,7 @@ def test_what_the_journal_holds_is_measured_by_workflow_and_instance(tmp_path: P
 def test_an_empty_journal_is_measured(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.journal.flush()
-        sizes = pruning.measure(world.path)
+        sizes = prune.measure(world.path)
 
         assert (sizes.workflows, sizes.largest) == ([], [])
         assert sizes.file_bytes + sizes.log_bytes > 0
@@ -235,8 +235,8 @@ def test_a_file_that_is_no_journal_cannot_be_measured_and_none_takes_up_nothing(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "journal.sqlite"
-    assert pruning.measure(path).file_bytes == 0
+    assert prune.measure(path).file_bytes == 0
 
     path.write_text("this is no database")
     with pytest.raises(StateError, match="not read"):
-        pruning.measure(path)
+        prune.measure(path)

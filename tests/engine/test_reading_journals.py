@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engine import listing
-from emulator.engine.journal import Journal
-from emulator.engine.listing import Filter, Window
-from emulator.engine.schema import SCHEMA_VERSION
+from emulator.engine.journal import lists
+from emulator.engine.journal.journal import Journal
+from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.journal.schema import SCHEMA_VERSION
 from emulator.errors import StateError
 from tests.engine.test_migrations import first_release
 
 
 def ids(journal: Journal, workflow: str = "orders") -> list[str]:
-    return [found.id for found in listing.page(journal, Filter(workflow), Window(100))]
+    return [found.id for found in lists.page(journal, Filter(workflow), Window(100))]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.engine.model import Entry, EntryKind, Instance, Status, Step, StepKind, StepState
-from emulator.engine.report import instance_detail, step_detail, tell_due_times
+from emulator.engine.model.instance import (
+    Entry,
+    EntryKind,
+    Instance,
+    Status,
+    Step,
+    StepKind,
+    StepState,
+)
+from emulator.engine.views.report import instance_detail, step_detail, tell_due_times
 from emulator.protocol import values
 
 CONFIG = {"retries": {"limit": 5, "delay": 10_000, "backoff": "exponential"}, "timeout": 600_000}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emulator.engine import retention
-from emulator.engine.endings import Definition
+from emulator.engine.decide.endings import Definition
 from emulator.engine.retention import Retention
 from emulator.errors import WorkerError
 from tests.engine.scripted import Step

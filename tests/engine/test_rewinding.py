@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bindings.workflows import WorkflowBinding
-from emulator.engine.endings import Definition
-from emulator.engine.model import Entry, EntryKind, Status
-from emulator.engine.rewinding import RestartPoint, parse_restart_point
+from emulator.engine.decide.endings import Definition
+from emulator.engine.decide.restarts import RestartPoint, parse_restart_point
+from emulator.engine.model.instance import Entry, EntryKind, Status
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Workflow

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import report
-from emulator.engine.model import EntryKind, Status
-from emulator.engine.rewinding import RestartPoint
+from emulator.engine.decide.restarts import RestartPoint
+from emulator.engine.model.instance import EntryKind, Status
+from emulator.engine.views import report
 from emulator.protocol.messages import RollbackRun
 from tests.engine.scripted import Context, Handler, Step, StepError, Undo, Workflow
 from tests.engine.test_journal import allow_commits, refuse_commits

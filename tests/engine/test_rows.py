@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engine.journal import Journal
-from emulator.engine.model import Entry, EntryKind, SharedData
+from emulator.engine.journal.journal import Journal
+from emulator.engine.model.instance import Entry, EntryKind, SharedData
 from tests.waiting import DEADLINE_S
 
 K = EntryKind

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from emulator.clock import SystemClock
-from emulator.engine.model import Status
-from emulator.engine.report import instance_detail
+from emulator.engine.clock_control import Timekeeper
+from emulator.engine.model.instance import Status
 from emulator.engine.schedules import Schedules
-from emulator.engine.timekeeping import Timekeeper
+from emulator.engine.views.report import instance_detail
 from tests.engine.scripted import Step
 from tests.engine.world import DAY, HOUR, MINUTE, NAME, SECOND, World, play
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.idling import CROWD, CROWDED_GRACE_MS, IDLE_GRACE_MS
-from emulator.engine.model import Entry, EntryKind
+from emulator.engine.model.instance import Entry, EntryKind
+from emulator.engine.runs.idle import CROWD, CROWDED_GRACE_MS, IDLE_GRACE_MS
 from emulator.protocol.messages import RunAbort, RunStart
 from tests.engine.scripted import Step, StepError
 from tests.engine.world import DAY, HOUR, MINUTE, NAME, SECOND, World, play

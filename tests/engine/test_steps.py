@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.endings import Definition
-from emulator.engine.model import EntryKind
+from emulator.engine.decide.endings import Definition
+from emulator.engine.model.instance import EntryKind
 from emulator.protocol.messages import RunAbort, RunStart, StepDone
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import CLASS, HOUR, MINUTE, NAME, SECOND, World, play

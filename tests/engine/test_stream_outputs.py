@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import outputs, pruning
-from emulator.engine.log import Log
-from emulator.engine.model import EntryKind, StepKind
-from emulator.engine.report import instance_detail, step_detail
-from emulator.engine.rewinding import RestartPoint
+from emulator.engine.decide.restarts import RestartPoint
+from emulator.engine.journal import prune
+from emulator.engine.model.instance import EntryKind, StepKind
+from emulator.engine.runs import streams
+from emulator.engine.views.log import Log
+from emulator.engine.views.report import instance_detail, step_detail
 from emulator.protocol.messages import ProtocolError, StepChunk
 from tests.engine.scripted import Context, InvalidStream, Step, StepError, Stream
 from tests.engine.world import HOUR, MINUTE, SECOND, World, play
@@ -259,7 +260,7 @@ def test_a_stream_that_cannot_be_kept_ends_the_instance(tmp_path: Path) -> None:
 def test_streams_of_more_than_the_storage_of_an_instance_end_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outputs, "STORAGE_MAX_BYTES", 2 * len(WHOLE))
+    monkeypatch.setattr(streams, "STORAGE_MAX_BYTES", 2 * len(WHOLE))
 
     async def workflow(event: Event, step: Step) -> Any:
         for _ in range(3):
@@ -408,7 +409,7 @@ def test_a_stream_that_nobody_awaited_is_removed_at_the_end(tmp_path: Path) -> N
 def test_sizes_count_the_chunks(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create()
-        sizes = pruning.measure(world.path)
+        sizes = prune.measure(world.path)
 
         assert 2 * len(WHOLE) < sizes.largest[0].history_bytes < 2 * len(WHOLE) + 20_000
         assert sizes.workflows[0].history_bytes == sizes.largest[0].history_bytes

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.log import LOCAL_TYPES, TYPES, LogEvent
-from emulator.engine.model import EntryKind
-from emulator.engine.rewinding import RestartPoint
-from emulator.engine.subscription import Subscription, Wanted, parse_options
+from emulator.engine.decide.restarts import RestartPoint
+from emulator.engine.model.instance import EntryKind
+from emulator.engine.views.log import LOCAL_TYPES, TYPES, LogEvent
+from emulator.engine.views.subscription import Subscription, Wanted, parse_options
 from emulator.errors import StateError, WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Undo, Workflow

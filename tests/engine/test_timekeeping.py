@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from emulator.clock import SystemClock, VirtualClock
-from emulator.engine.model import EntryKind
-from emulator.engine.timekeeping import ClockRecord, Timekeeper
+from emulator.engine.clock_control import ClockRecord, Timekeeper
+from emulator.engine.model.instance import EntryKind
 from emulator.errors import UsageError
 from tests.engine.scripted import Context, Step, StepError, Workflow
 from tests.engine.world import DAY, HOUR, MINUTE, NAME, SECOND, World, play

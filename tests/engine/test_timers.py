@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.clock import VirtualClock
-from emulator.engine.timers import Timers
+from emulator.engine.runs.timers import Timers
 
 
 def make() -> tuple[VirtualClock, list[tuple[int, int]], Timers]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from emulator.engine import engine
-from emulator.engine.turns import Turns
+from emulator.engine.runs.turns import Turns
 from tests.engine.scripted import Context, Step
 from tests.engine.world import GRACE_MS, HOUR, MINUTE, NAME, World, play
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engine import payloads
-from emulator.engine.model import EntryKind, StepState
-from emulator.engine.model import Step as StepRecord
+from emulator.engine.model.instance import EntryKind, StepState
+from emulator.engine.model.instance import Step as StepRecord
+from emulator.engine.runs import payloads
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step

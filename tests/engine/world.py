@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from emulator.clock import VirtualClock
-from emulator.engine.blame import Cause, Loss
 from emulator.engine.control import Control
-from emulator.engine.endings import Definition
+from emulator.engine.decide.endings import Definition
+from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.engine import Engine
-from emulator.engine.journal import Journal
-from emulator.engine.model import Entry, EntryKind, Status
-from emulator.engine.rewinding import RestartPoint
+from emulator.engine.guests.blame import Cause, Loss
+from emulator.engine.journal.journal import Journal
+from emulator.engine.model.instance import Entry, EntryKind, Status
 from emulator.protocol import values
 from emulator.protocol.messages import Message, RunStart
 from tests.engine.scripted import Execution, ScriptedGuest, Workflow

@@ -13,10 +13,10 @@ from typing import Any
 from bindings.ai.cassettes import FORMAT, Cassette, CassetteError, read_cassette
 from bindings.ai.scrubbing import Scrubber
 from emulator.clock import SystemClock
-from emulator.engine import exporting
-from emulator.engine.comparing import Asked, Replay, compare
-from emulator.engine.exporting import parse_history
-from emulator.engine.payloads import opening
+from emulator.engine.guard.comparison import Asked, Replay, compare
+from emulator.engine.runs.payloads import opening
+from emulator.engine.views import export
+from emulator.engine.views.export import parse_history
 from emulator.errors import UsageError, WorkerError
 from tests.engine.scripted import Step
 from tests.engine.world import NAME, SECOND, World
@@ -51,7 +51,7 @@ def history() -> dict[str, Json]:
         key = world.journal.find(NAME, "a")
         assert key is not None
         instance = world.engine.instance(key)
-        document = exporting.export(instance, world.journal.entries(key))
+        document = export.export(instance, world.journal.entries(key))
         world.crash()
         return document
 

@@ -16,12 +16,12 @@ from random import Random
 from typing import Any
 
 from emulator.clock import VirtualClock
-from emulator.engine.blame import Cause, Loss
 from emulator.engine.control import Control
-from emulator.engine.endings import Definition
+from emulator.engine.decide.endings import Definition
+from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.engine import Engine
-from emulator.engine.journal import Journal
-from emulator.engine.rewinding import RestartPoint
+from emulator.engine.guests.blame import Cause, Loss
+from emulator.engine.journal.journal import Journal
 from emulator.errors import WorkerError
 from emulator.protocol import messages
 from emulator.protocol.messages import RUN_MESSAGES, Loaded, Message, ProtocolError, RunMessage

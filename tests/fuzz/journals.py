@@ -14,9 +14,9 @@ from typing import Any
 from emulator.clock import VirtualClock
 from emulator.config.load import load_config
 from emulator.engine.control import Control
-from emulator.engine.endings import Definition
+from emulator.engine.decide.endings import Definition
 from emulator.engine.engine import Engine
-from emulator.engine.journal import Journal
+from emulator.engine.journal.journal import Journal
 from emulator.errors import EmulatorError
 from emulator.server.api.workflows.resource import Host
 from emulator.server.api.workflows.routes import workflow_routes

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from emulator.guest.python import conversion
-from emulator.guest.python.pyodide.ffi import JsException, jsnull
+from emulator.guest.python.sdk.pyodide.ffi import JsException, jsnull
 from emulator.protocol import values
 from emulator.protocol.values import MalformedValue, NotCloneable
 from tests.fuzz.core import Broken, Target

@@ -19,7 +19,7 @@ from emulator.protocol.messages import (
     Pong,
     RunStart,
 )
-from emulator.runner.forkserver import ForkedGuest, Forkserver
+from emulator.runner.python.forkserver import ForkedGuest, Forkserver
 from tests.runner.running import DEADLINE_S, IMPLICIT_DEPENDENCIES, write
 
 EVENT = {"payload": {"n": 1}, "instanceId": "order-17", "workflowName": "order"}

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.guest.python import conversion
-from emulator.guest.python.jsdict import JsDict
-from emulator.guest.python.pyodide.ffi import JsException
+from emulator.guest.python.sdk.jsdict import JsDict
+from emulator.guest.python.sdk.pyodide.ffi import JsException
 from emulator.protocol import values
 from emulator.protocol.values import DEPTH_MAX, MalformedValue
 

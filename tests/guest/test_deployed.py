@@ -9,8 +9,8 @@ import pytest
 
 from bindings.d1.database import D1
 from emulator.guest.python import conversion
-from emulator.guest.python.jsproxy import proxied
-from emulator.guest.python.pyodide.ffi import JsException
+from emulator.guest.python.sdk.jsproxy import proxied
+from emulator.guest.python.sdk.pyodide.ffi import JsException
 from emulator.protocol import values
 from emulator.protocol.messages import StepDone
 from emulator.protocol.streams import CHUNK_BYTES

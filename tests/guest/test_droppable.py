@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.guest.python.droppable import Droppable
+from emulator.guest.python.runs.droppable import Droppable
 
 Log = list[str]
 

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.guest.python import conversion
-from emulator.guest.python.jsdict import JsDict
-from emulator.guest.python.pyodide.ffi import JsException, jsnull, to_js
+from emulator.guest.python.sdk.jsdict import JsDict
+from emulator.guest.python.sdk.pyodide.ffi import JsException, jsnull, to_js
+from emulator.guest.python.sdk.workers import Blob, File, FormData, Request, Response
 from emulator.guest.python.streams import ReadableStream
-from emulator.guest.python.workers import Blob, File, FormData, Request, Response
 from tests.runner.running import Running, read, run
 from tests.runner.test_requests import worker
 

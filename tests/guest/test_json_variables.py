@@ -13,11 +13,11 @@ import pytest
 
 from bindings.d1.database import D1
 from emulator.guest.python import conversion
-from emulator.guest.python.js import JSON
-from emulator.guest.python.jsproxy import proxied
-from emulator.guest.python.pyodide.ffi import JsArray, JsProxy, jsnull
-from emulator.guest.python.workers import Response
-from emulator.guest.python.workers.rpc import python_from_rpc
+from emulator.guest.python.sdk.js import JSON
+from emulator.guest.python.sdk.jsproxy import proxied
+from emulator.guest.python.sdk.pyodide.ffi import JsArray, JsProxy, jsnull
+from emulator.guest.python.sdk.workers import Response
+from emulator.guest.python.sdk.workers.rpc import python_from_rpc
 from tests.guest.test_bindings import Echo, seen
 
 LIMITS = {"small": 1, "big": [10, 20], "nothing": None, "from": "y", "deep": {"a": {"b": 1}}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.guest.python.rollbacks import PATIENCE_S
+from emulator.guest.python.runs.rollbacks import PATIENCE_S
 from emulator.protocol import values
 from emulator.protocol.messages import (
     BindingCall,

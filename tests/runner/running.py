@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import Binding
-from emulator.engine.blame import Cause, Loss
+from emulator.engine.guests.blame import Cause, Loss
 from emulator.protocol.messages import (
     Replayed,
     RunMessage,
     StepChunk,
     StreamRead,
 )
-from emulator.runner.forkserver import Forkserver
 from emulator.runner.guest import Guest
-from emulator.runner.output import OutputLine
+from emulator.runner.python.forkserver import Forkserver
+from emulator.runner.python.output import OutputLine
 from emulator.runner.requests import FetchReply, FetchRequest
 from emulator.runner.runner import Runner, WorkerSpec
 

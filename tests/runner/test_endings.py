@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engine.blame import Cause
+from emulator.engine.guests.blame import Cause
 from emulator.protocol.messages import Data, RunStart
 from emulator.runner.guest import Guest
 from emulator.runner.requests import GuestLost

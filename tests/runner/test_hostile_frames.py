@@ -17,7 +17,7 @@ from emulator.runner import binding_calls, connection
 from emulator.runner.exchanges import Exchanges
 from emulator.runner.guest import Guest
 from emulator.runner.requests import GuestLost, HandlerError
-from emulator.server.serve import loop_factory
+from emulator.server.http.serve import loop_factory
 from tests.runner.running import Recorder, Running, run, write
 
 # `say` writes a frame past our own code, at once, on the socket that carries the conversation.

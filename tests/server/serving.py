@@ -14,11 +14,11 @@ from starlette.routing import BaseRoute
 
 from emulator.errors import EmulatorError
 from emulator.runner.requests import FetchReply, FetchRequest, LoadError
-from emulator.server import request_head
 from emulator.server.app import create_app
-from emulator.server.listen import bind
+from emulator.server.http import head
+from emulator.server.http.listen import bind
+from emulator.server.http.serve import Server, loop_factory
 from emulator.server.security import Policy
-from emulator.server.serve import Server, loop_factory
 
 DEADLINE_S = 10.0
 
@@ -107,7 +107,7 @@ async def serving(
     policy: Policy | None = None,
     routes: Sequence[BaseRoute] = (),
     load_error: LoadError | None = None,
-    head_limit_s: float = request_head.LIMIT_S,
+    head_limit_s: float = head.LIMIT_S,
 ) -> AsyncIterator[Serving]:
     worker = FakeWorker(handler, load_error)
     errors: list[EmulatorError] = []

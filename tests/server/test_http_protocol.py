@@ -1,5 +1,5 @@
 """What `HttpProtocol` needs of uvicorn. When one of these fails, uvicorn changed: read its source
-and mend `emulator/server/http_protocol.py` before anything else here is believed."""
+and mend `emulator/server/http/protocol.py` before anything else here is believed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import inspect
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from emulator.server.http_protocol import HttpProtocol
+from emulator.server.http.protocol import HttpProtocol
 
 # What we override, with the parameters that uvicorn's own code calls it with.
 OVERRIDDEN = {

@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 import pytest
 
 from emulator.errors import EmulatorError, UsageError
-from emulator.server import listen
-from emulator.server.listen import PortInUse, bind
+from emulator.server.http import listen
+from emulator.server.http.listen import PortInUse, bind
 
 
 @contextmanager

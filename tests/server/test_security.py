@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 
 from emulator.errors import UsageError
 from emulator.runner.requests import FetchReply, FetchRequest
-from emulator.server import body_limit, request_head
+from emulator.server.http import body_limit, head
 from emulator.server.security import Policy, checked_host, exposure, host_problem, is_control_path
 from tests.server.serving import get, reply, request, run, serving, status_of
 
@@ -198,7 +198,7 @@ def test_nothing_is_taken_for_a_request_after_one_that_was_refused() -> None:
 
 
 def test_a_url_over_16_kb_is_refused() -> None:
-    assert status(get("/" + "a" * request_head.TARGET_MAX_BYTES)) == 414
+    assert status(get("/" + "a" * head.TARGET_MAX_BYTES)) == 414
 
 
 def test_headers_over_128_kb_are_refused() -> None:
@@ -220,11 +220,11 @@ def test_a_refused_client_that_goes_on_sending_still_reads_why() -> None:
 
 
 def test_too_many_headers_are_refused() -> None:
-    assert status(get("/", *["X: 1"] * request_head.HEADERS_MAX_COUNT)) == 431
+    assert status(get("/", *["X: 1"] * head.HEADERS_MAX_COUNT)) == 431
 
 
 def test_trailers_are_capped_like_headers() -> None:
-    trailers = b"X: " + b"v" * request_head.HEADERS_MAX_BYTES
+    trailers = b"X: " + b"v" * head.HEADERS_MAX_BYTES
     raw = request("POST", "/", "Transfer-Encoding: chunked", body=b"0\r\n" + trailers + b"\r\n\r\n")
 
     async def handler(request: FetchRequest) -> FetchReply:
@@ -286,7 +286,7 @@ def test_a_body_and_the_next_request_may_take_longer_than_a_head() -> None:
 def test_too_many_requests_sent_ahead_are_cut_off() -> None:
     ahead = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-    assert run_ahead(ahead * (request_head.PIPELINE_MAX_REQUESTS + 2)) == b""
+    assert run_ahead(ahead * (head.PIPELINE_MAX_REQUESTS + 2)) == b""
 
 
 def run_ahead(raw: bytes) -> bytes:

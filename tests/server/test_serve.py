@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from emulator.runner.requests import FetchReply, FetchRequest
-from emulator.server import serve
+from emulator.server.http import serve
 from tests.server.serving import get, reply, run, serving, status_of
 
 

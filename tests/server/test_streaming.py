@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, HandlerError
-from emulator.server import body_limit, ingress
+from emulator.server import ingress
+from emulator.server.http import body_limit
 from tests.server.serving import Serving, chunks, get, reply, request, run, serving, status_of
 
 MB = 1024 * 1024

@@ -28,12 +28,12 @@ class _Workflows(LazyGroup):
 @click.group(
     cls=_Workflows,
     modules={
-        "list": f"{_HERE}.listing:list_workflows",
-        "describe": f"{_HERE}.listing:describe_workflow",
-        "trigger": f"{_HERE}.trigger:trigger",
-        "delete": f"{_HERE}.deleting:delete_workflow",
-        "check": f"{_HERE}.checking:check_command",
-        "size": f"{_HERE}.pruning:size",
+        "list": f"{_HERE}.commands.lists:list_workflows",
+        "describe": f"{_HERE}.commands.lists:describe_workflow",
+        "trigger": f"{_HERE}.commands.trigger:trigger",
+        "delete": f"{_HERE}.commands.delete:delete_workflow",
+        "check": f"{_HERE}.commands.check:check_command",
+        "size": f"{_HERE}.commands.prune:size",
         "instances": f"{_HERE}.group:instances",
     },
 )
@@ -44,17 +44,17 @@ def workflows() -> None:
 @click.group(
     cls=LazyGroup,
     modules={
-        "list": f"{_HERE}.listing:list_instances",
-        "describe": f"{_HERE}.describing:describe_instance",
-        "pause": f"{_HERE}.changing:pause",
-        "resume": f"{_HERE}.changing:resume",
-        "restart": f"{_HERE}.changing:restart",
-        "terminate": f"{_HERE}.changing:terminate",
-        "skip": f"{_HERE}.changing:skip",
-        "send-event": f"{_HERE}.changing:send_event",
-        "delete": f"{_HERE}.deleting:delete_instances",
-        "export": f"{_HERE}.exporting:export_command",
-        "prune": f"{_HERE}.pruning:prune",
+        "list": f"{_HERE}.commands.lists:list_instances",
+        "describe": f"{_HERE}.commands.describe:describe_instance",
+        "pause": f"{_HERE}.commands.change:pause",
+        "resume": f"{_HERE}.commands.change:resume",
+        "restart": f"{_HERE}.commands.change:restart",
+        "terminate": f"{_HERE}.commands.change:terminate",
+        "skip": f"{_HERE}.commands.change:skip",
+        "send-event": f"{_HERE}.commands.change:send_event",
+        "delete": f"{_HERE}.commands.delete:delete_instances",
+        "export": f"{_HERE}.commands.export:export_command",
+        "prune": f"{_HERE}.commands.prune:prune",
     },
 )
 def instances() -> None:

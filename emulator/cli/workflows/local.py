@@ -22,8 +22,8 @@ from emulator.cli.workflows.remote import read_answer
 from emulator.clock import Alarm, SystemClock
 from emulator.config.model import Config
 from emulator.engine.control import Control
-from emulator.engine.journal import Journal
-from emulator.engine.subscription import Subscription, Wanted
+from emulator.engine.journal.journal import Journal
+from emulator.engine.views.subscription import Subscription, Wanted
 from emulator.protocol import deep_json
 from emulator.server.api.workflows.resource import Host
 from emulator.server.api.workflows.routes import workflow_routes

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from ...protocol.values import TypedArray
-from .pyodide.ffi import JsException
+from .sdk.pyodide.ffi import JsException
 
 # By what the items are and their size in bytes. Bytes themselves travel as bytes.
 _ARRAYS = {

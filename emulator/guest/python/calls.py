@@ -15,7 +15,7 @@ from ...protocol.framing import FrameTooLarge
 from ...protocol.messages import BindingCall, BindingFailed, BindingResult
 from ...protocol.values import MalformedValue
 from . import conversion, scope
-from .pyodide.ffi import JsException
+from .sdk.pyodide.ffi import JsException
 from .streams import IncomingBody, ReadableStream, Send
 
 Answer = Coroutine[Any, Any, Any]

@@ -13,9 +13,9 @@ from typing import Any
 from ...protocol import dates, values
 from ...protocol.values import ErrorValue, NotCloneable, Shapes, TypedArray
 from . import buffers, sharing
-from .jsdict import JsDict
-from .jsproxy import plain
-from .pyodide.ffi import JsException, JsNull, JsProxy
+from .sdk.jsdict import JsDict
+from .sdk.jsproxy import plain
+from .sdk.pyodide.ffi import JsException, JsNull, JsProxy
 
 DATA_CLONE_ERROR = "DataCloneError"
 _CALLABLES = (

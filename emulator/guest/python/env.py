@@ -11,7 +11,7 @@ from .clients.d1 import D1Database
 from .clients.unsupported import Unsupported
 from .clients.vectorize import VectorizeIndex
 from .clients.workflow import Workflow
-from .jsproxy import proxied
+from .sdk.jsproxy import proxied
 
 _CLIENTS: dict[str, Callable[[Caller, str], Any]] = {
     "ai": Ai,

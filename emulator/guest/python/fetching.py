@@ -14,13 +14,13 @@ from ...protocol.streams import CHUNK_BYTES
 from . import scope, tracebacks
 from .calling import relaxed_call, settle
 from .loader import Worker
-from .pyodide.ffi import JsException
+from .sdk.pyodide.ffi import JsException
+from .sdk.workers.entrypoints import Context
+from .sdk.workers.headers import HeaderList
+from .sdk.workers.request import Request
+from .sdk.workers.response import NULL_BODY, Response, head_and_body
 from .streams import IncomingBody, ReadableStream, Send
 from .web_sockets import WebSocket
-from .workers.entrypoints import Context
-from .workers.headers import HeaderList
-from .workers.request import Request
-from .workers.response import NULL_BODY, Response, head_and_body
 
 DEFAULT = "Default"
 

@@ -40,12 +40,12 @@ from ...protocol.messages import (
 )
 from . import conversion, flags, loader
 from .calls import BindingCalls
-from .droppable import let_go_without_a_word, task_factory
 from .env import _EnvWrapper
 from .fetching import FetchExchange
 from .loader import Worker
-from .runs import Run
-from .step import ImplicitStep, LegacyStep
+from .runs.droppable import let_go_without_a_word, task_factory
+from .runs.run import Run
+from .runs.step import ImplicitStep, LegacyStep
 from .streams import IncomingBody, Send
 
 

@@ -18,9 +18,9 @@ from importlib.machinery import (
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from . import absent, js, pyodide, workers
-from .pyodide import ffi
-from .workers import blob, entrypoints, formdata, headers, request, response, rpc, workflows
+from .sdk import absent, js, pyodide, workers
+from .sdk.pyodide import ffi
+from .sdk.workers import blob, entrypoints, formdata, headers, request, response, rpc, workflows
 
 # What users import -> our module. These win over python_modules/workers and over a user's own.
 PUBLIC: dict[str, ModuleType] = {

@@ -14,9 +14,10 @@ from pathlib import Path
 from types import ModuleType
 
 from ...protocol.messages import Load, Loaded, LoadFailed
-from . import flags, imports, tracebacks, workers
+from . import flags, imports, tracebacks
 from .env import _EnvWrapper
-from .workers.entrypoints import BASES, WorkerEntrypoint, WorkflowEntrypoint
+from .sdk import workers
+from .sdk.workers.entrypoints import BASES, WorkerEntrypoint, WorkflowEntrypoint
 
 PYTHON_MODULES = "python_modules"
 

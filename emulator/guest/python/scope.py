@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar
 from typing import Any, Protocol
 
-from .pyodide.ffi import JsException
+from .sdk.pyodide.ffi import JsException
 
 
 class RunDropped(BaseException):

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...protocol import values
 from ...protocol.values import TooDeep, TooManyCopies
-from .pyodide.ffi import JsException
+from .sdk.pyodide.ffi import JsException
 
 MARK = b'{"$ref":'  # what the encoding writes where something stands for the second time
 COPIES_MAX = 1_000_000  # a few doublings in one another would otherwise take all memory there is

@@ -10,9 +10,9 @@ from typing import Any
 
 from ...protocol.bodies import Incoming
 from ...protocol.bodies import Send as Send
-from .absent import JsObject
-from .jsdict import JsDict
-from .pyodide.ffi import JsException
+from .sdk.absent import JsObject
+from .sdk.jsdict import JsDict
+from .sdk.pyodide.ffi import JsException
 
 
 class Chunk(bytes):

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from unicodedata import category
 
-from .pyodide.ffi import JsException
+from .sdk.pyodide.ffi import JsException
 
 _OUR_FOLDERS = (str(Path(__file__).parent), str(Path(__file__).parents[2] / "protocol"))
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from ...protocol import web_sockets as wire
 from . import scope, tracebacks
-from .absent import JsObject
-from .pyodide.ffi import JsException
+from .sdk.absent import JsObject
+from .sdk.pyodide.ffi import JsException
 from .streams import Chunk
 
 _EVENTS = ("message", "close", "error")

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from emulator.durations import InvalidDuration, parse_duration_ms
-from emulator.engine.plain import iso
-from emulator.engine.timekeeping import Timekeeper
+from emulator.engine.clock_control import Timekeeper
+from emulator.engine.model.plain import iso
 from emulator.errors import UsageError
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint

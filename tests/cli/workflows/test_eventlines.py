@@ -8,8 +8,8 @@ import pytest
 
 from emulator.cli.cells import columns
 from emulator.cli.ink import Ink
-from emulator.cli.workflows.eventlines import event_lines
-from emulator.engine.log import EVENT_TYPES
+from emulator.cli.workflows.drawing.event_lines import event_lines
+from emulator.engine.views.log import EVENT_TYPES
 
 BOOM = {"name": "ValueError", "message": "card declined"}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emulator.cli.cells import columns
-from emulator.cli.workflows.progress import LiveProgress, ProgressLines
+from emulator.cli.workflows.drawing.progress import LiveProgress, ProgressLines
 from tests.cli.workflows.test_timeline import BOOM, attempt, detail, do, sleep
 
 TRYING = do("charge-1", attempt(0, 100, BOOM), success=None)

@@ -8,10 +8,10 @@ import pytest
 
 from emulator.cli.cells import columns
 from emulator.cli.ink import Ink
-from emulator.cli.workflows.card import instance_page
-from emulator.cli.workflows.spans import span
-from emulator.cli.workflows.timeline import Page
-from emulator.engine.plain import iso
+from emulator.cli.workflows.drawing.card import instance_page
+from emulator.cli.workflows.drawing.spans import span
+from emulator.cli.workflows.drawing.timeline import Page
+from emulator.engine.model.plain import iso
 
 Json = Any
 BOOM = {"name": "ValueError", "message": "card declined"}

@@ -12,8 +12,8 @@ import uuid
 from typing import Any
 
 from ..calls import Answer, Caller, answer_of
-from ..jsproxy import plain
-from ..pyodide.ffi import JsException
+from ..sdk.jsproxy import plain
+from ..sdk.pyodide.ffi import JsException
 from .binding import _BindingWrapper
 
 _NOT_SENT = ("prefix", "extraHeaders", "sessionOptions", "signal")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..pyodide.ffi import JsException
+from ..sdk.pyodide.ffi import JsException
+from ..sdk.workers.blob import Blob, content_of
+from ..sdk.workers.formdata import FormData, as_multipart
+from ..sdk.workers.response import Response
 from ..streams import ReadableStream, is_streamable
-from ..workers.blob import Blob, content_of
-from ..workers.formdata import FormData, as_multipart
-from ..workers.response import Response
 
 
 def upload_keys(inputs: Any) -> list[str]:

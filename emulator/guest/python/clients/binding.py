@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import deployed
 from ..calls import Answer, Caller
-from ..jsproxy import plain
+from ..sdk.jsproxy import plain
 
 
 class _BindingWrapper:

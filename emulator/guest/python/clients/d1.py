@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..calls import Answer, Caller
-from ..jsdict import JsDict
-from ..pyodide.ffi import JsException, JsNull
+from ..sdk.jsdict import JsDict
+from ..sdk.pyodide.ffi import JsException, JsNull
 from .binding import _BindingWrapper
 from .d1_parameters import parameter
 

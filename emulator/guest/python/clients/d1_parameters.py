@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .. import buffers
-from ..jsproxy import plain
-from ..pyodide.ffi import JsException, JsNull, JsProxy
+from ..sdk.jsproxy import plain
+from ..sdk.pyodide.ffi import JsException, JsNull, JsProxy
 
 _MAX_SAFE_INTEGER = 2**53 - 1
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import buffers
 from ..calls import Answer
-from ..pyodide.ffi import JsException
+from ..sdk.pyodide.ffi import JsException
 from .binding import _BindingWrapper
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from starlette.requests import Request
 
-from emulator.engine import listing
-from emulator.engine.checks import BATCH_MAX
 from emulator.engine.control import New
-from emulator.engine.listing import Filter, Window
-from emulator.engine.plain import iso
-from emulator.engine.rewinding import RestartPoint, parse_restart_point
+from emulator.engine.decide.checks import BATCH_MAX
+from emulator.engine.decide.restarts import RestartPoint, parse_restart_point
+from emulator.engine.journal import lists
+from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.model.plain import iso
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.server.api.bodies import (
@@ -126,7 +126,7 @@ class Changes:
         resource = self._resource(request)
         name = resource.workflow.name
         everything = Filter(name)
-        while found := listing.page(self._host.engine.journal, everything, Window(BATCH_MAX)):
+        while found := lists.page(self._host.engine.journal, everything, Window(BATCH_MAX)):
             result = await self._control.delete_batch(name, [instance.id for instance in found])
             if result["errors"]:
                 raise self._dialect.refused(_internal(result["errors"][0]["message"]))

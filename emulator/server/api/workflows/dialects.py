@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.engine.plain import as_text
+from emulator.engine.model.plain import as_text
 from emulator.errors import WorkerError
 from emulator.protocol.deep_json import TooMuch
 from emulator.server.api.bodies import read_json

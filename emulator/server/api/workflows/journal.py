@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from emulator.durations import InvalidDuration, parse_duration_ms
-from emulator.engine import listing, pruning
-from emulator.engine.model import TERMINAL, Status
-from emulator.engine.pruning import LARGEST_MAX, Prunable
+from emulator.engine.journal import lists, prune
+from emulator.engine.journal.prune import LARGEST_MAX, Prunable
+from emulator.engine.model.instance import TERMINAL, Status
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import OWN_BASE, Answer, endpoint
 from emulator.server.api.reading import bad, whole_number
@@ -39,8 +39,8 @@ class JournalRoutes:
         largest = whole_number(request, "largest", 10, LARGEST_MAX)
         journal = self._host.engine.journal
         journal.flush()
-        sizes = await asyncio.to_thread(pruning.measure, journal.path, largest)
-        return Answer({"path": str(journal.path)} | pruning.sizes_json(sizes))
+        sizes = await asyncio.to_thread(prune.measure, journal.path, largest)
+        return Answer({"path": str(journal.path)} | prune.sizes_json(sizes))
 
     async def prune(self, request: Request) -> Answer:
         """POST …/prune: `{"workflow"?, "status"?, "older_than"?, "dry_run"?, "compact"?}`.
@@ -51,8 +51,8 @@ class JournalRoutes:
         wanted = self._wanted(body)
         engine = self._host.engine
         if _flag(body, "dry_run"):
-            return Answer({"pruned": pruning.count(engine.journal, wanted), "freed_bytes": 0})
-        pruned = await pruning.prune(engine.journal, wanted, engine.delete)
+            return Answer({"pruned": prune.count(engine.journal, wanted), "freed_bytes": 0})
+        pruned = await prune.prune(engine.journal, wanted, engine.delete)
         limit = engine.journal.path.stat().st_size if _flag(body, "compact") else COMPACT_MAX_BYTES
         return Answer({"pruned": pruned, "freed_bytes": engine.journal.give_back(limit)})
 
@@ -72,7 +72,7 @@ class JournalRoutes:
         if not isinstance(name, str):
             raise bad(f"'workflow' is {json.dumps(name)}; expected a name.")
         known = {workflow.name for workflow in self._host.config().workflows}
-        if name not in known | listing.recorded_workflows(self._host.engine.journal):
+        if name not in known | lists.recorded_workflows(self._host.engine.journal):
             raise V4.no_workflow(name)
         return name
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.routing import Route
 
-from emulator.engine import exporting
-from emulator.engine.plain import iso
+from emulator.engine.model.plain import iso
+from emulator.engine.views import export
 from emulator.errors import WorkerError
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
@@ -44,7 +44,7 @@ class Own:
         instance = self._host.engine.instance(summary.key)
         entries = self._host.engine.journal.entries(summary.key)
         try:
-            return Answer(exporting.export(instance, entries))
+            return Answer(export.export(instance, entries))
         except ValueError as error:
             text = f"A recorded value of {summary.id} is damaged: {error}"
             raise ApiError(500, INTERNAL, text) from error

@@ -1,6 +1,7 @@
 """The routes that change nothing: workflows, versions, lists of instances, details, steps.
 
-Lists come from `engine/listing.py`, details from `engine/report.py`; here requests are read.
+Lists come from `engine/journal/lists.py`, details from `engine/views/report.py`; requests are
+read here.
 Source: docs/platform/workflows-rest.md, "REST" and "The local explorer".
 """
 
@@ -12,10 +13,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from emulator.engine import holding, listing, outputs, report
-from emulator.engine.listing import Filter, Window
-from emulator.engine.model import TERMINAL, Status, StepKind
-from emulator.engine.plain import StreamText, iso
+from emulator.engine.guard import held
+from emulator.engine.journal import lists
+from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.model.instance import TERMINAL, Status, StepKind
+from emulator.engine.model.plain import StreamText, iso
+from emulator.engine.runs import streams
+from emulator.engine.views import report
 from emulator.protocol.values import StreamValue
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError
 from emulator.server.api.pages import Page
@@ -90,8 +94,8 @@ class Reads:
         page = Page.of(request)
         window = _window(request, page)
         journal = self._host.engine.journal
-        found = listing.page(journal, wanted, window)
-        info = page.info(len(found), listing.count(journal, wanted))
+        found = lists.page(journal, wanted, window)
+        info = page.info(len(found), lists.count(journal, wanted))
         if len(found) == page.size:
             info["cursor"] = str(found[-1].key)
         return Answer(
@@ -117,8 +121,8 @@ class Reads:
             going = self._host.engine.instance(instance.key)
             report.tell_due_times(detail, going)
             if going.is_held:
-                found = holding.divergence_of(going).findings
-                detail["held"] = {"found": [holding.sentence(finding) for finding in found]}
+                found = held.divergence_of(going).findings
+                detail["held"] = {"found": [held.sentence(finding) for finding in found]}
         if simple == "true":
             detail["steps"] = []
         elif order == "desc":
@@ -155,8 +159,8 @@ class Reads:
     def _streamed(self, key: int, stream: StreamValue, step: str) -> Response:
         """Return the bytes of a stream that a step returned."""
         journal = self._host.engine.journal
-        if outputs.damage(journal, key, stream, step):
-            raise ApiError(500, INTERNAL, outputs.CORRUPT)
+        if streams.damage(journal, key, stream, step):
+            raise ApiError(500, INTERNAL, streams.CORRUPT)
 
         async def pieces() -> AsyncIterator[bytes]:
             for position in range(stream.chunks):

@@ -14,13 +14,13 @@ from starlette.requests import Request
 
 from emulator.config.model import Config, WorkflowConfig
 from emulator.cron import Cron
-from emulator.engine import listing
 from emulator.engine.control import Control
+from emulator.engine.decide.steps import STEP_LIMIT
 from emulator.engine.engine import Engine
-from emulator.engine.listing import Filter, Summary, Window
-from emulator.engine.plain import iso
+from emulator.engine.journal import lists
+from emulator.engine.journal.lists import Filter, Summary, Window
+from emulator.engine.model.plain import iso
 from emulator.engine.retention import Retention
-from emulator.engine.steps import STEP_LIMIT
 from emulator.server.api.workflows.dialects import Dialect
 
 Json = Any
@@ -75,7 +75,7 @@ class Resource:
 
     def instance(self, instance_id: str) -> Summary:
         """Return an instance as lists have it. Raises ApiError when there is none."""
-        found = listing.one(self.host.engine.journal, self.workflow.name, instance_id)
+        found = lists.one(self.host.engine.journal, self.workflow.name, instance_id)
         if found is None:
             raise self.dialect.no_instance(instance_id)
         return found
@@ -83,7 +83,7 @@ class Resource:
     def named(self) -> dict[str, Json]:
         """Return the workflow as lists have it, without counts."""
         loaded = self._loaded()
-        newest = listing.page(self.host.engine.journal, Filter(self.workflow.name), Window(limit=1))
+        newest = lists.page(self.host.engine.journal, Filter(self.workflow.name), Window(limit=1))
         return {
             "id": self.id,
             "name": self.workflow.name,
@@ -110,7 +110,7 @@ class Resource:
 
     def counts(self) -> dict[str, int]:
         """Return how many instances have each status."""
-        counts = listing.status_counts(self.host.engine.journal, self.workflow.name)
+        counts = lists.status_counts(self.host.engine.journal, self.workflow.name)
         return {status.value: number for status, number in counts.items()}
 
     def shown(self, instance: Summary) -> dict[str, Json]:
@@ -136,7 +136,7 @@ class Resource:
 
     def _loaded(self) -> list[tuple[int, int]]:
         """Return each generation and since when it is known; one at least, in this order."""
-        generations = listing.generations(self.host.engine.journal)
+        generations = lists.generations(self.host.engine.journal)
         return [(each.number, each.since_ms) for each in generations] or [(0, self.host.started_ms)]
 
     def _version(self, generation: int, since_ms: int) -> dict[str, Json]:

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from emulator.engine.log import EVENT_TYPES, LogEvent
-from emulator.engine.subscription import Subscription, Wanted
+from emulator.engine.views.log import EVENT_TYPES, LogEvent
+from emulator.engine.views.subscription import Subscription, Wanted
 from emulator.errors import StateError
 from emulator.protocol import deep_json
 from emulator.protocol.values import MAX_SAFE_INTEGER

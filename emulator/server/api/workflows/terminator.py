@@ -10,10 +10,10 @@ import asyncio
 
 from starlette.requests import Request
 
-from emulator.engine import listing
-from emulator.engine.checks import BATCH_MAX
-from emulator.engine.listing import Filter, Window
-from emulator.engine.model import TERMINAL, Status
+from emulator.engine.decide.checks import BATCH_MAX
+from emulator.engine.journal import lists
+from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.model.instance import TERMINAL, Status
 from emulator.errors import WorkerError
 from emulator.server.api.envelope import Answer
 from emulator.server.api.reading import choice
@@ -40,7 +40,7 @@ class Terminator:
         workflow = resource.workflow.name
         self._running.add(workflow)
         try:
-            newest = listing.page(self._host.engine.journal, Filter(workflow), Window(limit=1))
+            newest = lists.page(self._host.engine.journal, Filter(workflow), Window(limit=1))
             # One may go from a status that comes later to one that has been dealt with.
             while newest and await self._pass(workflow, statuses, newest[0].key):
                 pass
@@ -53,7 +53,7 @@ class Terminator:
         for status in statuses:
             after = newest + 1
             wanted, journal = Filter(workflow, status.value), self._host.engine.journal
-            while found := listing.page(journal, wanted, Window(BATCH_MAX, after=after)):
+            while found := lists.page(journal, wanted, Window(BATCH_MAX, after=after)):
                 any_found, after = True, found[-1].key
                 await asyncio.gather(*(self._terminate(workflow, each.id) for each in found))
         return any_found

@@ -1,0 +1,1 @@
+"""One module a command of `groundfog workflows`, or a few that belong together."""

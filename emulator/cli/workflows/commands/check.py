@@ -1,0 +1,146 @@
+"""`groundfog workflows check`: whether the code on disk fits instances, or exported histories."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from emulator.checking import Checked, check, instances_of
+from emulator.cli import divergences
+from emulator.cli.ink import Colour, Ink
+from emulator.cli.options import ProjectOptions, load_project, project_options
+from emulator.cli.output import show, show_drawn, show_json
+from emulator.clock import SystemClock
+from emulator.config.model import Config
+from emulator.engine.guard.divergence import Diverged, Policy
+from emulator.engine.journal.journal import Journal
+from emulator.engine.model.instance import Instance
+from emulator.engine.views.export import parse_history
+from emulator.errors import UsageError
+from emulator.runner.python.forkserver import Forkserver
+from emulator.runner.python.interpreter import guest_interpreter
+from emulator.server.http.serve import loop_factory
+from emulator.state import State
+from emulator.words import counted
+
+
+@click.command("check")
+@click.option("--all", "finished", is_flag=True, help="Instances that have ended, too.")
+@click.option(
+    "--history",
+    "histories",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file of `instances export`, or a folder of them, in place of the state.",
+)
+@click.option("--python", type=click.Path(path_type=Path), help="Python that runs the worker.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@project_options
+def check_command(
+    options: ProjectOptions,
+    finished: bool,
+    histories: tuple[Path, ...],
+    python: Path | None,
+    as_json: bool,
+) -> None:
+    """Replay live instances on the code as it is on disk, executing nothing.
+
+    The exit code is 1 if the code does not fit one of them.
+    """
+    config = load_project(options, runs_code=True)
+    if not config.is_python:
+        raise UsageError(f"{config.path.name}: main is {config.main.name}; only Python workers")
+    if histories:
+        if finished:
+            raise UsageError("--all is about the state; --history names what is checked already.")
+        instances = [instance for path in histories for instance in _read(path)]
+    else:
+        journal = Journal.open_to_read(State.locate(config, options.persist_to).journal)
+        try:
+            instances = _instances(journal, finished)
+        finally:
+            journal.close()
+    interpreter = guest_interpreter(config.project_dir, python, Path(sys.executable))
+    checked = _check(config, interpreter, instances)
+    if as_json:
+        show_json([_as_json(each) for each in checked])
+    else:
+        if not checked:
+            ended = "" if finished else " that has not ended; --all checks the others, too"
+            show(f"Nothing to check: there is no instance{ended}.")
+            return
+        for text in _told(checked, Ink.on(sys.stdout)):
+            show_drawn(text)
+    if any(each.outcome == "diverges" for each in checked):
+        sys.exit(1)
+
+
+def _instances(journal: Journal, finished: bool) -> list[Instance]:
+    async def read() -> list[Instance]:  # the journal belongs to a loop
+        return list(instances_of(journal, finished=finished))
+
+    return asyncio.run(read())
+
+
+def _check(config: Config, interpreter: Path, instances: list[Instance]) -> list[Checked]:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        now_ms = SystemClock().now_ms()
+        return runner.run(check(config, Forkserver(interpreter), instances, now_ms))
+
+
+def _read(path: Path) -> Iterator[Instance]:
+    """Yield the histories of a file, or of the `.json` files of a folder. Raises UsageError."""
+    if path.is_dir():
+        files = sorted(path.rglob("*.json"))
+        if not files:
+            raise UsageError(f"{path}: no .json file in this folder")
+    else:
+        files = [path]
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"{file}: not UTF-8 text") from None
+        yield parse_history(text, str(file))
+
+
+def _told(checked: Sequence[Checked], ink: Ink) -> Iterator[str]:
+    found = [
+        Diverged(each.workflow, each.id, each.divergence, Policy.HOLD)
+        for each in checked
+        if each.divergence is not None
+    ]
+    for alike in divergences.grouped(found):
+        yield divergences.block(alike, ink, only_checked=True) + "\n"
+    for each in checked:
+        if each.problem:
+            yield f"{each.workflow} {each.id}: {each.problem}"
+    counts = [f"{len(checked)} checked"]
+    many = {"diverges": ("does not fit", "do not fit"), "unknown": ("cannot be told",) * 2}
+    for outcome, words in many.items():
+        count = sum(each.outcome == outcome for each in checked)
+        if count:
+            counts.append(counted(count, *words))
+    if len(counts) == 1:
+        yield ink(Colour.GREEN, f"{counts[0]}: the code fits")
+    else:
+        yield ", ".join(counts)
+
+
+def _as_json(checked: Checked) -> dict[str, object]:
+    told: dict[str, object] = {
+        "workflow": checked.workflow,
+        "id": checked.id,
+        "outcome": checked.outcome,
+    }
+    if checked.problem:
+        told["problem"] = checked.problem
+    if checked.divergence is not None:
+        told["divergence"] = checked.divergence.as_json()
+    return told

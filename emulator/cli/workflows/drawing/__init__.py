@@ -1,0 +1,1 @@
+"""An instance on the terminal: cards, timelines, progress."""

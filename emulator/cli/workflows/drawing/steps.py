@@ -1,0 +1,267 @@
+"""The steps of an instance's detail -> rows of a timeline: what each did and when. Pure.
+
+Reads what the REST API tells of an instance, with `line` and `due`, which are ours;
+`timeline.py` draws the rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from emulator.cli.ink import Colour
+from emulator.cli.workflows.drawing.marks import ENDED, mark
+from emulator.cli.workflows.drawing.spans import clock_time, parse_iso, span
+
+Json = Any
+Record = dict[str, Any]
+
+_CUT_OFF = "WorkflowInternalError"  # how the API names an attempt that a reload or crash ended
+
+
+class Phase(StrEnum):
+    """What a stretch of time was spent on."""
+
+    WORK = "work"
+    FAILED = "failed"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a row's time, in epoch milliseconds."""
+
+    phase: Phase
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a step; `end_ms` None while it runs."""
+
+    number: int
+    sign: str
+    colour: Colour
+    start_ms: int
+    end_ms: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step. `state` is empty when its sign says it all; `line` is where the code is."""
+
+    name: str
+    sign: str
+    colour: Colour
+    start_ms: int
+    end_ms: int | None
+    state: str
+    line: str = ""
+    stretches: tuple[Stretch, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    output: Json = None
+    has_output: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the rows of one instance have in common. `live`: a server runs it."""
+
+    status: str
+    now_ms: int
+    end_ms: int | None
+    live: bool
+    repeated: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, detail: Record, now_ms: int, live: bool) -> Scene:
+        """Return the scene of an instance's detail."""
+        counts = Counter(_kind_and_base(step) for step in detail["steps"] if "name" in step)
+        repeated = frozenset(key for key, count in counts.items() if count > 1)
+        end = detail.get("end")
+        return cls(detail["status"], now_ms, parse_iso(end) if end else None, live, repeated)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing happens any more."""
+        return self.status in ENDED
+
+
+def rows_of(detail: Record, now_ms: int, live: bool) -> list[Row]:
+    """Return a row for every step of an instance's detail, in its order."""
+    scene = Scene.of(detail, now_ms, live)
+    return [_row(step, scene) for step in detail["steps"]]
+
+
+def error_text(error: Json) -> str:
+    """Return a recorded error as `"name: message"`, or nothing when there is none."""
+    if not isinstance(error, dict):
+        return ""
+    name, message = str(error.get("name", "Error")), str(error.get("message", ""))
+    return message if message.startswith(f"{name}: ") else f"{name}: {message}"
+
+
+def _row(step: Record, scene: Scene) -> Row:
+    match step["type"]:
+        case "termination":
+            return _termination(step, scene)
+        case "sleep":
+            return _sleep(step, scene)
+        case "waitForEvent":
+            return _wait(step, scene)
+        case _:
+            return _do(step, scene)
+
+
+def _termination(step: Record, scene: Scene) -> Row:
+    sign, colour = mark("terminated")
+    at_ms = scene.end_ms or scene.now_ms
+    state = f"by {step['trigger']['source']}"
+    return Row("terminated", sign, colour, at_ms, at_ms, state)
+
+
+def _sleep(step: Record, scene: Scene) -> Row:
+    start_ms, end_ms = _times(step)
+    if step["finished"]:
+        sign, colour, state = *mark("complete"), "slept"
+    else:
+        sign, colour = _unfinished(scene, "waiting")
+        state = _left_behind(scene) or _until("asleep", step.get("due"), scene)
+    stretches = (Stretch(Phase.WAIT, start_ms, _close(end_ms, scene)),)
+    return Row(_name(step, scene), sign, colour, start_ms, end_ms, state, _line(step), stretches)
+
+
+def _wait(step: Record, scene: Scene) -> Row:
+    start_ms, end_ms = _times(step)
+    event = f'"{step["event_type"]}"'
+    if not step["finished"]:
+        sign, colour = _unfinished(scene, "waiting")
+        state = _left_behind(scene) or _until(f"waiting for {event}", step.get("due"), scene)
+    elif step["error"]:
+        sign, colour, state = *mark("errored"), f"no {event} came in time"
+    else:
+        sign, colour, state = *mark("complete"), f"received {event}"
+    return Row(
+        _name(step, scene),
+        sign,
+        colour,
+        start_ms,
+        end_ms,
+        state,
+        _line(step),
+        (Stretch(Phase.WAIT, start_ms, _close(end_ms, scene)),),
+        output=step.get("output"),
+        has_output=step.get("output") is not None,
+    )
+
+
+def _do(step: Record, scene: Scene) -> Row:
+    start_ms, end_ms = _times(step)
+    attempts = [_attempt(number, told, scene) for number, told in enumerate(step["attempts"], 1)]
+    state = ""
+    if step["success"] is None:
+        running = bool(attempts) and attempts[-1].end_ms is None
+        sign, colour = _unfinished(scene, "running" if running else "waiting")
+        state = _left_behind(scene) or _progress(step, attempts, running, scene)
+    else:
+        sign, colour = mark("complete" if step["success"] else "errored")
+    told_apart = len(attempts) > 1 or any(told["error"] for told in step["attempts"])
+    return Row(
+        _name(step, scene),
+        sign,
+        colour,
+        start_ms,
+        end_ms,
+        state,
+        _line(step),
+        tuple(_stretches(step, start_ms, end_ms, scene)),
+        tuple(attempts) if told_apart else (),
+        output=step.get("output"),
+        has_output=step.get("output") is not None,
+        error="" if told_apart else error_text(step.get("error")),
+    )
+
+
+def _progress(step: Record, attempts: list[Attempt], running: bool, scene: Scene) -> str:
+    if running:
+        which = f", attempt {len(attempts)}" if len(attempts) > 1 else ""
+        return f"running{which}" if scene.live else "cut off when the server stopped; runs again"
+    if not attempts:
+        return "about to run"
+    return _until(f"waiting for attempt {len(attempts) + 1}", step.get("due"), scene)
+
+
+def _attempt(number: int, told: Record, scene: Scene) -> Attempt:
+    start_ms = parse_iso(told["start"])
+    end_ms = parse_iso(told["end"]) if told["end"] else None
+    error = told["error"]
+    if error and error.get("name") == _CUT_OFF:
+        return Attempt(number, "↯", Colour.YELLOW, start_ms, end_ms, str(error["message"]))
+    if end_ms is None:
+        sign, colour = _unfinished(scene, "running")
+        return Attempt(number, sign, colour, start_ms, None, _left_behind(scene) or "running")
+    sign, colour = mark("complete" if told["success"] else "errored")
+    return Attempt(number, sign, colour, start_ms, end_ms, error_text(error))
+
+
+def _stretches(step: Record, start_ms: int, end_ms: int | None, scene: Scene) -> list[Stretch]:
+    stretches = [Stretch(Phase.WAIT, start_ms, _close(end_ms, scene))]
+    for told in step["attempts"]:
+        phase = Phase.FAILED if told["error"] else Phase.WORK
+        ended = parse_iso(told["end"]) if told["end"] else None
+        stretches.append(Stretch(phase, parse_iso(told["start"]), _close(ended, scene)))
+    return stretches
+
+
+def _unfinished(scene: Scene, status: str) -> tuple[str, Colour]:
+    if scene.ended:
+        return "–", Colour.DIM
+    return mark(status if scene.status not in ("paused", "waitingForPause") else scene.status)
+
+
+def _left_behind(scene: Scene) -> str:
+    return f"unfinished when the instance {_PAST[scene.status]}" if scene.ended else ""
+
+
+_PAST = {"complete": "completed", "errored": "errored", "terminated": "was terminated"}
+
+
+def _until(doing: str, due: str | None, scene: Scene) -> str:
+    """Return `"asleep, 4m 12s left (until 19:20:11)"`, as far as it is known."""
+    if scene.status == "paused":
+        return f"{doing}; paused"
+    if due is None:
+        return doing
+    due_ms = parse_iso(due)
+    if due_ms <= scene.now_ms:
+        return f"{doing}; due" if scene.live else f"{doing}; due, at the next start"
+    return f"{doing}, {span(due_ms - scene.now_ms)} left (until {clock_time(due_ms, scene.now_ms)})"
+
+
+def _close(end_ms: int | None, scene: Scene) -> int:
+    return end_ms or scene.end_ms or scene.now_ms
+
+
+def _times(step: Record) -> tuple[int, int | None]:
+    return parse_iso(step["start"]), parse_iso(step["end"]) if step["end"] else None
+
+
+def _line(step: Record) -> str:
+    return str(step.get("line") or "")
+
+
+def _name(step: Record, scene: Scene) -> str:
+    """Return a step's name without its count, unless that is needed to tell it from others."""
+    kind, base = _kind_and_base(step)
+    count = step["name"].rpartition("-")[2]
+    shown = f"{base} #{count}" if (kind, base) in scene.repeated or count != "1" else base
+    return f"↺ {shown}" if kind == "rollback" else shown
+
+
+def _kind_and_base(step: Record) -> tuple[str, str]:
+    return step["type"], step["name"].rpartition("-")[0]

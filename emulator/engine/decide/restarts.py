@@ -1,0 +1,134 @@
+"""Restarting from a step: which entries of a history stay and which are struck from it. Pure.
+
+What is left is a history like any other, so the instance is again the fold of its entries.
+Source: docs/platform/workflows.md, "Restarting".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.engine.model.instance import CALLED, Entry, EntryKind, StepKind
+from emulator.engine.model.renamed import Numbered, with_current_names
+from emulator.errors import WorkerError
+
+Json = Any
+
+_STARTS = frozenset({EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START})
+_ENDS = frozenset(
+    {
+        EntryKind.WORKFLOW_SUCCESS,
+        EntryKind.WORKFLOW_FAILURE,
+        EntryKind.WORKFLOW_TERMINATED,
+        EntryKind.ROLLBACK_START,
+        EntryKind.ROLLBACK_COMPLETE,
+        EntryKind.ROLLBACK_FAILED,
+    }
+)
+_HANDLERS = f"{StepKind.ROLLBACK}:"
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPoint:
+    """A step to restart from: the `count`-th that started with this name and type.
+
+    `type` is `"do"`, `"sleep"` (also for `sleep_until`) or `"waitForEvent"`.
+    """
+
+    name: str
+    count: int = 1
+    type: str = "do"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewound:
+    """A history after it was cut: the ids of the entries that go, and the entries that stay."""
+
+    struck: list[int]
+    kept: list[Entry]
+
+
+def parse_restart_point(given: Json) -> RestartPoint:
+    """Return `{"name", "count"?, "type"?}`, as users write it. Raises WorkerError."""
+    if not isinstance(given, dict):
+        raise _refused("from", given, '{"name", "count"?, "type"?}')
+    name, count, kind = given.get("name"), given.get("count"), given.get("type")
+    if not isinstance(name, str):
+        raise _refused("from.name", name, "the name of a step")
+    count = 1 if count is None else count
+    if isinstance(count, bool) or not isinstance(count, int | float) or count < 1 or count % 1:
+        raise _refused("from.count", count, "a whole number from 1")
+    kind = "do" if kind is None else kind
+    if kind not in CALLED:
+        raise _refused("from.type", kind, " or ".join(f'"{each}"' for each in CALLED))
+    return RestartPoint(name, int(count), kind)
+
+
+def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
+    """Return the history without the step at `point` and every step that started after it.
+
+    The ends of the instance go too, with all that was rolled back, and every event that no
+    remaining step received; QUEUED and START stay. A step that started earlier stays as far as it
+    came: its result, its attempts, and the deadline it waits for. So does a step whose callback
+    contains the one at `point`. Steps that were renamed are known by their present names.
+    Raises WorkerError when there is no such step.
+    """
+    named = with_current_names(history)
+    starts = [(number, entry.step) for number, entry in named if entry.kind in _STARTS]
+    found = [
+        place for place, (_, step) in enumerate(starts) if _is_called(step, point.type, point.name)
+    ]
+    if len(found) < point.count:
+        raise WorkerError(
+            f'(instance.cannot_restart) Step "{point.name}" not found in execution history',
+        )
+    gone = {step for _, step in starts[found[point.count - 1] :]}
+    received = _received(named, gone)
+    struck: list[int] = []
+    kept: list[Entry] = []
+    for (number, entry), (_, now) in zip(history, named, strict=True):
+        if (
+            now.step in gone
+            or entry.kind in _ENDS
+            or entry.step.startswith(_HANDLERS)
+            or (entry.kind is EntryKind.EVENT_RECEIVED and number not in received)
+        ):
+            struck.append(number)
+        else:
+            kept.append(entry)
+    return Rewound(struck, kept)
+
+
+def _is_called(step: str, kind: str, name: str) -> bool:
+    found_kind, _, found_name = step.split(":", 2)
+    return (found_kind, found_name) == (kind, name)
+
+
+def _received(history: list[Numbered], gone: set[str]) -> set[int]:
+    """Return the ids of the events that waits which are not `gone` have received.
+
+    Each wait takes the oldest event of its type, as `Instance.apply` has it.
+    """
+    types: dict[str, str] = {}  # by step key
+    buffered: defaultdict[str, deque[int]] = defaultdict(deque)
+    received: set[int] = set()
+    for number, entry in history:
+        match entry.kind:
+            case EntryKind.WAIT_START:
+                types[entry.step] = (entry.data or {})["event"]
+            case EntryKind.EVENT_RECEIVED:
+                buffered[(entry.data or {})["event"]].append(number)
+            case EntryKind.WAIT_COMPLETE:
+                oldest = buffered[types[entry.step]].popleft()
+                if entry.step not in gone:
+                    received.add(oldest)
+            case _:
+                pass
+    return received
+
+
+def _refused(what: str, given: Json, expected: str) -> WorkerError:
+    shown = f'"{given}"' if isinstance(given, str) else repr(given)
+    return WorkerError(f"restart: {what} is {shown}; expected {expected}")

@@ -1,0 +1,193 @@
+"""Step configuration and retries: what user code may ask for, and how long to wait. Pure.
+
+Source: docs/platform/workflows.md, "Step configuration" and "Retries and delays".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.engine.model.instance import ErrorInfo, Step, StepKind
+
+Json = Any
+
+DEFAULT_LIMIT = 5
+DEFAULT_DELAY_MS = 10_000
+DEFAULT_BACKOFF = "exponential"
+DEFAULT_TIMEOUT = "10 minutes"
+BACKOFFS = ("constant", "linear", "exponential")
+RETRIES_MAX = 10_000  # docs "Limits": retries per step
+LONGEST_WAIT_MS = 365 * 86_400_000  # docs "Limits": longest sleep
+NON_RETRYABLE = "NonRetryableError"
+FUNCTION = {"$function": 1}  # what a guest writes for a `delay` that is a function
+DYNAMIC = "[dynamic]"  # and what is recorded and shown of it
+# What a guest says when user code has not given the handler again.
+# Source: docs/platform/workflows.md, "Rollbacks".
+ROLLBACK_MISSING = "RollbackMissing"
+
+
+class InvalidStepConfig(ValueError):
+    """The step configuration breaks a rule; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepConfig:
+    """A step's full configuration, as `ctx.config` shows it, and its spans in milliseconds."""
+
+    config: dict[str, Json]
+    timeout_ms: int
+    delay_ms: int | None  # None: a function of the user's says, after each failure
+
+    def as_json(self) -> dict[str, Json]:
+        """Return it as it is recorded."""
+        return {"config": self.config, "timeoutMs": self.timeout_ms, "delayMs": self.delay_ms}
+
+
+def resolve_config(given: Json) -> StepConfig:
+    """Return a step's full configuration: what was given, over the defaults.
+
+    `{"timeout": "1 minute"}` -> `{"retries": {"limit": 5, "delay": 10000, "backoff":
+    "exponential"}, "timeout": "1 minute"}`, 60000 and 10000.
+    `retries` is strict: `limit` and `delay` are both required when it is given, as in production.
+    Raises InvalidStepConfig.
+    """
+    given = _record("config", {} if given is None else given, {"retries", "timeout", "sensitive"})
+    retries: dict[str, Json] = {
+        "limit": DEFAULT_LIMIT,
+        "delay": DEFAULT_DELAY_MS,
+        "backoff": DEFAULT_BACKOFF,
+    }
+    if given.get("retries") is not None:
+        retries |= _retries(given["retries"])
+    timeout = DEFAULT_TIMEOUT if given.get("timeout") is None else given["timeout"]
+    timeout_ms = _span("timeout", timeout)
+    if timeout_ms == 0:
+        raise InvalidStepConfig(f"timeout is {timeout!r}; expected more than 0")
+    resolved = {"retries": retries, "timeout": timeout}
+    delay_ms: int | None = None
+    if retries["delay"] == FUNCTION:
+        retries["delay"] = DYNAMIC
+    else:
+        delay_ms = _span("retries.delay", retries["delay"])
+    if given.get("sensitive") is not None:
+        if given["sensitive"] != "output":
+            raise InvalidStepConfig(f'sensitive is {given["sensitive"]!r}; expected "output"')
+        resolved["sensitive"] = "output"
+    return StepConfig(resolved, timeout_ms, delay_ms)
+
+
+def resolve_rollback_config(given: Json) -> StepConfig:
+    """Return the full configuration of a rollback handler. Raises InvalidStepConfig."""
+    try:
+        if isinstance(given, dict) and "sensitive" in given:
+            raise InvalidStepConfig("sensitive is not for rollbacks; expected retries, timeout")
+        resolved = resolve_config(given)
+        if resolved.delay_ms is None:
+            raise InvalidStepConfig("retries.delay is a function; expected a duration")
+        return resolved
+    except InvalidStepConfig as error:
+        raise InvalidStepConfig(f"rollback: {error}") from None
+
+
+def _retries(given: Json) -> dict[str, Json]:
+    retries = _record("retries", given, {"limit", "delay", "backoff"})
+    for key in ("limit", "delay"):
+        if retries.get(key) is None:
+            raise InvalidStepConfig(f"retries.{key} is missing; limit and delay are both required")
+    limit = retries["limit"]
+    if isinstance(limit, dict) and limit.get("$number") == "Infinity":
+        limit = retries["limit"] = RETRIES_MAX
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or math.isnan(limit):
+        raise InvalidStepConfig(f"retries.limit is {limit!r}; expected a number of retries")
+    if not 0 <= limit <= RETRIES_MAX:
+        raise InvalidStepConfig(f"retries.limit is {limit}; expected 0 to {RETRIES_MAX}")
+    backoff = retries.get("backoff")
+    if backoff is None:
+        retries.pop("backoff", None)
+    elif backoff not in BACKOFFS:
+        raise InvalidStepConfig(
+            f'retries.backoff is {backoff!r}; expected "constant", "linear" or "exponential"'
+        )
+    return retries
+
+
+def _record(name: str, given: Json, known: set[str]) -> dict[str, Json]:
+    if not isinstance(given, dict):
+        raise InvalidStepConfig(f"{name} is {given!r}; expected an object")
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise InvalidStepConfig(
+            f"{name} has no key {unknown[0]!r}; expected {', '.join(sorted(known))}"
+        )
+    return dict(given)
+
+
+def _span(name: str, value: Json) -> int:
+    try:
+        span_ms = parse_duration_ms(value)
+    except InvalidDuration as error:
+        raise InvalidStepConfig(f"{name} is {error}") from None
+    if span_ms > LONGEST_WAIT_MS:
+        raise InvalidStepConfig(f"{name} is {value!r}; expected 365 days at the most")
+    return span_ms
+
+
+def next_delay_ms(delay_ms: int, backoff: str, failed: int) -> int:
+    """Return how long to wait before the next attempt, in ms.
+
+    `failed` counts from 1 and is how many attempts have failed so far.
+    Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workflows-shared/src/lib/retries.ts
+    (calcRetryDuration).
+    """
+    match backoff:
+        case "constant":
+            factor = 1
+        case "linear":
+            factor = failed
+        case _:
+            factor = 2 ** min(failed - 1, 64)
+    return min(delay_ms * factor, LONGEST_WAIT_MS)
+
+
+def may_retry(step: Step, error: ErrorInfo) -> bool:
+    """Whether another attempt of `step` follows the one that has just failed with `error`."""
+    return not is_final(step, error) and step.charged + 1 <= step.config["retries"]["limit"]
+
+
+def asked_delay_ms(step: Step, given: object) -> int | None:
+    """Return the wait after what a delay function has returned, in ms; None when it is no duration.
+
+    The backoff applies to it as to any other delay.
+    Source: docs/platform/workflows.md, "Delay functions".
+    """
+    try:
+        delay_ms = parse_duration_ms(given)
+    except InvalidDuration:
+        return None
+    return next_delay_ms(delay_ms, step.config["retries"]["backoff"], step.charged)
+
+
+def shown_config(config: dict[str, Json]) -> dict[str, Json]:
+    """Return a configuration as `ctx.config` has it: without a delay that is a function."""
+    retries = config["retries"]
+    if retries["delay"] != DYNAMIC:
+        return config
+    return {**config, "retries": {key: retries[key] for key in retries if key != "delay"}}
+
+
+def is_final(step: Step, error: ErrorInfo) -> bool:
+    """Whether no further attempt of `step`, or of a rollback handler, can follow this error."""
+    return is_non_retryable(error) or (
+        step.kind is StepKind.ROLLBACK and error.name == ROLLBACK_MISSING
+    )
+
+
+def is_non_retryable(error: ErrorInfo) -> bool:
+    """Return whether user code asked for no further attempt.
+
+    Source: docs/platform/workflows.md, "NonRetryableError".
+    """
+    return error.name == NON_RETRYABLE or error.message.startswith(NON_RETRYABLE)

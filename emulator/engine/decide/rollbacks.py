@@ -1,0 +1,98 @@
+"""Rolling back: which handlers are executed, in which order, and how it ends. Pure.
+
+A handler is executed like a step, under the key of its own kind, so that attempts, retries and
+timeouts are those of steps. Handlers run one at a time, that of the last started step first.
+Source: docs/platform/workflows.md, "Rollbacks".
+"""
+
+from __future__ import annotations
+
+from emulator.engine.model.instance import (
+    Entry,
+    EntryKind,
+    ErrorInfo,
+    Instance,
+    Step,
+    StepKind,
+    StepState,
+    step_key,
+)
+
+TERMINATED = ErrorInfo("Terminated", "Instance terminated during rollback")
+
+
+def start(instance: Instance, trigger: ErrorInfo, now_ms: int, *, terminates: bool) -> list[Entry]:
+    """Return the entry that begins a rollback; none when no step that started has a handler."""
+    steps = _with_handler(instance)
+    if not steps:
+        return []
+    data = {
+        "triggerError": trigger.as_json(),
+        "totalSteps": len(steps),
+        "terminates": terminates,
+    }
+    return [Entry(instance.key, now_ms, EntryKind.ROLLBACK_START, data=data)]
+
+
+def next_step(instance: Instance) -> Step | None:
+    """Return the step whose handler comes next; None when there is none, or one has failed."""
+    for step in _with_handler(instance):
+        handler = handler_of(instance, step)
+        if handler is None or handler.state is not StepState.SUCCEEDED:
+            return None if handler and handler.state is StepState.FAILED else step
+    return None
+
+
+def handler_of(instance: Instance, step: Step) -> Step | None:
+    """Return what is recorded of the handler of `step`; None before it has started."""
+    return instance.steps.get(step_key(StepKind.ROLLBACK, step.name, step.count))
+
+
+def retry_ms(instance: Instance) -> int | None:
+    """Return when a handler that failed is to be tried again; None when none waits."""
+    waiting = (step for step in instance.open.values() if step.state is StepState.RETRYING)
+    return next((step.due_ms for step in waiting if step.kind is StepKind.ROLLBACK), None)
+
+
+def end(instance: Instance, now_ms: int) -> list[Entry]:
+    """Return the entries that end a rollback and its instance, as what made it roll back says."""
+    assert instance.rollback is not None
+    failed = next(
+        (
+            step.error
+            for step in instance.steps.values()
+            if step.kind is StepKind.ROLLBACK and step.state is StepState.FAILED
+        ),
+        None,
+    )
+    entries = [_outcome(instance, failed, now_ms)]
+    if instance.rollback.terminates:
+        return [*entries, terminated(instance, now_ms)]
+    data = {"error": instance.rollback.trigger.as_json()}
+    return [*entries, Entry(instance.key, now_ms, EntryKind.WORKFLOW_FAILURE, data=data)]
+
+
+def cut_short(instance: Instance, now_ms: int) -> list[Entry]:
+    """Return the entries for a rollback that a user terminates: no further handler is executed."""
+    return [_outcome(instance, TERMINATED, now_ms), terminated(instance, now_ms)]
+
+
+def terminated(instance: Instance, now_ms: int) -> Entry:
+    """Return the entry of an instance that a user has ended."""
+    data = {"trigger": {"source": "api"}}
+    return Entry(instance.key, now_ms, EntryKind.WORKFLOW_TERMINATED, data=data)
+
+
+def _outcome(instance: Instance, error: ErrorInfo | None, now_ms: int) -> Entry:
+    handlers = [handler_of(instance, step) for step in _with_handler(instance)]
+    done = sum(1 for each in handlers if each and each.state is StepState.SUCCEEDED)
+    data = {"totalSteps": len(handlers), "completedSteps": done}
+    if error is None:
+        return Entry(instance.key, now_ms, EntryKind.ROLLBACK_COMPLETE, data=data)
+    data |= {"error": error.as_json()}  # type: ignore[dict-item]
+    return Entry(instance.key, now_ms, EntryKind.ROLLBACK_FAILED, data=data)
+
+
+def _with_handler(instance: Instance) -> list[Step]:
+    """Return the steps to roll back, the last started first."""
+    return [step for step in reversed(instance.steps.values()) if step.rollback is not None]

@@ -1,0 +1,101 @@
+"""Steps called in a callback that new code runs again: the guard of one run, for its callbacks.
+
+A replay runs no callbacks, so the guard of `run()` cannot see what they ask for. It matters where a
+step is not finished, and its callback had done steps of its own on other code: should the new code
+ask for one of them under another name, it would run a second time. So a new step is held back
+there until the callback has asked for everything that it had done. Decides nothing else; what is
+compared is in `comparison.py`, what follows in `held.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from emulator.engine.guard.comparison import Asked, Replay, compare
+from emulator.engine.guard.divergence import Divergence
+from emulator.engine.model.identity import is_recorded, key_for
+from emulator.engine.model.instance import Instance, Step
+from emulator.protocol.messages import StepBegin
+
+PATIENCE_MS = 500  # branches of a callback have this long to ask for what is recorded
+
+
+def stale_children(instance: Instance, generation: int) -> list[Step]:
+    """Return the steps that were called on other code, in callbacks that will run again.
+
+    Not those that have failed and are tried again with the callback.
+    """
+    if not instance.places:
+        return []
+    return [
+        step
+        for step in instance.steps.values()
+        if step.parent in instance.open
+        and step.generation != generation
+        and instance.places.key_at(step.caller, step.place) == step.key
+    ]
+
+
+@dataclass(slots=True)
+class _Callback:
+    """What is known of the callback of one step. asked: with the attempt that it was asked in."""
+
+    recorded: list[Step]
+    asked: list[tuple[Asked, int]] = field(default_factory=list)
+    begun: list[StepBegin] = field(default_factory=list)  # held back
+
+    def missing(self) -> list[Step]:
+        names = {(asked.kind, asked.name) for asked, _ in self.asked}
+        return [
+            step
+            for step in self.recorded
+            if (step.kind.value, step.name) not in names
+            and not any(_is_next(step, asked, attempt) for asked, attempt in self.asked)
+        ]
+
+
+class Nesting:
+    """The callbacks of one run that had called steps on other code."""
+
+    def __init__(self, children: Iterable[Step]) -> None:
+        self._callbacks: dict[str, _Callback] = {}
+        for step in children:
+            self._callbacks.setdefault(step.parent, _Callback([])).recorded.append(step)
+
+    def hear_step(
+        self, message: StepBegin, parent: str, attempt: int, instance: Instance
+    ) -> list[StepBegin]:
+        """Attempt `attempt` of the step `parent` called a step; return the calls that may begin."""
+        callback = self._callbacks.get(parent)
+        if callback is None:
+            return [message]
+        asked = Asked(message.kind, message.name, message.count, message.line, message.options)
+        callback.asked.append((asked, attempt))
+        if not callback.missing():
+            begun, callback.begun = callback.begun, []
+            return [*begun, message]
+        if is_recorded(instance, key_for(instance, message.kind, message, parent)[0]):
+            return [message]
+        callback.begun.append(message)
+        return []
+
+    def divergence(self, parent: str, instance: Instance, now_ms: int) -> Divergence | None:
+        """Return how a callback differs from what it had done; None when nothing is held back."""
+        callback = self._callbacks.get(parent)
+        if callback is None or not callback.begun:
+            return None
+        missing = {step.place for step in callback.missing()}
+        asked = [asked for asked, _ in callback.asked]
+        places = {each.place for each in asked}
+        recorded = [step for step in callback.recorded if step.place in missing | places]
+        found = compare(recorded, Replay(asked), now_ms, parent=parent)
+        return found and replace(found, within=instance.steps[parent].name)
+
+
+def _is_next(step: Step, asked: Asked, attempt: int) -> bool:
+    """Whether the name is that of `step` in another attempt: `fetch-1`, and then `fetch-2`."""
+    if attempt == step.parent_attempt:
+        return False
+    then = asked.name.replace(str(attempt), str(step.parent_attempt))
+    return (asked.kind, then) == (step.kind.value, step.name)

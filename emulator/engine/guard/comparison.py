@@ -1,0 +1,272 @@
+"""Recorded steps against the steps that the code asks for now: does it still fit? Pure.
+
+Steps are told apart by kind, name and the how-manieth call of the two, never by position, so
+branches of a `gather` may change places. What is recorded and not asked for is a divergence; a step
+beyond the recorded ones, another body or another retry configuration is none. Of a step that sleeps
+or waits, what it sleeps or waits for counts too; of one that has ended it no longer does.
+
+Steps called in the callback of another are compared by themselves (`callback_guard.py`):
+callbacks do not run in a replay.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.durations import InvalidDuration, format_duration, parse_duration_ms
+from emulator.engine.guard.divergence import Change, DiffLine, Divergence, Finding
+from emulator.engine.model.instance import Step, StepKind, StepState
+from emulator.engine.model.places import Place
+from emulator.engine.model.plain import iso_date
+
+Json = Any
+
+_UNTIL_TOLERANCE_MS = 2_000  # "an hour from now" is asked for anew in each replay
+_CONTEXT = 3  # unchanged steps shown around a change
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A step as the code asked for it; `options` as in StepBegin, None where history answered."""
+
+    kind: str
+    name: str
+    count: int
+    line: str = ""
+    options: dict[str, Json] | None = None
+
+    @property
+    def place(self) -> Place:
+        """Which call of its caller it is."""
+        return self.kind, self.name, self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a guarded run did: everything it asked for, in order, and where it stands.
+
+    stands: "rested", "ended" or "restless"; why: what `run()` raised, or did outside steps.
+    declared: name -> line of the steps that the code has and did not call.
+    """
+
+    asked: Sequence[Asked]
+    stands: str = "rested"
+    why: str = ""
+    declared: dict[str, str] = field(default_factory=dict)
+
+
+def compare(
+    steps: Iterable[Step], replay: Replay, now_ms: int, parent: str = ""
+) -> Divergence | None:
+    """Return how `replay` differs from the recorded `steps`, or None when it fits.
+
+    parent: the step whose callback called them; empty: those that `run()` called.
+    """
+    recorded = [s for s in steps if s.parent == parent and s.kind is not StepKind.ROLLBACK]
+    asked = {each.place: each for each in replay.asked}
+    missing = [step for step in recorded if step.place not in asked]
+    moved = {
+        step.place: finding
+        for step in recorded
+        if step.place in asked and (finding := pending_change(step, asked[step.place], now_ms))
+    }
+    if not missing and not moved:
+        return None
+    comparison = _Comparison(recorded, missing, replay)
+    return Divergence(
+        (*comparison.findings(), *moved.values()),
+        tuple(_shortened(comparison.diff(moved))),
+        tuple(step.key for step in missing),
+        tuple(comparison.later),
+        replay.stands,
+        replay.why,
+    )
+
+
+def pending_change(step: Step, asked: Asked, now_ms: int) -> Finding | None:
+    """Return what is different about a step that still sleeps or waits."""
+    if step.has_ended or asked.options is None:
+        return None
+    change, was, is_now = None, "", ""
+    if step.state is StepState.WAITING and asked.options.get("type") != step.event_type:
+        change = Change.EVENT
+        was, is_now = f'"{step.event_type}"', f'"{asked.options.get("type")}"'
+    elif step.state is StepState.SLEEPING and "timestamp" in asked.options:
+        change, was, is_now = _moved(step, asked.options["timestamp"], now_ms)
+    elif step.state is StepState.SLEEPING:
+        duration_ms = _duration_ms(asked.options.get("duration"))
+        if duration_ms != step.timeout_ms:
+            change, was = Change.SLEEP, format_duration(step.timeout_ms)
+            is_now = repr(asked.options.get("duration"))
+            is_now = is_now if duration_ms is None else format_duration(duration_ms)
+    if change is None:
+        return None
+    detail = f"{was} -> {is_now}"
+    return Finding(change, step.kind, step.name, (step.count,), detail=detail, line=asked.line)
+
+
+def _moved(step: Step, timestamp: Json, now_ms: int) -> tuple[Change | None, str, str]:
+    """Tell a time that was moved from one that is worked out anew from the time of day."""
+    until_ms = step.since_ms + step.timeout_ms
+    if isinstance(timestamp, int | float) and math.isfinite(timestamp):
+        if int(timestamp) == until_ms:
+            return None, "", ""
+        if abs((timestamp - now_ms) - step.timeout_ms) <= _UNTIL_TOLERANCE_MS:
+            return None, "", ""
+    return Change.UNTIL, _shown_time(until_ms), _shown_time(timestamp)
+
+
+def _shown_time(timestamp: Json) -> str:
+    try:
+        return iso_date(timestamp)
+    except (TypeError, ValueError, OverflowError, OSError):  # no time, or one beyond all years
+        return repr(timestamp)
+
+
+def _duration_ms(given: Json) -> int | None:
+    try:
+        return parse_duration_ms(given)
+    except InvalidDuration:
+        return None
+
+
+class _Comparison:
+    """Finds, for each missing step, what became of it."""
+
+    def __init__(self, recorded: list[Step], missing: list[Step], replay: Replay) -> None:
+        self._recorded = recorded
+        self._replay = replay
+        self._missing = {step.place: step for step in missing}
+        known = {step.place for step in recorded}
+        self._position = {step.place: n for n, step in enumerate(recorded)}
+        self._new = [each for each in replay.asked if each.place not in known]
+        self._names = {(each.kind, each.name) for each in replay.asked}
+        self._known_names = {(step.kind.value, step.name) for step in recorded}
+        # The furthest recorded position asked for before each new step.
+        self._before: dict[Place, int] = {}
+        furthest = -1
+        for each in replay.asked:
+            if each.place in known:
+                furthest = max(furthest, self._position[each.place])
+            else:
+                self._before[each.place] = furthest
+        self._furthest = furthest
+        self.later: list[str] = []
+
+    def findings(self) -> list[Finding]:
+        left = dict(self._missing)
+        unpaired = {each.place: each for each in self._new}
+        pairs: dict[tuple[str, str], tuple[Change, Asked]] = {}
+        found: dict[tuple[Change, str, str, str, str], list[Step]] = {}
+        lines: dict[tuple[Change, str, str, str, str], str] = {}
+
+        def note(step: Step, change: Change, new: Asked | None, line: str = "") -> None:
+            names = (new.kind, new.name) if new else ("", "")
+            key = (change, step.kind.value, step.name, *names)
+            found.setdefault(key, []).append(step)
+            lines.setdefault(key, new.line if new else line)
+            left.pop(step.place, None)
+
+        for step in list(left.values()):
+            name = (step.kind.value, step.name)
+            if name in pairs:
+                note(step, *pairs[name])
+                continue
+            paired = self._counterpart(step, unpaired)
+            if paired is not None:
+                pairs[name] = paired
+                unpaired.pop(paired[1].place)
+                note(step, *paired)
+        passed = {step.place for step in left.values() if self._is_passed(step)}
+        if not found and not passed:
+            passed = set(left)  # nothing else explains that they were not reached
+        for step in list(left.values()):
+            if (step.kind.value, step.name) in self._names:
+                note(step, Change.COUNT, None)
+            elif step.place not in passed:
+                self.later.append(step.key)
+            elif step.name in self._replay.declared:
+                note(step, Change.UNREACHABLE, None, self._replay.declared[step.name])
+            else:
+                note(step, Change.REMOVED, None)
+        return [
+            Finding(
+                *key[:3],
+                counts=tuple(step.count for step in steps),
+                new_kind=key[3],
+                new_name=key[4],
+                line=lines[key],
+                done=any(step.has_ended for step in steps),
+            )
+            for key, steps in found.items()
+        ]
+
+    def _counterpart(self, step: Step, unpaired: dict[Place, Asked]) -> tuple[Change, Asked] | None:
+        """Return the new step that stands where `step` stood, if there is one."""
+        other_kind = None
+        for new in unpaired.values():
+            if new.name == step.name and new.count == step.place[2] and new.kind != step.kind:
+                return Change.KIND, new
+        if (step.kind.value, step.name) in self._names:
+            return None  # it is still called, only less often
+        for new in unpaired.values():
+            if (new.kind, new.name) in self._known_names or self._lies_beyond(step, new):
+                continue
+            if new.kind == step.kind:
+                return Change.RENAMED, new
+            other_kind = other_kind or new
+        return None if other_kind is None else (Change.REPLACED, other_kind)
+
+    def _lies_beyond(self, step: Step, new: Asked) -> bool:
+        """Whether a recorded step between the two was asked for: then they are not one place."""
+        return self._before[new.place] > self._position[step.place]
+
+    def _is_passed(self, step: Step) -> bool:
+        """Whether the run went on without it, rather than not having come to it yet."""
+        return self._replay.stands == "ended" or self._furthest > self._position[step.place]
+
+    def diff(self, changed: Collection[Place]) -> list[DiffLine]:
+        """Return recorded and new steps in one order: the recorded one, new ones where asked."""
+        asked = {each.place: each for each in self._replay.asked}
+        following: dict[Place | None, list[Asked]] = {None: []}
+        last = None
+        for each in self._replay.asked:
+            if each.place in self._position:
+                last = each.place
+                following.setdefault(last, [])
+            else:
+                following[last].append(each)
+        lines: list[DiffLine] = []
+        waiting = following[None]
+        for step in self._recorded:
+            key = (step.kind.value, step.name, step.count, step.state.value)
+            if step.place not in asked:
+                lines.append(DiffLine("-", *key, line=step.line))
+                continue
+            lines += map(_added, waiting)
+            sign = "~" if step.place in changed else " "
+            lines.append(DiffLine(sign, *key, line=asked[step.place].line))
+            waiting = following[step.place]
+        return [*lines, *map(_added, waiting)]
+
+
+def _added(asked: Asked) -> DiffLine:
+    return DiffLine("+", asked.kind, asked.name, asked.count, line=asked.line)
+
+
+def _shortened(lines: list[DiffLine]) -> list[DiffLine]:
+    """Keep what changed and a little around it; `DiffLine("…", …)` stands for what was left out."""
+    near: set[int] = set()
+    for place, line in enumerate(lines):
+        if line.sign != " ":
+            near.update(range(place - _CONTEXT, place + _CONTEXT + 1))
+    shown: list[DiffLine] = []
+    for place, line in enumerate(lines):
+        if place in near:
+            shown.append(line)
+        elif not shown or shown[-1].sign != "…":
+            shown.append(DiffLine("…", StepKind.DO, "", 0))
+    return shown

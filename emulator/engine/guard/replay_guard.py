@@ -1,0 +1,100 @@
+"""The guard of one run: hears what a guarded replay asks for, and says whether the code still fits.
+
+It holds back the step calls of the run until that is known, and decides nothing else. What is
+compared is in `comparison.py`, what follows in `held.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
+from emulator.engine.guard.comparison import Asked, Replay, compare, pending_change
+from emulator.engine.guard.divergence import Divergence
+from emulator.engine.model.instance import Instance, StepKind
+from emulator.protocol.messages import ProtocolError, Replayed, StepBegin
+
+Json = Any
+
+_STANDS = ("rested", "ended", "restless")
+
+
+class Guard:
+    """What one guarded run has said so far.
+
+    begun: its step calls, held back, in order. replay: what it did, once it has come to rest or
+    cannot be waited for.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self.begun: list[StepBegin] = []
+        self.replay: Replay | None = None
+        self._steps = [step for step in instance.steps.values() if not step.parent]
+        self._open = {step.place: step for step in instance.open.values() if not step.parent}
+        self._is_through = not any(step.has_ended for step in self._steps)
+
+    def hear_step(self, message: StepBegin, now_ms: int) -> None:
+        """The run called a step that History does not answer."""
+        self.begun.append(message)
+        asked = _asked(message)
+        step = self._open.get(asked.place)
+        if step is not None and pending_change(step, asked, now_ms) is None:
+            del self._open[asked.place]
+
+    def hear(self, message: Replayed) -> None:
+        """The run has come to some point. Raises ProtocolError for what a guest does not say."""
+        if message.state == "through":
+            self._is_through = True
+        elif message.state in _STANDS:
+            self.replay = self._told(message)
+        else:
+            raise ProtocolError(f"replayed.state is {message.state!r}")
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is known if the code fits.
+
+        It fits as soon as everything recorded has been asked for, wherever the run is then: so one
+        that does I/O outside steps need not come to rest.
+        """
+        return self.replay is not None or (self._is_through and not self._open)
+
+    def divergence(self, now_ms: int) -> Divergence | None:
+        """Return how the code differs from what is recorded; None when it fits."""
+        return None if self.replay is None else compare(self._steps, self.replay, now_ms)
+
+    def other_configs(self) -> list[str]:
+        """Return the names of unfinished steps that are asked for with another configuration."""
+        begun = {asked.place: asked for asked in map(_asked, self.begun)}
+        return [
+            step.name
+            for step in self._steps
+            if step.kind is StepKind.DO
+            and step.place in begun
+            and _config(begun[step.place]) not in (None, step.config)
+        ]
+
+    def _told(self, message: Replayed) -> Replay:
+        begun = {each.call: each for each in self.begun}
+        asked = []
+        try:
+            for kind, name, count, line, call in message.asked:
+                if call:
+                    asked.append(_asked(begun[call]))
+                else:
+                    asked.append(Asked(str(kind), str(name), int(count), str(line)))
+            declared = {str(name): str(line) for name, line in message.declared}
+        except (TypeError, ValueError, KeyError) as error:
+            raise ProtocolError(f"replayed.asked is no list of steps: {error!r}") from None
+        return Replay(asked, message.state, message.where, declared)
+
+
+def _asked(begun: StepBegin) -> Asked:
+    return Asked(begun.kind, begun.name, begun.count, begun.line, begun.options)
+
+
+def _config(asked: Asked) -> Json:
+    try:
+        return resolve_config((asked.options or {}).get("config")).as_json()["config"]
+    except InvalidStepConfig:
+        return None

@@ -1,0 +1,144 @@
+"""The guest apart: where suspects run, so that the next loss tells who takes guests down.
+
+They begin one after the other, the one that was there at most losses first. Each has the guest for
+itself until it rests or ends, or for a while; then the next one begins. It is opened for the first
+suspect and closed after the last. Who is a suspect is decided in `blame.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from emulator.clock import Alarm
+from emulator.engine.guests.blame import Blame
+from emulator.engine.guests.feeding import Feed
+from emulator.engine.runs.run import Guest, Run
+
+
+class Apart:
+    """Owns the queue of suspects, and the guest while there is one.
+
+    open: brings a guest up, and then `use` is called with it, or `failed`. close: the guest of this
+    generation is not needed any more. start: starts an instance; returns its run, or None when
+    there is none. after: calls something after so many milliseconds.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[int, Guest, Feed], Run | None],
+        blame: Blame,
+        after: Callable[[int, Callable[[], None]], Alarm],
+    ) -> None:
+        self.open: Callable[[], None] = lambda: None
+        self.close: Callable[[int], None] = lambda generation: None
+        self.guest: Guest | None = None
+        self._start = start
+        self._blame = blame
+        self._after = after
+        self._feed: Feed | None = None
+        self._opening = False
+        self._waiting: dict[int, None] = {}  # keys, in order
+        self._runs: set[int] = set()  # numbers of those in the guest
+        self._on_trial = 0  # number of the run that has the guest for itself
+        self._alarm: Alarm | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._waiting
+
+    def add(self, key: int) -> None:
+        """Let an instance begin apart when it is its turn."""
+        self._waiting[key] = None
+        self._go_on()
+
+    def remove(self, key: int) -> None:
+        """An instance is not to begin."""
+        self._waiting.pop(key, None)
+
+    def use(self, guest: Guest) -> None:
+        """The guest is up."""
+        self._opening = False
+        self.guest, self._feed = guest, Feed(guest)
+        self._go_on()
+
+    def failed(self) -> None:
+        """No guest could be brought up; try again."""
+        self._opening = False
+        self._go_on()
+
+    def retire(self) -> list[int]:
+        """Other code runs elsewhere now: give the guest up; return the keys that still wait."""
+        keys = list(self._waiting)
+        self._waiting.clear()
+        if self.guest is not None:
+            generation = self.guest.generation
+            self._forget_guest()
+            self.close(generation)
+        return keys
+
+    def release(self) -> list[int]:
+        """Return the keys of those that waited and are no suspects any more."""
+        released = [key for key in self._waiting if not self._blame.is_suspect(key)]
+        for key in released:
+            del self._waiting[key]
+        return released
+
+    def lost(self, guest: Guest) -> None:
+        """A guest is gone."""
+        if guest is self.guest:
+            self._forget_guest()
+            self._go_on()
+
+    def rests(self, run: Run) -> None:
+        """A run only waits: it is not what takes the guest down now."""
+        if run.number == self._on_trial:
+            self._end_trial()
+
+    def left(self, run: Run) -> None:
+        """A run has ended, or was dropped."""
+        self._runs.discard(run.number)
+        if run.number == self._on_trial:
+            self._end_trial()
+        elif not self._runs:
+            self._go_on()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._waiting.clear()
+        self._forget_guest()
+
+    def _end_trial(self) -> None:
+        self._on_trial = 0
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._waiting and not self._on_trial:
+            if self.guest is None or self._feed is None:
+                if not self._opening:
+                    self._opening = True
+                    self.open()
+                return
+            key = max(self._waiting, key=self._blame.losses)
+            del self._waiting[key]
+            run = self._start(key, self.guest, self._feed)
+            if run is not None:
+                self._runs.add(run.number)
+                self._on_trial = run.number
+                self._alarm = self._after(self._blame.trial_ms(key), self._end_trial)
+        if self.guest is not None and not self._waiting and not self._runs:
+            generation = self.guest.generation
+            self._forget_guest()
+            self.close(generation)
+
+    def _forget_guest(self) -> None:
+        self.guest = self._feed = None
+        self._runs.clear()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._on_trial = 0

@@ -1,0 +1,194 @@
+"""Lists of instances: pages, filters, counts. SQL that only reads; no instance is folded for it.
+
+The journal commits what is pending first, so a list shows what was answered before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from emulator.engine.journal.journal import InstanceRow, Journal
+from emulator.engine.model.instance import EntryKind, Status
+from emulator.errors import StateError
+from emulator.words import counted
+
+_COLUMNS = f"""
+    SELECT key, id, status, created_ms, ended_ms,
+      (SELECT at_ms FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_START:d}
+       ORDER BY entries.id LIMIT 1),
+      (SELECT data FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_START:d}
+       ORDER BY entries.id LIMIT 1),
+      (SELECT at_ms FROM entries WHERE instance = key ORDER BY entries.id DESC LIMIT 1),
+      (SELECT data FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_QUEUED:d}
+       ORDER BY entries.id LIMIT 1)
+    FROM instances
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An instance in a list. Times are epoch milliseconds; `trigger` is `"api"`, `"binding"`, …
+
+    generation: of the code it started on; 0 when it has not started, or before there were numbers.
+    """
+
+    key: int
+    id: str
+    status: Status
+    created_ms: int
+    ended_ms: int | None
+    started_ms: int | None
+    generation: int
+    modified_ms: int
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which instances of one workflow; bounds of the creation time are inclusive."""
+
+    workflow: str
+    status: str | None = None
+    created_from_ms: int | None = None
+    created_to_ms: int | None = None
+
+    def where(self) -> tuple[str, tuple[object, ...]]:
+        """Return the condition in SQL, and its parameters."""
+        conditions: list[tuple[str, object]] = [("workflow = ?", self.workflow)]
+        if self.status is not None:
+            conditions.append(("status = ?", self.status))
+        if self.created_from_ms is not None:
+            conditions.append(("created_ms >= ?", self.created_from_ms))
+        if self.created_to_ms is not None:
+            conditions.append(("created_ms <= ?", self.created_to_ms))
+        return " AND ".join(text for text, _ in conditions), tuple(v for _, v in conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of the list: newest first unless `ascending`, past the instance `after`."""
+
+    limit: int
+    offset: int = 0
+    after: int | None = None  # key of the last instance already seen
+    ascending: bool = False
+
+
+def page(journal: Journal, wanted: Filter, window: Window) -> list[Summary]:
+    """Return a part of the list of instances. Raises StateError when the journal cannot be read."""
+    where, parameters = wanted.where()
+    order, beyond = ("ASC", ">") if window.ascending else ("DESC", "<")
+    if window.after is not None:
+        where += f" AND key {beyond} ?"
+        parameters += (window.after,)
+    # What is told of an instance is looked up for those of this page only, not before the sort.
+    keys = f"SELECT key FROM instances WHERE {where} ORDER BY key {order} LIMIT ? OFFSET ?"
+    return _summaries(
+        journal,
+        f"WHERE key IN ({keys}) ORDER BY key {order}",
+        (*parameters, window.limit, window.offset),
+    )
+
+
+def one(journal: Journal, workflow: str, instance_id: str) -> Summary | None:
+    """Return a single instance as a list shows it, or None when there is none."""
+    found = _summaries(journal, "WHERE workflow = ? AND id = ?", (workflow, instance_id))
+    return found[0] if found else None
+
+
+def count(journal: Journal, wanted: Filter) -> int:
+    """Return how many instances the whole list has."""
+    where, parameters = wanted.where()
+    return int(journal.query(f"SELECT count(*) FROM instances WHERE {where}", parameters)[0][0])
+
+
+def status_counts(journal: Journal, workflow: str) -> dict[Status, int]:
+    """Return how many instances of a workflow have each status; every status is a key."""
+    rows = journal.query(
+        f"SELECT status, count(*) FROM instances WHERE status IN ({','.join('?' * len(Status))})"
+        " AND workflow = ? GROUP BY status",
+        (*(status.value for status in Status), workflow),
+    )
+    return dict.fromkeys(Status, 0) | {Status(status): number for status, number in rows}
+
+
+def next_wake_ms(journal: Journal) -> int | None:
+    """Return the earliest deadline of the instances that wait, or None."""
+    found = journal.query(
+        "SELECT min(wake_ms) FROM instances WHERE status = ?", (Status.WAITING.value,)
+    )
+    return None if found[0][0] is None else int(found[0][0])
+
+
+def recorded_workflows(journal: Journal) -> set[str]:
+    """Return the workflows that have instances, also those that are configured no more."""
+    return {name for (name,) in journal.query("SELECT DISTINCT workflow FROM instances")}
+
+
+def unfinished_text(rows: Sequence[InstanceRow]) -> str:
+    """Return how many instances these are; what becomes of each is told as it happens.
+
+    `"3 unfinished workflow instances, 1 of them paused"`. One that is held is paused too.
+    """
+    total = counted(len(rows), "unfinished workflow instance")
+    paused = sum(row.status is Status.PAUSED for row in rows)
+    if not paused:
+        return total
+    if paused < len(rows):
+        return f"{total}, {paused:,} of them paused"
+    return f"{total}, {'paused' if paused == 1 else 'all paused'}"
+
+
+class Generation(NamedTuple):
+    """A version of the user's code that was loaded, first at `since_ms`."""
+
+    number: int
+    code: str
+    since_ms: int
+
+
+def generations(journal: Journal) -> list[Generation]:
+    """Return every version of the user's code, the first one first."""
+    rows = journal.query("SELECT id, code, since_ms FROM generations ORDER BY id")
+    return [Generation(*row) for row in rows]
+
+
+def _summaries(journal: Journal, where: str, parameters: tuple[object, ...]) -> list[Summary]:
+    rows = journal.query(_COLUMNS + where, parameters)
+    try:
+        return [_summary(*row) for row in rows]
+    except Exception as error:  # what is no status, no JSON, no record: the disk has changed it
+        text = f"what it lists of instances is damaged ({error!r})"
+        raise StateError(f"{journal.path}: {text}. Restore it from a copy.") from error
+
+
+def _summary(
+    key: int,
+    instance_id: str,
+    status: str,
+    created_ms: int,
+    ended_ms: int | None,
+    started_ms: int | None,
+    started: str | None,
+    modified_ms: int | None,
+    queued: str | None,
+) -> Summary:
+    return Summary(
+        key,
+        instance_id,
+        Status(status),
+        created_ms,
+        ended_ms,
+        started_ms,
+        int(_data(started).get("generation", 0)),
+        created_ms if modified_ms is None else modified_ms,
+        str(_data(queued).get("trigger", {}).get("source", "unknown")),
+    )
+
+
+def _data(text: str | None) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(text) if text else {}
+    return data

@@ -1,0 +1,101 @@
+"""Entries <-> rows of the `entries` table. Pure.
+
+An entry is a row, but for what every ordinary step records: it takes less time to write one row
+than two or four, and these entries always come together.
+
+    STEP_START, ATTEMPT_START 1                                       -> one row, _BEGUN
+    ATTEMPT_SUCCESS n, STEP_SUCCESS                                   -> one row, _DONE
+    the former followed by the latter, nothing of the instance between -> one row, _AT_ONCE
+
+Each entry keeps an id of its own: those of one row follow one another, and the row has the last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from emulator.engine.model.instance import Entry, EntryKind, SharedData
+
+# id, instance, at_ms, kind, step, attempt, data, value
+Row = tuple[int, int, int, int, str, int, str | None, bytes | None]
+
+_BEGUN = 1000
+_DONE = 1001
+_AT_ONCE = 1002  # at_ms is that of its end; data that of its start, with "tookMs"
+_TOOK = "tookMs"
+# The rows that tell that a step began.
+STEP_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START, _BEGUN, _AT_ONCE)
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def pack(entries: Sequence[Entry], first_id: int) -> list[Row]:
+    """Return the rows of entries that were decided together; each takes an id from `first_id`."""
+    if len(entries) == 2:
+        first, second = entries
+        if first.kind is EntryKind.STEP_START:
+            if second.kind is EntryKind.ATTEMPT_START and second.attempt == 1:
+                return [_row(first, first_id + 1, _BEGUN)]
+        elif first.kind is EntryKind.ATTEMPT_SUCCESS and second.kind is EntryKind.STEP_SUCCESS:
+            return [_row(second, first_id + 1, _DONE, first.attempt)]
+    return [_row(entry, first_id + n, entry.kind, entry.attempt) for n, entry in enumerate(entries)]
+
+
+def at_once(begun: Row, done: Row, first_id: int) -> Row | None:
+    """Return two rows as one that takes four ids from `first_id`, if they are of one attempt."""
+    if begun[3] != _BEGUN or done[3] != _DONE or begun[4] != done[4] or done[5] != 1:
+        return None
+    began_ms, data = begun[2], begun[6]
+    assert data is not None
+    if done[2] != began_ms:
+        data = f'{data[:-1]},"{_TOOK}":{done[2] - began_ms}}}'
+    return (first_id + 3, done[1], done[2], _AT_ONCE, done[4], 1, data, done[7])
+
+
+def unpack(row: Row) -> list[tuple[int, Entry]]:
+    """Return the entries of a row, each with its id. Raises ValueError for a row that is none."""
+    number, instance, at_ms, kind, step, attempt, text, value = row
+    data = None if text is None else _record(text)
+    began_ms = at_ms
+    entries: list[Entry] = []
+    if kind == _AT_ONCE and data is not None:
+        began_ms -= data.pop(_TOOK, 0)
+    if kind in (_BEGUN, _AT_ONCE):
+        entries.append(Entry(instance, began_ms, EntryKind.STEP_START, step, data=data))
+        entries.append(Entry(instance, began_ms, EntryKind.ATTEMPT_START, step, 1))
+    if kind in (_DONE, _AT_ONCE):
+        entries.append(Entry(instance, at_ms, EntryKind.ATTEMPT_SUCCESS, step, attempt))
+        entries.append(Entry(instance, at_ms, EntryKind.STEP_SUCCESS, step, value=value or b""))
+    if not entries:
+        return [(number, Entry(*row[1:3], EntryKind(kind), step, attempt, data, value or b""))]
+    first_id = number - len(entries) + 1
+    return [(first_id + n, entry) for n, entry in enumerate(entries)]
+
+
+def _record(text: str) -> dict[str, Any] | None:
+    data = json.loads(text)
+    if data is None or isinstance(data, dict):
+        return data
+    raise ValueError(f"data is {text}; expected an object")
+
+
+def _row(entry: Entry, number: int, kind: int, attempt: int = 0) -> Row:
+    data = entry.data
+    if data is None:
+        text = None
+    elif type(data) is SharedData:
+        text = data.text
+    else:
+        text = _encode(data)
+    return (
+        number,
+        entry.instance,
+        entry.at_ms,
+        int(kind),
+        entry.step,
+        attempt,
+        text,
+        entry.value or None,
+    )

@@ -1,0 +1,58 @@
+"""Which step a call asks for: one that is recorded, or a new one. Pure.
+
+What identifies a call is its place (`places.py`). The key of a new step is made so that labels
+such as `"charge-1"` stay unambiguous: its count goes over all steps of its kind and name in the
+instance, whoever calls them. Where no callback calls steps, count and place are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from emulator.engine.model.instance import Instance, step_key
+from emulator.engine.model.places import SHARED, Place
+from emulator.protocol.messages import StepBegin
+
+
+def key_for(instance: Instance, kind: str, begun: StepBegin, parent: str) -> tuple[str, str]:
+    """Return the key of the step that a message asks for, and the caller it is counted with.
+
+    parent: key of the step in whose callback the call was made; empty: in none.
+    """
+    name, place = begun.name, (kind, begun.name, begun.count)
+    key = key_of(instance, parent, place)
+    if not begun.shared or is_recorded(instance, key):
+        return key, parent
+    place = kind, name, begun.shared
+    for caller in (SHARED, ""):
+        known = key_of(instance, caller, place)
+        if is_recorded(instance, known):
+            return known, caller
+    return (key_of(instance, SHARED, place), SHARED) if parent else (key, "")
+
+
+def key_of(instance: Instance, caller: str, place: Place, *, not_in: Collection[str] = ()) -> str:
+    """Return the key of the step at a place; `caller` is empty for `run()`.
+
+    not_in: keys that a new step cannot have.
+    """
+    known = instance.places.key_at(caller, place)
+    if known is not None:
+        return known
+    kind, name, nth = place
+    if not caller:
+        plain = step_key(kind, name, nth)
+        step = instance.steps.get(plain) or instance.aside.get(plain)
+        if step is not None and not step.parent and step.place == place:
+            return plain
+        if step is None and plain not in not_in:
+            return plain
+    count = instance.places.highest(kind, name) + 1
+    while is_recorded(instance, key := step_key(kind, name, count)) or key in not_in:
+        count += 1
+    return key
+
+
+def is_recorded(instance: Instance, key: str) -> bool:
+    """Whether a step has this key, set aside or not."""
+    return key in instance.steps or key in instance.aside

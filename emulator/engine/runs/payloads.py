@@ -1,0 +1,184 @@
+"""Values put together from recorded values, without decoding them. Pure.
+
+Recorded values are bytes of tagged JSON, so a list or record of them is written around them as
+text. The one exception: a `$ref` counts containers from the start of its own value; inside a larger
+value it is moved on by what opened before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from emulator.engine.decide.retries import shown_config
+from emulator.engine.model.instance import Instance, Status, Step, StepKind, StepState, step_key
+from emulator.engine.model.places import SHARED
+from emulator.engine.runs.run import Call, Run
+from emulator.protocol import references
+from emulator.protocol.messages import History, Message, RollbackRun, RunStart
+
+Json = Any
+Read = Callable[[bytes], bytes]
+
+HISTORY_CHUNK_BYTES = 1024 * 1024
+_REFERENCE = b'"$ref"'
+
+
+def record(fields: dict[str, bytes]) -> bytes:
+    """Return the object with these already encoded fields: `{"a": b"1"}` -> `b'{"a":1}'`."""
+    moved = _moved([value or b"null" for value in fields.values()], opened=1)
+    parts = (b'"%b":%b' % (name.encode(), value) for name, value in zip(fields, moved, strict=True))
+    return b"{" + b",".join(parts) + b"}"
+
+
+def date(at_ms: int) -> bytes:
+    """Return a Date, encoded."""
+    return b'{"$date":%d}' % at_ms
+
+
+def text(value: str) -> bytes:
+    """Return a string, encoded."""
+    return json.dumps(value).encode()
+
+
+def workflow_event(instance: Instance) -> bytes:
+    """Return the `event` that `run()` gets. Source: docs/platform/workflows.md, "The event"."""
+    fields = {
+        "payload": instance.params,
+        "timestamp": date(instance.created_ms),
+        "instanceId": text(instance.id),
+        "workflowName": text(instance.workflow),
+    }
+    if instance.schedule is not None:
+        fields["schedule"] = json.dumps(instance.schedule.as_json()).encode()
+    return record(fields)
+
+
+def rollback_run(run: Run, call: Call, key: str, read: Read) -> RollbackRun:
+    """Return the order to execute the rollback handler with this key."""
+    instance = run.instance
+    handler = instance.steps[key]
+    step = instance.steps[step_key(StepKind.DO, handler.name, handler.count)]
+    assert instance.rollback is not None
+    trigger = instance.rollback.trigger
+    done = step.state is StepState.SUCCEEDED
+    return RollbackRun(
+        run.number,
+        call.number,
+        call.attempt,
+        step.name,
+        step.count,
+        step.attempts,
+        shown_config(step.config),
+        trigger.name,
+        trigger.message,
+        read(step.value) if done else b"",
+        nth=step.place[2] if step.other_count else 0,
+        given=run.given.get((step.caller, step.place), -1) if step.parent else 0,
+    )
+
+
+def received_event(event_type: str, at_ms: int, payload: bytes) -> bytes:
+    """Return what `wait_for_event` gives back. Source: docs/platform/workflows.md, "Events"."""
+    return record({"payload": payload, "timestamp": date(at_ms), "type": text(event_type)})
+
+
+def opening(
+    run: int,
+    instance: Instance,
+    class_name: str,
+    *,
+    guarded: bool = False,
+    probe: bool = False,
+    eager: int = 0,
+    read: Read = bytes,
+) -> Iterator[Message]:
+    """Yield the messages that begin a run of `instance`, each as it then stands.
+
+    eager: how many new steps the guest may begin by itself. read: returns what is recorded as the
+    value of a step.
+
+    Raises MalformedValue when what a guest has recorded is no value.
+    """
+    ended = [step for step in instance.steps.values() if step.has_ended]
+    for payload in history(ended, read):
+        yield History(run, payload)
+    event = workflow_event(instance)
+    yield RunStart(
+        run,
+        class_name,
+        instance.workflow,
+        instance.id,
+        event,
+        rolling_back=instance.status is Status.ROLLING_BACK,
+        guarded=guarded or probe,
+        probe=probe,
+        eager=eager,
+        begun=_begun(instance) if eager else [],
+        shared=sorted({key.split(":", 2)[2] for key in instance.places.called_by(SHARED)}),
+    )
+
+
+def _begun(instance: Instance) -> list[Json]:
+    """Return the `do` steps of `run()` that are known and not in the history: `[name, count]`."""
+    known = [*instance.open.values(), *instance.aside.values()]
+    return [
+        [step.name, step.place[2]] for step in known if step.kind is StepKind.DO and not step.parent
+    ]
+
+
+def history(steps: Iterable[Step], read: Read = bytes) -> Iterator[bytes]:
+    """Yield the finished steps of `run()` as payloads of History messages, each about 1 MiB.
+
+    What callbacks called is not among them: should one run again, it asks.
+    """
+    items: list[tuple[bytes, bytes]] = []
+    size = 0
+    for step in steps:
+        item = _history_item(step, read)
+        if item is None:
+            continue
+        if items and size + len(item[1]) > HISTORY_CHUNK_BYTES:
+            yield _list(items)
+            items, size = [], 0
+        items.append(item)
+        size += len(item[0]) + len(item[1])
+    if items:
+        yield _list(items)
+
+
+def _history_item(step: Step, read: Read) -> tuple[bytes, bytes] | None:
+    """Return an item as its first members and its value: `(b'"do","charge",1,"ok"', b"42")`."""
+    if step.parent or step.key.startswith("rollback:"):
+        return None
+    if step.state is StepState.SUCCEEDED:
+        outcome, value = "ok", read(step.value) or b"null"
+    elif step.state is StepState.FAILED and step.error is not None:
+        outcome, value = "error", json.dumps(step.error.as_json()).encode()
+    else:
+        return None
+    head = json.dumps([*step.place, outcome])[1:-1]
+    return head.encode(), value
+
+
+def _list(items: list[tuple[bytes, bytes]]) -> bytes:
+    moved = _moved([value for _, value in items], opened=1, around=1)
+    parts = (b"[%b,%b]" % (head, value) for (head, _), value in zip(items, moved, strict=True))
+    return b"[" + b",".join(parts) + b"]"
+
+
+def _moved(values: list[bytes], *, opened: int, around: int = 0) -> list[bytes]:
+    """Return values whose references count from the start of what they are put into.
+
+    `opened` containers open before the first value, `around` more in front of each.
+    """
+    if not any(_REFERENCE in value for value in values):
+        return values
+    moved = []
+    for value in values:
+        opened += around
+        shifted, count = references.moved(value, opened)
+        opened += count
+        moved.append(shifted)
+    return moved

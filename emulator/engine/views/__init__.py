@@ -1,0 +1,1 @@
+"""Instances as people and programs outside see them: details, events, exports."""

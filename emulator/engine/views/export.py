@@ -1,0 +1,138 @@
+"""The history of an instance as a JSON document, and back: for `groundfog workflows check`. Pure.
+
+Version 1, documented in docs/reload.md: what the journal has, entry by entry, values as tagged
+JSON. Outputs of `sensitive` steps are left out, as everywhere outside the journal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from emulator.engine.model.instance import Entry, EntryKind, Instance
+from emulator.engine.model.plain import REDACTED
+from emulator.engine.model.renamed import with_current_names
+from emulator.errors import UsageError
+from emulator.protocol import deep_json, values
+
+Json = Any
+
+FORMAT = "groundfog-history"
+VERSION = 1
+_OF_THE_INSTANCE = frozenset(
+    kind
+    for kind in EntryKind
+    if kind.name.startswith("WORKFLOW_")
+    or kind.name
+    in ("EVENT_RECEIVED", "CODE_CHANGED", "ROLLBACK_START", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+)
+
+
+def export(instance: Instance, entries: Iterable[Entry]) -> dict[str, Json]:
+    """Return the document about an instance. Raises ValueError for a value that is none."""
+    sensitive: set[str] = set()
+    shown = []
+    for _, entry in with_current_names(enumerate(entries)):
+        data = entry.data or {}
+        if entry.kind is EntryKind.STEP_RENAMED:
+            continue
+        if isinstance(data.get("config"), dict) and data["config"].get("sensitive") == "output":
+            sensitive.add(entry.step)
+        item: dict[str, Json] = {"at": entry.at_ms, "kind": entry.kind.name}
+        if entry.step:
+            item["step"] = entry.step
+        if entry.attempt:
+            item["attempt"] = entry.attempt
+        if entry.data is not None:
+            item["data"] = entry.data
+        if entry.value:
+            item["value"] = REDACTED if entry.step in sensitive else deep_json.loads(entry.value)
+        shown.append(item)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "workflow": instance.workflow,
+        "id": instance.id,
+        "entries": shown,
+    }
+
+
+def parse_history(text: str, shown: str) -> Instance:
+    """Return the instance a document tells of; `shown` is the file, for messages.
+
+    Raises UsageError: what is no such document, or tells of what cannot have happened.
+    """
+    try:
+        document = deep_json.loads(text)
+    except ValueError as error:
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise UsageError(f"{shown}{line}: not JSON: {error}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise UsageError(
+            f'{shown}: not a history; expected an object with "format": "{FORMAT}".\n'
+            "  Write one with `groundfog workflows instances export NAME ID`."
+        )
+    version = document.get("version")
+    if version != VERSION:
+        raise UsageError(
+            f"{shown}: version is {version!r}; this Groundfog reads version {VERSION}.\n"
+            "  Upgrade it, or export the history again."
+        )
+    workflow, instance_id = document.get("workflow"), document.get("id")
+    entries = document.get("entries")
+    if not isinstance(workflow, str) or not isinstance(instance_id, str):
+        raise UsageError(f"{shown}: workflow and id must be strings")
+    if not isinstance(entries, list) or not entries:
+        raise UsageError(f"{shown}: entries must be a list, and not be empty")
+    instance = Instance(0, workflow, instance_id)
+    for place, item in enumerate(entries):
+        where = f"{shown}: entries[{place}]"
+        entry = _entry(item, where)
+        try:
+            instance.apply(entry)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError):
+            of = f" of {entry.step}" if entry.step else ""
+            raise UsageError(
+                f"{where}: {entry.kind.name}{of} does not follow from what is before it"
+            ) from None
+    return instance
+
+
+def _entry(item: Json, where: str) -> Entry:
+    if not isinstance(item, dict):
+        raise UsageError(f"{where} is {type(item).__name__}; expected an object")
+    kind = EntryKind.__members__.get(str(item.get("kind")))
+    if kind is None:
+        raise UsageError(f"{where}: kind is {item.get('kind')!r}, which is no kind of entry")
+    types: tuple[tuple[str, type, Json], ...] = (
+        ("at", int, None),
+        ("step", str, ""),
+        ("attempt", int, 0),
+        ("data", dict, {}),
+    )
+    for field, expected, default in types:
+        found = item.get(field, default)
+        if not isinstance(found, expected) or isinstance(found, bool):
+            raise UsageError(f"{where}: {field} is {found!r}; expected {expected.__name__}")
+    step = item.get("step", "")
+    if not step and kind not in _OF_THE_INSTANCE:
+        raise UsageError(f"{where}: {kind.name} is about a step, and step is missing")
+    if step and not _is_key(step):
+        raise UsageError(f'{where}: step is {step!r}; expected "kind:count:name"')
+    value = b""
+    try:
+        if "value" in item:
+            value = deep_json.dumps(item["value"]).encode()
+        values.decode(value)
+    except ValueError as error:
+        raise UsageError(f"{where}: value is {error}") from None
+    return Entry(0, item["at"], kind, step, item.get("attempt", 0), item.get("data"), value)
+
+
+def _is_key(text: str) -> bool:
+    kind, _, rest = text.partition(":")
+    count, colon, _ = rest.partition(":")
+    return (
+        kind in ("do", "sleep", "waitForEvent", "rollback") and colon == ":" and count.isdecimal()
+    )

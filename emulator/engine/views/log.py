@@ -1,0 +1,244 @@
+"""The event log: history entries -> the events that `subscribe()` tells. Pure.
+
+An event's id is its entry's, so it grows, is never given twice, and serves as a cursor. What only
+Groundfog knows of an event (line of code, generation, duration) is in `local`, and what production
+does not log at all is a `local_…` event: neither is told unless asked for.
+Source: docs/platform/workflows-rest.md, "The event log" and "Subscriptions".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from emulator.engine.model.instance import Entry, EntryKind, StepKind
+from emulator.engine.model.plain import REDACTED, plain
+from emulator.engine.runs import payloads
+from emulator.engine.runs.streams import stream_of
+from emulator.engine.views.report import StepId, interruption
+from emulator.protocol import values
+
+Json = Any
+Record = dict[str, Any]
+
+# The events of production. What its local engine logs but never tells is not among them.
+TYPES: dict[int, str] = {
+    EntryKind.WORKFLOW_QUEUED: "workflow_queued",
+    EntryKind.WORKFLOW_START: "workflow_started",
+    EntryKind.WORKFLOW_SUCCESS: "workflow_completed",
+    EntryKind.WORKFLOW_FAILURE: "workflow_errored",
+    EntryKind.WORKFLOW_TERMINATED: "workflow_terminated",
+    EntryKind.STEP_START: "step_started",
+    EntryKind.STEP_SUCCESS: "step_completed",
+    EntryKind.STEP_FAILURE: "step_errored",
+    EntryKind.SLEEP_START: "sleep_started",
+    EntryKind.SLEEP_COMPLETE: "sleep_completed",
+    EntryKind.ATTEMPT_START: "attempt_started",
+    EntryKind.ATTEMPT_SUCCESS: "attempt_completed",
+    EntryKind.ATTEMPT_FAILURE: "attempt_errored",
+    EntryKind.WAIT_START: "wait_started",
+    EntryKind.WAIT_COMPLETE: "wait_completed",
+    EntryKind.WAIT_TIMED_OUT: "wait_timed_out",
+    EntryKind.ROLLBACK_START: "rollback_started",
+    EntryKind.ROLLBACK_STEP_START: "rollback_step_started",
+    EntryKind.ROLLBACK_ATTEMPT_START: "rollback_attempt_started",
+    EntryKind.ROLLBACK_ATTEMPT_SUCCESS: "rollback_attempt_completed",
+    EntryKind.ROLLBACK_ATTEMPT_FAILURE: "rollback_attempt_errored",
+    EntryKind.ROLLBACK_STEP_SUCCESS: "rollback_step_completed",
+    EntryKind.ROLLBACK_STEP_FAILURE: "rollback_step_errored",
+    EntryKind.ROLLBACK_COMPLETE: "rollback_completed",
+    EntryKind.ROLLBACK_FAILED: "rollback_errored",
+    EntryKind.WORKFLOW_RUNNING: "workflow_running",
+    EntryKind.WORKFLOW_WAITING: "workflow_waiting",
+    EntryKind.WORKFLOW_PAUSING: "workflow_waiting_for_pause",
+    EntryKind.WORKFLOW_PAUSED: "workflow_paused",
+    EntryKind.WORKFLOW_RESUMED: "workflow_queued",  # or running, if it had not paused yet
+    EntryKind.ATTEMPT_INTERRUPTED: "attempt_errored",
+    EntryKind.WORKFLOW_RESTARTED: "workflow_queued",
+}
+LOCAL_TYPES: dict[int, str] = {
+    EntryKind.EVENT_RECEIVED: "local_event_received",
+    EntryKind.TIMER_SKIPPED: "local_timer_skipped",
+    EntryKind.CODE_CHANGED: "local_code_changed",
+    EntryKind.RETRY_DELAYED: "local_retry_delayed",
+    EntryKind.WORKFLOW_DIVERGED: "local_workflow_diverged",  # or paused, if it is held
+    EntryKind.STEP_RENAMED: "local_step_renamed",
+    EntryKind.STEP_FOUND: "local_step_found",
+}
+EVENT_TYPES = frozenset(TYPES.values())
+TERMINAL_TYPES = frozenset({"workflow_completed", "workflow_errored", "workflow_terminated"})
+
+_ROLLBACK = f"{StepKind.ROLLBACK}:"
+_UNDEFINED = b'{"$undefined":1}'
+_ATTEMPT_STARTS = (EntryKind.ATTEMPT_START, EntryKind.ROLLBACK_ATTEMPT_START)
+_ATTEMPT_ENDS = (
+    *(EntryKind.ATTEMPT_SUCCESS, EntryKind.ATTEMPT_FAILURE, EntryKind.ATTEMPT_INTERRUPTED),
+    *(EntryKind.ROLLBACK_ATTEMPT_SUCCESS, EntryKind.ROLLBACK_ATTEMPT_FAILURE),
+)
+_STEP_STARTS = (
+    *(EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START),
+    EntryKind.ROLLBACK_STEP_START,
+)
+_STEP_ENDS = (
+    *(EntryKind.STEP_SUCCESS, EntryKind.STEP_FAILURE, EntryKind.SLEEP_COMPLETE),
+    *(EntryKind.WAIT_COMPLETE, EntryKind.WAIT_TIMED_OUT),
+    *(EntryKind.ROLLBACK_STEP_SUCCESS, EntryKind.ROLLBACK_STEP_FAILURE),
+)
+
+
+class LogEvent(NamedTuple):
+    """One event. `fields` is JSON, `values` tagged JSON, both by the names of the event's members.
+
+    local: `{"line"?, "generation"?, "durationMs"?}`, what only Groundfog knows.
+    """
+
+    id: int
+    at_ms: int
+    type: str
+    fields: Record
+    values: dict[str, bytes]
+    local: Record
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a subscription ends with it."""
+        return self.type in TERMINAL_TYPES
+
+    def as_json(self, instance_id: str, *, local: bool = False) -> Record:
+        """Return the event as plain JSON, with its `local` member if asked for."""
+        told = self._head(instance_id) | self.fields
+        told |= {name: plain(value) for name, value in self.values.items()}
+        return told | {"local": self.local} if local and self.local else told
+
+    def encoded(self, instance_id: str) -> bytes:
+        """Return the event in tagged JSON, its values as they were recorded."""
+        members = self._head(instance_id) | self.fields
+        return payloads.record(
+            {name: values.encode(member) for name, member in members.items()} | self.values
+        )
+
+    def _head(self, instance_id: str) -> Record:
+        return {
+            "instanceId": instance_id,
+            "eventId": self.id,
+            "timestamp": self.at_ms,
+            "type": self.type,
+        }
+
+
+@dataclass(slots=True)
+class _Open:
+    """A step that has not ended."""
+
+    began_ms: int
+    line: str
+    sensitive: bool
+    attempt_ms: int = 0
+
+
+class Log:
+    """The fold of one instance's entries into events. Entries must come in their order, from the
+    first; it remembers the params until the instance starts, and of steps only those not ended.
+    """
+
+    def __init__(self) -> None:
+        self._params = b""
+        self._generation = 0
+        self._paused = False
+        self._open: dict[str, _Open] = {}
+
+    def event(self, number: int, entry: Entry) -> LogEvent | None:
+        """Return what the entry with this id tells, or None when nobody is told of it."""
+        kind, data = entry.kind, entry.data or {}
+        name = TYPES.get(kind) or LOCAL_TYPES.get(kind)
+        if entry.step:
+            if kind is EntryKind.ATTEMPT_INTERRUPTED and entry.step.startswith(_ROLLBACK):
+                name = "rollback_attempt_errored"
+            fields, recorded, local = self._of_step(entry, data)
+        else:
+            fields, recorded, local = self._of_workflow(entry, data)
+            if kind is EntryKind.WORKFLOW_RESUMED and not self._paused:
+                name = "workflow_running"
+            held = kind is EntryKind.WORKFLOW_DIVERGED and data["action"] == "hold"
+            if held:
+                name, fields, local = "workflow_paused", {}, fields
+            self._paused = held or kind is EntryKind.WORKFLOW_PAUSED
+        if name is None:
+            return None
+        return LogEvent(number, entry.at_ms, name, fields, recorded, local)
+
+    def _of_workflow(self, entry: Entry, data: Record) -> tuple[Record, dict[str, bytes], Record]:
+        match entry.kind:
+            case EntryKind.WORKFLOW_QUEUED:
+                self._open.clear()
+                self._params = entry.value
+            case EntryKind.WORKFLOW_START:
+                params, self._params = self._params, b""
+                self._generation = data.get("generation", 0)
+                return {}, _value("params", params), self._code()
+            case EntryKind.CODE_CHANGED:
+                self._generation = data["generation"]
+                return {}, {}, self._code()
+            case EntryKind.WORKFLOW_SUCCESS:
+                return {}, _value("output", entry.value), {}
+            case EntryKind.WORKFLOW_FAILURE:
+                return {"error": data["error"]}, {}, {}
+            case EntryKind.WORKFLOW_DIVERGED:
+                return dict(data), {}, {}
+            case EntryKind.EVENT_RECEIVED:
+                return {"eventType": data["event"]}, _value("payload", entry.value), {}
+        return {}, {}, {}
+
+    def _of_step(self, entry: Entry, data: Record) -> tuple[Record, dict[str, bytes], Record]:
+        kind, fields = entry.kind, dict[str, Json](stepName=StepId.of(entry.step).label)
+        if kind in _STEP_STARTS:
+            sensitive = data.get("config", {}).get("sensitive") == "output"
+            self._open[entry.step] = step = _Open(entry.at_ms, data.get("line", ""), sensitive)
+            return fields | _start_fields(data), {}, self._code(step)
+        if kind is EntryKind.STEP_RENAMED:
+            if data["from"] in self._open:
+                self._open[entry.step] = self._open.pop(data["from"])
+            return fields | {"oldName": StepId.of(data["from"]).label}, {}, {}
+        step = self._open.get(entry.step) or _Open(entry.at_ms, "", False)
+        if kind in _ATTEMPT_STARTS:
+            step.attempt_ms = entry.at_ms
+            return fields | {"attempt": entry.attempt}, {}, self._code(step)
+        if kind in _ATTEMPT_ENDS:
+            fields |= {"attempt": entry.attempt} | _failure_fields(entry, data)
+            return fields, {}, self._code(step, entry.at_ms - step.attempt_ms)
+        recorded: dict[str, bytes] = {}
+        if kind is EntryKind.STEP_SUCCESS and step.sensitive:
+            fields["output"] = REDACTED
+        elif kind is EntryKind.STEP_SUCCESS:
+            stream = stream_of(entry.value)
+            recorded = _value("output", values.encode(stream.preview) if stream else entry.value)
+        elif kind is EntryKind.ROLLBACK_STEP_FAILURE:
+            fields["error"] = data["error"]
+        elif kind is EntryKind.RETRY_DELAYED:
+            fields |= {"attempt": entry.attempt, "retryDelayMs": data.get("retryDelayMs")}
+        if kind not in _STEP_ENDS:
+            return fields, recorded, {}
+        self._open.pop(entry.step, None)
+        return fields, recorded, self._code(step, entry.at_ms - step.began_ms)
+
+    def _code(self, step: _Open | None = None, duration_ms: int | None = None) -> Record:
+        told: Record = {"line": step.line} if step and step.line else {}
+        if self._generation:
+            told["generation"] = self._generation
+        return told if duration_ms is None else told | {"durationMs": duration_ms}
+
+
+def _start_fields(data: Record) -> Record:
+    names = {"config": "config", "durationMs": "durationMs", "event": "eventType"}
+    return {told: data[name] for name, told in names.items() if name in data}
+
+
+def _failure_fields(entry: Entry, data: Record) -> Record:
+    if entry.kind is EntryKind.ATTEMPT_INTERRUPTED:
+        return {"error": interruption(data["reason"]), "retryDelayMs": 0}
+    return {name: data[name] for name in ("error", "retryDelayMs") if name in data}
+
+
+def _value(name: str, value: bytes) -> dict[str, bytes]:
+    """Return a recorded value as a member, which `undefined` does not become."""
+    return {} if value == _UNDEFINED else {name: value or b"null"}

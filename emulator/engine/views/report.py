@@ -1,0 +1,267 @@
+"""History entries -> what REST tells about an instance: its detail, and single steps. Pure.
+
+Source: docs/platform/workflows-rest.md, "An instance over REST".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.engine.model.instance import (
+    BLOCKED,
+    TERMINAL,
+    Entry,
+    EntryKind,
+    Instance,
+    Status,
+    StepKind,
+)
+from emulator.engine.model.plain import REDACTED, iso, plain
+from emulator.engine.model.renamed import with_current_names
+
+Json = Any
+Record = dict[str, Any]
+
+_INTERRUPTED = "WorkflowInternalError"
+_REST_TYPES = {kind: kind.value for kind in StepKind} | {StepKind.DO: "step"}
+
+
+def instance_detail(
+    entries: Iterable[Entry],
+    status: Status,
+    version_id: str,
+    show_output: Callable[[Json], Json] = lambda output: output,
+) -> Record:
+    """Return an instance as REST describes it, steps in the order they first began.
+
+    show_output: what becomes of each step's output, which REST may shorten.
+    Steps also tell where in the code they are, as `line`, which is ours.
+    """
+    history = _History(show_output)
+    for _, entry in with_current_names(enumerate(entries)):
+        history.add(entry)
+    scheduled = {} if history.schedule is None else {"schedule": history.schedule}
+    return {
+        "status": status.value,
+        "params": history.params,
+        "trigger": {"source": history.trigger},
+        **scheduled,
+        "versionId": version_id,
+        "queued": history.queued,
+        "start": history.start,
+        "end": history.end,
+        "success": _success(status),
+        "error": history.error,
+        "rollback": history.rollback,
+        "output": history.output,
+        "step_count": sum(step["type"] != "rollback" for step in history.steps.values()),
+        "steps": [*history.steps.values(), *history.terminations],
+    }
+
+
+def tell_due_times(detail: Record, instance: Instance) -> None:
+    """Add `due` to the steps of a detail that wait: when a sleep, event wait or retry delay ends.
+
+    It is ours, beside what Cloudflare tells, and absent from steps that wait for nothing.
+    """
+    due = {
+        (_REST_TYPES[step.kind], step.label): iso(step.due_ms)
+        for step in instance.steps.values()
+        if step.state in BLOCKED and step.due_ms is not None
+    }
+    for step in detail["steps"]:
+        if (step["type"], step.get("name")) in due:
+            step["due"] = due[step["type"], step["name"]]
+
+
+def step_detail(
+    entries: Iterable[Entry],
+    status: Status,
+    label: str,
+    kind: StepKind,
+    attempt: int | None = None,
+) -> Record | None:
+    """Return one step with its whole output: `{"status", "error", "output", "event_type"?}`.
+
+    label: its name and count, `"charge-1"`. attempt: tell of this attempt instead of the step.
+    Returns None when there is no such step or attempt.
+    """
+    name, _, count = label.rpartition("-")
+    sought = f"{kind}:{count}:{name}"
+    history = _History(lambda output: output)
+    for _, entry in with_current_names(enumerate(entries)):
+        if entry.step == sought:
+            history.add(entry)
+    if not history.steps:
+        return None
+    ((key, step),) = history.steps.items()
+    if kind is StepKind.WAIT:
+        return {
+            "status": _step_status(step["finished"], step["error"], "waiting", status),
+            "error": step["error"],
+            "output": step["output"],
+            "event_type": step["event_type"],
+        }
+    error = history.step_errors.get(key)
+    if attempt is None:
+        waits = not step["attempts"] or step["attempts"][-1]["end"] is not None
+        unfinished = "waiting" if waits else "running"
+        stands = _step_status(step["success"] is not None, error, unfinished, status)
+        return {"status": stands, "error": error, "output": step.get("output")}
+    if not 0 < attempt <= len(step["attempts"]):
+        return None
+    told = step["attempts"][attempt - 1]
+    stands = _step_status(told["success"] is not None, told["error"], "running", status)
+    output = step.get("output") if told["success"] else None
+    return {"status": stands, "error": told["error"], "output": output}
+
+
+@dataclass(frozen=True, slots=True)
+class StepId:
+    """A step as REST names it."""
+
+    kind: StepKind
+    label: str
+
+    @classmethod
+    def of(cls, key: str) -> StepId:
+        """Return the name of the step with this key: `"do:1:charge"` -> do, `"charge-1"`."""
+        kind, count, name = key.split(":", 2)
+        return cls(StepKind(kind), f"{name}-{count}")
+
+
+CUT_OFF_BY = {  # what an interrupted attempt was cut off by, by the reason that is recorded
+    "reload": "a reload",
+    "restart": "a restart",
+    "loss": "the end of the worker it ran in",
+}
+
+
+def interruption(reason: str) -> Record:
+    """Return the error that an attempt is told to have ended with when it was cut off."""
+    text = f"The attempt was cut off by {CUT_OFF_BY.get(reason, reason)}"
+    return {"name": _INTERRUPTED, "message": text}
+
+
+def _success(status: Status) -> bool | None:
+    return status is Status.COMPLETE if status in TERMINAL else None
+
+
+def _step_status(finished: bool, error: Json, unfinished: str, instance: Status) -> str:
+    """Return the status of a step; one left behind by an ended instance shares that one's."""
+    if finished:
+        return Status.ERRORED.value if error else Status.COMPLETE.value
+    return instance.value if instance in TERMINAL else unfinished
+
+
+class _History:
+    """The fold of entries into records of steps, each as REST has it."""
+
+    def __init__(self, show_output: Callable[[Json], Json]) -> None:
+        self._show_output = show_output
+        self.params: Json = None
+        self.trigger = "unknown"
+        self.schedule: Json = None
+        self.queued: str | None = None
+        self.start: str | None = None
+        self.end: str | None = None
+        self.error: Json = None
+        self.rollback: Json = None
+        self.output: Json = None
+        self.steps: dict[str, Record] = {}
+        self.step_errors: dict[str, Json] = {}
+        self.terminations: list[Record] = []
+
+    def add(self, entry: Entry) -> None:
+        data = entry.data or {}
+        match entry.kind:
+            case EntryKind.WORKFLOW_QUEUED:
+                self.queued = iso(entry.at_ms)
+                self.params = plain(entry.value)
+                self.trigger = data.get("trigger", {}).get("source", "unknown")
+                self.schedule = data.get("schedule")
+            case EntryKind.WORKFLOW_START:
+                self.start = self.start or iso(entry.at_ms)
+            case EntryKind.WORKFLOW_SUCCESS:
+                self.end = iso(entry.at_ms)
+                self.output = plain(entry.value)
+            case EntryKind.WORKFLOW_FAILURE:
+                self.end = iso(entry.at_ms)
+                self.error = data["error"]
+            case EntryKind.ROLLBACK_COMPLETE:
+                self.rollback = {"outcome": "complete", "error": None}
+            case EntryKind.ROLLBACK_FAILED:
+                self.rollback = {"outcome": "failed", "error": data["error"]}
+            case EntryKind.WORKFLOW_TERMINATED:
+                self.end = iso(entry.at_ms)
+                trigger = data.get("trigger", {"source": "api"})
+                self.terminations.append({"type": "termination", "trigger": trigger})
+            case _ if entry.step:
+                self._add_of_step(entry, data)
+
+    def _add_of_step(self, entry: Entry, data: Record) -> None:
+        match entry.kind:
+            case EntryKind.STEP_START | EntryKind.ROLLBACK_STEP_START:
+                self.steps[entry.step] = _started_do(entry, data)
+            case EntryKind.SLEEP_START:
+                self.steps[entry.step] = _started(entry, "sleep")
+            case EntryKind.WAIT_START:
+                waiting = {"event_type": data["event"], "output": None}
+                self.steps[entry.step] = _started(entry, "waitForEvent") | waiting
+            case EntryKind.ATTEMPT_START | EntryKind.ROLLBACK_ATTEMPT_START:
+                attempt = {"start": iso(entry.at_ms), "end": None, "success": None, "error": None}
+                self.steps[entry.step]["attempts"].append(attempt)
+            case EntryKind.ATTEMPT_SUCCESS | EntryKind.ROLLBACK_ATTEMPT_SUCCESS:
+                self._end_attempt(entry, None)
+            case EntryKind.ATTEMPT_FAILURE | EntryKind.ROLLBACK_ATTEMPT_FAILURE:
+                self._end_attempt(entry, data["error"])
+            case EntryKind.ATTEMPT_INTERRUPTED:
+                self._end_attempt(entry, interruption(data["reason"]))
+            case EntryKind.STEP_SUCCESS | EntryKind.ROLLBACK_STEP_SUCCESS:
+                step = self.steps[entry.step]
+                sensitive = step["config"].get("sensitive") == "output"
+                output = REDACTED if sensitive else self._show_output(plain(entry.value))
+                step |= {"end": iso(entry.at_ms), "success": True, "output": output}
+            case EntryKind.STEP_FAILURE | EntryKind.ROLLBACK_STEP_FAILURE:
+                self.steps[entry.step] |= {"end": iso(entry.at_ms), "success": False}
+                self.step_errors[entry.step] = data["error"]
+            case EntryKind.SLEEP_COMPLETE:
+                self.steps[entry.step] |= {"end": iso(entry.at_ms), "finished": True}
+            case EntryKind.WAIT_COMPLETE:
+                output = self._show_output(plain(entry.value))
+                done = {"end": iso(entry.at_ms), "finished": True, "output": output}
+                self.steps[entry.step] |= done
+            case EntryKind.WAIT_TIMED_OUT:
+                timed_out = {"end": iso(entry.at_ms), "finished": True, "error": data["error"]}
+                self.steps[entry.step] |= timed_out
+
+    def _end_attempt(self, entry: Entry, error: Json) -> None:
+        ended = {"end": iso(entry.at_ms), "success": error is None, "error": error}
+        self.steps[entry.step]["attempts"][-1] |= ended
+
+
+def _started_do(entry: Entry, data: Record) -> Record:
+    return {
+        "name": StepId.of(entry.step).label,
+        "type": "rollback" if entry.kind is EntryKind.ROLLBACK_STEP_START else "step",
+        "start": iso(entry.at_ms),
+        "end": None,
+        "success": None,
+        "config": data["config"],
+        "attempts": [],
+        "line": data.get("line", ""),
+    }
+
+
+def _started(entry: Entry, kind: str) -> Record:
+    return {
+        "name": StepId.of(entry.step).label,
+        "type": kind,
+        "start": iso(entry.at_ms),
+        "end": None,
+        "finished": False,
+        "error": None,
+        "line": (entry.data or {}).get("line", ""),
+    }

@@ -1,0 +1,377 @@
+"""The `step` that `run(event, step)` gets: decorated steps and their dependencies, sleeps, events.
+
+Source: docs/platform/python-workers.md, "Steps" and "Sleeps and waits".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from inspect import CO_VARARGS, CO_VARKEYWORDS
+from types import CodeType, FunctionType
+from typing import Any
+
+from ..loader import shown_path
+from ..sdk.jsproxy import plain
+from ..sdk.jstext import js_text
+from .outputs import fresh
+from .rollbacks import Handler
+from .run import Run
+
+Function = Callable[..., Any]
+Decorated = Callable[[], Awaitable[Any]]
+DEFAULT_EVENT_TIMEOUT = "24 hours"
+_CTX = "ctx"
+
+
+@dataclass(slots=True, eq=False)
+class _Step:
+    """A decorated function. Never changed; not frozen, since a run may make thousands."""
+
+    name: str
+    function: Function
+    depends: list[Any] | None
+    concurrent: bool
+    options: dict[str, Any]
+    rollback: Handler | None
+    delay: Any  # `retries.delay` of the configuration, as it was given
+    of_run: bool  # declared by `run()`, not in a callback
+
+
+class _WorkflowStepWrapper:
+    """What both ways of declaring dependencies share."""
+
+    def __init__(self, run: Run, module_root: str, project_dir: Any) -> None:
+        self._run = run
+        self._module_root = module_root
+        self._project_dir = project_dir
+        self._by_name: dict[str, _Step] = {}
+        self._by_decorated: dict[Decorated, _Step] = {}
+        self._results: dict[_Step, Any] = {}
+        self._in_flight: dict[_Step, asyncio.Future[Any]] = {}
+
+    def forget(self) -> None:
+        """Let go of what was declared, which refers back to this."""
+        self._by_name.clear()
+        self._by_decorated.clear()
+        self._results.clear()
+
+    def sleep(self, name: str, duration: Any) -> Awaitable[None]:
+        """Sleep for `duration`: a number of milliseconds, or such as `"10 seconds"`."""
+        options = {"duration": _json(duration, f'step.sleep("{name}"): duration')}
+        return self._call("sleep", name, options)
+
+    def sleep_until(self, name: str, timestamp: datetime | float) -> Awaitable[None]:
+        """Sleep until a datetime (naive: local time) or epoch milliseconds."""
+        if isinstance(timestamp, datetime):
+            timestamp = round(timestamp.timestamp() * 1000)
+        options = {"timestamp": _json(timestamp, f'step.sleep_until("{name}"): timestamp')}
+        return self._call("sleep", name, options)
+
+    async def wait_for_event(
+        self, name: str, event_type: str, /, timeout: Any = DEFAULT_EVENT_TIMEOUT
+    ) -> Any:
+        """Wait for an event of `event_type`; returns `{"payload", "type", "timestamp"}`."""
+        timeout = _json(timeout, f'step.wait_for_event("{name}"): timeout')
+        return await self._call("waitForEvent", name, {"type": event_type, "timeout": timeout})
+
+    def _call(
+        self,
+        kind: str,
+        name: str,
+        options: dict[str, Any],
+        callback: _Callback | None = None,
+        handler: Handler | None = None,
+        shared: int = 0,
+    ) -> asyncio.Future[Any]:
+        name = _name(name)
+        line = self._line(callback)
+        return self._run.step(kind, name, options, callback, line, handler, shared)
+
+    def _decorate(self, step: _Step) -> Decorated:
+        async def decorated() -> Any:
+            return await self._execute(step)
+
+        decorated.__name__ = step.name
+        # What CPython calls a coroutine of it that is never awaited.
+        decorated.__qualname__ = f"{step.name} ({self._declared(step.function)})"
+        if self._run.replay is not None:
+            self._run.replay.declare(step.name, self._line(_Callback(step.function, {})))
+        self._by_name[step.name] = step
+        self._by_decorated[decorated] = step
+        return decorated
+
+    async def _execute(self, step: _Step, shared: int = 0) -> Any:
+        """Run a step: its dependencies first, then itself, always as a step of its own."""
+        dependencies = self._dependencies(step)
+        running: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._in_flight[step] = running
+        self._run.shared.add(running)
+        try:
+            values = await self._resolve(dependencies, step.concurrent) if dependencies else {}
+            callback = _Callback(step.function, values, step.delay)
+            call = step.name, step.options, callback, step.rollback, shared
+            result = await self._call("do", *call)
+        except BaseException as error:
+            if isinstance(error, Exception):
+                running.set_exception(error)
+                running.exception()  # retrieved: whoever shares it raises it too
+            else:
+                running.cancel()
+            raise
+        else:
+            running.set_result(result)
+            self._results[step] = result
+            return result
+        finally:
+            self._run.shared.discard(running)
+            if self._in_flight.get(step) is running:
+                del self._in_flight[step]
+
+    async def _resolve(self, dependencies: dict[str, _Step], concurrent: bool) -> dict[str, Any]:
+        if concurrent:
+            found = await asyncio.gather(*map(self._result_of, dependencies.values()))
+            return dict(zip(dependencies, found, strict=True))
+        return {name: await self._result_of(step) for name, step in dependencies.items()}
+
+    async def _result_of(self, step: _Step) -> Any:
+        """Return a dependency's result: remembered, shared while in flight, or made now."""
+        if step in self._results:
+            return self._results[step]
+        running = self._in_flight.get(step)
+        if running is not None:
+            return await asyncio.shield(running)
+        return await self._execute(step, self._shared(step))
+
+    def _shared(self, step: _Step) -> int:
+        """Return which declaration of its name a dependency is, if callbacks may ask for it, too.
+
+        It is executed once: each caller gets the same, in a replay as well.
+        """
+        if not step.of_run or not self._run.may_be_shared(step.name):
+            return 0
+        alike = [s for s in self._by_decorated.values() if s.of_run and s.name == step.name]
+        return alike.index(step) + 1
+
+    def _dependencies(self, step: _Step) -> dict[str, _Step]:
+        """Return parameter name -> step it takes the result of. Raises TypeError."""
+        raise NotImplementedError
+
+    def _line(self, callback: _Callback | None) -> str:
+        """Return where user code made this call, `"src/entry.py:31"`.
+
+        A step awaited through `gather` has no caller on the stack; then the callback's own line.
+        """
+        frame = sys._getframe(2)
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if file.startswith(self._module_root):
+                return f"{_shown(file, self._project_dir)}:{frame.f_lineno}"
+            frame = frame.f_back  # type: ignore[assignment]
+        return "" if callback is None else self._declared(callback.function)
+
+    def _declared(self, function: Function) -> str:
+        """Return where `function` begins, `"src/entry.py:30"`, or nothing."""
+        code = getattr(function, "__code__", None)
+        if code is None:
+            return ""
+        return f"{_shown(code.co_filename, self._project_dir)}:{code.co_firstlineno}"
+
+
+class ImplicitStep(_WorkflowStepWrapper):
+    """Parameters are named after the steps whose results they take."""
+
+    def do(
+        self,
+        name: str | None = None,
+        *,
+        concurrent: bool = False,
+        config: Any = None,
+        rollback: Handler | None = None,
+        rollback_config: Any = None,
+    ) -> Callable[[Function], Decorated]:
+        """Declare a step; await the decorated function, without arguments, to run it.
+
+        rollback: called, when the instance fails, with `{"ctx", "error", "output", "stepName"}`.
+        """
+        _refuse_bare(name)
+
+        def decorate(function: Function) -> Decorated:
+            called = _name(function.__name__ if name is None else name)
+            options = _options(called, config, rollback, rollback_config)
+            return self._decorate(
+                _Step(
+                    *(called, function, None, concurrent, options, rollback, _delay(config)),
+                    not self._run.is_in_callback(),
+                )
+            )
+
+        return decorate
+
+    def _dependencies(self, step: _Step) -> dict[str, _Step]:
+        found = {}
+        for parameter in _dependency_names(step.function):
+            if parameter not in self._by_name:
+                raise TypeError(f"Received unexpected parameter {parameter}")
+            found[parameter] = self._by_name[parameter]
+        return found
+
+
+class LegacyStep(_WorkflowStepWrapper):
+    """Parameters take the results of `depends`, in order."""
+
+    def do(
+        self,
+        name: str,
+        depends: list[Any] | None = None,
+        concurrent: bool = False,
+        config: Any = None,
+        *,
+        rollback: Handler | None = None,
+        rollback_config: Any = None,
+    ) -> Callable[[Function], Decorated]:
+        """Declare a step; await the decorated function, without arguments, to run it.
+
+        rollback: called, when the instance fails, with `{"ctx", "error", "output", "stepName"}`.
+        """
+        _refuse_bare(name)
+        name = _name(name)
+        options = _options(name, config, rollback, rollback_config)
+        return lambda function: self._decorate(
+            _Step(
+                *(name, function, depends, concurrent, options, rollback, _delay(config)),
+                not self._run.is_in_callback(),
+            )
+        )
+
+    def _dependencies(self, step: _Step) -> dict[str, _Step]:
+        parameters = _dependency_names(step.function)
+        if parameters and not step.depends:
+            raise TypeError(
+                f"Step has {len(parameters)} non-ctx parameter(s) but no 'depends' list provided"
+            )
+        depends = step.depends or []
+        if len(parameters) != len(depends):
+            raise TypeError(
+                f"Step declares {len(parameters)} non-ctx parameter(s) but 'depends' has "
+                f"{len(depends)} item(s)"
+            )
+        found = {}
+        for parameter, dependency in zip(parameters, depends, strict=True):
+            if dependency not in self._by_decorated:
+                raise TypeError(
+                    f"'depends' entry for parameter '{parameter}' is not a function decorated "
+                    "with step.do"
+                )
+            found[parameter] = self._by_decorated[dependency]
+        return found
+
+
+class _Callback:
+    """Calls a step's function with its dependencies' results and, where it asks, `ctx`."""
+
+    __slots__ = ("function", "delay", "_values", "_parameters", "wants_ctx")
+
+    def __init__(self, function: Function, values: dict[str, Any], delay: Any = None) -> None:
+        self.delay = delay
+        self.function = function
+        self._values = values
+        self._parameters = _parameters(function)
+        self.wants_ctx = any(name == _CTX for name, _ in self._parameters)
+
+    def __call__(self, ctx: Any) -> Any:
+        if not self._parameters:
+            return self.function()
+        positional, keywords = [], {}
+        for name, keyword_only in self._parameters:
+            value = ctx if name == _CTX else fresh(self._values[name])
+            if keyword_only:
+                keywords[name] = value
+            else:
+                positional.append(value)
+        return self.function(*positional, **keywords)
+
+
+_shown = functools.lru_cache(maxsize=1024)(shown_path)
+
+
+def _dependency_names(function: Function) -> list[str]:
+    return [name for name, _ in _parameters(function) if name != _CTX]
+
+
+def _parameters(function: Function) -> tuple[tuple[str, bool], ...]:
+    """Return each parameter's name, `*args` and `**kwargs` included, and if it is keyword-only."""
+    if type(function) is FunctionType and not hasattr(function, "__wrapped__"):
+        return _parameters_of_code(function.__code__)
+    parameters = inspect.signature(function).parameters.values()
+    return tuple((p.name, p.kind is p.KEYWORD_ONLY) for p in parameters)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parameters_of_code(code: CodeType) -> tuple[tuple[str, bool], ...]:
+    """The same from a code object: steps are defined anew in every run, their code is not."""
+    named = code.co_argcount + code.co_kwonlyargcount
+    count = named + bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
+    names = code.co_varnames[:count]
+    return tuple((name, code.co_argcount <= n < named) for n, name in enumerate(names))
+
+
+def _refuse_bare(name: Any) -> None:
+    if callable(name):
+        raise TypeError('step.do is used with parentheses: @step.do() or @step.do("name")')
+
+
+def _name(name: Any) -> str:
+    """Return the name of a step: of a `(str, Enum)` member its contents."""
+    if not isinstance(name, str):
+        raise TypeError(f"a step name must be a str, not {name!r}")
+    return str.__str__(name)
+
+
+def _options(
+    name: str, config: Any, rollback: Handler | None, rollback_config: Any
+) -> dict[str, Any]:
+    options = {}
+    if config is not None:
+        options["config"] = _json(config, f'step.do("{name}"): config')
+    if rollback is not None:
+        if not callable(rollback):
+            raise TypeError(f'Rollback for "{name}" must be a function')
+        options["rollback"] = _json(rollback_config or {}, f'step.do("{name}"): rollback_config')
+    elif rollback_config is not None:
+        raise TypeError(f'step.do("{name}"): rollback_config is given, and rollback is not')
+    return options
+
+
+def _delay(config: Any) -> Any:
+    """Return `retries.delay` of a configuration that has it."""
+    config = plain(config)
+    retries = config.get("retries") if isinstance(config, dict) else None
+    return retries.get("delay") if isinstance(retries, dict) else None
+
+
+def _json(value: Any, what: str) -> Any:
+    """Return `value` if it is plain JSON. Raises TypeError that says what it is."""
+    value = plain(value)
+    if what.endswith(": config.retries.delay") and callable(value):
+        return {"$function": 1}
+    match value:
+        case str():
+            return str.__str__(value)
+        case None | bool() | int() | float():
+            return value
+        case dict() if not what.endswith(".delay"):
+            named = ((js_text(key), item) for key, item in value.items())
+            return {key: _json(item, f"{what}.{key}") for key, item in named}
+        case list() | tuple():
+            return [_json(item, what) for item in value]
+    raise TypeError(
+        f'{what} is {value!r}; expected milliseconds or "<number> <unit>", e.g. "5 minutes"'
+        if "config" not in what or what.rpartition(".")[2] in ("delay", "timeout")
+        else f"{what} is {value!r}; expected a plain number, string, dict or list"
+    )

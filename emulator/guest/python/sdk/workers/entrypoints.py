@@ -1,0 +1,55 @@
+"""The classes user code extends. Source: docs/platform/python-workers.md, "Handlers"."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from ... import scope
+from ..jsdict import JsDict
+
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+
+
+class Context:
+    """`self.ctx`."""
+
+    def __init__(self) -> None:
+        self.props = JsDict()
+
+    def wait_until(self, awaitable: Awaitable[Any]) -> None:
+        """Keep the request alive until `awaitable` has settled."""
+        scope.current().wait_until(awaitable)
+
+    waitUntil = wait_until  # JavaScript's name
+
+    def passThroughOnException(self) -> None:
+        """Do nothing: there is no origin to pass through to."""
+
+
+class _Entrypoint:
+    def __init__(self, ctx: Any, env: Any) -> None:
+        self.ctx = ctx
+        self.env = env
+
+
+class WorkerEntrypoint(_Entrypoint):
+    """A worker: `Default` handles HTTP requests. A new instance is made for each."""
+
+
+class DurableObject(_Entrypoint):
+    """A durable object class. It can be defined; Groundfog does not run it yet."""
+
+
+class WorkflowEntrypoint(_Entrypoint):
+    """A workflow: `run(event, step)`."""
+
+
+BASES = (WorkerEntrypoint, DurableObject, WorkflowEntrypoint)
+for _base in (*BASES, Context):
+    _base.__module__ = "workers"
+
+
+def handler(function: _Handler) -> _Handler:
+    """Mark a global handler; requests arrive as `workers.Request` with or without it."""
+    return function

@@ -1,0 +1,103 @@
+"""Header lists <-> what user code reads and writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from http.client import HTTPMessage
+from typing import Any
+
+from ... import deployed
+from ..jstext import js_text
+from ..pyodide.ffi import JsException
+
+HeaderList = list[tuple[str, str]]
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_WHITE_SPACE = " \t\r\n"  # what the Fetch standard cuts off at both ends of a value
+
+
+class HTTPMessageMapping(HTTPMessage):
+    """Headers as a case-insensitive mapping; a missing name reads as None.
+
+    Source: docs/platform/python-workers.md, "Requests".
+    """
+
+
+Mapping.register(HTTPMessageMapping)
+
+
+def as_message(headers: HeaderList) -> HTTPMessageMapping:
+    """Return a new mapping: repeated names are joined with a comma, Set-Cookie excepted."""
+    message = HTTPMessageMapping()
+    joined: dict[str, str] = {}
+    cookies: list[str] = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "set-cookie":
+            cookies.append(value)
+        else:
+            joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
+    for name, value in joined.items():
+        message.add_header(name, value)
+    for cookie in cookies:
+        message.add_header("set-cookie", cookie)
+    return message
+
+
+def from_user(headers: Any) -> HeaderList:
+    """Return the header list that user code gave: a dict, or a list of pairs.
+
+    Raises TypeError for other types, JsException for names or values HTTP does not allow.
+    Source: https://github.com/cloudflare/workers-py/blob/main/packages/runtime-sdk/src/workers/utils.py
+    (_to_js_headers).
+    """
+    if isinstance(headers, dict):
+        return [_checked(name, value) for name, value in headers.items()]
+    if isinstance(headers, list):
+        return [_checked(*_pair(item)) for item in headers]
+    hint = " Write dict(headers)." if isinstance(headers, Mapping) else ""
+    raise TypeError(
+        f"Received unexpected type for headers argument: {type(headers)}; expected a dict or a "
+        f"list of pairs.{hint}"
+    )
+
+
+def for_fetch(headers: Any) -> Any:
+    """Return what `fetch(headers=…)` takes beyond a dict and a list as one of them."""
+    if headers is None:
+        return []
+    if isinstance(headers, dict | list | str) or not isinstance(headers, Iterable):
+        return headers
+    if isinstance(headers, Mapping):
+        deployed.warn(
+            "fetch() takes headers as a dict or as pairs: with those of a request or response as "
+            "they are it fails when it is deployed. Write headers=dict(…)."
+        )
+        return dict(headers)
+    return list(headers)
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    if not isinstance(item, list | tuple) or len(item) != 2:
+        raise JsException(f"Headers are pairs of a name and a value, not {item!r}.", "TypeError")
+    return item[0], item[1]
+
+
+def _checked(name: Any, value: Any) -> tuple[str, str]:
+    name = js_text(name)
+    text = js_text(value).strip(_WHITE_SPACE)
+    if not _NAME.fullmatch(name):
+        raise JsException(f"Invalid header name: {name!r}.", "TypeError")
+    if any(forbidden in text for forbidden in "\r\n\0"):
+        raise JsException(f"Invalid header value for {name}: {text!r}.", "TypeError")
+    # HTTP carries bytes; the wire here carries latin-1 characters for them.
+    return name, text if text.isascii() else _as_latin_1(text)
+
+
+def _as_latin_1(text: str) -> str:
+    try:
+        text.encode("latin-1")
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-8").decode("latin-1")

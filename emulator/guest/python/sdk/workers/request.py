@@ -1,0 +1,143 @@
+"""`workers.Request`. Source: docs/platform/python-workers.md, "Requests"."""
+
+from __future__ import annotations
+
+from http import HTTPMethod
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...streams import ReadableStream, is_streamable
+from ..jsdict import JsDict
+from ..pyodide.ffi import JsException
+from .body import Body, streamed
+from .formdata import FormData, as_multipart
+from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
+
+_BODYLESS = ("GET", "HEAD")
+
+
+class Request(Body):
+    """An HTTP request: the one being handled, or one to send with `fetch`."""
+
+    def __init__(self, input: Any, **options: Any) -> None:
+        if isinstance(input, Request):
+            self._copy(input, options)
+        else:
+            super().__init__(None)
+            self._url = _normal_url(str(input))
+            self._method = "GET"
+            self._headers: HeaderList = []
+            self.redirect = "follow"
+            self.cf: Any = None
+        self._apply(options)
+
+    @classmethod
+    def received(
+        cls, method: str, url: str, headers: list[list[str]], body: ReadableStream | None
+    ) -> Request:
+        """Return the request that arrived from outside; nothing is checked again."""
+        request = cls.__new__(cls)
+        Body.__init__(request, body)
+        request._url = url
+        request._method = method
+        request._headers = headers  # type: ignore[assignment]  # pairs, as JSON has them
+        request.redirect = "manual"
+        request.cf = None
+        return request
+
+    def _copy(self, source: Request, options: dict[str, Any]) -> None:
+        super().__init__(None if "body" in options else source._take())
+        self._url = source._url
+        self._method = source._method
+        self._headers = list(source._headers)
+        self.redirect = source.redirect
+        self.cf = source.cf
+
+    def _apply(self, options: dict[str, Any]) -> None:
+        if "method" in options:
+            self._method = _method_name(options["method"])
+        if "headers" in options:
+            self._headers = from_user(options["headers"])
+        if options.get("body") is not None:
+            self._content = self._body_of(options["body"])
+        self.redirect = options.get("redirect", self.redirect)
+        if "cf" in options:
+            self.cf = JsDict(options["cf"])
+        if self._content is not None and self._method in _BODYLESS:
+            raise JsException("Request with a GET or HEAD method cannot have a body.", "TypeError")
+
+    def _body_of(self, body: Any) -> bytes | ReadableStream:
+        if isinstance(body, str):
+            self._default_type("text/plain;charset=UTF-8")
+            return body.encode()
+        if isinstance(body, bytes | bytearray | memoryview):
+            return bytes(body)
+        if isinstance(body, FormData):
+            data, content_type = as_multipart(body)
+            self._default_type(content_type)
+            return data
+        if is_streamable(body):
+            return streamed(body, "Request")
+        raise TypeError(f"Unsupported type in Request: {type(body).__name__}")
+
+    def _default_type(self, content_type: str) -> None:
+        if self._content_type() is None:
+            self._headers.append(("content-type", content_type))
+
+    @property
+    def url(self) -> str:
+        """The absolute URL."""
+        return self._url
+
+    @property
+    def method(self) -> HTTPMethod:
+        """The method; an unknown one raises KeyError, as in the SDK."""
+        return HTTPMethod[self._method]
+
+    @property
+    def headers(self) -> HTTPMessageMapping:
+        """A new mapping each time: changing it does not change the request."""
+        return as_message(self._headers)
+
+    @property
+    def js_object(self) -> Request:
+        """The request itself: there is no JavaScript object behind it."""
+        return self
+
+    _js_request = js_object
+
+    def clone(self) -> Request:
+        """Return a copy with its own body. Raises OSError when the body has been read."""
+        clone = Request.received(self._method, self._url, [], None)
+        clone._content = self._share()
+        clone._headers = list(self._headers)
+        clone.redirect, clone.cf = self.redirect, self.cf
+        return clone
+
+    def _header_list(self) -> HeaderList:
+        return self._headers
+
+    def __repr__(self) -> str:
+        return f"Request(method={self._method!r}, url={self._url!r})"
+
+
+def wire_method(request: Request) -> str:
+    """Return the method as it is sent."""
+    return request._method
+
+
+def _method_name(method: Any) -> str:
+    name = str(getattr(method, "value", method)).upper()
+    if not name.isalpha():
+        raise JsException(f"Invalid HTTP method string: {method}", "TypeError")
+    return name
+
+
+def _normal_url(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.scheme or not parts.netloc:
+        raise JsException(f"Invalid URL: {url}", "TypeError")
+    return parts._replace(path=parts.path or "/").geturl()
+
+
+Request.__module__ = "workers"

@@ -1,0 +1,213 @@
+"""`workers.Response`. Source: docs/platform/python-workers.md, "Responses"."""
+
+from __future__ import annotations
+
+import copy
+import json
+from http.client import responses as reason_phrases
+from typing import Any
+from urllib.parse import urlsplit
+
+from ... import deployed
+from ...streams import ReadableStream, is_streamable
+from ...web_sockets import WebSocket
+from ..jsproxy import JsProxy, plain
+from ..pyodide.ffi import JsException
+from .blob import Blob
+from .body import Body, streamed
+from .formdata import FormData, as_multipart
+from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
+
+NULL_BODY = (101, 204, 205, 304)
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+class _JsonMethod:
+    """`Response.json(data, …)` makes a response; `await response.json()` reads one."""
+
+    def __get__(self, instance: Any, owner: type[Response]) -> Any:
+        return owner.from_json if instance is None else Body.json.__get__(instance)
+
+
+class Response(Body):
+    """An HTTP response: to return, or as `fetch` gave it."""
+
+    _already_used = "Response body is already used"
+
+    def __init__(
+        self,
+        body: Any = None,
+        status: int | None = None,
+        status_text: str = "",
+        headers: Any = None,
+        web_socket: Any = None,
+    ) -> None:
+        self._headers = from_user(headers) if headers else []
+        super().__init__(self._body_of(body))
+        self.web_socket = _web_socket(web_socket)
+        self.status = _status(status, web_socket is not None)
+        self.status_text = status_text or ""
+        self.url = ""
+        self.redirected = False
+        self.type = "default"
+        self._cloned_at = ""  # of a clone: the line that made it
+        if self._content and self.status in NULL_BODY:
+            raise JsException(
+                "Response with null body status (101, 204, 205, or 304) cannot have a body.",
+                "TypeError",
+            )
+
+    def _body_of(self, body: Any) -> bytes | ReadableStream | None:
+        match body:
+            case None:
+                return None
+            case str():
+                self._default_type("text/plain;charset=UTF-8")
+                return body.encode()
+            case bytes():
+                return bytes(body)
+            case FormData():
+                data, content_type = as_multipart(body)
+                self._default_type(content_type)
+                return data
+            case Blob() | bytearray() | memoryview():
+                pass
+            case _ if is_streamable(body):
+                return streamed(body, "Response")
+        kind = body.constructor.name if isinstance(body, JsProxy) else type(body).__name__
+        raise TypeError(f"Unsupported type in Response: {kind}")
+
+    def _default_type(self, content_type: str) -> None:
+        if self._content_type_given() is None:
+            self._headers.append(("content-type", content_type))
+
+    def _content_type_given(self) -> str | None:
+        return next((v for name, v in self._headers if name.lower() == "content-type"), None)
+
+    @property
+    def headers(self) -> HTTPMessageMapping:
+        """A new mapping each time: changing it does not change the response."""
+        return as_message(self._headers)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    @property
+    def js_object(self) -> Response:
+        """The response itself: there is no JavaScript object behind it."""
+        return self
+
+    js_response = js_object
+
+    @property
+    def webSocket(self) -> WebSocket | None:  # JavaScript's name
+        """The WebSocket it carries."""
+        return self.web_socket
+
+    async def string(self) -> str:
+        """Read the body as UTF-8."""
+        return await self.text()
+
+    async def memoryview(self) -> memoryview:
+        """Read the body as a view."""
+        return memoryview(await self.bytes())
+
+    def raise_for_status(self) -> None:
+        """Raise OSError for 4xx and 5xx."""
+        if self.status >= 400:
+            reason = self.status_text or reason_phrases.get(self.status, "")
+            raise OSError(f"{self.status} {reason} for url: {self.url}")
+
+    def clone(self) -> Response:
+        """Return a copy with its own body. Raises OSError when the body has been read."""
+        if self.web_socket is not None:
+            text = "Cannot clone a response to a WebSocket handshake."
+            raise JsException(text, "TypeError")
+        clone = copy.copy(self)
+        clone._content = self._share()
+        clone._headers = list(self._headers)
+        clone._cloned_at = deployed.place()
+        return clone
+
+    def replace_body(self, body: Any) -> Response:
+        """Return a response with the same status and headers and another body."""
+        return Response(body, self.status, self.status_text, self._headers)
+
+    @staticmethod
+    def redirect(url: str, status: int = 302) -> Response:
+        """Return a redirect. Raises ValueError for a status that is none."""
+        if status not in _REDIRECTS:
+            raise ValueError(f"{status} is not a redirect status code.")
+        parts = urlsplit(url)
+        if not parts.scheme:
+            raise TypeError("Unable to parse URL.")
+        location = parts._replace(path=parts.path or "/").geturl()
+        return Response(None, status, headers={"location": location})
+
+    @staticmethod
+    def from_json(
+        data: Any, status: int | None = 200, status_text: str = "", headers: Any = None
+    ) -> Response:
+        """Return `data` as JSON, written as `json.dumps` does. Raises its TypeError.
+
+        A JSON variable is written by JavaScript: without spaces.
+        """
+        if isinstance(data, JsProxy):
+            text = json.dumps(plain(data), ensure_ascii=False, separators=(",", ":"))
+        else:
+            text = json.dumps(data)
+        response = Response(text.encode(), status, status_text, headers)
+        response._default_type("application/json")
+        return response
+
+    json = _JsonMethod()
+
+    def _header_list(self) -> HeaderList:
+        return self._headers
+
+    def __repr__(self) -> str:
+        shown = f"status={self.status}"
+        if self.status_text:
+            shown += f", status_text={self.status_text!r}"
+        return f"Response({shown}, content_type={self._content_type_given()!r})"
+
+
+FetchResponse = Response
+Response.__module__ = "workers"
+
+
+def head_and_body(response: Response) -> tuple[HeaderList, Any]:
+    """Return the headers as written, repeats kept, and the body, which is then used.
+
+    Warns of a clone: the published SDK's is a FetchResponse, and no Response.
+    """
+    if response._cloned_at:
+        deployed.warn(
+            "fetch() returns the clone of a response: deployed, that is no Response, and the "
+            "request fails. Return the response itself, and read its clone.",
+            response._cloned_at,
+        )
+    return response._headers, response._take()
+
+
+def _web_socket(value: Any) -> WebSocket | None:
+    if value is not None and not isinstance(value, WebSocket):
+        raise TypeError(f"web_socket must be a WebSocket, not {type(value).__name__}")
+    return value
+
+
+def _status(status: int | None, is_web_socket: bool) -> int:
+    code = int(status or 200)
+    if is_web_socket and code == 101:
+        return code
+    if is_web_socket or code == 101:
+        raise JsException("Responses with a WebSocket must have status code 101.", "RangeError")
+    if not 200 <= code <= 599:
+        raise JsException(
+            "Responses may only be constructed with status codes in the range 200 to 599, "
+            "inclusive.",
+            "RangeError",
+        )
+    return code

@@ -1,0 +1,1 @@
+"""Guests in CPython: the forkserver, and what its children print."""

@@ -1,0 +1,129 @@
+"""Runs the ASGI app on sockets that are already listening. Owns start, stop, and nothing else.
+
+uvicorn's protocol does the HTTP; its `Server` is not used, because that installs signal handlers,
+wakes ten times a second, and waits by sleeping.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.types import ASGIApp
+from uvicorn.config import Config
+
+from emulator.protocol.web_sockets import MESSAGE_MAX_BYTES
+from emulator.server.http import head
+from emulator.server.http.listen import BACKLOG
+from emulator.server.http.protocol import Connections, HttpProtocol
+
+if TYPE_CHECKING:
+    from emulator.server.http.web_socket_protocol import WebSocketProtocol
+
+# How long requests in flight may take to finish when the server stops.
+GRACEFUL_STOP_S = 3.0
+# How long cancelled requests may take to clean up after that.
+CANCEL_S = 1.0
+# An idle connection is kept this long; browsers and clients keep theirs about as long.
+KEEP_ALIVE_S = 75
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return how to make the fastest event loop there is here, for `asyncio.Runner`."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _web_socket_protocol(**arguments: Any) -> asyncio.Protocol:
+    """Return the protocol of a connection that becomes a WebSocket; imported only then."""
+    from emulator.server.http.web_socket_protocol import WebSocketProtocol
+
+    return WebSocketProtocol(**arguments)
+
+
+class Server:
+    """Serves `app` on `sockets` (from `listen.bind`), which it owns from now on.
+
+    head_limit_s: how long the head of a request may take to arrive.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        sockets: Sequence[socket.socket],
+        *,
+        head_limit_s: float = head.LIMIT_S,
+    ) -> None:
+        self._head_limit_s = head_limit_s
+        self._sockets = list(sockets)
+        # On what a client sends wrong, uvicorn warns; the client is told, the terminal need not be.
+        self._config = Config(
+            app,
+            http=HttpProtocol,
+            ws=_web_socket_protocol,  # type: ignore[arg-type]
+            ws_max_size=MESSAGE_MAX_BYTES,
+            ws_ping_interval=None,  # a client held at a breakpoint answers no ping
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level=logging.ERROR,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        self._connections = Connections()
+        self._servers: list[asyncio.Server] = []
+
+    async def start(self) -> tuple[str, int]:
+        """Begin to accept connections; return the first socket's address and port."""
+        self._config.load()
+        loop = asyncio.get_running_loop()
+        for listener in self._sockets:
+            server = await loop.create_server(self._protocol, sock=listener, backlog=BACKLOG)
+            self._servers.append(server)
+        ip, port = self._sockets[0].getsockname()[:2]
+        return str(ip), int(port)
+
+    async def stop(self) -> None:
+        """Accept nothing more, let requests finish for GRACEFUL_STOP_S, then cancel the rest."""
+        for server in self._servers:
+            server.close()
+        for listener in self._sockets:
+            listener.close()
+        for connection in self._open():
+            connection.shutdown()
+        if not await self._all_gone(GRACEFUL_STOP_S):
+            for connection in self._open():
+                connection.abort()
+            if not await self._all_gone(CANCEL_S):
+                for task in list(self._connections.tasks):
+                    task.cancel("the server stops")
+        for server in self._servers:
+            await server.wait_closed()
+
+    def _protocol(self) -> HttpProtocol:
+        protocol = HttpProtocol(self._config, self._connections, {})
+        protocol.head_limit_s = self._head_limit_s
+        return protocol
+
+    def _open(self) -> list[HttpProtocol | WebSocketProtocol]:
+        return cast("list[HttpProtocol | WebSocketProtocol]", list(self._connections.connections))
+
+    async def _all_gone(self, timeout_s: float) -> bool:
+        """Wait until no connection and no request is left; return whether that happened in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._connections.empty.wait()
+                while self._connections.tasks:
+                    await asyncio.wait(set(self._connections.tasks))
+        except TimeoutError:
+            return False
+        return True
