@@ -308,6 +308,7 @@ class Engine:
         present = [
             Present(run.instance.key, run.number, not run.blocked) for run in lost if run.begun
         ]
+        others = others or any(run.feed.is_aborting for run in lost)
         blamed, suspects = self._blame.lost(replace(loss, others=others), present)
         if suspects:
             each = (run.instance for run in lost if run.instance.key in suspects)
@@ -330,7 +331,7 @@ class Engine:
                     self._record(instance, steps.fail(instance, step, error, now_ms).entries)
                 else:
                     self._record(instance, [steps.interrupt(instance, step, now_ms, "loss")])
-        self._drop(run)
+        self._forget(run)
         if is_to_blame and not in_steps and self._blame.is_hopeless(instance.key):
             losses = self._blame.losses(instance.key)
             self._end(instance, [endings.hopeless(instance, losses, loss.reason, now_ms)])
@@ -1366,8 +1367,9 @@ class Engine:
 
     def _drop(self, run: Run) -> None:
         """Forget a run, here and in its guest; nothing in it is ever answered."""
+        works = run.begun and not run.at_rest
         self._forget(run)
-        run.guest.send(messages.RunAbort(run.number))
+        run.feed.abort(run.number, works=works)
 
     def _forget(self, run: Run) -> None:
         self._held(run)

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
@@ -297,7 +297,7 @@ class ScriptedGuest:
             return
         self.activity += 1
         match self._inbox.popleft():
-            case FunctionType() | partial() as read:
+            case FunctionType() | MethodType() | partial() as read:
                 read()
             case History(number, payload):
                 known = self._runs.setdefault(number, _Run()).history

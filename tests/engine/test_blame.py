@@ -287,6 +287,26 @@ def test_a_request_in_flight_may_be_why_so_no_instance_is_charged(tmp_path: Path
     play(tmp_path, gated(gates), story)
 
 
+@pytest.mark.parametrize("has_read", [False, True])
+def test_a_run_that_is_over_may_be_why_until_its_guest_has_read_that(
+    tmp_path: Path, has_read: bool
+) -> None:
+    async def story(world: World) -> None:
+        await world.create("bad")
+        await world.create("good")
+        world.guest.deaf = True
+        await world.terminate("bad")
+        if has_read:
+            world.guest.hear()
+            await world.settle()
+        await lose(world)
+
+        assert world.status("bad") == "terminated"
+        assert (EntryKind.ATTEMPT_FAILURE in world.kinds("good")) == has_read
+
+    play(tmp_path, gated({}), story)
+
+
 def test_kills_from_outside_use_up_no_retry_up_to_a_limit(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
-from emulator.protocol.messages import Message, RunStart
+from emulator.protocol.messages import Message, RunAbort, RunStart
 
 WINDOW_BYTES = 2 * 1024 * 1024
 RUN_BYTES = 64 * 1024  # what starting a run counts for: code runs then, which takes time
@@ -45,6 +45,7 @@ class Feed:
         self._unread = 0  # bytes, or what counts as such
         self._unmarked = 0  # those of them whose reading nobody waits for yet
         self._sending = False
+        self._aborting = 0
         self.sent = 0  # messages, since the beginning
 
     def __len__(self) -> int:
@@ -60,6 +61,21 @@ class Feed:
         """Send the messages of a parcel as there is room for them, in their order."""
         self._parcels.append(parcel)
         self._send_on()
+
+    @property
+    def is_aborting(self) -> bool:
+        """Whether code of a run that is over may still work: its guest has not read that yet."""
+        return self._aborting > 0
+
+    def abort(self, run: int, *, works: bool) -> None:
+        """Tell the guest at once that a run is over. works: code of it may be working."""
+        self._guest.send(RunAbort(run))
+        if works:
+            self._aborting += 1
+            self._guest.when_read(self._abort_was_read)
+
+    def _abort_was_read(self) -> None:
+        self._aborting -= 1
 
     def stop(self) -> None:
         """Send nothing more: the guest is gone."""
