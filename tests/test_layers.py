@@ -72,7 +72,6 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.server": FOUNDATION
     | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.runner", "bindings"},
     "emulator.cli": {"emulator", "bindings"},
-    "emulator.__main__": {"emulator.cli"},
 }
 STANDARD_LIBRARY_ONLY = ("emulator.guest", "emulator.protocol")
 

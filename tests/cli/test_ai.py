@@ -99,7 +99,7 @@ def test_the_ledger_can_be_cleared(project: Path) -> None:
 
 
 def test_new_calls_are_followed_until_interrupted(project: Path) -> None:
-    command = [sys.executable, "-m", "emulator", "ai", "calls", "--follow", "--cwd", str(project)]
+    command = [sys.executable, "-m", "groundfog", "ai", "calls", "--follow", "--cwd", str(project)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None

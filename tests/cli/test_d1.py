@@ -51,7 +51,7 @@ def project(tmp_path: Path) -> Path:
 
 def groundfog(project: Path, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "emulator", "d1", *args],
+        [sys.executable, "-m", "groundfog", "d1", *args],
         cwd=project,
         env={"PYTHONPATH": str(ROOT), "PATH": "", "PYTHONUTF8": "1"},
         stdin=subprocess.DEVNULL,

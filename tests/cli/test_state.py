@@ -35,7 +35,7 @@ def groundfog(
     *arguments: str, cwd: Path, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "emulator", *arguments],
+        [sys.executable, "-m", "groundfog", *arguments],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         capture_output=True,
@@ -112,7 +112,7 @@ def test_reset_asks_before_it_deletes(tmp_path: Path) -> None:
     journal.touch()
 
     result = subprocess.run(
-        [sys.executable, "-m", "emulator", "state", "reset"],
+        [sys.executable, "-m", "groundfog", "state", "reset"],
         cwd=project,
         input="n\n",
         capture_output=True,

@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Path:
 
 def groundfog(project: Path, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "emulator", "vectorize", *args],
+        [sys.executable, "-m", "groundfog", "vectorize", *args],
         cwd=project,
         env={"PYTHONPATH": str(ROOT), "PATH": "", "PYTHONUTF8": "1"},
         stdin=subprocess.DEVNULL,

@@ -28,7 +28,7 @@ class DevServer:
         project: Path,
         *arguments: str,
         env: dict[str, str] | None = None,
-        module: str = "emulator",
+        module: str = "groundfog",
         cwd: Path | None = None,
     ) -> None:
         self.project = project

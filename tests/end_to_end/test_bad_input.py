@@ -29,7 +29,7 @@ class Default(WorkerEntrypoint):
 def refused(*arguments: str, cwd: Path | None = None) -> str:
     """Run `groundfog dev …`, which must refuse to start; return what it says."""
     result = subprocess.run(
-        [sys.executable, "-m", "emulator", "dev", *arguments],
+        [sys.executable, "-m", "groundfog", "dev", *arguments],
         capture_output=True,
         text=True,
         timeout=20,

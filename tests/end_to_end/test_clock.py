@@ -29,7 +29,7 @@ SETTINGS = '[clock]\nmode = "virtual"\nstart = 2026-01-01T00:00:00Z\n'
 
 def clock(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "emulator", "clock", *arguments, "--cwd", str(project)],
+        [sys.executable, "-m", "groundfog", "clock", *arguments, "--cwd", str(project)],
         capture_output=True,
         text=True,
         check=False,

@@ -58,7 +58,7 @@ def test_a_migration_that_fails_keeps_the_server_from_starting(project: Path) ->
     (project / "migrations" / "0002_row.sql").write_text("INSERT INTO t VALUES (7); OOPS;")
 
     done = subprocess.run(
-        [sys.executable, "-m", "emulator", "dev", str(project), "--port", "0", "--migrate"],
+        [sys.executable, "-m", "groundfog", "dev", str(project), "--port", "0", "--migrate"],
         capture_output=True,
         text=True,
         timeout=60,

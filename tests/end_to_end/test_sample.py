@@ -51,7 +51,7 @@ def commands(tmp_path: Path) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     command = folder / "groundfog"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m emulator "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m groundfog "$@"\n')
     command.chmod(0o755)
     return folder
 
@@ -138,7 +138,7 @@ def test_the_readme_shows_what_the_server_answers() -> None:
 def test_every_sample_brief_finds_skills_that_fit(tmp_path: Path, serve: Serve) -> None:
     server = serve(copy_sample(tmp_path))
     subprocess.run(
-        [sys.executable, "-m", "emulator", "d1", "migrations", "apply", "DB"],
+        [sys.executable, "-m", "groundfog", "d1", "migrations", "apply", "DB"],
         cwd=server.project,
         check=True,
         capture_output=True,

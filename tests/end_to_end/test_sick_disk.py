@@ -116,7 +116,7 @@ def test_a_start_on_a_sick_disk_is_refused_in_a_sentence_and_harms_nothing(
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY))
 
     done = subprocess.run(
-        [sys.executable, "-m", "emulator", "dev", str(project), "--port", "0"],
+        [sys.executable, "-m", "groundfog", "dev", str(project), "--port", "0"],
         preexec_fn=limit,
         capture_output=True,
         text=True,

@@ -37,7 +37,7 @@ def serving(folder: Path, output: int) -> Iterator[tuple[httpx.Client, subproces
     project = make_project(folder / "p", WORKER, "\n".join(WRANGLER.split("\n")[:5]))
     announced = project / ".groundfog" / "dev.json"
     process = subprocess.Popen(
-        [sys.executable, "-m", "emulator", "dev", str(project), "--port", "0"],
+        [sys.executable, "-m", "groundfog", "dev", str(project), "--port", "0"],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

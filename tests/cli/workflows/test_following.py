@@ -31,7 +31,7 @@ def start() -> Iterator[Start]:
             words = ("workflows", "instances", "describe", "flow", instance, "--follow", *options)
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "emulator", *words],
+                    [sys.executable, "-m", "groundfog", *words],
                     cwd=project,
                     env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
                     stdin=subprocess.DEVNULL,

@@ -33,7 +33,7 @@ def start() -> Iterator[Start]:
         ) -> subprocess.Popen[str]:
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "emulator", "workflows", *words],
+                    [sys.executable, "-m", "groundfog", "workflows", *words],
                     cwd=project,
                     env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "90"},
                     stdin=subprocess.DEVNULL,
