@@ -2,6 +2,9 @@
 
 A write may wait for ever: the terminal is stopped (Ctrl-S), or nobody reads the pager. Then only
 the thread waits. Lines are kept up to a limit; those beyond it are left out and counted.
+
+The first line is written at once, those that follow within `GATHER_S` together: each time the
+thread wakes, it takes the interpreter from the loop in the middle of its work.
 """
 
 from __future__ import annotations
@@ -10,12 +13,15 @@ import os
 import select
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TextIO
 
 from emulator.words import counted
 
 KEPT_MAX_BYTES = 1_000_000  # of lines that wait to be written
+GATHER_S = 0.01
 CLOSE_WAIT_S = 1.0  # for the last lines; whoever does not read them by then does not get them
 
 
@@ -31,7 +37,7 @@ class Outlet:
         self._waiting: deque[tuple[int, bytes]] = deque()  # descriptor, whole lines
         self._bytes = 0  # of what waits and of what is being written
         self._left_out = 0  # lines, since the last one that was kept
-        self._closed = False
+        self._closed = threading.Event()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._write_all, name="output", daemon=True)
         self._thread.start()
@@ -54,24 +60,32 @@ class Outlet:
     def close(self, wait_s: float = CLOSE_WAIT_S) -> None:
         """Write what waits, for `wait_s` seconds at most."""
         with self._changed:
-            self._closed = True
+            self._closed.set()
             self._changed.notify()
         self._thread.join(wait_s)
 
     def _write_all(self) -> None:
         while True:
             with self._changed:
-                while not self._waiting and not self._closed:
+                while not self._waiting and not self._closed.is_set():
                     self._changed.wait()
                 if not self._waiting:
                     return
-                descriptor, data = self._waiting.popleft()
-            try:
-                _write(descriptor, data)
-            except OSError:  # nobody reads any more; serving goes on
-                pass
-            with self._changed:
-                self._bytes -= len(data)
+                taken, self._waiting = self._waiting, deque()
+            for descriptor, data in _joined(taken):
+                try:
+                    _write(descriptor, data)
+                except OSError:  # nobody reads any more; serving goes on
+                    pass
+                with self._changed:
+                    self._bytes -= len(data)
+            self._closed.wait(GATHER_S)
+
+
+def _joined(pieces: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Yield what goes to one descriptor without a break as one piece."""
+    for descriptor, group in groupby(pieces, itemgetter(0)):
+        yield descriptor, b"".join(data for _, data in group)
 
 
 def _gap(lines: int) -> bytes:
