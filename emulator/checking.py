@@ -20,9 +20,8 @@ from emulator.engine.journal.journal import Journal
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.runs import payloads
 from emulator.errors import EmulatorError
-from emulator.protocol.messages import (
-    Message,
-    ProtocolError,
+from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.runs import (
     Replayed,
     RunAbort,
     RunMessage,

@@ -60,15 +60,10 @@ from emulator.engine.runs.streams import Output
 from emulator.engine.runs.timers import Timers
 from emulator.engine.runs.turns import TURN_S, Turns
 from emulator.errors import StateError
-from emulator.protocol import messages, values
-from emulator.protocol.messages import (
-    Message,
-    ProtocolError,
-    RunMessage,
-    StepFailed,
-    StepRun,
-    StepTaken,
-)
+from emulator.protocol import runs as messages
+from emulator.protocol import values
+from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.runs import RunMessage, StepFailed, StepRun, StepTaken
 from emulator.sqlite import Removed
 
 HOLD_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this long to say so

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import struct
 
-from . import messages
-from .messages import Message, ProtocolError
+from . import bindings, exchanges, life, loading, runs
+from .message import Message, ProtocolError, decode, encode
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024  # a body travels in pieces; only a value can be this large
+PARTS = (loading, exchanges, bindings, runs, life)  # whatever comes in a frame is in one of them
 _HEAD = struct.Struct(">II")
 
 
@@ -25,7 +26,7 @@ class FrameTooLarge(ValueError):
 
 def frame(message: Message) -> bytes:
     """Return `message` as one frame. Raises FrameTooLarge."""
-    header, payload = messages.encode(message)
+    header, payload = encode(message)
     size = 4 + len(header) + len(payload)
     if size > MAX_FRAME_BYTES:
         raise FrameTooLarge(size)
@@ -60,7 +61,7 @@ class FrameReader:
                 break
             start += _HEAD.size
             split = start + header_size
-            received.append(messages.decode(bytes(buffer[start:split]), bytes(buffer[split:end])))
+            received.append(decode(bytes(buffer[start:split]), bytes(buffer[split:end])))
             start = end
         if kept_any:
             del kept[:start]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 
-from .messages import ProtocolError
+from .message import ProtocolError
 
 TEXT, BINARY, CLOSE = 1, 2, 8
 MESSAGE_MAX_BYTES = 32 * 1024 * 1024  # docs "WebSockets": 32 MiB since 2025-10

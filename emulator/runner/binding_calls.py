@@ -10,15 +10,10 @@ from typing import Any, Protocol
 from bindings.binding import Binding, ByteStream, Encoded
 from emulator.errors import EmulatorError, WorkerError
 from emulator.protocol import values
-from emulator.protocol.bodies import Outgoing
+from emulator.protocol.bindings import BindingCall, BindingFailed, BindingResult
 from emulator.protocol.framing import MAX_FRAME_BYTES, FrameTooLarge
-from emulator.protocol.messages import (
-    BindingCall,
-    BindingFailed,
-    BindingResult,
-    Message,
-    ProtocolError,
-)
+from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.windows import Outgoing
 
 log = logging.getLogger(__name__)
 

@@ -14,22 +14,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bindings.binding import Binding
-from emulator.protocol import messages
-from emulator.protocol.framing import FrameReader, frame
-from emulator.protocol.messages import (
-    RUN_MESSAGES,
-    BindingCall,
+from emulator.protocol.bindings import BindingCall, BindingFailed
+from emulator.protocol.exchanges import (
     Cancel,
     Credit,
-    Message,
-    Ping,
-    Pong,
-    ProtocolError,
-    RunAbort,
-    RunEnd,
-    RunMessage,
-    RunStart,
+    Data,
+    End,
+    FetchDone,
+    FetchFailed,
+    FetchResponse,
 )
+from emulator.protocol.framing import FrameReader, frame
+from emulator.protocol.life import Ping, Pong
+from emulator.protocol.loading import Loaded, LoadFailed
+from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.runs import RUN_MESSAGES, RunAbort, RunEnd, RunMessage, RunStart
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.exchanges import Exchanges
 
@@ -43,11 +42,11 @@ UNREAD_LOW_BYTES = 4 * 1024 * 1024
 PENDING_MAX_BYTES = 1024 * 1024  # of one turn of the loop, written together
 
 _TO_EXCHANGE = (
-    messages.FetchResponse,
-    messages.Data,
-    messages.End,
-    messages.FetchDone,
-    messages.FetchFailed,
+    FetchResponse,
+    Data,
+    End,
+    FetchDone,
+    FetchFailed,
 )
 
 
@@ -105,7 +104,7 @@ class Connection(asyncio.Protocol):
         self._waiting_for_room: list[asyncio.Future[None]] = []
         self.exchanges = Exchanges(loop, self.send)
         self.calls = BindingCalls(loop, self, bindings)
-        self.loaded: asyncio.Future[messages.Loaded | messages.LoadFailed] = loop.create_future()
+        self.loaded: asyncio.Future[Loaded | LoadFailed] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
         self._routes: dict[type[Message], Callable[[Any], None]] = {
             **dict.fromkeys(_TO_EXCHANGE, self.exchanges.receive),
@@ -113,8 +112,8 @@ class Connection(asyncio.Protocol):
             Cancel: self._on_cancel,
             Credit: self._on_credit,
             Pong: self._on_pong,
-            messages.Loaded: self._on_loaded,
-            messages.LoadFailed: self._on_loaded,
+            Loaded: self._on_loaded,
+            LoadFailed: self._on_loaded,
         }
 
     def attach(self, runs: Runs) -> None:
@@ -246,7 +245,7 @@ class Connection(asyncio.Protocol):
         run, exchange = getattr(message, "run", 0), getattr(message, "id", None)
         try:
             if isinstance(message, BindingCall):
-                self.send(messages.BindingFailed(message.id, "Error", problem))
+                self.send(BindingFailed(message.id, "Error", problem))
             elif run and self._heard_by is not None:
                 self._heard_by.mishap(run, problem)
             elif exchange is not None:
@@ -267,7 +266,7 @@ class Connection(asyncio.Protocol):
             return
         transport.write(pending[0] if len(pending) == 1 else b"".join(pending))
 
-    def _on_loaded(self, message: messages.Loaded | messages.LoadFailed) -> None:
+    def _on_loaded(self, message: Loaded | LoadFailed) -> None:
         if self.loaded.done():
             raise ProtocolError(f"{message.type} came twice")
         self.loaded.set_result(message)

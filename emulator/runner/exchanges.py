@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
-from emulator.protocol.bodies import Incoming, Outgoing, Send
-from emulator.protocol.messages import (
+from emulator.protocol.exchanges import (
     Cancel,
     Credit,
     Data,
@@ -16,9 +15,9 @@ from emulator.protocol.messages import (
     FetchDone,
     FetchFailed,
     FetchResponse,
-    Message,
-    ProtocolError,
 )
+from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.windows import Incoming, Outgoing, Send
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, HandlerError
 
 BODY_CUT_OFF = "The client disconnected before it had sent the whole request body."

@@ -9,14 +9,10 @@ from typing import Any, Protocol
 
 from emulator.engine.guests.blame import Cause, Loss
 from emulator.errors import GuestError
-from emulator.protocol.messages import (
-    STUCK_IN,
-    Loaded,
-    Message,
-    ProtocolError,
-    RunMessage,
-    Shutdown,
-)
+from emulator.protocol.life import STUCK_IN, Shutdown
+from emulator.protocol.loading import Loaded
+from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.runs import RunMessage
 from emulator.runner.connection import Connection
 from emulator.runner.python.forkserver import Ending, ForkedGuest
 from emulator.runner.python.output import OutputPipe

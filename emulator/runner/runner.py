@@ -11,7 +11,7 @@ from typing import Any
 from bindings.binding import Binding
 from emulator.errors import GuestError
 from emulator.protocol import values
-from emulator.protocol.messages import PROTOCOL_VERSION, Load, LoadFailed
+from emulator.protocol.loading import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
 from emulator.runner.guest import Guest, RunHandler, converse, listed
 from emulator.runner.python.forkserver import Forkserver

@@ -15,7 +15,8 @@ from typing import Any
 from emulator.cli.main import main
 from emulator.engine.engine import Engine
 from emulator.engine.journal.journal import Journal
-from emulator.protocol.messages import Message, StepDone, StepRun
+from emulator.protocol.message import Message
+from emulator.protocol.runs import StepDone, StepRun
 from emulator.runner.guest import Guest
 from emulator.runner.runner import Runner
 

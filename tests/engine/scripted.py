@@ -19,11 +19,10 @@ from typing import Any
 from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
 from emulator.engine.engine import Engine
 from emulator.protocol import values
-from emulator.protocol.messages import (
+from emulator.protocol.loading import Loaded
+from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.runs import (
     History,
-    Loaded,
-    Message,
-    ProtocolError,
     Replayed,
     RollbackRun,
     RunAbort,

@@ -22,7 +22,7 @@ from emulator.engine.guests.blame import (
     suspicion,
 )
 from emulator.engine.model.instance import EntryKind
-from emulator.protocol.messages import RunStart
+from emulator.protocol.runs import RunStart
 from tests.engine.scripted import Context, Step
 from tests.engine.world import (
     CLASS,

@@ -13,7 +13,7 @@ from bindings.workflows import WorkflowBinding
 from emulator.engine.model.instance import Entry, Status
 from emulator.errors import WorkerError
 from emulator.protocol import values
-from emulator.protocol.messages import RunAbort
+from emulator.protocol.runs import RunAbort
 from tests.engine.scripted import Context, Step
 from tests.engine.test_full_disk import full_disk
 from tests.engine.test_lifecycle import Stage

@@ -17,10 +17,9 @@ from emulator.engine.engine import HOLD_MAX_MS
 from emulator.engine.guests.blame import Loss
 from emulator.engine.model.instance import EntryKind
 from emulator.engine.runs.idle import IDLE_GRACE_MS
-from emulator.protocol.messages import (
-    Loaded,
-    Message,
-    ProtocolError,
+from emulator.protocol.loading import Loaded
+from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.runs import (
     RunAbort,
     RunHeld,
     RunHold,

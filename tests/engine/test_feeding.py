@@ -13,7 +13,8 @@ from emulator.engine.guests import feeding
 from emulator.engine.guests.feeding import AT_ONCE, RUN_BYTES, WINDOW_BYTES, Feed
 from emulator.engine.model.instance import Left, StepKind
 from emulator.errors import StateError
-from emulator.protocol.messages import History, Message, RunAbort, RunStart
+from emulator.protocol.message import Message
+from emulator.protocol.runs import History, RunAbort, RunStart
 from tests.engine.scripted import ScriptedGuest, Step, StepError
 from tests.engine.world import CLASS, HOUR, MINUTE, NAME, SECOND, World, play
 

@@ -15,7 +15,7 @@ from emulator.engine.guard import held
 from emulator.engine.guard.divergence import Change, Diverged, Policy
 from emulator.engine.model.instance import EntryKind
 from emulator.errors import WorkerError
-from emulator.protocol.messages import RunStart
+from emulator.protocol.runs import RunStart
 from tests.engine.scripted import Context, Step, Workflow
 from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
 

@@ -12,7 +12,8 @@ import pytest
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.instance import Instance, Status
-from emulator.protocol.messages import ProtocolError, Replayed, StepBegin
+from emulator.protocol.message import ProtocolError
+from emulator.protocol.runs import Replayed, StepBegin
 from tests.engine.scripted import Context, Step
 from tests.engine.world import NAME, World, play
 

@@ -14,7 +14,7 @@ from emulator.engine.journal.journal import Journal
 from emulator.engine.journal.schema import SCHEMA_VERSION
 from emulator.engine.model.instance import Entry, EntryKind, Status
 from emulator.errors import StateError
-from emulator.protocol.messages import RunStart, StepDone
+from emulator.protocol.runs import RunStart, StepDone
 from tests.engine.scripted import Step
 from tests.engine.world import HOUR, SECOND, World, play
 

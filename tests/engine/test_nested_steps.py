@@ -17,7 +17,8 @@ from emulator.engine.guard.divergence import Policy
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.model.instance import EntryKind, Instance
 from emulator.engine.views import export, report
-from emulator.protocol.messages import ProtocolError, StepBegin
+from emulator.protocol.message import ProtocolError
+from emulator.protocol.runs import StepBegin
 from tests.engine.scripted import Context, Step, StepError, Undo, Workflow
 from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
 

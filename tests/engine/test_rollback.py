@@ -11,7 +11,7 @@ import pytest
 from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.model.instance import EntryKind, Status
 from emulator.engine.views import report
-from emulator.protocol.messages import RollbackRun
+from emulator.protocol.runs import RollbackRun
 from tests.engine.scripted import Context, Handler, Step, StepError, Undo, Workflow
 from tests.engine.test_journal import allow_commits, refuse_commits
 from tests.engine.world import CLASS, DAY, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play

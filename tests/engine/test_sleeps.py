@@ -12,7 +12,7 @@ import pytest
 
 from emulator.engine.model.instance import Entry, EntryKind
 from emulator.engine.runs.idle import CROWD, CROWDED_GRACE_MS, IDLE_GRACE_MS
-from emulator.protocol.messages import RunAbort, RunStart
+from emulator.protocol.runs import RunAbort, RunStart
 from tests.engine.scripted import Step, StepError
 from tests.engine.world import DAY, HOUR, MINUTE, NAME, SECOND, World, play
 

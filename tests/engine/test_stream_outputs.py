@@ -16,7 +16,8 @@ from emulator.engine.model.instance import EntryKind, StepKind
 from emulator.engine.runs import streams
 from emulator.engine.views.log import Log
 from emulator.engine.views.report import instance_detail, step_detail
-from emulator.protocol.messages import ProtocolError, StepChunk
+from emulator.protocol.message import ProtocolError
+from emulator.protocol.runs import StepChunk
 from tests.engine.scripted import Context, InvalidStream, Step, StepError, Stream
 from tests.engine.world import HOUR, MINUTE, SECOND, World, play
 

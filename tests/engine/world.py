@@ -16,7 +16,8 @@ from emulator.engine.guests.blame import Cause, Loss
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.instance import Entry, EntryKind, Status
 from emulator.protocol import values
-from emulator.protocol.messages import Message, RunStart
+from emulator.protocol.message import Message
+from emulator.protocol.runs import RunStart
 from tests.engine.scripted import Execution, ScriptedGuest, Workflow
 
 NAME = "orders"

@@ -23,8 +23,9 @@ from emulator.engine.engine import Engine
 from emulator.engine.guests.blame import Cause, Loss
 from emulator.engine.journal.journal import Journal
 from emulator.errors import WorkerError
-from emulator.protocol import messages
-from emulator.protocol.messages import RUN_MESSAGES, Loaded, Message, ProtocolError, RunMessage
+from emulator.protocol.loading import Loaded
+from emulator.protocol.message import MESSAGE_TYPES, Message, ProtocolError, decode
+from emulator.protocol.runs import RUN_MESSAGES, RunMessage
 from tests.engine.soundness import unsound
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import json_value, text
@@ -87,7 +88,7 @@ def _happening(random: Random) -> list[Json]:
 def _saying(random: Random) -> dict[str, Json]:
     """Return a message of a guest; numbers of runs and calls are small, so they meet."""
     kind = random.choices(_HEARD, [1, 1, 1, 6, 2, 6, 2, 2][: len(_HEARD)])[0]
-    cls = messages.MESSAGE_TYPES[kind]
+    cls = MESSAGE_TYPES[kind]
     hints = typing.get_type_hints(cls)
     said: dict[str, Json] = {"type": kind}
     for field in dataclasses.fields(cls):
@@ -215,7 +216,7 @@ class _World:
         fields = {name: value for name, value in said.items() if name not in ("type", "payload")}
         header = json.dumps({"type": said["type"], **fields}).encode()
         try:
-            message = messages.decode(header, str(said.get("payload", "")).encode())
+            message = decode(header, str(said.get("payload", "")).encode())
             assert isinstance(message, RunMessage)
             self.engine.hear(self.guest, message)
             self.engine.all_heard()

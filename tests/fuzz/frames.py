@@ -15,7 +15,7 @@ from typing import Any
 
 from bindings.binding import Binding
 from emulator.protocol.framing import FrameReader, frame
-from emulator.protocol.messages import MESSAGE_TYPES, Message, ProtocolError
+from emulator.protocol.message import MESSAGE_TYPES, Message, ProtocolError
 from emulator.runner.connection import Connection
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import NUMBERS, changed_bytes, json_value, text

@@ -10,15 +10,10 @@ from typing import Any
 
 from emulator.protocol import values
 from emulator.protocol.framing import FrameReader, frame
-from emulator.protocol.messages import (
-    PROTOCOL_VERSION,
-    Load,
-    Loaded,
-    Message,
-    Ping,
-    Pong,
-    RunStart,
-)
+from emulator.protocol.life import Ping, Pong
+from emulator.protocol.loading import PROTOCOL_VERSION, Load, Loaded
+from emulator.protocol.message import Message
+from emulator.protocol.runs import RunStart
 from emulator.runner.python.forkserver import ForkedGuest, Forkserver
 from tests.runner.running import DEADLINE_S, IMPLICIT_DEPENDENCIES, write
 

@@ -12,7 +12,8 @@ from bindings.binding import Binding
 from bindings.d1.database import D1
 from emulator.errors import WorkerError
 from emulator.protocol import values
-from emulator.protocol.messages import BindingCall, BindingFailed, RunAbort
+from emulator.protocol.bindings import BindingCall, BindingFailed
+from emulator.protocol.runs import RunAbort
 from tests.guest.conversation import Conversation, play, workflow
 from tests.guest.test_bindings import Echo, seen, seen_and_told
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.workflows.workflow import ARGUMENTS_MAX_BYTES
-from emulator.protocol.messages import RunEnd, StepDone
+from emulator.protocol.runs import RunEnd, StepDone
 from tests.guest.conversation import Conversation, play, workflow
 from tests.guest.test_bindings import Echo, seen, with_d1
 from tests.guest.test_workflow_runs import began, executed

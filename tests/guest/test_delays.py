@@ -8,15 +8,8 @@ from typing import Any
 import pytest
 
 from emulator.protocol import values
-from emulator.protocol.messages import (
-    Message,
-    RunAbort,
-    RunEnd,
-    StepBegin,
-    StepDelay,
-    StepDelayed,
-    StepRun,
-)
+from emulator.protocol.message import Message
+from emulator.protocol.runs import RunAbort, RunEnd, StepBegin, StepDelay, StepDelayed, StepRun
 from tests.guest.conversation import Conversation, play, workflow
 
 CONFIG = {"retries": {"limit": 5, "backoff": "constant"}}

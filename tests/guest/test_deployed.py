@@ -12,8 +12,8 @@ from emulator.guest.python import conversion
 from emulator.guest.python.sdk.jsproxy import proxied
 from emulator.guest.python.sdk.pyodide.ffi import JsException
 from emulator.protocol import values
-from emulator.protocol.messages import StepDone
-from emulator.protocol.streams import CHUNK_BYTES
+from emulator.protocol.runs import StepDone
+from emulator.protocol.windows import CHUNK_BYTES
 from tests.guest.conversation import Conversation, play, workflow
 from tests.guest.test_bindings import Echo, seen, seen_and_told
 from tests.guest.test_workflow_runs import began, executed, raised

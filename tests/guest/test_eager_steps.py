@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from emulator.protocol import values
-from emulator.protocol.messages import (
-    Message,
+from emulator.protocol.message import Message
+from emulator.protocol.runs import (
     RunAbort,
     RunEnd,
     RunHeld,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emulator.protocol import values
-from emulator.protocol.messages import (
+from emulator.protocol.runs import (
     History,
     RollbackRun,
     RunAbort,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from emulator.protocol import values
-from emulator.protocol.messages import (
-    BindingCall,
+from emulator.protocol.bindings import BindingCall
+from emulator.protocol.message import Message
+from emulator.protocol.runs import (
     History,
-    Message,
     Replayed,
     RunEnd,
     RunRelease,

@@ -10,11 +10,10 @@ import pytest
 
 from emulator.guest.python.runs.rollbacks import PATIENCE_S
 from emulator.protocol import values
-from emulator.protocol.messages import (
-    BindingCall,
-    BindingResult,
+from emulator.protocol.bindings import BindingCall, BindingResult
+from emulator.protocol.message import Message
+from emulator.protocol.runs import (
     History,
-    Message,
     RollbackRun,
     RunAbort,
     RunEnd,

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from emulator.protocol import values
-from emulator.protocol.messages import (
-    BindingCall,
-    BindingResult,
+from emulator.protocol.bindings import BindingCall, BindingResult
+from emulator.protocol.message import Message
+from emulator.protocol.runs import (
+    OUTPUT_CHUNK_BYTES,
+    OUTPUT_WINDOW_CHUNKS,
     History,
-    Message,
     RunEnd,
     StepBegin,
     StepChunk,
@@ -24,7 +25,6 @@ from emulator.protocol.messages import (
     StreamPiece,
     StreamRead,
 )
-from emulator.protocol.streams import OUTPUT_CHUNK_BYTES, OUTPUT_WINDOW_CHUNKS
 from emulator.protocol.values import StreamValue
 from tests.guest.conversation import Conversation, play, workflow
 

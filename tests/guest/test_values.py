@@ -12,16 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.protocol import references, values
-from emulator.protocol.messages import (
-    BindingCall,
-    BindingResult,
-    History,
-    Replayed,
-    RunEnd,
-    RunStart,
-    StepDone,
-    StepFailed,
-)
+from emulator.protocol.bindings import BindingCall, BindingResult
+from emulator.protocol.runs import History, Replayed, RunEnd, RunStart, StepDone, StepFailed
 from emulator.protocol.values import TypedArray
 from tests.guest.conversation import Conversation, play, workflow
 from tests.guest.test_bindings import Echo

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 from emulator.protocol import values
-from emulator.protocol.messages import (
-    BindingCall,
-    BindingFailed,
-    BindingResult,
+from emulator.protocol.bindings import BindingCall, BindingFailed, BindingResult
+from emulator.protocol.message import Message
+from emulator.protocol.runs import (
     History,
-    Message,
     RunAbort,
     RunEnd,
     StepBegin,

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.protocol import framing, messages
+from emulator.protocol import framing
+from emulator.protocol.exchanges import Data
 from emulator.protocol.framing import FrameReader, FrameTooLarge, frame
-from emulator.protocol.messages import MESSAGE_TYPES, Message, ProtocolError
+from emulator.protocol.life import Ping
+from emulator.protocol.message import MESSAGE_TYPES, Message, ProtocolError, decode, encode
+from emulator.protocol.runs import RunEnd
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -46,7 +49,7 @@ any_message = st.sampled_from(sorted(MESSAGE_TYPES)).flatmap(
 
 @given(any_message)
 def test_every_message_comes_back_as_it_was(message: Message) -> None:
-    assert messages.decode(*messages.encode(message)) == message
+    assert decode(*encode(message)) == message
 
 
 @given(st.lists(any_message, max_size=5), st.data())
@@ -75,7 +78,7 @@ def test_garbage_raises_protocol_error_only(garbage: bytes) -> None:
 @given(_json)
 def test_any_json_as_a_header_raises_protocol_error_only(header: Any) -> None:
     with pytest.raises(ProtocolError):
-        messages.decode(json.dumps(header).encode(), b"")
+        decode(json.dumps(header).encode(), b"")
 
 
 @pytest.mark.parametrize(
@@ -90,29 +93,29 @@ def test_any_json_as_a_header_raises_protocol_error_only(header: Any) -> None:
 )
 def test_a_bad_header_is_named(header: dict[str, Any], problem: str) -> None:
     with pytest.raises(ProtocolError, match=problem):
-        messages.decode(json.dumps(header).encode(), b"")
+        decode(json.dumps(header).encode(), b"")
 
 
 def test_a_payload_where_none_belongs_is_refused() -> None:
     with pytest.raises(ProtocolError, match="ping carries no payload"):
-        messages.decode(b'{"type":"ping","number":1}', b"x")
+        decode(b'{"type":"ping","number":1}', b"x")
 
 
 def test_unknown_fields_are_ignored_for_the_sake_of_newer_peers() -> None:
-    decoded = messages.decode(b'{"type":"ping","number":1,"mood":"fine"}', b"")
+    decoded = decode(b'{"type":"ping","number":1,"mood":"fine"}', b"")
 
-    assert decoded == messages.Ping(1)
+    assert decoded == Ping(1)
 
 
 def test_fields_that_hold_their_default_are_left_out() -> None:
-    header, _ = messages.encode(messages.RunEnd(7))
+    header, _ = encode(RunEnd(7))
 
     assert json.loads(header) == {"type": "run_end", "run": 7}
 
 
 def test_a_message_that_does_not_fit_is_not_sent() -> None:
     with pytest.raises(FrameTooLarge, match="over the limit of 67,108,864 bytes"):
-        frame(messages.Data(1, b"x" * framing.MAX_FRAME_BYTES))
+        frame(Data(1, b"x" * framing.MAX_FRAME_BYTES))
 
 
 def test_a_frame_that_claims_too_much_is_refused_before_it_is_received() -> None:
@@ -128,6 +131,6 @@ def test_a_header_longer_than_its_frame_is_refused() -> None:
 def test_half_a_frame_is_not_at_a_boundary() -> None:
     reader = FrameReader()
 
-    reader.receive(frame(messages.Ping(1))[:-1])
+    reader.receive(frame(Ping(1))[:-1])
 
     assert not reader.at_boundary()

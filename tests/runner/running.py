@@ -12,12 +12,7 @@ from typing import Any
 
 from bindings.binding import Binding
 from emulator.engine.guests.blame import Cause, Loss
-from emulator.protocol.messages import (
-    Replayed,
-    RunMessage,
-    StepChunk,
-    StreamRead,
-)
+from emulator.protocol.runs import Replayed, RunMessage, StepChunk, StreamRead
 from emulator.runner.guest import Guest
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.output import OutputLine

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from emulator.engine.guests.blame import Cause
-from emulator.protocol.messages import Data, RunStart
+from emulator.protocol.exchanges import Data
+from emulator.protocol.runs import RunStart
 from emulator.runner.guest import Guest
 from emulator.runner.requests import GuestLost
 from tests.runner.running import Running, run, write
@@ -248,7 +249,7 @@ def test_a_body_that_overruns_its_window_breaks_the_protocol(tmp_path: Path) -> 
         {
             "src/entry.py": """
                 from workers import Response, WorkerEntrypoint, env
-                from _groundfog.protocol.messages import Data
+                from _groundfog.protocol.exchanges import Data
 
                 class Default(WorkerEntrypoint):
                     async def fetch(self):

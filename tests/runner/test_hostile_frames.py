@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from bindings.binding import Binding
-from emulator.protocol.messages import FetchResponse, RunMessage, RunStart, StepBegin
+from emulator.protocol.exchanges import FetchResponse
+from emulator.protocol.runs import RunMessage, RunStart, StepBegin
 from emulator.runner import binding_calls, connection
 from emulator.runner.exchanges import Exchanges
 from emulator.runner.guest import Guest

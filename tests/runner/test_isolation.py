@@ -145,7 +145,7 @@ def test_an_endless_line_is_passed_on_in_pieces(tmp_path: Path) -> None:
 HOST = """
 import asyncio, sys
 from pathlib import Path
-from emulator.runner.forkserver import Forkserver
+from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.runner import Runner
 from tests.runner.running import Recorder, spec
 

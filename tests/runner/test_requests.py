@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.protocol.streams import CHUNK_BYTES, WINDOW_BYTES
+from emulator.protocol.windows import CHUNK_BYTES, WINDOW_BYTES
 from emulator.runner.requests import HandlerError
 from tests.runner.running import DEADLINE_S, Running, read, run, write
 

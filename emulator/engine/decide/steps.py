@@ -41,7 +41,7 @@ from emulator.engine.model.instance import (
 from emulator.engine.model.places import SHARED
 from emulator.engine.runs import payloads
 from emulator.protocol import values
-from emulator.protocol.messages import StepBegin
+from emulator.protocol.runs import StepBegin
 
 Json = Any
 

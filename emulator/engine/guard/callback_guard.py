@@ -16,7 +16,7 @@ from emulator.engine.guard.comparison import Asked, Replay, compare
 from emulator.engine.guard.divergence import Divergence
 from emulator.engine.model.identity import is_recorded, key_for
 from emulator.engine.model.instance import Instance, Step
-from emulator.protocol.messages import StepBegin
+from emulator.protocol.runs import StepBegin
 
 PATIENCE_MS = 500  # branches of a callback have this long to ask for what is recorded
 

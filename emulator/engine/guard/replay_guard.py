@@ -12,7 +12,8 @@ from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
 from emulator.engine.guard.comparison import Asked, Replay, compare, pending_change
 from emulator.engine.guard.divergence import Divergence
 from emulator.engine.model.instance import Instance, StepKind
-from emulator.protocol.messages import ProtocolError, Replayed, StepBegin
+from emulator.protocol.message import ProtocolError
+from emulator.protocol.runs import Replayed, StepBegin
 
 Json = Any
 

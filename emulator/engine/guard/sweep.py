@@ -17,7 +17,7 @@ from emulator.engine.guard.divergence import Divergence
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.journal.journal import DamagedHistory, Journal
 from emulator.engine.model.instance import Status
-from emulator.protocol.messages import Replayed, StepBegin
+from emulator.protocol.runs import Replayed, StepBegin
 
 AT_ONCE = 4  # probes in flight
 SLICE = 50  # instances looked at in one go

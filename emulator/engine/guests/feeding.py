@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
-from emulator.protocol.messages import Message, RunAbort, RunStart
+from emulator.protocol.message import Message
+from emulator.protocol.runs import RunAbort, RunStart
 
 WINDOW_BYTES = 2 * 1024 * 1024
 RUN_BYTES = 64 * 1024  # what starting a run counts for: code runs then, which takes time

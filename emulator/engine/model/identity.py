@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from emulator.engine.model.instance import Instance, step_key
 from emulator.engine.model.places import SHARED, Place
-from emulator.protocol.messages import StepBegin
+from emulator.protocol.runs import StepBegin
 
 
 def key_for(instance: Instance, kind: str, begun: StepBegin, parent: str) -> tuple[str, str]:

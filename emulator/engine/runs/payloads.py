@@ -16,7 +16,8 @@ from emulator.engine.model.instance import Instance, Status, Step, StepKind, Ste
 from emulator.engine.model.places import SHARED
 from emulator.engine.runs.run import Call, Run
 from emulator.protocol import references
-from emulator.protocol.messages import History, Message, RollbackRun, RunStart
+from emulator.protocol.message import Message
+from emulator.protocol.runs import History, RollbackRun, RunStart
 
 Json = Any
 Read = Callable[[bytes], bytes]

@@ -17,7 +17,9 @@ from emulator.engine.guests.feeding import Feed
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.places import Place
 from emulator.engine.runs.streams import Output
-from emulator.protocol.messages import Loaded, Message, ProtocolError, StepBegin
+from emulator.protocol.loading import Loaded
+from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.runs import StepBegin
 
 
 class Guest(Protocol):

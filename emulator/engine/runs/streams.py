@@ -14,8 +14,8 @@ from emulator.engine.model.instance import Instance, StepState
 from emulator.engine.model.plain import TEXT_MAX_CHARS, TRUNCATED
 from emulator.errors import StateError
 from emulator.protocol import values
-from emulator.protocol.messages import ProtocolError, StreamPiece, StreamRead
-from emulator.protocol.streams import OUTPUT_CHUNK_BYTES
+from emulator.protocol.message import ProtocolError
+from emulator.protocol.runs import OUTPUT_CHUNK_BYTES, StreamPiece, StreamRead
 from emulator.protocol.values import StreamValue
 
 # docs "Limits": persisted state per instance, streams included. Here streams alone are counted.

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from ...protocol.bindings import BindingCall, BindingFailed, BindingResult
 from ...protocol.framing import FrameTooLarge
-from ...protocol.messages import BindingCall, BindingFailed, BindingResult
 from ...protocol.values import MalformedValue
 from . import conversion, scope
 from .sdk.pyodide.ffi import JsException

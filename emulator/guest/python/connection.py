@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 from ...protocol.framing import FrameReader, frame
-from ...protocol.messages import Message, ProtocolError
+from ...protocol.message import Message, ProtocolError
 
 _PENDING_MAX = 32  # messages; with so many at hand the host may as well begin with them
 _PROTOCOL_BROKEN = 76  # sysexits.h EX_PROTOCOL

@@ -8,9 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...protocol import web_sockets
-from ...protocol.bodies import Outgoing
-from ...protocol.messages import Fetch, FetchDone, FetchFailed, FetchResponse
-from ...protocol.streams import CHUNK_BYTES
+from ...protocol.exchanges import Fetch, FetchDone, FetchFailed, FetchResponse
+from ...protocol.windows import CHUNK_BYTES, Outgoing
 from . import scope, tracebacks
 from .calling import relaxed_call, settle
 from .loader import Worker

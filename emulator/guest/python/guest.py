@@ -7,30 +7,18 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ...protocol.messages import (
-    PROTOCOL_VERSION,
-    BindingFailed,
-    BindingResult,
-    Cancel,
-    Credit,
-    Data,
-    End,
-    Fetch,
-    FetchDone,
-    FetchFailed,
+from ...protocol.bindings import BindingFailed, BindingResult
+from ...protocol.exchanges import Cancel, Credit, Data, End, Fetch, FetchDone, FetchFailed
+from ...protocol.life import Ping, Pong, Shutdown
+from ...protocol.loading import PROTOCOL_VERSION, Load, LoadFailed
+from ...protocol.message import Message, ProtocolError
+from ...protocol.runs import (
     History,
-    Load,
-    LoadFailed,
-    Message,
-    Ping,
-    Pong,
-    ProtocolError,
     RollbackRun,
     RunAbort,
     RunHold,
     RunRelease,
     RunStart,
-    Shutdown,
     StepDelay,
     StepDone,
     StepFailed,

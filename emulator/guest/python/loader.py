@@ -13,7 +13,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from ...protocol.messages import Load, Loaded, LoadFailed
+from ...protocol.loading import Load, Loaded, LoadFailed
 from . import flags, imports, tracebacks
 from .env import _EnvWrapper
 from .sdk import workers

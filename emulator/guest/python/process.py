@@ -16,7 +16,7 @@ import traceback
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from ...protocol.messages import STUCK_IN
+from ...protocol.life import STUCK_IN
 from . import scope
 from .connection import Connection
 from .guest import Guest

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ...protocol.bodies import Incoming
-from ...protocol.bodies import Send as Send
+from ...protocol.windows import Incoming
+from ...protocol.windows import Send as Send
 from .sdk.absent import JsObject
 from .sdk.jsdict import JsDict
 from .sdk.pyodide.ffi import JsException

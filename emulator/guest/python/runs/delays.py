@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ....protocol.messages import StepDelay, StepDelayed
+from ....protocol.runs import StepDelay, StepDelayed
 from .. import conversion, tracebacks
 from ..calling import relaxed_call, settle
 from ..sdk.jsdict import JsDict

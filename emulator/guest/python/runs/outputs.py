@@ -10,8 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from ....protocol.messages import StepChunk, StreamPiece, StreamRead
-from ....protocol.streams import OUTPUT_CHUNK_BYTES, OUTPUT_WINDOW_CHUNKS
+from ....protocol.runs import (
+    OUTPUT_CHUNK_BYTES,
+    OUTPUT_WINDOW_CHUNKS,
+    StepChunk,
+    StreamPiece,
+    StreamRead,
+)
 from ....protocol.values import StreamValue
 from .. import scope
 from ..sdk.pyodide.ffi import JsException

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ....protocol.messages import Replayed
+from ....protocol.runs import Replayed
 from ....protocol.values import MalformedValue
 from ..loader import Worker
 from ..streams import Send

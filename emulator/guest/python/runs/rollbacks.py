@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from ....protocol.messages import RollbackRun, StepEnd
+from ....protocol.runs import RollbackRun, StepEnd
 from .. import conversion
 from ..sdk.jsdict import JsDict
 from ..streams import Send

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ....protocol.framing import FrameTooLarge
-from ....protocol.messages import (
+from ....protocol.runs import (
     RollbackRun,
     RunEnd,
     RunHeld,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.protocol.streams import CHUNK_BYTES, WINDOW_BYTES, ReceiveWindow, SendWindow
+from emulator.protocol.windows import CHUNK_BYTES, WINDOW_BYTES, ReceiveWindow, SendWindow
 
 
 def test_a_sender_gets_no_more_than_the_window_without_credit() -> None:

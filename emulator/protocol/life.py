@@ -1,0 +1,32 @@
+"""Whether a guest is there, and its end."""
+
+from __future__ import annotations
+
+from .message import Message, message
+
+# What a guest that hangs says on stderr, after its stack, when the host asks with SIGUSR1:
+# `workflow run 12` or `a request` follows, for whom the code runs.
+STUCK_IN = "groundfog: this runs for "
+
+
+@message
+class Ping(Message):
+    """host -> guest: are you there?"""
+
+    type = "ping"
+    number: int
+
+
+@message
+class Pong(Message):
+    """guest -> host: yes. Sent from the event loop, so a loop that is stuck does not answer."""
+
+    type = "pong"
+    number: int
+
+
+@message
+class Shutdown(Message):
+    """host -> guest: exit as soon as what is being written is written."""
+
+    type = "shutdown"

@@ -1,0 +1,173 @@
+"""What every message of the runner protocol is, and its bytes. `PROTOCOL.md` has the rules.
+
+A message is a flat record of JSON fields and, at most, one `payload` of bytes, which is never
+interpreted on the way (a value in tagged JSON, or a piece of a body). Fields that hold their
+default are left out on the wire. `encode` and `decode` are the only places that know the JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, fields
+from json.encoder import encode_basestring_ascii
+from typing import Any, ClassVar
+
+
+class ProtocolError(Exception):
+    """The peer broke the protocol. The connection cannot go on."""
+
+
+Json = Any  # any JSON value
+_M = typing.TypeVar("_M")
+MESSAGE_TYPES: dict[str, type[Message]] = {}  # by their names on the wire
+
+
+@typing.dataclass_transform(frozen_default=True)
+def message(cls: type[_M]) -> type[_M]:
+    """Make a message class: frozen to the type checker, a plain record at run time.
+
+    Freezing at run time makes an object five times as slow to create, and each step has four.
+    Comparing and showing are written once, in `Message`: made anew for each class, they would cost
+    a few milliseconds at every start of a host and of a guest.
+    """
+    made = dataclass(slots=True, eq=False, repr=False)(cls)
+    if "type" in vars(cls):
+        MESSAGE_TYPES[vars(cls)["type"]] = made  # type: ignore[assignment]
+    return made
+
+
+@message
+class Message:
+    """What all messages share: a name on the wire, and equality by value."""
+
+    type: ClassVar[str]
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        return f"{type(self).__name__}({shown})"
+
+
+def _values(message: Message) -> list[Any]:
+    return [getattr(message, f.name) for f in fields(message)]
+
+
+class _Shape(typing.NamedTuple):
+    cls: type[Message]
+    opening: str  # `{"type":"step_run"`
+    plain: tuple[tuple[str, str, Any, Callable[[Any], str]], ...]  # name, key, default, writer
+    types: dict[str, type]  # `object`: any JSON
+    has_payload: bool
+
+
+_dump = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
+_read = json.JSONDecoder().raw_decode  # json.loads would guess the encoding and skip blanks
+_WRITERS: dict[Any, Callable[[Any], str]] = {
+    int: str,
+    str: encode_basestring_ascii,
+    bool: lambda value: "true" if value else "false",
+    dict[str, Json]: lambda value: _dump(value) if value else "{}",
+}
+
+
+_SHAPES: dict[str, _Shape] = {}  # filled when a type is first needed: starting waits for none
+
+
+def _shape(cls: type[Message]) -> _Shape:
+    """Return how a message is written and read."""
+    shape = _SHAPES.get(cls.type)
+    if shape is None:
+        shape = _SHAPES[cls.type] = _work_out(cls)
+    return shape
+
+
+def _work_out(cls: type[Message]) -> _Shape:
+    hints = typing.get_type_hints(cls)
+    plain = [f for f in fields(cls) if f.name != "payload"]
+    return _Shape(
+        cls,
+        f'{{"type":"{cls.type}"',
+        tuple(
+            (f.name, f',"{f.name}":', _default(f), _WRITERS.get(hints[f.name], _dump))
+            for f in plain
+        ),
+        {f.name: _accepted(hints[f.name]) for f in plain},
+        any(f.name == "payload" for f in fields(cls)),
+    )
+
+
+def _default(declared: Field[Any]) -> Any:
+    factory = declared.default_factory
+    return declared.default if factory is MISSING else factory()
+
+
+def _accepted(hint: Any) -> type:
+    if hint is Any:
+        return object
+    origin = typing.get_origin(hint)
+    accepted: type = origin if isinstance(origin, type) else hint
+    return accepted
+
+
+def encode(message: Message) -> tuple[bytes, bytes]:
+    """Return a message as its JSON header and its payload."""
+    shape = _shape(type(message))
+    parts = [shape.opening]
+    for name, key, default, write in shape.plain:
+        value = getattr(message, name)
+        if value != default:
+            parts.append(key)
+            parts.append(write(value))
+    parts.append("}")
+    payload: bytes = message.payload if shape.has_payload else b""  # type: ignore[attr-defined]
+    return "".join(parts).encode("ascii"), payload
+
+
+def decode(header: bytes, payload: bytes) -> Message:
+    """Return the message that `header` and `payload` carry.
+
+    Unknown fields are ignored, so that a newer peer may add some.
+    Raises ProtocolError for an unknown type, a missing field or a field of the wrong type.
+    """
+    try:
+        text = str(header, "utf-8")
+        record, end = _read(text)
+        if end != len(text):
+            raise ValueError(f"extra data at {end}")
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a frame header is not JSON: {error}") from error
+    kind = record.pop("type", None) if isinstance(record, dict) else None
+    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
+    if shape is None:
+        shape = _shape_called(kind, header)
+    values = {}
+    for name, value in record.items():
+        accepted = shape.types.get(name)
+        if accepted is type(value) or accepted is object:
+            values[name] = value
+        elif accepted is not None:
+            raise ProtocolError(f"{kind}.{name} is {type(value).__name__}")
+    if shape.has_payload:
+        values["payload"] = payload
+    elif payload:
+        raise ProtocolError(f"{kind} carries no payload")
+    try:
+        return shape.cls(**values)
+    except TypeError:
+        lacking = [name for name, _, default, _ in shape.plain if default is MISSING]
+        missing = ", ".join(name for name in lacking if name not in values)
+        raise ProtocolError(f"{kind} lacks {missing}") from None
+
+
+def _shape_called(kind: Any, header: bytes) -> _Shape:
+    cls = MESSAGE_TYPES.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise ProtocolError(f"unknown message {header[:80]!r}")
+    return _shape(cls)
