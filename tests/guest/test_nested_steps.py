@@ -22,7 +22,7 @@ from emulator.protocol.runs import (
     StepRun,
 )
 from tests.guest.conversation import Conversation, play, workflow
-from tests.guest.test_eager_steps import start
+from tests.guest.test_free_steps import start
 
 ORDERS = """
 async def charge(who):
