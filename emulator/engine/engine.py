@@ -134,7 +134,7 @@ class Engine:
             messages.StepDelayed: self._step_delayed,
             messages.StreamRead: self._stream_read,
             messages.RunEnd: self._run_ended,
-            messages.RunHeld: self._run_held,
+            messages.RunAsking: self._run_asking,
             messages.Replayed: self._replayed,
         }
         journal.on_failure = self._commit_failed
@@ -352,7 +352,7 @@ class Engine:
 
     def _leave_in_silence(self, run: Run) -> None:
         """Take a run off a guest that does not say what it has begun: most likely it hangs."""
-        if run.eager and not run.executing:
+        if run.free_steps and not run.executing:
             self._move_on(run)
 
     def _leave_late(self, run: Run) -> None:
@@ -415,7 +415,7 @@ class Engine:
             return
         pausing = run.instance.status is Status.WAITING_FOR_PAUSE
         if (run.leaving or pausing) and not message.parent and not message.started:
-            run.held.append(message)
+            run.deferred.append(message)
             return
         parent = _caller(run, message)
         if run.nesting is None or not parent:
@@ -549,7 +549,7 @@ class Engine:
         run = self._runs.get(number)
         return run if run is not None and run.guest is guest else None
 
-    def _run_held(self, guest: Guest, message: messages.RunHeld) -> None:
+    def _run_asking(self, guest: Guest, message: messages.RunAsking) -> None:
         """The guest begins no step of a run by itself any more, and has told what it has begun."""
         run = self._run_in(guest, message.run)
         if run is None:
@@ -566,7 +566,7 @@ class Engine:
         A guest that does not say so within `HOLD_MAX_MS` is taken to execute some.
         """
         run = self._run_of.get(instance.key)
-        if run is None or not run.eager:
+        if run is None or not run.free_steps:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         run.waiters.append(future)
@@ -578,16 +578,16 @@ class Engine:
             alarm.cancel()
 
     def _held(self, run: Run) -> None:
-        run.eager = False
+        run.free_steps = False
         for future in run.waiters:
             _settle(future)
         run.waiters.clear()
 
     def _hold(self, run: Run) -> None:
         """Let the guest ask before every step of a run, and say so."""
-        if run.eager and not run.holding:
+        if run.free_steps and not run.holding:
             run.holding = True
-            run.guest.send(messages.RunHold(run.number))
+            run.guest.send(messages.RunAskFirst(run.number))
 
     def _come_to_rest(self, run: Run) -> None:
         """No callback of a run is in flight: what has waited for that happens."""
@@ -943,7 +943,7 @@ class Engine:
     def _drop_idle(self, run: Run) -> None:
         """A run that only waits gives its guest's memory back; it is replayed when it is due."""
         run.idle = self._runs.get(run.number) is run and run.blocked
-        if run.idle and run.eager:  # it may have begun a step since
+        if run.idle and run.free_steps:  # it may have begun a step since
             self._hold(run)
         elif run.idle:
             if run.instance.status is Status.RUNNING:
@@ -1097,9 +1097,9 @@ class Engine:
             case Effect.RELEASE:
                 self._record(instance, verdict.entries)
                 if run is not None:
-                    held, run.held = run.held, []
+                    deferred, run.deferred = run.deferred, []
                     try:
-                        for message in held:
+                        for message in deferred:
                             self._step_begun(run.guest, message)
                     except ProtocolError as error:  # a user resumes it, who is not to blame
                         run.guest.broke_protocol(error)
@@ -1282,8 +1282,8 @@ class Engine:
         guarded = other_code and not rolling_back
         number = self._next_run
         stale = [] if rolling_back else stale_children(instance, self.generation)
-        allowed = guest.loaded.eager and not rolling_back and not stale
-        eager = max(0, definition.step_limit - instance.do_steps) if allowed else 0
+        allowed = guest.loaded.free_steps and not rolling_back and not stale
+        free_steps = max(0, definition.step_limit - instance.do_steps) if allowed else 0
         self._drop_leftovers(instance)  # of attempts that a crash cut off
         guard = Guard(instance) if guarded else None
         nesting = Nesting(stale) if stale else None
@@ -1299,7 +1299,7 @@ class Engine:
             instance,
             class_name,
             guarded=guarded,
-            eager=eager,
+            free_steps=free_steps,
             read=self.journal.value,
         )
         feed.put(self._opening(run, opening))
@@ -1315,7 +1315,7 @@ class Engine:
                 if message is None:
                     break
                 if type(message) is messages.RunStart:
-                    run.begun, run.eager = True, message.eager > 0
+                    run.begun, run.free_steps = True, message.free_steps > 0
                 yield message
         except ValueError as error:  # a guest wrote what is no value, and it was recorded
             problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")

@@ -27,14 +27,14 @@ class Loaded(Message):
     """The code is imported. `workflows` and `entrypoints`: class name -> `"src/entry.py:12"`.
 
     `classes` holds every other class the main module defines, for error messages.
-    `eager`: it can begin steps by itself where RunStart allows it, and answers RunHold.
+    `free_steps`: it can begin steps by itself where RunStart allows it, and answers RunAskFirst.
     """
 
     type = "loaded"
     entrypoints: dict[str, str]
     workflows: dict[str, str]
     classes: dict[str, str]
-    eager: bool = False
+    free_steps: bool = False
 
 
 @message

@@ -39,9 +39,9 @@ class RunStart(Message):
     `guarded`: it may begin no step but on a StepRun, and says what it asks for (Replayed), until
     RunRelease. `probe`: so it stays, and bindings may not be called.
     `rolling_back`: only so that it gives its rollback handlers again; nothing new is executed.
-    `eager`: how many new `do` steps it may begin to execute without being told, until RunHold; not
-    those in `begun`, `[name, count]` each, which `run()` began in an earlier run and that have not
-    ended. `shared`: names of dependencies that callbacks have asked for.
+    `free_steps`: how many new `do` steps it may begin to execute without being told, until
+    RunAskFirst; not those in `begun`, `[name, count]` each, which `run()` began in an earlier run
+    and that have not ended. `shared`: names of dependencies that callbacks have asked for.
     """
 
     type = "run_start"
@@ -53,24 +53,24 @@ class RunStart(Message):
     guarded: bool = False
     probe: bool = False
     rolling_back: bool = False
-    eager: int = 0
+    free_steps: int = 0
     begun: list[list[Json]] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
 
 
 @message
-class RunHold(Message):
-    """host -> guest: from now on ask before every step. Answered by RunHeld."""
+class RunAskFirst(Message):
+    """host -> guest: from now on ask before every step. Answered by RunAsking."""
 
-    type = "run_hold"
+    type = "run_ask_first"
     run: int
 
 
 @message
-class RunHeld(RunMessage):
+class RunAsking(RunMessage):
     """guest -> host: nothing begins by itself any more; what has, was told before this."""
 
-    type = "run_held"
+    type = "run_asking"
 
 
 @message

@@ -26,9 +26,9 @@ from emulator.protocol.runs import (
     Replayed,
     RollbackRun,
     RunAbort,
+    RunAskFirst,
+    RunAsking,
     RunEnd,
-    RunHeld,
-    RunHold,
     RunRelease,
     RunStart,
     StepBegin,
@@ -146,7 +146,7 @@ class _Run:
     rolling_back: bool = False
     over: bool = False
     asked: list[list[Any]] | None = None  # while it is guarded
-    eager: int = 0
+    free_steps: int = 0
     begun: list[tuple[str, int]] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
 
@@ -157,9 +157,9 @@ class _Run:
 
         It dares more than the Python guest does, which asks whenever a configuration is given.
         """
-        if kind != "do" or self.eager <= 0 or (name, count) in self.begun:
+        if kind != "do" or self.free_steps <= 0 or (name, count) in self.begun:
             return None
-        self.eager -= 1
+        self.free_steps -= 1
         if self.asked is not None:
             return None
         try:
@@ -239,12 +239,12 @@ class ScriptedGuest:
         workflows: Mapping[str, Workflow],
         executions: list[Execution],
         *,
-        eager: bool = True,
+        free_steps: bool = True,
     ) -> None:
         self.generation = generation
-        self.loaded = Loaded({}, {name: "src/entry.py:1" for name in workflows}, {}, eager)
+        self.loaded = Loaded({}, {name: "src/entry.py:1" for name in workflows}, {}, free_steps)
         self.sent: list[Message] = []
-        self.answers_holds = True
+        self.answers_ask_first = True
         self.comes_to_rest = True  # or does I/O outside steps in every guarded run
         self.activity = 0
         self.defects: list[BaseException] = []  # what the engine raised for what this guest said
@@ -306,17 +306,17 @@ class ScriptedGuest:
                 run = self._runs.setdefault(start.run, _Run(start.instance))
                 run.instance = start.instance
                 run.rolling_back = start.rolling_back
-                run.eager = start.eager
+                run.free_steps = start.free_steps
                 run.begun = [(name, count) for name, count in start.begun]
                 run.shared = start.shared
                 if start.guarded:
                     run.asked = []
                     asyncio.get_running_loop().call_soon(self._look, start.run, 0, -1)
                 self._spawn(run, self._main(start))
-            case RunHold(number):
-                if number in self._runs and self.answers_holds:
-                    self._runs[number].eager = 0
-                    self._engine.hear(self, RunHeld(number))
+            case RunAskFirst(number):
+                if number in self._runs and self.answers_ask_first:
+                    self._runs[number].free_steps = 0
+                    self._engine.hear(self, RunAsking(number))
             case RunRelease(number):
                 if number in self._runs:
                     self._runs[number].asked = None

@@ -21,8 +21,8 @@ from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import (
     RunAbort,
-    RunHeld,
-    RunHold,
+    RunAskFirst,
+    RunAsking,
     RunStart,
     StepBegin,
     StepDone,
@@ -43,7 +43,7 @@ class Puppet:
     def __init__(self, world: World) -> None:
         world.generation += 1
         self.generation = world.generation
-        self.loaded = Loaded({}, {CLASS: "src/entry.py:1"}, {}, eager=True)
+        self.loaded = Loaded({}, {CLASS: "src/entry.py:1"}, {}, free_steps=True)
         self.sent: list[Message] = []
         self.broken: ProtocolError | None = None
         self._world = world
@@ -78,8 +78,8 @@ class Puppet:
     def end(self, call: int = 1, attempt: int = 1, **more: Any) -> None:
         self._world.engine.hear(self, StepEnd(self.run, call, attempt, **more))
 
-    def held(self) -> None:
-        self._world.engine.hear(self, RunHeld(self.run))
+    def asks_first(self) -> None:
+        self._world.engine.hear(self, RunAsking(self.run))
 
 
 async def unused(event: Event, step: Step) -> None:
@@ -128,7 +128,7 @@ def test_a_step_that_the_guest_began_is_not_ordered_and_recorded_as_any_other(
 def test_a_run_may_begin_as_many_steps_as_the_limit_leaves(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         puppet = await started(world)
-        assert puppet.got(RunStart)[-1].eager == 2
+        assert puppet.got(RunStart)[-1].free_steps == 2
         puppet.begin("one", 1)
         puppet.end(1)
         await world.settle()
@@ -136,7 +136,7 @@ def test_a_run_may_begin_as_many_steps_as_the_limit_leaves(tmp_path: Path) -> No
 
         again = Puppet(world)
         await world.settle()
-        assert again.got(RunStart)[-1].eager == 1
+        assert again.got(RunStart)[-1].free_steps == 1
         again.begin("two", 1)
         again.begin("three", 2)
         assert "limit of 2 steps" in again.got(StepFailed)[-1].message
@@ -157,8 +157,8 @@ def test_a_guest_that_cannot_begin_steps_is_not_asked_to_hold(tmp_path: Path) ->
         await world.create()
         await world.pause()
 
-        assert puppet.got(RunStart)[-1].eager == 0
-        assert puppet.got(RunHold) == []
+        assert puppet.got(RunStart)[-1].free_steps == 0
+        assert puppet.got(RunAskFirst) == []
         assert world.status() == "paused"
 
     act(tmp_path, story)
@@ -216,10 +216,10 @@ def test_a_pause_waits_for_a_step_that_began_before_the_guest_heard_of_it(tmp_pa
     async def story(world: World) -> None:
         puppet = await started(world)
         pause = await pausing(world)
-        assert puppet.got(RunHold) == [RunHold(puppet.run)]
+        assert puppet.got(RunAskFirst) == [RunAskFirst(puppet.run)]
         assert not pause.done()
         puppet.begin("late")
-        puppet.held()
+        puppet.asks_first()
         await pause
         assert world.status() == "waitingForPause"
         assert puppet.got(RunAbort) == []
@@ -238,7 +238,7 @@ def test_a_pause_of_a_run_in_which_nothing_began_takes_effect_at_once(tmp_path: 
         puppet = await started(world)
         puppet.sleep("nap", 1)
         pause = await pausing(world)
-        puppet.held()
+        puppet.asks_first()
         await pause
 
         assert world.status() == "paused"
@@ -254,7 +254,7 @@ def test_who_resumes_is_not_blamed_for_a_step_that_was_begun_twice_meanwhile(
         puppet = await started(world)
         puppet.begin("first", 1)
         pause = await pausing(world)
-        puppet.held()
+        puppet.asks_first()
         await pause
         puppet.begin("second", 2, started=False)
         puppet.begin("second", 2, started=False)
@@ -273,7 +273,7 @@ def test_a_step_that_asks_after_the_guest_heard_of_a_pause_waits_for_the_resume(
         puppet = await started(world)
         puppet.begin("first", 1)
         pause = await pausing(world)
-        puppet.held()
+        puppet.asks_first()
         await pause
         puppet.begin("second", 2, started=False)
         await world.settle()
@@ -291,7 +291,7 @@ def test_a_guest_that_does_not_say_what_it_began_holds_the_pause_up(tmp_path: Pa
         await world.advance(HOLD_MAX_MS)
         await pause
         assert world.status() == "waitingForPause"
-        puppet.held()
+        puppet.asks_first()
         await world.settle()
         assert world.status() == "paused"
 
@@ -317,7 +317,7 @@ def test_a_resume_before_the_guest_answers_calls_the_pause_off(tmp_path: Path) -
         await pause
         await world.resume()
         puppet.begin("charge")
-        puppet.held()
+        puppet.asks_first()
         puppet.end()
         await world.settle()
         assert world.status() == "running"
@@ -342,10 +342,10 @@ def test_a_run_leaves_its_generation_once_the_steps_it_began_have_ended(tmp_path
         old = await started(world)
         new = Puppet(world)
         await world.settle()
-        assert old.got(RunHold) == [RunHold(old.run)]
+        assert old.got(RunAskFirst) == [RunAskFirst(old.run)]
         assert old.got(RunAbort) == new.got(RunStart) == []
         old.begin("charge")
-        old.held()
+        old.asks_first()
         old.end(payload=b"1")
         await world.settle()
 
@@ -364,7 +364,7 @@ def test_a_run_in_which_nothing_began_leaves_its_generation_as_soon_as_that_is_k
         old = await started(world)
         new = Puppet(world)
         await world.settle()
-        old.held()
+        old.asks_first()
         await world.settle()
         assert old.got(RunAbort) == [RunAbort(old.run)]
         assert len(new.got(RunStart)) == 1
@@ -407,9 +407,9 @@ def test_a_run_that_only_waits_is_dropped_once_its_guest_began_nothing_more(
         puppet = await started(world)
         puppet.sleep("nap", 1)
         await world.advance(IDLE_GRACE_MS)
-        assert puppet.got(RunHold) == [RunHold(puppet.run)]
+        assert puppet.got(RunAskFirst) == [RunAskFirst(puppet.run)]
         assert puppet.got(RunAbort) == []
-        puppet.held()
+        puppet.asks_first()
         await world.settle()
         assert puppet.got(RunAbort) == [RunAbort(puppet.run)]
         assert world.status() == "waiting"
@@ -423,7 +423,7 @@ def test_a_run_that_began_a_step_just_before_it_was_to_be_dropped_is_kept(tmp_pa
         puppet.sleep("nap", 1)
         await world.advance(IDLE_GRACE_MS)
         puppet.begin("charge", 2)
-        puppet.held()
+        puppet.asks_first()
         await world.settle()
         assert puppet.got(RunAbort) == []
         assert world.status() == "running"
@@ -440,7 +440,7 @@ def test_what_a_terminated_run_began_meanwhile_is_ignored(tmp_path: Path) -> Non
         await world.terminate()
         puppet.begin("late")
         puppet.end()
-        puppet.held()
+        puppet.asks_first()
         await world.settle()
         assert world.status() == "terminated"
         assert EntryKind.STEP_START not in world.kinds()
@@ -508,6 +508,6 @@ def test_a_whole_instance_ends_with_a_guest_that_begins_its_steps(tmp_path: Path
         await world.advance(HOUR)
         assert world.output() == ["done", "done", "done", "last"]
         assert world.sent(StepRun) == []
-        assert len(world.sent(RunHold)) == 1
+        assert len(world.sent(RunAskFirst)) == 1
 
     play(tmp_path, workflow, story)

@@ -16,7 +16,7 @@ from emulator.engine.guard.divergence import Change, Diverged, Policy
 from emulator.engine.model.instance import EntryKind
 from emulator.errors import WorkerError
 from emulator.protocol.runs import RunStart
-from tests.engine.scripted import Context, Step, Workflow
+from tests.engine.scripted import Context, Step, StepError, Workflow
 from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
 
 Event = dict[str, Any]
@@ -190,6 +190,33 @@ def test_a_held_instance_is_told_of_after_each_save_and_recorded_once(tmp_path: 
         assert world.output() == ["order", "charge_cardd", "gone"]
 
     play(tmp_path, charging(), story)
+
+
+def test_of_a_held_instance_the_steps_that_the_last_code_misses_are_recorded(
+    tmp_path: Path,
+) -> None:
+    """Each save misses one more call of the same name: the finding is the same, in words."""
+
+    def calling(times: int) -> Workflow:
+        async def workflow(event: Event, step: Step) -> list[Any]:
+            done = [await step.do("charge", lambda ctx: "paid") for _ in range(times)]
+            await step.sleep("settle", "1 hour")
+            return done
+
+        return workflow
+
+    async def story(world: World) -> None:
+        await world.create()
+        for times in (2, 1):
+            world.load({CLASS: calling(times)})
+            await world.advance(SECOND)
+
+        key = world.journal.find(NAME, "a")
+        assert key is not None
+        missing = held.divergence_of(world.engine.instance(key)).missing
+        assert missing == ("do:2:charge", "do:3:charge")
+
+    play(tmp_path, calling(3), story)
 
 
 def test_an_accepted_instance_goes_on_as_the_code_has_it(tmp_path: Path) -> None:
@@ -520,27 +547,34 @@ def test_events_sent_to_a_held_instance_are_not_lost(tmp_path: Path) -> None:
     play(tmp_path, waiting("ask"), story)
 
 
+@pytest.mark.parametrize(
+    ("late_ms", "outcome"), [(-HOUR, 42), (0, 42), (1, "WorkflowTimeoutError")]
+)
 def test_an_event_that_came_in_time_counts_although_the_instance_was_held_longer(
-    tmp_path: Path,
+    tmp_path: Path, late_ms: int, outcome: Any
 ) -> None:
     def waiting(name: str) -> Workflow:
         async def workflow(event: Event, step: Step) -> Any:
             await step.do(name, lambda ctx: None)
-            return (await step.wait_for_event("answer", "answer", "1 hour"))["payload"]
+            try:
+                return (await step.wait_for_event("answer", "answer", "2 hours"))["payload"]
+            except StepError as error:
+                return error.name
 
         return workflow
 
     async def story(world: World) -> None:
         await world.create()
+        deadline_ms = world.clock.now_ms() + 2 * HOUR
         world.load({CLASS: waiting("put")})
-        await world.advance(MINUTE)
+        await world.advance(deadline_ms + late_ms - world.clock.now_ms())
         await world.send("answer", 42)
         await world.advance(2 * HOUR)
         assert world.status() == "paused"
         await world.control.resume_held(NAME, "a", {"ask": "put"})
         await world.advance(SECOND)
 
-        assert world.output() == 42
+        assert world.output() == outcome
 
     play(tmp_path, waiting("ask"), story)
 
@@ -665,7 +699,7 @@ def test_an_instance_that_still_leaves_its_old_guest_is_looked_at_once_it_has(
     async def story(world: World) -> None:
         await world.create()
         diverged = told(world)
-        world.guest.answers_holds = False
+        world.guest.answers_ask_first = False
         world.load({CLASS: charging("charge_card")})
         await world.advance(HOLD_MAX_MS - 1)
         assert diverged == []

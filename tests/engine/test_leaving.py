@@ -6,6 +6,7 @@ A guest that computes hears nothing meanwhile: it is `deaf`, so its runs stay un
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pytest
 from emulator.engine.guests.blame import Loss
 from emulator.engine.model.instance import Entry, EntryKind
 from emulator.engine.runs.payloads import received_event
-from tests.engine.scripted import Context, Step
+from tests.engine.scripted import Context, Step, StepError, Workflow
 from tests.engine.soundness import unsound
-from tests.engine.world import GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
+from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
 
 Event = dict[str, Any]
 
@@ -281,3 +282,44 @@ def test_a_pause_that_waits_for_a_callback_in_a_leaving_run_pauses_once_it_has_e
         assert world.attempts("first-1") == [1]
 
     play(tmp_path, computes, story)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_branch_does_not_go_on_in_old_code_while_another_still_executes(
+    tmp_path: Path, fails: bool
+) -> None:
+    quick, slow = asyncio.Event(), asyncio.Event()
+
+    def saved(generation: str, went_on: list[str]) -> Workflow:
+        async def workflow(event: Event, step: Step) -> Any:
+            async def branch(name: str, gate: asyncio.Event) -> None:
+                async def callback(ctx: Context) -> None:
+                    await gate.wait()
+                    if fails and name == "quick":
+                        raise StepError("NonRetryableError", "no")
+
+                with suppress(StepError):
+                    await step.do(name, callback)
+                went_on.append(f"{name} in {generation}")
+
+            await asyncio.gather(branch("quick", quick), branch("slow", slow))
+
+        return workflow
+
+    went_on: list[str] = []
+
+    async def story(world: World) -> None:
+        world.load({CLASS: saved("old", went_on)})
+        await world.create()
+        world.load({CLASS: saved("new", went_on)})
+        await world.settle()
+        quick.set()
+        await world.settle()
+        assert went_on == []
+        slow.set()
+        await world.settle()
+
+        assert went_on == ["quick in new", "slow in new"]
+        assert world.status() == "complete"
+
+    play(tmp_path, waits, story)

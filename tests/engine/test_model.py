@@ -421,13 +421,13 @@ class EngineModel(RuleBasedStateMachine):
         self._charge_all()
         self.do(lose())
 
-    @rule(eager=st.booleans(), deaf=st.booleans())
-    def load_guest(self, eager: bool, deaf: bool) -> None:
+    @rule(free_steps=st.booleans(), deaf=st.booleans())
+    def load_guest(self, free_steps: bool, deaf: bool) -> None:
         """A save. The guest before may compute: until it hears, its runs can only leave it."""
 
         async def load() -> None:
             self._hear()
-            self.world.eager = eager
+            self.world.free_steps = free_steps
             for guest in self.world.guests:
                 guest.deaf = deaf
             self.world.load()

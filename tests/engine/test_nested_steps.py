@@ -97,9 +97,9 @@ def test_after_a_replay_each_parent_has_the_result_of_its_own_child(tmp_path: Pa
 
 
 @interruptions
-@pytest.mark.parametrize("eager", [True, False])
+@pytest.mark.parametrize("free_steps", [True, False])
 def test_in_flight_one_after_the_other(
-    tmp_path: Path, interrupt: Interruption, eager: bool
+    tmp_path: Path, interrupt: Interruption, free_steps: bool
 ) -> None:
     shop = Shop()
 
@@ -116,12 +116,12 @@ def test_in_flight_one_after_the_other(
         assert world.output() == ["A 1", "B 1", "C 1"]
         assert shop.done == {"A": 1, "B": 1, "C": 1}
 
-    play(tmp_path, workflow, story, eager=eager)
+    play(tmp_path, workflow, story, free_steps=free_steps)
 
 
 @interruptions
-@pytest.mark.parametrize("eager", [True, False])
-def test_in_flight_in_a_gather(tmp_path: Path, interrupt: Interruption, eager: bool) -> None:
+@pytest.mark.parametrize("free_steps", [True, False])
+def test_in_flight_in_a_gather(tmp_path: Path, interrupt: Interruption, free_steps: bool) -> None:
     shop = Shop()
 
     async def workflow(event: Event, step: Step) -> Any:
@@ -138,7 +138,7 @@ def test_in_flight_in_a_gather(tmp_path: Path, interrupt: Interruption, eager: b
         assert world.output() == ["A 1", "D 1", "B 1", "C 1"]
         assert shop.done == dict.fromkeys("ABCD", 1)
 
-    play(tmp_path, workflow, story, eager=eager)
+    play(tmp_path, workflow, story, free_steps=free_steps)
 
 
 @interruptions

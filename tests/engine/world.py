@@ -47,12 +47,12 @@ class World:
         definitions: list[Definition] | None = None,
         start_ms: int | None = None,
         guest: bool = True,
-        eager: bool = True,
+        free_steps: bool = True,
     ) -> None:
         self.path = directory / "journal.sqlite"
         self.workflows = workflows
         self.executions: list[Execution] = []
-        self.eager = eager  # guests begin steps by themselves
+        self.free_steps = free_steps  # guests begin steps by themselves
         self.reports: list[str] = []
         self.generation = 0
         self.code = ""  # what `use_guest` is told of it
@@ -132,7 +132,11 @@ class World:
 
     def _new_guest(self) -> ScriptedGuest:
         guest = ScriptedGuest(
-            self.engine, self.generation, self.workflows, self.executions, eager=self.eager
+            self.engine,
+            self.generation,
+            self.workflows,
+            self.executions,
+            free_steps=self.free_steps,
         )
         self.guests.append(guest)
         return guest
@@ -270,7 +274,7 @@ def play(
     concurrency: int = 50_000,
     definitions: list[Definition] | None = None,
     guest: bool = True,
-    eager: bool = True,
+    free_steps: bool = True,
 ) -> None:
     """Run `story` in a world whose one workflow is `workflow`."""
 
@@ -281,7 +285,7 @@ def play(
             concurrency=concurrency,
             definitions=definitions,
             guest=guest,
-            eager=eager,
+            free_steps=free_steps,
         )
         try:
             await story(world)

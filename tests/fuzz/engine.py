@@ -162,7 +162,7 @@ class _Guest:
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
-        self.loaded = Loaded({}, {CLASS: "x.py:1"}, {}, eager=generation % 2 == 1)
+        self.loaded = Loaded({}, {CLASS: "x.py:1"}, {}, free_steps=generation % 2 == 1)
         self.sent = 0
         self.broken = False
 

@@ -11,9 +11,9 @@ from emulator.protocol import values
 from emulator.protocol.message import Message
 from emulator.protocol.runs import (
     RunAbort,
+    RunAskFirst,
+    RunAsking,
     RunEnd,
-    RunHeld,
-    RunHold,
     RunStart,
     StepBegin,
     StepDone,
@@ -35,10 +35,10 @@ return [await one(), await two()]
 """
 
 
-def start(eager: int = 100, begun: list[list[Any]] | None = None, **more: Any) -> RunStart:
+def start(free_steps: int = 100, begun: list[list[Any]] | None = None, **more: Any) -> RunStart:
     payload = values.encode(EVENT)
     return RunStart(
-        1, "Order", "order", "order-17", payload, eager=eager, begun=begun or [], **more
+        1, "Order", "order", "order-17", payload, free_steps=free_steps, begun=begun or [], **more
     )
 
 
@@ -79,7 +79,7 @@ def test_a_value_is_used_only_once_the_host_has_recorded_it(tmp_path: Path) -> N
 
 def test_a_run_asks_again_when_its_allowance_is_used_up(tmp_path: Path) -> None:
     async def scenario(it: Conversation) -> None:
-        began(await it.ask(start(eager=1)), "one", started=True)
+        began(await it.ask(start(free_steps=1)), "one", started=True)
         ended(await it.hear(), 1)
         began(await it.ask(StepDone(1, 1)), "two", started=False)
         await it.nothing_left()
@@ -91,7 +91,7 @@ def test_a_held_run_says_so_after_what_it_has_begun_and_then_asks(tmp_path: Path
     async def scenario(it: Conversation) -> None:
         began(await it.ask(start()), "one", started=True)
         ended(await it.hear(), 1)
-        assert await it.ask(RunHold(1)) == RunHeld(1)
+        assert await it.ask(RunAskFirst(1)) == RunAsking(1)
         began(await it.ask(StepDone(1, 1)), "two", started=False)
         end = await it.ask(StepRun(1, 2, 1, {}))
         ended(end, 2)
@@ -102,7 +102,7 @@ def test_a_held_run_says_so_after_what_it_has_begun_and_then_asks(tmp_path: Path
 def test_a_run_that_is_over_is_not_said_to_be_held(tmp_path: Path) -> None:
     async def scenario(it: Conversation) -> None:
         assert isinstance(await it.ask(start()), RunEnd)
-        await it.tell(RunHold(1))
+        await it.tell(RunAskFirst(1))
 
     play(workflow(tmp_path, "return 1"), scenario)
 

@@ -62,7 +62,7 @@ async def hear_end(it: Conversation, call: int) -> Any:
 
 def test_each_caller_counts_its_calls_from_1(tmp_path: Path) -> None:
     async def scenario(it: Conversation) -> None:
-        await it.tell(start(eager=0))
+        await it.tell(start(free_steps=0))
         await hear_begin(it, "A", 1, parent=0)
         await it.tell(StepRun(1, 1, 1, {}))
         await hear_begin(it, "charge", 1, parent=1)
@@ -92,7 +92,7 @@ def test_each_caller_counts_its_calls_from_1(tmp_path: Path) -> None:
 def test_history_answers_what_run_called_and_nothing_else(tmp_path: Path) -> None:
     async def scenario(it: Conversation) -> None:
         known = [["do", "A", 1, "ok", "first"], ["do", "charge", 1, "ok", "C"]]
-        await it.tell(History(1, values.encode(known)), start(eager=0))
+        await it.tell(History(1, values.encode(known)), start(free_steps=0))
         await hear_begin(it, "B", 1, parent=0)
         await it.tell(StepRun(1, 1, 2, {}))
         await hear_begin(it, "charge", 1, parent=1)
@@ -199,7 +199,7 @@ await outer()
 
 def test_what_a_delay_function_calls_is_not_what_the_callback_has_called(tmp_path: Path) -> None:
     async def scenario(it: Conversation) -> None:
-        await it.tell(start(eager=0))
+        await it.tell(start(free_steps=0))
         await hear_begin(it, "outer", 1, parent=0)
         await it.tell(StepRun(1, 1, 1, {}))
         await hear_begin(it, "ask", 1, parent=1)
@@ -250,7 +250,7 @@ def test_a_handler_is_found_by_its_call_or_by_what_run_counts(
     tmp_path: Path, count: int, nth: int, given: int, told: str
 ) -> None:
     async def scenario(it: Conversation) -> None:
-        await it.tell(start(eager=0))
+        await it.tell(start(free_steps=0))
         await hear_begin(it, "A", 1, parent=0)
         await it.tell(StepRun(1, 1, 1, {}))
         await hear_begin(it, "charge", 1, parent=1)

@@ -92,13 +92,13 @@ def opening(
     *,
     guarded: bool = False,
     probe: bool = False,
-    eager: int = 0,
+    free_steps: int = 0,
     read: Read = bytes,
 ) -> Iterator[Message]:
     """Yield the messages that begin a run of `instance`, each as it then stands.
 
-    eager: how many new steps the guest may begin by itself. read: returns what is recorded as the
-    value of a step.
+    free_steps: how many new steps the guest may begin by itself. read: returns what is recorded as
+    the value of a step.
 
     Raises MalformedValue when what a guest has recorded is no value.
     """
@@ -115,8 +115,8 @@ def opening(
         rolling_back=instance.status is Status.ROLLING_BACK,
         guarded=guarded or probe,
         probe=probe,
-        eager=eager,
-        begun=_begun(instance) if eager else [],
+        free_steps=free_steps,
+        begun=_begun(instance) if free_steps else [],
         shared=sorted({key.split(":", 2)[2] for key in instance.places.called_by(SHARED)}),
     )
 

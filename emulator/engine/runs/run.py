@@ -171,12 +171,12 @@ class Run:
     guest: Guest
     feed: Feed  # of its guest
     calls: Calls = field(default_factory=Calls)
-    held: list[StepBegin] = field(default_factory=list)
+    deferred: list[StepBegin] = field(default_factory=list)
     handlers: int = 0  # how many rollback handlers it was asked for; their calls are below 0
     # Caller and place of a nested step -> the call that gave its rollback handler last.
     given: dict[tuple[str, Place], int] = field(default_factory=dict)
     begun: bool = False  # its guest was told to start it: before, only its history was sent
-    eager: bool = False  # its guest may have begun steps that are not known here yet
+    free_steps: bool = False  # its guest may have begun steps that are not known here yet
     holding: bool = False  # it has been asked to begin none any more
     waiters: list[asyncio.Future[None]] = field(default_factory=list)  # until that is so
     idle: bool = False  # to be dropped once that is so, if it still only waits
@@ -216,7 +216,7 @@ class Run:
     @property
     def at_rest(self) -> bool:
         """Whether no callback is in flight, nor can be without anyone here knowing."""
-        return not self.eager and self.calls.executing == 0
+        return not self.free_steps and self.calls.executing == 0
 
     @property
     def blocked(self) -> bool:

@@ -55,7 +55,7 @@ class Worker:
             {name: self.position(cls) for name, cls in self.entrypoints.items()},
             {name: self.position(cls) for name, cls in self.workflows.items()},
             {name: self.position(cls) for name, cls in self.classes.items()},
-            eager=True,
+            free_steps=True,
         )
 
 

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from ....protocol.framing import FrameTooLarge
 from ....protocol.runs import (
     RollbackRun,
+    RunAsking,
     RunEnd,
-    RunHeld,
     RunStart,
     StepBegin,
     StepDelay,
@@ -143,7 +143,7 @@ class Run:
         if message.guarded:
             self.refuse = self._refuse if message.probe else None
             self.replay = Replay(self.run, worker, self._waits, self._send, self._loop)
-        self._allowance.grant(message.eager, message.begun)
+        self._allowance.grant(message.free_steps, message.begun)
         self._shared = frozenset(message.shared)
         main = self._main(message, worker, make_step, ended)
         self._loop.create_task(main, context=self._context)
@@ -174,10 +174,10 @@ class Run:
             self._step.forget()
             self._step = None
 
-    def hold(self) -> None:
+    def ask_first(self) -> None:
         """Begin nothing by itself any more; the host knows of what has begun when it reads this."""
         self._allowance.revoke()
-        self._send(RunHeld(self.run))
+        self._send(RunAsking(self.run))
 
     def release(self) -> None:
         """It is guarded no more."""
