@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.guests import feeding
-from emulator.engine.guests.feeding import AT_ONCE, RUN_BYTES, WINDOW_BYTES, Feed
+from emulator.engine.guests.feeding import AT_ONCE, BURST_RUN_BYTES, RUN_BYTES, WINDOW_BYTES, Feed
 from emulator.engine.model.instance import Left, StepKind
 from emulator.errors import StateError
 from emulator.protocol.message import Message
@@ -34,6 +34,10 @@ class SlowReader:
 
     def when_read(self, callback: Callable[[], None]) -> None:
         self._marks.append(callback)
+
+    def read_some(self) -> None:
+        """Read up to the first mark."""
+        self._marks.pop(0)()
 
     def read_all(self) -> None:
         marks, self._marks = self._marks, []
@@ -84,19 +88,41 @@ def test_a_long_parcel_does_not_hold_up_a_short_one() -> None:
     assert 2 in [message.run for message in reader.sent if isinstance(message, History)]
 
 
+def starts(feed: Feed) -> int:
+    """Start runs while there is room, and return how many."""
+    count = 0
+    while feed.has_room:
+        count += 1
+        feed.put(iter([RunStart(count, "Flow", "flow", str(count))]))
+    return count
+
+
 def test_starts_of_runs_count_for_the_time_they_take() -> None:
     reader, rooms = SlowReader(), list[None]()
     feed = Feed(reader, lambda: rooms.append(None))
-    started = 0
-    while feed.has_room:
-        started += 1
-        feed.put(iter([RunStart(started, "Flow", "flow", str(started))]))
 
-    assert started == WINDOW_BYTES // RUN_BYTES
+    assert starts(feed) == WINDOW_BYTES // BURST_RUN_BYTES
     assert not rooms
     reader.read_all()
     assert feed.has_room
     assert rooms
+
+
+def test_fewer_runs_are_on_the_way_to_a_guest_that_does_not_keep_up() -> None:
+    reader = SlowReader()
+    feed = Feed(reader)
+    starts(feed)  # a burst, which fills the window
+    reader.read_some()
+
+    total = len(reader.sent)
+    for _ in range(20):
+        starts(feed)
+        reader.read_some()
+    per_mark = WINDOW_BYTES // RUN_BYTES // 4
+    assert len(reader.sent) - total == 20 * per_mark
+
+    reader.read_all()
+    assert starts(feed) > WINDOW_BYTES // RUN_BYTES  # it has caught up
 
 
 def test_only_a_few_histories_are_on_the_way_at_once() -> None:
@@ -203,8 +229,8 @@ def test_a_run_whose_history_is_on_the_way_can_be_paused_terminated_and_moved(
 def test_a_thousand_runs_that_are_due_at_once_start_as_the_guest_takes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeding, "WINDOW_BYTES", 4 * RUN_BYTES)
-    monkeypatch.setattr(feeding, "_MARK_BYTES", RUN_BYTES)
+    monkeypatch.setattr(feeding, "WINDOW_BYTES", 4 * BURST_RUN_BYTES)
+    monkeypatch.setattr(feeding, "_MARK_BYTES", BURST_RUN_BYTES)
 
     async def workflow(event: Event, step: Step) -> None:
         await step.sleep("nap", "1 hour")

@@ -17,6 +17,7 @@ from emulator.protocol.runs import RunAbort, RunStart
 
 WINDOW_BYTES = 2 * 1024 * 1024
 RUN_BYTES = 64 * 1024  # what starting a run counts for: code runs then, which takes time
+BURST_RUN_BYTES = RUN_BYTES // 4  # the same, while the guest keeps up
 AT_ONCE = 4  # runs whose histories are on the way; their messages take turns
 
 _MARK_BYTES = WINDOW_BYTES // 4
@@ -46,6 +47,7 @@ class Feed:
         self._unread = 0  # bytes, or what counts as such
         self._unmarked = 0  # those of them whose reading nobody waits for yet
         self._sending = False
+        self._is_behind = False  # the window was full, and has not been nearly empty since
         self._aborting = 0
         self.sent = 0  # messages, since the beginning
 
@@ -99,10 +101,11 @@ class Feed:
     def _send(self, message: Message) -> None:
         size = len(getattr(message, "payload", b""))
         if type(message) is RunStart:
-            size += RUN_BYTES
+            size += RUN_BYTES if self._is_behind else BURST_RUN_BYTES
         self.sent += 1
         self._unread += size
         self._unmarked += size
+        self._is_behind |= self._unread >= WINDOW_BYTES
         self._guest.send(message)
         if self._unmarked >= _MARK_BYTES:
             amount, self._unmarked = self._unmarked, 0
@@ -110,6 +113,7 @@ class Feed:
 
     def _was_read(self, amount: int) -> None:
         self._unread -= amount
+        self._is_behind &= self._unread >= _MARK_BYTES
         self._send_on()
         if self.has_room:
             self._has_room_again()
