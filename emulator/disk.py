@@ -115,7 +115,7 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def create_file(path: Path, text: str) -> None:
+def create_file(path: Path, content: str | bytes) -> None:
     """Write a new file for the user alone, wholly or not at all; durable when this returns.
 
     Raises FileExistsError where there is something, be it a link: nothing is ever written through.
@@ -123,8 +123,8 @@ def create_file(path: Path, text: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     handle = os.open(path, flags, 0o600)
     try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
@@ -133,14 +133,14 @@ def create_file(path: Path, text: str) -> None:
         raise
 
 
-def replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, content: str | bytes) -> None:
     """Write a file anew, wholly or not at all; durable when this returns. Raises OSError.
 
     A link at `path`, or at `path` with `.new` added, is replaced and not followed.
     """
     temporary = path.with_name(f"{path.name}.new")
     temporary.unlink(missing_ok=True)  # one that a crash left behind, or a link
-    create_file(temporary, text)
+    create_file(temporary, content)
     temporary.replace(path)
     sync_folder(path.parent)
 

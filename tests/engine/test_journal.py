@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,9 +79,45 @@ def newer(path: Path) -> None:
     connection.close()
 
 
+def emptied(path: Path) -> None:
+    write_journal(path)
+    os.truncate(path, 0)
+
+
+def emptied_beside_its_log(path: Path) -> None:
+    killed_journal(path)
+    os.truncate(path, 0)
+
+
+def without_its_tables(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("CREATE TABLE instances (key INTEGER)")
+    connection.execute("DROP TABLE instances")
+    connection.close()
+
+
+def killed_journal(path: Path) -> None:
+    """Leave the files of a journal as a kill leaves them: what it holds is in its log."""
+
+    async def main() -> None:
+        live = path.with_name("live.sqlite")
+        journal = Journal.open(live)
+        journal.new_instance("orders", "a", 1)
+        await journal.committed()
+        path.write_bytes(live.read_bytes())
+        Path(f"{path}-wal").write_bytes(Path(f"{live}-wal").read_bytes())
+        journal.close()
+        live.unlink()
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (emptied, "the journal is empty. Groundfog never leaves it so"),
+        (emptied_beside_its_log, "the journal is empty. Groundfog never leaves it so"),
+        (without_its_tables, "the journal is empty. Groundfog never leaves it so"),
         (corrupt, "the journal is damaged and cannot be opened"),
         (cut_off, "the journal is damaged and cannot be opened"),
         (text, "this is not a SQLite database"),
@@ -115,13 +154,48 @@ def test_a_directory_in_place_of_the_journal_is_refused(tmp_path: Path) -> None:
     assert list(path.iterdir()) == []
 
 
-def test_an_empty_file_becomes_a_journal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["write", "fsync", "replace"])
+def test_a_crash_while_the_journal_is_created_leaves_what_starts(
+    tmp_path: Path, moment: str
+) -> None:
     path = tmp_path / "journal.sqlite"
-    path.touch()
+    script = f"""
+import os, sys
+from pathlib import Path
+from emulator import disk
+from emulator.engine.journal.journal import Journal
+
+def die(*args):
+    os._exit(9)
+
+if {moment!r} == "write":  # the file is there, and nothing in it
+    disk.open = die
+elif {moment!r} == "fsync":
+    os.fsync = die
+else:
+    Path.replace = die
+Journal.open(Path(sys.argv[1]))
+"""
+    ended = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert ended.returncode == 9
+    assert not path.exists()
 
     Journal.open(path).close()
 
-    assert contents(tmp_path)["journal.sqlite"].startswith(b"SQLite format 3")
+    assert list(contents(tmp_path)) == ["journal.sqlite"]
+
+
+def test_the_log_of_a_removed_journal_is_not_taken_for_the_log_of_a_new_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    killed_journal(path)
+    path.unlink()
+
+    journal = Journal.open(path)
+
+    assert journal.find("orders", "a") is None
+    journal.close()
 
 
 def test_a_journal_in_a_folder_with_odd_characters_opens_again(tmp_path: Path) -> None:
@@ -137,20 +211,11 @@ def test_a_journal_in_a_folder_with_odd_characters_opens_again(tmp_path: Path) -
 
 
 def test_what_is_still_in_the_write_ahead_log_is_read_after_a_crash(tmp_path: Path) -> None:
-    live = tmp_path / "live.sqlite"
-    copy = tmp_path / "copy.sqlite"
+    path = tmp_path / "journal.sqlite"
+    killed_journal(path)
 
-    async def main() -> None:
-        journal = Journal.open(live)
-        journal.new_instance("orders", "a", 1)
-        await journal.committed()
-        copy.write_bytes(live.read_bytes())
-        Path(f"{copy}-wal").write_bytes(Path(f"{live}-wal").read_bytes())
-        journal.close()
+    journal = Journal.open(path)
 
-    asyncio.run(main())
-
-    journal = Journal.open(copy)
     assert journal.find("orders", "a") == 1
     journal.close()
 

@@ -1,34 +1,47 @@
-"""The journal's file format: what is no journal is refused, a new file gets the newest schema.
+"""The journal's file format: what is no journal is refused, a new one gets the newest schema.
 
-A journal of an earlier version is carried forward in one transaction, which either succeeds as a
-whole or leaves the file as it was; there is no way back, so a newer journal is refused untouched.
+A new journal is a whole file from its first moment on, so an empty one was emptied by others and is
+refused too. A journal of an earlier version is carried forward in one transaction, which either
+succeeds as a whole or leaves the file as it was; there is no way back, so a newer journal is
+refused untouched.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
 from emulator import sqlite
-from emulator.disk import AFRESH, Trouble, refusal, refuse_foreign_link, trouble_of
+from emulator.disk import (
+    AFRESH,
+    Trouble,
+    refusal,
+    refuse_foreign_link,
+    replace_file,
+    trouble_of,
+)
 from emulator.errors import StateError
 
 SCHEMA_VERSION = 3
 _FOLDER = Path(__file__).parent
 _SQLITE_MAGIC = b"SQLite format 3\x00"
+_BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 
 
 def open_journal(path: Path, synchronous: sqlite.Synchronous) -> sqlite3.Connection:
     """Return a connection to the journal at `path`, created or brought up to date if need be.
 
-    Raises StateError, having changed nothing, when it is no journal, damaged, or was written by a
-    newer Groundfog.
+    Raises StateError, having changed nothing, when it is no journal, empty, damaged, or was written
+    by a newer Groundfog.
     """
-    exists = _is_database(path)
+    exists = _is_there(path)
     try:
         if exists:
             _inspect(path)
         refuse_foreign_link(path)
+        if not exists:
+            _create(path)
         connection = sqlite.connect(path, synchronous)
         try:
             _bring_up_to_date(connection)
@@ -44,11 +57,11 @@ def read_journal(path: Path) -> sqlite3.Connection:
     """Return a connection for reading the journal at `path`, which stays as it is to the last byte.
 
     Where there is none yet, it is an empty one in memory; one of an earlier version is carried
-    forward in memory. Raises StateError when it is no journal, or a newer Groundfog's.
+    forward in memory. Raises StateError when it is no journal, empty, or a newer Groundfog's.
     """
     memory = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        if _is_database(path):
+        if _is_there(path):
             stored = sqlite.connect_read_only(path)
             try:
                 if _own_version(path, stored) == SCHEMA_VERSION:
@@ -68,7 +81,20 @@ def read_journal(path: Path) -> sqlite3.Connection:
         raise
 
 
-def _is_database(path: Path) -> bool:
+def _create(path: Path) -> None:
+    """Make a journal, wholly or not at all, whatever ends this process. Raises OSError."""
+    file = Path(os.path.realpath(path))
+    for suffix in _BESIDE:  # of one that was removed: SQLite would take what is there as its own
+        file.with_name(f"{file.name}{suffix}").unlink(missing_ok=True)
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        _bring_up_to_date(memory)
+        replace_file(file, memory.serialize())
+    finally:
+        memory.close()
+
+
+def _is_there(path: Path) -> bool:
     """Whether there is a SQLite file to look into. Raises StateError for any other file."""
     try:
         with path.open("rb") as file:
@@ -77,8 +103,8 @@ def _is_database(path: Path) -> bool:
         return False
     except OSError as error:
         raise StateError(refusal(path, "the journal cannot be opened", error)) from error
-    if not header:  # just created, or its first page is still in the write-ahead log
-        return False
+    if not header:  # SQLite must not open it: it would remove the log beside it
+        raise _emptied(path)
     if header != _SQLITE_MAGIC:
         raise StateError(
             f"{path}: this is not a SQLite database, so it is no journal. Nothing was changed.\n"
@@ -100,7 +126,7 @@ def _inspect(path: Path) -> None:
 
 
 def _own_version(path: Path, connection: sqlite3.Connection) -> int:
-    """Return the version of a journal, 0 for an empty file. Raises StateError for any other."""
+    """Return the version of a journal. Raises StateError for an empty file and any other one."""
     version = _version(connection)
     if version > SCHEMA_VERSION:
         raise StateError(
@@ -112,12 +138,21 @@ def _own_version(path: Path, connection: sqlite3.Connection) -> int:
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     except UnicodeDecodeError as error:  # SQLite names the damage in words of the file
         raise sqlite3.DatabaseError(f"damaged: {error}") from error
-    if version == 0 and tables:
+    if not tables:
+        raise _emptied(path)
+    if version == 0:
         raise StateError(
             f"{path}: a SQLite database, but not a journal. Nothing was changed.\n"
             "  Move it away, or use another state directory with --persist-to DIR."
         )
     return version
+
+
+def _emptied(path: Path) -> StateError:
+    return StateError(
+        f"{path}: the journal is empty. Groundfog never leaves it so: something else has emptied"
+        f" it, and what it held is gone. Nothing was changed.\n  {AFRESH}"
+    )
 
 
 def unusable(path: Path, error: sqlite3.Error | OSError) -> StateError:
