@@ -1,4 +1,4 @@
 """The resources on `env`: one module per kind, each built from plain values.
 
-A binding knows neither the configuration nor the process that calls it: see `binding.py`.
+A binding does not know the configuration, nor the process that calls it: see `binding.py`.
 """

@@ -1,9 +1,9 @@
-"""What every binding looks like to the connection that calls it.
+"""The methods that every binding has for the connection that calls it.
 
 A binding answers calls by method name, with plain values in and out: None, bool, int, float, str,
 bytes, datetime, list, dict, set. It raises `emulator.errors.WorkerError` for what user code may
-catch. A result that is a `ByteStream` is sent on in chunks, at the pace of its reader; one that is
-`Encoded` is sent as it is.
+catch. A `ByteStream` as the result is sent in chunks, as fast as its reader reads. An `Encoded`
+result is sent as it is.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ class Encoded:
 class Binding(Protocol):
     """A named resource on `env`.
 
-    One with `keeps_typed_arrays` gets typed arrays as such; all others get lists of numbers.
-    One that refuses large arguments anyway may have `arguments_max_bytes`, a dict by method: more
-    is then refused before it is decoded.
+    `keeps_typed_arrays`: the binding gets typed arrays; without it, it gets lists of numbers.
+    `arguments_max_bytes`, a dict by method: larger arguments are refused before they are decoded.
     """
 
     kind: str

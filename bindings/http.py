@@ -1,4 +1,4 @@
-"""A whole HTTP response, as bindings give it to whatever serves workerd's client modules."""
+"""A whole HTTP response: what a binding returns to the server of workerd's client modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values in messages: shown as they are, but never at length."""
+"""Values in messages: shown as they are, but cut when they are long."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def shortened(value: object, most: int = SHOWN_CHARS) -> str:
 
 
 def shown(value: object, most: int = SHOWN_CHARS) -> str:
-    """Return what `repr` does, cut when it is long."""
+    """Return `repr(value)`, cut when it is long."""
     try:
         text = repr(value[:most]) if isinstance(value, str) else _REPR.repr(value)
-    except ValueError:  # more digits than Python is willing to write
+    except ValueError:  # more digits than Python writes
         return "a number of more than 4,300 digits"
     is_cut = len(text) > most or (isinstance(value, str) and len(value) > most)
     return f"{text[:most]}…" if is_cut else text

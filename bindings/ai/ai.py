@@ -1,9 +1,9 @@
-"""The AI binding: `run`, and the way to everything else on `env.AI`.
+"""The AI binding: `run`, and the entry to everything else on `env.AI`.
 
-One call: find the model, check the inputs, let the rules answer, else whatever the mode says (the
-stub, a cassette, an upstream), and write it into the ledger.
-Everything that reads inputs or makes answers runs on a thread of the binding's own, one call after
-the other, so that nothing a worker sends holds up the event loop; files are converted on another.
+One call: find the model, check the inputs, then let a rule answer, or else the stub, a cassette or
+an upstream, as the mode says. Then write the call into the ledger.
+The binding has a thread of its own that reads inputs and makes answers, one call after the other.
+So the inputs of a worker cannot block the event loop. Files are converted on another thread.
 
 Source: docs/platform/workers-ai.md, "The client".
 """
@@ -58,7 +58,7 @@ class Source(Protocol):
     """Who answers in place of the stub: a cassette or an upstream. `name` goes to the ledger."""
 
     name: str
-    takes_any_model: bool  # models that the catalogue does not know are its own business
+    takes_any_model: bool  # also models that the catalogue does not know
 
     async def answer(self, model: str, inputs: Any) -> Answer:
         """Return a JSON value, Media, Events or a ByteStream; raises WorkerError."""
@@ -71,7 +71,7 @@ class Source(Protocol):
 class Settings:
     """`strict`: nothing but rules answers. `source` answers in place of the stub.
 
-    `scrubber` keeps secrets out of what the ledger tells of errors.
+    `scrubber` removes secrets from the errors in the ledger.
     """
 
     strict: bool = False
@@ -149,7 +149,7 @@ class Ai:
                 raise not_emulated(f"env.AI.{method}", "docs/workers-ai.md lists what there is.")
 
     async def close(self) -> None:
-        """Close what the source holds open; calls that still wait for their turn are dropped."""
+        """Close the connections of the source; calls that still wait for their turn are dropped."""
         for thread in (self._thread, self._converter):
             thread.shutdown(wait=False, cancel_futures=True)
         if self._settings.source is not None:
@@ -164,7 +164,7 @@ class Ai:
         return {"input": input_schema(self._find_model(name)), "output": {}}
 
     def upload_name(self, name: Any) -> str | None:
-        """Return which input of a model is an upload, None without one."""
+        """Return the name of the input that is an upload, or None."""
         model = BY_NAME.get(name)
         for key in ("audio", "multipart"):
             if model is not None and takes_upload(model, key):
@@ -172,7 +172,7 @@ class Ai:
         return None
 
     async def chat(self, name: Any, values: Any) -> Answer:
-        """Return a chat completion of any text generation model, a stream of chunks likewise.
+        """Return a chat completion of any text generation model, or a stream of its chunks.
 
         Differs: what a cassette or an upstream answers keeps the model's own shape.
         """
@@ -216,7 +216,7 @@ class Ai:
             raise bad_input("the inputs are nested too deeply") from None
 
     def _look(self, asked: _Asked) -> None:
-        """Check a call and let the rules look at it; answer it when nothing stands between."""
+        """Check a call and ask the rules; answer it if it needs no source and no delay."""
         asked.prompt = inputs.prompt_text(asked.values)
         inputs.check_inputs(asked.model, asked.values)
         asked.reply = self._rules.reply(asked.model, asked.prompt, asked.values)
@@ -240,7 +240,7 @@ class Ai:
             asked.cost = estimate(asked.model, asked.prompt, asked.values, answer)
 
     async def _answer(self, asked: _Asked) -> None:
-        """Answer what was not answered at the first look."""
+        """Answer a call that `_look` has not answered."""
         reply = asked.reply
         if asked.rule.delay_ms:
             await pause(self._clock, asked.rule.delay_ms)
@@ -257,7 +257,7 @@ class Ai:
 
     def _find_model(self, name: Any) -> Model:
         source = self._settings.source
-        # What a source may be asked for becomes a part of its address.
+        # The name of the model becomes a part of the source's address.
         if not isinstance(name, str) or (source is not None and not is_model_name(name)):
             raise no_such_model(name)
         model = BY_NAME.get(name) or self._rules.declared(name)
@@ -310,7 +310,7 @@ class Ai:
             log.warning("the ledger of env.AI cannot be written: %s", problem)
 
     def _counted(self, asked: _Asked) -> ByteStream:
-        """Return the stream of a source; when it has been read, it goes to the ledger."""
+        """Return the stream of a source. When it has been read to its end, the ledger lists it."""
         stream: ByteStream = asked.answer
 
         async def read() -> AsyncIterator[bytes]:

@@ -1,15 +1,15 @@
-"""Words that are said when another is meant: data for telling which label a text deserves.
+"""Words that stand for other words: data for choosing the label of a text.
 
-Lexical likeness knows that "migrating" is near "migration", not that "moving to another platform"
-is. Labels of classifications come from a small world, and these are its usual words. Stems are
-compared, so one form of a word is enough.
+Likeness of letters shows that "migrating" is near "migration". It does not show that "moving to
+another platform" is near it too. These are the usual words for common labels. Stems are compared,
+so one form of a word is enough.
 """
 
 from __future__ import annotations
 
 from bindings.ai.language import stem
 
-# Label words: what texts that deserve the label say.
+# Words of a label: words of texts that deserve the label.
 _GROUPS: tuple[tuple[str, str], ...] = (
     (
         "migration migrate replatform move switch",

@@ -33,7 +33,7 @@ class _Batch:
 
 
 class Batches:
-    """The batches of one binding; `run` carries out a request, `off_loop` work on a thread."""
+    """The batches of one binding; `run` answers a request, `off_loop` does work on a thread."""
 
     def __init__(self, run: Run, off_loop: OffLoop) -> None:
         self._run = run
@@ -89,9 +89,9 @@ class Batches:
 
 
 def _digest(requests: list[Any]) -> bytes:
-    """Return what tells requests from others. Raises WorkerError 3006 when they are too large."""
+    """Return a hash of the requests. Raises WorkerError 3006 when they are too large."""
     digest, size = hashlib.blake2b(digest_size=16), 0
-    for request in requests:  # one by one: a whole one would hold the interpreter
+    for request in requests:  # one by one: all at once would block the interpreter
         text = json.dumps(request, sort_keys=True, default=repr).encode()
         size += len(text)
         if size > PAYLOAD_MAX_BYTES:

@@ -1,7 +1,7 @@
-"""Files that travel in inputs and answers: how they are read, and the text that ours carry. Pure.
+"""Files in inputs and answers: how to read them, and the hidden text in files made here. Pure.
 
-A picture or sound the stub makes carries the text it stands for, invisible to players. The stubs
-that look or listen find it again, so that speech made here can be transcribed here.
+A picture or sound that the stub makes contains the text it was made from. Players do not show it.
+The stubs for vision and speech find it again, so that speech made here can be transcribed here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from bindings.ai.errors import bad_base64, bad_input
 
 MARK_MAX_CHARS = 10_000  # four bytes each at most, in base64: fits a JPEG segment and an Ogg page
-_STEP = 256 * 1024  # of a file that is read at a time, so that no step takes long; four divide it
+_STEP = 256 * 1024  # read at a time, so that no step takes long; divisible by four
 
 _MARK = re.compile(rb"GROUNDFOG=([A-Za-z0-9+/]*=*);")
 _DATA_URL = re.compile(r"data:[\w.+/-]*(?:;[\w=.+-]+)*,", re.ASCII)

@@ -1,4 +1,4 @@
-"""Cassettes: recorded calls in a readable JSON file, and which of them answers a call.
+"""Cassettes: recorded calls in a readable JSON file, and which of them answers a new call.
 
     {"format": "groundfog ai cassette 1",
      "calls": [{"model": …, "inputs": …, "answer": {"json": …}}, …]}
@@ -6,8 +6,8 @@
 An answer is one of `json`, `events` (texts), `file` (`{content_type, base64}`) and `error` (`{code,
 name, message}`). Requests are compared in canonical form: keys in order, nulls left out, binary
 data by its hash, secrets scrubbed. Equal requests are answered in the order they were recorded;
-the last answer repeats. A file is written whole and then put in place, so a crash leaves the old
-one or the new one.
+the last answer repeats. A new file is written completely and then replaces the old one, so a crash
+leaves the old one or the new one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from emulator.errors import WorkerError
 
 FORMAT = "groundfog ai cassette 1"
 ANSWER_KINDS = ("json", "events", "file", "error")
-BINARY_MIN_BYTES = 64  # a list of so many numbers from 0 to 255 is taken for binary data
+BINARY_MIN_BYTES = 64  # a list of at least so many numbers from 0 to 255 counts as binary data
 DIFFERENCES_MAX = 5
 EXCERPT_CHARS = 60
 COMPARED_CHARS = 4_000
@@ -47,7 +47,7 @@ class CassetteError(WorkerError):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One call of a cassette, as it stands in the file; `line` is 0 for a new one."""
+    """One call of a cassette, as it is in the file; `line` is 0 for a new one."""
 
     model: str
     inputs: Any
@@ -88,8 +88,8 @@ class Cassette:
     def add(self, model: str, inputs: Any, answer: Mapping[str, Any]) -> None:
         """Record a call and write the file.
 
-        What earlier runs recorded for the same request is replaced. Raises CassetteError when the
-        file is malformed or cannot be written; the file then is as it was.
+        It replaces the answers that earlier sessions recorded for the same request. Raises
+        CassetteError when the file is malformed or cannot be written. Then the file is unchanged.
         """
         if self._calls is None:
             self._calls = read_cassette(self.path) if self.path.exists() else []
@@ -107,7 +107,7 @@ class Cassette:
 
 
 def canonical(value: Any) -> Any:
-    """Return inputs in the form that is compared and written."""
+    """Return inputs in the form in which they are compared and written."""
     match value:
         case bytes():
             return {"$sha256": sha256(value).hexdigest(), "bytes": len(value)}
@@ -205,7 +205,7 @@ def read_cassette(path: Path) -> list[Recorded]:
 def _calls_with_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     """Yield each item of the top-level "calls" and the line it begins on; the text is valid JSON.
 
-    Raises CassetteError for an object that says something twice, of which the parser keeps one.
+    Raises CassetteError for an object that has a key twice: the parser keeps only one of the two.
     """
     line, counted = 1, 0
 
@@ -222,7 +222,7 @@ def _calls_with_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     def only_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) < len(pairs):
             twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-            raise CassetteError(f'{path}:{line}: what begins here says "{twice}" twice')
+            raise CassetteError(f'{path}:{line}: the object that begins here has "{twice}" twice')
         return dict(pairs)
 
     decoder = json.JSONDecoder(object_pairs_hook=only_once)
@@ -232,7 +232,7 @@ def _calls_with_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
         line_at(at)
         name, at = decoder.raw_decode(text, at)
         if name in seen:
-            raise CassetteError(f'{path}:{line}: "{name}" stands here for the second time')
+            raise CassetteError(f'{path}:{line}: "{name}" is here for the second time')
         seen.add(name)
         at = skip(skip(at) + 1)  # past the colon
         if name != "calls" or text[at] != "[":
@@ -286,7 +286,7 @@ def _is_file(value: Any) -> bool:
 
 
 def _not_recorded(path: Path, model: str, request: Any, calls: list[Recorded]) -> CassetteError:
-    """Return the error that tells what did not match and which recorded request was nearest."""
+    """Return an error that says which recorded request is nearest, and how it differs."""
     head = f"{path.name} has no answer for this call of {model}"
     advice = 'Record it with mode = "record" under [ai] in groundfog.toml.'
     if not calls:

@@ -1,4 +1,4 @@
-"""The models: what each does, how it is spoken to, and its sizes. Data only.
+"""The models: what each does, the shape of its inputs and answer, and its sizes. Data only.
 
 Source: https://developers.cloudflare.com/workers-ai/models/;
 https://github.com/cloudflare/workerd/blob/main/types/defines/ai.d.ts (AiModels).
@@ -59,7 +59,7 @@ class Api(StrEnum):
     TURN = "turn"  # {audio} → {is_complete, probability}
     MELOTTS = "melotts"  # {prompt} → {audio: base64}
     AURA = "aura"  # {text} → the bytes of a sound
-    WEBSOCKET = "websocket"  # spoken to by WebSocket only
+    WEBSOCKET = "websocket"  # used by WebSocket only
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Model:
     context: int = 0
     dimensions: int = 0
     pooling: str = ""  # what an embedding model uses unless asked
-    media: str = ""  # content type of what it makes
+    media: str = ""  # content type of the file it makes
     has_lora: bool = False
 
 

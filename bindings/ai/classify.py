@@ -36,7 +36,7 @@ NEGATION_REACH = 3  # "not a very good film"
 def classify_sentiment(text: str) -> list[dict[str, Any]]:
     """Return `[{label: "NEGATIVE", score}, {label: "POSITIVE", score}]`; the scores sum to 1."""
     balance = _balance(words(text))
-    # n/(1+n) of the way from undecided to certain, kept off 0 and 1 as a model's answer is.
+    # n/(1+n) of the way from undecided to certain; never 0 or 1, like a model's answer.
     certainty = abs(balance) / (1 + abs(balance)) * 0.998
     positive = round(0.5 + (certainty if balance > 0 else -certainty) / 2, 6)
     return [
@@ -74,7 +74,7 @@ def similarity(source: str, sentences: list[str]) -> list[float]:
     return [round(likeness(wanted, profile(text)), 6) for text in sentences]
 
 
-# Llama Guard's hazards and words that speak of them; `guard` goes by words alone.
+# Llama Guard's hazards and words for them; `guard` looks at words only.
 # Source: https://huggingface.co/meta-llama/Llama-Guard-3-8B (MLCommons taxonomy, S1 to S14).
 _HAZARDS = {
     "S1": "kill murder massacre terrorist bomb assassinate shooting",
@@ -90,6 +90,6 @@ _HAZARD_OF = {stem(word): code for code, said in _HAZARDS.items() for word in sa
 
 
 def guard(text: str) -> list[str]:
-    """Return the hazard categories a text speaks of by word, in order; none when it is safe."""
+    """Return the hazard categories whose words are in the text, in order; none when it is safe."""
     found = {_HAZARD_OF[stem(word)] for word in words(text) if stem(word) in _HAZARD_OF}
     return sorted(found, key=lambda code: int(code[1:]))

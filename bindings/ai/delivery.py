@@ -1,4 +1,4 @@
-"""How an answer leaves: as a stream, at the pace a rule sets, or as a whole HTTP response."""
+"""How an answer is sent: as a stream, at the speed of a rule, or as a whole HTTP response."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def pause(clock: Clock, span_ms: int) -> None:
 
 
 def stream_events(events: Events, rule: Rule, clock: Clock) -> ByteStream:
-    """Return events as a stream, cut as a rule says: one at a time, or so many bytes at a time."""
+    """Return events as a stream in pieces, as a rule says: one event or so many bytes each."""
     chunks: list[bytes] = events
     if rule.stream_bytes is not None:
         whole, size = b"".join(events), rule.stream_bytes
@@ -58,14 +58,14 @@ def as_stream(file: Media) -> ByteStream:
 
 
 def countable(answer: Any) -> Any:
-    """Return what of an answer its tokens are counted in."""
+    """Return the part of an answer whose tokens are counted."""
     if isinstance(answer, Events):
         return b"".join(answer).decode(errors="replace")
     return None if isinstance(answer, Media) else answer
 
 
 def raw_answer(answer: Any) -> RawResponse | ByteStream:
-    """Return the response the service sends for an answer; a stream is one already."""
+    """Return the response the service sends for an answer; a stream is returned as it is."""
     if isinstance(answer, ByteStream):
         return answer
     if isinstance(answer, Media):
@@ -86,7 +86,7 @@ def raw_error(error: WorkerError) -> RawResponse:
 
 
 def raw_response(status: int, content_type: str, body: bytes) -> RawResponse:
-    """Return a response in the form in which it crosses to the client."""
+    """Return a response in the form in which the client gets it."""
     return {"status": status, "headers": {"content-type": content_type}, "body": body}
 
 

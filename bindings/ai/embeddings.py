@@ -1,7 +1,7 @@
 """Text embeddings: the features of a text hashed into the model's dimension, unit length.
 
 Signed feature hashing keeps cosines: two texts are as close as the words they share. A hash is
-salted with the model and its pooling, so vectors of two models do not compare, as in production.
+salted with the model and its pooling. So vectors of two models do not compare, as in production.
 
 Differs: nothing is cut at the model's context window.
 """

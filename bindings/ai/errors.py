@@ -46,16 +46,16 @@ def http_status(code: int | None) -> int:
 
 
 def failure(code: int, text: str = "", name: str = "AiError") -> WorkerError:
-    """Return the error a worker catches for an answer of the service that is not a result.
+    """Return the error that a worker catches when the service answers with an error.
 
-    Without a text it is the one production has for the code.
+    Without a text, the error has production's text for the code.
     """
     text = text or ERRORS.get(code, (500, "Internal error"))[1]
     return WorkerError(f"{code}: {text}", name=name, code=code)
 
 
 def no_such_model(model: object) -> WorkerError:
-    """Return production's error; `model` is whatever was given for a name."""
+    """Return production's error; `model` is the value that was given as a name."""
     return failure(5007, f"No such model {shortened(model)} or task")
 
 
@@ -86,5 +86,5 @@ def internal(problem: str) -> WorkerError:
 
 
 def not_emulated(what: str, instead: str) -> WorkerError:
-    """Return the error for what Cloudflare has and Groundfog has not."""
+    """Return the error for something that Cloudflare has and Groundfog does not have."""
     return WorkerError(f"Groundfog does not emulate {what}. {instead}", name="NotSupported")

@@ -1,6 +1,6 @@
 """Values for JSON mode, taken from the prompt: choices, strings, numbers, booleans. Pure.
 
-Each returns its best guess first and then others, for a schema that refuses the first.
+Each yields its best guess first, then others in case the schema refuses the first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LABEL_WORDS = frozenset(
     for word in "name title label topic category tag keyword skill phrase theme subject "
     "technology entity term area domain".split()
 )
-# What is called by a name of its own, which the prompt writes with a capital letter.
+# Properties whose values are proper names: the prompt writes them with a capital letter.
 NAMED_WORDS = frozenset(
     stem(word)
     for word in "city country place location region town street person customer author recipient "
@@ -41,23 +41,23 @@ OWN_WEIGHT, DESCRIBED_WEIGHT, RELATED_WEIGHT = 2.0, 2.5, 0.6
 DEGREES = {"trivial": 0, "low": 1, "small": 1, "simple": 1, "short": 1, "easy": 1}
 DEGREES |= {"medium": 2, "moderate": 2, "normal": 2}
 DEGREES |= {"high": 3, "large": 3, "complex": 3, "long": 3, "hard": 3, "critical": 4}
-DEGREE_WORDS = 120  # a prompt longer by this is one degree up
+DEGREE_WORDS = 120  # each further 120 words of the prompt are one degree more
 WEAKEST_EVIDENCE = 0.3
-LONGEST_STRING = 20_000  # a schema that demands more is not met
+LONGEST_STRING = 20_000  # a schema that demands more is not satisfied
 SENTENCE_CHARS = 2_000  # a longer "sentence" is cut, unless more is demanded
-HINT_WORDS = 4  # of a property's name, before its description
+HINT_WORDS = 4  # words of a property's name, before its description
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:[ ,]\d{3})*(?:\.\d+)?")
 FALLBACK_DATE = "2026-01-01"
 PADDING = " and so on"
 
 
 def rank_choices(members: list[Any], hint: str, prompt: Prompt, document: Document) -> list[Any]:
-    """Return the members of an enum, the one the prompt speaks of most first.
+    """Return the members of an enum; the one that the prompt is most about comes first.
 
-    A choice is known by its own words, by what texts about it usually say, and by the clauses of
-    the instructions or of the property's description that name it and no other choice. A prompt
-    that lists the choices says nothing by the list. Without evidence, "other" and its like come
-    first, and degrees ("low" to "high") go by the length of the prompt.
+    Evidence for a choice: its own words; words that are usual in texts about it; clauses of the
+    instructions or of the property's description that name it and no other choice. A list of the
+    choices in the prompt is no evidence. Without evidence, "other" and similar words come first,
+    and degrees ("low" to "high") follow the length of the prompt.
     """
     names = [member for member in members if isinstance(member, str)]
     if len(names) < 2:
@@ -79,7 +79,7 @@ def rank_choices(members: list[Any], hint: str, prompt: Prompt, document: Docume
     if max(scores.values()) < WEAKEST_EVIDENCE:
         for name in _without_evidence(names, len(words(prompt.subject))):
             scores[name] += 1
-    # Members that are not strings stay behind, in their order; sorting is stable.
+    # Members that are not strings come last, in their order; sorting is stable.
     return sorted(members, key=lambda m: -scores[m] if isinstance(m, str) else math.inf)
 
 
@@ -93,9 +93,9 @@ def _stem_weights(text: str) -> dict[str, float]:
 
 
 def _score_choice(name: str, about: str, said: dict[str, float]) -> float:
-    """Return how much of what belongs to a choice was said, its own words counting most."""
+    """Return how many of the words of a choice were said; its own words count most."""
     own = {stem(word) for word in words(name) if is_content_word(word)}
-    own_weight = OWN_WEIGHT if name.lower() not in DEGREES else 0.0  # "low" may be said of a price
+    own_weight = OWN_WEIGHT if name.lower() not in DEGREES else 0.0  # a price may be "low" too
     described = {stem(word) for word in words(about) if is_content_word(word)} - own
     related = {root for word in own for root in RELATED.get(word, ())} - own - described
     own_weight /= max(1, len(own))
@@ -113,7 +113,7 @@ def _weight(root: str) -> float:
 
 
 def _without_evidence(names: list[str], length: int) -> list[str]:
-    """Return which choices a text of `length` words deserves that speaks of none of them."""
+    """Return the choices in order, for a text of `length` words that names none of them."""
     undecided = [name for name in names if UNDECIDED & set(words(name))]
     degrees = [name for name in names if name.lower() in DEGREES]
     if undecided or len(degrees) < 2:
@@ -166,7 +166,7 @@ def _nth(texts: list[str], index: int) -> str:
 
 
 def _sentences_about(hint: str, prompt: Prompt, document: Document) -> list[str]:
-    """Return the prompt's sentences, those that say a word of the property's name first."""
+    """Return the prompt's sentences; those with a word of the property's name come first."""
     wanted = {stem(word) for word in words(hint)[:HINT_WORDS] if is_content_word(word)}
     document.spend(len(prompt.ranked_stems))
     ranked = sorted(prompt.ranked_stems, key=lambda found: -len(wanted & found[1]))
@@ -227,7 +227,7 @@ def numbers(
 
 
 def _inside(low: float, high: float) -> float:
-    """Return a number three quarters of the way up, or near the one bound there is."""
+    """Return a number three quarters of the way from low to high, or near the only bound."""
     if math.isfinite(low) and math.isfinite(high):
         return round(low + (high - low) * 0.75, 2) if high - low > 0.1 else (low + high) / 2
     if math.isfinite(low):
@@ -236,7 +236,7 @@ def _inside(low: float, high: float) -> float:
 
 
 def _numbers_about(hint: str, prompt: Prompt) -> list[float]:
-    """Return the numbers in sentences that speak of `hint`, nearest subject first."""
+    """Return the numbers in sentences about `hint`; the sentence nearest to it comes first."""
     wanted = {stem(word) for word in words(hint)[:HINT_WORDS]}
     found: list[float] = []
     for sentence, stems in prompt.stems:
@@ -248,5 +248,5 @@ def _numbers_about(hint: str, prompt: Prompt) -> list[float]:
 
 
 def boolean(hint: str, prompt: Prompt) -> bool:
-    """Return whether the prompt speaks of what the property is called."""
+    """Return whether the prompt has words of the property's name."""
     return coverage(profile(hint), prompt.profile) >= WEAKEST_EVIDENCE

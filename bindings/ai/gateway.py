@@ -1,4 +1,4 @@
-"""`env.AI.gateway(id)`: there is no gateway here, so calls go straight to the models.
+"""`env.AI.gateway(id)`: there is no gateway here, so calls go directly to the models.
 
 Logs are the ledger's entries of calls that named a gateway.
 Source: docs/platform/workers-ai.md, "AI Gateway".
@@ -25,7 +25,7 @@ Run = Callable[[str, Any], Awaitable[Any]]
 
 
 class Gateway:
-    """What `getUrl`, `run`, `getLog` and `patchLog` of every gateway do."""
+    """`getUrl`, `run`, `getLog` and `patchLog` of every gateway."""
 
     def __init__(self, run: Run, ledger: Ledger) -> None:
         self._run = run
@@ -52,13 +52,13 @@ class Gateway:
                 raise not_emulated(f"env.AI.gateway().{method}", "docs/workers-ai.md has a list.")
 
     async def _universal(self, data: Any) -> Any:
-        """Answer the first request that succeeds, as the universal endpoint does.
+        """Return the answer of the first request that succeeds, as the universal endpoint does.
 
         Returns `{status, headers, body}`, or a ByteStream.
         """
         requests = data if isinstance(data, list) else [data]
         if not requests:
-            raise WorkerError("a gateway run needs at least one request")
+            raise WorkerError("run of a gateway needs at least one request")
         error = WorkerError("no request was answered")
         for request in requests:
             if not isinstance(request, Mapping):

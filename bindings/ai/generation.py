@@ -1,4 +1,4 @@
-"""One text generation call: what is said, and in which of the three shapes it is answered.
+"""One text generation call: what the model says, and in which of three shapes.
 
 Pure: values in, values or a list of server-sent events out.
 
@@ -53,10 +53,10 @@ def compose(model: Model, request: GenerationRequest) -> Said:
 
 
 def from_rule(value: Any, request: GenerationRequest) -> Said:
-    """Return what a rule has the model say: a text, or JSON.
+    """Return what the model says because of a rule: a text, or JSON.
 
-    A table with `tool_calls` (and at most `response`) calls tools. Other JSON is the answer of
-    JSON mode; where that was not asked for, the model writes it as text.
+    A table with `tool_calls` (and at most `response`) calls tools. Other JSON is the answer in
+    JSON mode; outside JSON mode, the model writes it as text.
     """
     if isinstance(value, str):
         return _cut(Said(text=value), request)
@@ -84,7 +84,7 @@ def _cut(said: Said, request: GenerationRequest) -> Said:
 
 
 def _tool_to_call(request: GenerationRequest) -> Mapping[str, Any] | None:
-    """Return the tool that must be called, or the first whose name the prompt speaks out."""
+    """Return the tool that must be called, or the first whose name is in the prompt."""
     choice = request.tool_choice
     if not request.tools or choice == "none":
         return None
@@ -295,7 +295,7 @@ def _digest(model: Model, request: GenerationRequest) -> str:
 
 
 def _padding(piece: str) -> str:
-    """Return filler of a length that hides the piece's, as the service's random one does."""
+    """Return filler that hides the length of the piece, like the service's random filler."""
     digest = hashlib.blake2b(piece.encode(errors="replace"), digest_size=32).digest()
     return "".join(
         PADDING_CHARS[byte % len(PADDING_CHARS)] for byte in digest[: 4 + digest[0] % 28]

@@ -25,8 +25,8 @@ VOID = frozenset("br hr img input meta link base area col embed source track wbr
 META = ("description", "og:title", "og:description", "og:image")
 EMPHASIS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`", "del": "~~", "s": "~~"}
 DEPTH_MAX = 500
-LISTS_MAX = 50  # within each other; each indents all that is in it
-CELLS_MAX = 1_000_000  # of one table, with those that are filled up
+LISTS_MAX = 50  # inside one another; each indents its content
+CELLS_MAX = 1_000_000  # of one table, with the cells added to fill its rows
 
 
 def html_to_markdown(text: str, hostname: str = "") -> str:
@@ -37,7 +37,7 @@ def html_to_markdown(text: str, hostname: str = "") -> str:
 
 
 class _Line:
-    """A block in the making, piece by piece: adding to a text copies it."""
+    """A block that is not finished, in pieces: adding to a text would copy the text each time."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -55,7 +55,7 @@ class _Line:
             self._pieces.append(text)
 
     def take(self, start: int = 0) -> str:
-        """Return what was added from piece `start` on, which no longer is in the line."""
+        """Remove the pieces from `start` on, and return their text."""
         text = "".join(self._pieces[start:])
         del self._pieces[start:]
         return text
@@ -72,14 +72,14 @@ class _Reader:
         self._line = _Line()
         self._links: list[tuple[str, int]] = []
         self._lists: list[int | None] = []  # the next number; None for bullets
-        self._is_in_list = False  # whether the last block is the list that an item belongs to
+        self._is_in_list = False  # whether the last block is the list of the current item
         self._meta: dict[str, str] = {}
         self._json_ld: list[str] = []
         self._capture: list[str] | None = None  # of <title>, or of JSON-LD
         self._rows: list[list[str]] | None = None
 
     def markdown(self) -> str:
-        """Return what was read; what was left open ends here."""
+        """Return what was read; elements that are still open end here."""
         while self._open:
             self._close(self._pop())
         self._flush()
@@ -124,7 +124,7 @@ class _Reader:
         return name
 
     def _read_metadata(self, tag: str, given: Attributes) -> bool:
-        """Take in what describes the page; return whether the tag was of that kind."""
+        """Read a tag that describes the page; return whether it was such a tag."""
         if tag == "title" and not self._open_count["svg"]:
             self._capture = []
             self._push(tag)
@@ -144,7 +144,7 @@ class _Reader:
     def _resolve(self, link: str) -> str:
         try:
             return urljoin(self._base, link.strip())
-        except ValueError:  # an address that is none, such as "http://[": left as it is
+        except ValueError:  # not an address, such as "http://[": unchanged
             return link.strip()
 
     def _start_block(self, tag: str) -> None:
@@ -227,7 +227,7 @@ class _Reader:
             self._line.add(space + words + end)
 
     def _flush(self, tag: str = "") -> None:
-        """End the block in the making; `tag` is what closes it."""
+        """End the current block; `tag` closes it."""
         if self._rows is not None and tag != "table":
             return  # cells are kept until their row ends
         is_code = tag == "pre" or self._open_count["pre"] > 0

@@ -1,8 +1,8 @@
 """HTML as tags and texts, each character read once. Pure.
 
-The parser of the standard library looks for the end of each unfinished comment or tag again and
-again, to the end of the document (Python before 3.13.6: 30 s for 400 KB of `<!--`). Here, as HTML
-has it, what is unfinished ends the document.
+The parser of the standard library looks for the end of each unfinished comment or tag, each time
+to the end of the document (Python before 3.13.6: 30 s for 400 KB of `<!--`). Here an unfinished
+comment or tag ends the document, as the HTML standard says.
 Source: https://html.spec.whatwg.org/multipage/parsing.html#tokenization
 (eof-in-comment, eof-in-tag, bogus comment).
 """
@@ -19,14 +19,14 @@ _NAME = re.compile(r"[A-Za-z][^\t\n\r\f />]*")
 _BLANKS = re.compile(r"[\s/]*")
 _ATTRIBUTE = re.compile(r"(?P<name>[^\s/>][^\s/=>]*)(?P<equals>\s*=\s*)?")
 _BARE_VALUE = re.compile(r"[^\s>]*")
-# Their text holds no tags but their own end.
+# Their text has no tags except their own end tag.
 _RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style")}
 
 Attributes = dict[str, str]
 
 
 class Reader(Protocol):
-    """What is told, in the order of the document; names are lower case, references resolved."""
+    """Gets the parts in the order of the document; names are lower case, references resolved."""
 
     def start(self, tag: str, attributes: Attributes) -> None: ...
     def end(self, tag: str) -> None: ...
@@ -34,7 +34,7 @@ class Reader(Protocol):
 
 
 def read_html(text: str, reader: Reader) -> None:
-    """Tell `reader` what is in `text`."""
+    """Give `reader` the parts of `text`."""
     at = 0
     while at < len(text):
         opening = text.find("<", at)
@@ -51,7 +51,7 @@ def _tell_data(text: str, reader: Reader) -> None:
 
 
 def _read_markup(text: str, start: int, reader: Reader) -> int:
-    """Read what begins with the `<` at `start`; return where it ends."""
+    """Read the markup whose `<` is at `start`; return where it ends."""
     name = _NAME.match(text, start + 1)
     if name is not None:
         return _read_start_tag(text, name[0].lower(), name.end(), reader)

@@ -1,7 +1,7 @@
 """The HTTP protocol of workerd's AI client modules: a request's parts in, a response out.
 
-Owns paths, headers and the JSON of both directions; it opens no socket, so whatever serves it
-decides how. The client takes JSON only under exactly `application/json`, all else is a stream.
+Owns paths, headers and the JSON of both directions. It opens no socket: its caller serves it. For
+the client, only exactly `application/json` is JSON; everything else is a stream.
 Source: docs/platform/workers-ai.md, "The protocol of workerd's client".
 """
 
@@ -70,7 +70,7 @@ async def _run(ai: Ai, url: SplitResult, headers: Mapping[str, str], body: bytes
 
 
 def _inputs(ai: Ai, model: str, url: SplitResult, kind: str, body: bytes) -> tuple[Any, Any]:
-    """Return inputs and options: from a JSON body, or from the query when the body is a file."""
+    """Return inputs and options: from a JSON body, or from the query if the body is a file."""
     query = parse_qs(url.query)
     if "userInputs" not in query and kind.partition(";")[0].strip().lower() in JSON_TYPES:
         whole = json.loads(body)
@@ -133,7 +133,7 @@ async def _gateway(ai: Ai, method: str, parts: list[str], body: bytes) -> HttpAn
 def _failure(error: WorkerError) -> HttpAnswer:
     """Return an error as the client reads it: `{internalCode, name, message, description}`.
 
-    An error of ours has no code; its whole text then is the description.
+    An error of ours has no code; then its whole text is the description.
     """
     raw = raw_error(error)
     if error.code is None:

@@ -1,7 +1,7 @@
-"""The inputs of a call, checked as production checks them and turned into what the stubs need.
+"""The inputs of a call: checked as production checks them, and prepared for the stubs.
 
-Pure. Raises WorkerError: 5006 for what violates the model's schema, 1001 for inputs that exclude
-one another, 5005 for a fine-tune of a model that takes none.
+Pure. Raises WorkerError: 5006 when an input violates the model's schema, 1001 for inputs that
+exclude one another, 5005 for a fine-tune of a model that does not support fine-tunes.
 Source: https://developers.cloudflare.com/workers-ai/models/ (each model's JSON schema).
 """
 
@@ -42,7 +42,7 @@ def check_inputs(model: Model, inputs: Any) -> None:
 
 
 def check_prompt(values: Mapping[str, Any]) -> None:
-    """Check the fields of a picture that came as a form."""
+    """Check the fields of a picture that were sent as a form."""
     try:
         check(values, SCHEMAS[Api.LEONARDO])
     except SchemaMismatch as mismatch:
@@ -60,11 +60,11 @@ class GenerationRequest:
     schema: Any
     tools: tuple[Mapping[str, Any], ...]
     tool_choice: Any
-    has_usage: bool = True  # whether a stream of a chat model ends with it
+    has_usage: bool = True  # whether a stream of a chat model ends with the usage
 
 
 def parse_generation(model: Model, values: Mapping[str, Any]) -> GenerationRequest:
-    """Return what a text generation model was asked; the inputs have been checked."""
+    """Return the request to a text generation model; the inputs have been checked."""
     prompt = _prompt(model, values)
     is_stream = bool(values.get("stream"))
     response_format = values.get("response_format")
@@ -99,7 +99,7 @@ class EmbeddingRequest:
     texts: list[str]
     pooling: str
     query: str | None = None
-    is_contexts: bool = False  # the answer then is under `response`, not `data`
+    is_contexts: bool = False  # then the answer is under `response`, not `data`
 
 
 def parse_embeddings(model: Model, values: Mapping[str, Any]) -> EmbeddingRequest:
@@ -121,7 +121,7 @@ def parse_rerank(values: Mapping[str, Any]) -> tuple[str, list[str], int | None]
 
 
 def prompt_text(inputs: Any) -> str:
-    """Return all the text there is in the inputs, for rules; raises nothing."""
+    """Return all text in the inputs, for rules; raises nothing."""
     if not isinstance(inputs, Mapping):
         return ""
     if isinstance(inputs.get("messages"), list):
@@ -184,7 +184,7 @@ def _json_mode(response_format: Any) -> tuple[bool, Any]:
 
 
 def _max_tokens(model: Model, values: Mapping[str, Any]) -> int | None:
-    """Return the limit that was set, or the default; chat models have no default."""
+    """Return the limit in the inputs, or the default; chat models have no default."""
     for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
         if values.get(name) is not None:
             return int(values[name])

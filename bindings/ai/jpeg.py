@@ -1,7 +1,7 @@
 """JPEG files of coloured squares. Pure.
 
-A square of one colour needs no cosine transform: each block of 8 by 8 pixels is its mean, told as
-the difference from the block before, and "nothing more in this block".
+A square of one colour needs no cosine transform: a block of 8 by 8 pixels is only its mean. It is
+written as the difference from the block before, followed by "end of block".
 Source: ITU-T T.81
 (baseline sequential, one Huffman code for differences, one for the end of block).
 """

@@ -1,10 +1,10 @@
-"""JSON mode: an answer that satisfies the given schema, filled from the prompt.
+"""JSON mode: an answer that satisfies the given schema, with values from the prompt.
 
 Theory of operation. For every part of the schema there is a short list of candidates, the most
 fitting first: members of an enum by likeness to the prompt, texts taken from the prompt, numbers
 found near the property's name or inside the bounds. The first candidate that satisfies its part
-is taken, and an answer leaves only when the whole of it has been checked against the schema.
-When none does, production's own error says so.
+is taken. An answer is returned only when all of it has been checked against the schema. When no
+candidate satisfies a part, the answer is production's error.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from bindings.ai.prompts import Prompt
 from bindings.ai.schema_document import Document, Schema, TooMuchWork, UnusableSchema
 from bindings.messages import shortened
 
-CANDIDATES_MAX = 5_000  # for one answer, however the schema branches
+CANDIDATES_MAX = 5_000  # for one answer
 BRANCHES_MAX = 64
 USUAL_ITEMS = 3
-PLACES_MAX = 6  # of an array, that are tried for what it must contain
-OPTIONAL_DEPTH = 5  # deeper than this, only what is required is filled in
+PLACES_MAX = 6  # positions in an array that are tried for an item it must contain
+OPTIONAL_DEPTH = 5  # deeper than this, only required properties are filled in
 FREE_FORM_SCHEMA = {
     "type": "object",
     "properties": {"summary": {"type": "string"}, "keywords": {"items": {"type": "string"}}},
@@ -46,7 +46,7 @@ class _NotMet(Exception):
 
 @dataclass(slots=True)
 class _Answer:
-    """One answer in the making."""
+    """One answer while it is made."""
 
     document: Document
     prompt: Prompt
@@ -55,7 +55,7 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where in the answer a value goes: `hint` names it, `index` tells items of a list apart."""
+    """Where a value is in the answer: `hint` names it, `index` is its number in a list."""
 
     hint: str = ""
     index: int = 0
@@ -63,7 +63,7 @@ class _Place:
 
 
 def answer(schema: Schema, prompt: Prompt) -> Any:
-    """Return a JSON value that satisfies `schema` and draws on `prompt`.
+    """Return a JSON value that satisfies `schema`, with content from `prompt`.
 
     Raises WorkerError 5024 when none was found, 5006 when the schema cannot be used.
     """
@@ -76,7 +76,7 @@ def answer(schema: Schema, prompt: Prompt) -> Any:
     except UnusableSchema as error:
         raise bad_input(f"json_schema: {error}") from None
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        # A schema may be any JSON at all; what is malformed in it shows in the strangest places.
+        # A schema may be any JSON. A malformed one can raise these errors anywhere.
         raise bad_input(f"json_schema is not a JSON schema: {shortened(str(error))}") from None
 
 
@@ -137,7 +137,7 @@ def _candidates(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[
 
 
 def _types(flat: dict[str, Any]) -> list[str]:
-    """Return the types to try: the declared ones, null last; else what the keywords speak of."""
+    """Return the types to try: the declared ones, null last; else those the keywords are about."""
     declared = flat.get("type")
     if declared is not None:
         names = declared if isinstance(declared, list) else [declared]
@@ -175,7 +175,7 @@ def _objects(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[dic
 
 
 def _new_names(flat: dict[str, Any], count: int, document: Document) -> Iterator[str]:
-    """Yield names for properties that nobody declared, when a minimum number is demanded."""
+    """Yield names for undeclared properties, when the schema demands a minimum number."""
     for pattern in flat.get("patternProperties", {}):
         made = document.examples(pattern)
         numbered = (f"{made[0]}{n}" for n in range(1, count + 1) if made)
@@ -230,7 +230,7 @@ def _arrays(flat: dict[str, Any], place: _Place, task: _Answer) -> Iterator[list
 def _placed(
     needed: list[Schema], prefix: list[Schema], rest: Schema, count: int
 ) -> Iterator[list[Schema]]:
-    """Yield the schemas of the first items, with what the array must contain in various places."""
+    """Yield lists of schemas for the first items, with the demanded items at various positions."""
     if not needed:
         yield prefix
         return
@@ -240,7 +240,7 @@ def _placed(
         for offset, part in enumerate(needed):
             parts[start + offset].append(part)
         yield [item[0] if len(item) == 1 else {"allOf": item} for item in parts]
-    for position in range(min(PLACES_MAX, count)):  # one item may be all of what is needed
+    for position in range(min(PLACES_MAX, count)):  # one item may satisfy all demands
         whole = {"allOf": [base[position], *needed]}
         yield [*base[:position], whole, *base[position + 1 :]]
 
@@ -260,7 +260,7 @@ def _array(
         if flat.get("uniqueItems") and made:
             schema = {"allOf": [schema, {"not": {"enum": list(made)}}]}
         elif position >= max(1, least) and position >= len(_members(schema)) > 0:
-            break  # each member of the enum has been said
+            break  # each member of the enum has been used
         inner = _Place(place.hint, place.index + position, place.depth + 1)
         try:
             made.append(_fill(schema, inner, task))

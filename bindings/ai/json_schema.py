@@ -1,8 +1,8 @@
 """JSON Schema: whether a value satisfies one, and several combined into one. Pure.
 
 Covers draft 2020-12 and 7 but for `$dynamicRef`, `unevaluatedItems` and references to other files.
-`format` is not checked, as usual, nor is a pattern with look-around inside it or back-references.
-All work is counted by the document; what asks for too much raises TooMuchWork.
+`format` is not checked, as usual. A pattern with look-around inside it, or with back-references, is
+not checked either. The document counts all work; too much of it raises TooMuchWork.
 
 Rejected: jsonschema-rs. It validates in a tenth of the time, but a schema cannot be given a limit:
 references that double at each of 30 levels hold the interpreter for a minute, of 60 for ever.
@@ -178,7 +178,7 @@ def _is_array_valid(
 
 
 def item_schemas(schema: dict[str, Any]) -> tuple[list[Schema], Schema]:
-    """Return the schemas of the first items, and the one of all that follow."""
+    """Return the schemas of the first items, and the schema of all later items."""
     items = schema.get("items", True)
     if isinstance(items, list):  # as it was before draft 2020-12
         return items, schema.get("additionalItems", True)
@@ -234,9 +234,8 @@ def property_schemas(name: str, schema: dict[str, Any], document: Document) -> l
 def flatten(schema: Schema, document: Document, depth: int = 0) -> dict[str, Any] | None:
     """Return `schema` with `$ref`, `allOf` and `const` merged into one level, None for "nothing".
 
-    What offers a choice (`anyOf`, `oneOf`, `if`) is collected under `"choices"`, a list of lists
-    of schemas of which one each must hold; what an array must contain under `"contained"`, pairs
-    of a schema and how often.
+    `"choices"` collects `anyOf`, `oneOf` and `if`: a list of lists of schemas, and of each list one
+    schema must hold. `"contained"` is what an array must contain: pairs of a schema and how often.
     """
     document.spend()
     if isinstance(schema, bool):
@@ -251,7 +250,7 @@ def flatten(schema: Schema, document: Document, depth: int = 0) -> dict[str, Any
             case "pattern":
                 flat["patterns"] = [value]
             case "unevaluatedProperties":
-                # Once everything is on one level, what is not declared was not evaluated either.
+                # All on one level: a property that is not declared was not evaluated either.
                 flat.setdefault("additionalProperties", value)
             case "contains":
                 flat["contained"] = [(value, schema.get("minContains", 1))]
@@ -281,7 +280,7 @@ def flatten(schema: Schema, document: Document, depth: int = 0) -> dict[str, Any
 
 
 def merge(one: dict[str, Any], other: dict[str, Any], document: Document) -> dict[str, Any]:
-    """Return a flat schema for what satisfies both flat schemas, as far as it can be told."""
+    """Return a flat schema for values that satisfy both flat schemas, as far as possible."""
     merged = dict(other) | one
     for key in one.keys() & other.keys():
         first, second = one[key], other[key]

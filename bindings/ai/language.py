@@ -3,9 +3,9 @@
 Pure and deterministic: no hash(), no random, and only float operations that IEEE 754 rounds the
 same way everywhere, so that an answer is the same on every machine and Python version.
 
-Likeness is lexical. A text becomes weighted features: the stem of each word, and the letter
-groups of the word at a lower weight, which bring inflections and compounds together ("migrate",
-"migrations"). Words that say little about a subject weigh little or nothing.
+Likeness compares words, not meaning. A text becomes weighted features: the stem of each word, and
+with less weight the letter groups of the word, so that inflections and compounds are near
+("migrate", "migrations"). Words that say little about a subject have little or no weight.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STOP_WORDS = frozenset(
     yet you you'd you'll you're you've your yours yourself""".split()
 )
 
-# Words of every brief and every description: they count, but a subject is not told by them.
+# Words that every brief and description has: they count, but they do not show the subject.
 WEAK_WORDS = frozenset(
     """able add ahead aim allow already although answer apply approach area ask asked available
     based basic begin best better big bit book both brief briefs bring build building built business
@@ -72,13 +72,13 @@ WEAK_WORDS = frozenset(
     will willing word words work worked working works world worth write year years""".split()
 )
 LEAD_BONUS = 1.5
-WISH_BONUS = 1.5  # what a text is for is said where somebody wants something
+WISH_BONUS = 1.5  # a sentence that wants something says what the text is for
 SENTENCE_WORDS_MIN, SENTENCE_WORDS_MAX = 6, 24  # shorter and longer ones tell less
 WRAPPED_LINE_MIN_CHARS = 50
-WORD_MAX_CHARS = 100  # of a longer "word" the rest is passed over
+WORD_MAX_CHARS = 100  # the rest of a longer "word" is ignored
 UNSPACED_SCRIPTS = "\u2e80"  # Chinese, Japanese and others lie above
 WEAK_WEIGHT = 0.35
-GRAM_WEIGHT = 0.5  # length of all letter groups of a word together, where its stem has 1
+GRAM_WEIGHT = 0.5  # of all letter groups of a word together; its stem has 1
 
 SUFFIXES = (
     "izations isations ization isation ations ingly ation ments ities ances ences iness ment ings "
@@ -117,7 +117,7 @@ def _without_bullet(text: str) -> str:
 
 
 def _unwrap(text: str) -> str:
-    """Join lines that were only broken to fit a width; keep the breaks that mean something."""
+    """Join lines that were broken only to fit a width; keep the other line breaks."""
     joined: list[str] = []
     previous = ""
     for line in text.splitlines():
@@ -138,7 +138,7 @@ def word_features(word: str) -> tuple[tuple[str, float], ...]:
     if not is_content_word(word):
         return ()
     weight = WEAK_WEIGHT if word in WEAK_WORDS or stem(word) in WEAK_STEMS else 1.0
-    if max(word) >= UNSPACED_SCRIPTS:  # words are not parted by spaces: letters and pairs count
+    if max(word) >= UNSPACED_SCRIPTS:  # no spaces between words: letters and pairs count
         grams = [*word, *(word[i : i + 2] for i in range(len(word) - 1))]
         return tuple((gram, len(gram) / 2) for gram in grams)
     sizes = (3, 4)
@@ -175,9 +175,9 @@ def profile(text: str) -> dict[str, float]:
 
 
 def coverage(part: dict[str, float], whole: dict[str, float]) -> float:
-    """Return how much of `part` is found in `whole`: 0 for nothing in common.
+    """Return how much of `part` is in `whole`: 0 when they have nothing in common.
 
-    Comparable between parts, not between wholes.
+    Compare it between parts of one whole only.
     """
     length = math.sqrt(math.fsum(weight * weight for weight in part.values()))
     if not length:
@@ -196,7 +196,7 @@ def likeness(one: dict[str, float], other: dict[str, float]) -> float:
 
 
 def rank_sentences(text: str) -> list[str]:
-    """Return the distinct sentences of `text`, the most telling first."""
+    """Return the different sentences of `text`; those that say most come first."""
     found = list(dict.fromkeys(sentences(text)))
     whole = profile(text)
 
@@ -208,7 +208,7 @@ def rank_sentences(text: str) -> list[str]:
             fitting *= WISH_BONUS
         return fitting * math.fsum(w * whole[f] for f, w in own.items()) / math.sqrt(len(own) or 1)
 
-    # What a text is about is said early in it.
+    # A text says early what it is about.
     scores = {
         text: telling(text) * (1 + LEAD_BONUS / (1 + place)) for place, text in enumerate(found)
     }
@@ -216,7 +216,7 @@ def rank_sentences(text: str) -> list[str]:
 
 
 def key_phrases(text: str) -> list[str]:
-    """Return words and pairs of words that tell the subject of `text`, best first."""
+    """Return words and pairs of words that show the subject of `text`, best first."""
     scores: dict[str, float] = {}
     for sentence in sentences(text):
         found = words(sentence)

@@ -1,7 +1,7 @@
-"""The ledger: every call of env.AI, one line of JSON each, and the budget of a server's run.
+"""The ledger: every call of env.AI, one line of JSON each, and the budget of a session.
 
-The file is bounded: when it is full it becomes `…​.1`, replacing the one before. A line that a
-crash cut short is passed over when the ledger is read. It holds no prompts and no answers.
+The size of the file is limited. A full one is renamed to `….1`, in place of the one before. A line
+that a crash cut short is skipped when the ledger is read. It has no prompts and no answers.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from emulator.disk import make_folder, open_unlinked
 from emulator.errors import WorkerError
 from emulator.words import counted
 
-LOGS_MAX = 1_000  # gateway logs that are held in memory, with what was noted on them
-NOBODY = "nobody"  # what strict mode refused
-FILE_MAX_BYTES = 4 * 1024 * 1024  # some 15,000 calls; and as many in the file before
+LOGS_MAX = 1_000  # gateway logs that are kept in memory, with their notes
+NOBODY = "nobody"  # strict mode refused the call
+FILE_MAX_BYTES = 4 * 1024 * 1024  # about 15,000 calls; and as many in the file before
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one run of the server may use; None is without limit."""
+    """How much one session may use; None is without limit."""
 
     max_calls: int | None = None
     max_neurons: float | None = None
@@ -68,7 +68,7 @@ class Ledger:
         self.calls += 1
 
     def record(self, call: Call) -> None:
-        """Count what a call used and write it down. Raises OSError when the disk refuses."""
+        """Count and write what a call used. Raises OSError when the disk refuses."""
         self.neurons += call.neurons
         entry = {key: value for key, value in asdict(call).items() if value not in ("", 0, 0.0)}
         if call.log_id:
@@ -86,7 +86,7 @@ class Ledger:
             self.path.replace(previous(self.path))
 
     def gateway_log(self, log_id: str) -> dict[str, Any] | None:
-        """Return the entry with this gateway log id, made in this run or an earlier one."""
+        """Return the line with this gateway log id, from this session or an earlier one."""
         if log_id not in self._recent and self.path is not None:
             for entry in read(self.path):
                 if entry.get("log_id") == log_id:
@@ -99,12 +99,12 @@ class Ledger:
 
 
 def previous(path: Path) -> Path:
-    """Return where a full ledger goes."""
+    """Return the path to which a full ledger is renamed."""
     return path.with_name(f"{path.name}.1")
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the entries of a ledger, oldest first."""
+    """Yield the lines of a ledger, decoded, oldest first."""
     for part in (previous(path), path):
         try:
             text = part.read_text(encoding="utf-8", errors="replace")
@@ -117,7 +117,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def parse_line(line: str) -> dict[str, Any] | None:
-    """Return the entry on a line, None for a line that a crash cut short."""
+    """Return a line decoded, or None for one that a crash cut short."""
     try:
         entry = json.loads(line)
     except ValueError:

@@ -1,8 +1,8 @@
-"""`toMarkdown`: files to Markdown, for the formats that need no model and no office suite. Pure.
+"""`toMarkdown`: files to Markdown, for formats that need no model and no office suite. Pure.
 
-Text, Markdown, HTML, XML, CSV and JSON are converted; a picture is described as the stub's vision
-models describe it. PDF and office documents are answered as production answers a file it cannot
-convert: `format: "error"`.
+Text, Markdown, HTML, XML, CSV and JSON are converted. For a picture, the answer is the description
+of the stub's vision models. For PDF and office documents it is production's answer to a file that
+it cannot convert: `format: "error"`.
 Source: docs/platform/workers-ai.md, "Markdown conversion".
 """
 
@@ -28,9 +28,9 @@ Options = Mapping[str, Any]
 
 FILES_MAX = 1_000
 FILE_MAX_BYTES = 10 * 1024 * 1024
-PARSED_MAX_BYTES = 4 * 1024 * 1024  # of what is read as a whole: HTML, XML, JSON
-JSON_VALUES_MAX = 100_000  # which are read at once: some 50 ms
-CELLS_MAX = 1_000_000  # of a table, with those that are filled up
+PARSED_MAX_BYTES = 4 * 1024 * 1024  # of formats that are read as a whole: HTML, XML, JSON
+JSON_VALUES_MAX = 100_000  # they are read at once: about 50 ms
+CELLS_MAX = 1_000_000  # of a table, with the cells added to fill its rows
 
 # Every format production converts, in its order.
 # Source: https://developers.cloudflare.com/workers-ai/features/markdown-conversion/supported-formats/.
@@ -73,7 +73,7 @@ def convert(files: Any, options: Any) -> Any:
     """Return a result for each of `{name, blob | data, mimeType?}`: a list for a list.
 
     `{id, name, mimeType, format: "markdown" | "text", tokens, data}`, or `{…, format: "error",
-    error}`. Raises WorkerError for what are no files.
+    error}`. Raises WorkerError if the argument is not a file or a list of files.
     """
     wanted = options if isinstance(options, Mapping) else {}
     conversion = wanted.get("conversionOptions")
@@ -92,7 +92,7 @@ def _convert_one(file: Any, options: Options) -> dict[str, Any]:
     kind = _mime_type(name, str(file.get("mimeType") or ""))
     most = PARSED_MAX_BYTES if kind in _PARSED else FILE_MAX_BYTES
     data = file.get("data")
-    # Four letters of base64 are three bytes; a list has a byte an item.
+    # Four letters of base64 are three bytes; each item of a list is one byte.
     size = len(data) * 3 // 4 if isinstance(data, str) else len(data or ())
     content = to_bytes(data, "data") if size <= most else b""
     digest = hashlib.blake2b(
@@ -100,7 +100,7 @@ def _convert_one(file: Any, options: Options) -> dict[str, Any]:
     ).digest()
     head = {"id": str(uuid.UUID(bytes=digest, version=4)), "name": name, "mimeType": kind}
     if size > most:
-        why = f"it has more than {most:,} bytes, the most that is converted here"
+        why = f"it has more than {most:,} bytes, the limit here"
         return {**head, "format": "error", "error": f"Cannot convert {kind or name}: {why}"}
     converter = _CONVERTERS.get(kind)
     if converter is None:

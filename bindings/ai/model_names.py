@@ -1,9 +1,9 @@
-"""What can be a model's name. Pure.
+"""Which texts can be the name of a model. Pure.
 
-A name becomes a part of the path that an upstream is asked at, with the developer's token. So
-whatever could lead to another path is no name: an empty segment, one that begins with a dot, and a
-percent sign, behind which anything can hide.
-Such as `@cf/meta/llama-3.1-8b-instruct`; models of other providers have no `@`: `openai/gpt-5`.
+Examples: `@cf/meta/llama-3.1-8b-instruct`, and without `@` for other providers: `openai/gpt-5`.
+A name becomes a part of the path in a request to an upstream, and the request has the developer's
+token. So a name that could lead to another path is refused: one with an empty segment, with a
+segment that begins with a dot, or with a percent sign, which can encode anything.
 Source: docs/platform/workers-ai.md, "Names of models".
 """
 

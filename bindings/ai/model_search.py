@@ -22,7 +22,7 @@ KNOWN_TASK_IDS = {
 def search_models(models: Sequence[Model], params: Any) -> list[dict[str, Any]]:
     """Return the models that satisfy `author`, `search` and `task`, one page of them.
 
-    Raises WorkerError for a page that is no number.
+    Raises WorkerError when the page is not a number.
     """
     params = params if isinstance(params, dict) else {}
     found = [model for model in models if _is_wanted(model, params)]

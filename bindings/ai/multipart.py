@@ -1,6 +1,6 @@
-"""The parts of a multipart form: the files that `toMarkdown` takes, the fields of flux-2.
+"""The parts of a multipart form: the files for `toMarkdown`, the fields of flux-2.
 
-Read by `python-multipart`, the parser of Starlette; it is imported at the first form.
+`python-multipart`, the parser of Starlette, reads them. It is imported at the first form.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bindings.messages import shown
 
-PARTS_MAX = 1_000  # as Starlette's own forms
+PARTS_MAX = 1_000  # as in Starlette's own forms
 HEADERS_MAX = 20  # of one part
 HEADER_MAX_BYTES = 8 * 1024
 _STEP = 64 * 1024  # bytes that are read at a time
@@ -31,7 +31,7 @@ class Part:
 
 
 class NotAForm(ValueError):
-    """What is no form, or one of too many parts; the message says what is wrong."""
+    """The body is not a form, or has too many parts; the message says what is wrong."""
 
 
 def read_form(body: bytes, content_type: str) -> list[Part]:
@@ -39,7 +39,7 @@ def read_form(body: bytes, content_type: str) -> list[Part]:
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
 
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of what it raises
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns, then raises the same
     try:
         kind, options = parse_options_header(content_type)
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""What a call would have cost: tokens and neurons, estimated. Pure.
+"""What a call would have cost at Cloudflare: tokens and neurons, estimated. Pure.
 
-Tokens are those the answer reports, else counted roughly. Prices are Cloudflare's list prices;
-a model that the list lacks costs what its task usually does.
+The tokens are those that the answer reports, or else a rough count. Prices are Cloudflare's list
+prices. A model that is not on the list costs what models of its task usually cost.
 Source: https://developers.cloudflare.com/workers-ai/platform/pricing/.
 """
 
@@ -17,7 +17,7 @@ from bindings.ai.language import count_tokens
 USD_PER_NEURON = 0.011 / 1000
 SPEECH_BYTES_PER_MINUTE = 16_000 * 60
 
-# Neurons for a million tokens: read, written.
+# Neurons for a million tokens: of input, of output.
 _TOKENS: dict[str, tuple[int, int]] = {
     "@cf/meta/llama-3.2-1b-instruct": (2_457, 18_252),
     "@cf/meta/llama-3.2-3b-instruct": (4_625, 30_475),
@@ -47,7 +47,7 @@ _TOKENS_BY_TASK: dict[Task, tuple[int, int]] = {
     Task.TRANSLATION: (31_050, 31_050),
     Task.SUMMARIZATION: (6_058, 6_058),
 }
-# Neurons for a picture that is looked at, for one that is made, for a minute of sound.
+# Neurons for a picture as input, for a picture as output, for a minute of sound.
 LOOKED_AT, TILE, STEP, MINUTE = 0.23, 4.8, 9.6, 41.14
 DEFAULT_STEPS, DEFAULT_SIDE, TILE_SIDE = 4, 1024, 512
 

@@ -1,4 +1,4 @@
-"""Between Workers AI's requests and answers and OpenAI's. Pure, but for the stream it rewrites.
+"""Translates requests and answers between Workers AI and OpenAI. Pure, except for streams.
 
 Source: https://platform.openai.com/docs/api-reference (chat completions, embeddings);
 docs/platform/workers-ai.md, "Tasks" (the older models' own shapes).
@@ -78,7 +78,7 @@ def _response_format(form: Mapping[str, Any]) -> Any:
 def chat_answer(
     upstream: str, model: Model, inputs: Mapping[str, Any], found: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return a chat completion in the model's own shape. Raises WorkerError for rubbish."""
+    """Return a chat completion in the model's own shape. Raises WorkerError if it is malformed."""
     try:
         message = found["choices"][0]["message"]
         text, calls = message.get("content"), message.get("tool_calls") or []
@@ -108,7 +108,7 @@ def _legacy_call(function: Mapping[str, Any]) -> dict[str, Any]:
         try:
             arguments = json.loads(arguments)
         except ValueError:
-            pass  # a model may write broken JSON; the text is what there is
+            pass  # a model may write broken JSON; then the text is the answer
     return {"name": function["name"], "arguments": arguments}
 
 
@@ -155,7 +155,7 @@ def _event_data(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(line[5:])
-    except ValueError:  # [DONE], or something that is no event
+    except ValueError:  # [DONE], or not an event
         return None
     return value if isinstance(value, dict) else None
 
@@ -201,6 +201,6 @@ def embedding_answer(
 def _rubbish(upstream: str, expected: str, found: Any) -> WorkerError:
     shown = json.dumps(found, ensure_ascii=False, default=repr)[:80]
     return WorkerError(
-        f"The upstream {upstream} of env.AI answered with something else than {expected}: {shown}",
+        f"The upstream {upstream} of env.AI did not answer with {expected}, but with: {shown}",
         name="UpstreamError",
     )

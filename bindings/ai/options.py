@@ -19,7 +19,7 @@ UNCHECKED = Api.WEBSOCKET  # the one API without a schema: inputs pass as they a
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What of the options changes an answer; the others do not matter here."""
+    """The options that change an answer; the others have no effect here."""
 
     is_queued: bool = False
 
@@ -49,5 +49,5 @@ def _check_tags(tags: Any) -> None:
     for tag in tags:
         if not isinstance(tag, str) or not TAG.match(tag):
             raise invalid_input(
-                f"tag {shown(tag)} must be 1 to 50 characters out of A-Z, a-z, 0-9 and :-./@"
+                f"tag {shown(tag)} must be 1 to 50 characters from A-Z, a-z, 0-9 and :-./@"
             )

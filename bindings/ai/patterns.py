@@ -1,7 +1,7 @@
-"""A text that matches a regular expression, for the usual kind of schema pattern. Pure.
+"""Makes a text that matches a regular expression, for the usual patterns in schemas. Pure.
 
-Knows literals, classes, groups, alternatives, quantifiers and anchors. What it does not know
-(look-around, back-references) it passes over; the caller checks the result and may give up.
+It knows literals, classes, groups, alternatives, quantifiers and anchors. It ignores look-around
+and back-references, which it does not know. The caller checks the result and may give up.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ ANY = "abcdefghijklmnopqrstuvwxyz"
 ASCII = [chr(code) for code in range(0x20, 0x7F)]
 PREFERRED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 ALTERNATIVES_MAX = 8
-ATOMS_MAX = 20_000  # a pattern that demands more is given up
+ATOMS_MAX = 20_000  # for a pattern that demands more, no text is made
 
 
 def examples(pattern: str, min_length: int, spend: Callable[[int], None]) -> Iterator[str]:
     """Yield a few texts that should match `pattern`, the shortest kinds first.
 
-    `spend` is told of the work, and may raise when it is too much.
+    `spend` counts the work, and may raise when it is too much.
     """
     for extra in dict.fromkeys((0, min_length, 1, 3)):
         for choice in range(ALTERNATIVES_MAX):
@@ -28,7 +28,7 @@ def examples(pattern: str, min_length: int, spend: Callable[[int], None]) -> Ite
 
 
 class _Generator:
-    """One pass over a pattern, emitting as it reads; `extra` lengthens what may repeat."""
+    """Reads a pattern once and writes a text; `extra` is added to each repeat that may grow."""
 
     def __init__(self, pattern: str, extra: int, choice: int, spend: Callable[[int], None]) -> None:
         self._pattern = pattern

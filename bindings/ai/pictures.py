@@ -1,6 +1,6 @@
-"""Pictures from prompts: a symmetrical mosaic, another one for every prompt and seed. Pure.
+"""Pictures from prompts: a symmetrical mosaic, different for every prompt and seed. Pure.
 
-It pictures nothing; it is a real file of the size that was asked for, and carries its prompt.
+It shows nothing real, but it is a real file of the requested size, and it contains its prompt.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def draw(prompt: str, seed: int, width: int, height: int, media: str) -> bytes:
 
 
 def _colour(three: bytes) -> Colour:
-    """Return a colour off the extremes, so that the mosaic is easy on the eye."""
+    """Return a colour that is neither very dark nor very bright."""
     red, green, blue = (48 + part * 160 // 255 for part in three)
     return red, green, blue
 
 
 def size_of(content: bytes) -> tuple[int, int]:
-    """Return width and height of a PNG, JPEG, GIF or WebP; 640 by 480 when it is none of them."""
+    """Return width and height of a PNG, JPEG, GIF or WebP; 640 by 480 for any other file."""
     if content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) >= 24:
         return int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
     if content.startswith(b"GIF8") and len(content) >= 10:

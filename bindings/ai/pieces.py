@@ -1,7 +1,7 @@
-"""Long texts in pieces, so that no single call on one holds the interpreter for long. Pure.
+"""Long texts in pieces, so that no single call on one blocks the interpreter for long. Pure.
 
-A regular expression, `str.lower` and their like run to their end before any other thread gets its
-turn. On 64 KB that is a few milliseconds at most; on the megabytes that a worker may send, seconds.
+A regular expression or `str.lower` runs to its end before any other thread can run. For 64 KB that
+takes a few milliseconds at most; for the megabytes that a worker may send, seconds.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 PIECE_CHARS = 64 * 1024
-WORD_MAX_CHARS = 1024  # what is longer without a blank is cut anywhere
+WORD_MAX_CHARS = 1024  # a longer text without a blank is cut anywhere
 
 
 def pieces(text: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """PNG files of coloured squares, written without zlib's compressor. Pure.
 
-Compressors differ between builds of Python; this one writes the same bytes everywhere: the first
-row of each band of squares, then "the same row again" for the rest of the band.
+Compressors differ between builds of Python. This one writes the same bytes everywhere: the first
+row of each band of squares, then "the same row again" for the other rows of the band.
 Source: RFC 1951 (deflate, fixed codes); https://www.w3.org/TR/png/.
 """
 
@@ -13,7 +13,7 @@ import zlib
 Colour = tuple[int, int, int]
 
 MATCH_MIN, MATCH_MAX = 3, 258
-# Deflate's tables: how long a match is, and how far back it reaches, as base and extra bits.
+# Deflate's tables: length and distance of a match, as base and extra bits.
 _LENGTHS = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59]
 _LENGTHS += [67, 83, 99, 115, 131, 163, 195, 227]
 _LENGTH_BITS = [0] * 8 + [1] * 4 + [2] * 4 + [3] * 4 + [4] * 4 + [5] * 4
@@ -125,7 +125,7 @@ def _put_row(bits: _Bits, row: bytes) -> None:
 
 
 def _put_repetition(bits: _Bits, length: int, distance: int, literal: int = 0) -> None:
-    """Put `length` bytes as repetitions; a rest too short for one is literals."""
+    """Put `length` bytes as repetitions; the last bytes, if too few for one, are literals."""
     while length >= MATCH_MIN:
         step = min(length, MATCH_MAX)
         if 0 < length - step < MATCH_MIN:

@@ -1,8 +1,8 @@
-"""What is asked of a text model, whatever the inputs looked like: instructions and subject. Pure.
+"""The question to a text model, from any form of inputs: instructions and subject. Pure.
 
-The subject is what the user wrote last; the instructions are the system's words. The stubs work
-on the subject, and look into the instructions for what a word of theirs means. Of a very long one
-they look at the beginning and the end.
+The subject is the last message of the user; the instructions are the system's words. The stubs work
+on the subject, and look up their words in the instructions. They look only at the beginning and the
+end of a very long text.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any
 
 from bindings.ai.language import key_phrases, profile, rank_sentences, sentences, stem, words
 
-LOOK_CHARS = 64 * 1024  # of a text, that a stub works on
-FOUND_CHARS = 200  # of a word that a schema's pattern may be looked for in
+LOOK_CHARS = 64 * 1024  # of a text that a stub looks at
+FOUND_CHARS = 200  # a longer word is not searched for a schema's pattern
 _NUMBERED_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _LINK = re.compile(r"https?://[^\s<>\"')\]]+")
-# What comes before the @ is bounded, and begins where a word does: else each letter of a long
-# word would be a beginning to try.
+# The part before the @ has a limit and begins at the start of a word. Otherwise each letter of a
+# long word would be tried as a beginning.
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,255}(?:\.[\w-]{1,255}){1,10}")
 _NAME = re.compile(r"(?<=[\w,;] )[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*)*")
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt, made by `prompt_of`. `everything` is what the patterns of rules are searched in."""
+    """A prompt, made by `prompt_of`. The patterns of rules are searched in `everything`."""
 
     subject: str
     instructions: str = ""
@@ -51,13 +51,13 @@ class Prompt:
 
     @cached_property
     def names(self) -> list[str]:
-        """Words with a capital letter that begin no sentence, neighbours taken together."""
+        """Words with a capital letter inside sentences; neighbours are taken together."""
         found = [name for sentence in self.sentences for name in _NAME.findall(sentence)]
         return list(dict.fromkeys(found))
 
     @cached_property
     def stems(self) -> list[tuple[str, frozenset[str]]]:
-        """The sentences as they follow each other, each with the stems of its words."""
+        """The sentences in their order, each with the stems of its words."""
         return [
             (text, frozenset(stem(word) for word in words(text)))
             for text in sentences(self.subject)
@@ -65,12 +65,12 @@ class Prompt:
 
     @cached_property
     def ranked_stems(self) -> list[tuple[str, frozenset[str]]]:
-        """The same, the most telling sentences first."""
+        """The same; sentences that say most come first."""
         return [(text, frozenset(stem(word) for word in words(text))) for text in self.sentences]
 
     @cached_property
     def written(self) -> list[str]:
-        """What stands between blanks, each once."""
+        """The texts between blanks, each once."""
         found = dict.fromkeys(self.subject.split())
         return [text for text in found if len(text) <= FOUND_CHARS]
 
@@ -92,13 +92,13 @@ class Prompt:
 
 
 def clauses(text: str) -> list[str]:
-    """Return the sentences of `text`, parted at semicolons, each as `" word word "`."""
+    """Return the sentences of `text`, split at semicolons, each as `" word word "`."""
     parts = (part for sentence in sentences(text) for part in sentence.split(";"))
     return [f" {' '.join(words(part))} " for part in parts]
 
 
 def excerpt(text: str) -> str:
-    """Return what of `text` is looked at: all of it, or its beginning and its end."""
+    """Return the part of `text` that is looked at: all of it, or its beginning and its end."""
     if len(text) <= LOOK_CHARS:
         return text
     return f"{text[: LOOK_CHARS // 2]}\n{text[-LOOK_CHARS // 2 :]}"

@@ -1,4 +1,4 @@
-"""What a model's answer can be besides a JSON value: the bytes of a file, or a stream of events."""
+"""Answers of a model that are not JSON values: the bytes of a file, or a stream of events."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ class Media:
 
 
 class Events(list[bytes]):
-    """Server-sent events, which leave as a stream, one chunk each."""
+    """Server-sent events, sent as a stream, one chunk each."""

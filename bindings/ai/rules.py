@@ -1,7 +1,7 @@
 """Fixed answers: which rule answers a call, and with what.
 
-The first rule whose conditions all hold answers. Each rule counts its own calls, which is how a
-sequence advances; the counts live as long as the binding.
+The first rule whose conditions all hold answers. Each rule counts its own calls, and its sequence
+goes on with each. The counts last as long as the binding.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from emulator.errors import WorkerError
 from emulator.regex import Regex, compile_regex
 
 PROMPT_EXCERPT_CHARS = 40
-LOOK_CHARS = 1_000_000  # of a prompt, that a pattern is searched in
+LOOK_CHARS = 1_000_000  # of a prompt in which a pattern is searched
 _STEP = re.compile(r"([^.\[\]]+)|\[(-?\d+|\*)\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When to answer with something fixed; the fields are those of `[[ai.rules]]`.
+    """A fixed answer, and when to give it; the fields are those of `[[ai.rules]]`.
 
     `model` is a glob, `task` the catalogue's task name, `prompt` a regular expression searched in
-    the prompt, `input` what JSON paths into the inputs must hold: a value, or a table with one of
-    `matches` (a regular expression) and `exists`. One of `text`, `json`, `sequence` (an answer per
-    call, the last repeats; `{"error": …}` fails) or `error` (`{"code", "message"?, "name"?}`) is
-    given; with none, the stub answers after `delay_ms`. `where` is `"groundfog.toml:12"`.
+    the prompt. `input` maps JSON paths into the inputs to a value, or to a table with one of
+    `matches` (a regular expression) and `exists`. A rule has one of `text`, `json`, `sequence` (an
+    answer per call, the last repeats; `{"error": …}` fails) and `error` (`{"code", "message"?,
+    "name"?}`), or none: then the stub answers after `delay_ms`. `where` is `"groundfog.toml:12"`.
     """
 
     model: str = "*"
@@ -51,7 +51,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a rule says. `value` is a text or a JSON value; None leaves the answer to the stub."""
+    """What a rule says. `value` is a text or a JSON value, or None: then the stub answers."""
 
     value: Any = None
     error: WorkerError | None = None
@@ -59,7 +59,7 @@ class Reply:
 
 
 class RuleBook:
-    """The rules of one binding. Raises BadPattern for what is not a regular expression."""
+    """The rules of one binding. Raises BadPattern when a pattern is not a regular expression."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [
@@ -77,9 +77,9 @@ class RuleBook:
         return None
 
     def declared(self, name: str) -> Model | None:
-        """Return a model that the catalogue lacks and a rule names in full, None without one.
+        """Return a model that a rule names in full and that is not in the catalogue, or None.
 
-        It is of the rule's task, and speaks as the usual model of that task does.
+        It has the rule's task, and the inputs and answers that are usual for that task.
         """
         for rule, _ in self._rules:
             if rule.model == name:
@@ -89,7 +89,7 @@ class RuleBook:
         return None
 
 
-# What a model that only a rule knows is taken for; a text generation model without an entry here.
+# The API of a model that only a rule knows, by its task; other tasks count as text generation.
 _USUAL_API: dict[Task | None, Api] = {
     Task.TEXT_EMBEDDINGS: Api.EMBEDDINGS,
     Task.TEXT_CLASSIFICATION: Api.SENTIMENT,
@@ -125,7 +125,7 @@ def missing_rule(model: Model, prompt: str) -> WorkerError:
 
 
 def values_at(value: Any, path: str) -> Iterator[Any]:
-    """Yield what stands at a path such as `messages[-1].content` or `tools[*].name`."""
+    """Yield the values at a path such as `messages[-1].content` or `tools[*].name`."""
     found = [value]
     for name, index in _STEP.findall(path):
         found = [inner for outer in found for inner in _step(outer, name, index)]

@@ -1,8 +1,8 @@
-"""A JSON schema as it came with a call: checked once, and what may be done about it is counted.
+"""A JSON schema that came with a call: checked once, and the work on it is counted.
 
-A schema of a few lines may ask for more work than there is time, by references that double at each
-level or by bounds of millions. So everything that reads one counts what it does, and the whole
-ends in the same place on every machine: no clock is asked.
+A schema of a few lines may ask for endless work, by references that double at each level or by
+bounds of millions. So every function that reads a schema counts its work. No clock is used, so the
+limit is reached at the same point on every machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WORK_MAX = 300_000  # of the order of a second
 
 
 class UnusableSchema(Exception):
-    """What is no schema, or one that refers to what is not there, or to itself without end."""
+    """Not a schema, or its references lead nowhere, or back to themselves without end."""
 
 
 class TooMuchWork(Exception):
@@ -31,9 +31,9 @@ class TooMuchWork(Exception):
 
 
 class Document:
-    """A whole schema: what references lead into, and how much may still be done about it.
+    """A whole schema, with the targets of its references, and the work that is still allowed.
 
-    Raises UnusableSchema for what is no schema.
+    Raises UnusableSchema when it is not a schema.
     """
 
     def __init__(self, root: Schema) -> None:
@@ -43,7 +43,7 @@ class Document:
         self._examples: dict[tuple[str, int], list[str]] = {}
 
     def spend(self, work: int = 1) -> None:
-        """Count what is about to be done, about a microsecond each. Raises TooMuchWork."""
+        """Count units of work, about a microsecond each. Raises TooMuchWork."""
         self._left -= work
         if self._left < 0:
             raise TooMuchWork
@@ -64,7 +64,7 @@ class Document:
 
 
 def judge(pattern: str) -> Regex | None:
-    """Return the pattern, None for one that is not supported."""
+    """Return the pattern compiled, or None when it is not supported."""
     try:
         return compile_regex(pattern)
     except BadPattern:
@@ -83,7 +83,7 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-# Keyword: what its value must be, in words, and whether it is.
+# Keyword: what its value must be, in words, and a test for it.
 _EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "type": ("a string or an array of strings", lambda v: isinstance(v, str) or _are_texts(v)),
     "enum": ("an array", lambda v: isinstance(v, list)),
@@ -91,7 +91,7 @@ _EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "pattern": ("a string", lambda v: isinstance(v, str)),
     "format": ("a string", lambda v: isinstance(v, str)),
     "$ref": ("a string", lambda v: isinstance(v, str)),
-    # `required: true` within a property is of draft 3, and does no harm.
+    # `required: true` inside a property comes from draft 3, and does no harm.
     "required": ("an array of strings", lambda v: _are_texts(v) or isinstance(v, bool)),
     "multipleOf": ("a number above 0", lambda v: _is_number(v) and v > 0),
     "dependentRequired": (
@@ -115,7 +115,7 @@ _NAMED_SCHEMAS = "properties patternProperties dependentSchemas $defs definition
 
 
 def check_schema(root: Schema) -> None:
-    """Raise UnusableSchema for the first thing in a schema that is none, with its place."""
+    """Raise UnusableSchema for the first wrong part of a schema, with its place."""
     _check_size(root)
     waiting: list[tuple[Schema, str]] = [(root, "")]
     while waiting:

@@ -1,6 +1,6 @@
-"""The JSON schema of every kind of model's inputs. Data only.
+"""The JSON schemas of the inputs, for every kind of model. Data only.
 
-What the service checks, without titles and descriptions; `validation.py` reads it.
+They are what the service checks, without titles and descriptions. `validation.py` reads them.
 Source: https://github.com/cloudflare/cloudflare-docs/tree/production/src/content/workers-ai-models
 (`schema.input`).
 """
@@ -118,7 +118,7 @@ _CONVERSATION: Schema = {
     },
     "required": ["messages"],
 }
-# OpenAI's own ranges, which the chat and responses models take.
+# OpenAI's own ranges; the chat and responses models have them.
 _OPENAI: dict[str, Schema] = {
     "stream": BOOLEAN,
     "max_tokens": {"type": "integer", "minimum": 1},
@@ -334,7 +334,7 @@ SCHEMAS: dict[Api, Schema] = {
 
 
 def input_schema(model: Model) -> Schema:
-    """Return the schema of a model's inputs; `{}` for one that is spoken to by WebSocket."""
+    """Return the schema of a model's inputs; `{}` for a model that is used by WebSocket."""
     return SCHEMAS.get(model.api, {})
 
 

@@ -1,8 +1,8 @@
-"""Keeps secrets out of cassettes and of the ledger. Pure, and linear in what it is given.
+"""Keeps secrets out of cassettes and the ledger. Pure; its time grows with the input only.
 
-Four things are taken for secrets: the values of the project's own secrets, whatever stands under a
-name such as `token`, `apiKey` or `userPassword`, the same inside a text (`token=…`), and texts that
-look like a key of a known provider.
+Four things count as secrets: the values of the project's own secrets; values under a name such as
+`token`, `apiKey` or `userPassword`; the same inside a text (`token=…`); and texts that look like a
+key of a known provider.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 from bindings.ai.pieces import pieces
 
-SHORTEST = 6  # a shorter value occurs by chance
+SHORTEST = 6  # a shorter value may occur by chance
 SCRUBBED = "[scrubbed]"
-NAME_MAX_CHARS = 60  # a longer one is no name
+NAME_MAX_CHARS = 60  # a longer text is not a name
 ANNOUNCEMENT_CHARS = 80  # a name and its equals sign, or "Bearer"
 
-# A name is secret by its last word, or by its last two. "max_tokens" and "token_type" are not.
+# The last word of a name, or its last two, make it secret. "max_tokens", "token_type" are not.
 _SECRET_WORDS = frozenset(
     "token secret secrets password passwords passwd passphrase pwd credential credentials "
     "authorization auth cookie cookies apikey apikeys jwt bearer otp".split()
@@ -83,7 +83,7 @@ class Scrubber:
         self._known = sorted(known, key=len, reverse=True)
 
     def scrub(self, value: Any, name: str = "") -> Any:
-        """Return `value` without secrets; `name` is what it is called where it stands."""
+        """Return `value` without secrets; `name` is its key in the object around it."""
         return self._scrub(value, is_secret=is_secret_name(name))
 
     def _scrub(self, value: Any, *, is_secret: bool) -> Any:
@@ -122,7 +122,7 @@ class Scrubber:
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    """Return all three, made at their first use: that takes some milliseconds."""
+    """Return all three; they are made at the first use, which takes some milliseconds."""
     return (
         re.compile(_LOOKS, re.VERBOSE),
         re.compile(_ASSIGNED, re.VERBOSE),
@@ -131,7 +131,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield `text` in pieces; what announces a secret stays with what follows it."""
+    """Yield `text` in pieces; a secret stays in one piece with the name before it."""
     held = ""
     for piece in pieces(text):
         whole = held + piece
@@ -150,7 +150,7 @@ def _without_value(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=2048)
 def is_secret_name(name: str) -> bool:
-    """Return whether what is called `name` is a secret: `userPassword`, `x-api-key`, `token`."""
+    """Return whether a value with this name is secret: `userPassword`, `x-api-key`, `token`."""
     if not name or len(name) > NAME_MAX_CHARS:
         return False
     words = [word.lower() for word in _WORD.findall(name)]

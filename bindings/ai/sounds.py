@@ -1,8 +1,8 @@
-"""Sound files that last as long as a text takes to say, and are silent. Pure.
+"""Silent sound files, as long as it takes to say a text. Pure.
 
-Silence is what can be written byte by byte in every format without an encoder. Each file carries
-the text it stands for, so that speech recognition here can tell what was "said".
-The formats' own specifications are named at each function.
+Silence can be written in every format without an encoder. Each file contains its text, so that
+speech recognition here can tell what was "said". Each function names the specification of its
+format.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def ogg_opus(milliseconds: int, comment: bytes) -> bytes:
     vendor, entry = b"groundfog", b"COMMENT=" + comment
     tags = b"OpusTags" + struct.pack("<I", len(vendor)) + vendor
     tags += struct.pack("<II", 1, len(entry)) + entry
-    # A comment is short enough for one page: `binary.mark` sees to that.
+    # A comment fits on one page: `binary.mark` limits its length.
     pages = [_ogg_page([head], 0, 0, 0x02), _ogg_page([tags], 0, 1, 0x00)]
     left = max(1, -(-milliseconds // OPUS_PACKET_MS))
     granule = 0

@@ -1,4 +1,4 @@
-"""Who answers in place of the stub: an upstream, a cassette, or an upstream that is recorded."""
+"""What answers in place of the stub: an upstream, a cassette, or an upstream with a recording."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Record:
         try:
             answer = await self._upstream.answer(model, inputs)
         except WorkerError as error:
-            if error.code is not None:  # the service's own word; our troubles are not recorded
+            if error.code is not None:  # an error of the service; errors of ours are not recorded
                 await self._write(model, inputs, error)
             raise
         if isinstance(answer, ByteStream):
@@ -66,7 +66,7 @@ class Record:
         return answer
 
     async def _tee(self, model: str, inputs: Any, stream: ByteStream) -> AsyncIterator[bytes]:
-        """Pass a stream on; when it has come to its end, record it. One cut short is not."""
+        """Pass a stream on, and record it when it is complete."""
         whole = bytearray()
         async for chunk in stream.chunks:
             whole += chunk

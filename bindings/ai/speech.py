@@ -1,7 +1,7 @@
-"""Speech: sounds for texts, and texts for sounds. Pure.
+"""Speech: text to sound, and sound to text. Pure.
 
-A sound that was made here is transcribed to the text it was made of. Any other one is answered
-with a sentence that says how long it is and that nobody listened to it.
+A sound that was made here gives the text it was made from. For any other sound, the answer says how
+long it is, and that it is a stand-in.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from bindings.ai.replies import Media
 
 WORDS_PER_MINUTE = 150
 MS_PER_WORD = 60_000 // WORDS_PER_MINUTE
-COMPRESSED_BYTES_PER_S = 16_000  # 128 kbit/s, when nothing tells the length
+COMPRESSED_BYTES_PER_S = 16_000  # 128 kbit/s, when the length is unknown
 WORDS_PER_SEGMENT = 12
 MP3_BITRATES = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s
-# What an encoding is wrapped in unless asked, and its usual rate.
+# The default container and sample rate of each encoding.
 # Source: https://developers.deepgram.com/docs/tts-media-output-settings.
 CONTAINERS = {"linear16": "wav", "mulaw": "wav", "alaw": "wav", "opus": "ogg"}
 RATES = {"linear16": 24_000, "mulaw": 8_000, "alaw": 8_000, "flac": 24_000}
@@ -115,7 +115,7 @@ def nova(values: Mapping[str, Any], fixed: str | None) -> dict[str, Any]:
 
 
 def turn(values: Mapping[str, Any], fixed: str | None) -> dict[str, Any]:
-    """Return whether the speaker has finished; a text made here has when it ends a sentence."""
+    """Return whether the speaker has finished: for a sound made here, whether a sentence ends."""
     text, _ = transcribe(to_bytes(values["audio"], "audio"), fixed)
     is_complete = text.rstrip().endswith((".", "!", "?", "…"))
     return {"is_complete": is_complete, "probability": 0.95 if is_complete else 0.05}

@@ -1,7 +1,7 @@
-"""What answers a call when nothing else does: every model's API, in its shape. Pure.
+"""The stub: answers a call when nothing else does, in the shape of each model's API. Pure.
 
-`respond` finds the function for the model's API; each takes the checked inputs and what a rule
-says (None: nothing), and returns a JSON value, a file or a stream of events.
+`respond` finds the function for the model's API. Each takes the checked inputs and the answer of a
+rule, or None, and returns a JSON value, a file or a stream of events.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ LUCID_SIDE = 1120
 
 
 def respond(model: Model, values: Any, fixed: Any, now_ms: int, words_per_event: int = 1) -> Any:
-    """Return a model's answer, pure; `fixed` is what a rule has it answer, None for the stub.
+    """Return a model's answer; `fixed` is the answer of a rule, None without one.
 
-    For a text generation model `fixed` is what the model says; for every other one a JSON value
-    is its whole result, and a text the text in it. Raises WorkerError.
+    For a text generation model, `fixed` is what the model says. For other models, a JSON value is
+    the whole result, and a text is the text in the result. Raises WorkerError.
     """
     if model.api in (Api.GENERATION, Api.CHAT, Api.RESPONSES):
         return _generate(model, values, fixed, now_ms, words_per_event)
@@ -37,7 +37,7 @@ def respond(model: Model, values: Any, fixed: Any, now_ms: int, words_per_event:
         return fixed
     if model.api == Api.WEBSOCKET:
         raise not_emulated(
-            f"{model.name}, which is spoken to by WebSocket",
+            f"{model.name}, which is used by WebSocket",
             "An [[ai.rules]] entry with json in groundfog.toml can answer for it.",
         )
     return TASKS[model.api](model, values, fixed)
@@ -129,7 +129,7 @@ def _draw(model: Model, values: Any, fixed: str | None) -> Any:
 
 
 def _fields(upload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a form that are no files."""
+    """Return the fields of a form that are not files."""
     try:
         parts = read_form(to_bytes(upload["body"], "multipart"), upload["contentType"])
     except NotAForm as error:

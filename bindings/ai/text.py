@@ -1,7 +1,7 @@
-"""What the stub writes: an honest digest of the prompt, and the small text tasks. Pure.
+"""What the stub writes: a summary of the prompt, and the small text tasks. Pure.
 
-The answer is readable and follows from the prompt, so that a page that shows it makes sense and
-a test can expect it; it does not pretend that a model thought about it.
+The answer is readable and depends only on the prompt. So a page that shows it makes sense, and a
+test can expect it. It does not pretend to come from a model.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SUMMARY_SENTENCES = 3
 
 
 def write_answer(model: str, prompt: Prompt) -> str:
-    """Return the stub's answer to a prompt: its themes and its most telling sentences."""
+    """Return the stub's answer to a prompt: its themes and its most important sentences."""
     themes = ", ".join(prompt.phrases[:THEMES_MAX])
     opening = f"This is a local stand-in for {model}; it repeats what the prompt is about."
     found = sentences(prompt.subject)
@@ -37,7 +37,7 @@ def limit_tokens(text: str, max_tokens: int) -> tuple[str, bool]:
 
 
 def summarize(text: str, max_tokens: int) -> str:
-    """Return the most telling sentences of `text`, in their order."""
+    """Return the most important sentences of `text`, in their order."""
     text = excerpt(text)
     best = set(rank_sentences(text)[:SUMMARY_SENTENCES])
     summary = " ".join(part for part in dict.fromkeys(sentences(text)) if part in best)
@@ -45,5 +45,5 @@ def summarize(text: str, max_tokens: int) -> str:
 
 
 def translate(text: str, target: str) -> str:
-    """Return `text` marked with the language it was to be translated to: nothing is translated."""
+    """Return `text` with a mark for the wanted language. Nothing is translated."""
     return f"[{target}] {text}"

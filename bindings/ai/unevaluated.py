@@ -1,4 +1,4 @@
-"""Which properties of an object a JSON schema has looked at: what `unevaluatedProperties` leaves.
+"""The properties of an object that a JSON schema has evaluated, for `unevaluatedProperties`.
 
 Source: https://json-schema.org/draft/2020-12/json-schema-core#section-11.3.
 """
@@ -17,7 +17,7 @@ Resolve = Callable[[str, Any], Any]
 def evaluated_names(
     value: dict[str, Any], schema: Any, valid: Valid, document: Document, resolve: Resolve
 ) -> set[str]:
-    """Return the names of `value` that `schema`, which it satisfies, or its parts look at."""
+    """Return the properties of `value` that `schema` or its parts evaluate."""
     document.spend(1 + len(value))
     if not isinstance(schema, dict):
         return set()
@@ -38,7 +38,7 @@ def _parts(
     document: Document,
     resolve: Resolve,
 ) -> Iterator[Any]:
-    """Yield the schemas in `schema` about the same object that it satisfies."""
+    """Yield the schemas inside `schema` that are about the same object and that it satisfies."""
     yield from schema.get("allOf", ())
     for choice in ("anyOf", "oneOf"):
         yield from (part for part in schema.get(choice, ()) if valid(value, part))

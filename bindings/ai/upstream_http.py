@@ -1,4 +1,4 @@
-"""The connection to an upstream: requests out, responses in, and what goes wrong between.
+"""The connection to an upstream: requests, responses, and errors on the way.
 
 A time-out is production's 3007; everything else is an `UpstreamError` that names the upstream.
 """
@@ -94,7 +94,7 @@ class Response:
         return 200 <= self.status < 300
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes. Raises WorkerError when it breaks off."""
+        """Yield the body as it arrives. Raises WorkerError when the connection breaks."""
         import httpx
 
         try:
@@ -130,7 +130,7 @@ class Response:
             return value
         shown = content[:EXCERPT_CHARS].decode(errors="replace")
         raise upstream_error(
-            self._name, f"answered {self.status} with what is no JSON object: {shown!r}"
+            self._name, f"answered {self.status}, but not with a JSON object: {shown!r}"
         )
 
 

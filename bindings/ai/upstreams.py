@@ -1,7 +1,7 @@
 """Upstreams: Cloudflare's REST API, and servers that speak OpenAI's (Ollama, vLLM, llama.cpp).
 
-Asked only when groundfog.toml names one. What goes wrong on the way is told in production's words
-where it has any (a time-out is its 3007), else in ours as an `UpstreamError`.
+They are asked only when groundfog.toml names one. An error on the way has production's words where
+they exist (a time-out is its 3007). Otherwise it is an `UpstreamError` with our words.
 Source: https://developers.cloudflare.com/api/resources/ai/methods/run/.
 """
 
@@ -58,7 +58,7 @@ class Cloudflare:
 
 
 def _body(inputs: Any) -> dict[str, Any]:
-    """Return what is posted: inputs as JSON, or an upload as it is with the others beside it."""
+    """Return the body to post: inputs as JSON, or an upload as it is, with the other inputs."""
     if isinstance(inputs, bytes):
         return {"content": inputs, "headers": {"content-type": "application/octet-stream"}}
     if isinstance(inputs, Mapping):

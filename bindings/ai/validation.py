@@ -1,7 +1,7 @@
-"""Checks inputs against a model's JSON schema, in the order and the words of production. Pure.
+"""Checks inputs against a model's JSON schema, in production's order and words. Pure.
 
-Knows the keywords that the schemas of the catalogue use. A null counts as absent: Python's None
-is JavaScript's undefined. Binary data passes as the array of bytes it stands for.
+It knows the keywords that the schemas of the catalogue use. A null counts as absent: Python's None
+is JavaScript's undefined. Binary data passes as an array of bytes.
 
 Source: https://github.com/cloudflare/cabidela/blob/main/src/index.ts (the validator of Workers AI).
 Differs: it also refuses too many items of an array, which the service does elsewhere.
@@ -61,7 +61,7 @@ def _check_items(value: Any, schema: Schema, path: str) -> None:
     if isinstance(value, bytes) or items is None:
         return
     if items.get("type") == "number" and isinstance(value, list) and _are_numbers(value):
-        return  # a picture has a million of them
+        return  # a picture has a million items
     for key, item in enumerate(value) if isinstance(value, list) else value.items():
         if item is None:
             raise SchemaMismatch(

@@ -1,7 +1,7 @@
 """Models that look at pictures. Pure.
 
-Nothing is recognised. A picture made here is described by the prompt it was made of; for any other
-one, the answers follow from its bytes, so that the same picture always gets the same ones.
+Nothing is recognised. A picture made here is described by its prompt. For any other picture, the
+answers depend on its bytes, so that the same picture always gets the same answers.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _picture(values: Any) -> bytes:
 
 
 def _named(labels: list[str], content: bytes) -> list[str]:
-    """Return the labels that the prompt of a picture made here speaks of."""
+    """Return the labels that are in the prompt of a picture made here."""
     said = set(words(marked_text(content) or ""))
     return [label for label in labels if said & set(words(label))]
 

@@ -1,6 +1,6 @@
 """XML to Markdown: each element is an item of a nested list, attributes in brackets. Pure.
 
-Entities of the document's own are refused: a file of a few lines could expand to fill the memory.
+Entities that the document declares are refused: with them, a few lines could fill the memory.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from xml.parsers import expat
 
 DEPTH_MAX = 200
-ATTRIBUTES_MAX = 5_000  # of one element, which the parser reads at once; 10,000 took 15 ms
+ATTRIBUTES_MAX = 5_000  # of one element; the parser reads them at once; 10,000 took 15 ms
 
 
 class _Outline:
@@ -46,7 +46,7 @@ class _Outline:
 
 
 def xml_to_markdown(content: bytes) -> str:
-    """Return the outline of a document. Raises ValueError, with the line, for what is no XML."""
+    """Return the outline of a document. Raises ValueError, with the line, if it is not XML."""
     if max(part.count(b"=") for part in content.split(b"<")) > ATTRIBUTES_MAX:
         raise ValueError(f"an element has more than {ATTRIBUTES_MAX:,} attributes")
     outline = _Outline()

@@ -1,4 +1,4 @@
-"""Decides which SQL a worker may run, one SQLite action at a time. Pure: it runs nothing.
+"""Decides which SQL a worker may run, one SQLite action at a time. Pure: it runs no SQL.
 
 SQLite asks while it prepares a statement (sqlite.org/c3ref/set_authorizer.html) and prepared
 statements are cached, so a statement sent again costs nothing here.
@@ -22,7 +22,7 @@ TRANSACTION_REFUSED = (
 RESERVED_PREFIX = "_cf_"
 MODULES = frozenset({"fts5", "fts5vocab", "rtree", "rtree_i32"})
 
-# Tables that SQLite offers without being asked and that workerd's build does not have.
+# Tables that SQLite has built in and that workerd's build does not have.
 _FOREIGN_TABLES = frozenset(
     {"dbstat", "sqlite_stmt", "sqlite_dbpage", "bytecode", "tables_used", "fts3tokenize"}
 )
@@ -50,16 +50,16 @@ FUNCTIONS = frozenset(
     jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set jsonb_tree"""
     # FTS5 and R*Tree.
     """ bm25 highlight match rtreecheck snippet"""
-    # What ALTER TABLE runs inside; SQLite lets nobody call these by name.
+    # Functions that ALTER TABLE uses; SQLite lets nobody call these by name.
     """ sqlite_add_constraint sqlite_drop_column sqlite_drop_constraint sqlite_fail
     sqlite_find_constraint sqlite_rename_column sqlite_rename_quotefix sqlite_rename_table
     sqlite_rename_test""".split()
 )
 
-# What these return belongs to the one connection that writes.
+# The results of these belong to the one connection that writes.
 _WRITER_FUNCTIONS = frozenset({"changes", "last_insert_rowid", "total_changes", "load_extension"})
 
-# workerd looks at the beginning of the argument only.
+# workerd looks only at the beginning of the argument.
 _BOOLEAN = re.compile(r"""["']?(?:on|off|true|false|yes|no|1|0)""", re.IGNORECASE)
 _INTEGER = re.compile(r"-?\d+|0x[\da-f]+", re.IGNORECASE)
 _PRAGMAS_WITHOUT_ARGUMENT = frozenset({"data_version", "page_size", "table_list"})
@@ -104,10 +104,10 @@ _TRANSACTION_ACTIONS = frozenset({apsw.SQLITE_TRANSACTION, apsw.SQLITE_SAVEPOINT
 
 
 class Authorizer:
-    """The callback of one connection; `begin()` before each statement, then read why it refused.
+    """The callback of one connection. Call `begin()` before each statement; then read `refusal`.
 
-    `refusal` is a text that replaces SQLite's own. `needs_writer` says that a connection for
-    reading met something only the writing one can answer.
+    `refusal` is a text that replaces SQLite's own. `needs_writer` says that only the connection
+    for writing can run the statement.
     """
 
     def __init__(self, *, reads_only: bool) -> None:
@@ -117,7 +117,7 @@ class Authorizer:
         self._reads_only = reads_only
 
     def begin(self) -> None:
-        """Forget what the statement before this one met."""
+        """Forget what was noted about the statement before this one."""
         self.refusal = None
         self.needs_writer = False
 
@@ -146,10 +146,10 @@ class Authorizer:
 def is_allowed(action: int, first: str | None, second: str | None, database: str | None) -> bool:
     """Return whether a worker may do `action`; what `first` and `second` are depends on it."""
     if action == apsw.SQLITE_ALTER_TABLE:
-        # `first` is the database here; DROP COLUMN gives its column in the place of `database`.
+        # Here `first` is the database; for DROP COLUMN, `database` is the column.
         return first == "main" and is_table_allowed(second or "")
     if database == "temp":
-        # ALTER TABLE looks into the temporary schema; nothing else has business there.
+        # ALTER TABLE reads the temporary schema; nothing else may.
         if action not in (apsw.SQLITE_READ, apsw.SQLITE_UPDATE):
             return False
     elif database not in (None, "main"):

@@ -1,8 +1,8 @@
 """Bookmarks: the name of a database's state, handed out to sessions.
 
-Owns their form and their order. There is one copy of a local database, so a session never has to
-wait for a bookmark, and one it brings along is never looked into.
-They have 8-8-8-32 hexadecimal digits and grow, read as text.
+Owns their form and their order. A local database has one copy only. So a session never waits for a
+bookmark, and the content of a bookmark from a client is never read.
+They have 8-8-8-32 hexadecimal digits, and a later one is greater when compared as text.
 Source: docs/platform/d1.md, "Sessions".
 """
 
@@ -12,10 +12,10 @@ from hashlib import sha256
 
 
 class Bookmarks:
-    """The bookmarks of one open database; `identity` tells its own from another's.
+    """The bookmarks of one open database; `identity` makes them different from another database's.
 
-    A bookmark begins with the time the database was opened, so that those of an earlier server are
-    older, and counts the calls that were committed since by the connection for writing.
+    A bookmark begins with the time at which the database was opened, so that those of an earlier
+    server are older. Then it counts the calls that the connection for writing has committed since.
     """
 
     def __init__(self, identity: str, opened_ms: int) -> None:
@@ -24,9 +24,9 @@ class Bookmarks:
         self._commits = 0
 
     def advance(self) -> None:
-        """A call was committed: what comes after it is another state."""
+        """A call was committed: now the database has another state."""
         self._commits += 1
 
     def current(self) -> str:
-        """Return the bookmark of the state now, such as `0000019a-8f2c31aa-00000003-8e61…`."""
+        """Return the bookmark of the present state, such as `0000019a-8f2c31aa-00000003-8e61…`."""
         return f"{self._prefix}-{self._commits:08x}-{self._suffix}"

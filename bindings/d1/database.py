@@ -1,13 +1,13 @@
-"""The D1 binding: which connection does a call, and when the file is opened.
+"""The D1 binding: which connection runs a call, and when the file is opened.
 
-One connection writes; others read, so that no reader waits for a writer (WAL). A call goes to a
-reader when every statement in it looks like a query; if it turns out not to be one, SQLite says so
-before it does anything and the call goes to the writer.
+One connection writes and others read, so that no reader waits for a writer (WAL). A call goes to a
+reader if all its statements look like queries. If one is not a query, SQLite says so before it does
+anything, and the call goes to the writer.
 
-Most queries take a few microseconds, and handing one to a thread and back takes a hundred. So a
-query that has been quick on a reader's thread is from then on run where we are, on a connection
-that gives up after `QUICK_MS`; when it does not make it there, it goes back to a thread. Next:
-`session` runs it, `authorizer` says what is allowed.
+Most queries take a few microseconds; to hand one to a thread and back takes a hundred. So a query
+that has been quick on a reader's thread later runs on the event loop's thread, on a connection that
+stops after `QUICK_MS`. A query that is stopped there runs on a thread again. Next: `session` runs
+it, `authorizer` says what is allowed.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from emulator.errors import WorkerError
 from emulator.sqlite import Synchronous
 from emulator.words import counted
 
-# Short reads on more threads only fight for the interpreter lock: 16 callers get 110 µs a call from
-# one reader, 170 µs from four. The second is for everyone else while one query is slow.
+# Short reads on many threads wait for the interpreter lock: a call of 16 callers takes 110 µs with
+# one reader, 170 µs with four. The second reader is for the others while one query is slow.
 READERS_MAX = 2
 QUICK_MS = 2  # how long a query may work on the event loop
-# How long it may have taken there in the end: inside a function, or because the machine was busy.
+# A query that took longer there counts as slow: a function was slow, or the machine was busy.
 SLOW_MS = 20
-# A call with more entries or a longer text is looked at on a thread: a millisecond's work.
+# A call with more entries or a longer text is parsed on a thread: that takes a millisecond.
 QUICK_ENTRIES = 100
 QUICK_SQL_CHARS = 10_000
 
@@ -49,7 +49,7 @@ _READING_KEYWORDS = QUERY_KEYWORDS | {"EXPLAIN"}
 
 
 class D1:
-    """A D1 database in the SQLite file `path`, created with its folder at the first call.
+    """A D1 database in the SQLite file `path`. The first call creates file and folder.
 
     `name` is for messages. A call longer than `query_timeout_ms` is undone and fails.
     """
@@ -71,17 +71,17 @@ class D1:
         self._opening = asyncio.Lock()
         self._writer: SessionThread | None = None
         self._quick: Session | None = None
-        self._gone = ""  # what to tell, once the file has been removed under us
+        self._gone = ""  # the message, once the file was removed while it was open
         self._quickness = Quickness()
         self._idle_readers: list[SessionThread] = []
         self._reader_slots = asyncio.Semaphore(READERS_MAX)
         self._jobs: set[Job] = set()
-        # Only the order of bookmarks matters, and it must outlive a virtual clock.
+        # Only the order of bookmarks matters, and it must not depend on a virtual clock.
         self._bookmarks = Bookmarks(str(path), SystemClock().now_ms())
 
     @property
     def bookmark(self) -> str:
-        """The name of the state that every acknowledged call has led to."""
+        """The name of the state after all acknowledged calls."""
         return self._bookmarks.current()
 
     async def call(self, method: str, args: list[Any]) -> Any:
@@ -92,14 +92,14 @@ class D1:
         entries run in one transaction. Raises WorkerError, without the prefix `D1_ERROR: `; then
         nothing was changed. With a session's constraint or bookmark as second argument, the answer
         is `{"results": [result, …], "bookmark": "…"}`. A BLOB is bytes. An answer with many rows is
-        Encoded. `dump` raises what production answers.
+        Encoded. `dump` raises production's error.
         Source: docs/platform/d1.md, "The client".
         """
         match method, args:
             case (("query" | "exec"), [list(entries)]):
                 return await self._answer(entries, in_session=False)
             case "query", [list(entries), str()]:
-                # There is one copy of the data: every session's condition is met already.
+                # There is one copy of the data, so the condition of every session holds already.
                 return await self._answer(entries, in_session=True)
             case "dump", []:
                 raise WorkerError(DUMP_REFUSED)
@@ -143,10 +143,10 @@ class D1:
             self._jobs.discard(job)
 
     def removed(self) -> str:
-        """Return what to tell when the file was removed or replaced while it is open, else "".
+        """Return a message if the file was removed or replaced while it is open, else "".
 
-        From then on every call is refused. Until this is asked, reads may go on from what was
-        there: to look before each would double what a short one takes.
+        From then on every call is refused. Before that, reads may still use the removed file: a
+        look before each read would double the time of a short one.
         """
         try:
             if self._writer is not None:
@@ -160,7 +160,7 @@ class D1:
         for job in self._jobs:
             job.abandoned = True
         async with self._opening:
-            # A reader that is still at work comes back to a full pool and is closed there.
+            # A reader that still works comes back to a full pool, which closes it.
             readers, self._idle_readers = self._idle_readers, []
             writer, self._writer = self._writer, None
             quick, self._quick = self._quick, None
@@ -180,7 +180,7 @@ class D1:
                 pass
         async with self._reader_slots:
             if self._idle_readers:
-                # Last in, first out: its statement cache is the warmest.
+                # Last in, first out: its statement cache is the fullest.
                 reader = self._idle_readers.pop()
             else:
                 reader = await self._open(reads_only=True)
@@ -192,11 +192,11 @@ class D1:
             finally:
                 if self._writer is writer:
                     self._idle_readers.append(reader)
-                else:  # closed meanwhile
+                else:  # closed in between
                     await reader.close()
 
     def _read_here(self, job: Job, call: Call) -> list[Result]:
-        """Run a query on the event loop's own thread. Raises TooSlow, having done nothing."""
+        """Run a query on the event loop's own thread. Raises TooSlow; then nothing was done."""
         here = Job(job.queries, QUICK_MS, job.encodes, job.last_row_id)
         try:
             if self._quick is None:
@@ -204,7 +204,7 @@ class D1:
                     self._writer.session.check_place()
                 self._quick = Session(self._path, self._synchronous, reads_only=True, quick=True)
             results = self._quick.run(here)
-        except apsw.Error:  # a reader's thread will say what is wrong, or wait for it
+        except apsw.Error:  # a reader's thread can report the error, or wait for a lock
             raise TooSlow from None
         except TooSlow:
             self._quickness.was_slow(call)
@@ -227,7 +227,7 @@ class D1:
 
     async def _open(self, *, reads_only: bool) -> SessionThread:
         if reads_only and self._writer is not None:
-            self._writer.session.check_place()  # a reader would make another file there
+            self._writer.session.check_place()  # a reader would create a new file there
         try:
             make_folder(self._path.parent)
             refuse_foreign_link(self._path)
@@ -248,7 +248,7 @@ def _is_short(entries: Sequence[object]) -> bool:
 def _length(entry: object) -> int:
     if isinstance(entry, dict):
         params = entry.get("params")
-        given = params if isinstance(params, list | tuple) else ()  # what is none is refused later
+        given = params if isinstance(params, list | tuple) else ()  # other types are refused later
         lists = [len(item) for item in given if isinstance(item, list)]
         return _length(entry.get("sql")) + sum(lists)
     return len(entry) if isinstance(entry, str) else 0

@@ -1,4 +1,4 @@
-"""What a worker reads when SQLite refuses: workerd's wording, built from SQLite's own errors.
+"""The errors that a worker gets when SQLite refuses: workerd's words, made from SQLite's errors.
 
 Owns the texts. `<message>[ at offset <bytes>]: <SQLITE_CODE>[ (extended: <SQLITE_CODE_…>)]`;
 the prefix `D1_ERROR: ` is added by the guest's client, as in production.
@@ -20,11 +20,12 @@ ONLY_LAST_HAS_PARAMETERS = (
 WRONG_PARAMETERS = "Wrong number of parameter bindings for SQL query."
 NOT_AUTHORIZED = "not authorized: SQLITE_AUTH"
 STATEMENT_TOO_LONG = "statement too long: SQLITE_TOOBIG"
-# docs d1/observability/debug-d1; production also restarts the database, here nothing is lost.
+# Production also restarts the database; here nothing is lost.
+# Source: https://developers.cloudflare.com/d1/observability/debug-d1/.
 TIMED_OUT = "D1 DB storage operation exceeded timeout which caused object to be reset."
 RESULT_TOO_LARGE = "D1 DB's isolate exceeded its memory limit and was reset."
 CONNECTION_LOST = "Network connection lost."  # the caller went away, or the server stops
-# What the official local engine answers; production refuses every database that is not an alpha.
+# The local service's answer. Production refuses it for every database that is not an alpha one.
 DUMP_REFUSED = "Status + 404"
 NOT_UTF8 = "The result holds text that is not UTF-8, which is read with SELECT only."
 
@@ -42,11 +43,11 @@ _REFUSED_FUNCTION = re.compile(
 
 
 def error_message(error: apsw.Error) -> str:
-    """Return the text a worker reads for `error`."""
+    """Return the text that a worker gets for `error`."""
     if isinstance(error, apsw.BindingsError):
         return WRONG_PARAMETERS
     code: int | None = getattr(error, "result", None)
-    if code is None:  # apsw itself complains
+    if code is None:  # an error of apsw itself
         return str(error)
     message = str(error)
     refused = _REFUSED_FUNCTION.fullmatch(message)

@@ -1,9 +1,9 @@
-"""Writes a database as SQL text that D1 takes back: `d1 export`.
+"""Writes a database as SQL text that D1 can execute again: `d1 export`.
 
 Owns the text of every value and statement. It reads one state of the file and changes nothing.
 Source: docs/platform/d1.md, "Exports".
 Differs: integers beyond 2^53, 5.0 and text with NUL or broken UTF-8 keep their exact value, and
-`tables` brings their indexes and triggers along.
+`tables` includes their indexes and triggers.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ VIRTUAL_TABLE = "D1 Export error: cannot export databases with Virtual Tables (f
 
 @contextmanager
 def reading(path: Path) -> Iterator[apsw.Connection]:
-    """Open the existing database `path` for reading one state of it, a server running or not.
+    """Open the existing database `path` to read one state of it; a server may be running.
 
-    Raises EmulatorError when it cannot be read, there and in the body alike.
+    Raises EmulatorError when it cannot be read, at the start or in the body.
     """
     try:
         with closing(open_whole(path)) as connection:
@@ -43,9 +43,9 @@ def dump_sql(
     schema: bool = True,
     data: bool = True,
 ) -> Iterator[str]:
-    """Yield the statements that make the database again, each ended by `;`, without newline.
+    """Yield the statements that make the database again, each with `;` at its end, no newline.
 
-    `tables` limits it to these. Raises UsageError for a virtual table, or a name that is none.
+    `tables` limits it to these. Raises UsageError for a virtual or unknown table.
     """
     found = _tables(connection)
     unknown = sorted(set(tables) - {name for name, _ in found})
@@ -75,7 +75,7 @@ def dump_sql(
 
 
 def dump_for_sqlite3(connection: apsw.Connection) -> Iterator[str]:
-    """Yield what `sqlite3 FILE .dump` writes, virtual tables and what is inside them included.
+    """Yield what `sqlite3 FILE .dump` writes, with virtual tables and their content.
 
     Source: https://github.com/sqlite/sqlite/blob/master/src/shell.c.in (dump_callback).
     """
@@ -114,9 +114,9 @@ def _is_virtual(sql: str) -> bool:
 
 
 def _refers_forward(connection: apsw.Connection, names: list[str]) -> bool:
-    """Return whether a table has a foreign key to one that is made after it.
+    """Return whether a table has a foreign key to a table that is made later.
 
-    Its rows could not be inserted before that one exists; then all tables are made first.
+    Its rows cannot be inserted before the later table exists, so then all tables are made first.
     """
     later = {name.lower() for name in names}
     for name in names:
@@ -128,7 +128,7 @@ def _refers_forward(connection: apsw.Connection, names: list[str]) -> bool:
 
 
 def _preparation(name: str, sql: str) -> str | None:
-    """Return what must stand before the rows of a table; None for a table not to be exported."""
+    """Return the statement before the rows of a table; None for a table that is not exported."""
     if name == "sqlite_sequence":
         return "DELETE FROM sqlite_sequence;"
     if name.startswith("sqlite_stat"):
@@ -141,7 +141,7 @@ def _preparation(name: str, sql: str) -> str | None:
 
 
 def _inserts(connection: apsw.Connection, table: str) -> Iterator[str]:
-    # Generated columns are not among these, and cannot be inserted.
+    # Generated columns are not in the list: they cannot be inserted.
     columns = [
         _quoted_name(row[1])
         for row in connection.execute(f"PRAGMA table_info({_quoted_name(table)})")
@@ -168,7 +168,7 @@ def _literal(value: None | int | float | str | bytes) -> str:
         case int():
             return str(value)
         case float():
-            # SQLite stores no NaN, and reads what is too large as infinity.
+            # SQLite stores no NaN, and reads a number that is too large as infinity.
             return repr(value).replace("inf", "9e999")
         case bytes():
             return f"X'{value.hex()}'"
@@ -179,7 +179,7 @@ def _text_literal(value: str) -> str:
     data = value.encode("utf-8", "surrogateescape")
     if "\0" in value or len(data.decode("utf-8", "ignore")) != len(value):
         return f"CAST(X'{data.hex()}' AS TEXT)"
-    # One statement per line: `d1 execute` and SQLite's shell can both show where one is wrong.
+    # One statement per line, so that `d1 execute` and SQLite's shell can show where an error is.
     literal = "'" + value.replace("'", "''") + "'"
     for character, escape, code in (("\r", "\\r", 13), ("\n", "\\n", 10)):
         if character in value:

@@ -1,8 +1,8 @@
-"""How many rows a statement touches, estimated from the program SQLite has compiled it to. Pure.
+"""How many rows a statement touches, estimated from the program that SQLite made of it. Pure.
 
-workerd's build of SQLite counts rows as it runs; Python's does not, and tells nothing about a
-running program. But the program says which tables it walks through from end to end, which it
-looks into, whether it sorts, and how many indexes each change writes to.
+workerd's build of SQLite counts rows as it runs. Python's does not, and says nothing about a
+running program. But the program shows which tables it reads from end to end, in which it looks up
+rows, whether it sorts, and how many indexes each change writes to.
 Source: https://github.com/cloudflare/workerd/blob/main/patches/sqlite/0001-row-counts-plain.patch;
 https://www.sqlite.org/opcode.html.
 """
@@ -13,15 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_FULL_SCAN = (
-    1  # P5 of Next and Prev in a loop that no index narrows (SQLITE_STMTSTATUS_FULLSCAN_STEP)
-)
+_FULL_SCAN = 1  # P5 of Next and Prev in a loop without an index (SQLITE_STMTSTATUS_FULLSCAN_STEP)
 _OPENS = ("OpenRead", "OpenWrite", "ReopenIdx")
 _LOOKS = ("SeekRowid", "NotExists", "SeekGE", "SeekGT", "SeekLE", "SeekLT", "VNext")
 
 
 class Op(NamedTuple):
-    """One instruction of a program, as a row of EXPLAIN begins: `p2` is often where it jumps."""
+    """One instruction of a program: the first columns of EXPLAIN. `p2` is often a jump target."""
 
     address: int
     name: str
@@ -32,10 +30,10 @@ class Op(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A walk through all rows of the last of `tables`, once for every row of those before it.
+    """A read of all rows of the last of `tables`, once for every row of the tables before it.
 
-    It ends when `limit` rows were returned, or as many as the parameter numbered
-    `limit_parameter` (from 1) says.
+    It ends when `limit` rows were returned, or the number of rows in parameter
+    `limit_parameter` (counted from 1).
     """
 
     tables: tuple[str, ...]
@@ -45,17 +43,17 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a statement touches, whatever its parameters are."""
+    """What a statement touches, for any parameters."""
 
     scans: tuple[Scan, ...] = ()
     looks_up: bool = False
     sorts: bool = False
     writes_per_change: int = 1
-    writes_virtual: bool = False  # a virtual table such as FTS5's, which writes to others inside
+    writes_virtual: bool = False  # to a virtual table such as FTS5's, which writes to inner tables
 
 
 def footprint(program: Iterable[Op], table_of_page: Mapping[int, str]) -> Footprint:
-    """Return the footprint of `program`; tables and indexes are known by their root page.
+    """Return the footprint of `program`, which names tables and indexes by their root page.
 
     `SELECT * FROM t` has one loop over `t`: `Footprint(scans=(Scan(("t",)),))`.
     """
@@ -79,7 +77,7 @@ def footprint(program: Iterable[Op], table_of_page: Mapping[int, str]) -> Footpr
 
 
 def _main_program(program: Iterable[Op]) -> list[Op]:
-    # The programs of triggers follow, each counting its addresses from 0 again.
+    # The programs of triggers follow; each counts its addresses from 0 again.
     ops: list[Op] = []
     for op in program:
         if op.address != len(ops):
@@ -92,7 +90,7 @@ def _scan(loop: Op, full: list[Op], tables: Mapping[int, str], ops: list[Op]) ->
     around = [outer for outer in full if outer.p2 <= loop.p2 and loop.address < outer.address]
     names = tuple(tables[op.p1] for op in [*around, loop])
     body = ops[loop.p2 : loop.address]
-    # min() and max() leave after the first row, by a jump that has no condition.
+    # min() and max() end after the first row, by a jump without a condition.
     if any(op.name == "Goto" and op.p2 > loop.address for op in body):
         return Scan(names, limit=1)
     for counter in (op.p1 for op in body if op.name == "DecrJumpZero"):
@@ -109,8 +107,8 @@ def rows_read(
 ) -> int:
     """Return the estimate for a statement with these parameters that found `found` rows.
 
-    `size_of(table)` tells how many rows a table has. A walk that ended early counts the rows
-    found: those it passed over are not known.
+    `size_of(table)` returns how many rows a table has. A read that ended early counts only the
+    rows found; nobody knows how many others it read.
     """
     total = 0
     for scan in touched.scans:
@@ -134,7 +132,7 @@ def _ended_early(scan: Scan, found: int, values: Sequence[object]) -> bool:
 
 
 def rows_written(touched: Footprint, changes: int, direct: int) -> int:
-    """Return the estimate for a statement that made `changes`, `direct` of them by itself.
+    """Return the estimate for a statement with `changes`, `direct` of them not made by triggers.
 
     `direct` is -1 when it is not known.
     """

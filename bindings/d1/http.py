@@ -1,7 +1,7 @@
 """The HTTP protocol of workerd's D1 client module: a request's parts in, a response's parts out.
 
-Owns paths, headers, formats and the JSON of both directions; it opens no socket, so whatever
-serves it decides how. The client reads the body whatever the status is.
+Owns paths, headers, formats and the JSON of both directions. It opens no socket: its caller serves
+it. The client reads the body at any status.
 Source: docs/platform/d1.md, "The protocol of workerd's client".
 """
 
@@ -25,7 +25,7 @@ _QUERY_PATHS = ("/query", "/execute")
 
 
 class MalformedRequest(Exception):
-    """A body that is not what the client module sends; the text says what was found."""
+    """A body that the client module would not send; the text says what was found."""
 
 
 async def answer(
@@ -87,7 +87,7 @@ def _entry(item: object) -> dict[str, Any]:
 
 
 def _bytes(items: list[Any]) -> bytes:
-    # What `new Uint8Array(items)` makes of them: a typed array of floats arrives with its elements.
+    # The result of `new Uint8Array(items)`: a typed array of floats arrives with its elements.
     try:
         return bytes(int(item or 0) & 0xFF for item in items)
     except (TypeError, ValueError, OverflowError):
@@ -95,13 +95,13 @@ def _bytes(items: list[Any]) -> bytes:
 
 
 def with_row_lists(result: Result) -> Result:
-    """Return `result` as JSON has it: a BLOB is a list of ints."""
+    """Return `result` for JSON: a BLOB is a list of ints."""
     found = result["results"]
     return {**result, "results": {**found, "rows": with_lists(found["rows"])}}
 
 
 def with_row_objects(result: Result) -> Result:
-    """Return `result` with one object per row; of several columns with one name the last wins."""
+    """Return `result` with one object per row; of columns with the same name, the last counts."""
     columns = result["results"]["columns"]
     rows = [dict(zip(columns, row, strict=True)) for row in with_lists(result["results"]["rows"])]
     return {"success": True, "results": rows, "meta": result["meta"]}

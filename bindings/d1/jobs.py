@@ -1,4 +1,4 @@
-"""One call on its way to a connection, and the two ways in which a connection hands it back."""
+"""One call for a connection, and the two ways in which a connection refuses it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One entry of a call: `sql` may hold several statements, the last takes `params`."""
+    """One entry of a call: `sql` may have several statements; the last gets `params`."""
 
     sql: str
     params: tuple[Parameter, ...] = ()
@@ -22,22 +22,22 @@ class Query:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One call on its way through a connection; `abandoned` stops it and undoes its work.
+    """One call for a connection; `abandoned` stops it and undoes its work.
 
-    With `encodes`, many rows come as JSON already, made where they were read.
+    With `encodes`, many rows are returned as JSON, made on the thread that read them.
     """
 
     queries: tuple[Query, ...]
     timeout_ms: int
     encodes: bool = False
-    last_row_id: int = 0  # what a connection for reading reports; the writing one knows its own
+    last_row_id: int = 0  # for a connection for reading; the one for writing knows its own
     abandoned: bool = False
-    duration_ms: float = 0.0  # how long it took in the end
+    duration_ms: float = 0.0  # how long it took
 
 
 class TooSlow(Exception):
-    """The event loop is no place for the job, which may be slow or fail; nothing came of it."""
+    """The job is not for the event loop: it may be slow, or fail. Nothing was done."""
 
 
 class NeedsWriter(Exception):
-    """The job cannot be done by a connection for reading; nothing of it was done."""
+    """A connection for reading cannot do the job. Nothing was done."""

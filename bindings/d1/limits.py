@@ -1,11 +1,11 @@
-"""The limits every D1 connection has, and the settings a worker's PRAGMAs cannot keep changed."""
+"""The limits of every D1 connection, and the settings that are reset after a worker's PRAGMA."""
 
 from __future__ import annotations
 
 import apsw
 
-# Where workerd and the documentation differ, the smaller one counts, so that what works here works
-# in production. Source: docs/platform/d1.md, "Limits".
+# Where workerd and the documentation differ, the smaller number is used, so that what works here
+# works in production. Source: docs/platform/d1.md, "Limits".
 LENGTH_MAX_BYTES = 2_000_000
 SQL_MAX_BYTES = 100_000
 LIMITS = {
@@ -14,7 +14,7 @@ LIMITS = {
     apsw.SQLITE_LIMIT_COLUMN: 100,
     apsw.SQLITE_LIMIT_EXPR_DEPTH: 100,
     apsw.SQLITE_LIMIT_COMPOUND_SELECT: 5,
-    # Source says 25,000, but workerd runs programs of 150,000, which is what its SQL length allows.
+    # The code says 25,000, but workerd runs programs of 150,000, which its SQL length allows.
     apsw.SQLITE_LIMIT_VDBE_OP: 250_000,
     apsw.SQLITE_LIMIT_FUNCTION_ARG: 32,
     apsw.SQLITE_LIMIT_ATTACHED: 0,
@@ -22,15 +22,17 @@ LIMITS = {
     apsw.SQLITE_LIMIT_VARIABLE_NUMBER: 100,
     apsw.SQLITE_LIMIT_TRIGGER_DEPTH: 10,
 }
-# What one call may return, as JSON. Production documents no number for it; a database and a worker
-# have 128 MB of memory each there, and a result stands in it several times (docs
-# workers/platform/limits).
+# The most that one call may return, as JSON. Production documents no number. There, a database and
+# a worker have 128 MB of memory each, and a result is in that memory several times.
+# Source: https://developers.cloudflare.com/workers/platform/limits/.
 RESULT_MAX_BYTES = 60_000_000
 
-QUERY_TIMEOUT_MS = 30_000  # docs d1/platform/limits: maximum query duration, a batch included
+# The maximum duration of a query, or of a batch. Source: docs/platform/d1.md, "Limits".
+QUERY_TIMEOUT_MS = 30_000
 
-# "PRAGMA statements only apply to the current transaction" (docs d1/sql-api/sql-statements), so
-# these are set when a connection opens and again after every call that ran a PRAGMA.
+# "PRAGMA statements only apply to the current transaction". So these are set when a connection
+# opens, and again after every call that ran a PRAGMA.
+# Source: https://developers.cloudflare.com/d1/sql-api/sql-statements/.
 SETTINGS = (
     "PRAGMA foreign_keys = on",
     "PRAGMA case_sensitive_like = off",

@@ -1,7 +1,7 @@
 """The `meta` record of a result: what one statement cost and changed.
 
-`rows_read` and `rows_written` are estimates that `meter` makes: SQLite counts them inside workerd's
-own build only. Source: docs/platform/d1.md, "meta".
+`rows_read` and `rows_written` are estimates from `meter`: only workerd's own build of SQLite counts
+them. Source: docs/platform/d1.md, "meta".
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 SERVED_BY = "miniflare.db"  # what the official local engine says; production says e.g. "v3-prod"
-# Production names the region and data centre that answered: any of them, for code that reads them.
+# Production names the region and data centre that answered. Here: any, for code that reads them.
 SERVED_BY_REGION = "WNAM"
 SERVED_BY_COLO = "SJC"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a connection stands between two statements; `meta` is the difference of two."""
+    """The counters of a connection between two statements; `meta` is the difference of two."""
 
     total_changes: int
     last_row_id: int
@@ -34,7 +34,7 @@ def meta(
 ) -> dict[str, Any]:
     """Return the `meta` of a statement that took the connection from `before` to `after`.
 
-    `last_row_id` is sticky: a SELECT repeats it.
+    A SELECT repeats the `last_row_id` of the last insertion.
     """
     changes = after.total_changes - before.total_changes
     return {

@@ -1,7 +1,7 @@
-"""Estimates the rows each statement of a connection reads and writes, for little time.
+"""Estimates the rows that each statement of a connection reads and writes, in little time.
 
-Owns what is remembered for it: the footprint of each SQL text, until the schema changes, and the
-size of each table, until the database changes. `footprint` does the thinking.
+Owns two caches: the footprint of each SQL text, until the schema changes, and the size of each
+table, until the database changes. `footprint` makes the estimate.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bindings.d1.values import Parameter
 FOOTPRINTS_MAX = 2_000
 
 _MEASURED = frozenset({"SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE"})
-# Rows of the schema's own table, read and written; making an index reads and writes more.
+# Rows of the schema's own table, read and written; CREATE INDEX reads and writes more.
 _OF_SCHEMA = {"CREATE": (1, 2), "ALTER": (1, 1), "DROP": (1, 0)}
 
 
@@ -27,7 +27,7 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'|(?<!limit\s)\b\d+(?:\.\d+)?\b", re.IGNORE
 
 
 class Executes(Protocol):
-    """Runs SQL of ours on the connection, past the worker's rules."""
+    """Runs our own SQL on the connection, without the worker's rules."""
 
     def __call__(self, sql: str) -> apsw.Cursor: ...
 
@@ -39,7 +39,7 @@ class Explains(Protocol):
 
 
 class Meter:
-    """What the statements of one connection cost; `execute` and `explain` reach that connection.
+    """What the statements of one connection cost; `execute` and `explain` use that connection.
 
     `explain(sql, params)` gives the rows of EXPLAIN, or raises apsw.Error or UnicodeDecodeError.
     """
@@ -52,25 +52,25 @@ class Meter:
         self._footprints: dict[int, Footprint] = {}
         self._table_of_page: dict[int, str] = {}
         self._sizes: dict[str, int] = {}
-        self._sizes_at = -1  # the connection's count of changes that `_sizes` belongs to
+        self._sizes_at = -1  # the connection's count of changes when `_sizes` was read
 
     def forget(self) -> None:
-        """Another connection has changed the database, or changes of this one were undone."""
+        """Forget the sizes: another connection has changed the database, or changes were undone."""
         self._schema_is_known = False
         self._sizes_at = -1
 
     def footprint(self, keyword: str, sql: str, params: tuple[Parameter, ...]) -> Footprint | None:
-        """Return the footprint of a statement, None for one of the schema."""
+        """Return the footprint of a statement; None for a statement that changes the schema."""
         if keyword not in _MEASURED:
             self.forget()
             return None
         if not self._schema_is_known:
             self._note_schema()
-        # A hash is kept and not the text, which may be long; this is an estimate anyway.
+        # The key is a hash, as a text may be long. A collision would only make a worse estimate.
         key = hash(sql)
         touched = self._footprints.get(key)
         if touched is None:
-            # Texts that differ in their literals alone are alike, and there may be many.
+            # Many texts may differ only in their literals.
             shape = hash(_LITERAL.sub("?", sql))
             touched = self._footprints.get(shape)
             if len(self._footprints) >= FOOTPRINTS_MAX:
@@ -81,15 +81,15 @@ class Meter:
                 except (
                     apsw.Error,
                     UnicodeDecodeError,
-                ):  # it will fail in the same way when it is run
+                ):  # it will fail in the same way when it runs
                     return None
             self._footprints[key] = touched
         return touched
 
     def _analyse(self, sql: str, params: tuple[Parameter, ...]) -> Footprint:
-        if "changes" in sql.lower():  # EXPLAIN would set what SQL's changes() returns in there
+        if "changes" in sql.lower():  # EXPLAIN would change the result of SQL's changes()
             return Footprint()
-        # The listing of a program that SQLite has in its cache is not renewed with the schema.
+        # SQLite does not renew the listing of a cached program when the schema changes.
         program = self._explain(f"{sql}\n-- schema {self._schema_version}", params)
         ops = [Op(row[0], row[1], row[2], row[3], row[6]) for row in program]
         return footprint(ops, self._table_of_page)

@@ -1,4 +1,4 @@
-"""Migration files: which there are, in which order, and the making of a new one.
+"""Migration files: which exist, in which order, and how a new one is made.
 
 Touches no database. Source: docs/platform/d1.md, "Migrations".
 """
@@ -14,7 +14,7 @@ from emulator.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Migrations:
-    """Where the migrations of one database are, and the table that remembers the applied ones.
+    """Where the migrations of one database are, and the table that lists the applied ones.
 
     `pattern` is a glob relative to `directory`. A migration's name is its path in there, with `/`.
     """
@@ -27,8 +27,8 @@ class Migrations:
 def migration_files(migrations: Migrations) -> list[str]:
     """Return the names of the migrations, in the order they are applied.
 
-    In each folder numbered files come first, by number; then the others by name. Raises UsageError
-    when there is no such folder, or the pattern is none.
+    In each folder numbered files come first, by number, then the others by name. Raises UsageError
+    when the folder does not exist or the pattern is invalid.
     """
     directory = migrations.directory
     if not directory.is_dir():
@@ -66,7 +66,7 @@ def create_migration(migrations: Migrations, message: str, now_ms: int) -> Path:
     """Write an empty migration with the next number and return its path.
 
     `"add users"` after `0001_init.sql` gives `0002_add_users.sql`. Raises UsageError when
-    `message` is empty or holds a path separator, when the pattern would not find the new file, or
+    `message` is empty or has a path separator, when the pattern would not find the new file, or
     when it cannot be written.
     """
     if not message.strip() or "/" in message or "\\" in message:
@@ -86,8 +86,8 @@ def create_migration(migrations: Migrations, message: str, now_ms: int) -> Path:
         if path.name not in migration_files(migrations):
             path.unlink()
             raise UsageError(
-                f'migrations_pattern finds "{migrations.pattern}" in {directory}, and a new '
-                f"{path.name} would not be found by it.\n  Write this migration by hand."
+                f'migrations_pattern is "{migrations.pattern}" in {directory}. It does not match a '
+                f"new {path.name}.\n  Write this migration by hand."
             )
     except OSError as error:
         raise UsageError(f"{directory}: the migration cannot be written: {error}") from None

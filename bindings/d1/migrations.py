@@ -1,7 +1,7 @@
-"""Migrations of a database: which have been applied, and applying the others.
+"""Migrations of a database: which are applied, and how the others are applied.
 
-Owns the bookkeeping. A file and its row are one transaction, so a crash leaves it applied or not
-applied. It prints nothing and asks nobody.
+Owns the table of applied migrations. A file and its row are one transaction, so after a crash it is
+applied or not applied. It prints nothing and asks nobody.
 Source: docs/platform/d1.md, "Migrations".
 """
 
@@ -32,7 +32,7 @@ class MigrationFailed(EmulatorError):
 
 
 async def unapplied(database: D1, migrations: Migrations) -> list[str]:
-    """Return the migrations that `database` has not seen, in order.
+    """Return the migrations that are not applied to `database`, in order.
 
     Creates the bookkeeping table when it is missing. Raises UsageError, EmulatorError.
     """
@@ -60,10 +60,10 @@ def _create_table(migrations: Migrations) -> Query:
 
 
 def unapplied_in_file(path: Path, migrations: Migrations) -> list[str]:
-    """Return the migrations that the database in `path` has not seen, changing and making nothing.
+    """Return the migrations not applied to the database in `path`; it is only read, never created.
 
-    Without a folder of migrations there are none. Raises EmulatorError for a file that is no
-    database.
+    If the folder of migrations does not exist, the list is empty. Raises EmulatorError when the
+    file is not a database.
     """
     if not migrations.directory.is_dir():
         return []
@@ -84,7 +84,7 @@ def unapplied_in_file(path: Path, migrations: Migrations) -> list[str]:
 
 
 async def apply_migration(database: D1, migrations: Migrations, name: str) -> int:
-    """Apply one file with its bookkeeping row, all or nothing; return its number of statements.
+    """Apply one file and record it, all or nothing; return its number of statements.
 
     Creates the bookkeeping table when it is missing.
     Raises MigrationFailed, naming the file and what the database said.

@@ -1,9 +1,9 @@
 """The only place that opens a D1 file: with D1's settings and limits, in UTC.
 
-D1's SQL is SQLite's newest, and Python's own SQLite is as old as the operating system. So D1 has a
+D1 uses the newest SQLite, but Python's own SQLite is as old as the operating system. So D1 has a
 SQLite of its own, the one inside apsw. Two copies of SQLite must not have one file open in one
 process: a copy that closes a file drops the other's locks (sqlite.org/howtocorrupt.html, 2.2.1).
-Nothing else may therefore open the files of D1, and apsw opens no others.
+So nothing else may open the files of D1, and apsw opens no other files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CACHED_STATEMENTS = 512
 def open_connection(
     path: Path, synchronous: Synchronous, *, reads_only: bool, waits: bool
 ) -> apsw.Connection:
-    """Return a connection to `path` under D1's limits; nothing may be changed with `reads_only`.
+    """Return a connection to `path` with D1's limits; with `reads_only` it cannot change anything.
 
     Without `waits` it never waits for a lock. Raises apsw.Error when the file cannot be used.
     """
@@ -31,14 +31,14 @@ def open_connection(
     busy_timeout_ms = BUSY_TIMEOUT_MS if waits else 0
     reading = (f"PRAGMA busy_timeout = {busy_timeout_ms}", "PRAGMA query_only = on")
     connection = _open(path, *(reading if reads_only else pragmas(synchronous)), *SETTINGS)
-    # Only who has read holds the file, so that no other who closes it takes its log away.
+    # A connection uses the file only after a read. Then no other that closes deletes the log.
     connection.execute("PRAGMA schema_version").fetchall()
     apply_limits(connection)
     return connection
 
 
 def open_whole(path: Path) -> apsw.Connection:
-    """Return a connection to `path`, made if missing, on which everything is allowed.
+    """Return a connection to `path` without D1's rules; the file is created if it is missing.
 
     Raises apsw.Error.
     """
@@ -48,7 +48,7 @@ def open_whole(path: Path) -> apsw.Connection:
 def open_read_only(path: Path) -> apsw.Connection:
     """Open the existing database `path` without changing a byte of it. Raises apsw.Error.
 
-    Without a write-ahead log beside it, SQLite is told that nobody writes: it would create one.
+    Without a write-ahead log beside it, SQLite is told that nobody writes, or it would create one.
     """
     _live_in_utc()
     has_log = path.with_name(f"{path.name}-wal").exists()
@@ -72,7 +72,7 @@ def _open(path: Path, *statements: str) -> apsw.Connection:
 def _live_in_utc() -> None:
     """Set the time zone of this process to UTC: SQLite asks the C library what 'localtime' is.
 
-    Times that people are shown are made by commands that open no database.
+    Commands that show local times to people open no database.
     """
     if os.environ.get("TZ") != "UTC":
         os.environ["TZ"] = "UTC"

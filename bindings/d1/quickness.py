@@ -1,9 +1,9 @@
-"""Remembers which calls are quick enough for the event loop's own thread. Pure.
+"""Remembers which calls are quick enough to run on the event loop's thread. Pure.
 
-What SQLite does inside one of its functions cannot be interrupted, so a call is not tried on the
-event loop to see how long it takes: it goes there once it has been quick on a thread. When it is
-slow there all the same, its parameters or the data may be to blame, or the machine: it must then be
-quick on a thread again, the more often the more often it was slow.
+A SQLite function cannot be interrupted, so a call is not simply tried on the event loop. It runs
+there after it has been quick on another thread. It may still be slow there, because of its
+parameters, the data or the machine. Then it must be quick on the other thread again, more often
+each time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Quickness:
     """Which calls may run on the event loop."""
 
     def __init__(self) -> None:
-        # A hash is kept and not the texts, which may be long.
+        # The keys are hashes, as the texts may be long.
         self._records: dict[int, _Record] = {}
 
     def is_proven(self, call: Call) -> bool:
@@ -35,7 +35,7 @@ class Quickness:
         return record is not None and record.proofs_missing <= 0
 
     def was_quick(self, call: Call) -> None:
-        """It was quick on a thread, or on the event loop, which forgets how often it was not."""
+        """Note that it was quick. If that was on the event loop, earlier slowness is forgotten."""
         record = self._records.get(hash(call))
         if record is None:
             if len(self._records) >= CALLS_MAX:
@@ -47,7 +47,7 @@ class Quickness:
             record.strikes = 0
 
     def was_slow(self, call: Call) -> None:
-        """It was slow on the event loop: ask for 4 proofs, then 16, 64 and so on."""
+        """Note that it was slow on the event loop: it must be quick 4 times first, then 16, 64…"""
         record = self._records.setdefault(hash(call), _Record())
         record.strikes += 1
         record.proofs_missing = min(4**record.strikes, _PROOFS_MAX)

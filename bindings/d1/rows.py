@@ -1,8 +1,8 @@
-"""The rows of one statement on their way out of SQLite: counted, capped, and many of them encoded.
+"""The rows of one statement from SQLite: counted, limited, and encoded if there are many.
 
-A small result stays a list of rows. A large one would cost much memory and, on the event loop, much
-time to encode; so each batch of it becomes tagged JSON where it is read, on a connection's thread,
-and never so much at once that the interpreter lock is held for long.
+A small result stays a list of rows. A large one would cost much memory, and much time on the event
+loop to encode. So the connection's thread encodes it as tagged JSON, batch by batch, and holds the
+interpreter lock only for a short time each.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EncodedRows:
         self._pieces: list[bytes] = []
 
     def add(self, rows: list[list[Cell]], size_bytes: int) -> int:
-        """Take `rows` in, some `size_bytes` large; return how large they are as JSON."""
+        """Add `rows` of about `size_bytes`; return their size as JSON."""
         if size_bytes <= _BATCH_BYTES:
             pieces = [_dump(rows)[1:-1].encode()]
         else:
@@ -63,9 +63,9 @@ _dump = json.JSONEncoder(
 
 
 def encoded(results: list[Result], bookmark: str | None) -> Encoded:
-    """Return what a call answers, with `bookmark` if it is one of a session."""
-    # Joined once: copies of many megabytes are what takes long, and join() does not hold the
-    # interpreter lock for them.
+    """Return the answer of a call, with `bookmark` if the call belongs to a session."""
+    # Joined once: copies of many megabytes take long, and join() releases the interpreter lock for
+    # them.
     if bookmark is None:
         return Encoded(b"".join(_array(results)))
     end = b',"bookmark":%b}' % _dump(bookmark).encode()
@@ -87,7 +87,7 @@ def _array(results: list[Result]) -> Iterator[bytes]:
 
 
 class Room:
-    """How many bytes the results of one call may still have."""
+    """How many more bytes the results of one call may have."""
 
     def __init__(self) -> None:
         self._left_bytes = RESULT_MAX_BYTES
@@ -95,7 +95,7 @@ class Room:
     def fetch(
         self, cursor: Iterator[tuple[Any, ...]], encodes: bool
     ) -> tuple[list[list[Cell]] | EncodedRows, int]:
-        """Return all rows of `cursor`, EncodedRows if they are many and `encodes`, and their count.
+        """Return all rows of `cursor` and their count; many are EncodedRows if `encodes`.
 
         Raises WorkerError when there is no room for them.
         """
@@ -123,7 +123,7 @@ class Room:
 
 
 def _size_bytes(rows: list[list[Cell]]) -> int:
-    # As JSON, about: text as it is, a blob in base64, everything else as a short number.
+    # The size as JSON, roughly: text as it is, a blob in base64, anything else as a short number.
     total = 0
     for row in rows:
         total += _NUMBER_BYTES * len(row)

@@ -1,7 +1,7 @@
-"""Cuts a whole SQL file into the statements of one call: migrations and `d1 execute`.
+"""Splits a SQL file into the statements of one call, for migrations and `d1 execute`.
 
-Differs from wrangler's own splitter in keeping comments inside statements and in following
-SQLite's grammar instead of counting BEGIN and END: valid SQL is cut in the same places.
+Differs: wrangler's own splitter removes comments inside statements, and counts BEGIN and END
+instead of following SQLite's grammar. Valid SQL is split at the same places.
 Source: https://github.com/cloudflare/workers-sdk/tree/main/packages/wrangler/src/d1 (splitter.ts,
 trimmer.ts).
 """
@@ -21,7 +21,7 @@ SEVERAL_TRANSACTIONS = (
 
 
 def read_script(path: Path) -> str:
-    """Return the text of a file of SQL. Raises UsageError when it cannot be read or is no text."""
+    """Return the text of a file of SQL. Raises UsageError when it is not readable text."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -34,16 +34,16 @@ def read_script(path: Path) -> str:
     line = text.partition("\0")[0].count("\n") + 1
     if "\0" in text:
         raise UsageError(
-            f"{path}: line {line} has a NUL character, where SQLite would stop reading.\n"
+            f"{path}: line {line} has a NUL character: SQLite would stop reading there.\n"
             "  Remove it; inside a text, write char(0)."
         )
     return text
 
 
 def script_statements(sql: str) -> list[str]:
-    """Return the statements of `sql` without those that are empty or only comments.
+    """Return the statements of `sql`, without empty ones and without those of comments only.
 
-    One `BEGIN TRANSACTION;` with its `COMMIT;`, as `sqlite3 .dump` writes them, is left out.
+    One `BEGIN TRANSACTION;` with its `COMMIT;`, as `sqlite3 .dump` writes them, is removed.
     Raises UsageError when there are more.
     """
     texts = [part.text.strip() for part in split_statements(sql) if part.keyword]

@@ -1,9 +1,9 @@
 """One SQLite connection under D1's rules: runs a list of queries in one transaction.
 
-Synchronous and single-threaded: `database` puts it on a thread. Owns the transaction, the limits,
-the time limit and the retreat after an error; it never decides which connection to use.
-Time is measured with `perf_counter` and not with the product's Clock: a virtual clock must not
-stop the time limit, and SQLite's work takes real time.
+Synchronous and single-threaded: `database` runs it on a thread. Owns the transaction, the limits,
+the time limit and the rollback after an error. It never decides which connection to use.
+It measures time with `perf_counter`, not with our Clock: SQLite's work takes real time, and a
+virtual clock must not stop the time limit.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from bindings.d1.values import Cell, Parameter
 from emulator.errors import WorkerError
 from emulator.sqlite import Place, Removed, Synchronous
 
-# How many virtual machine instructions pass between two looks at the clock: some 10 ms. Each look
+# Instructions of SQLite's virtual machine between two looks at the clock: about 10 ms. Each look
 # needs Python's interpreter lock, which the event loop may hold.
 TICK_INSTRUCTIONS = 500_000
-# On the event loop: some 20 µs, unless each of them calls a function. SQLite does not look at the
-# clock inside a function, so what a function gets and makes there is short.
+# On the event loop: about 20 µs, unless each of them calls a function. SQLite does not look at the
+# clock inside a function, so there the inputs and results of functions are short.
 QUICK_TICK_INSTRUCTIONS = 1_000
 QUICK_LENGTH_MAX_BYTES = 8_000
 
@@ -59,10 +59,9 @@ class _UndecodableText(Exception):
 class Session:
     """A connection to `path`, opened on the thread that constructs it.
 
-    With `reads_only` it cannot change anything and never waits for a writer; `path` must then
-    have been opened for writing before. A `quick` session raises TooSlow instead of waiting for
-    anything, running into a job's time limit or telling of an error. Raises apsw.Error when the
-    file cannot be used.
+    With `reads_only` it cannot change anything and never waits for a writer; then `path` must have
+    been opened for writing before. A `quick` session raises TooSlow when it would wait, when the
+    job takes too long, and at an error. Raises apsw.Error when the file cannot be used.
     """
 
     def __init__(
@@ -78,10 +77,10 @@ class Session:
         self._columns: list[str] = []
         self._authorizer = Authorizer(reads_only=reads_only)
         self._meter = Meter(self._execute_own, self._program)
-        self._rows_read = self._rows_written = 0  # by the query that runs
-        self._data_version = -1  # as SQLite counts what other connections commit
+        self._rows_read = self._rows_written = 0  # by the current query
+        self._data_version = -1  # SQLite's count of commits by other connections
         self._size_bytes: int | None = None
-        # A cached statement is not authorized again, so no text of a worker's may equal ours.
+        # A cached statement is not authorized again, so a worker's text must never equal ours.
         self._mark = f" /* {secrets.token_hex(16)} */"
         self.connection = open_connection(path, synchronous, reads_only=reads_only, waits=not quick)
         self._place = Place(path)
@@ -103,8 +102,8 @@ class Session:
         try:
             return self._run_atomically(job)
         except _UndecodableText:
-            # workerd replaces bad bytes; apsw refuses them. Run it all again and ask for bytes:
-            # nothing was committed.
+            # workerd replaces bad bytes, apsw refuses them. Nothing was committed, so run all of it
+            # again and ask for bytes.
             self._replaces = True
             return self._run_atomically(job)
         finally:
@@ -134,7 +133,7 @@ class Session:
             if needs_transaction:
                 self._execute_own("COMMIT")
             if not self._reads_only:
-                self.check_place()  # what went to a file that is gone is not acknowledged
+                self.check_place()  # never acknowledge a write to a file that was removed
         except BaseException:
             if self.connection.in_transaction:
                 self._execute_own("ROLLBACK")
@@ -172,9 +171,9 @@ class Session:
     def _execute_user(
         self, statement: Statement, given: tuple[Parameter, ...] | None, *, encodes: bool
     ) -> list[list[Cell]] | EncodedRows:
-        """Run one statement of the worker's; return its rows and note its columns and cost.
+        """Run one statement of the worker; return its rows, and note its columns and cost.
 
-        `given` are its parameters, None for a statement that may have none.
+        `given` are its parameters; None when parameters are not allowed.
         """
         if self._must_stop():
             raise self._stopped()
@@ -185,7 +184,7 @@ class Session:
             raise WorkerError(NOT_AUTHORIZED)
         footprint = None
         if not self._reads_only:
-            # Before it is run: EXPLAIN sets what SQL's changes() returns.
+            # Before the statement runs, because EXPLAIN changes the result of SQL's changes().
             footprint = self._meter.footprint(keyword, sql, params)
         changes_before = self.connection.total_changes()
         self._authorizer.begin()
@@ -204,7 +203,7 @@ class Session:
                 raise WorkerError(ONLY_LAST_HAS_PARAMETERS) from None
             raise self._explained(error) from None
         finally:
-            # A statement still in progress would stand in the way of ROLLBACK and COMMIT.
+            # A statement that is still in progress would prevent ROLLBACK and COMMIT.
             cursor.close(True)
             self._authorizer.trusted = True
         if self._reads_only:
@@ -227,18 +226,18 @@ class Session:
         return rows
 
     def _note_columns(self, cursor: apsw.Cursor, sql: str, values: object) -> bool:
-        # Only now, before the first row, does apsw know the columns of what has no rows.
+        # Only now, before the first row, apsw knows the columns of a statement without rows.
         self._columns = [column[0] for column in cursor.get_description()]
         return True
 
     def _execute_replaced(
         self, cursor: apsw.Cursor, statement: Statement, params: tuple[Parameter, ...]
     ) -> Iterator[tuple[Any, ...]]:
-        """Return rows in which bad bytes in text are replaced, as workerd does."""
+        """Return rows with bad bytes in text replaced, as workerd does."""
         cursor.exec_trace = lambda *event: self._note_columns(*event) and not self._columns
         try:
             return cursor.execute(statement.text, params)
-        except apsw.ExecTraceAbort:  # before it did anything
+        except apsw.ExecTraceAbort:  # nothing was done yet
             cursor.exec_trace = None
         sql = as_bytes(statement, self._columns)
         if sql is None:
@@ -304,19 +303,19 @@ class Session:
             self._execute_own(statement)
 
     def check_place(self, log: bool = False) -> None:
-        """Raise WorkerError when the file, or with `log` the log too, was removed or replaced."""
+        """Raise WorkerError when the file was removed or replaced; with `log`, also for its log."""
         try:
             self._place.look() if log else self._place.check()
         except Removed as error:
             raise WorkerError(str(error)) from None
 
     def close(self) -> None:
-        """Close the connection; on the last one SQLite folds the WAL into the file."""
+        """Close the connection; at the last one SQLite copies the WAL into the file."""
         self.connection.close()
 
 
 def _split(sql: str) -> tuple[Statement, ...]:
-    # SQLite would look at the length of one statement, and first the text would have to be cut.
+    # SQLite checks the length of one statement, but then the text must be split first.
     if len(sql) > SQL_MAX_BYTES // 4 and len(sql.encode()) > SQL_MAX_BYTES:
         raise WorkerError(STATEMENT_TOO_LONG)
     return split_statements(sql)

@@ -1,7 +1,7 @@
-"""Cuts SQL text into statements, the way SQLite itself ends them, each character looked at once.
+"""Splits SQL text into statements as SQLite does; each character is read once.
 
-Owns the tokens of SQLite's language as far as cutting needs them: quotes, comments, words,
-parameters, `;`. It never judges whether a statement is correct; SQLite does that.
+Owns the tokens of SQLite's language as far as splitting needs them: quotes, comments, words,
+parameters, `;`. It does not check whether a statement is correct; SQLite does that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# An unclosed quote or block comment runs to the end of the text.
+# A quote or block comment without an end goes to the end of the text.
 # Source: https://github.com/sqlite/sqlite/blob/master/src/tokenize.c (sqlite3GetToken).
 _COMMENT = r"--[^\n]*+|/\*.*?(?:\*/|\Z)"
 _QUOTED = r""" '[^']*+(?:''[^']*+)*+'?+ | "[^"]*+(?:""[^"]*+)*+"?+
@@ -30,7 +30,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-# Everything up to the next `;` that is one.
+# Everything up to the next `;` outside quotes and comments.
 _UP_TO_END = re.compile(
     rf"""(?: \w[\w$]*+ | [^\w;'"`\[/$-]++ | {_COMMENT} | {_QUOTED} | {_DOLLAR} | [/$-] )*+""",
     re.VERBOSE | re.DOTALL,
@@ -38,13 +38,13 @@ _UP_TO_END = re.compile(
 _LEADING = re.compile(rf"(?:[ \t\n\f\r;]++|{_COMMENT})*+", re.DOTALL)
 _WORD = re.compile(r"[^\W\d]\w*+")
 _SPACES = " \t\n\f\r"
-_CACHED_SQL_MAX_CHARS = 10_000  # longer texts are rarely sent twice and would fill memory
+_CACHED_SQL_MAX_CHARS = 10_000  # longer texts are rarely sent twice, and would fill memory
 
-# How a statement begins that returns rows and changes nothing; `WITH … INSERT` is none.
+# The first word of a statement that returns rows and changes nothing; not for `WITH … INSERT`.
 QUERY_KEYWORDS = frozenset({"SELECT", "WITH", "VALUES"})
 
-# Where a statement stands, and where a word leads; any other token leads to the last of a row.
-# A trigger's body holds statements of its own and is over at `; END ;`.
+# For each state, the next state after some words; the last one of a row is for any other token.
+# The body of a trigger has statements of its own and ends at `; END ;`.
 # Source: https://github.com/sqlite/sqlite/blob/master/src/complete.c (sqlite3_complete).
 _START, _NORMAL, _EXPLAIN, _CREATE, _TRIGGER, _SEMICOLON, _END = range(7)
 _NEXT: dict[int, tuple[dict[str, int], int]] = {
@@ -88,11 +88,11 @@ def tokens(sql: str) -> Iterator[Token]:
 
 
 def split_statements(sql: str) -> tuple[Statement, ...]:
-    """Return the statements of `sql` in order; an empty one has no keyword and must be refused.
+    """Return the statements of `sql` in order. An empty one has no keyword and must be refused.
 
-    `"select 1; select 2;"` gives two. A trigger body is part of its statement. Space after the
-    last `;` is nothing; a comment or another `;` there is an empty statement, as in production,
-    but before a statement it is nothing. At a NUL the text is over, with an empty statement.
+    `"select 1; select 2;"` gives two. The body of a trigger is part of its statement. Space after
+    the last `;` is ignored. A comment or another `;` after it is an empty statement, as in
+    production; before a statement it is ignored. A NUL ends the text, with an empty statement.
     Tried with workerd 1.20261117. Source: docs/platform/d1.md, "One call is one transaction".
     """
     if len(sql) > _CACHED_SQL_MAX_CHARS:
@@ -124,9 +124,9 @@ _split_cached = functools.lru_cache(maxsize=1024)(_split)
 
 
 def _ends(sql: str) -> Iterator[int]:
-    """Yield where each statement ends, behind its `;`.
+    """Yield the position behind the `;` of each statement.
 
-    What is empty belongs to the statement after it, if there is one.
+    An empty statement belongs to the statement after it, if there is one.
     """
     state, position = _START, 0
     while position < len(sql):
@@ -155,12 +155,12 @@ def _keyword(sql: str) -> str:
     word = _WORD.match(sql, start)
     if word:
         return word[0].upper()
-    # "(select 1)" and "123" are statements, if wrong ones: SQLite says what is wrong with them.
+    # "(select 1)" and "123" count as statements: SQLite says what is wrong with them.
     return sql[start : start + 1]
 
 
 def is_empty(sql: str) -> bool:
-    """Return whether `sql` is only space and lines of comment: such an entry of a call is left out.
+    """Return whether `sql` is only space and lines of comment: such an entry of a call is ignored.
 
     Source: docs/platform/d1.md, "One call is one transaction".
     """

@@ -1,10 +1,10 @@
-"""Sessions on threads of their own: the meeting point of aiosqlite and `Session`.
+"""Sessions on threads of their own: connects aiosqlite and `Session`.
 
-aiosqlite gives each connection a thread and a queue. Through its public coroutines a call would
-cost one hop between threads per statement and per fetch, 60 µs each; a D1 call is BEGIN, the
-statements, their rows, counters and COMMIT. So a whole job is one function on that thread, through
-`_execute`, which every public coroutine of aiosqlite is made of; a test pins its behaviour.
-Whose SQLite the connection belongs to is nothing to aiosqlite: it only closes it.
+aiosqlite gives each connection a thread and a queue. Its public coroutines would cost one hop
+between threads per statement and per fetch, 60 µs each, and a D1 call is BEGIN, the statements,
+their rows, counters and COMMIT. So a whole job is one function on that thread, by `_execute`, which
+every public coroutine of aiosqlite uses; a test checks its behaviour. aiosqlite does not need to
+know which SQLite the connection belongs to: it only closes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLOSE_MAX_S = 2.0  # SQLite cannot be interrupted inside a function
 
 
 class SessionThread(aiosqlite.Connection):
-    """A `Session` and the thread it lives on; await `open` before anything else."""
+    """A `Session` and its thread; await `open` before anything else."""
 
     session: Session
 
@@ -39,13 +39,13 @@ class SessionThread(aiosqlite.Connection):
                 thread.session = Session(path, synchronous, reads_only=reads_only)
                 return thread.session.connection
             except apsw.Error as error:
-                # Raised here, aiosqlite would let its thread end by itself, perhaps after the
-                # event loop: that is an exception in a thread. An empty connection can be closed.
+                # If this raised, aiosqlite's thread could end after the event loop, with an
+                # exception in the thread. An empty connection can be closed.
                 failures.append(error)
                 return apsw.Connection(":memory:")
 
         thread = cls(connect, iter_chunk_size=64)
-        thread._thread.daemon = True  # what it is at must not keep the process from ending
+        thread._thread.daemon = True  # its work must not keep the process alive
         await thread
         if failures:
             await thread.close()
@@ -65,16 +65,16 @@ class SessionThread(aiosqlite.Connection):
         return results
 
     async def close(self) -> None:
-        """Close the connection, behind what runs; after `CLOSE_MAX_S` without waiting for it.
+        """Close the connection after the current job; wait at most `CLOSE_MAX_S` for the job.
 
-        What is not committed then never will be.
+        A job that is not committed by then never will be.
         """
         closed = self.stop()
-        if closed is None:  # there is no event loop any more
+        if closed is None:  # the event loop has ended
             return
         try:
             await asyncio.wait([closed], timeout=CLOSE_MAX_S)
         except asyncio.CancelledError:
-            # The loop ends. The thread must not tell of its end to a loop that is gone.
+            # The loop ends. The thread must not report its end to a loop that is gone.
             await asyncio.wait([closed], timeout=CLOSE_MAX_S)
             raise

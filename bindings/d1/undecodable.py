@@ -1,7 +1,7 @@
-"""Text that is not UTF-8, such as `CAST(x'ff' AS TEXT)`: how to read it all the same. Pure.
+"""How to read text that is not UTF-8, such as `CAST(x'ff' AS TEXT)`. Pure.
 
-apsw gives text as str or not at all. So a statement that returns such text is run in another form,
-which returns the bytes of every text and says which these are.
+apsw returns text only as str. So a statement that returns such text runs in another form, which
+returns the bytes of every text, and says which cells are text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bindings.d1.splitter import QUERY_KEYWORDS, Statement, tokens
 def as_bytes(statement: Statement, columns: list[str]) -> str | None:
     """Return SQL that does the same as `statement`, which returns `columns`, with other rows.
 
-    A row is followed by whether each of its cells is text. None: there is no such SQL.
+    After the cells of a row come as many flags: whether each cell is text. None: no SQL can do it.
     """
     if statement.keyword in QUERY_KEYWORDS:
         return query_as_bytes(statement.text, len(columns))
@@ -30,7 +30,7 @@ def query_as_bytes(sql: str, columns: int) -> str:
 
 
 def decoded(row: tuple[Any, ...], errors: str) -> tuple[Any, ...]:
-    """Return a row of such SQL as it was meant; `errors` as in bytes.decode()."""
+    """Return the decoded row of such SQL; `errors` as in bytes.decode()."""
     half = len(row) // 2
     return tuple(
         cell.decode("utf-8", errors) if is_text else cell
@@ -47,7 +47,7 @@ def _is_text(name: str) -> str:
 
 
 def _returning_as_bytes(sql: str, columns: list[str]) -> str | None:
-    # "INSERT … RETURNING a AS b, *": each of these may stand after a SELECT of its own.
+    # "INSERT … RETURNING a AS b, *": each of these can be selected by a SELECT of its own.
     parts: list[str] = []
     start = depth = 0
     begin = len(sql)

@@ -1,6 +1,6 @@
-"""Values in and out of SQLite, as D1 converts them: every number is a JavaScript number.
+"""Values to and from SQLite, as D1 converts them: every number is a JavaScript number.
 
-Owns the two directions, parameters and cells. It never looks at SQL.
+Owns both directions, parameters and cells. It never looks at SQL.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SAFE_INTEGER_MAX = 2**53 - 1
 
 
 def to_parameter(value: object) -> Parameter:
-    """Return `value` as SQLite gets it: numbers as REAL, a list of 0-255 as BLOB.
+    """Return `value` for SQLite: numbers as REAL, a list of 0-255 as BLOB.
 
     An int becomes a float because a JavaScript number is a double: in a column without INTEGER
     affinity 5 is stored as 5.0, and in a TEXT column as "5.0". Infinity and NaN become NULL.
@@ -44,12 +44,12 @@ def _to_double(value: float) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    # JSON.stringify, which the client module sends with, makes 0 of -0 and null of Infinity.
+    # The client module uses JSON.stringify, which writes -0 as 0 and Infinity as null.
     return (number or 0.0) if math.isfinite(number) else None
 
 
 def to_text(value: str) -> str:
-    """Return `value` with lone surrogates replaced, which UTF-8 has no bytes for."""
+    """Return `value` with lone surrogates replaced: UTF-8 cannot encode them."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -86,5 +86,5 @@ def _to_cell(value: Any) -> Cell:
 
 
 def with_lists(rows: list[list[Cell]]) -> list[list[Any]]:
-    """Return `rows` with each BLOB as a list of ints, as JSON has it."""
+    """Return `rows` with each BLOB as a list of ints, for JSON."""
     return [[list(cell) if isinstance(cell, bytes) else cell for cell in row] for row in rows]

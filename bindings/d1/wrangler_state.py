@@ -1,6 +1,6 @@
-"""The databases that `wrangler dev` keeps in `.wrangler/state`: where they are, and a copy of one.
+"""The databases of `wrangler dev` in `.wrangler/state`: where they are, and how one is copied.
 
-Reads wrangler's files and never changes them, also while wrangler uses them.
+It reads wrangler's files, also while wrangler uses them, and never changes them.
 Source: docs/platform/d1.md, "Where wrangler keeps a local database".
 """
 
@@ -23,7 +23,7 @@ _NAMESPACE = "miniflare-D1DatabaseObject"
 
 
 def wrangler_file(state: Path, local_id: str) -> Path:
-    """Return where wrangler keeps the database `local_id` below its folder `state`.
+    """Return the file of the database `local_id` below wrangler's folder `state`.
 
     `".wrangler/state"`, `"1234-abc"` ->
     `.wrangler/state/v3/d1/miniflare-D1DatabaseObject/cceb6ea7….sqlite`.
@@ -37,7 +37,7 @@ def wrangler_file(state: Path, local_id: str) -> Path:
 def user_tables(path: Path) -> list[str]:
     """Return the names of the tables and views in the database `path`; none if it is not there.
 
-    Raises EmulatorError when it is no database.
+    Raises EmulatorError when the file is not a database.
     """
     if not path.exists():
         return []
@@ -73,7 +73,8 @@ def take_over(source: Path, target: Path) -> list[str]:
 
 
 def _copy(source: apsw.Connection, target: apsw.Connection) -> None:
-    source.execute("PRAGMA schema_version").fetchall()  # fails for no database; a backup does not
+    # This fails if the file is not a database; a backup does not fail.
+    source.execute("PRAGMA schema_version").fetchall()
     with target.backup("main", source, "main") as backup:
         backup.step()
 
@@ -89,13 +90,13 @@ def _clean(copy: apsw.Connection, source: Path) -> None:
     ).fetchall():
         quoted = str(name).replace('"', '""')
         copy.execute(f'DROP TABLE "{quoted}"')
-    # Our files have pages of 4096 bytes; SQLite copies whole pages between files alike in this.
+    # SQLite copies whole pages between files, so both must have pages of the same size.
     copy.execute("PRAGMA page_size = 4096")
     copy.execute("VACUUM")
 
 
 def _user_tables(connection: apsw.Connection) -> list[str]:
-    # A shadow table is one that a virtual table, such as FTS5's, keeps for itself.
+    # A virtual table, such as FTS5's, keeps shadow tables for itself.
     names = connection.execute(
         "SELECT name FROM pragma_table_list"
         " WHERE schema = 'main' AND type <> 'shadow' ORDER BY name"

@@ -1,7 +1,7 @@
 """Vectorize: exact vector search over one SQLite file per index.
 
-Read `index.py` for what a call does, `store.py` for what is on disk, `search.py` for how the best
-are found.
+Read `index.py` for what a call does, `store.py` for what is on disk, `search.py` for how the
+nearest vectors are found.
 """
 
 from bindings.vectorize.index import Index, IndexConfig

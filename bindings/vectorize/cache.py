@@ -1,7 +1,7 @@
 """One index in memory: 8-bit vectors and filterable values, place by place.
 
-A cache of the store: filled from it once, then told of every change. Places are dense; the row
-numbers of the store are what it gives and takes. It imports NumPy.
+A cache of the store: filled from it once, then updated at every change. It has one place per
+vector, without gaps. Its methods take and return the row numbers of the store. It imports NumPy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PARSED_CHARS = 512 * 1024  # of JSON at a time, some 5 ms
 
 
 class Cache:
-    """What searching needs of every vector of an index."""
+    """What a search needs of every vector of an index."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Cache:
         *,
         any_property: bool,
     ) -> None:
-        """`any_property`: properties without a metadata index can be filtered on, too."""
+        """`any_property`: filters may use properties without a metadata index, too."""
         self.dimensions = dimensions
         self._indexes = indexes
         self._any_property = any_property
@@ -48,7 +48,7 @@ class Cache:
             self._append(chunk)
 
     def put(self, vectors: Iterable[StoredVector]) -> None:
-        """Add vectors, replacing those of the same row."""
+        """Add vectors; one with the same row is replaced."""
         new: dict[int, StoredVector] = {}
         for vector in vectors:
             place = self._place_of.get(vector.row)
@@ -76,11 +76,11 @@ class Cache:
                 self._place_of[moved] = place
 
     def can_filter(self, path: str) -> bool:
-        """Whether `learn` must not be called before filtering on `path`."""
+        """Whether a filter on `path` works without calling `learn` first."""
         return path in self._columns or not self._any_property
 
     def learn(self, path: str, metadata: Iterable[tuple[int, str | None]]) -> None:
-        """Make a property filterable that has no metadata index: (row, metadata) of every row."""
+        """Let filters use a property without a metadata index; `metadata` is of every row."""
         column = self._columns[path] = Column()
         for row, text in metadata:
             place = self._place_of.get(row)
@@ -95,7 +95,7 @@ class Cache:
         namespace: str | None,
         conditions: Sequence[Condition],
     ) -> list[int]:
-        """Return the rows that can be among the best of those that satisfy everything asked."""
+        """Return the rows that may be among the best, of those that satisfy all conditions."""
         if self._matrix is None or not self._rows:
             return []
         mask = self._mask(namespace, conditions)
@@ -131,7 +131,7 @@ class Cache:
         self._label(first, vectors)
 
     def _label(self, first: int, vectors: Sequence[StoredVector]) -> None:
-        """Note what the vectors at the places from `first` on can be filtered by."""
+        """Note the filterable values of the vectors at the places from `first` on."""
         for place, vector in enumerate(vectors, first):
             namespace = vector.namespace
             self._namespaces.set(place, MISSING if namespace is None else _namespace_key(namespace))
@@ -145,9 +145,9 @@ class Cache:
 
 
 def _joined(vectors: Sequence[StoredVector]) -> Iterator[str]:
-    """Yield the metadata of all in JSON lists: most of the time goes into beginning to parse.
+    """Yield the metadata of all vectors in JSON lists, as each start of the parser takes long.
 
-    Not in one: its length would be how long no other thread has its turn.
+    It is not one list: while a list is parsed, no other thread can run.
     """
     texts: list[str] = []
     size = 0

@@ -1,7 +1,7 @@
-"""The values vectors can be filtered by, a column per property, in memory.
+"""The values that filters compare, in memory: one column per property.
 
-A column gives each different value a number and holds the numbers row by row, so that a condition
-is decided once per different value and then looked up for all rows at once. It imports NumPy.
+A column gives each different value a number, and stores the numbers row by row. So a condition is
+decided once per different value, and then looked up for all rows at once. It imports NumPy.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from bindings.vectorize.filters import MISSING, Condition, Key
 
 Mask = NDArray[numpy.bool_]
 _FIRST_CAPACITY = 64
-_RUN = 20_000  # values sorted at a time, some 10 ms
+_RUN = 20_000  # values sorted at a time, about 10 ms
 _MISSING_CODE = 0
 
 
 class Column:
-    """One property of every row. A row that was never set has the property not."""
+    """One property of every row. A row that was never set does not have the property."""
 
     def __init__(self) -> None:
         self._codes: NDArray[numpy.int32] = numpy.zeros(_FIRST_CAPACITY, numpy.int32)
@@ -42,13 +42,13 @@ class Column:
         self._codes[row] = code
 
     def move(self, row: int, to: int) -> None:
-        """Give `to` the value of `row`, and `row` none."""
+        """Give `to` the value of `row`, and remove it from `row`."""
         self.set(to, MISSING)  # makes room
         if row < len(self._codes):
             self._codes[to], self._codes[row] = self._codes[row], _MISSING_CODE
 
     def accepted(self, condition: Condition, count: int) -> Mask:
-        """Return for each of the first `count` rows whether it satisfies `condition`."""
+        """Return, for each of the first `count` rows, whether it satisfies `condition`."""
         verdicts = self._verdicts(condition)
         codes = self._codes[:count]
         if len(codes) < count:
@@ -93,6 +93,6 @@ class Column:
 
 
 def _sorted_in_steps(values: list[tuple[Any, int]]) -> list[tuple[Any, int]]:
-    """Return `values` in order; sorting hundreds of thousands at once holds the interpreter."""
+    """Return `values` in order; sorting hundreds of thousands at once blocks other threads."""
     runs = [sorted(values[at : at + _RUN]) for at in range(0, len(values), _RUN)]
     return runs[0] if len(runs) == 1 else list(merge(*runs))

@@ -1,10 +1,10 @@
-"""Metadata filters: what a filter may say, as conditions on single properties.
+"""Metadata filters: checked, and turned into conditions on single properties.
 
 Pure, and without values: `columns.py` says which rows satisfy a condition.
 
-Choices where production is not documented: a property that a vector does not have satisfies
-`$ne` and `$nin`, and equals null. A value that cannot be indexed (an array, an object, or a value
-of another type than its metadata index) counts as one the vector does not have.
+Where production is not documented: a missing property satisfies `$ne` and `$nin`, and equals null.
+A value that cannot be indexed (an array, an object, or a value of another type than its metadata
+index) counts as missing.
 
 Source: docs/platform/vectorize.md, "Filters".
 """
@@ -27,14 +27,14 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 LOWER = ("$gt", "$gte")
 UPPER = ("$lt", "$lte")
 
-# A comparable key: the JSON type's name and the value, so that 1, "1" and true stay apart.
+# A comparable key: the JSON type's name and the value, so that 1, "1" and true are different.
 Key = tuple[str, Any]
 MISSING: Key = ("null", None)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What one property must satisfy. `keys` are one for a comparison, any number for a set."""
+    """A condition on one property. `keys`: one for a comparison, any number for a set."""
 
     path: str
     operator: str
@@ -42,7 +42,7 @@ class Condition:
 
 
 def parse_filter(value: Any) -> tuple[Condition, ...]:
-    """Return the conditions of a filter, all of which must hold; none when `value` is None.
+    """Return the conditions of a filter; all must hold. An empty tuple when `value` is None.
 
     Raises Refused.
     """
@@ -52,7 +52,7 @@ def parse_filter(value: Any) -> tuple[Condition, ...]:
         raise _refused(f"expected a non-empty object, and got {shown(value)}")
     try:
         size = 0
-        for piece in _ENCODER.iterencode(value):  # at once, megabytes would hold the interpreter
+        for piece in _ENCODER.iterencode(value):  # all at once would block other threads
             size += len(piece.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise _refused(str(error)) from None
@@ -66,7 +66,7 @@ def parse_filter(value: Any) -> tuple[Condition, ...]:
 
 
 def truncate_string(text: str) -> str:
-    """Return the part of `text` that an index holds: 64 bytes, cut between characters."""
+    """Return the part of `text` that an index stores: 64 bytes, cut between characters."""
     encoded = text.encode()
     if len(encoded) <= INDEXED_STRING_MAX_BYTES:
         return text
@@ -74,7 +74,7 @@ def truncate_string(text: str) -> str:
 
 
 def lookup(metadata: Mapping[str, Any] | None, path: str) -> Any:
-    """Return the value at a dotted path, or None when there is none."""
+    """Return the value at a path with dots, or None."""
     if metadata is None:
         return None
     if "." not in path:
@@ -88,7 +88,7 @@ def lookup(metadata: Mapping[str, Any] | None, path: str) -> Any:
 
 
 def key_of(value: Any) -> Key:
-    """Return what of a metadata value can be compared; MISSING for what cannot."""
+    """Return a metadata value as a comparable key; MISSING if it cannot be compared."""
     if isinstance(value, bool):
         return ("boolean", value)
     if isinstance(value, int | float):
@@ -99,7 +99,7 @@ def key_of(value: Any) -> Key:
 
 
 def check_path(path: Any) -> None:
-    """Raise Refused unless `path` can name a property, with dots for what is nested."""
+    """Raise Refused unless `path` can name a property, with dots for nested ones."""
     if not isinstance(path, str) or not path or len(path) > KEY_MAX_CHARS:
         raise _refused(f"the key {shown(path)} must be a string of 1 to {KEY_MAX_CHARS} characters")
     if path[0] == "$":

@@ -1,7 +1,7 @@
-"""The HTTP protocol of workerd's Vectorize client module: a request's parts in, a response's out.
+"""The HTTP protocol of workerd's Vectorize client module: parts of a request in, a response out.
 
-Owns paths and the JSON of both directions; it opens no socket, so whatever serves it decides how.
-The client takes every status but 200 for an error, and reads `{"code", "error"}` from its body.
+Owns paths and the JSON of both directions. It opens no socket: its caller serves it. For the client
+every status except 200 is an error, and it reads `{"code", "error"}` from the body.
 Source: docs/platform/vectorize.md, "The protocol of workerd's client".
 """
 

@@ -1,7 +1,7 @@
-"""One Vectorize index: what every operation does, with production's rules.
+"""One Vectorize index: all operations, with production's rules.
 
-Synchronous, used from one thread at a time: `vectorize.py` makes it a binding, the command line
-uses it as it is. A mutation is durable when its call returns, and visible at once or, imitating
+Synchronous, used from one thread at a time. `vectorize.py` makes it a binding; the command line
+uses it directly. A mutation is durable when its call returns. It is visible at once or, as in
 production, after a lag. Raises Refused, sqlite3.Error and StateError.
 
 Source: docs/platform/vectorize.md, "The client" and "Mutations".
@@ -46,7 +46,7 @@ _FETCH = 500  # vectors read at a time
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """What groundfog.toml says of an index; what it does not say is None or empty.
+    """The settings of an index in groundfog.toml; a missing one is None or empty.
 
     `visibility_lag_ms`: how long a mutation stays invisible. `filter_unindexed`: whether a filter
     sees properties that have no metadata index, which in production it never does.
@@ -60,7 +60,7 @@ class IndexConfig:
 
 
 class Index:
-    """An index and its file. `announcements` collects what a person should be told."""
+    """An index and its file. `announcements` collects messages for the person at the terminal."""
 
     def __init__(
         self, path: Path, name: str, config: IndexConfig | None = None, clock: Clock | None = None
@@ -81,7 +81,7 @@ class Index:
             self._opened = None
 
     def removed(self) -> str:
-        """Return what to tell when the file was removed while it is open, else "". Any thread."""
+        """Return a message if the file was removed while it is open, else "". For any thread."""
         store = self._opened
         try:
             if store is not None:
@@ -106,7 +106,7 @@ class Index:
         }
 
     def definition(self) -> dict[str, Json]:
-        """Return what the index is: `{name, description, created_on, modified_on, config}`."""
+        """Return the definition: `{name, description, created_on, modified_on, config}`."""
         settings = self._store().settings()
         dimensions, metric = self._settle(settings)
         return {
@@ -118,11 +118,11 @@ class Index:
         }
 
     def get(self, ids: list[str]) -> list[Json]:
-        """Return the vectors that exist, in the order asked for."""
+        """Return the vectors that exist, in the order of `ids`."""
         return [_show_vector(vector) for vector in self._caught_up().get(ids)]
 
     def list_ids(self, after: str | None, count: int) -> tuple[list[str], int]:
-        """Return up to `count` ids in order, those after `after`, and how many there are in all."""
+        """Return up to `count` ids in order, after the id `after`, and the count of all vectors."""
         store = self._caught_up()
         with store.snapshot():
             return store.ids(after, count), store.count()
@@ -152,7 +152,7 @@ class Index:
     # --- changing
 
     def create(self, dimensions: int, metric: str, description: str | None) -> None:
-        """Make an index that is not there yet."""
+        """Create the index. Raises Refused when it exists."""
         store = self._store()
         with store.changing() as settings:
             if settings.dimensions is not None:
@@ -160,14 +160,14 @@ class Index:
             store.configure(dimensions, metric, description, self._clock.now_ms())
 
     def erase(self) -> None:
-        """Forget everything; the file is as good as new, also to other processes."""
+        """Delete everything; the index is empty then, for other processes too."""
         store = self._store()
         with store.changing():
             store.erase()
         self._cache = None
 
     def write(self, operation: str, vectors: list[Vector]) -> dict[str, Json]:
-        """Insert or upsert; `operation` is the one or the other. Returns `{mutationId}`."""
+        """Write vectors; `operation` is insert or upsert. Returns `{mutationId}`."""
         return self._mutate(operation, vectors)
 
     def delete(self, ids: list[str]) -> dict[str, Json]:
@@ -175,7 +175,7 @@ class Index:
         return self._mutate("delete", [Vector(id_, b"") for id_ in ids])
 
     def create_metadata_index(self, name: str, type_: str) -> dict[str, Json]:
-        """Make a property filterable in vectors written from now on. Returns `{mutationId}`."""
+        """Let filters use a property, for vectors written from now on. Returns `{mutationId}`."""
         check_path(name)
         if type_ not in METADATA_TYPES:
             raise Refused(
@@ -189,7 +189,7 @@ class Index:
         return self._mutate("create_metadata_index", [Vector(name, b"", metadata=type_)])
 
     def delete_metadata_index(self, name: str) -> dict[str, Json]:
-        """Make a property no longer filterable. Returns `{mutationId}`."""
+        """Let filters no longer use a property. Returns `{mutationId}`."""
         if name not in self._caught_up().metadata_indexes():
             raise Refused(INVALID_INDEX, f'"{name}" has no metadata index')
         return self._mutate("delete_metadata_index", [Vector(name, b"")])
@@ -209,7 +209,7 @@ class Index:
         return self._opened
 
     def _configure_metadata_indexes(self, store: Store) -> None:
-        """Give the file the indexes of groundfog.toml, beside those made by command."""
+        """Add the metadata indexes of groundfog.toml to those made by command."""
         wanted = self._config.metadata_indexes
         if _configured(store) == wanted:
             return
@@ -218,7 +218,7 @@ class Index:
             for name, index in have.items():
                 if index.configured and name not in wanted:
                     store.drop_metadata_index(name)
-            # A file of an older Groundfog: there every property could be filtered on.
+            # A file of an older Groundfog: there, filters could use every property.
             since = 0 if store.converted else settings.accepted
             for name, type_ in wanted.items():
                 if name not in have or have[name].type != type_:
@@ -234,7 +234,7 @@ class Index:
         )
 
     def _settle(self, settings: Settings) -> tuple[int | None, str]:
-        """Return the dimensions and the metric in force: the configured ones, else the stored.
+        """Return the dimensions and the metric: the configured ones, else the stored ones.
 
         Raises Refused when the stored vectors have other dimensions than the configured ones.
         """
@@ -249,7 +249,7 @@ class Index:
         return wanted or stored, self._config.metric or settings.metric or DEFAULT_METRIC
 
     def _caught_up(self) -> Store:
-        """Return the store with every mutation visible that is due."""
+        """Return the store after all due mutations became visible."""
         store = self._store()
         if self._due(store):
             with store.changing() as settings:
@@ -298,7 +298,7 @@ class Index:
     def _apply(
         self, store: Store, mutation: Mutation, items: list[Vector], now_ms: int
     ) -> Change | None:
-        """Make a mutation visible; return what it means for the cache, None for a new one."""
+        """Make a mutation visible; return the change for the cache, None to build a new cache."""
         store.processed(mutation.mutation_id, now_ms)
         match mutation.operation:
             case "insert":
@@ -359,7 +359,7 @@ class Index:
         options: QueryOptions,
         indexes: Mapping[str, MetadataIndex],
     ) -> list[tuple[float, StoredVector]]:
-        import numpy  # only for those who query
+        import numpy  # imported only for queries
 
         from bindings.vectorize.search import exact_scores, sort_key
 
@@ -396,7 +396,7 @@ class Index:
             or self._cached_revision != settings.revision
             or cache.dimensions != dimensions
         ):
-            self._cache = None  # not two at once in memory
+            self._cache = None  # not two caches in memory at the same time
             cache = self._cache = Cache(
                 dimensions, indexes, store.all(), any_property=self._config.filter_unindexed
             )

@@ -1,4 +1,4 @@
-"""Vectors as lines of JSON, one object a line; empty lines do not count."""
+"""Vectors as lines of JSON, one object per line; empty lines are ignored."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from bindings.vectorize.errors import UNREADABLE_VECTORS, Refused
 
-LINE_MAX_CHARS = 1_000_000  # a vector of 1,536 numbers and 10 KB of metadata has some 50,000
+LINE_MAX_CHARS = 1_000_000  # a vector of 1,536 numbers with 10 KB of metadata has about 50,000
 
 
 def read_lines(lines: Iterable[str], name: str = "") -> Iterator[Any]:
-    """Yield the value of each line. Raises Refused that names the line, `name` before it."""
+    """Yield the value of each line. Raises Refused with `name` and the number of the line."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -24,7 +24,7 @@ def read_lines(lines: Iterable[str], name: str = "") -> Iterator[Any]:
         except (ValueError, RecursionError) as error:
             where = _where(name, number)
             problem = str(error)
-            if isinstance(error, json.JSONDecodeError):  # its own line counts within this one
+            if isinstance(error, json.JSONDecodeError):  # its line number counts inside this line
                 problem = f"{error.msg} at character {error.pos + 1}"
             raise Refused(UNREADABLE_VECTORS, f"{where}: not a line of JSON: {problem}") from None
 
@@ -34,4 +34,4 @@ def _where(name: str, number: int) -> str:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -25,7 +25,7 @@ MetadataMode = Literal["none", "indexed", "all"]
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """What a query asks for beside the vector."""
+    """What a query asks for, apart from the vector."""
 
     top_k: int
     return_values: bool
@@ -62,7 +62,7 @@ def parse_options(options: Any) -> QueryOptions:
 
 
 def show_indexed(metadata: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
-    """Return what the metadata indexes of `paths` hold: strings are cut to 64 bytes."""
+    """Return the values in the metadata indexes of `paths`: strings are cut to 64 bytes."""
     shown: dict[str, Any] = {}
     for path in paths:
         value = lookup(metadata, path)
@@ -82,7 +82,7 @@ def _metadata_mode(value: Any) -> MetadataMode:
         case "indexed":
             return "indexed"
         case False:
-            # The client's own message lists it, and hands it on; the service refuses it.
+            # The client's message lists `false` and passes it on, but the service refuses it.
             raise Refused(
                 UNREADABLE_QUERY,
                 "Failed to parse the request body as JSON: returnMetadata: expected value"

@@ -1,6 +1,6 @@
-"""The tables of an index's file, and how an older file becomes one of today.
+"""The tables of an index's file, and how an older file is converted.
 
-Every change of format is one transaction. Raises StateError for a file of a newer Groundfog.
+Every conversion is one transaction. Raises StateError for a file of a newer Groundfog.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from emulator.errors import StateError
 
 VERSION = 2
 
-# 1: settings, and vectors with their values in the same row. 2: values apart, so that what filters
-# need is read without them; mutations numbered; metadata indexes; mutations that wait.
+# 1: settings, and vectors with their values in the same row. 2: values in a table of their own, so
+# that filters need not read them; numbered mutations; metadata indexes; waiting mutations.
 _TABLES = """
 CREATE TABLE settings (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -73,12 +73,12 @@ DROP TABLE vectors_1;
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> bool:
-    """Make the tables, or bring them up to date; return whether an older file was converted."""
+    """Create the tables, or convert older ones; return whether a file was converted."""
     if (found := _version(connection, path)) == VERSION:
         return False
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = _version(connection, path)  # another process may have been faster
+        found = _version(connection, path)  # another process may have converted it
         if found == 0:
             _run(connection, _TABLES)
             connection.execute(_FIRST_SETTINGS)
@@ -104,6 +104,6 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _run(connection: sqlite3.Connection, script: str) -> None:
-    """Run a script within the transaction (`executescript` would commit it first)."""
+    """Run a script inside the transaction (`executescript` would commit first)."""
     for statement in script.split(";"):
         connection.execute(statement)

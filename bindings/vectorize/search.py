@@ -1,14 +1,14 @@
-"""Exact nearest-neighbour search that reads few vectors: 8-bit copies in memory choose which.
+"""Exact nearest-neighbour search: 8-bit copies in memory choose the few vectors to read.
 
-A cache of the store and nothing more: filled at the first query, then told of every change. It
-imports NumPy and SimSIMD, so `index.py` imports this module at the first query, not before.
+It is only a cache of the store: filled at the first query, then updated at every change. It imports
+NumPy and SimSIMD, so `index.py` imports this module at the first query, not before.
 
-Theory of operation. Each vector is kept as its difference from a common centre, in whole numbers
-of a step of its own, -127 to 127, with the length of what that leaves out. The product of such a
-row with the query, cut in the same way, tells the true product up to an error whose size is known
-(Cauchy-Schwarz). So it only selects: every row that can be among the best. Those few are read
-from the file and scored in float64 (`exact_scores`), rounded to float32 and ordered, ties by id.
-The answer is the same on every machine, whatever its processor makes of the selection.
+Theory of operation. The cache stores each vector as its difference from a common centre, in whole
+steps from -127 to 127. Each row has its own step, and the length of the part that rounding left
+out. The query is rounded in the same way. The product of the two differs from the true product by
+an error of known size (Cauchy-Schwarz). So the cache only selects: all rows that can be among the
+best. These few are read from the file and scored in float64 (`exact_scores`), rounded to float32
+and sorted, ties by id. The answer is the same on every machine; only the selection may differ.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Doubles = NDArray[numpy.float64]
 METRICS: Final = ("cosine", "euclidean", "dot-product")
 
 BLOCK_BYTES = 16 * 1024 * 1024
-CACHE_BYTES = 512 * 1024  # of vectors at a time: what a processor keeps near
-LEVELS = 127  # of an 8-bit number, on either side of zero
+CACHE_BYTES = 512 * 1024  # of vectors at a time: fits into a processor's cache
+LEVELS = 127  # of an 8-bit number, above and below zero
 FLOAT32_EPSILON = 2.0**-23
-LARGE, SMALL = 1e15, 1e-15  # beyond these float32 squares come near the ends of the range
+LARGE, SMALL = 1e15, 1e-15  # beyond these, squares are near the ends of float32's range
 
 
 def sort_key(metric: str, score: float) -> float:
-    """Return a number that is smaller the better `score` is.
+    """Return a number for sorting: the better `score` is, the smaller is the number.
 
     cosine: similarity, −1 to 1, the largest is best. euclidean: distance, the smallest is best.
     dot-product: the negative product, the smallest is best.
@@ -44,7 +44,7 @@ def sort_key(metric: str, score: float) -> float:
 
 
 def exact_scores(metric: str, query: Floats, values: Floats) -> list[float]:
-    """Return the scores of the rows of `values`, rounded to float32 where it holds them."""
+    """Return the scores of the rows of `values`, rounded to float32 where they fit."""
     exact = values.astype(numpy.float64)
     wanted = query.astype(numpy.float64)
     if metric == "euclidean":
@@ -54,7 +54,7 @@ def exact_scores(metric: str, query: Floats, values: Floats) -> list[float]:
     else:
         lengths = numpy.sqrt((exact * exact).sum(axis=1) * (wanted * wanted).sum())
         products = (exact * wanted).sum(axis=1)
-        # A vector of length zero has no direction: similarity 0 to everything.
+        # A vector of length zero has no direction: its similarity is 0.
         scores = numpy.divide(products, lengths, out=numpy.zeros_like(products), where=lengths > 0)
     with numpy.errstate(over="ignore"):
         rounded = scores.astype(numpy.float32)
@@ -63,16 +63,16 @@ def exact_scores(metric: str, query: Floats, values: Floats) -> list[float]:
 
 
 class Matrix:
-    """Every vector of one index in 8 bits a value, row by row. Used from one thread at a time."""
+    """All vectors of one index, 8 bits per value, row by row. Used from one thread at a time."""
 
     def __init__(self, dimensions: int, centre: Floats | None = None) -> None:
-        """`centre`: any point; the nearer it lies to the vectors, the fewer must be read."""
+        """`centre`: any point; the nearer it is to the vectors, the fewer must be read."""
         self.dimensions = dimensions
         self.count = 0
         self._centre = numpy.zeros(dimensions, numpy.float32) if centre is None else centre
         self._block_rows = max(BLOCK_BYTES // dimensions, 1)
         self._blocks: list[NDArray[numpy.int8]] = []
-        # Of each row: the length of one step, of the row in steps, of the rest, of the vector.
+        # Of each row: length of a step, of the row in steps, of the part left out, of the vector.
         self._facts: Doubles = numpy.empty((0, 4), numpy.float64)
 
     def append(self, values: Floats) -> None:
@@ -94,7 +94,7 @@ class Matrix:
         self._write(row, values.reshape(1, -1))
 
     def remove_last(self, to: int) -> None:
-        """Remove the last row, having moved it to row `to`."""
+        """Move the last row to row `to`."""
         last = self.count - 1
         self._row(to)[:] = self._row(last)
         self._facts[to] = self._facts[last]
@@ -103,7 +103,7 @@ class Matrix:
     def candidates(
         self, metric: str, query: Floats, top_k: int, mask: Mask | None
     ) -> NDArray[numpy.intp]:
-        """Return the rows that can be among the `top_k` best of those in `mask`; at least these."""
+        """Return all rows of `mask` that can be among the `top_k` best, perhaps some others."""
         rows = None if mask is None else numpy.flatnonzero(mask)
         count = self.count if rows is None else len(rows)
         if count <= 2 * top_k:
@@ -115,7 +115,7 @@ class Matrix:
         products = self._products(steps[0], rows) * (facts[:, 0] * float(step[0]))
         error = float(rest[0]) * facts[:, 1] + length * facts[:, 2]
         places = self._select(metric, wanted, products, error, facts, top_k)
-        # Once more with the query itself: only the cut of the rows is left as an error.
+        # Once more with the exact query: now only the rounding of the rows is an error.
         facts = facts[places]
         chosen = places if rows is None else rows[places]
         cut = self._gather(chosen).astype(numpy.float64)
@@ -134,15 +134,15 @@ class Matrix:
         facts: Doubles,
         top_k: int,
     ) -> NDArray[numpy.intp]:
-        """Return the places of those that can be among the best.
+        """Return the places of the rows that can be among the best.
 
-        `products` are those of the query with the differences from the centre, at most `error` off.
+        `products`: of the query with the differences from the centre, with at most this `error`.
         """
         norms = facts[:, 3]
         length = float(numpy.linalg.norm(wanted))
         centre = self._centre.astype(numpy.float64)
         closeness = products + float(wanted @ centre)
-        # What float32 arithmetic can have lost where the facts were computed.
+        # The largest error of the float32 arithmetic.
         reach = norms + float(numpy.linalg.norm(centre))
         error = error + reach * (length * self.dimensions * 2 * FLOAT32_EPSILON)
         if metric == "euclidean":
@@ -158,7 +158,7 @@ class Matrix:
         return numpy.flatnonzero(closeness + error >= threshold)
 
     def _products(self, steps: NDArray[numpy.int8], rows: NDArray[numpy.intp] | None) -> Doubles:
-        """Return the exact products of whole numbers, of all rows or of these."""
+        """Return the exact products of whole numbers, for all rows or for `rows`."""
         query = steps.reshape(1, -1)
         if rows is not None:
             return _dot(query, self._gather(rows))
@@ -205,7 +205,7 @@ class Matrix:
 def _in_steps(
     values: Floats, centre: Floats | None = None
 ) -> tuple[NDArray[numpy.int8], Doubles, Doubles]:
-    """Return rows in whole steps, the length of a step, and the length of what is left over."""
+    """Return rows in whole steps, the length of a step, and the length of the part left out."""
     rows: Any = values.reshape(-1, values.shape[-1])
     if max(_largest(rows), 0.0 if centre is None else _largest(centre)) > LARGE:
         rows = rows.astype(numpy.float64)
@@ -227,7 +227,7 @@ def _largest(values: NDArray[Any]) -> float:
 
 
 def _lengths(values: NDArray[Any]) -> Doubles:
-    """Return the length of each row, up to the rounding that `_select` allows for."""
+    """Return the length of each row, with a rounding error that `_select` allows for."""
     if values.dtype == numpy.int8:
         values = values.astype(numpy.float32)  # exact: squares of 8-bit numbers, summed
     with numpy.errstate(over="ignore", under="ignore"):
@@ -245,7 +245,7 @@ def _dot(query: NDArray[numpy.int8], block: NDArray[numpy.int8]) -> Doubles:
 
 
 def centre_of(values: Floats) -> Floats:
-    """Return the mean of rows as float32; zero when it is out of range."""
+    """Return the mean of rows as float32, or zero when it is out of range."""
     with numpy.errstate(over="ignore", invalid="ignore"):
         mean = values.mean(axis=0, dtype=numpy.float64)
     if not math.isfinite(float(numpy.abs(mean).max(initial=0))):

@@ -1,8 +1,7 @@
-"""What an index keeps on disk: settings, vectors, metadata indexes, and mutations that wait.
+"""What an index keeps on disk: settings, vectors, metadata indexes, and waiting mutations.
 
-Every change is one transaction, committed before the call returns, and raises the revision, by
-which a process notices what another one changed. All SQL on these tables is here. Never computes
-a score.
+Every change is one transaction, committed before the call returns. It raises the revision, so that
+other processes notice the change. All SQL on these tables is here. It never computes a score.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from emulator.sqlite import Place, connect
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an index remembers of itself. `dimensions` and `metric` are None until known.
+    """The settings of an index. `dimensions` and `metric` are None until they are known.
 
-    `accepted` counts mutations; `revision` counts changes of what a query can see.
+    `accepted` counts mutations; `revision` counts changes that a query can see.
     """
 
     dimensions: int | None
@@ -39,7 +38,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class MetadataIndex:
-    """A property that can be filtered on: values of `type`, written after mutation `since`."""
+    """A property that filters can use: values of `type`, written after mutation `since`."""
 
     type: str
     since: int
@@ -51,7 +50,7 @@ class MetadataIndex:
 
 
 class StoredVector(NamedTuple):
-    """A vector as it lies in the file: `row` is its number there, `written` its mutation's."""
+    """A vector in the file. `row`: its number there. `written`: the number of its mutation."""
 
     row: int
     id: str
@@ -92,7 +91,7 @@ class Store:
             raise
 
     def check_place(self, log: bool = False) -> None:
-        """Raise Removed, a sqlite3.Error, when the file, or with `log` its log too, was removed."""
+        """Raise Removed, a sqlite3.Error, if the file was removed; with `log`, also for its log."""
         self._place.look() if log else self._place.check()
 
     def close(self) -> None:
@@ -134,7 +133,7 @@ class Store:
     def configure(
         self, dimensions: int | None, metric: str, description: str | None, now_ms: int
     ) -> None:
-        """Write what the index is."""
+        """Write the definition of the index."""
         self._connection.execute(
             "UPDATE settings SET dimensions = ?, metric = ?,"
             " description = coalesce(?, description), created_ms = coalesce(created_ms, ?),"
@@ -143,7 +142,7 @@ class Store:
         )
 
     def erase(self) -> None:
-        """Delete everything but what groundfog.toml says, and the counts, which never go back."""
+        """Delete everything except groundfog.toml's settings and the counts, which only grow."""
         for table in ("vectors", "vector_values", "mutations", "mutation_items"):
             self._connection.execute(f"DELETE FROM {table}")
         self._connection.execute("DELETE FROM metadata_indexes WHERE NOT configured")
@@ -169,7 +168,7 @@ class Store:
         )
 
     def raise_revision(self) -> None:
-        """Let other processes notice a change that is no mutation."""
+        """Let other processes notice a change that is not a mutation."""
         self._connection.execute("UPDATE settings SET revision = revision + 1")
 
     # --- vectors
@@ -179,7 +178,7 @@ class Store:
         return int(self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
     def insert(self, vectors: Iterable[Vector], written: int) -> list[StoredVector]:
-        """Add those whose id is new, the first of each id; return what was added."""
+        """Add the vectors whose id is new, the first of each id; return those that were added."""
         added = []
         for vector in vectors:
             row = self._connection.execute(
@@ -192,7 +191,7 @@ class Store:
         return added
 
     def upsert(self, vectors: Iterable[Vector], written: int) -> list[StoredVector]:
-        """Add or wholly replace, the last of each id winning; return what was written."""
+        """Add or completely replace vectors, the last of each id; return the written ones."""
         changed = []
         for vector in vectors:
             row = self._connection.execute(
@@ -246,7 +245,7 @@ class Store:
         yield from self._connection.execute("SELECT row, metadata FROM vectors")
 
     def ids(self, after: str | None, count: int) -> list[str]:
-        """Return up to `count` ids in order, those after `after`."""
+        """Return up to `count` ids in order, after the id `after`."""
         rows = self._connection.execute(
             "SELECT id FROM vectors WHERE id > ? ORDER BY id LIMIT ?",
             ("" if after is None else after, count),
@@ -274,7 +273,7 @@ class Store:
         """Remove a metadata index, if there is one."""
         self._connection.execute("DELETE FROM metadata_indexes WHERE property = ?", (name,))
 
-    # --- mutations that wait
+    # --- waiting mutations
 
     def postpone(self, mutation: Mutation, items: Iterable[Vector]) -> None:
         """Keep a mutation for later."""
@@ -293,7 +292,7 @@ class Store:
         )
 
     def waiting(self, until_ms: int | None = None) -> list[Mutation]:
-        """Return the mutations that wait, oldest first: all, or those due by `until_ms`."""
+        """Return the waiting mutations, oldest first: all, or those due by `until_ms`."""
         rows = self._connection.execute(
             "SELECT number, mutation_id, operation, visible_ms FROM mutations"
             " WHERE ? IS NULL OR visible_ms <= ? ORDER BY number",
@@ -302,7 +301,7 @@ class Store:
         return [Mutation(*row) for row in rows]
 
     def take(self, mutation: Mutation) -> list[Vector]:
-        """Return the items of a mutation that waits, which no longer does."""
+        """Remove a waiting mutation and return its items."""
         rows = self._connection.execute(
             "SELECT id, vector, namespace, metadata FROM mutation_items WHERE number = ?"
             " ORDER BY position",

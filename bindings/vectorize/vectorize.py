@@ -1,7 +1,7 @@
-"""`env.INDEX`: the methods of a Vectorize binding, on a thread of the index's own.
+"""`env.INDEX`: the methods of a Vectorize binding, on the index's own thread.
 
-Every call runs there, in order, so that neither SQLite nor NumPy holds up the event loop and the
-index needs no lock. Errors get the prefix that the platform's client gives them.
+Every call runs there, in order. So SQLite and NumPy never block the event loop, and the index needs
+no lock. Errors get the prefix that the platform's client gives them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bindings.vectorize.vectors import (
 from emulator.clock import Clock
 from emulator.errors import StateError, WorkerError
 
-# Method on the binding: the operation the client names in an error.
+# Method of the binding: the operation that the client names in an error.
 OPERATIONS = {
     "describe": "INDEX_GET",
     "query": "VECTOR_QUERY",
@@ -39,9 +39,9 @@ OPERATIONS = {
 
 
 class Vectorize:
-    """The binding. `announce` is told, in a sentence, what the person at the terminal should know.
+    """The binding. `announce` gets sentences for the person at the terminal.
 
-    What `config` leaves open is taken from `groundfog vectorize create`, else the first insert.
+    Settings missing in `config` come from `groundfog vectorize create`, or from the first insert.
     """
 
     kind = "vectorize"
@@ -74,7 +74,7 @@ class Vectorize:
             raise refused.during(OPERATIONS[method]) from None
 
     async def request(self, method: str, args: list[Value]) -> Value:
-        """Do the same; what the service refuses stays a Refused, without the client's prefix."""
+        """Do the same, but raise the service's Refused as it is, without the client's prefix."""
         loop = asyncio.get_running_loop()
 
         def work() -> Value:
@@ -94,11 +94,11 @@ class Vectorize:
             raise Refused(STORAGE, text) from error
 
     def removed(self) -> str:
-        """Return what to tell when the file was removed or replaced while it is open, else ""."""
+        """Return a message if the file was removed or replaced while it is open, else ""."""
         return self._index.removed()
 
     async def close(self) -> None:
-        """Close the file once the calls under way are done."""
+        """Close the file after the calls in progress."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._index.close)
         self._thread.shutdown()
 

@@ -1,4 +1,4 @@
-"""What user code may store: vectors, ids and metadata, checked and turned into records.
+"""Vectors, ids and metadata from user code: checked, and turned into records.
 
 Pure: no database, no NumPy. Limits and wording are production's where they are known.
 """
@@ -23,8 +23,8 @@ from bindings.vectorize.errors import (
     Refused,
 )
 
-# The two id limits are quoted in production's own messages ("too many ids in payload; max id count
-# is 20, got 34"). Source: docs/platform/vectorize.md, "Limits".
+# Production's messages have the two limits of ids ("too many ids in payload; max id count is 20,
+# got 34"). Source: docs/platform/vectorize.md, "Limits".
 DIMENSIONS_MAX = 1536
 ID_MAX_BYTES = 64
 NAMESPACE_MAX_BYTES = 64
@@ -83,7 +83,7 @@ def parse_ids(value: Any, limit: int) -> list[str]:
 
 
 def check_id(value: Any) -> str:
-    """Return `value` when it can be a vector's id; raises Refused."""
+    """Return `value` if it can be a vector's id; raises Refused."""
     if not isinstance(value, str) or not value:
         raise Refused(
             ID_LENGTH, f"expected an id that is a non-empty string, and got {shown(value)}"
@@ -95,7 +95,7 @@ def check_id(value: Any) -> str:
 
 
 def pack_values(values: Any, what: str, code: int = WRONG_VECTOR) -> bytes:
-    """Return `values` as little-endian float32; `what` and `code` tell of them in the error.
+    """Return `values` as little-endian float32; `what` and `code` are for the error.
 
     Rounding to float32 happens here, once: 58.8 is stored, compared and returned as
     58.79999923706055, as in production. Raises Refused.
@@ -117,7 +117,7 @@ def pack_values(values: Any, what: str, code: int = WRONG_VECTOR) -> bytes:
 
 
 def _are_plain(values: list[Any] | tuple[Any, ...]) -> bool:
-    """Whether all are numbers and their sum is finite: a quick look before the thorough one."""
+    """Whether all are numbers and their sum is finite: a quick check before the full one."""
     try:
         return set(map(type, values)) <= {int, float} and math.isfinite(sum(values))
     except OverflowError:
@@ -125,7 +125,7 @@ def _are_plain(values: list[Any] | tuple[Any, ...]) -> bool:
 
 
 def _check_numbers(values: list[Any] | tuple[Any, ...], what: str, code: int) -> None:
-    """Raise Refused for the first value that is no number of 32 bits, if there is one."""
+    """Raise Refused for the first value that is not a 32-bit number, if there is one."""
     for number in values:
         if isinstance(number, bool) or not isinstance(number, int | float):
             hint = "; pass one of its elements" if isinstance(number, list) else ""
@@ -144,7 +144,7 @@ def unpack_values(values: bytes) -> list[float]:
 
 
 def check_namespace(value: Any) -> str | None:
-    """Return `value` when it can be a namespace (None: no namespace); raises Refused."""
+    """Return `value` if it can be a namespace (None: no namespace); raises Refused."""
     if value is None:
         return None
     if not isinstance(value, str) or not value:
@@ -186,7 +186,7 @@ def _encode_metadata(metadata: Any, id_: str) -> str | None:
     if _is_small(plain):
         text = _ENCODER.encode(plain)
         size = len(_utf8(text, where))
-    else:  # piece by piece: megabytes, written at once, would hold the interpreter
+    else:  # piece by piece: megabytes at once would block other threads
         text = ""
         size = sum(len(_utf8(piece, where)) for piece in _ENCODER.iterencode(plain))
     if size > METADATA_MAX_BYTES:
@@ -197,9 +197,9 @@ def _encode_metadata(metadata: Any, id_: str) -> str | None:
 
 
 def _is_small(record: dict[str, Any]) -> bool:
-    """Return whether `record` is certainly no larger than a few times what is allowed.
+    """Return False for a `record` that is certainly too large.
 
-    What is not, is too large: each name, text and item is at least one byte.
+    Each name, text and item is at least one byte. True: at most a few times the limit.
     """
     size = 0
     for key, value in record.items():
@@ -239,10 +239,10 @@ def _plain_record(record: dict[Any, Any], where: str, *, nested_allowed: bool) -
 
 def _plain_value(value: Any, where: str, key: str) -> Any:
     if isinstance(value, datetime):
-        utc = value.astimezone(UTC)  # as JSON.stringify writes a Date
+        utc = value.astimezone(UTC)  # like JSON.stringify for a Date
         return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, float) and not math.isfinite(value):
-        return None  # as JSON.stringify has it
+        return None  # like JSON.stringify
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):

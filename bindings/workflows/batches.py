@@ -1,6 +1,6 @@
-"""The object form of `createBatch`: what it may hold, and the options of each instance in it. Pure.
+"""The object form of `createBatch`, checked, and the options of each instance in it. Pure.
 
-Ids and sizes are the executor's to judge. Source: docs/platform/workflows.md, "Batches".
+The executor checks ids and sizes. Source: docs/platform/workflows.md, "Batches".
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from emulator.errors import WorkerError
 
 Json = Any
 
-BATCH_MAX = 100  # docs "Limits": createBatch
+BATCH_MAX = 100  # instances. Source: docs/platform/workflows.md, "Limits".
 RETENTIONS = ("successRetention", "errorRetention")
 # Source: https://github.com/cloudflare/workerd/blob/main/types/defines/workflows.d.ts
 # (WorkflowInstanceCreateOptions).
@@ -50,10 +50,10 @@ def creations(given: Any) -> list[dict[str, Json]]:
 
 
 def retention_of(options: dict[str, Json]) -> dict[str, int]:
-    """Return for how long an instance is kept after its end, in milliseconds.
+    """Return how long an instance is kept after its end, in milliseconds.
 
     `{"retention": {"successRetention": "2 days"}}` -> `{"success": 172800000}`.
-    Raises WorkerError for what is no retention.
+    Raises WorkerError when it is not a retention.
     """
     retention = options.get("retention")
     if problems := _retention_problems(retention, "retention"):
@@ -74,7 +74,7 @@ def _count(count: Any) -> int:
 
 
 def _check(items: list[Any], where: str) -> None:
-    """Refuse the whole batch, with all that is wrong in it."""
+    """Refuse the whole batch, with a list of all errors in it."""
     problems = [
         problem
         for index, item in enumerate(items)
@@ -121,7 +121,7 @@ def _location_problems(hint: Any, where: str) -> list[str]:
 
 
 def _kind(value: Any) -> str:
-    """Return what JavaScript calls a value of this kind."""
+    """Return JavaScript's name for the type of a value."""
     match value:
         case None:
             return "null"

@@ -1,7 +1,7 @@
-"""The workflow binding: `env.MY_WORKFLOW`, over whatever executes workflows.
+"""The workflow binding: `env.MY_WORKFLOW`.
 
-The engine is reached through the `Executor` protocol declared here; params, payloads and outputs
-cross it as tagged JSON made and read by the caller's `encode`.
+It reaches the engine by the `Executor` protocol declared here. Params, payloads and outputs are
+tagged JSON there; the caller's `encode` makes it.
 Source: docs/platform/workflows.md, "The binding" and "Batches".
 """
 
@@ -17,12 +17,12 @@ Json = Any
 # An instance to create: its id, its params, encoded, its own retention in milliseconds.
 New = tuple[str | None, bytes | None, dict[str, int] | None]
 
-# Of one value of 1 MiB, were it all base64, with room for what is beside it.
+# Enough for one value of 1 MiB as base64, and for the fields beside it.
 ARGUMENTS_MAX_BYTES = 2 * 1024 * 1024
 
 
 class Executor(Protocol):
-    """What the binding asks of the engine; each raises WorkerError as production does."""
+    """What the binding needs of the engine; each method raises WorkerError as production does."""
 
     async def create(
         self,
@@ -49,7 +49,7 @@ class Executor(Protocol):
 
 
 class WorkflowBinding:
-    """One workflow, by name. Methods are those of the JavaScript binding and of its instances."""
+    """One workflow, by name. It has the methods of the JavaScript binding and of its instances."""
 
     kind = "workflow"
     keeps_typed_arrays = True
@@ -61,7 +61,7 @@ class WorkflowBinding:
         self._encode = encode
 
     async def call(self, method: str, args: list[Any]) -> Any:
-        """Run a method; what is an instance in JavaScript is an `{"id": …}` record here.
+        """Run a method; an instance of JavaScript is a record `{"id": …}` here.
 
         `createBatch` of an array returns a list of them; of an object, `{"created": […],
         "errors": […]}`. `deleteBatch` returns `{"deleted": […], "errors": […]}`.
@@ -124,7 +124,7 @@ class WorkflowBinding:
         await self._executor.send_event(self._workflow, instance_id, event["type"], payload)
 
     def _new(self, options: Any) -> New:
-        """Return what create's options ask for; production refuses an id of null."""
+        """Return the instance that create's options ask for; production refuses an id of null."""
         if options is None:
             return None, None, None
         if not isinstance(options, dict):

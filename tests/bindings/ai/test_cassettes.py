@@ -213,11 +213,11 @@ GOOD = '{"model": "m", "inputs": {}, "answer": {"json": 1}}'
         ),
         (
             f'{{"format": "{FORMAT}", "calls": [],\n"calls": [{GOOD}]}}',
-            'ai.json:2: "calls" stands here for the second time',
+            'ai.json:2: "calls" is here for the second time',
         ),
         (
             f'{{"format": "{FORMAT}", "calls": [\n{GOOD},\n{GOOD[:-1]}, "answer": {{}}}}]}}',
-            'ai.json:3: what begins here says "answer" twice',
+            'ai.json:3: the object that begins here has "answer" twice',
         ),
         (
             f'{{"format": "{FORMAT}", "calls": [{"9" * 5_000}]}}',

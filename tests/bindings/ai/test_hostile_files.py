@@ -151,7 +151,7 @@ def test_nothing_stands_still_while_a_file_is_converted(name: str) -> None:
         (
             "html",
             "a" * 5_000_000,
-            "it has more than 4,194,304 bytes, the most that is converted here",
+            "it has more than 4,194,304 bytes, the limit here",
         ),
         ("txt", "a" * 11_000_000, "it has more than 10,485,760 bytes"),
         ("html", "<ul>" * 60, "lists are nested more than 50 deep"),

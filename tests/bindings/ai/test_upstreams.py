@@ -238,13 +238,13 @@ def test_a_picture_travels_as_a_part_of_the_message() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (response(b"<html>oops</html>", kind="text/html"), "no JSON object: '<html>oops</html>'"),
-        (response([1, 2]), "no JSON object: '[1, 2]'"),
-        (response({"choices": []}), "something else than a chat completion"),
-        (response({"choices": [{"message": None}]}), "something else than a chat completion"),
+        (response(b"<html>oops</html>", kind="text/html"), "not with a JSON object: '<html>oops</html>'"),
+        (response([1, 2]), "not with a JSON object: '[1, 2]'"),
+        (response({"choices": []}), "did not answer with a chat completion"),
+        (response({"choices": [{"message": None}]}), "did not answer with a chat completion"),
         (response({"error": {"message": "model not found"}}, 404), "404: model not found"),
         (response({"error": "busy"}, 503), "503: busy"),
-        (response(b"", 502), "answered 502 with what is no JSON object"),
+        (response(b"", 502), "answered 502, but not with a JSON object"),
         (b"not http at all\r\n\r\n", "cannot be reached at"),
         (b"", "cannot be reached at"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{", "broke off its answer"),

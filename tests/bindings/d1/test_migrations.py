@@ -85,7 +85,7 @@ def test_a_pattern_that_leads_nowhere_is_named(tmp_path: Path, pattern: str) -> 
 def test_a_new_migration_that_the_pattern_would_miss_is_not_made(tmp_path: Path) -> None:
     migrations = Migrations(tmp_path, pattern="*/migration.sql")
 
-    with pytest.raises(UsageError, match="would not be found"):
+    with pytest.raises(UsageError, match="does not match a new"):
         create_migration(migrations, "add users", 0)
     assert list(tmp_path.iterdir()) == []
 

@@ -45,7 +45,7 @@ def test_vectors_come_as_lines_or_as_one_object(session: Session) -> None:
         ("POST", "/query", b"\xff", "", 400, "byte 0 is not UTF-8"),
         ("POST", "/query", b"{}", "", 400, "got nothing"),
         ("POST", "/insert", b'{"id": 1}\nnope', NDJSON, 400, "line 2: not a line of JSON"),
-        ("POST", "/insert", b'{"values": [NaN]}', NDJSON, 400, "NaN is no JSON"),
+        ("POST", "/insert", b'{"values": [NaN]}', NDJSON, 400, "NaN is not JSON"),
         ("POST", "/query", b'{"vector": [1, 0], "returnMetadata": "x"}', "", 400, "Invalid return"),
     ],
 )
