@@ -1,13 +1,13 @@
-"""The ASGI app: which request goes where. All of it is in `create_app`.
+"""The ASGI app: which request goes where. `create_app` shows all of it.
 
-    as_request (web_socket.py)         the opening of a WebSocket becomes a request like others
+    as_request (web_socket.py)         the opening of a WebSocket becomes an ordinary request
     RequestLog (request_log.py)        every request, refused ones too; measures only
       Guard (security.py)              refuses before anything looks further
         control routes                 /cdn-cgi/…, /client/v4/…: a Starlette app; user code never
                                        sees these paths, known or not
         Ingress (ingress.py)           everything else: the worker
 
-The control routes themselves are handed in by the caller, who has the engine and the bindings.
+The caller, who has the engine and the bindings, passes the control routes.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def create_app(
     on_error: OnError = lambda method, target, error: None,
     on_request: OnRequest | None = None,
 ) -> ASGIApp:
-    """Return the whole server as one ASGI app, to be run by `serve.Server`.
+    """Return the whole server as one ASGI app, for `serve.Server`.
 
     routes: makes the control routes, all under `/cdn-cgi/` or `/client/v4/`, in the order of
-    matching; called when the first control path is asked for.
-    on_error, on_request: what the terminal wants to know; see `OnError` and `OnRequest`.
+    matching. It is called at the first request for a control path.
+    on_error, on_request: for the terminal; see `OnError` and `OnRequest`.
     """
     guarded = Guard(_Split(routes, Ingress(worker, on_error)), policy)
     return as_request(guarded if on_request is None else RequestLog(guarded, on_request))
 
 
 class _Split:
-    """Sends control paths to one app and all others to the other, with nothing in between."""
+    """Sends control paths to one app and all other paths to another."""
 
     def __init__(self, routes: Routes, ingress: ASGIApp) -> None:
         self._routes = routes

@@ -1,6 +1,6 @@
-"""The control routes as one Starlette app: what is under `/cdn-cgi/` and `/client/v4/`.
+"""The control routes as one Starlette app: everything under `/cdn-cgi/` and `/client/v4/`.
 
-Imported when the first of these paths is asked for: a worker's first answer waits for none of it.
+It is imported at the first request for one of them, so that a worker's first answer need not wait.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a client gets instead of a reply: a page for browsers, plain text for everyone else.
+"""The answer to a client when there is no reply: a page for browsers, plain text for others.
 
-The page is one self-contained document: no script, no request to anywhere, every word from user
-code escaped, and a Content-Security-Policy that allows nothing but its own style. A page about code
-that does not load asks the browser to look again every few seconds; a page about a handler that
-raised never does, because looking again would run the handler again.
+The page is one document without scripts and without requests to anywhere. All text from user code
+is escaped, and the Content-Security-Policy allows only the page's own style. A page about code that
+does not load reloads itself every few seconds. A page about a handler that raised does not, because
+a reload would run the handler again.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _HEADERS = [
     ),
 ]
 
-# Where a frame of a Python or a JavaScript traceback says its place. The latter is tried where a
-# word begins and nowhere else: at each letter, a message of 100 KB without a blank took a minute.
+# The place of a frame in a Python or JavaScript traceback. The pattern for JavaScript is tried only
+# where a word begins: at every letter, a message of 100 KB without a blank took a minute.
 _PLACE = re.compile(
     r'File "[^"\n]+", line \d+|(?:\(|(?<![^\s()]))(?:file:///?)?[^\s()]+:\d+:\d+\)?'
 )
@@ -64,7 +64,7 @@ class _Report:
 
 
 def is_navigation(method: str, headers: RawHeaders) -> bool:
-    """Return whether a person is opening this in a browser, as opposed to a program fetching it."""
+    """Return whether a person opens this in a browser, and not a program."""
     if not wants_html(headers):
         return False
     mode = value_of(headers, b"sec-fetch-mode")
@@ -72,7 +72,7 @@ def is_navigation(method: str, headers: RawHeaders) -> bool:
 
 
 def wants_html(headers: RawHeaders) -> bool:
-    """Return whether the client lists text/html among what it accepts."""
+    """Return whether the client accepts text/html by name."""
     return b"text/html" in (value_of(headers, b"accept") or b"").lower()
 
 
@@ -85,7 +85,7 @@ async def send(
         media, text = b"text/html; charset=utf-8", as_html(report, scope["method"] == "GET")
     else:
         media, text = b"text/plain; charset=utf-8", as_text(report)
-    # A message of user code may hold a lone surrogate, which UTF-8 has no bytes for.
+    # A message of user code may have a lone surrogate, which UTF-8 cannot encode.
     body = text.encode("utf-8", "backslashreplace")
     headers = [(b"content-type", media), (b"content-length", b"%d" % len(body)), *_HEADERS]
     await send({"type": "http.response.start", "status": 500, "headers": headers})
@@ -116,9 +116,9 @@ def _report(error: EmulatorError, request: str, still_serving: bool) -> _Report:
         case LoadError():
             place = f" ({error.file}:{error.line})" if error.file else ""
             serving = (
-                "Programs are still answered by the code saved before."
+                "Programs still get answers from the code saved before."
                 if still_serving
-                else "Nothing is served until it is mended."
+                else "Nothing is served until the code is repaired."
             )
             return _Report(
                 title=str(error),

@@ -1,6 +1,6 @@
-"""Which headers cross between client and worker, and which stay at this hop. Tables and pure maps.
+"""Which headers pass between client and worker, and which are for this hop only. Pure.
 
-Headers are lists of pairs everywhere: order and repeats carry meaning and are kept.
+Headers are lists of pairs everywhere: order and repeats have a meaning and are kept.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 RawHeaders = list[tuple[bytes, bytes]]
 
-# What only the machinery may say. A client that could say it would speak with our voice, so it is
-# dropped from every request, whoever serves it:
+# Headers that only the host and the runtime may set. A client could use them to speak for us, so
+# they are removed from every request:
 INTERNAL_PREFIXES = (
     b"x-groundfog-",  # our own marks between host and guest
     b"mf-",  # miniflare's: MF-Route-Override picks the worker, MF-Original-URL replaces its URL
@@ -20,8 +20,8 @@ INTERNAL_PREFIXES = (
     b"cf-ew-",  # the edge's own marks on requests between workers
 )
 
-# What speaks about this connection and not about the request: RFC 9110 section 7.6.1, and what
-# workerd's HTTP library treats alike. The length is told by the framing of each hop.
+# Headers about this connection and not about the request: RFC 9110 section 7.6.1, and those that
+# workerd's HTTP library treats in the same way. Each hop frames the length in its own way.
 HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -33,10 +33,10 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-# `Expect: 100-continue` has been answered by this server when the worker sees the request.
+# This server has answered `Expect: 100-continue` before the worker gets the request.
 REQUEST_DROPPED = HOP_BY_HOP | {b"expect"}
 
-# On every answer of our own: it is what its type says, and no page of another site may embed it.
+# On every answer of our own: browsers must believe its type, and other sites must not embed it.
 # Source: https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html.
 OWN_ANSWER: RawHeaders = [
     (b"x-content-type-options", b"nosniff"),
@@ -50,28 +50,28 @@ _DIGITS = re.compile(rb"[0-9]{1,18}\Z")
 
 
 class UnsendableHeader(Exception):
-    """The worker's reply has a header that cannot be put on the wire; the message says which."""
+    """The worker's reply has a header that HTTP cannot carry; the message says which."""
 
 
 def own_answer(headers: RawHeaders) -> RawHeaders:
-    """Return the headers of an answer of our own with those that each of them has."""
+    """Return the headers of an answer of our own, with those that every such answer has."""
     present = {name.lower() for name, _ in headers}
     return [*headers, *(header for header in OWN_ANSWER if header[0] not in present)]
 
 
 def without_internal(headers: RawHeaders) -> RawHeaders:
-    """Return `headers` without those that only the machinery may send."""
+    """Return `headers` without those that only the host and the runtime may set."""
     return [header for header in headers if not header[0].startswith(INTERNAL_PREFIXES)]
 
 
 def for_worker(headers: RawHeaders, client_ip: str | None) -> list[tuple[str, str]]:
-    """Return what the worker sees: hop-by-hop headers gone, `cf-connecting-ip` present.
+    """Return the worker's headers: without hop-by-hop headers, with `cf-connecting-ip`.
 
-    A `cf-connecting-ip` that the client sent is kept, so that a test can play another address.
+    A `cf-connecting-ip` from the client is kept, so that a test can use any address.
     Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/miniflare/src/workers/core/entry.worker.ts
     (getUserRequest).
-    Differs: `accept-encoding` stays the client's own instead of "br, gzip", because replies are
-    not encoded again on their way out.
+    Differs: `accept-encoding` is the client's and not "br, gzip", because replies are not encoded
+    again for the client.
     """
     seen = [
         (name.decode("latin-1"), value.decode("latin-1"))
@@ -84,10 +84,10 @@ def for_worker(headers: RawHeaders, client_ip: str | None) -> list[tuple[str, st
 
 
 def for_client(headers: Iterable[tuple[str, str]]) -> tuple[RawHeaders, int | None]:
-    """Return the worker's headers as they go out, and the content length it declared, if any.
+    """Return the worker's headers for the client, and the content length it declared, or None.
 
-    `content-length` is not among the returned headers: whether it goes out depends on the reply.
-    Raises UnsendableHeader for a name or value that HTTP has no way to write.
+    `content-length` is not in the returned headers: whether it is sent depends on the reply.
+    Raises UnsendableHeader for a name or value that HTTP cannot carry.
     """
     out: RawHeaders = []
     length: int | None = None

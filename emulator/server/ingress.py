@@ -1,9 +1,9 @@
-"""User requests: ASGI → FetchRequest → worker → FetchReply → ASGI, bodies streamed both ways.
+"""User requests: ASGI → FetchRequest → worker → FetchReply → ASGI, with streamed bodies.
 
-Nothing is buffered: a chunk is asked for when the one before has been taken, on both ways, so a
-slow reader slows its writer. What is not a reply becomes an error page (`error_page.py`) while that
-is possible, and a response that ends visibly incomplete afterwards. Decides nothing about routes
-(`app.py`) nor about who may ask (`security.py`).
+Nothing is buffered. In both directions a chunk is read only when the one before was taken, so a
+slow reader slows its writer down. An error becomes an error page (`error_page.py`); after the
+response has begun, it becomes a response that is visibly incomplete. `app.py` decides on routes,
+`security.py` on who may ask.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from emulator.server.headers import RawHeaders, UnsendableHeader, for_client, fo
 from emulator.server.http.connection import connection_of, target_of
 from emulator.server.web_socket import WORKER_GONE, ClientSocket, socket_of
 
-# How long a handler whose request body was cut off may take to notice and end by itself.
+# How long a handler may take to end by itself after its request body was cut off.
 CUT_OFF_GRACE_S = 1.0
 
 # Source: https://fetch.spec.whatwg.org/#null-body-status (101 is never sent here)
@@ -32,18 +32,18 @@ OnError = Callable[[str, str, EmulatorError], None]
 
 
 class Worker(Protocol):
-    """What ingress needs from below; the supervisor is one."""
+    """What ingress needs of a worker; the supervisor has it."""
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
-        """Hand `request` to the current generation.
+        """Pass `request` to the current generation.
 
-        Cancelling the call cancels the request. Raises HandlerError, GuestLost, or LoadError when
-        there is no generation that could serve.
+        To cancel the call cancels the request. Raises HandlerError, GuestLost, or LoadError when no
+        generation can serve.
         """
         ...
 
     def failed_load(self) -> LoadError | None:
-        """Return why the newest save could not be loaded, while an older generation serves."""
+        """Return why the newest code could not be loaded, if an older generation serves."""
         ...
 
 
@@ -62,7 +62,7 @@ class Ingress:
     """The ASGI app for everything that is not a control route.
 
     `on_error(method, target, error)` is told what went wrong in the worker, for the terminal;
-    a LoadError is not, because the reload already said it.
+    it is not told of a LoadError, which the reload has already shown.
     """
 
     def __init__(self, worker: Worker, on_error: OnError) -> None:
@@ -95,7 +95,7 @@ class Ingress:
                 if reply.body is not None and not outgoing.body_was_read:
                     await reply.close()
         except RequestBodyCutOff:
-            # The worker passed on what its request body told it: nobody is there to be answered.
+            # The worker raised the error of its request body: the client is gone, so no answer.
             return
         except LoadError as error:
             await error_page.send(error, scope, send)
@@ -107,7 +107,7 @@ class Ingress:
                 await error_page.send(error, scope, send)
 
     async def _converse(self, socket: ClientSocket, scope: Scope, send: Send) -> None:
-        """Let the worker answer the opening of a WebSocket, then pass messages both ways."""
+        """Let the worker answer the opening of a WebSocket; then pass messages both ways."""
         messages = socket.messages()
         request = _fetch_request(scope, messages, web_socket=True)
         outgoing = _Outgoing("GET", send)
@@ -159,10 +159,10 @@ class RequestBody:
 
 
 class _ClientWatch:
-    """Cancels the current task when the client goes away, and swallows that cancellation.
+    """Cancels the current task when the client goes away, and suppresses that cancellation.
 
-    A handler in the middle of the request body first gets the error from the body, and is cancelled
-    only if it does not end on its own.
+    A handler that reads the request body first gets the error from the body. It is cancelled only
+    if it does not end by itself.
     """
 
     def __init__(self, scope: Scope, body: RequestBody | None) -> None:
@@ -202,7 +202,7 @@ class _ClientWatch:
 
 
 class _Outgoing:
-    """One response on its way out: has it begun, and was its body read to the end?"""
+    """One response while it is sent: whether it has begun, and whether its body was read."""
 
     def __init__(self, method: str, send: Send) -> None:
         self.started = False
@@ -254,7 +254,7 @@ def _fetch_request(
     host = (value_of(headers, b"host") or b"").decode("latin-1")
     client = scope.get("client")
     seen = for_worker(headers, client[0] if client else None)
-    if web_socket:  # of this hop, but how a worker recognises what it is asked for
+    if web_socket:  # a header of this hop, but the worker needs it to see what is asked for
         seen.append(("upgrade", "websocket"))
     return FetchRequest(
         method=scope["method"],
@@ -268,7 +268,7 @@ def _fetch_request(
 def _response_head(reply: FetchReply, method: str) -> tuple[RawHeaders, int | None]:
     """Return the headers to send, and how many bytes the body must have.
 
-    None means any number, sent chunked. Raises BadReply for what HTTP cannot carry.
+    None means any number, sent chunked. Raises BadReply when HTTP cannot carry the reply.
     """
     if not 200 <= reply.status <= 599:
         raise BadReply(f"The worker answered with status {reply.status}; expected 200 to 599.")

@@ -1,8 +1,8 @@
-"""A request that is refused before any route sees it: status, reason, and its bytes on both levels.
+"""The answer to a request that is refused before any route sees it, for ASGI and as bytes.
 
-A refusal of the protocol closes the connection: what follows on it may be the other half of a
-trick. One of the ASGI app does not: the request was well-formed, and closing before its body was
-taken would reset the connection before the client has read why.
+When the protocol refuses, the connection is closed: the bytes that follow may be a part of an
+attack. When the ASGI app refuses, it stays open: the request was well-formed, and to close before
+its body was read would reset the connection before the client has read the reason.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from emulator.server.headers import own_answer
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`reason` is one or two sentences for whoever sent the request: what, and how to fix it."""
+    """`reason`: one or two sentences for the client: what is wrong, and how to fix it."""
 
     status: int
     reason: str
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the response headers, as ASGI wants them."""
+        """Return the response headers for ASGI."""
         return own_answer(
             [
                 (b"content-type", b"text/plain; charset=utf-8"),
@@ -32,7 +32,7 @@ class Refusal:
         )
 
     def body(self) -> bytes:
-        """Return the reason as text; whatever it quotes from the request can be encoded."""
+        """Return the reason as bytes; anything that it quotes from the request can be encoded."""
         return f"{self.reason}\n".encode("utf-8", "backslashreplace")
 
     def wire(self) -> bytes:

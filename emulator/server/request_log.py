@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.server.http.connection import target_of
 
-# What nginx writes for a client that went away before it was answered; never sent to anyone.
+# As nginx logs a client that went away before its answer; it is never sent.
 CLIENT_CLOSED_REQUEST = 499
 
 OnRequest = Callable[[str, str, int, float], None]
@@ -17,7 +17,7 @@ OnRequest = Callable[[str, str, int, float], None]
 
 
 class RequestLog:
-    """ASGI middleware that measures. A request that is never answered has status 499."""
+    """ASGI middleware that measures requests. A request that was not answered has status 499."""
 
     def __init__(self, app: ASGIApp, on_request: OnRequest) -> None:
         self._app = app

@@ -1,9 +1,9 @@
 """Who may ask what: Host on every request; Origin, method and token on control routes.
 
-The decisions are pure functions from headers to a `Refusal` or None; `Guard` asks them before
-anything else sees a request. Two dangers are met here. A web page anywhere can make a browser send
-requests to this port (so control routes accept only our own pages), and can rebind its own name to
-127.0.0.1 (so a name we do not know is refused everywhere). Read `docs/http.md` for the user's view.
+The decisions are pure functions from headers to a `Refusal` or None; `Guard` calls them before
+anything else sees a request. They prevent two attacks. Any web page can make a browser send
+requests to this port, so control routes accept only our own pages. And it can rebind its own name
+to 127.0.0.1, so an unknown name is refused on every route. `docs/http.md` is for users.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from emulator.server.http.body_limit import (
 )
 from emulator.server.refusal import Refusal
 
-# Everything at or under these paths is ours; user code never sees it.
+# These paths and everything below them are ours; user code never sees them.
 CONTROL_PREFIXES = ("/cdn-cgi/", "/client/v4/")
 _CONTROL_ROOTS = ("/cdn-cgi", "/client/v4")
-# OPTIONS would be a CORS preflight, and there is no CORS; GET and HEAD never change anything.
+# No OPTIONS: it would be a CORS preflight, and there is no CORS. GET and HEAD change nothing.
 CONTROL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
-# The names of this machine that are nobody else's, as nearly every request spells them.
+# The names that always mean this machine, as nearly every request has them.
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 # "name", "name:port", "[address]", "[address]:port". The port is not compared: rebinding is about
-# names, and a forwarded port (ssh -L, a container) legitimately differs from ours.
+# names, and a forwarded port (ssh -L, a container) may differ from ours.
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What this server was told to accept.
+    """What this server accepts.
 
-    allowed_hosts: names beside the local ones, lower case, without port; IPv6 in brackets.
-    bind_is_loopback: False when other machines can connect; control routes then need `token`.
-    any_address: accept any IP address as Host, for a wildcard `--ip`. An address in a Host header
-        was typed as an address: no name was rebound to get there.
+    allowed_hosts: names in addition to the local ones, lower case, no port; IPv6 in brackets.
+    bind_is_loopback: False when other machines can connect; then control routes need `token`.
+    any_address: accept any IP address as Host, for a wildcard `--ip`. A client with an address in
+    its Host header used an address, so no name was rebound.
     """
 
     allowed_hosts: frozenset[str] = frozenset()
@@ -69,7 +69,7 @@ class Policy:
 
 
 def checked_host(name: str) -> str:
-    """Return a name for `Policy.allowed_hosts`. Raises UsageError for what no Host ever equals."""
+    """Return a name for `Policy.allowed_hosts`. Raises UsageError if it cannot be a host."""
     host = f"[{name}]" if _is_ipv6(name) else name.lower()
     match = _HOST.match(host)
     if match is not None and match["name"] == host and not host.startswith("."):
@@ -91,19 +91,19 @@ def exposure(policy: Policy, ip: str) -> str | None:
         return None
     where = "this machine in any of its networks" if policy.any_address else ip
     return (
-        f"listening on {ip}: every machine that reaches {where} can use the worker and with it"
-        " what its bindings hold. Control routes (/cdn-cgi/, /client/v4/) need the token of"
-        " dev.json in the state directory. For this machine alone: --ip localhost"
+        f"listening on {ip}: every machine that reaches {where} can use the worker, and so the"
+        " data of its bindings. Control routes (/cdn-cgi/, /client/v4/) need the token of"
+        " dev.json in the state directory. For this machine only: --ip localhost"
     )
 
 
 def is_control_path(path: str) -> bool:
-    """Return whether `path` (percent-decoded, as ASGI's `path`) belongs to us, not to user code."""
+    """Return whether `path` (decoded, as ASGI's `path`) is ours, and not for user code."""
     return path.startswith(CONTROL_PREFIXES) or path in _CONTROL_ROOTS
 
 
 def host_problem(policy: Policy, hosts: list[bytes]) -> Refusal | None:
-    """Return why a request with these Host headers is refused, or None. Exactly one is needed."""
+    """Return why a request with these Host headers is refused, or None. It must have one."""
     if len(hosts) != 1:
         return Refusal(400, f"The request has {len(hosts)} Host headers; expected exactly one.")
     host = hosts[0].decode("latin-1").lower()
@@ -121,9 +121,9 @@ def host_problem(policy: Policy, hosts: list[bytes]) -> Refusal | None:
 
 
 def origin_problem(host: bytes, headers: RawHeaders) -> Refusal | None:
-    """Return why a control request is refused for where it comes from, or None.
+    """Return why a control request is refused because of its origin, or None.
 
-    A page of our own has the very scheme, name and port that it asks; programs send neither header.
+    A page of ours has the same scheme, name and port as its request. Programs send no such headers.
     """
     own = b"http://" + host.lower()
     for name, value in headers:
@@ -138,7 +138,7 @@ def origin_problem(host: bytes, headers: RawHeaders) -> Refusal | None:
 
 
 def token_problem(policy: Policy, headers: RawHeaders) -> Refusal | None:
-    """Return why a control request is refused for want of the session's token, or None."""
+    """Return why a control request without the session's token is refused, or None."""
     if policy.bind_is_loopback:
         return None
     given = [value for name, value in headers if name == b"authorization"]
@@ -161,7 +161,7 @@ def control_problem(policy: Policy, method: str, headers: RawHeaders) -> Refusal
 
 
 class Guard:
-    """ASGI middleware before all routes: refuses, strips internal headers, caps the body."""
+    """ASGI middleware before all routes: refuses, removes internal headers, limits the body."""
 
     def __init__(self, app: ASGIApp, policy: Policy) -> None:
         self._app = app

@@ -1,7 +1,7 @@
-"""A client's WebSocket as an HTTP request that may be answered with 101, and its messages.
+"""A client's WebSocket: an HTTP request that may be answered with 101, and its messages.
 
-Everything before ingress treats the opening of a WebSocket as the GET request that it is: one log,
-one guard. Owns the translation to and from ASGI's words for WebSockets.
+Everything before ingress treats the opening of a WebSocket as the GET request that it is, with one
+log and one guard. This module translates to and from ASGI's messages for WebSockets.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class ClientSocket:
         self._send = send
 
     def watch(self, on_lost: Callable[[], None] | None) -> None:
-        """Do nothing: a client that leaves ends `messages`."""
+        """Do nothing: `messages` ends when the client goes away."""
 
     def cut(self) -> None:
-        """Do nothing: a refused socket's connection is closed with its answer."""
+        """Do nothing: the answer to a refused socket closes the connection."""
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """Yield what the client sends, as `protocol/web_sockets.py` writes it."""
+        """Yield the client's messages, encoded by `protocol/web_sockets.py`."""
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
-                if "reason" in message:  # it said goodbye; a broken connection has no reason
+                if "reason" in message:  # closed by the client; a broken connection has no reason
                     yield wire.encode_close(_sendable(message["code"]), message["reason"] or "")
                 return
             if message.get("text") is not None:
@@ -45,7 +45,7 @@ class ClientSocket:
                 yield wire.encode(wire.BINARY, message["bytes"])
 
     async def deliver(self, body: AsyncIterator[bytes]) -> None:
-        """Send the client what the worker sends, to its end. Raises what reading `body` raises."""
+        """Send the worker's messages to the client, to the end. Raises the errors of `body`."""
         decoder = wire.Decoder()
         async for piece in body:
             for kind, payload in decoder.feed(piece):
@@ -57,7 +57,7 @@ class ClientSocket:
                     await self._send({"type": "websocket.send", "bytes": payload})
 
     async def close(self, code: int, reason: str) -> None:
-        """Say goodbye to the client."""
+        """Close the socket."""
         sendable = _sendable(code) or 1000
         await self._send({"type": "websocket.close", "code": sendable, "reason": reason})
 
@@ -68,7 +68,7 @@ def socket_of(scope: MutableMapping[str, Any]) -> ClientSocket | None:
 
 
 def as_request(app: ASGIApp) -> ASGIApp:
-    """Return `app`, which knows HTTP only, as one that is also asked for WebSockets."""
+    """Return `app`, which knows HTTP only, as an app that also gets WebSockets."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -111,5 +111,5 @@ def _answering(send: Send) -> Send:
 
 
 def _sendable(code: int) -> int | None:
-    """Return a close code that may stand in a message, None for those that only describe."""
+    """Return a close code if it may be sent in a message, else None."""
     return None if code in (wire.NO_STATUS, wire.ABNORMAL) else code

@@ -162,7 +162,7 @@ def test_a_browser_is_shown_a_failed_save_while_the_old_code_serves(
 ) -> None:
     response = answer(ok, *lines, method=method, load_error=UNLOADED)
 
-    assert status_of(response.encode()) == 500 and "by the code saved before" in response
+    assert status_of(response.encode()) == 500 and "from the code saved before" in response
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Cloudflare's REST API, as far as it is served here: v4 paths and the local explorer's."""
+"""The parts of Cloudflare's REST API that are served here: v4 paths and the local explorer's."""

@@ -1,7 +1,7 @@
 """Workers AI over REST: running models, the catalogue, and OpenAI's endpoints.
 
-JSON answers of `run` are in the envelope, streams and files as they are; `/v1/…` answers as OpenAI
-does, without an envelope.
+JSON answers of `run` are in the envelope; streams and files are sent as they are. `/v1/…` answers
+as OpenAI does, without an envelope.
 Source: docs/platform/workers-ai.md, "REST".
 """
 
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 
 BASE = "/client/v4/accounts/{account}/ai"
 PER_PAGE, PER_PAGE_MAX = 50, 1_000
-# What a body that is no JSON is for a model: the whole input, or an upload under this name.
+# How a model takes a body that is not JSON: as the whole input, or as an upload with this name.
 _UPLOADS = {"audio": ("audio/", "application/octet-stream"), "multipart": ("multipart/",)}
 
 Run = Callable[[Request], Awaitable[Response]]
 
 
 class AiApi:
-    """Handlers of these routes. `ai` is asked each time: a save may change it."""
+    """Handlers of these routes. `ai` is called for each request, as a save may change it."""
 
     def __init__(self, ai: Callable[[], Ai]) -> None:
         self._ai = ai
@@ -72,7 +72,7 @@ class AiApi:
         return Answer(shown, info)
 
     async def show_schema(self, request: Request) -> Answer:
-        """GET …/models/schema?model=: what the model's inputs must satisfy."""
+        """GET …/models/schema?model=: the schema of the model's inputs."""
         try:
             return Answer(self._ai().schema(request.query_params.get("model")))
         except WorkerError as error:
@@ -108,7 +108,7 @@ class AiApi:
         body = await _object(request)
         answer = await self._ai().run(body.get("model"), {"text": body.get("input")})
         if not isinstance(answer, dict) or "data" not in answer:
-            raise bad(f"{body.get('model')} is no text embedding model")
+            raise bad(f"{body.get('model')} is not a text embedding model")
         data = [
             {"object": "embedding", "index": place, "embedding": vector}
             for place, vector in enumerate(answer["data"])
@@ -133,7 +133,7 @@ class AiApi:
 
 
 def ai_routes(ai: Callable[[], Ai]) -> list[Route]:
-    """Return these routes, to be handed to `create_app`."""
+    """Return these routes, for `create_app`."""
     api = AiApi(ai)
     runs: list[tuple[str, Run]] = [
         ("/v1/chat/completions", api.chat),
@@ -219,7 +219,7 @@ async def _read(content: bytes) -> Any:
 
 
 def _form(content: bytes, kind: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the files of a form, and its options. Raises ApiError for what is no form."""
+    """Return the files of a form, and its options. Raises ApiError when it is not a form."""
     from bindings.ai.multipart import NotAForm, read_form
 
     expected = "tomarkdown expects multipart/form-data with a field files"

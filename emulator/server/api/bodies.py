@@ -1,8 +1,8 @@
-"""The bodies of the API's requests: how much is taken, and JSON that stops nobody else.
+"""The bodies of the API's requests: how large they may be, and how their JSON is read.
 
-What a body may hold is known before it is read, and refused by its size alone. A large one is read
-in a thread that lets the loop go on, by a reader with limits; numbers are read as JavaScript reads
-them. Every problem is an `ApiError`.
+Each route has a limit, and a larger body is refused before it is read. A large body is read on a
+thread, so that the event loop goes on, and with limits. Numbers are read as JavaScript reads them.
+Every problem is an `ApiError`.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from emulator.server.api.reading import bad
 Json = Any
 T = TypeVar("T")
 
-CONTROL_MAX_BYTES = 256 * 1024  # what is no value of anybody's: actions, lists of 100 ids
-# A value of 1 MiB in the longest way there is to write it: JSON in a JSON string, all escapes.
+CONTROL_MAX_BYTES = 256 * 1024  # bodies without users' values: actions, lists of 100 ids
+# A value of 1 MiB in its longest form: JSON in a JSON string, with each character escaped.
 VALUE_MAX_BYTES = 8 * 1024 * 1024
 BATCH_MAX_BYTES = 128 * 1024 * 1024  # 100 instances with params of 1 MiB each
-MODEL_MAX_BYTES = 64 * 1024 * 1024  # pictures as lists of numbers among them
+MODEL_MAX_BYTES = 64 * 1024 * 1024  # for example pictures as lists of numbers
 
-# The shortest list or object with its comma, `[],`, takes three bytes of a value's 1 MiB.
+# The shortest list or object with its comma, `[],`, has three bytes; a value has at most 1 MiB.
 VALUE = Limits(DEPTH_MAX + 8, containers=1024 * 1024 // 3)
 MODEL = Limits(DEPTH_MAX, containers=1_000_000)
-_AT_ONCE_MAX_BYTES = 64 * 1024  # more would make everybody wait
+_AT_ONCE_MAX_BYTES = 64 * 1024  # a larger body would make everybody wait
 
 
 async def body_bytes(request: Request, most: int) -> bytes:
@@ -59,9 +59,9 @@ async def json_body(request: Request) -> Json:
 
 
 async def read_apart(body: bytes, read: Callable[[bytes], T]) -> T:
-    """Return `read(body)`, called where it stops nobody else. Raises ApiError for what it raises.
+    """Return `read(body)` without blocking the event loop. Its errors are raised as ApiError.
 
-    In a thread, if the body is large: `read` must not touch anything that others change.
+    If the body is large, it runs on a thread: `read` must not use anything that others change.
     """
     try:
         if len(body) <= _AT_ONCE_MAX_BYTES:
@@ -74,7 +74,7 @@ async def read_apart(body: bytes, read: Callable[[bytes], T]) -> T:
 
 
 def read_json(body: bytes | str, limits: Limits = VALUE) -> Json:
-    """Return JSON as JavaScript would read it; of blanks, None. Raises ValueError."""
+    """Return JSON as JavaScript would read it; None if the text is blank. Raises ValueError."""
     text = str(body, "utf-8-sig") if isinstance(body, bytes) else body
     if not text[:_AT_ONCE_MAX_BYTES].strip() and not text.strip():
         return None
@@ -96,7 +96,7 @@ def read_items(body: bytes) -> Iterator[Json]:
 
 
 def as_object(body: Json) -> dict[str, Json]:
-    """Return a decoded body that must be an object; None is `{}`. Raises ApiError."""
+    """Return a decoded body, which must be an object; None becomes `{}`. Raises ApiError."""
     if body is None:
         return {}
     if not isinstance(body, dict):
@@ -117,7 +117,7 @@ def _too_large(most: int) -> ApiError:
 
 
 def _integer(text: str) -> int | float:
-    """Return an integer as JavaScript would hold it: beyond 2^53 a float, with its rounding."""
+    """Return an integer as in JavaScript: beyond 2^53 it is a float, rounded."""
     value = float(text)
     return int(text) if abs(value) <= MAX_SAFE_INTEGER else value
 

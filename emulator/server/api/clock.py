@@ -1,6 +1,6 @@
-"""The routes that show and move the clock workflows live by: `/cdn-cgi/groundfog/clock`.
+"""The routes that show and move the clock of workflows: `/cdn-cgi/groundfog/clock`.
 
-GET shows it; POST moves it, and answers once everything that was due has happened.
+GET shows it. POST moves it, and answers after everything that was due has happened.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ClockRoutes:
         return await self._done(self._timekeeper.advance(span_ms))
 
     async def advance_to_next(self, request: Request) -> Answer:
-        """POST …/next: to the next deadline or schedule; nothing happens when there is none."""
+        """POST …/next: to the next deadline or schedule; without one, nothing happens."""
         return await self._done(self._timekeeper.advance_to_next())
 
     async def _done(self, work: Awaitable[object]) -> Answer:
@@ -74,7 +74,7 @@ class ClockRoutes:
 
 
 def clock_routes(timekeeper: Timekeeper) -> list[Route]:
-    """Return these routes, to be handed to `create_app`."""
+    """Return these routes, for `create_app`."""
     clock = ClockRoutes(timekeeper)
     changes = {
         "freeze": clock.freeze,

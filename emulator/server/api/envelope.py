@@ -1,4 +1,4 @@
-"""Cloudflare's v4 envelope: how every answer of the API is wrapped, and how it says no.
+"""Cloudflare's v4 envelope around every answer of the API, and its errors.
 
 `{"success", "errors", "messages", "result", "result_info"?}`.
 Source: docs/platform/hosting.md, "The REST envelope".
@@ -18,9 +18,9 @@ from emulator.protocol import deep_json
 
 Json = Any
 
-OWN_BASE = "/cdn-cgi/groundfog"  # of what only Groundfog has
+OWN_BASE = "/cdn-cgi/groundfog"  # of the routes that only Groundfog has
 TOO_DEEP = "(body) is nested too deeply"
-INTERNAL = 10001  # also what the local explorer answers to requests it cannot read
+INTERNAL = 10001  # also the local explorer's answer to requests that it cannot read
 
 
 class ApiError(Exception):
@@ -35,7 +35,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler returns; `info` is `result_info`, `notes` are told under `messages`."""
+    """What a handler returns; `info` is `result_info`, `notes` go to `messages`."""
 
     result: Json
     info: dict[str, Json] | None = None
@@ -46,9 +46,9 @@ Handler = Callable[[Request], Awaitable[Answer | Response]]
 
 
 def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Return `handler` as a route's endpoint, its answers and errors in the envelope.
+    """Return `handler` as the endpoint of a route, with its answers and errors in the envelope.
 
-    A handler that answers with something else than JSON returns a Response of its own.
+    A handler whose answer is not JSON returns a Response of its own.
     """
 
     async def answer(request: Request) -> Response:
@@ -92,6 +92,6 @@ def failure(
 
 
 def _response(status: int, body: Json, headers: dict[str, str] | None = None) -> Response:
-    # ASCII: a string of user code may hold half a surrogate pair, which UTF-8 cannot carry.
+    # ASCII, as a string of user code may have half a surrogate pair, which UTF-8 cannot encode.
     text = deep_json.dumps(body)
     return Response(text, status, headers, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Lists in pages: which part of a list a request asks for, and `result_info` about it.
+"""Lists in pages: the part of a list that a request asks for, and its `result_info`.
 
 Source: https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/#pagination
 """
@@ -37,7 +37,7 @@ class Page:
 
     @property
     def offset(self) -> int:
-        """How many there are on the pages before."""
+        """How many items are on the pages before."""
         return (self.number - 1) * self.size
 
     def of_list(self, items: Sequence[T]) -> Sequence[T]:
@@ -45,7 +45,7 @@ class Page:
         return items[self.offset :][: self.size]
 
     def info(self, count: int, total: int) -> dict[str, Json]:
-        """Return `result_info` of this page, which has `count` of `total`."""
+        """Return `result_info` of this page, which has `count` items of `total`."""
         return {
             "page": self.number,
             "per_page": self.size,

@@ -1,4 +1,4 @@
-"""What a request of the API says in its query and in the fields of its body, read and checked.
+"""Reads and checks the query and the body fields of the API's requests.
 
 Every problem is an `ApiError` with
 status 400 that names the parameter, what was found and what was expected.
@@ -22,7 +22,7 @@ _PAGE_MAX = 1_000_000_000
 
 
 def bad(message: str) -> ApiError:
-    """Return the refusal of a request that cannot be understood."""
+    """Return the error for a request that cannot be understood."""
     return ApiError(400, INTERNAL, message)
 
 
@@ -40,7 +40,7 @@ def whole_number(request: Request, name: str, default: int, largest: int = _PAGE
 
 
 def choice(request: Request, name: str, allowed: Collection[str]) -> str | None:
-    """Return a query parameter that is one of a few words, or None when it is not given."""
+    """Return a query parameter that must be one of a few words; None when it is missing."""
     text = request.query_params.get(name)
     if text is not None and text not in allowed:
         raise bad(f"'{name}' is '{text}'; expected one of: {', '.join(allowed)}.")
@@ -48,7 +48,7 @@ def choice(request: Request, name: str, allowed: Collection[str]) -> str | None:
 
 
 def instant_ms(request: Request, name: str) -> int | None:
-    """Return a query parameter in ISO 8601 as epoch milliseconds; without an offset it is UTC."""
+    """Return a query parameter in ISO 8601 as epoch milliseconds; UTC when it has no offset."""
     text = request.query_params.get(name)
     if text is None:
         return None
@@ -71,7 +71,7 @@ def retention_ms(given: Json, name: str) -> dict[str, int]:
     kept = {}
     for key, value in given.items():
         if key not in ("success_retention", "error_retention"):
-            raise bad(f"'{name}.{key}' is no key; expected success_retention, error_retention.")
+            raise bad(f"'{name}.{key}' is unknown; expected success_retention, error_retention.")
         if value is not None:
             try:
                 kept[key.removesuffix("_retention")] = parse_duration_ms(value)

@@ -1,1 +1,1 @@
-"""HTTP on the wire: sockets, the protocol, and what a request's head may look like."""
+"""HTTP on the wire: sockets, the protocol, and the rules for the head of a request."""

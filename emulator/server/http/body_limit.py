@@ -1,7 +1,7 @@
-"""The cap on a request body whose length was not announced, counted as it is read.
+"""The limit for a request body of unknown length; bytes are counted as they are read.
 
-An announced length is checked before anything is read (`security.py`) and then enforced by the
-HTTP parser, so only chunked requests come through here.
+A length in the head is checked before anything is read (`security.py`), and then the HTTP parser
+enforces it. So only chunked requests need this module.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ BODY_TOO_LARGE = Refusal(
 
 
 class BodyTooLarge(HTTPException):
-    """Raised to whoever reads a body past the cap. Starlette's routes answer it with 413."""
+    """The reader of a body gets this beyond the limit. Starlette's routes answer with 413."""
 
     def __init__(self) -> None:
         super().__init__(413, BODY_TOO_LARGE.reason)
 
 
 async def run_with_body_limit(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run `app`; when its request body passes the cap, stop it and answer 413.
+    """Run `app`; when its request body exceeds the limit, stop it and answer 413.
 
-    The body of a user's request is read by another task than the one that waits for the worker:
-    the reader gets BodyTooLarge, and the waiting task is cancelled, which cancels the worker's
-    request. A response that has begun cannot turn into a 413; its connection is cut.
+    One task reads the body of a user's request, and another waits for the worker. The reader gets
+    BodyTooLarge. The waiting task is cancelled, which cancels the worker's request. When a response
+    has begun, it cannot become a 413; then the connection is cut.
     """
     meter = _Meter(receive, send)
     try:
@@ -75,7 +75,7 @@ class _Meter:
         await self._send(message)
 
     def forgive_cancellation(self) -> None:
-        """Take back the cancellation that `_stop` asked for, now that it has been delivered."""
+        """Undo the cancellation that `_stop` asked for, after it was delivered."""
         if self._cancelled and self._task is not None:
             self._task.uncancel()
 

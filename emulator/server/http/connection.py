@@ -1,7 +1,7 @@
-"""What our HTTP protocol adds to ASGI: the target as received, and a hold on the connection.
+"""What our HTTP protocol adds to ASGI: the target as received, and access to the connection.
 
-ASGI has no word for "the client went away" but a `receive()` that somebody must be waiting in, and
-none for "end this response so that the client sees it is incomplete". Ingress needs both, cheaply.
+In ASGI, only a task that waits in `receive()` learns that the client went away. And ASGI has no way
+to end a response so that the client sees that it is incomplete. Ingress needs both, at low cost.
 `protocol.py` puts them into the scope of every request, under the keys below.
 """
 
@@ -15,12 +15,12 @@ TARGET = "groundfog.target"
 
 
 class Connection(Protocol):
-    """The TCP connection that a request came on."""
+    """The TCP connection of a request."""
 
     def watch(self, on_lost: Callable[[], None] | None) -> None:
-        """Call `on_lost` once, on the event loop, when the client is gone; None stops watching.
+        """Call `on_lost` once, on the event loop, when the client is gone; None ends this.
 
-        One request at a time runs on a connection, so there is one watcher at most.
+        A connection has one request at a time, so there is at most one watcher.
         """
         ...
 
@@ -35,6 +35,6 @@ def connection_of(scope: MutableMapping[str, Any]) -> Connection:
 
 
 def target_of(scope: MutableMapping[str, Any]) -> str:
-    """Return path and query byte for byte as received, percent-encoding and empty `?` included."""
+    """Return path and query exactly as received, with percent-encoding and an empty `?`."""
     target: bytes = scope[TARGET]
     return target.decode("ascii")

@@ -1,8 +1,8 @@
-"""What the head of a request may look like on the wire: size caps, target forms, framing. Pure.
+"""The rules for the head of a request on the wire: sizes, forms of the target, framing. Pure.
 
-llhttp (under httptools) already refuses bare LF and CR, folded headers, control characters, and
-most framing tricks; what it lets through and a proxy in front might read differently is refused
-here. The rules hold for every request, user code's included.
+llhttp (inside httptools) already refuses bare LF and CR, folded headers, control characters and
+most framing tricks. This module refuses the rest that a proxy in front might read in another way.
+The rules hold for every request, also for those to user code.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from emulator.server.refusal import Refusal
 # Production's own limits: https://developers.cloudflare.com/workers/platform/limits/#request-limits
 TARGET_MAX_BYTES = 16 * 1024
 HEADERS_MAX_BYTES = 128 * 1024
-# Production documents none; each header costs us some hundred bytes whatever its size.
+# Production documents no number. Each header costs us some hundred bytes, even a short one.
 HEADERS_MAX_COUNT = 1_000
 # From the first byte of a head to its end. Without a limit, clients that send a byte now and then
-# could hold any number of connections.
+# could keep any number of connections open.
 LIMIT_S = 30.0
-# Requests a client may send ahead of their responses on one connection; each is held in memory.
+# Requests that a client may send on one connection before it has the responses; all are in memory.
 PIPELINE_MAX_REQUESTS = 64
 
 URL_TOO_LONG = Refusal(
@@ -28,7 +28,7 @@ HEADERS_TOO_LARGE = Refusal(
     f"The request's headers are more than {HEADERS_MAX_BYTES // 1024} KB in total (Cloudflare's "
     f"limit) or more than {HEADERS_MAX_COUNT}.",
 )
-TOO_SLOW = Refusal(408, "The head of the request did not come to its end in time.")
+TOO_SLOW = Refusal(408, "The head of the request was not complete in time.")
 PIPELINE_TOO_DEEP = Refusal(
     400, f"More than {PIPELINE_MAX_REQUESTS} requests were sent ahead on one connection."
 )
@@ -87,7 +87,7 @@ def _target_problem(method: bytes, target: bytes) -> Refusal | None:
 
 
 def _framing_problem(version: str, headers: Headers) -> Refusal | None:
-    """Two readers of one request must agree on where it ends, so there is one way to say it."""
+    """All readers of a request must agree where it ends, so only one way to say it is allowed."""
     lengths = [value for name, value in headers if name == b"content-length"]
     encodings = [value for name, value in headers if name == b"transfer-encoding"]
     if lengths and encodings:

@@ -1,7 +1,7 @@
-"""The listening sockets: which addresses, which port, and what to say when a port is taken.
+"""The listening sockets: addresses, port, and the message when a port is in use.
 
-Bound and listening before anything slow is started, so that a port in use is known at once and an
-early client waits instead of being refused.
+They listen before anything slow starts. So a port in use is noticed at once, and an early client
+waits instead of being refused.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Iterable
 from emulator.errors import EmulatorError, UsageError
 
 DEFAULT_PORT = 8787
-# How far to look for a free port when none was asked for.
+# How many ports are tried when none was asked for.
 PORTS_TO_TRY = 100
 BACKLOG = 1024
 
 
 class PortInUse(EmulatorError):
-    """Another program listens on the port; the message says which address and what to do."""
+    """Another program listens on the port; the message has the address and what to do."""
 
     def __init__(self, ip: str, port: int) -> None:
         super().__init__(
@@ -58,7 +58,7 @@ def bind(ip: str, port: int, explicit: bool) -> list[socket.socket]:
 
 def _candidates(port: int, explicit: bool) -> Iterable[int]:
     if port == 0:
-        # The port that one address is given may be taken on the other; then ask again.
+        # The port that one address gets may be in use on the other; then try again.
         return [0] * PORTS_TO_TRY
     return [port] if explicit else range(port, min(port + PORTS_TO_TRY, 65536))
 
@@ -77,7 +77,7 @@ def _addresses(ip: str) -> list[str]:
 
 
 def _bind_all(addresses: list[str], port: int) -> list[socket.socket]:
-    """Bind every address to one port; with port 0, to the one that the first address was given."""
+    """Bind every address to one port; port 0 means the free port that the first address gets."""
     sockets: list[socket.socket] = []
     try:
         for address in addresses:
@@ -94,14 +94,14 @@ def _listen(ip: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # Without it a restart would wait for the last server's closed connections to expire. On
-        # Windows the option means something else: sharing a port that is in use.
+        # Without it, a restart would wait until the closed connections of the last server expire.
+        # On Windows the option means something else: to share a port that is in use.
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((ip, port))
-        # Only a listening socket owns its port: two that are merely bound may share it.
+        # Only a listening socket owns its port: two sockets that are only bound may share it.
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as error:

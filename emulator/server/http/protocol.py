@@ -1,9 +1,9 @@
-"""uvicorn's HTTP/1.1 protocol, made stricter, and with a hold on the connection for ingress.
+"""uvicorn's HTTP/1.1 protocol, but stricter, and with access to the connection for ingress.
 
 Owns what ASGI hides: the head of a request as it was received (form of the target, sizes, framing,
-trailers) and how a connection ends. It decides nothing itself: `head.py` does. It leans on
-uvicorn's callbacks and on `cycle`, `pipeline`, `flow`; `tests/server/test_http_protocol.py` fails
-when a new uvicorn changes them.
+trailers) and how a connection ends. `head.py` has the rules. The module depends on uvicorn's
+callbacks and on `cycle`, `pipeline`, `flow`; `tests/server/test_http_protocol.py` fails when a new
+uvicorn changes them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from emulator.server.http import head
 from emulator.server.http.connection import CONNECTION, TARGET
 from emulator.server.refusal import Refusal
 
-# How long a client whose request was refused may go on sending before its connection is closed.
+# How long a client may go on sending after its request was refused; then the connection closes.
 LINGER_S = 1.0
 
 
@@ -35,13 +35,13 @@ class Connections(ServerState):
         self.empty.set()
 
     def note_end(self) -> None:
-        """A connection has been taken out."""
+        """A connection was removed."""
         if not self.connections:
             self.empty.set()
 
 
 class _Refused(Exception):
-    """Stops the parser; what to answer is in the protocol's `_refusal`."""
+    """Stops the parser; the answer is in the protocol's `_refusal`."""
 
 
 class _Phase(Enum):
@@ -54,16 +54,16 @@ class HttpProtocol(HttpToolsProtocol):
     """One client's connection. Satisfies `connection.Connection`."""
 
     head_limit_s = head.LIMIT_S
-    _head_timer: asyncio.TimerHandle | None = None  # only while an unfinished head is there
+    _head_timer: asyncio.TimerHandle | None = None  # only while a head is not complete
     _phase = _Phase.BETWEEN
     _headers_bytes = 0
     _unfinished_head_bytes = 0
     _refusal: Refusal | None = None
     _lingering = False
     _on_lost: Callable[[], None] | None = None
-    _fed = b""  # what the parser is reading right now
-    # Requests still answered when the next one on the connection was already read. uvicorn itself
-    # only remembers the newest.
+    _fed = b""  # what the parser reads now
+    # Requests whose answers were not complete when the next request was read. uvicorn itself
+    # remembers only the newest.
     _overtaken: tuple[RequestResponseCycle, ...] = ()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -87,7 +87,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def abort(self) -> None:
-        """Close at once, dropping what the client has not taken yet."""
+        """Close at once; bytes that the client has not taken are lost."""
         self._disconnect_cycles()
         self.transport.abort()
 
@@ -97,7 +97,7 @@ class HttpProtocol(HttpToolsProtocol):
         headers_before = self.headers if self._phase is _Phase.HEAD else None
         self._feed(data)
         if self._phase is _Phase.HEAD and self.headers is headers_before:
-            # One header may be arriving for ever without its callback being called.
+            # One header may arrive for ever without a call of its callback.
             self._unfinished_head_bytes += len(data)
             if self._unfinished_head_bytes > (head.HEADERS_MAX_BYTES + head.TARGET_MAX_BYTES):
                 self._refusal = head.HEADERS_TOO_LARGE
@@ -109,7 +109,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._stop_head_timer()  # of the request before, whose end came with this one's beginning
+        self._stop_head_timer()  # of the request before, if both arrived together
         self._phase = _Phase.HEAD
         self._headers_bytes = 0
         self._unfinished_head_bytes = 0
@@ -126,7 +126,7 @@ class HttpProtocol(HttpToolsProtocol):
             or len(self.headers) >= head.HEADERS_MAX_COUNT
         ):
             self._refuse(head.HEADERS_TOO_LARGE)
-        # Trailers come through here too. As headers they could say anything after the checks.
+        # Trailers arrive here too. If they became headers, they would avoid the checks.
         if self._phase is _Phase.HEAD:
             super().on_header(name, value)
 
@@ -147,18 +147,18 @@ class HttpProtocol(HttpToolsProtocol):
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
         before = self.cycle
         if asks_upgrade and not web_socket:
-            return  # it is read again in `_unsupported_upgrade_warning`
+            return  # the request is read again in `_unsupported_upgrade_warning`
         if web_socket and before is not None and not before.response_complete:
             self._phase = _Phase.HEAD
             self._refuse(head.UPGRADE_IN_PIPELINE)
         super().on_headers_complete()
         if web_socket:
-            return  # the connection goes over to `web_socket_protocol.py`
+            return  # `web_socket_protocol.py` takes the connection over
         if before is not None and not before.response_complete:
             unanswered = (cycle for cycle in self._overtaken if not cycle.response_complete)
             self._overtaken = (*unanswered, before)
-            # uvicorn stops reading here, but then nobody would notice that the client has left.
-            # What can be sent ahead is bounded by PIPELINE_MAX_REQUESTS instead.
+            # uvicorn stops reading here, but then nobody would notice that the client went away.
+            # PIPELINE_MAX_REQUESTS limits what a client can send ahead instead.
             self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
@@ -168,11 +168,11 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Read a request again as if it had not asked for an upgrade to what we do not speak.
+        """Read a request again, without its request for an upgrade that we do not support.
 
         After the head of such a request the parser stops, and would lose the body. So a new parser
-        reads the same head without the `Upgrade` header, and then the rest.
-        uvicorn calls it inside `except`, where it would only warn.
+        reads the same head without the `Upgrade` header, and then the rest. uvicorn's own method
+        only warns; it is called inside `except`.
         Source: RFC 9110 section 7.8 (a server may ignore an Upgrade that it receives).
         """
         stopped = sys.exception()
@@ -192,10 +192,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what could not be read as a request, and close. uvicorn calls it inside `except`.
+        """Answer bytes that are not a request, and close. uvicorn calls it inside `except`.
 
-        While an earlier response is under way nothing can be said without passing for a part of
-        it, so then the connection is cut instead.
+        During an earlier response, the answer would look like a part of that response. So then the
+        connection is cut instead.
         """
         refusal = self._refusal or Refusal(400, f"Not a well-formed HTTP/1.1 request.{_detail()}")
         if self._may_answer():
@@ -218,8 +218,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def _linger(self) -> None:
-        """End our side, but take what still comes: closing on unread bytes resets the connection,
-        and the client may lose the answer that explains it."""
+        """End our side, but read what still comes: to close with unread bytes resets the
+        connection, and the client may lose the answer."""
         self._disconnect_cycles()
         self._lingering = True
         self.flow.resume_reading()
@@ -237,7 +237,7 @@ class HttpProtocol(HttpToolsProtocol):
         for cycle in (*self._overtaken, self.cycle):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
-                cycle.waiting_for_100_continue = False  # nothing is said after the last answer
+                cycle.waiting_for_100_continue = False  # nothing is sent after the last answer
                 cycle.message_event.set()
         self.pipeline.clear()
 

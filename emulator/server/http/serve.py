@@ -1,7 +1,7 @@
-"""Runs the ASGI app on sockets that are already listening. Owns start, stop, and nothing else.
+"""Runs the ASGI app on sockets that already listen. Owns only start and stop.
 
-uvicorn's protocol does the HTTP; its `Server` is not used, because that installs signal handlers,
-wakes ten times a second, and waits by sleeping.
+It uses uvicorn's protocol for HTTP, but not its `Server`, which installs signal handlers, wakes ten
+times a second, and waits by sleeping.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from emulator.server.http.protocol import Connections, HttpProtocol
 if TYPE_CHECKING:
     from emulator.server.http.web_socket_protocol import WebSocketProtocol
 
-# How long requests in flight may take to finish when the server stops.
+# How long requests in progress may take when the server stops.
 GRACEFUL_STOP_S = 3.0
-# How long cancelled requests may take to clean up after that.
+# How long cancelled requests may take to clean up after that time.
 CANCEL_S = 1.0
-# An idle connection is kept this long; browsers and clients keep theirs about as long.
+# How long an idle connection is kept open; browsers and clients do it for about the same time.
 KEEP_ALIVE_S = 75
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return how to make the fastest event loop there is here, for `asyncio.Runner`."""
+    """Return the factory of the fastest event loop available here, for `asyncio.Runner`."""
     try:
         import uvloop
     except ImportError:
@@ -62,13 +62,13 @@ class Server:
     ) -> None:
         self._head_limit_s = head_limit_s
         self._sockets = list(sockets)
-        # On what a client sends wrong, uvicorn warns; the client is told, the terminal need not be.
+        # uvicorn warns of wrong requests. The client gets an error; the terminal need not.
         self._config = Config(
             app,
             http=HttpProtocol,
             ws=_web_socket_protocol,  # type: ignore[arg-type]
             ws_max_size=MESSAGE_MAX_BYTES,
-            ws_ping_interval=None,  # a client held at a breakpoint answers no ping
+            ws_ping_interval=None,  # a client that stops at a breakpoint does not answer pings
             lifespan="off",
             interface="asgi3",
             log_config=None,
@@ -83,7 +83,7 @@ class Server:
         self._servers: list[asyncio.Server] = []
 
     async def start(self) -> tuple[str, int]:
-        """Begin to accept connections; return the first socket's address and port."""
+        """Start to accept connections; return the first socket's address and port."""
         self._config.load()
         loop = asyncio.get_running_loop()
         for listener in self._sockets:
@@ -93,7 +93,7 @@ class Server:
         return str(ip), int(port)
 
     async def stop(self) -> None:
-        """Accept nothing more, let requests finish for GRACEFUL_STOP_S, then cancel the rest."""
+        """Accept no more connections, wait GRACEFUL_STOP_S for requests, then cancel the rest."""
         for server in self._servers:
             server.close()
         for listener in self._sockets:
@@ -118,7 +118,7 @@ class Server:
         return cast("list[HttpProtocol | WebSocketProtocol]", list(self._connections.connections))
 
     async def _all_gone(self, timeout_s: float) -> bool:
-        """Wait until no connection and no request is left; return whether that happened in time."""
+        """Wait until no connection and no request is left; return False if that takes too long."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._connections.empty.wait()

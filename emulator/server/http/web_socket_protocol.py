@@ -1,4 +1,4 @@
-"""uvicorn's WebSocket protocol, as our server runs it; imported when a client asks for one."""
+"""uvicorn's WebSocket protocol for our server; imported when a client asks for a WebSocket."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from websockets.protocol import State
 from emulator.server.http import head
 from emulator.server.http.protocol import Connections
 
-# `HttpProtocol` has read and limited this very head before. Tighter limits here would leave a
-# client with a long cookie without an answer.
+# `HttpProtocol` has already read this head, with its limits. With smaller limits here, a client
+# with a long cookie would get no answer.
 http11.MAX_LINE_LENGTH = head.HEADERS_MAX_BYTES + head.TARGET_MAX_BYTES
 http11.MAX_NUM_HEADERS = head.HEADERS_MAX_COUNT
 
@@ -42,23 +42,23 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.close()
 
     def send_receive_event_to_app(self) -> None:
-        """Hand a message on. uvicorn would print a traceback for text that is not UTF-8.
+        """Pass a message on. uvicorn would print a traceback for text that is not UTF-8.
 
-        Such a connection is failed with 1007. Source: RFC 6455 section 8.1.
+        Such a connection is closed with 1007. Source: RFC 6455 section 8.1.
         """
         if self.curr_msg_data_type == "text" and not self.close_sent:
             try:
                 b"".join(self.frames).decode()
             except UnicodeDecodeError:
                 self.frames = []
-                if self.conn.state is State.OPEN:  # the client may have said goodbye right after it
+                if self.conn.state is State.OPEN:  # the client may have closed it right after that
                     self.conn.send_close(CloseCode.INVALID_DATA)
                     self.handle_parser_exception()
                 return
         super().send_receive_event_to_app()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Take what the worker sends. Once the connection was failed, nobody is there to hear it;
+        """Send a message of the worker. If the connection was closed as wrong, ignore the message;
         uvicorn would print a traceback.
         """
         failed = self.close_sent and self.handshake_complete and self.initial_response is None
@@ -67,5 +67,5 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
 
     def abort(self) -> None:
-        """Close at once, dropping what the client has not taken yet."""
+        """Close at once; bytes that the client has not taken are lost."""
         self.transport.abort()

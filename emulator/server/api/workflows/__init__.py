@@ -1,1 +1,1 @@
-"""Workflows over HTTP: Cloudflare's API in both its dialects, and what only Groundfog has."""
+"""Workflows over HTTP: Cloudflare's API in both dialects, and the routes of Groundfog only."""

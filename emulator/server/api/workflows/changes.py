@@ -67,7 +67,7 @@ class Changes:
         return Answer(_created(resource, created))
 
     async def create_batch(self, request: Request) -> Answer:
-        """POST …/instances/batch: a list of up to 100; ids in use are left out of the answer."""
+        """POST …/instances/batch: a list of up to 100. The answer leaves out ids in use."""
         resource = self._resource(request)
         body = await body_bytes(request, BATCH_MAX_BYTES)
         items = await read_apart(body, self._read_batch)
@@ -78,7 +78,7 @@ class Changes:
         return Answer([_created(resource, instance_id) for instance_id in created])
 
     async def terminate_batch(self, request: Request) -> Answer:
-        """POST …/instances/batch/terminate: up to 100 ids; those that have ended are no error."""
+        """POST …/instances/batch/terminate: up to 100 ids. One that has ended is not an error."""
         resource = self._resource(request)
         terminated = 0
         for instance_id in dict.fromkeys(_ids(await json_body(request))):
@@ -91,7 +91,7 @@ class Changes:
         return Answer({"instancesTerminated": terminated, "status": "ok"})
 
     async def delete_batch(self, request: Request) -> Answer:
-        """POST …/instances/batch/delete: `{"instances": [ids]}`; each is told apart."""
+        """POST …/instances/batch/delete: `{"instances": [ids]}`. The answer has each id."""
         resource = self._resource(request)
         instances: Json = (await object_body(request)).get("instances")
         try:
@@ -100,9 +100,9 @@ class Changes:
             raise self._dialect.refused(error) from error
 
     async def put_workflow(self, request: Request) -> Answer:
-        """PUT /workflows/{workflow}: what a deployment does. Changes nothing: the files rule here.
+        """PUT /workflows/{workflow}: what a deployment does. Here it changes nothing.
 
-        Raises ApiError when it asks for something else than what is configured.
+        Raises ApiError when it differs from the configuration, which is the only authority here.
         """
         resource = self._resource(request)
         body = await object_body(request)
@@ -122,7 +122,7 @@ class Changes:
         return Answer(now | state | {"version_id": resource.version_id()})
 
     async def delete_workflow(self, request: Request) -> Answer:
-        """DELETE /workflows/{workflow}: all its instances; the workflow stays configured."""
+        """DELETE /workflows/{workflow}: deletes its instances; the workflow stays configured."""
         resource = self._resource(request)
         name = resource.workflow.name
         everything = Filter(name)
@@ -143,9 +143,9 @@ class Changes:
         return Answer(self._acknowledgement(instance_id))
 
     async def change_status(self, request: Request) -> Answer:
-        """PATCH …/status: `{"status": "pause" | …}`, or `action` as older tools say.
+        """PATCH …/status: `{"status": "pause" | …}`, or `action`, as older tools send.
 
-        Raises ApiError for an action that there is none of, and what the engine refuses.
+        Raises ApiError for an unknown action, and when the engine refuses.
         """
         resource = self._resource(request)
         body = await object_body(request)
@@ -180,7 +180,7 @@ class Changes:
         return Answer({"status": now.status.value, "timestamp": self._now()})
 
     async def send_event(self, request: Request) -> Answer:
-        """POST …/events/{type}: the body, if any, is the payload."""
+        """POST …/events/{type}: the body is the payload; it may be empty."""
         resource = self._resource(request)
         body = await body_bytes(request, VALUE_MAX_BYTES)
         payload = await read_apart(body, lambda body: values.encode(read_json(body)))
@@ -197,7 +197,7 @@ class Changes:
         return self._new(as_object(read_json(body)))
 
     def _read_batch(self, body: bytes) -> list[New]:
-        """Return what the instances are to be; of too many, one too many."""
+        """Return the instances to create: at most one more than allowed, if there are too many."""
         items = []
         for item in islice(read_items(body), BATCH_MAX + 1):
             if not isinstance(item, dict):
@@ -206,7 +206,7 @@ class Changes:
         return items
 
     def _new(self, body: dict[str, Json]) -> New:
-        """Return what an instance is to be; ids are checked by the engine."""
+        """Return the instance to create; the engine checks its id."""
         given = None
         for field in ("id", "instance_id"):
             given = body.get(field, given)
@@ -247,14 +247,14 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """How an instance that changed code holds is to go on; `renames` None accepts the code."""
+    """How a held instance should go on; `renames` None accepts the code."""
 
     renames: dict[str, str] | None
     all_alike: bool
 
     @classmethod
     def of(cls, body: dict[str, Json], action: str) -> _Choice | None:
-        """Return the choice that a body makes, or None. Raises ApiError."""
+        """Return the choice in a body, or None. Raises ApiError."""
         given = [field for field in ("accept", "rename", "all") if field in body]
         if not given:
             return None
@@ -267,7 +267,7 @@ class _Choice:
         if renames is not None and not _is_renaming(renames):
             raise bad('\'rename\' must be old names with their new ones: {"old": "new"}.')
         if bool(accept) == bool(renames):
-            raise bad("Resume with 'accept' or with 'rename', one of the two.")
+            raise bad("Resume with 'accept' or with 'rename', not with both.")
         return cls(renames if renames else None, bool(all_alike))
 
 

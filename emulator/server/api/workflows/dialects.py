@@ -1,6 +1,6 @@
-"""Where the two bases of the API differ: production's v4, and wrangler's local explorer.
+"""The differences between the two bases of the API: production's v4 and the local explorer's.
 
-Everything else is the same; what production does not say, v4 answers as the explorer does.
+Everything else is the same. Where production is not documented, v4 answers as the explorer does.
 Source: docs/platform/workflows-rest.md, "REST" and "The local explorer".
 """
 
@@ -44,9 +44,9 @@ class Dialect:
     """One base of the API.
 
     base: the path before `/workflows`, as a route.
-    show_output: how a step's output is shown in an instance's detail.
-    read_params: what a body's `params` mean.
-    acknowledges: answers `{"success": true}` where production names the instance and the time.
+    show_output: shows a step's output in an instance's details.
+    read_params: reads the `params` of a body.
+    acknowledges: answers `{"success": true}`, where production names the instance and the time.
     """
 
     base: str
@@ -68,7 +68,7 @@ class Dialect:
         return ApiError(404, INSTANCE_NOT_FOUND, "workflows.api.error.instance.not_found")
 
     def refused(self, error: WorkerError, instance_id: str = "") -> ApiError:
-        """Return what the engine refused, with HTTP's status and the API's number."""
+        """Return the engine's error with an HTTP status and the API's number."""
         if error.name == "WorkflowInternalError":
             return ApiError(500, INTERNAL, error.message)
         found = _CODE.match(error.message)
@@ -81,9 +81,9 @@ class Dialect:
 
 
 def params_or_json_text(params: Json) -> Json:
-    """Return what v4's `params` mean: a JSON value, or the text of a JSON object or array.
+    """Return the value of v4's `params`: a JSON value, or the text of a JSON object or array.
 
-    wrangler sends the value, Cloudflare's SDKs its text. Text of anything else is a string.
+    wrangler sends the value, Cloudflare's SDKs its text. Any other text is a string.
     """
     if not isinstance(params, str) or not params.lstrip().startswith(("{", "[")):
         return params

@@ -1,6 +1,6 @@
-"""The routes that look after the journal: what it takes up, and pruning finished instances.
+"""The routes about the journal: its size, and pruning of ended instances.
 
-`/cdn-cgi/groundfog/journal`; no deployed worker has the like, so it is under our own path.
+`/cdn-cgi/groundfog/journal`: our own path, as Cloudflare has no such route.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from emulator.server.api.workflows.resource import Host
 
 Json = Any
 
-COMPACT_MAX_BYTES = 64 * 1024 * 1024  # rewritten in about half a second, during which all waits
+COMPACT_MAX_BYTES = 64 * 1024 * 1024  # rewritten in about half a second; everything waits for it
 _FIELDS = ("workflow", "status", "older_than", "dry_run", "compact")
 
 
@@ -35,7 +35,7 @@ class JournalRoutes:
         self._host = host
 
     async def show(self, request: Request) -> Answer:
-        """GET: what the journal takes up, by workflow, and the `largest` (10) instances."""
+        """GET: the size of the journal, by workflow, and its `largest` (10) instances."""
         largest = whole_number(request, "largest", 10, LARGEST_MAX)
         journal = self._host.engine.journal
         journal.flush()
@@ -58,7 +58,7 @@ class JournalRoutes:
 
     def _wanted(self, body: dict[str, Json]) -> Prunable:
         if unknown := sorted(body.keys() - set(_FIELDS)):
-            raise bad(f"'{unknown[0]}' is no field here; expected {', '.join(_FIELDS)}.")
+            raise bad(f"'{unknown[0]}' is not a field here; expected {', '.join(_FIELDS)}.")
         return Prunable(
             self._workflow(body.get("workflow")),
             _statuses(body.get("status")),
@@ -66,7 +66,7 @@ class JournalRoutes:
         )
 
     def _workflow(self, name: Json) -> str | None:
-        """Return a workflow to prune; one that was taken out of the configuration may be, too."""
+        """Return a workflow to prune; it may be one that was removed from the configuration."""
         if name is None:
             return None
         if not isinstance(name, str):
@@ -80,7 +80,7 @@ class JournalRoutes:
         if span is None:
             return None
         try:
-            # Nothing ended before 1970: a span of any length is a number that SQLite holds.
+            # Nothing ended before 1970. This keeps any span a number that SQLite can store.
             return max(0, self._host.engine.clock.now_ms() - parse_duration_ms(span))
         except (InvalidDuration, OverflowError) as error:
             raise bad(f"'older_than' is {error}") from None
@@ -94,9 +94,11 @@ def _statuses(given: Json) -> frozenset[Status]:
     for name in names:
         if not isinstance(name, str) or name not in allowed:
             expected = ", ".join(sorted(allowed))
-            raise bad(f"'status' has {name!r}; expected some of: {expected}. Others never go.")
+            raise bad(
+                f"'status' has {name!r}; expected some of: {expected}. Others are never pruned."
+            )
     if not names:
-        raise bad("'status' is empty; leave it out to prune whatever has ended.")
+        raise bad("'status' is empty; leave it out to prune all that have ended.")
     return frozenset(allowed[name] for name in names)
 
 
@@ -108,7 +110,7 @@ def _flag(body: dict[str, Json], name: str) -> bool:
 
 
 def journal_routes(host: Host) -> list[Route]:
-    """Return these routes, to be handed to `create_app`."""
+    """Return these routes, for `create_app`."""
     journal = JournalRoutes(host)
     return [
         Route(f"{OWN_BASE}/journal", endpoint(journal.show), methods=["GET"]),

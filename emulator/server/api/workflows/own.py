@@ -1,6 +1,6 @@
-"""The routes that only Groundfog has, under `/cdn-cgi/groundfog`: what no deployed worker can do.
+"""The routes about instances that only Groundfog has, under `/cdn-cgi/groundfog`.
 
-Answers and errors are in the same envelope as Cloudflare's. Changes are made by POST only.
+Answers and errors have the same envelope as Cloudflare's. Only POST changes anything.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Own:
         self._host = host
 
     async def skip(self, request: Request) -> Answer:
-        """POST …/skip: `{"step"?: "rest-1"}`. Ends what an instance waits for."""
+        """POST …/skip: `{"step"?: "rest-1"}`. Ends a sleep, wait or retry delay of an instance."""
         resource = Resource.of(self._host, V4, request)
         label = (await object_body(request)).get("step")
         if label is not None and not isinstance(label, str):
@@ -38,7 +38,7 @@ class Own:
         return Answer({"name": skipped.name, "type": skipped.type, "due": iso(skipped.due_ms)})
 
     async def export(self, request: Request) -> Answer:
-        """GET …/export: the history of an instance as a document that `check` reads."""
+        """GET …/export: the history of an instance, as a document for `check`."""
         resource = Resource.of(self._host, V4, request)
         summary = resource.summary(request)
         instance = self._host.engine.instance(summary.key)
@@ -51,7 +51,7 @@ class Own:
 
 
 def own_routes(host: Host) -> list[Route]:
-    """Return these routes, to be handed to `create_app`."""
+    """Return these routes, for `create_app`."""
     own = Own(host)
     instance = f"{OWN_BASE}/workflows/{{workflow}}/instances/{{instance:path}}"
     return [

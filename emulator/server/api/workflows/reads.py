@@ -1,7 +1,7 @@
 """The routes that change nothing: workflows, versions, lists of instances, details, steps.
 
-Lists come from `engine/journal/lists.py`, details from `engine/views/report.py`; requests are
-read here.
+Lists come from `engine/journal/lists.py`, details from `engine/views/report.py`. This module reads
+the requests.
 Source: docs/platform/workflows-rest.md, "REST" and "The local explorer".
 """
 
@@ -30,10 +30,10 @@ from emulator.server.api.workflows.resource import Host, Resource
 Json = Any
 
 _NO_GRAPH = (
-    "Groundfog derives no graph from the source. An instance's steps are those that it ran:"
+    "Groundfog does not derive a graph from the source. The steps that an instance ran are at"
     " GET …/instances/{id}."
 )
-CURSOR_MAX_DIGITS = 18  # of a key, which SQLite holds in 64 bits
+CURSOR_MAX_DIGITS = 18  # of a key, which has 64 bits in SQLite
 
 
 class Reads:
@@ -47,7 +47,7 @@ class Reads:
         return Resource.of(self._host, self._dialect, request)
 
     async def list_workflows(self, request: Request) -> Answer:
-        """GET /workflows: a page of them, `search` in the name."""
+        """GET /workflows: a page of them; `search` is a part of the name."""
         search = request.query_params.get("search", "")
         matching = [
             Resource(self._host, self._dialect, workflow)
@@ -75,7 +75,7 @@ class Reads:
         return Answer(self._version(request))
 
     async def get_graph(self, request: Request) -> Answer:
-        """GET …/versions/{version}/graph, …/dag: there is none, and it says why."""
+        """GET …/versions/{version}/graph, …/dag: always null, with the reason."""
         version = self._version(request)
         names = ("id", "class_name", "created_on", "modified_on", "workflow_id")
         name = request.url.path.rpartition("/")[2]
@@ -104,7 +104,7 @@ class Reads:
         )
 
     async def get_instance(self, request: Request) -> Answer:
-        """GET …/instances/{instance}: everything about it; `simple` leaves out the steps."""
+        """GET …/instances/{instance}: all its details; `simple` leaves out the steps."""
         resource = self._resource(request)
         simple = choice(request, "simple", ("true", "false"))
         order = choice(request, "order", ("asc", "desc"))
@@ -127,11 +127,11 @@ class Reads:
             detail["steps"] = []
         elif order == "desc":
             detail["steps"].reverse()
-        # For who draws what is in progress: the clock may be virtual.
+        # For clients that draw instances in progress: the clock may be virtual.
         return Answer(detail, {"now": iso(self._host.engine.clock.now_ms())})
 
     async def get_step(self, request: Request) -> Answer | Response:
-        """GET …/instances/{instance}/step: one step with its whole output, or a stream's bytes."""
+        """GET …/instances/{instance}/step: a step with its whole output, or its stream's bytes."""
         resource = self._resource(request)
         name = request.query_params.get("name")
         if name is None:
@@ -165,7 +165,7 @@ class Reads:
         async def pieces() -> AsyncIterator[bytes]:
             for position in range(stream.chunks):
                 chunk = journal.chunk(key, stream.id, position)
-                if chunk is None:  # deleted meanwhile; the reader finds the body too short
+                if chunk is None:  # deleted in between; the reader finds the body too short
                     return
                 yield chunk
 
@@ -182,7 +182,7 @@ def _filter(request: Request, workflow: str) -> Filter:
 
 
 def _window(request: Request, page: Page) -> Window:
-    """Return the part of the list asked for; with a cursor, pages are not counted."""
+    """Return the requested part of the list; with a cursor, pages are not counted."""
     ascending = choice(request, "direction", ("asc", "desc")) == "asc"
     cursor = request.query_params.get("cursor")
     if not cursor:

@@ -1,4 +1,4 @@
-"""The workflow that a request names, and how it and its instances look in answers.
+"""The workflow that a request names, and the workflow and its instances in answers.
 
 Source: docs/platform/workflows-rest.md, "REST".
 """
@@ -30,9 +30,9 @@ _NAMESPACE = uuid.UUID("5f0c2f0e-6d2b-5c1c-8a53-7d2e0f6f1a10")  # ours; makes id
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What the API speaks for. `config` is asked each time: a save may change it.
+    """What the API is about. `config` is called for each request, as a save may change it.
 
-    started_ms: when the server started, which is when its workflows were deployed, as it were.
+    started_ms: when the server started; it counts as the deployment of the workflows.
     """
 
     engine: Engine
@@ -43,7 +43,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What a request's path names, looked up."""
+    """The workflow, and perhaps the instance, that the path of a request names."""
 
     host: Host
     dialect: Dialect
@@ -51,7 +51,7 @@ class Resource:
 
     @classmethod
     def of(cls, host: Host, dialect: Dialect, request: Request) -> Resource:
-        """Return the workflow a request is about. Raises ApiError when there is none."""
+        """Return the workflow of a request. Raises ApiError when it does not exist."""
         name = request.path_params["workflow"]
         for workflow in host.config().workflows:
             if workflow.name == name:
@@ -60,28 +60,28 @@ class Resource:
 
     @property
     def id(self) -> str:
-        """The workflow's id, the same at every start."""
+        """The workflow's id; it is the same at every start."""
         return str(uuid.uuid5(_NAMESPACE, f"{self.host.config().name}/{self.workflow.name}"))
 
     def version_id(self, generation: int = 0) -> str:
-        """Return the id of the version with this generation of code; 0: of the code in use."""
+        """Return the id of the version with this generation of code; 0: the code in use."""
         engine = self.host.engine
         code = engine.journal.code(generation) or engine.journal.code(engine.generation)
         return str(uuid.uuid5(_NAMESPACE, f"{self.id}/{code or 'not loaded yet'}"))
 
     def summary(self, request: Request) -> Summary:
-        """Return the instance a request is about. Raises ApiError when there is none."""
+        """Return the instance of a request. Raises ApiError when it does not exist."""
         return self.instance(request.path_params["instance"])
 
     def instance(self, instance_id: str) -> Summary:
-        """Return an instance as lists have it. Raises ApiError when there is none."""
+        """Return an instance as in lists. Raises ApiError when it does not exist."""
         found = lists.one(self.host.engine.journal, self.workflow.name, instance_id)
         if found is None:
             raise self.dialect.no_instance(instance_id)
         return found
 
     def named(self) -> dict[str, Json]:
-        """Return the workflow as lists have it, without counts."""
+        """Return the workflow as in lists, without counts."""
         loaded = self._loaded()
         newest = lists.page(self.host.engine.journal, Filter(self.workflow.name), Window(limit=1))
         return {
@@ -105,7 +105,7 @@ class Resource:
         return found
 
     def counted(self) -> dict[str, Json]:
-        """Return the workflow with its instances counted by status."""
+        """Return the workflow with the number of its instances by status."""
         return self.named() | {"instances": self.counts()}
 
     def counts(self) -> dict[str, int]:
@@ -114,7 +114,7 @@ class Resource:
         return {status.value: number for status, number in counts.items()}
 
     def shown(self, instance: Summary) -> dict[str, Json]:
-        """Return an instance as lists have it."""
+        """Return an instance as in lists."""
         return {
             "id": instance.id,
             "status": instance.status.value,
@@ -128,14 +128,14 @@ class Resource:
         }
 
     def versions(self) -> list[Json]:
-        """Return a version for each generation of code that was ever loaded, the first one first.
+        """Return a version for each generation of code that was ever loaded, oldest first.
 
-        What is not kept of older ones, the configuration, is that of now.
+        Their configuration is the present one: older ones are not kept.
         """
         return [self._version(number, since_ms) for number, since_ms in self._loaded()]
 
     def _loaded(self) -> list[tuple[int, int]]:
-        """Return each generation and since when it is known; one at least, in this order."""
+        """Return each generation and the time of its load, in order; at least one."""
         generations = lists.generations(self.host.engine.journal)
         return [(each.number, each.since_ms) for each in generations] or [(0, self.host.started_ms)]
 

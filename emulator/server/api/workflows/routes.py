@@ -16,7 +16,7 @@ from emulator.server.api.workflows.terminator import Terminations, Terminator
 
 
 def workflow_routes(host: Host) -> list[Route]:
-    """Return the routes of both bases and our own, to be handed to `create_app`."""
+    """Return the routes of both bases and our own, for `create_app`."""
     terminator = Terminator(host)
     bases = [route for base in (V4, EXPLORER) for route in _routes(host, base, terminator)]
     return [*bases, *own_routes(host), *journal_routes(host)]
@@ -28,7 +28,7 @@ def _routes(host: Host, dialect: Dialect, terminator: Terminator) -> list[Route]
     streams = Streams(host, dialect)
     one = "/{workflow}"
     instances = f"{one}/instances"
-    # An instance's id may hold slashes: those of cron schedules do. So the longer paths come first.
+    # An instance's id may have slashes, as those of schedules do. So the longer paths come first.
     instance = f"{instances}/{{instance:path}}"
     table: list[tuple[str, str, Handler]] = [
         ("GET", "", reads.list_workflows),

@@ -1,7 +1,7 @@
-"""The event log of an instance as server-sent events, for as long as the instance goes on.
+"""The event log of an instance as server-sent events, until the instance ends.
 
-Differs: production documents that `GET …/subscribe` exists, not what it sends. Here it is what
-`EventSource` reads: `id` is the event's id, `data` the event as `subscribe()` has it.
+Differs: production documents that `GET …/subscribe` exists, not what it sends. Here it sends what
+`EventSource` reads: `id` is the event's id, `data` the event, as `subscribe()` returns it.
 Source: docs/platform/workflows-rest.md, "Subscriptions";
 https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
@@ -25,7 +25,7 @@ from emulator.server.api.reading import bad, choice
 from emulator.server.api.workflows.dialects import Dialect
 from emulator.server.api.workflows.resource import Host, Resource
 
-KEEP_ALIVE_S = 15.0  # between comments that tell a client, and us, that the other is still there
+KEEP_ALIVE_S = 15.0  # between comments that show both sides that the other is still there
 
 
 class Streams:
@@ -36,9 +36,9 @@ class Streams:
         self._dialect = dialect
 
     async def subscribe(self, request: Request) -> Answer | Response:
-        """GET …/subscribe: `cursor`, `filter` (names, commas between), `local=true` for ours too.
+        """GET …/subscribe: `cursor`, `filter` (names with commas), `local=true` for our events too.
 
-        An `EventSource` that comes back after the end is told by 204 not to come again.
+        An `EventSource` that connects again after the end gets 204, which stops it.
         """
         resource = Resource.of(self._host, self._dialect, request)
         instance = resource.summary(request)
@@ -85,13 +85,13 @@ async def _stream(
     subscription: Subscription, event: LogEvent | None, instance_id: str, local: bool
 ) -> AsyncIterator[str]:
     try:
-        yield ": subscribed\n\n"  # headers leave with the first byte; the client need not wait
+        yield ": subscribed\n\n"  # sends the headers now, so that the client need not wait
         while True:
             if event is not None:
                 data = deep_json.dumps(event.as_json(instance_id, local=local))
                 yield f"id: {event.id}\ndata: {data}\n\n"
             elif subscription.ended:
-                # Moves the client's cursor past what the filter hid; no event is dispatched.
+                # Moves the client's cursor past events that the filter hides; it causes no event.
                 yield f"id: {subscription.last_id}\n\n"
                 return
             else:
@@ -104,7 +104,7 @@ async def _stream(
 
 
 async def _next(subscription: Subscription) -> LogEvent | None:
-    """Return the next event; None at the end, and when it is time to give a sign of life."""
+    """Return the next event; None at the end, and after KEEP_ALIVE_S without one."""
     try:
         async with asyncio.timeout(KEEP_ALIVE_S):
             return await subscription.next()

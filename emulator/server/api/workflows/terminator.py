@@ -1,6 +1,6 @@
-"""Terminating all instances of a workflow: one job per workflow at a time.
+"""Terminates all instances of a workflow: one job per workflow at a time.
 
-Production works it off over minutes; here it is done when the request is answered.
+In production the job takes minutes; here it is done before the request is answered.
 Source: docs/platform/workflows-rest.md, "REST".
 """
 
@@ -22,7 +22,7 @@ from emulator.server.api.workflows.resource import Host, Resource
 
 
 class Terminator:
-    """Knows which workflows are being worked off, whichever base of the API asked for it."""
+    """Knows the jobs in progress, of both bases of the API."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -33,7 +33,7 @@ class Terminator:
         return resource.workflow.name in self._running
 
     async def terminate_all(self, resource: Resource, statuses: list[Status]) -> None:
-        """End every instance with one of these statuses; those made meanwhile are left alone.
+        """End every instance with one of these statuses, except those created during the job.
 
         Raises WorkerError, StateError.
         """
@@ -41,14 +41,14 @@ class Terminator:
         self._running.add(workflow)
         try:
             newest = lists.page(self._host.engine.journal, Filter(workflow), Window(limit=1))
-            # One may go from a status that comes later to one that has been dealt with.
+            # An instance may change from a later status to one that was done already.
             while newest and await self._pass(workflow, statuses, newest[0].key):
                 pass
         finally:
             self._running.discard(workflow)
 
     async def _pass(self, workflow: str, statuses: list[Status], newest: int) -> bool:
-        """Terminate what is found, and return whether that was anything."""
+        """Terminate the instances that are found; return whether there were any."""
         any_found = False
         for status in statuses:
             after = newest + 1
@@ -63,7 +63,7 @@ class Terminator:
             await self._host.control.terminate(workflow, instance_id)
         except WorkerError as error:
             if error.name == "WorkflowInternalError":
-                raise  # not recorded; anything else means that it has ended by itself
+                raise  # not recorded; any other error means that the instance has ended by itself
 
 
 class Terminations:
@@ -75,7 +75,7 @@ class Terminations:
         self._terminator = terminator
 
     async def start(self, request: Request) -> Answer:
-        """PUT …/instances/terminate: all that have not ended, or only those with a `status`."""
+        """PUT …/instances/terminate: all that have not ended, or those with a `status`."""
         resource = Resource.of(self._host, self._dialect, request)
         unfinished = [status for status in Status if status not in TERMINAL]
         status = choice(request, "status", [status.value for status in unfinished])
@@ -89,7 +89,7 @@ class Terminations:
         return Answer({"status": "ok"})
 
     async def tell(self, request: Request) -> Answer:
-        """GET …/instances/terminate: whether that is under way."""
+        """GET …/instances/terminate: whether a job is in progress."""
         resource = Resource.of(self._host, self._dialect, request)
         running = self._terminator.runs(resource)
         return Answer({"status": "running" if running else "not_running"})

@@ -63,7 +63,7 @@ def test_a_retention_of_nothing_deletes_the_instance_when_it_ends(api: Api, name
     ("retention", "said"),
     [
         ("1 day", "'instance_retention' is \"1 day\"; expected an object."),
-        ({"success": 1}, "'instance_retention.success' is no key"),
+        ({"success": 1}, "'instance_retention.success' is unknown"),
         ({"error_retention": "1 d"}, "'instance_retention.error_retention' is \"1 d\""),
         ({"error_retention": -1}, "'instance_retention.error_retention' is -1"),
     ],

@@ -87,7 +87,7 @@ def test_a_span_longer_than_time_keeps_everything(
         ({"workflow": {}}, "'workflow' is {}; expected a name."),
         ({"workflow": [1]}, "'workflow' is [1]; expected a name."),
         ({"dry_run": "yes"}, "'dry_run' is 'yes'; expected true or false."),
-        ({"all": True}, "'all' is no field here"),
+        ({"all": True}, "'all' is not a field here"),
         ([], "(body) Provided argument is invalid"),
     ],
     ids=repr,

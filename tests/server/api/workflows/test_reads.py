@@ -69,7 +69,7 @@ def test_a_version_has_no_graph_and_says_why(api: Api, kind: str) -> None:
 
     assert version["has_dag"] is False
     assert body["result"]["id"] == version["id"] and body["result"][kind] is None
-    assert "no graph from the source" in body["messages"][0]["message"]
+    assert "not derive a graph from the source" in body["messages"][0]["message"]
     assert api.error("GET", f"/flow/versions/other/{kind}")[0] == 404
 
 
