@@ -238,7 +238,10 @@ def test_a_picture_travels_as_a_part_of_the_message() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (response(b"<html>oops</html>", kind="text/html"), "not with a JSON object: '<html>oops</html>'"),
+        (
+            response(b"<html>oops</html>", kind="text/html"),
+            "not with a JSON object: '<html>oops</html>'",
+        ),
         (response([1, 2]), "not with a JSON object: '[1, 2]'"),
         (response({"choices": []}), "did not answer with a chat completion"),
         (response({"choices": [{"message": None}]}), "did not answer with a chat completion"),
