@@ -49,8 +49,15 @@ async def body_bytes(request: Request, most: int) -> bytes:
 
 
 async def object_body(request: Request) -> dict[str, Json]:
-    """Return the body of a control route, an object; an empty one is `{}`. Raises ApiError."""
-    return as_object(await json_body(request))
+    """Return the body of a control route, an object; no body at all is `{}`. Raises ApiError.
+
+    `null` is refused: it would ask for everything, and whoever sends it means something else.
+    """
+    content = await body_bytes(request, CONTROL_MAX_BYTES)
+    body = await read_apart(content, read_json)
+    if body is None and content.strip():
+        raise _invalid()
+    return as_object(body)
 
 
 async def json_body(request: Request) -> Json:
@@ -100,12 +107,16 @@ def as_object(body: Json) -> dict[str, Json]:
     if body is None:
         return {}
     if not isinstance(body, dict):
-        raise bad("(body) Provided argument is invalid")
+        raise _invalid()
     return body
 
 
 def _reader(limits: Limits) -> Reader:
     return Reader(limits, parse_int=_integer, parse_constant=_not_json)
+
+
+def _invalid() -> ApiError:
+    return bad("(body) Provided argument is invalid")
 
 
 def _words(error: Exception) -> str:

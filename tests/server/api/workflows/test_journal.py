@@ -104,5 +104,20 @@ def test_what_cannot_be_understood_is_refused_and_prunes_nothing(
     assert v4.detail(name)["status"] == "complete"
 
 
+@pytest.mark.parametrize("content", ["null", " null\n", "1", '"all"', "[]"])
+def test_a_body_that_is_not_an_object_prunes_nothing(
+    journal: Api, v4: Api, name: str, content: str
+) -> None:
+    v4.create(name)
+    v4.until(name, "complete")
+
+    refused = journal.error(
+        "POST", "/prune", content=content, headers={"content-type": "application/json"}
+    )
+
+    assert refused == (400, 10001, "(body) Provided argument is invalid")
+    assert v4.detail(name)["status"] == "complete"
+
+
 def test_a_workflow_that_does_not_exist_cannot_be_pruned(journal: Api) -> None:
     assert journal.error("POST", "/prune", json={"workflow": "nothing"})[:2] == (404, 10200)
