@@ -56,6 +56,7 @@ from emulator.engine.runs import payloads, streams
 from emulator.engine.runs.idle import IdleRuns
 from emulator.engine.runs.ready import ReadyQueue
 from emulator.engine.runs.run import Call, CallState, Guest, Run
+from emulator.engine.runs.states import Allowance, AtRest, Event, Gate, RunState
 from emulator.engine.runs.streams import Output
 from emulator.engine.runs.timers import Timers
 from emulator.engine.runs.turns import TURN_S, Turns
@@ -110,7 +111,7 @@ class Engine:
         self._expiry = Expiry(journal, clock, self.delete)
         self._own_clock = own_clock or clock
         self.apart = Apart(self._start_apart, self._blame, self._call_after)
-        self._idle = IdleRuns(self._own_clock, clock.now_ms, self._drop_idle)
+        self._idle = IdleRuns(self._own_clock, clock.now_ms, self._rests)
         self.policy = Policy.HOLD
         self._configs_told: set[tuple[str, str, int]] = set()  # workflow, step, generation
         self._mixed_told: set[tuple[str, str, str]] = set()  # workflow, kind, step
@@ -226,7 +227,7 @@ class Engine:
         stays = (guest, self.apart.guest)
         leaving = [run for run in self._runs.values() if run.guest not in stays]
         for run in leaving:
-            run.leaving = True
+            run.state.happens(Event.LEAVE)
         self._each(self._leave, leaving)
         if leaving:
             self._call_after(HOLD_MAX_MS, partial(self._each, self._leave_in_silence, leaving))
@@ -283,7 +284,7 @@ class Engine:
         if run.at_rest:
             self._move_on(run)
         else:
-            self._hold(run)
+            self._recall(run)
 
     async def released(self, guest: Guest) -> None:
         """Return once no run is left in `guest`."""
@@ -301,7 +302,9 @@ class Engine:
         self.apart.lost(guest)
         lost = [run for run in self._runs.values() if run.guest is guest]
         present = [
-            Present(run.instance.key, run.number, not run.blocked) for run in lost if run.begun
+            Present(run.instance.key, run.number, not run.blocked)
+            for run in lost
+            if run.state.allowance is not Allowance.OPENING
         ]
         others = others or any(run.feed.is_aborting for run in lost)
         blamed, suspects = self._blame.lost(replace(loss, others=others), present)
@@ -352,7 +355,7 @@ class Engine:
 
     def _leave_in_silence(self, run: Run) -> None:
         """Take a run off a guest that does not say what it has begun: most likely it hangs."""
-        if run.free_steps and not run.executing:
+        if not run.state.knows_all and not run.executing:
             self._move_on(run)
 
     def _leave_late(self, run: Run) -> None:
@@ -405,18 +408,19 @@ class Engine:
             return
         if run.guest is not guest:
             return
-        if run.guard is not None:
-            run.guard.hear_step(message, self.clock.now_ms())
-            self._judge(run)
-            return
-        if run.instance.status is Status.ROLLING_BACK:
-            text = "Cannot execute steps during rollback phase"
-            guest.send(StepFailed(run.number, message.call, "WorkflowFatalError", text))
-            return
-        pausing = run.instance.status is Status.WAITING_FOR_PAUSE
-        if (run.leaving or pausing) and not message.parent and not message.started:
-            run.deferred.append(message)
-            return
+        match run.state.gate:
+            case Gate.GUARDED:
+                assert run.guard is not None
+                run.guard.hear_step(message, self.clock.now_ms())
+                self._judge(run)
+                return
+            case Gate.REFUSING:
+                text = "Cannot execute steps during rollback phase"
+                guest.send(StepFailed(run.number, message.call, "WorkflowFatalError", text))
+                return
+            case Gate.SHUT if not message.parent and not message.started:
+                run.deferred.append(message)
+                return
         parent = _caller(run, message)
         if run.nesting is None or not parent:
             self._begin_step(run, message, parent)
@@ -554,11 +558,11 @@ class Engine:
         run = self._run_in(guest, message.run)
         if run is None:
             return
-        self._held(run)
+        self._knows_all(run)
+        if not run.blocked:
+            run.state.happens(Event.GOES_ON)
         if run.at_rest:
             self._come_to_rest(run)
-        if run.idle:
-            self._drop_idle(run)
 
     async def held(self, instance: Instance) -> None:
         """Return once it is known which callbacks of an instance are in flight.
@@ -566,34 +570,40 @@ class Engine:
         A guest that does not say so within `HOLD_MAX_MS` is taken to execute some.
         """
         run = self._run_of.get(instance.key)
-        if run is None or not run.free_steps:
+        if run is None or run.state.knows_all:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         run.waiters.append(future)
         alarm = self._call_after(HOLD_MAX_MS, partial(_settle, future))
-        self._hold(run)
+        self._recall(run)
         try:
             await future
         finally:
             alarm.cancel()
 
-    def _held(self, run: Run) -> None:
-        run.free_steps = False
+    def _knows_all(self, run: Run) -> None:
+        run.state.happens(Event.ASKS)
         for future in run.waiters:
             _settle(future)
         run.waiters.clear()
 
-    def _hold(self, run: Run) -> None:
+    def _recall(self, run: Run) -> None:
         """Let the guest ask before every step of a run, and say so."""
-        if run.free_steps and not run.holding:
-            run.holding = True
+        if run.state.happens(Event.RECALL):
             run.guest.send(messages.RunAskFirst(run.number))
 
     def _come_to_rest(self, run: Run) -> None:
         """No callback of a run is in flight: what has waited for that happens."""
-        self._obey(run.instance, lifecycle.attempts_ended(run.instance, self.clock.now_ms()))
-        if run.leaving and self._runs.get(run.number) is run:  # or a pause has dropped it
-            self._move_on(run)
+        match run.state.at_rest:
+            case AtRest.PAUSE | AtRest.PAUSE_OR_MOVE:
+                now_ms = self.clock.now_ms()
+                self._obey(run.instance, lifecycle.attempts_ended(run.instance, now_ms))
+            case AtRest.MOVE:
+                self._move_on(run)
+            case AtRest.DROP if run.blocked:
+                self._drop_idle(run)
+            case _:
+                return
 
     def _step_delayed(self, guest: Guest, message: messages.StepDelayed) -> None:
         """A delay function has said how long to wait, or has failed."""
@@ -617,7 +627,7 @@ class Engine:
         run = self._run_in(guest, message.run)
         if run is None or run.instance.status is Status.ROLLING_BACK:
             return
-        if run.guard is not None and not message.damaged:
+        if run.state.gate is Gate.GUARDED and not message.damaged:
             raise ProtocolError("run_end of a guarded run that has not said what it asked for")
         instance, now_ms = run.instance, self.clock.now_ms()
         unfinished = run.unfinished()
@@ -637,8 +647,9 @@ class Engine:
             self._end(instance, [endings.succeeded(instance, message.payload, now_ms)])
             return
         rollback = rollbacks.start(instance, error, now_ms, terminates=False)
-        if rollback and message.kept and not run.leaving:
+        if rollback and message.kept and not run.state.leaves:
             self._record(instance, rollback)
+            run.state.happens(Event.ROLLS_BACK)
             self.journal.after_commit(partial(self._begin_rollback, run))
             return
         if message.kept:
@@ -661,7 +672,7 @@ class Engine:
 
     def _begin_rollback(self, run: Run, error: sqlite3.Error | None) -> None:
         """That it rolls back is durable: it can never go on as if nothing had been undone."""
-        if error is None and self._runs.get(run.number) is run and not run.leaving:
+        if error is None and self._runs.get(run.number) is run and not run.state.leaves:
             self._roll_back(run)
 
     def _roll_back(self, run: Run) -> None:
@@ -688,7 +699,8 @@ class Engine:
         run = self._runs.get(message.run)
         if run is None:
             self._sweep.hear(message, self.clock.now_ms())
-        elif run.guest is guest and run.guard is not None:
+        elif run.guest is guest and run.state.gate is Gate.GUARDED:
+            assert run.guard is not None
             run.guard.hear(message)
             self._judge(run)
 
@@ -702,6 +714,7 @@ class Engine:
             self._diverge(run.instance, divergence)
             return
         run.guard = None
+        run.state.happens(Event.FITS)
         self._tell_configs(run.instance, guard.other_configs())
         self._record(run.instance, [self._code_changed(run.instance)])
         run.guest.send(messages.RunRelease(run.number))
@@ -720,7 +733,7 @@ class Engine:
         divergence = run.nesting.divergence(parent, instance, self.clock.now_ms())
         if divergence is None:
             return
-        run.leaving = True
+        run.state.happens(Event.LEAVE)
         if waited_ms < self._grace_ms and not run.only_executes(parent):
             again = partial(self._judge_callback, run, parent, waited_ms + PATIENCE_MS)
             self._call_after(PATIENCE_MS, again)
@@ -890,7 +903,7 @@ class Engine:
                 case Reject(problem):
                     told = problem.name, problem.message
                     run.guest.send(StepFailed(run.number, number, *told))
-        if run.blocked and not run.leaving:
+        if run.blocked and not run.state.leaves:
             self._idle.add(run)  # unless the branch that has just been answered goes on
 
     def _large_answer(self, run: Run, key: str, number: int) -> Iterator[Message]:
@@ -920,7 +933,7 @@ class Engine:
     def _note_progress(self, run: Run) -> None:
         """Keep the status of an instance in step with what its run is doing."""
         instance = run.instance
-        if run.blocked and not run.leaving:
+        if run.blocked and not run.state.leaves:
             if instance.status is Status.RUNNING:
                 self._record(
                     instance,
@@ -940,19 +953,23 @@ class Engine:
             )
         self._idle.remove(run)
 
+    def _rests(self, run: Run) -> None:
+        """A run has only waited for its moment: it is dropped, once it is known that it does."""
+        if run.blocked:
+            run.state.happens(Event.IDLE)
+            self._recall(run)
+            if run.at_rest:
+                self._come_to_rest(run)
+
     def _drop_idle(self, run: Run) -> None:
         """A run that only waits gives its guest's memory back; it is replayed when it is due."""
-        run.idle = self._runs.get(run.number) is run and run.blocked
-        if run.idle and run.free_steps:  # it may have begun a step since
-            self._hold(run)
-        elif run.idle:
-            if run.instance.status is Status.RUNNING:
-                self._record(
-                    run.instance,
-                    [Entry(run.instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_WAITING)],
-                )
-            self._drop(run)
-            self._evict(run.instance)
+        if run.instance.status is Status.RUNNING:
+            self._record(
+                run.instance,
+                [Entry(run.instance.key, self.clock.now_ms(), EntryKind.WORKFLOW_WAITING)],
+            )
+        self._drop(run)
+        self._evict(run.instance)
 
     def _record(self, instance: Instance, entries: Sequence[Entry], *, late: bool = False) -> None:
         status = instance.status
@@ -1080,7 +1097,8 @@ class Engine:
             case Effect.HOLD:
                 self._record(instance, verdict.entries)
                 if run is not None:
-                    self._hold(run)
+                    run.state.happens(Event.PAUSE)
+                    self._recall(run)
             case Effect.DROP:
                 self._record(instance, verdict.entries)
                 if run is not None:
@@ -1097,6 +1115,7 @@ class Engine:
             case Effect.RELEASE:
                 self._record(instance, verdict.entries)
                 if run is not None:
+                    run.state.happens(Event.RESUME)
                     deferred, run.deferred = run.deferred, []
                     try:
                         for message in deferred:
@@ -1199,8 +1218,8 @@ class Engine:
                 if call.state is CallState.EXECUTING:
                     call.state = CallState.WAITING
                 self._carry_out(run, key, decision)
-        if run.at_rest and not run.leaving:
-            self._obey(run.instance, lifecycle.attempts_ended(run.instance, now_ms))
+        if run.at_rest:
+            self._come_to_rest(run)
 
     def _wake_dormant(self, instance: Instance) -> bool:
         """Record what is due for an instance without a run; return whether it must run now."""
@@ -1287,7 +1306,8 @@ class Engine:
         self._drop_leftovers(instance)  # of attempts that a crash cut off
         guard = Guard(instance) if guarded else None
         nesting = Nesting(stale) if stale else None
-        run = Run(number, instance, guest, feed, guard=guard, nesting=nesting)
+        gate = Gate.REFUSING if rolling_back else Gate.GUARDED if guarded else Gate.OPEN
+        run = Run(number, instance, guest, feed, RunState(gate), guard=guard, nesting=nesting)
         self._next_run += 1
         self._runs[run.number] = self._run_of[instance.key] = run
         self._instances[instance.key] = instance
@@ -1315,7 +1335,7 @@ class Engine:
                 if message is None:
                     break
                 if type(message) is messages.RunStart:
-                    run.begun, run.free_steps = True, message.free_steps > 0
+                    run.state.happens(Event.STARTS_FREE if message.free_steps else Event.STARTS)
                 yield message
         except ValueError as error:  # a guest wrote what is no value, and it was recorded
             problem = ErrorInfo("WorkflowInternalError", f"A recorded value is damaged: {error}")
@@ -1362,12 +1382,12 @@ class Engine:
 
     def _drop(self, run: Run) -> None:
         """Forget a run, here and in its guest; nothing in it is ever answered."""
-        works = run.begun and not run.at_rest
+        works = not run.at_rest
         self._forget(run)
         run.feed.abort(run.number, works=works)
 
     def _forget(self, run: Run) -> None:
-        self._held(run)
+        self._knows_all(run)
         if run.streamed is not None:
             for call in run.calls.values():
                 self._drop_output(run, call)

@@ -440,7 +440,7 @@ class EngineModel(RuleBasedStateMachine):
         """Something happens to an instance between a save and the end of its run in old code."""
         self.create([{"kind": "wait", "type": EVENT_TYPES[0]}, *plan], False, None, False)
         self.load_guest(True, True)
-        leaving = sorted(r.instance.id for r in self.world.engine._runs.values() if r.leaving)
+        leaving = sorted(r.instance.id for r in self.world.engine._runs.values() if r.state.leaves)
         name = data.draw(st.sampled_from(leaving)) if leaving else ""
         crash_after = data.draw(self.crashes)
         match what if name else "":
@@ -635,7 +635,7 @@ class EngineModel(RuleBasedStateMachine):
                 self._check_dormant(engine, instance)
             elif not engine._run_of[key].executing:
                 run = engine._run_of[key]
-                assert run.leaving or (run.blocked and run in engine._idle)
+                assert run.state.leaves or (run.blocked and run in engine._idle)
 
     def _check_dormant(self, engine: Engine, instance: Instance) -> None:
         if instance.status is Status.WAITING:

@@ -16,6 +16,7 @@ from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guests.feeding import Feed
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.places import Place
+from emulator.engine.runs.states import RunState
 from emulator.engine.runs.streams import Output
 from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError
@@ -170,19 +171,15 @@ class Run:
     instance: Instance
     guest: Guest
     feed: Feed  # of its guest
+    state: RunState
     calls: Calls = field(default_factory=Calls)
-    deferred: list[StepBegin] = field(default_factory=list)
+    deferred: list[StepBegin] = field(default_factory=list)  # while its gate is shut
     handlers: int = 0  # how many rollback handlers it was asked for; their calls are below 0
     # Caller and place of a nested step -> the call that gave its rollback handler last.
     given: dict[tuple[str, Place], int] = field(default_factory=dict)
-    begun: bool = False  # its guest was told to start it: before, only its history was sent
-    free_steps: bool = False  # its guest may have begun steps that are not known here yet
-    holding: bool = False  # it has been asked to begin none any more
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)  # until that is so
-    idle: bool = False  # to be dropped once that is so, if it still only waits
-    leaving: bool = False  # its guest is being replaced: nothing new starts here
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)  # for what it executes
     streamed: int | None = None  # bytes of all streams of the instance, once it sends one
-    guard: Guard | None = None  # until it is known that the code fits: nothing new starts
+    guard: Guard | None = None  # of a run that began guarded
     nesting: Nesting | None = None  # where callbacks run again that had called steps on other code
 
     @property
@@ -195,7 +192,7 @@ class Run:
 
         A callback in flight may end where it is; `run()` itself goes on elsewhere.
         """
-        return not self.leaving or call.nested
+        return call.nested or not self.state.leaves
 
     def only_executes(self, key: str) -> bool:
         """Whether no callback is in flight but that of this step, and those it was called in."""
@@ -216,7 +213,7 @@ class Run:
     @property
     def at_rest(self) -> bool:
         """Whether no callback is in flight, nor can be without anyone here knowing."""
-        return not self.free_steps and self.calls.executing == 0
+        return self.calls.executing == 0 and self.state.knows_all
 
     @property
     def blocked(self) -> bool:
