@@ -16,9 +16,9 @@ from emulator.engine.guard.divergence import Divergence
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guests.blame import Loss
 from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.opening import opening
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.runs import payloads
 from emulator.errors import EmulatorError
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import (
@@ -147,7 +147,7 @@ class _Probes:
         verdict: asyncio.Future[Divergence | None],
     ) -> Iterator[Message]:
         try:
-            for message in payloads.opening(number, instance, class_name, probe=True):
+            for message in opening(number, instance, class_name, probe=True):
                 if verdict.done():
                     return
                 yield message

@@ -20,11 +20,11 @@ from emulator.engine.clock_control import ClockRecord, Timekeeper
 from emulator.engine.control import Control
 from emulator.engine.decide.admission import Limits
 from emulator.engine.decide.endings import Definition
+from emulator.engine.decide.retention import Retention
 from emulator.engine.decide.steps import STEP_LIMIT
 from emulator.engine.engine import Engine
 from emulator.engine.guard.divergence import Policy
 from emulator.engine.journal.journal import Journal
-from emulator.engine.retention import Retention
 from emulator.engine.schedules import Schedules
 from emulator.errors import WorkerError
 from emulator.protocol import values

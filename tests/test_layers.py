@@ -73,6 +73,10 @@ ALLOWED: dict[str, set[str]] = {
     | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.runner", "bindings"},
     "emulator.cli": {"emulator", "bindings"},
 }
+# The layers inside the engine: a folder imports itself and those named before it. What lies in none
+# of them puts them together.
+ENGINE = "emulator.engine"
+ENGINE_LAYERS = ("model", "decide", "guests", "journal", "guard", "runs", "views")
 STANDARD_LIBRARY_ONLY = ("emulator.guest", "emulator.protocol")
 
 
@@ -147,6 +151,32 @@ def test_a_layer_imports_only_those_above_it(layer: str) -> None:
     ]
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("layer", ENGINE_LAYERS)
+def test_a_layer_of_the_engine_imports_only_those_before_it(layer: str) -> None:
+    lower = ENGINE_LAYERS[: ENGINE_LAYERS.index(layer) + 1]
+    wrong = [
+        str(found)
+        for found in EVERY_IMPORT
+        if is_inside(found.module, f"{ENGINE}.{layer}")
+        and is_inside(found.imported, ENGINE)
+        and not any(is_inside(found.imported, f"{ENGINE}.{name}") for name in lower)
+    ]
+
+    assert wrong == []
+
+
+def test_no_module_of_the_engine_imports_itself_through_others() -> None:
+    imported: dict[str, set[str]] = {name: set() for name in KNOWN if is_inside(name, ENGINE)}
+    for found in EVERY_IMPORT:
+        if found.module in imported and found.imported in imported:
+            imported[found.module].add(found.imported)
+    while leaves := {name for name, others in imported.items() if not others & imported.keys()}:
+        for name in leaves:
+            del imported[name]
+
+    assert imported == {}
 
 
 def test_one_binding_does_not_import_another() -> None:

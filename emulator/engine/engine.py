@@ -20,21 +20,24 @@ from time import monotonic
 from typing import Any
 
 from emulator.clock import Alarm, Clock
-from emulator.engine import retention
-from emulator.engine.decide import endings, lifecycle, rollbacks, steps
+from emulator.engine.apart import Apart
+from emulator.engine.decide import endings, lifecycle, retention, rollbacks, steps
 from emulator.engine.decide.endings import Definition
 from emulator.engine.decide.lifecycle import Effect, Verdict
+from emulator.engine.decide.retention import Retention
 from emulator.engine.decide.retries import shown_config
 from emulator.engine.decide.steps import Ask, Decision, Execute, Reject, Resolve, StepCall
+from emulator.engine.expiry import Expiry
 from emulator.engine.guard import held, mixups
 from emulator.engine.guard.callback_guard import PATIENCE_MS, Nesting, stale_children
 from emulator.engine.guard.divergence import Diverged, Divergence, Policy
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guard.sweep import Sweep
 from emulator.engine.guests import blame
-from emulator.engine.guests.apart import Apart
 from emulator.engine.guests.blame import Blame, Loss, Present
 from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.guest import Guest
+from emulator.engine.guests.opening import opening, rollback_order
 from emulator.engine.journal import lists
 from emulator.engine.journal.journal import DamagedHistory, InstanceRow, Journal
 from emulator.engine.model import identity
@@ -51,11 +54,10 @@ from emulator.engine.model.instance import (
     StepState,
 )
 from emulator.engine.model.places import SHARED
-from emulator.engine.retention import Expiry, Retention
-from emulator.engine.runs import payloads, streams
+from emulator.engine.runs import streams
 from emulator.engine.runs.idle import IdleRuns
 from emulator.engine.runs.ready import ReadyQueue
-from emulator.engine.runs.run import Call, CallState, Guest, Run
+from emulator.engine.runs.run import Call, CallState, Run
 from emulator.engine.runs.states import Allowance, AtRest, Event, Gate, RunState
 from emulator.engine.runs.streams import Output
 from emulator.engine.runs.timers import Timers
@@ -802,8 +804,8 @@ class Engine:
         self._next_run += 1
         self._probes.add(number)
         read = self.journal.value
-        opening = payloads.opening(number, instance, definition.class_name, probe=True, read=read)
-        self._feed.put(self._probe_opening(number, opening))
+        begins = opening(number, instance, definition.class_name, probe=True, read=read)
+        self._feed.put(self._probe_opening(number, begins))
         return number, Guard(instance)
 
     def _probe_opening(self, number: int, opening: Iterator[Message]) -> Iterator[Message]:
@@ -916,7 +918,8 @@ class Engine:
         """Order a rollback handler, which gets the value of its step."""
         if self._runs.get(run.number) is run and call.is_attempt(attempt):
             with self._reading(run):
-                yield payloads.rollback_run(run, call, key, self.journal.value)
+                numbers = run.number, call.number, attempt
+                yield rollback_order(run.instance, key, numbers, run.given, self.journal.value)
 
     @contextmanager
     def _reading(self, run: Run) -> Iterator[None]:
@@ -1314,7 +1317,7 @@ class Engine:
         self._queue.occupy(instance.key, instance.workflow)
         self._record(instance, self._run_entries(instance, guarded))
         class_name = definition.class_name
-        opening = payloads.opening(
+        begins = opening(
             number,
             instance,
             class_name,
@@ -1322,7 +1325,7 @@ class Engine:
             free_steps=free_steps,
             read=self.journal.value,
         )
-        feed.put(self._opening(run, opening))
+        feed.put(self._opening(run, begins))
 
     def _opening(self, run: Run, opening: Iterator[Message]) -> Iterator[Message]:
         """Yield what begins a run, for as long as it is wanted. Until then it is at rest."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from emulator.engine.decide.payloads import received_event
 from emulator.engine.guests.blame import Loss
 from emulator.engine.model.instance import Entry, EntryKind
-from emulator.engine.runs.payloads import received_event
 from tests.engine.scripted import Context, Step, StepError, Workflow
 from tests.engine.soundness import unsound
 from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play

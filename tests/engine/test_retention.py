@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import retention
+from emulator.engine import expiry
 from emulator.engine.decide.endings import Definition
-from emulator.engine.retention import Retention
+from emulator.engine.decide.retention import Retention
 from emulator.errors import WorkerError
 from tests.engine.scripted import Step
 from tests.engine.world import CLASS, DAY, HOUR, MINUTE, NAME, SECOND, World, play
@@ -196,7 +196,7 @@ def test_an_expired_id_is_free(tmp_path: Path) -> None:
 def test_many_expire_together_over_several_commits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "_AT_ONCE", 10)
+    monkeypatch.setattr(expiry, "_AT_ONCE", 10)
 
     async def story(world: World) -> None:
         for _ in range(35):

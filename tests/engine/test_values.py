@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.engine.guests.opening import history
 from emulator.engine.model.instance import EntryKind, StepState
 from emulator.engine.model.instance import Step as StepRecord
-from emulator.engine.runs import payloads
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step
@@ -105,7 +105,7 @@ def test_kinds_only_javascript_has_survive_beside_a_cycle() -> None:
         StepRecord("do:1:cycle", StepState.SUCCEEDED, value=cycle),
     ]
 
-    (payload,) = payloads.history(steps)
+    (payload,) = history(steps)
 
     # 0 the list, 1 its first item, 2 the set, 3 the object in it, 4 the second item, 5 the cycle
     moved = b'[{"$map":[[{"k":1},[]]]},{"$object":{"$ref":1}},{"$ref":5},{"$ref":7}]'
@@ -132,7 +132,7 @@ def test_history_gives_every_value_back_with_its_shared_containers(found: list[A
         for index, value in enumerate(found)
     ]
 
-    decoded = [item[4] for payload in payloads.history(steps) for item in values.decode(payload)]
+    decoded = [item[4] for payload in history(steps) for item in values.decode(payload)]
 
     assert [values.encode(value) for value in decoded] == [values.encode(v) for v in found]
 
@@ -141,7 +141,7 @@ def test_a_large_history_is_sent_in_pieces_of_about_a_mebibyte() -> None:
     value = values.encode("x" * 400_000)
     steps = [StepRecord(f"do:{n}:big", StepState.SUCCEEDED, value=value) for n in range(1, 6)]
 
-    chunks = list(payloads.history(steps))
+    chunks = list(history(steps))
 
     assert [len(values.decode(chunk)) for chunk in chunks] == [2, 2, 1]
     assert all(len(chunk) <= MIB for chunk in chunks)

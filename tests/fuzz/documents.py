@@ -14,7 +14,7 @@ from bindings.ai.cassettes import FORMAT, Cassette, CassetteError, read_cassette
 from bindings.ai.scrubbing import Scrubber
 from emulator.clock import SystemClock
 from emulator.engine.guard.comparison import Asked, Replay, compare
-from emulator.engine.runs.payloads import opening
+from emulator.engine.guests.opening import opening
 from emulator.engine.views import export
 from emulator.engine.views.export import parse_history
 from emulator.errors import UsageError, WorkerError

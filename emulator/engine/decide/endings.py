@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emulator.engine.decide import steps
+from emulator.engine.decide.retention import Retention
 from emulator.engine.decide.retries import NON_RETRYABLE
 from emulator.engine.model.instance import Entry, EntryKind, ErrorInfo, Instance, Step
-from emulator.engine.retention import Retention
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeGuard
 
 from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.engine.decide import payloads
 from emulator.engine.decide.retries import (
     LONGEST_WAIT_MS,
     InvalidStepConfig,
@@ -39,7 +40,6 @@ from emulator.engine.model.instance import (
     step_key,
 )
 from emulator.engine.model.places import SHARED
-from emulator.engine.runs import payloads
 from emulator.protocol import values
 from emulator.protocol.runs import StepBegin
 

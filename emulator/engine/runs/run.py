@@ -6,40 +6,18 @@ A run is never durable. It can be dropped at any moment and started again from t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 from emulator.engine.guard.callback_guard import Nesting
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.guest import Guest
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.places import Place
 from emulator.engine.runs.states import RunState
 from emulator.engine.runs.streams import Output
-from emulator.protocol.loading import Loaded
-from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import StepBegin
-
-
-class Guest(Protocol):
-    """What the engine needs of a guest. The runner's guests satisfy it."""
-
-    generation: int
-    loaded: Loaded
-
-    def send(self, message: Message) -> None:
-        """Queue `message`; a guest that is gone ignores it."""
-        ...
-
-    def when_read(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once the guest has read everything that it was sent so far."""
-        ...
-
-    def broke_protocol(self, error: ProtocolError) -> None:
-        """End the guest: it turns out that what it said before is what no guest says."""
-        ...
 
 
 class CallState(StrEnum):

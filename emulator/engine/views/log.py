@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from emulator.engine.decide import payloads
 from emulator.engine.model.instance import Entry, EntryKind, StepKind
 from emulator.engine.model.plain import REDACTED, plain
-from emulator.engine.runs import payloads
 from emulator.engine.runs.streams import stream_of
 from emulator.engine.views.report import StepId, interruption
 from emulator.protocol import values

@@ -15,12 +15,12 @@ from starlette.requests import Request
 from emulator.config.model import Config, WorkflowConfig
 from emulator.cron import Cron
 from emulator.engine.control import Control
+from emulator.engine.decide.retention import Retention
 from emulator.engine.decide.steps import STEP_LIMIT
 from emulator.engine.engine import Engine
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Summary, Window
 from emulator.engine.model.plain import iso
-from emulator.engine.retention import Retention
 from emulator.server.api.workflows.dialects import Dialect
 
 Json = Any

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from emulator.clock import Alarm
 from emulator.engine.guests.blame import Blame
 from emulator.engine.guests.feeding import Feed
-from emulator.engine.runs.run import Guest, Run
+from emulator.engine.guests.guest import Guest
+from emulator.engine.runs.run import Run
 
 
 class Apart:

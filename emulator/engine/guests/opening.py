@@ -1,46 +1,24 @@
-"""Values put together from recorded values, without decoding them. Pure.
-
-Recorded values are bytes of tagged JSON, so a list or record of them is written around them as
-text. The one exception: a `$ref` counts containers from the start of its own value; inside a larger
-value it is moved on by what opened before it.
-"""
+"""What a guest is sent to begin a run or to undo a step, made of what is recorded. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from emulator.engine.decide.payloads import date, moved, record, text
 from emulator.engine.decide.retries import shown_config
 from emulator.engine.model.instance import Instance, Status, Step, StepKind, StepState, step_key
-from emulator.engine.model.places import SHARED
-from emulator.engine.runs.run import Call, Run
-from emulator.protocol import references
+from emulator.engine.model.places import SHARED, Place
 from emulator.protocol.message import Message
 from emulator.protocol.runs import History, RollbackRun, RunStart
 
 Json = Any
 Read = Callable[[bytes], bytes]
+# Caller and place of a nested step -> the call that gave its rollback handler last.
+Given = Mapping[tuple[str, Place], int]
 
 HISTORY_CHUNK_BYTES = 1024 * 1024
-_REFERENCE = b'"$ref"'
-
-
-def record(fields: dict[str, bytes]) -> bytes:
-    """Return the object with these already encoded fields: `{"a": b"1"}` -> `b'{"a":1}'`."""
-    moved = _moved([value or b"null" for value in fields.values()], opened=1)
-    parts = (b'"%b":%b' % (name.encode(), value) for name, value in zip(fields, moved, strict=True))
-    return b"{" + b",".join(parts) + b"}"
-
-
-def date(at_ms: int) -> bytes:
-    """Return a Date, encoded."""
-    return b'{"$date":%d}' % at_ms
-
-
-def text(value: str) -> bytes:
-    """Return a string, encoded."""
-    return json.dumps(value).encode()
 
 
 def workflow_event(instance: Instance) -> bytes:
@@ -54,35 +32,6 @@ def workflow_event(instance: Instance) -> bytes:
     if instance.schedule is not None:
         fields["schedule"] = json.dumps(instance.schedule.as_json()).encode()
     return record(fields)
-
-
-def rollback_run(run: Run, call: Call, key: str, read: Read) -> RollbackRun:
-    """Return the order to execute the rollback handler with this key."""
-    instance = run.instance
-    handler = instance.steps[key]
-    step = instance.steps[step_key(StepKind.DO, handler.name, handler.count)]
-    assert instance.rollback is not None
-    trigger = instance.rollback.trigger
-    done = step.state is StepState.SUCCEEDED
-    return RollbackRun(
-        run.number,
-        call.number,
-        call.attempt,
-        step.name,
-        step.count,
-        step.attempts,
-        shown_config(step.config),
-        trigger.name,
-        trigger.message,
-        read(step.value) if done else b"",
-        nth=step.place[2] if step.other_count else 0,
-        given=run.given.get((step.caller, step.place), -1) if step.parent else 0,
-    )
-
-
-def received_event(event_type: str, at_ms: int, payload: bytes) -> bytes:
-    """Return what `wait_for_event` gives back. Source: docs/platform/workflows.md, "Events"."""
-    return record({"payload": payload, "timestamp": date(at_ms), "type": text(event_type)})
 
 
 def opening(
@@ -164,22 +113,32 @@ def _history_item(step: Step, read: Read) -> tuple[bytes, bytes] | None:
 
 
 def _list(items: list[tuple[bytes, bytes]]) -> bytes:
-    moved = _moved([value for _, value in items], opened=1, around=1)
-    parts = (b"[%b,%b]" % (head, value) for (head, _), value in zip(items, moved, strict=True))
+    values = moved([value for _, value in items], opened=1, around=1)
+    parts = (b"[%b,%b]" % (head, value) for (head, _), value in zip(items, values, strict=True))
     return b"[" + b",".join(parts) + b"]"
 
 
-def _moved(values: list[bytes], *, opened: int, around: int = 0) -> list[bytes]:
-    """Return values whose references count from the start of what they are put into.
+def rollback_order(
+    instance: Instance, key: str, order: tuple[int, int, int], given: Given, read: Read
+) -> RollbackRun:
+    """Return the order to execute the rollback handler with this key.
 
-    `opened` containers open before the first value, `around` more in front of each.
+    order: numbers of run, call and attempt.
     """
-    if not any(_REFERENCE in value for value in values):
-        return values
-    moved = []
-    for value in values:
-        opened += around
-        shifted, count = references.moved(value, opened)
-        opened += count
-        moved.append(shifted)
-    return moved
+    handler = instance.steps[key]
+    step = instance.steps[step_key(StepKind.DO, handler.name, handler.count)]
+    assert instance.rollback is not None
+    trigger = instance.rollback.trigger
+    done = step.state is StepState.SUCCEEDED
+    return RollbackRun(
+        *order,
+        step.name,
+        step.count,
+        step.attempts,
+        shown_config(step.config),
+        trigger.name,
+        trigger.message,
+        read(step.value) if done else b"",
+        nth=step.place[2] if step.other_count else 0,
+        given=given.get((step.caller, step.place), -1) if step.parent else 0,
+    )
