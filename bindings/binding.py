@@ -2,8 +2,9 @@
 
 A binding answers calls by method name, with plain values in and out: None, bool, int, float, str,
 bytes, datetime, list, dict, set. It raises `emulator.errors.WorkerError` for what user code may
-catch. A `ByteStream` as the result is sent in chunks, as fast as its reader reads. An `Encoded`
-result is sent as it is.
+catch. A `ByteStream`, as the result or inside it, is sent in chunks, as fast as its reader reads.
+An `Encoded` result is sent as it is. A stream in the arguments is an async iterator of bytes.
+As long as it is not read, its sender waits; when the call is answered, it is closed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Value = Any  # None | bool | int | float | str | bytes | datetime | list | dict 
 
 @dataclass(frozen=True, slots=True)
 class ByteStream:
-    """A result that is read piece by piece, such as server-sent events."""
+    """What is read piece by piece, such as server-sent events; one at most in a value."""
 
     chunks: AsyncIterator[bytes]
     content_type: str

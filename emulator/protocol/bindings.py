@@ -7,33 +7,31 @@ from .message import Message, message
 
 @message
 class BindingCall(Message):
-    """guest -> host: call `method` of binding `binding`. `payload`: the argument list.
-
-    `run` is the workflow run it is made from, 0 outside runs: a dropped run can no longer call.
-    """
+    """guest -> host: call a method of a binding."""
 
     type = "binding_call"
     id: int
     binding: str
     method: str
     run: int = 0
+    has_body: bool = False
     payload: bytes = b""
 
 
 @message
 class BindingResult(Message):
-    """host -> guest: `payload` is the result; with `stream`, Data and End follow instead."""
+    """host -> guest: the binding returned."""
 
     type = "binding_result"
     id: int
-    stream: bool = False
+    has_body: bool = False
     content_type: str = ""
     payload: bytes = b""
 
 
 @message
 class BindingFailed(Message):
-    """host -> guest: raise this in front of user code."""
+    """host -> guest: the binding raised: so does the call, in front of user code."""
 
     type = "binding_failed"
     id: int

@@ -6,11 +6,30 @@ from .message import Message, message
 
 
 @message
-class Fetch(Message):
-    """host -> guest: an HTTP request. Headers are (name, value) pairs, latin-1, repeats kept.
+class Invoke(Message):
+    """host -> guest: call a method."""
 
-    With `web_socket` the client asks for one, and the bodies are its messages (`web_sockets.py`).
-    """
+    type = "invoke"
+    id: int
+    method: str
+    entrypoint: str = ""
+    has_body: bool = False
+    payload: bytes = b""
+
+
+@message
+class InvokeResult(Message):
+    """guest -> host: the method returned."""
+
+    type = "invoke_result"
+    id: int
+    has_body: bool = False
+    payload: bytes = b""
+
+
+@message
+class Fetch(Message):
+    """host -> guest: answer an HTTP request."""
 
     type = "fetch"
     id: int
@@ -19,14 +38,12 @@ class Fetch(Message):
     headers: list[list[str]]
     has_body: bool = False
     web_socket: bool = False
+    entrypoint: str = ""
 
 
 @message
 class FetchResponse(Message):
-    """guest -> host: the head of the response; with `has_body`, Data and End follow.
-
-    A body that is there already and fits in one chunk may come along as `payload` instead.
-    """
+    """guest -> host: head of the response."""
 
     type = "fetch_response"
     id: int
@@ -38,10 +55,10 @@ class FetchResponse(Message):
 
 
 @message
-class FetchFailed(Message):
-    """guest -> host: the handler raised, before or after the head was sent."""
+class InvokeFailed(Message):
+    """guest -> host: the handler or method raised, before or after it was answered."""
 
-    type = "fetch_failed"
+    type = "invoke_failed"
     id: int
     name: str
     message: str
@@ -49,16 +66,16 @@ class FetchFailed(Message):
 
 
 @message
-class FetchDone(Message):
-    """guest -> host: response and every `wait_until` promise of this request have ended."""
+class InvokeDone(Message):
+    """guest -> host: the exchange is over."""
 
-    type = "fetch_done"
+    type = "invoke_done"
     id: int
 
 
 @message
 class Data(Message):
-    """either way: a piece of the body the sender is sending on exchange `id`."""
+    """either way: a piece of the sender's body."""
 
     type = "data"
     id: int
@@ -67,7 +84,7 @@ class Data(Message):
 
 @message
 class End(Message):
-    """either way: the sender's body on exchange `id` is complete; `error` says it was cut off."""
+    """either way: the sender's body is complete, or was cut off."""
 
     type = "end"
     id: int
@@ -76,7 +93,7 @@ class End(Message):
 
 @message
 class Credit(Message):
-    """either way: the receiver of a body has room for `bytes` more."""
+    """either way: there is room for more of the peer's body."""
 
     type = "credit"
     id: int
@@ -85,7 +102,7 @@ class Credit(Message):
 
 @message
 class Cancel(Message):
-    """either way: nobody will read the peer's body on exchange `id` any more."""
+    """either way: nobody reads the peer's body any more."""
 
     type = "cancel"
     id: int

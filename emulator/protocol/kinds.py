@@ -109,8 +109,19 @@ class StreamValue:
     preview: str
 
 
+class Body:
+    """Stands in a payload where the body belongs that follows it on the same exchange."""
+
+
+BODY = Body()
+
+
 def _same(value: Any) -> Any:
     return value
+
+
+def _no_body() -> Any:
+    raise ValueError("no body follows this payload")
 
 
 def _empty_map() -> Any:
@@ -123,6 +134,7 @@ class Shapes:
 
     date: is given milliseconds; the ValueError that it raises says why there is no such date.
     new_map: makes what a Map becomes: a MapValue, or a dict that gets the texts of its keys.
+    body: returns the body that follows the payload.
     """
 
     new_object: type[dict[str, Any]] = dict
@@ -133,6 +145,7 @@ class Shapes:
     error: Callable[[ErrorValue], Any] = _same
     regexp: Callable[[RegExpValue], Any] = _same
     stream: Callable[[StreamValue], Any] = _same
+    body: Callable[[], Any] = _no_body
 
 
 HOST_SHAPES = Shapes()

@@ -19,7 +19,7 @@ class Ping(Message):
 
 @message
 class Pong(Message):
-    """guest -> host: yes. Sent from the event loop, so a loop that is stuck does not answer."""
+    """guest -> host: yes."""
 
     type = "pong"
     number: int

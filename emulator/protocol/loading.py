@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from .message import Json, Message, message
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
+OTHER_VERSION = "ProtocolVersionError"  # name in LoadFailed: host and guest differ
 
 
 @message
 class Load(Message):
-    """Import the user's code. `payload`: `{"vars": {name: value}}` in tagged JSON."""
+    """host -> guest: load the user's code."""
 
     type = "load"
     protocol: int
@@ -24,22 +25,19 @@ class Load(Message):
 
 @message
 class Loaded(Message):
-    """The code is imported. `workflows` and `entrypoints`: class name -> `"src/entry.py:12"`.
-
-    `classes` holds every other class the main module defines, for error messages.
-    `free_steps`: it can begin steps by itself where RunStart allows it, and answers RunAskFirst.
-    """
+    """guest -> host: the code is loaded."""
 
     type = "loaded"
     entrypoints: dict[str, str]
     workflows: dict[str, str]
     classes: dict[str, str]
     free_steps: bool = False
+    protocol: int = 1
 
 
 @message
 class LoadFailed(Message):
-    """The import raised. `traceback` is the user's own, cut at our frames."""
+    """guest -> host: the code could not be loaded."""
 
     type = "load_failed"
     name: str

@@ -115,9 +115,11 @@ class _Reader:
                 return self._set(body)
             case "$regexp":
                 return shapes.regexp(RegExpValue(str(body[0]), str(body[1])))
-            case "$stream":
+            case "$stored" | "$stream":  # the latter in journals of before protocol 2
                 number, chunks, size, preview = body
                 return shapes.stream(StreamValue(int(number), int(chunks), int(size), str(preview)))
+            case "$body":
+                return shapes.body()
             case "$error":
                 return shapes.error(ErrorValue(str(body["name"]), str(body["message"])))
             case "$ref" if type(body) is int and body >= 0:

@@ -1,4 +1,4 @@
-"""Workflow runs: history, steps, their streams, guarded runs, rollback."""
+"""Workflow runs: history, steps, streams, guarded runs, rollback. `PROTOCOL.md`, section 8."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from .message import MESSAGE_TYPES, Json, Message, message
 # A step's stream: how it is cut, and how many pieces may be on their way to the disk.
 OUTPUT_CHUNK_BYTES = 256 * 1024  # workers-sdk workflows-shared/src/lib/streams.ts
 OUTPUT_WINDOW_CHUNKS = 4
+DELAY_TIMEOUT_S = 5  # for a delay function
+REST_TIMEOUT_S = 5  # for a guarded run to come to rest; it does I/O outside steps after that
 
 
 @message
@@ -21,11 +23,7 @@ class RunMessage(Message):
 
 @message
 class History(Message):
-    """host -> guest, before RunStart: finished steps that `run()` called. `payload`: a list of
-
-    `[kind, name, count, "ok", value]` or `[kind, name, count, "error", {"name", "message"}]`;
-    `count` as in StepBegin.
-    """
+    """host -> guest: finished steps that `run()` called."""
 
     type = "history"
     run: int
@@ -34,15 +32,7 @@ class History(Message):
 
 @message
 class RunStart(Message):
-    """host -> guest: call `run()` of `class_name`. `payload`: the event's fields, tagged.
-
-    `guarded`: it may begin no step but on a StepRun, and says what it asks for (Replayed), until
-    RunRelease. `probe`: so it stays, and bindings may not be called.
-    `rolling_back`: only so that it gives its rollback handlers again; nothing new is executed.
-    `free_steps`: how many new `do` steps it may begin to execute without being told, until
-    RunAskFirst; not those in `begun`, `[name, count]` each, which `run()` began in an earlier run
-    and that have not ended. `shared`: names of dependencies that callbacks have asked for.
-    """
+    """host -> guest: call `run()`."""
 
     type = "run_start"
     run: int
@@ -60,7 +50,7 @@ class RunStart(Message):
 
 @message
 class RunAskFirst(Message):
-    """host -> guest: from now on ask before every step. Answered by RunAsking."""
+    """host -> guest: ask before every step from now on."""
 
     type = "run_ask_first"
     run: int
@@ -68,21 +58,14 @@ class RunAskFirst(Message):
 
 @message
 class RunAsking(RunMessage):
-    """guest -> host: nothing begins by itself any more; what has, was told before this."""
+    """guest -> host: nothing begins by itself any more; what has begun was told before this."""
 
     type = "run_asking"
 
 
 @message
 class Replayed(RunMessage):
-    """guest -> host: how far a guarded run has come without any new step.
-
-    `state`: "through" (History has been asked for to its end; `asked` is left out), "rested" (every
-    branch waits for a step), "ended" (RunEnd follows; `where` is what was raised), "restless" (it
-    does I/O outside steps, as `where` says, and cannot be waited for). `asked`: every step called
-    so far, in call order, `[kind, name, count, line, call]`; `call` is 0 where History answered.
-    `declared`: `[name, line]` of steps that are declared and were not called.
-    """
+    """guest -> host: how far a guarded run has come without any new step."""
 
     type = "replayed"
     state: str
@@ -101,7 +84,7 @@ class RunRelease(Message):
 
 @message
 class RunAbort(Message):
-    """host -> guest: drop the run without settling anything in it. Nothing is answered."""
+    """host -> guest: drop the run without settling anything in it."""
 
     type = "run_abort"
     run: int
@@ -109,11 +92,7 @@ class RunAbort(Message):
 
 @message
 class RunEnd(RunMessage):
-    """guest -> host: `run()` returned (`payload`: its value) or raised (`name` is not empty).
-
-    `kept`: the guest keeps the run, for its rollback handlers, until RunAbort. `damaged`: it was
-    not called, for a value in History or RunStart cannot be read; a guarded run says so at once.
-    """
+    """guest -> host: `run()` returned or raised."""
 
     type = "run_end"
     name: str = ""
@@ -126,20 +105,7 @@ class RunEnd(RunMessage):
 
 @message
 class StepBegin(RunMessage):
-    """guest -> host: user code called a step that History does not answer.
-
-    `kind` is "do", "sleep" or "waitForEvent"; `count` counts the calls of that name and kind by the
-    same caller, from 1: this execution of the parent's callback, or `run()` outside callbacks.
-    `options`: do {"config": …?, "rollback": …?}, where `rollback`, if there, is the configuration
-    of the step's rollback handler, and a `delay` that is a function is {"$function": 1};
-    sleep {"duration": …} or {"timestamp": ms}; waitForEvent {"type": …, "timeout": …?}.
-    `line` is `"src/entry.py:31"`, where known.
-    `parent` is the call whose callback made this call, 0 when `run()` itself did.
-    `started`: the guest executes the callback already, as attempt 1.
-    `shared`: it is a dependency that `run()` has declared, the n-th of its name; whoever asks for
-    it first, in a callback or not, all get the same. 0: no dependency, or one that no callback
-    has asked for.
-    """
+    """guest -> host: user code called a step that history does not answer."""
 
     type = "step_begin"
     call: int
@@ -155,10 +121,7 @@ class StepBegin(RunMessage):
 
 @message
 class StepRun(Message):
-    """host -> guest: execute the step's callback as attempt `attempt` (from 1).
-
-    `count` is what the step is counted as in its instance, where that is not the one of StepBegin.
-    """
+    """host -> guest: execute the callback."""
 
     type = "step_run"
     run: int
@@ -170,10 +133,7 @@ class StepRun(Message):
 
 @message
 class StepDelay(Message):
-    """host -> guest: call the step's delay function; this attempt failed with this error.
-
-    `config` and `count` are the step's, as in StepRun.
-    """
+    """host -> guest: an attempt failed: call the step's delay function."""
 
     type = "step_delay"
     run: int
@@ -187,10 +147,7 @@ class StepDelay(Message):
 
 @message
 class StepDelayed(RunMessage):
-    """guest -> host: the delay function returned `payload`, or failed: `problem` says how, as in
-
-    "did not return within 5 seconds" and "threw an error: …".
-    """
+    """guest -> host: the delay function returned or failed."""
 
     type = "step_delayed"
     call: int
@@ -201,14 +158,7 @@ class StepDelayed(RunMessage):
 
 @message
 class RollbackRun(Message):
-    """host -> guest: execute the rollback handler of a `do`, as attempt `attempt` (from 1).
-
-    Answered by StepEnd with this `call`, which is below 0. `name`, `count`, `step_attempt` and
-    `config` are those of the step, `error_name` and `error_message` say why it is rolled back,
-    `payload` is what the step returned, empty when it did not.
-    `nth`: the `count` in StepBegin, where it was another. `given`: the handler is the one of this
-    call, which a callback made; below 0: one made it in an earlier run, and the handler is gone.
-    """
+    """host -> guest: execute the rollback handler of a `do`."""
 
     type = "rollback_run"
     run: int
@@ -227,12 +177,7 @@ class RollbackRun(Message):
 
 @message
 class StepEnd(RunMessage):
-    """guest -> host: the callback returned (`payload`) or raised (`name` is not empty).
-
-    `fatal` marks a value that cannot be cloned: the instance fails, nothing is retried.
-    `stream`: it returned a byte stream, all of which has been sent in StepChunk; with `fatal` one
-    that cannot be kept.
-    """
+    """guest -> host: the callback, or the handler, returned or raised."""
 
     type = "step_end"
     call: int
@@ -247,10 +192,7 @@ class StepEnd(RunMessage):
 
 @message
 class StepChunk(RunMessage):
-    """guest -> host: the next piece of the byte stream that an attempt returned.
-
-    Never empty and at most `streams.OUTPUT_CHUNK_BYTES`.
-    """
+    """guest -> host: the next piece of the byte stream that an attempt returned."""
 
     type = "step_chunk"
     call: int
@@ -260,7 +202,7 @@ class StepChunk(RunMessage):
 
 @message
 class StepTaken(Message):
-    """host -> guest: one StepChunk more is durable. `over`: the attempt has ended; send no more."""
+    """host -> guest: one `step_chunk` more is durable, or none is wanted."""
 
     type = "step_taken"
     run: int
@@ -271,11 +213,7 @@ class StepTaken(Message):
 
 @message
 class StreamRead(RunMessage):
-    """guest -> host: send piece `position` (from 0) of a stream that a step has returned.
-
-    `read` is the guest's number for the answer; `stream`, `chunks` and `bytes` are what the value
-    of the step said. `step` is `"export-1"`, for messages.
-    """
+    """guest -> host: send a piece of a stream that a step has returned."""
 
     type = "stream_read"
     read: int
@@ -299,10 +237,7 @@ class StreamPiece(Message):
 
 @message
 class StepDone(Message):
-    """host -> guest: the step is recorded as succeeded. `payload` is its value where the guest
-
-    does not have it (an event, a stored stream); else it is empty: StepEnd carried the value.
-    """
+    """host -> guest: the step is recorded as succeeded."""
 
     type = "step_done"
     run: int

@@ -6,7 +6,7 @@ Plain JSON stands for itself. Everything else is an object with one key that beg
     {"$typed": ["Float32Array", "base64"]}   {"$bigint": "123"}   {"$number": "NaN"}
     {"$map": [[key, value], …]}   {"$set": [value, …]}   {"$regexp": [source, flags]}
     {"$error": {"name": …, "message": …}}   {"$ref": n}   {"$object": {…}}
-    {"$stream": [id, chunks, bytes, preview]}, only as the whole result of a step
+    {"$stored": [id, chunks, bytes, preview]}   {"$body": 1}
 
 `$ref` points at the n-th container (list, object, map, set; counted from 0 as they open) and
 carries shared references and cycles. `$object` wraps a real object that would look like a tag.
@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import deep_json
+from .kinds import BODY as BODY
 from .kinds import DEPTH_MAX as DEPTH_MAX
 from .kinds import HOST_SHAPES as HOST_SHAPES
 from .kinds import MAX_SAFE_INTEGER as MAX_SAFE_INTEGER

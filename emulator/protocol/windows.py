@@ -157,7 +157,7 @@ class Outgoing:
         self._send(End(self._id, error))
 
     async def pump(self, pieces: AsyncIterable[bytes], cut_off: Callable[[Exception], str]) -> None:
-        """Send all of `pieces`, then the end.
+        """Send all of `pieces`, then the end; stop when the peer reads no further.
 
         When `pieces` raises, the body is cut off with the text that `cut_off` makes of it.
         """
@@ -165,6 +165,8 @@ class Outgoing:
         try:
             async for piece in pieces:
                 await self.write(piece)
+                if self.cancelled:
+                    break
         except Exception as raised:  # the source's trouble is told to the reader
             error = cut_off(raised)
         self.end(error)

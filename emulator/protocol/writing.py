@@ -16,6 +16,7 @@ from . import dates
 from .kinds import (
     DEPTH_MAX,
     MAX_SAFE_INTEGER,
+    Body,
     ErrorValue,
     MapValue,
     NotCloneable,
@@ -199,7 +200,9 @@ class _Writer:
             case RegExpValue(source, flags):
                 return {"$regexp": [source, flags]}
             case StreamValue(number, chunks, size, preview):
-                return {"$stream": [number, chunks, size, preview]}
+                return {"$stored": [number, chunks, size, preview]}
+            case Body():
+                return {"$body": 1}
         if self._convert is None:
             raise NotCloneable(f"a {type(value).__name__}")
         return self._node(self._convert(value))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
-from bindings.binding import Binding, ByteStream, Encoded
+from bindings.binding import Binding, Encoded
 from emulator.errors import EmulatorError, WorkerError
 from emulator.protocol import values
 from emulator.protocol.bindings import BindingCall, BindingFailed, BindingResult
+from emulator.protocol.exchanges import Cancel, Credit, Data, End
 from emulator.protocol.framing import MAX_FRAME_BYTES, FrameTooLarge
 from emulator.protocol.message import Message, ProtocolError
-from emulator.protocol.windows import Outgoing
+from emulator.protocol.windows import Incoming, Outgoing
+from emulator.runner import payloads
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +24,7 @@ INTERNAL_ERROR = "internal error"
 # A guest's calls in flight. Production allows 1,000 per request (docs "Limits": subrequests), so
 # that many at once in twenty requests; each costs the host a few KB.
 CALLS_MAX = 20_000
+BODIES_MAX = 1_000  # each may hold a window of 256 KiB
 # More is decoded in a thread that lets the loop go on.
 DECODED_AT_ONCE_MAX_BYTES = 512 * 1024
 _PLAIN = values.Shapes(typed=lambda array: array.view().tolist())
@@ -40,6 +44,17 @@ class Line(Protocol):
     def unread_bytes(self) -> int: ...
 
 
+class _Call:
+    """A call in flight, and its bodies."""
+
+    __slots__ = ("task", "incoming", "outgoing")
+
+    def __init__(self, incoming: Incoming | None) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self.incoming = incoming
+        self.outgoing: Outgoing | None = None
+
+
 class BindingCalls:
     """Runs each call in a task it owns; a call from a run that was dropped fails.
 
@@ -53,66 +68,81 @@ class BindingCalls:
         self._line = line
         self._send = line.send
         self._bindings = bindings
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._outflows: dict[int, Outgoing] = {}
+        self._open: dict[int, _Call] = {}
+        self._bodies = 0  # calls in flight whose arguments have a body
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._open)
 
     def start(self, message: BindingCall, run_is_live: bool) -> None:
         """Answer `message`.
 
         Raises ProtocolError for an id that is in use or the host's to give.
         """
-        if message.id in self._tasks or message.id % 2 == 0:
+        if message.id in self._open or message.id % 2 == 0:
             raise ProtocolError(f"binding call with id {message.id}, which is not free")
-        if not run_is_live:
-            text = "The workflow run that made this call is over."
-            self._send(BindingFailed(message.id, "Error", text))
+        problem = self._refused(message, run_is_live)
+        if problem:
+            self._send(BindingFailed(message.id, "Error", problem))
             return
-        if len(self._tasks) >= CALLS_MAX:
-            text = f"More than {CALLS_MAX:,} binding calls at once; await some before making more."
-            self._send(BindingFailed(message.id, "Error", text))
+        call = _Call(Incoming(message.id, self._send) if message.has_body else None)
+        self._bodies += message.has_body
+        self._open[message.id] = call
+        call.task = self._loop.create_task(
+            self._answer(message, call), name=f"call {message.method}"
+        )
+        call.task.add_done_callback(lambda _: self._ended(message.id))
+
+    def receive(self, message: Data | End | Credit | Cancel) -> None:
+        """Handle a message about a body of a call; of one that is over it is ignored.
+
+        Raises ProtocolError for more data than there was room for.
+        """
+        call = self._open.get(message.id)
+        if call is None:
             return
-        task = self._loop.create_task(self._answer(message), name=f"call {message.method}")
-        self._tasks[message.id] = task
-        task.add_done_callback(lambda _: self._ended(message.id))
-
-    def outflow(self, exchange_id: int) -> Outgoing | None:
-        """Return the result stream being sent on this exchange."""
-        return self._outflows.get(exchange_id)
-
-    def cancel(self, exchange_id: int) -> None:
-        """The guest reads a result stream no further."""
-        if exchange_id in self._outflows:
-            self._tasks[exchange_id].cancel()
+        match message:
+            case Data(payload=payload) if call.incoming is not None:
+                call.incoming.data(payload)
+            case End(error=error) if call.incoming is not None:
+                call.incoming.end(WorkerError(error) if error else None)
+            case Credit(bytes=amount) if call.outgoing is not None:
+                call.outgoing.credit(amount)
+            case Cancel() if call.outgoing is not None and call.task is not None:
+                call.task.cancel()
 
     async def close(self) -> None:
         """Cancel every call and wait for their ends."""
-        tasks = list(self._tasks.values())
+        tasks = [call.task for call in self._open.values() if call.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _ended(self, exchange_id: int) -> None:
-        del self._tasks[exchange_id]
-        self._outflows.pop(exchange_id, None)
+    def _refused(self, message: BindingCall, run_is_live: bool) -> str:
+        if not run_is_live:
+            return "The workflow run that made this call is over."
+        if len(self._open) >= CALLS_MAX:
+            return f"More than {CALLS_MAX:,} binding calls at once; await some before making more."
+        if message.has_body and self._bodies >= BODIES_MAX:
+            return f"More than {BODIES_MAX:,} bodies at once; await some calls before making more."
+        return ""
 
-    async def _answer(self, message: BindingCall) -> None:
+    def _ended(self, exchange_id: int) -> None:
+        call = self._open.pop(exchange_id)
+        if call.incoming is not None:
+            self._bodies -= 1
+            call.incoming.cancel()
+
+    async def _answer(self, message: BindingCall, call: _Call) -> None:
         where = f"env.{message.binding}.{message.method}()"
         try:
             binding = self._bindings.get(message.binding)
             if binding is None:
                 raise WorkerError(f"There is no binding {message.binding}.")
             await self._line.room()
-            args = await _arguments(message, binding, where)
+            args = await _arguments(message, binding, where, call.incoming)
             result = await binding.call(message.method, args)
-            if isinstance(result, ByteStream):
-                await self._stream(message.id, result, where)
-            else:
-                payload = result.data if isinstance(result, Encoded) else values.encode(result)
-                self._check_room(len(payload))
-                self._send(BindingResult(message.id, payload=payload))
+            await self._reply(message.id, call, result, where)
         except WorkerError as error:
             code = error.code or 0
             self._send(BindingFailed(message.id, error.name, error.message, code))
@@ -128,6 +158,23 @@ class BindingCalls:
             text = f"{INTERNAL_ERROR} in {where}: {type(error).__name__}: {error}"
             self._send(BindingFailed(message.id, "Error", text))
 
+    async def _reply(self, exchange_id: int, call: _Call, result: Any, where: str) -> None:
+        if isinstance(result, Encoded):
+            payload, stream = result.data, None
+        else:
+            payload, stream = payloads.encode(result)
+        try:
+            self._check_room(len(payload))
+            if stream is None:
+                self._send(BindingResult(exchange_id, payload=payload))
+                return
+            outgoing = call.outgoing = Outgoing(exchange_id, self._send)
+            self._send(BindingResult(exchange_id, True, stream.content_type, payload))
+            await outgoing.pump(stream.chunks, lambda error: _cut_off(error, where))
+        finally:
+            if stream is not None:
+                await payloads.close(stream)
+
     def _check_room(self, size_bytes: int) -> None:
         """Refuse a result of calls made side by side that the guest is far from reading."""
         unread_bytes = self._line.unread_bytes
@@ -138,18 +185,10 @@ class BindingCalls:
                 name="RangeError",
             )
 
-    async def _stream(self, exchange_id: int, stream: ByteStream, where: str) -> None:
-        outflow = self._outflows[exchange_id] = Outgoing(exchange_id, self._send)
-        self._send(BindingResult(exchange_id, stream=True, content_type=stream.content_type))
-        try:
-            await outflow.pump(stream.chunks, lambda error: _cut_off(error, where))
-        finally:
-            close = getattr(stream.chunks, "aclose", None)
-            if close is not None:
-                await close()
 
-
-async def _arguments(message: BindingCall, binding: Binding, where: str) -> list[Any]:
+async def _arguments(
+    message: BindingCall, binding: Binding, where: str, body: Incoming | None
+) -> list[Any]:
     """Return what a call is made with. Raises WorkerError when it is too much, or no values."""
     size = len(message.payload)
     most = getattr(binding, "arguments_max_bytes", {}).get(message.method, size)
@@ -157,6 +196,8 @@ async def _arguments(message: BindingCall, binding: Binding, where: str) -> list
         raise WorkerError(f"{where}: {size:,} bytes of arguments; expected {most:,} at the most.")
     keeps_arrays = getattr(binding, "keeps_typed_arrays", False)
     shapes = values.HOST_SHAPES if keeps_arrays else _PLAIN
+    if body is not None:
+        shapes = replace(shapes, body=lambda: body)
     try:
         if size > DECODED_AT_ONCE_MAX_BYTES:
             args = await asyncio.to_thread(values.decode, message.payload, shapes, yielding=True)

@@ -20,13 +20,14 @@ from emulator.protocol.exchanges import (
     Credit,
     Data,
     End,
-    FetchDone,
-    FetchFailed,
     FetchResponse,
+    InvokeDone,
+    InvokeFailed,
+    InvokeResult,
 )
 from emulator.protocol.framing import FrameReader, frame
 from emulator.protocol.life import Ping, Pong
-from emulator.protocol.loading import Loaded, LoadFailed
+from emulator.protocol.loading import OTHER_VERSION, PROTOCOL_VERSION, Loaded, LoadFailed
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import RUN_MESSAGES, RunAbort, RunEnd, RunMessage, RunStart
 from emulator.runner.binding_calls import BindingCalls
@@ -43,11 +44,11 @@ PENDING_MAX_BYTES = 1024 * 1024  # of one turn of the loop, written together
 
 _TO_EXCHANGE = (
     FetchResponse,
-    Data,
-    End,
-    FetchDone,
-    FetchFailed,
+    InvokeResult,
+    InvokeDone,
+    InvokeFailed,
 )
+_OF_BODY = (Data, End, Cancel)
 
 
 class Runs(Protocol):
@@ -108,8 +109,8 @@ class Connection(asyncio.Protocol):
         self.closed: asyncio.Future[None] = loop.create_future()
         self._routes: dict[type[Message], Callable[[Any], None]] = {
             **dict.fromkeys(_TO_EXCHANGE, self.exchanges.receive),
+            **dict.fromkeys(_OF_BODY, self._on_body),
             BindingCall: self._on_binding_call,
-            Cancel: self._on_cancel,
             Credit: self._on_credit,
             Pong: self._on_pong,
             Loaded: self._on_loaded,
@@ -269,6 +270,8 @@ class Connection(asyncio.Protocol):
     def _on_loaded(self, message: Loaded | LoadFailed) -> None:
         if self.loaded.done():
             raise ProtocolError(f"{message.type} came twice")
+        if isinstance(message, Loaded) and message.protocol != PROTOCOL_VERSION:
+            message = _other_version(message.protocol)
         self.loaded.set_result(message)
 
     def _on_binding_call(self, message: BindingCall) -> None:
@@ -277,15 +280,11 @@ class Connection(asyncio.Protocol):
     def _on_credit(self, message: Credit) -> None:
         if message.bytes <= 0:
             raise ProtocolError(f"credit of {message.bytes} bytes")
-        outflow = self.calls.outflow(message.id)
-        if outflow is None:
-            self.exchanges.receive(message)
-        else:
-            outflow.credit(message.bytes)
+        self._on_body(message)
 
-    def _on_cancel(self, message: Cancel) -> None:
-        self.calls.cancel(message.id)
-        self.exchanges.receive(message)
+    def _on_body(self, message: Data | End | Credit | Cancel) -> None:
+        opened_by_host = message.id % 2 == 0
+        (self.exchanges if opened_by_host else self.calls).receive(message)
 
     def _on_pong(self, message: Pong) -> None:
         """Raises ProtocolError for a ping that was not sent, or cannot have been read."""
@@ -300,3 +299,11 @@ class Connection(asyncio.Protocol):
         if not message.kept:
             self._runs.discard(message.run)
         runs.hear(message)
+
+
+def _other_version(version: int) -> LoadFailed:
+    text = (
+        f"The guest speaks version {version} of the runner protocol, the host version"
+        f" {PROTOCOL_VERSION}. Use host and guest of the same version of Groundfog."
+    )
+    return LoadFailed(OTHER_VERSION, text, "")

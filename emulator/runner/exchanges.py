@@ -1,50 +1,64 @@
-"""Requests in flight in one guest: opening, answering, cutting off, counting."""
+"""Calls of a guest's code in flight, HTTP requests above all: opening, answering, cutting off."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
+from emulator.protocol import values
 from emulator.protocol.exchanges import (
     Cancel,
     Credit,
     Data,
     End,
     Fetch,
-    FetchDone,
-    FetchFailed,
     FetchResponse,
+    Invoke,
+    InvokeDone,
+    InvokeFailed,
+    InvokeResult,
 )
+from emulator.protocol.framing import FrameTooLarge
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.windows import Incoming, Outgoing, Send
-from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, HandlerError
+from emulator.runner import payloads
+from emulator.runner.requests import (
+    FetchReply,
+    FetchRequest,
+    GuestLost,
+    HandlerError,
+    InvokeReply,
+    InvokeRequest,
+)
 
 BODY_CUT_OFF = "The client disconnected before it had sent the whole request body."
 
 
 class _Exchange:
-    """One request: its answer, its bodies."""
+    """One call: its answer, its bodies. `shown` is what it is in messages, `"GET /orders"`."""
 
-    __slots__ = ("request", "head", "answered", "body", "outflow", "pump")
+    __slots__ = ("shown", "answer", "answered", "body", "outflow", "pump")
 
-    def __init__(self, request: FetchRequest, loop: asyncio.AbstractEventLoop) -> None:
-        self.request = request
-        self.head: asyncio.Future[FetchReply] = loop.create_future()
-        self.answered = False  # by the guest; `head` may have been given up before
+    def __init__(self, shown: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.shown = shown
+        self.answer: asyncio.Future[Any] = loop.create_future()
+        self.answered = False  # by the guest; `answer` may have been given up before
         self.body: Incoming | None = None
         self.outflow: Outgoing | None = None
         self.pump: asyncio.Task[None] | None = None
 
     def fail(self, error: Exception) -> None:
-        if not self.head.done():
-            self.head.set_exception(error)
+        if not self.answer.done():
+            self.answer.set_exception(error)
         elif self.body is not None:
             self.body.end(error)
 
 
 class Exchanges:
-    """Every request the guest has not finished; ids are even, in the order of opening."""
+    """Every call the guest has not finished; ids are even, in the order of opening."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
         self._loop = loop
@@ -58,18 +72,15 @@ class Exchanges:
 
     def work(self) -> list[str]:
         """Return what is being handled, such as `"GET /orders"`, oldest first."""
-        return [
-            f"{each.request.method} {_target(each.request.url)}" for each in self._open.values()
-        ]
+        return [each.shown for each in self._open.values()]
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
         """Hand `request` to the guest and return its reply; cancelling cancels the handler.
 
         Raises HandlerError, GuestLost.
         """
-        exchange_id = self._next_id
-        self._next_id += 2
-        exchange = self._open[exchange_id] = _Exchange(request, self._loop)
+        shown = f"{request.method} {_target(request.url)}"
+        exchange_id, exchange = self._new(shown)
         self._send(
             Fetch(
                 exchange_id,
@@ -80,14 +91,42 @@ class Exchanges:
                 request.web_socket,
             )
         )
-        if request.body is not None:
+        return await self._answer(exchange_id, exchange, request.body)  # type: ignore[no-any-return]
+
+    async def invoke(self, request: InvokeRequest) -> InvokeReply:
+        """Call a method of the user's code and return its reply; cancelling cancels the method.
+
+        Raises HandlerError, GuestLost; NotCloneable and FrameTooLarge for what cannot be sent.
+        """
+        payload, stream = payloads.encode(request.args)
+        exchange_id, exchange = self._new(f"{request.entrypoint or 'Default'}.{request.method}()")
+        body = None if stream is None else stream.chunks
+        try:
+            self._send(
+                Invoke(exchange_id, request.method, request.entrypoint, body is not None, payload)
+            )
+        except FrameTooLarge:
+            del self._open[exchange_id]
+            raise
+        return await self._answer(exchange_id, exchange, body)  # type: ignore[no-any-return]
+
+    def _new(self, shown: str) -> tuple[int, _Exchange]:
+        exchange_id = self._next_id
+        self._next_id += 2
+        exchange = self._open[exchange_id] = _Exchange(shown, self._loop)
+        return exchange_id, exchange
+
+    async def _answer(
+        self, exchange_id: int, exchange: _Exchange, body: AsyncIterator[bytes] | None
+    ) -> Any:
+        if body is not None:
             exchange.outflow = Outgoing(exchange_id, self._send)
             exchange.pump = self._loop.create_task(
-                exchange.outflow.pump(request.body, lambda error: str(error) or BODY_CUT_OFF),
+                exchange.outflow.pump(body, lambda error: str(error) or BODY_CUT_OFF),
                 name=f"request body {exchange_id}",
             )
         try:
-            return await exchange.head
+            return await exchange.answer
         except asyncio.CancelledError:
             self._abandon(exchange_id, exchange)
             raise
@@ -110,6 +149,8 @@ class Exchanges:
         match message:
             case FetchResponse():
                 self._respond(exchange, message)
+            case InvokeResult():
+                self._return(exchange, message)
             case Data(payload=payload) if exchange.body is not None:
                 exchange.body.data(payload)
             case End(error=error) if exchange.body is not None:
@@ -118,9 +159,9 @@ class Exchanges:
                 exchange.outflow.credit(amount)
             case Cancel():
                 _stop_pump(exchange)
-            case FetchFailed():
+            case InvokeFailed():
                 exchange.fail(HandlerError(message.name, message.message, message.traceback))
-            case FetchDone():
+            case InvokeDone():
                 self._close(message.id, exchange)
 
     def fail(self, exchange_id: int, problem: str) -> None:
@@ -133,25 +174,22 @@ class Exchanges:
     def fail_all(self, describe: Callable[[str], str]) -> None:
         """The guest is gone: everything open raises GuestLost, worded by `describe(work)`."""
         for exchange_id, exchange in list(self._open.items()):
-            work = f"{exchange.request.method} {_target(exchange.request.url)}"
-            exchange.fail(GuestLost(describe(work)))
+            exchange.fail(GuestLost(describe(exchange.shown)))
             self._close(exchange_id, exchange)
 
     def _respond(self, exchange: _Exchange, message: FetchResponse) -> None:
-        if exchange.answered:
-            raise ProtocolError(f"exchange {message.id} was answered twice")
-        exchange.answered = True
+        _answered(exchange, message)
         headers = [_header(pair) for pair in message.headers]
         if message.has_body and message.payload:
             raise ProtocolError(f"exchange {message.id}: a body both whole and to follow")
         if message.has_body:
             exchange.body = Incoming(message.id, self._send)
-        if exchange.head.done():  # nobody waits any more
+        if exchange.answer.done():  # nobody waits any more
             return
         body: AsyncIterator[bytes] | None = exchange.body
         if message.payload:
             body = _whole(message.payload)
-        exchange.head.set_result(
+        exchange.answer.set_result(
             FetchReply(
                 message.status,
                 message.status_text,
@@ -160,6 +198,21 @@ class Exchanges:
                 partial(_cancel, exchange.body),
             )
         )
+
+    def _return(self, exchange: _Exchange, message: InvokeResult) -> None:
+        _answered(exchange, message)
+        shapes = values.HOST_SHAPES
+        if message.has_body:
+            body = exchange.body = Incoming(message.id, self._send)
+            shapes = replace(shapes, body=lambda: body)
+        if exchange.answer.done():
+            return
+        try:
+            value = values.decode(message.payload, shapes)
+        except values.MalformedValue as error:
+            exchange.fail(HandlerError("Error", f"{exchange.shown} returned no value: {error}", ""))
+            return
+        exchange.answer.set_result(InvokeReply(value, partial(_cancel, exchange.body)))
 
     def _abandon(self, exchange_id: int, exchange: _Exchange) -> None:
         """The client went away before the reply; the guest still ends the exchange itself."""
@@ -172,15 +225,21 @@ class Exchanges:
         _stop_pump(exchange)
         if exchange.body is not None:
             exchange.body.end()
-        elif not exchange.head.done():
-            exchange.head.set_exception(
-                GuestLost(f"the guest ended {exchange.request.method} without an answer")
-            )
+        elif not exchange.answer.done():
+            problem = f"the guest ended {exchange.shown} without an answer"
+            exchange.answer.set_exception(GuestLost(problem))
         if not self._open:
             for waiter in self._idle:
                 if not waiter.done():
                     waiter.set_result(None)
             self._idle.clear()
+
+
+def _answered(exchange: _Exchange, message: FetchResponse | InvokeResult) -> None:
+    """The guest answers. Raises ProtocolError when it did before."""
+    if exchange.answered:
+        raise ProtocolError(f"exchange {message.id} was answered twice")
+    exchange.answered = True
 
 
 def _stop_pump(exchange: _Exchange) -> None:

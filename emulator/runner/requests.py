@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from emulator.errors import EmulatorError, GuestError
 
@@ -34,6 +35,30 @@ class FetchReply:
     status_text: str
     headers: list[tuple[str, str]]
     body: AsyncIterator[bytes] | None
+    close: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeRequest:
+    """A call of a method of one of the worker's classes; `entrypoint` "" is the default one.
+
+    One of `args`, or one value in them, may be a `ByteStream`.
+    """
+
+    entrypoint: str
+    method: str
+    args: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeReply:
+    """What the method returned. A stream in `value` is an async iterator of bytes.
+
+    It must be read to its end, or `close` called. Iterating it raises HandlerError when the worker
+    cut it off.
+    """
+
+    value: Any
     close: Callable[[], Awaitable[None]]
 
 

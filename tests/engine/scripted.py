@@ -1,6 +1,6 @@
 """A guest inside the test: it speaks the runner protocol with the engine, message for message.
 
-Workflows are async functions `run(event, step)`. As PROTOCOL.md section 6 asks, steps that history
+Workflows are async functions `run(event, step)`. As PROTOCOL.md, section 8 asks, steps that history
 knows are answered here, all others are asked of the engine, and a dropped run is never settled.
 """
 

@@ -524,3 +524,29 @@ def test_a_journal_of_the_second_version_gets_the_table(tmp_path: Path) -> None:
         assert len(stored(world)) == 2
 
     play(tmp_path, exporting(*pieces()), story)
+
+
+def test_the_streams_of_a_journal_that_an_older_version_wrote_are_read(tmp_path: Path) -> None:
+    async def workflow(event: Event, step: Step) -> Any:
+        stream = await step.do("export", lambda ctx: Stream(PIECES))
+        await step.sleep("pause", "1 hour")
+        return await stream.read() == WHOLE
+
+    async def story(world: World) -> None:
+        await world.create()
+        world.crash()
+        with sqlite3.connect(world.path) as connection:
+            changed = connection.execute(
+                "UPDATE entries SET value = CAST(replace(CAST(value AS TEXT), '$stored', '$stream')"
+                " AS BLOB) WHERE instr(CAST(value AS TEXT), '$stored')"
+            )
+            assert changed.rowcount == 1
+        connection.close()
+        world.boot()
+        await world.advance(HOUR)
+
+        assert world.output() is True
+        assert world.attempts("export-1") == [1]
+        assert len(stored(world)) == len(PIECES)
+
+    play(tmp_path, workflow, story)

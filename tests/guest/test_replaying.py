@@ -208,7 +208,7 @@ def test_a_run_that_never_comes_to_rest_says_where_it_waits(tmp_path: Path, wait
     workflow(
         tmp_path,
         f"{waits}\n",
-        more="import sys\nsys.modules['_groundfog.guest.python.runs.replaying'].LIMIT_S = 0.1",
+        more="from _groundfog.guest.python.runs import replaying\nreplaying.REST_TIMEOUT_S = 0.1",
     )
 
     async def scenario(it: Conversation) -> None:

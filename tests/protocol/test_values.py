@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.protocol import values
-from emulator.protocol.values import ErrorValue, MalformedValue, MapValue, NotCloneable, TypedArray
+from emulator.protocol.values import (
+    ErrorValue,
+    MalformedValue,
+    MapValue,
+    NotCloneable,
+    StreamValue,
+    TypedArray,
+)
 
 dates = st.integers(-10_000_000_000_000, 200_000_000_000_000).map(
     lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
@@ -156,3 +163,19 @@ def test_a_refused_key_is_named_with_the_place_of_its_object(value: Any, told: s
 
 def test_no_bytes_are_null() -> None:
     assert values.decode(b"") is None
+
+
+@pytest.mark.parametrize("tag", ["$stored", "$stream"])
+def test_a_stored_stream_is_read_by_the_tag_of_now_and_of_old_journals(tag: str) -> None:
+    stored = values.decode(b'{"%b":[7,2,6,"abc"]}' % tag.encode())
+    assert stored == StreamValue(7, 2, 6, "abc")
+    assert values.encode(stored) == b'{"$stored":[7,2,6,"abc"]}'
+
+
+def test_a_body_stands_where_the_stream_was_and_nowhere_without_one() -> None:
+    payload = values.encode(["key", values.BODY])
+    assert payload == b'["key",{"$body":1}]'
+    shapes = values.Shapes(body=lambda: "the stream")
+    assert values.decode(payload, shapes) == ["key", "the stream"]
+    with pytest.raises(MalformedValue, match="no body follows"):
+        values.decode(payload)

@@ -22,7 +22,7 @@ from emulator.protocol.values import StreamValue
 STORAGE_MAX_BYTES = 1024 * 1024 * 1024
 CORRUPT = "Step has completed but its stored stream output is corrupt or incomplete"
 
-_TAG = b'{"$stream":'
+_TAGS = (b'{"$stored":', b'{"$stream":')  # the latter as older versions wrote it
 _HEAD_BYTES = 4 * TEXT_MAX_CHARS  # of UTF-8 for what is shown
 
 
@@ -55,7 +55,7 @@ class Output:
 
 def stream_of(value: bytes) -> StreamValue | None:
     """Return the stream that a recorded value names; None for every other value."""
-    if not value.startswith(_TAG):
+    if not value.startswith(_TAGS):
         return None
     try:
         found = values.decode(value)

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from ...protocol.bindings import BindingCall, BindingFailed, BindingResult
 from ...protocol.framing import FrameTooLarge
 from ...protocol.values import MalformedValue
-from . import conversion, scope
+from ...protocol.windows import Outgoing
+from . import conversion, scope, tracebacks
 from .sdk.pyodide.ffi import JsException
 from .streams import IncomingBody, ReadableStream, Send
 
@@ -32,6 +33,7 @@ class Caller(Protocol):
         *,
         then: Callable[[Any], Any] | None = None,
         failed: Callable[[str, str], Exception] | None = None,
+        takes_stream: bool = False,
     ) -> Answer:
         """Send a call at once and return what waits for its answer; see `BindingCalls.call`."""
         ...
@@ -48,6 +50,7 @@ class BindingCalls:
         self._waiting: dict[int, tuple[asyncio.Future[Any], Any, Any]] = {}
         self._runs: dict[int, int] = {}  # of those that a workflow run made: which run
         self._streams: dict[int, IncomingBody] = {}
+        self._uploads: dict[int, Outgoing] = {}
 
     def call(
         self,
@@ -57,21 +60,28 @@ class BindingCalls:
         *,
         then: Callable[[Any], Any] | None = None,
         failed: Callable[[str, str], Exception] | None = None,
+        takes_stream: bool = False,
     ) -> Answer:
         """Send the call now, awaited or not, and return a coroutine of its result.
 
         `then` turns the decoded result into what user code gets; `failed` makes the exception from
-        the error's name and message. Raises what `conversion.encode` and `scope.current` raise.
+        the error's name and message. With `takes_stream`, one ReadableStream may stand in `args`;
+        it is sent as it is read. Raises what `conversion.encode` and `scope.current` raise.
         """
         if threading.get_ident() != self._thread:
             raise RuntimeError(f"env.{binding}.{method}() was called from another thread")
         current = scope.current()
         if current.refuse is not None:
             return answer_of(current.refuse(f"env.{binding}.{method}()"), binding)
-        payload = conversion.encode(args)
+        stream: ReadableStream | None = None
+        if takes_stream:
+            payload, stream = conversion.encode_with_stream(args)
+        else:
+            payload = conversion.encode(args)
         exchange_id = self._next_id
+        has_body = stream is not None
         try:
-            self._send(BindingCall(exchange_id, binding, method, current.run, payload))
+            self._send(BindingCall(exchange_id, binding, method, current.run, has_body, payload))
         except FrameTooLarge as error:
             raise JsException(f"env.{binding}.{method}(): {error}", "RangeError") from None
         self._next_id += 2
@@ -79,6 +89,8 @@ class BindingCalls:
         self._waiting[exchange_id] = (answer, then, failed)
         if current.run:
             self._runs[exchange_id] = current.run
+        if stream is not None:
+            self._upload(exchange_id, stream)
         return answer_of(answer, binding)
 
     def has_open(self, run: int) -> bool:
@@ -89,20 +101,23 @@ class BindingCalls:
         """Wait for nothing any more that this workflow run has called."""
         for exchange_id in [number for number, of in self._runs.items() if of == run]:
             self._waiting[exchange_id][0].cancel()
+            upload = self._uploads.pop(exchange_id, None)
+            if upload is not None:
+                upload.cancel()
+                upload.end("The workflow run that sent this is over.")
 
     def result(self, message: BindingResult) -> None:
         """The host answered."""
         self._runs.pop(message.id, None)
-        if message.stream:
-            body = IncomingBody(message.id, self._send)
-            self._streams[message.id] = body
-            value: Any = ReadableStream(body)
-        else:
-            try:
-                value = conversion.decode(message.payload)
-            except MalformedValue as error:
-                self.failure(BindingFailed(message.id, "Error", f"An answer is damaged: {error}"))
-                return
+        stream = None
+        if message.has_body:
+            body = self._streams[message.id] = IncomingBody(message.id, self._send)
+            stream = ReadableStream(body)
+        try:
+            value = conversion.decode(message.payload, stream)
+        except MalformedValue as error:
+            self.failure(BindingFailed(message.id, "Error", f"An answer is damaged: {error}"))
+            return
         answer, then, _ = self._waiting.pop(message.id, (None, None, None))
         if answer is None or answer.done():
             return
@@ -114,11 +129,24 @@ class BindingCalls:
     def failure(self, message: BindingFailed) -> None:
         """The host raised."""
         self._runs.pop(message.id, None)
+        upload = self._uploads.pop(message.id, None)
+        if upload is not None:
+            upload.cancel()
         answer, _, failed = self._waiting.pop(message.id, (None, None, None))
         if answer is None or answer.done():
             return
         error = (failed or _js_error)(message.name, message.message)
         answer.set_exception(error)
+
+    def outgoing(self, exchange_id: int) -> Outgoing | None:
+        """Return the stream that is being sent with the call on this exchange."""
+        return self._uploads.get(exchange_id)
+
+    def _upload(self, exchange_id: int, stream: ReadableStream) -> None:
+        """Send the stream of a call behind it, at the pace of its reader."""
+        upload = self._uploads[exchange_id] = Outgoing(exchange_id, self._send)
+        task = asyncio.ensure_future(_pumped(upload, stream))
+        task.add_done_callback(lambda _: self._uploads.pop(exchange_id, None))
 
     def stream(self, exchange_id: int) -> IncomingBody | None:
         """Return the result stream that arrives on this exchange."""
@@ -135,6 +163,17 @@ def answer_of(answer: asyncio.Future[Any], binding: str) -> Answer:
     # What CPython calls one that is never awaited.
     waiting.__qualname__ = f"call of env.{binding}"  # type: ignore[attr-defined]
     return waiting
+
+
+async def _pumped(upload: Outgoing, stream: ReadableStream) -> None:
+    try:
+        await upload.pump(stream, _told)
+    finally:
+        await stream.cancel()
+
+
+def _told(error: Exception) -> str:
+    return tracebacks.error_message(error) or tracebacks.error_name(error)
 
 
 async def _awaited(answer: asyncio.Future[Any]) -> Any:

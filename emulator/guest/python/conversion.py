@@ -8,10 +8,12 @@ from __future__ import annotations
 import inspect
 import re
 import types
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ...protocol import dates, values
-from ...protocol.values import ErrorValue, NotCloneable, Shapes, TypedArray
+from ...protocol.values import BODY, ErrorValue, NotCloneable, Shapes, TypedArray
 from . import buffers, sharing
 from .sdk.jsdict import JsDict
 from .sdk.jsproxy import plain
@@ -26,16 +28,17 @@ _CALLABLES = (
 )
 
 
-def encode(value: Any) -> bytes:
-    """Return `value` as tagged JSON.
+def encode(value: Any, convert: Callable[[Any], Any] | None = None) -> bytes:
+    """Return `value` as tagged JSON; `convert` is asked about what the protocol does not know.
 
     Raises TypeError for tuples, bytearrays, awaitables and patterns, and a JsException named
     "DataCloneError", which says where the culprit sits, for all else JavaScript does not know;
     RecursionError for what contains itself.
     """
+    convert = convert or _convert
     try:
-        data = values.encode(value, _convert)
-        return sharing.encode_apart(value, _convert) if sharing.MARK in data else data
+        data = values.encode(value, convert)
+        return sharing.encode_apart(value, convert) if sharing.MARK in data else data
     except _Refused as refused:
         error = refused.error
         if isinstance(error, JsException) and refused.where:
@@ -45,12 +48,34 @@ def encode(value: Any) -> bytes:
         raise _clone_error(str(not_cloneable)) from None
 
 
-def decode(data: bytes) -> Any:
+def encode_with_stream(value: Any) -> tuple[bytes, Any]:
+    """Return `value` as tagged JSON, and the ReadableStream in it, which is sent as the body.
+
+    It is None if there is none. Raises what `encode` raises, also for a second stream.
+    """
+    found: list[Any] = []
+
+    def convert(part: Any) -> Any:
+        if not _is_stream(part):
+            return _convert(part)
+        if part.locked:
+            text = "This ReadableStream is currently locked to a reader."
+            raise _Refused(part, JsException(text, "TypeError"))
+        if found and found[0] is not part:
+            raise _Refused(part, _clone_error("Only one ReadableStream can be sent in a value."))
+        found[:] = [part]
+        return BODY
+
+    return encode(value, convert), found[0] if found else None
+
+
+def decode(data: bytes, body: Any = None) -> Any:
     """Return the Python value that `data` carries, in the shapes the SDK gives.
 
-    Raises MalformedValue.
+    body: what stands where the body belongs that follows `data`. Raises MalformedValue.
     """
-    return values.decode(data, GUEST_SHAPES)
+    shapes = GUEST_SHAPES if body is None else replace(GUEST_SHAPES, body=lambda: body)
+    return values.decode(data, shapes)
 
 
 def copy(value: Any) -> Any:
@@ -91,7 +116,7 @@ def _convert(value: Any) -> Any:
     if isinstance(value, _CALLABLES):
         text = f"{value!r} is a function: Groundfog does not send functions over RPC yet."
         raise _Refused(value, _clone_error(text))
-    if kind.__name__ == "ReadableStream":
+    if _is_stream(value):
         text = "A ReadableStream can only be the whole result of a step; here, read it first."
         raise _Refused(value, _clone_error(text))
     view = buffers.view_of(value)
@@ -99,6 +124,10 @@ def _convert(value: Any) -> Any:
         return _of_buffer(value, view)
     text = f'Could not serialize object of type "{kind.__name__}".'
     raise _Refused(value, _clone_error(f"{text} This type does not support serialization."))
+
+
+def _is_stream(value: Any) -> bool:
+    return type(value).__name__ == "ReadableStream"
 
 
 def _of_buffer(value: Any, view: memoryview) -> Any:

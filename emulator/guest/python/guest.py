@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ...protocol.bindings import BindingFailed, BindingResult
-from ...protocol.exchanges import Cancel, Credit, Data, End, Fetch, FetchDone, FetchFailed
+from ...protocol.exchanges import Cancel, Credit, Data, End, Fetch, Invoke, InvokeDone, InvokeFailed
 from ...protocol.life import Ping, Pong, Shutdown
-from ...protocol.loading import PROTOCOL_VERSION, Load, LoadFailed
+from ...protocol.loading import OTHER_VERSION, PROTOCOL_VERSION, Load, LoadFailed
 from ...protocol.message import Message, ProtocolError
 from ...protocol.runs import (
     History,
@@ -29,7 +29,9 @@ from ...protocol.runs import (
 from . import conversion, flags, loader
 from .calls import BindingCalls
 from .env import _EnvWrapper
+from .exchange import Exchange
 from .fetching import FetchExchange
+from .invoking import InvokeExchange
 from .loader import Worker
 from .runs.droppable import let_go_without_a_word, task_factory
 from .runs.run import Run
@@ -53,7 +55,7 @@ class Guest:
         self._close = close
         self._worker: Worker | None = None
         self._calls = BindingCalls(loop, send)
-        self._exchanges: dict[int, FetchExchange] = {}
+        self._exchanges: dict[int, Exchange] = {}
         self._runs: dict[int, Run] = {}
         self._routes: dict[type[Message], Callable[[Any], None]] = {
             BindingFailed: self._calls.failure,
@@ -62,7 +64,8 @@ class Guest:
             Credit: self._on_credit,
             Data: self._on_data,
             End: self._on_end,
-            Fetch: self._on_fetch,
+            Fetch: lambda message: self._open(message, FetchExchange),
+            Invoke: lambda message: self._open(message, InvokeExchange),
             History: lambda message: self._run(message.run).remember(message.payload),
             Load: self._on_load,
             Ping: lambda message: self._send(Pong(message.number)),
@@ -102,15 +105,16 @@ class Guest:
         run = self._runs.pop(getattr(message, "run", 0), None)
         if run is not None:
             run.fail(text)
-        elif isinstance(message, Fetch):
-            self._send(FetchFailed(message.id, "Error", text, ""))
-            self._send(FetchDone(message.id))
+        elif isinstance(message, Fetch | Invoke):
+            self._send(InvokeFailed(message.id, "Error", text, ""))
+            self._send(InvokeDone(message.id))
         else:
             raise ProtocolError(text) from error
 
     def _on_load(self, message: Load) -> None:
         if message.protocol != PROTOCOL_VERSION:
-            raise ProtocolError(f"protocol {message.protocol}, expected {PROTOCOL_VERSION}")
+            self._send(_other_version(message.protocol))
+            return
         if self._worker is not None:
             raise ProtocolError("load came twice")
         variables = conversion.decode(message.payload) or {}
@@ -122,9 +126,9 @@ class Guest:
             self._worker = result
             self._send(result.loaded())
 
-    def _on_fetch(self, message: Fetch) -> None:
+    def _open(self, message: Any, make: Callable[[Any, Worker, Send], Exchange]) -> None:
         assert self._worker is not None
-        exchange = FetchExchange(message, self._worker, self._send)
+        exchange = make(message, self._worker, self._send)
         self._exchanges[message.id] = exchange
         task = exchange.start(self._loop)
         task.add_done_callback(lambda _: self._exchanges.pop(message.id, None))
@@ -142,13 +146,16 @@ class Guest:
 
     def _on_credit(self, message: Credit) -> None:
         exchange = self._exchanges.get(message.id)
-        if exchange is not None:
-            exchange.outgoing.credit(message.bytes)
+        outgoing = self._calls.outgoing(message.id) if exchange is None else exchange.outgoing
+        if outgoing is not None:
+            outgoing.credit(message.bytes)
 
     def _on_cancel(self, message: Cancel) -> None:
         exchange = self._exchanges.get(message.id)
         if exchange is not None:
             exchange.cancel()
+        elif (outgoing := self._calls.outgoing(message.id)) is not None:
+            outgoing.cancel()
 
     def _incoming(self, exchange_id: int) -> IncomingBody | None:
         exchange = self._exchanges.get(exchange_id)
@@ -191,3 +198,11 @@ class Guest:
                 method(run, message)
 
         return route
+
+
+def _other_version(version: int) -> LoadFailed:
+    text = (
+        f"The host speaks version {version} of the runner protocol, the guest version"
+        f" {PROTOCOL_VERSION}. Use host and guest of the same version of Groundfog."
+    )
+    return LoadFailed(OTHER_VERSION, text, "")

@@ -13,7 +13,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from ...protocol.loading import Load, Loaded, LoadFailed
+from ...protocol.loading import PROTOCOL_VERSION, Load, Loaded, LoadFailed
 from . import flags, imports, tracebacks
 from .env import _EnvWrapper
 from .sdk import workers
@@ -56,6 +56,7 @@ class Worker:
             {name: self.position(cls) for name, cls in self.workflows.items()},
             {name: self.position(cls) for name, cls in self.classes.items()},
             free_steps=True,
+            protocol=PROTOCOL_VERSION,
         )
 
 

@@ -1,4 +1,4 @@
-"""Which steps a run may begin to execute without asking the host first. PROTOCOL.md section 6.
+"""Which steps a run may begin to execute without asking the host first. PROTOCOL.md, section 8.
 
 Only what the host would answer with "execute it" as a matter of course: everything it could refuse,
 or knows more about, is asked.

@@ -1,4 +1,4 @@
-"""Who calls a step: `run()`, or one execution of a callback. PROTOCOL.md section 6.
+"""Who calls a step: `run()`, or one execution of a callback. PROTOCOL.md, section 8.
 
 Which one runs travels with the context of a task, into every task user code starts.
 """

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ....protocol.runs import StepDelay, StepDelayed
+from ....protocol.runs import DELAY_TIMEOUT_S, StepDelay, StepDelayed
 from .. import conversion, tracebacks
 from ..calling import relaxed_call, settle
 from ..sdk.jsdict import JsDict
 from .step_errors import step_error
 
-LIMIT_S = 5
 DEFAULT_MS = 10_000  # where the code has a function no more; docs "Sleeping and retrying"
 
 
@@ -24,7 +23,7 @@ async def answer(message: StepDelay, ctx: Any, delay: Any) -> StepDelayed:
     if not callable(delay):
         delay = DEFAULT_MS if delay is None else delay
         return StepDelayed(*told, payload=conversion.encode(delay))
-    limit = asyncio.timeout(LIMIT_S)
+    limit = asyncio.timeout(DELAY_TIMEOUT_S)
     given = JsDict(ctx=ctx, error=step_error(message.name, message.message))
     try:
         async with limit:
@@ -33,7 +32,7 @@ async def answer(message: StepDelay, ctx: Any, delay: Any) -> StepDelayed:
         raise  # the run has been dropped
     except BaseException as error:  # whatever it raises is what it says
         if limit.expired():
-            return StepDelayed(*told, problem=f"did not return within {LIMIT_S} seconds")
+            return StepDelayed(*told, problem=f"did not return within {DELAY_TIMEOUT_S} seconds")
         tracebacks.print_error(error)
         return StepDelayed(*told, problem=f"threw an error: {tracebacks.error_message(error)}")
     try:

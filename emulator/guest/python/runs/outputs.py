@@ -1,7 +1,7 @@
 """Byte streams that steps return: sent to the host while the attempt runs, and read back from it.
 
 What user code gets of such a step is never the stream it returned, but one that reads what was
-stored: the same bytes live and in every replay. PROTOCOL.md section 6 has the rules.
+stored: the same bytes live and in every replay. PROTOCOL.md, section 9, has the rules.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A guarded run: what it asks for, told to the host when it has come to rest without any new step.
 
-PROTOCOL.md section 6 has the rules. What rest is, `rest.py` says; user code notices nothing.
+PROTOCOL.md, section 8, has the rules. What rest is, `rest.py` says; user code notices nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ....protocol.runs import Replayed
+from ....protocol.runs import REST_TIMEOUT_S, Replayed
 from ....protocol.values import MalformedValue
 from ..loader import Worker
 from ..streams import Send
 from .rest import Waits, innermost_frame, is_at_rest, restless_task
 
-LIMIT_S = 5.0  # a run that has not come to rest by then does I/O outside steps, and is told as such
 _SOON = 3  # looks at once; later ones are further and further apart
 _FIRST_DELAY_S = 0.001
 _LONGEST_DELAY_S = 0.05
@@ -44,7 +43,7 @@ class Replay:
         self._asked: list[list[Any]] = []
         self._declared: dict[str, str] = {}  # by name: where
         self._looks = 0
-        self._limit = loop.time() + LIMIT_S
+        self._limit = loop.time() + REST_TIMEOUT_S
         self._context = contextvars.Context()  # of nobody: looking is nothing the run does
         self._handle: asyncio.Handle | None = None
         self._over = False

@@ -1,7 +1,7 @@
 """Workflow runs: one pass of the user's `run()`, its steps asked of the host by number.
 
 The host decides what becomes of a step; the guest executes callbacks when told. Steps that history
-knows are answered here. PROTOCOL.md section 6 has the rules.
+knows are answered here. PROTOCOL.md, section 8, has the rules.
 """
 
 from __future__ import annotations

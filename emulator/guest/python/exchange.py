@@ -1,0 +1,116 @@
+"""One call of the worker's code by the host: its scope, its bodies, its `wait_until` promises."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ...protocol.exchanges import Fetch, Invoke, InvokeDone, InvokeFailed
+from ...protocol.windows import Outgoing
+from . import scope, tracebacks
+from .loader import Worker
+from .sdk.workers.entrypoints import Context
+from .streams import IncomingBody, ReadableStream, Send
+
+DEFAULT = "Default"
+
+
+class Exchange:
+    """A call being handled; the scope of the user code that handles it."""
+
+    run = 0
+    dropped = False
+    refuse: Callable[[str], asyncio.Future[Any]] | None = None  # only runs are probes
+
+    def __init__(self, message: Fetch | Invoke, worker: Worker, send: Send) -> None:
+        self.id = message.id
+        self.incoming = IncomingBody(message.id, send) if message.has_body else None
+        self.outgoing = Outgoing(message.id, send)
+        self._entrypoint = message.entrypoint
+        self._worker = worker
+        self._send = send
+        self._promises: set[asyncio.Future[Any]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._begun = False
+        self._answered = False
+        self._given_up = False
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """Handle the call in a task of its own."""
+        context = contextvars.copy_context()
+        context.run(scope.enter, self)
+        self._task = loop.create_task(self._exchange(), context=context)
+        return self._task
+
+    def cancel(self) -> None:
+        """Nobody waits for the answer: stop the handler, or the body of the answer."""
+        self.outgoing.cancel()
+        self._given_up = True
+        if self._task is not None and self._begun and not self._answered:
+            self._task.cancel()
+
+    def wait_until(self, awaitable: Awaitable[Any]) -> None:
+        promise = asyncio.ensure_future(_reported(awaitable))
+        self._promises.add(promise)
+        promise.add_done_callback(self._promises.discard)
+
+    async def _exchange(self) -> None:
+        self._begun = True
+        try:
+            if (
+                self._given_up
+            ):  # before it began: a task that is cancelled then would not run at all
+                raise asyncio.CancelledError
+            await self._answer()
+        except BaseException as error:  # everything user code raises is the answer to its caller
+            self._failed(error)
+        self._answered = True
+        if self.incoming is not None:
+            self.incoming.cancel()
+        while self._promises:
+            await asyncio.wait(set(self._promises))
+        self._send(InvokeDone(self.id))
+
+    async def _answer(self) -> None:
+        """Call user code and send what it returns."""
+        raise NotImplementedError
+
+    def _instance(self) -> Any:
+        """Return a new instance of the class that is called. Raises TypeError."""
+        name = self._entrypoint or DEFAULT
+        cls = self._worker.entrypoints.get(name)
+        if cls is None:
+            raise TypeError(
+                f"There is no '{name}' class defined in the Python Worker's main module"
+            )
+        return cls(Context(), self._worker.env)
+
+    async def _stream(self, body: ReadableStream) -> None:
+        try:
+            async for chunk in body:
+                await self.outgoing.write(chunk)
+                if self.outgoing.cancelled:
+                    break
+        finally:
+            await body.cancel()
+        self.outgoing.end()
+
+    def _failed(self, error: BaseException) -> None:
+        self._send(
+            InvokeFailed(
+                self.id,
+                tracebacks.error_name(error),
+                tracebacks.error_message(error),
+                tracebacks.format_error(error),
+            )
+        )
+
+
+async def _reported(awaitable: Awaitable[Any]) -> None:
+    """Await a promise given to `wait_until`; nobody but the terminal hears that it failed."""
+    try:
+        await awaitable
+    except Exception as error:
+        tracebacks.print_error(error)
