@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from emulator import wiring
 from emulator.config.model import Config
-from emulator.engine.guard.divergence import Divergence
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guests.blame import Loss
 from emulator.engine.guests.feeding import Feed
 from emulator.engine.guests.opening import opening
 from emulator.engine.journal.journal import Journal
+from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Instance, Status
 from emulator.errors import EmulatorError
 from emulator.protocol.message import Message, ProtocolError

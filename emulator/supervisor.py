@@ -21,8 +21,8 @@ from emulator.config.text_files import shown_path
 from emulator.config.workflows_section import check_exports
 from emulator.disk import refusal
 from emulator.engine.control import Control
-from emulator.engine.guard.divergence import Diverged, Policy
 from emulator.engine.journal.lists import unfinished_text
+from emulator.engine.model.divergence import Diverged, Policy
 from emulator.engine.schedules import Schedules
 from emulator.errors import GuestError
 from emulator.runner.guest import Guest

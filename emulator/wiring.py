@@ -23,8 +23,8 @@ from emulator.engine.decide.endings import Definition
 from emulator.engine.decide.retention import Retention
 from emulator.engine.decide.steps import STEP_LIMIT
 from emulator.engine.engine import Engine
-from emulator.engine.guard.divergence import Policy
 from emulator.engine.journal.journal import Journal
+from emulator.engine.model.divergence import Policy
 from emulator.engine.schedules import Schedules
 from emulator.errors import WorkerError
 from emulator.protocol import values

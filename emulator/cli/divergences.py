@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from emulator.cli.cells import columns, printable
 from emulator.cli.ink import Colour, Ink
-from emulator.engine.guard.divergence import Change, DiffLine, Diverged, Divergence, Policy
 from emulator.engine.guard.held import runs_again, sentence
+from emulator.engine.model.divergence import Change, DiffLine, Diverged, Divergence, Policy
 
 Group = tuple[object, ...]
 

@@ -20,7 +20,7 @@ from emulator.cli.cells import printable, printable_lines
 from emulator.cli.ink import Ink
 from emulator.cli.levels import Level
 from emulator.cli.outlet import Outlet
-from emulator.engine.guard.divergence import Diverged
+from emulator.engine.model.divergence import Diverged
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import LOAD_CRASHED, LOAD_TIMED_OUT, OutputLine
 

@@ -30,7 +30,6 @@ from emulator.engine.decide.steps import Ask, Decision, Execute, Reject, Resolve
 from emulator.engine.expiry import Expiry
 from emulator.engine.guard import held, mixups
 from emulator.engine.guard.callback_guard import PATIENCE_MS, Nesting, stale_children
-from emulator.engine.guard.divergence import Diverged, Divergence, Policy
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guard.sweep import Sweep
 from emulator.engine.guests import blame
@@ -41,6 +40,7 @@ from emulator.engine.guests.opening import opening, rollback_order
 from emulator.engine.journal import lists
 from emulator.engine.journal.journal import DamagedHistory, InstanceRow, Journal
 from emulator.engine.model import identity
+from emulator.engine.model.divergence import Diverged, Divergence, Policy
 from emulator.engine.model.instance import (
     CALLED,
     LARGE_BYTES,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.guard.comparison import Asked, Replay, compare
-from emulator.engine.guard.divergence import Change, Divergence
+from emulator.engine.model.divergence import Change, Divergence
 from emulator.engine.model.instance import Step, StepState, step_key
 
 HOUR = 3_600_000

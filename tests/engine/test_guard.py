@@ -12,7 +12,7 @@ import pytest
 from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.engine import HOLD_MAX_MS
 from emulator.engine.guard import held
-from emulator.engine.guard.divergence import Change, Diverged, Policy
+from emulator.engine.model.divergence import Change, Diverged, Policy
 from emulator.engine.model.instance import EntryKind
 from emulator.errors import WorkerError
 from emulator.protocol.runs import RunStart

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from emulator.engine.decide.restarts import RestartPoint
-from emulator.engine.guard.divergence import Policy
 from emulator.engine.guard.replay_guard import Guard
+from emulator.engine.model.divergence import Policy
 from emulator.engine.model.instance import EntryKind, Instance
 from emulator.engine.views import export, report
 from emulator.protocol.message import ProtocolError

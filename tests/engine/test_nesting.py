@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engine.guard.divergence import Change, Policy
+from emulator.engine.model.divergence import Change, Policy
 from emulator.engine.model.instance import EntryKind
 from tests.engine.scripted import Context, Step, Workflow
 from tests.engine.test_guard import changes, told

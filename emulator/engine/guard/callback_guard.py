@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from emulator.engine.guard.comparison import Asked, Replay, compare
-from emulator.engine.guard.divergence import Divergence
+from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.identity import is_recorded, key_for
 from emulator.engine.model.instance import Instance, Step
 from emulator.protocol.runs import StepBegin

@@ -10,7 +10,7 @@ from typing import Any
 
 from emulator.engine.decide.endings import failed
 from emulator.engine.decide.lifecycle import Effect, Verdict
-from emulator.engine.guard.divergence import UNNOTICED, Change, Divergence, Finding, Policy
+from emulator.engine.model.divergence import UNNOTICED, Change, Divergence, Finding, Policy
 from emulator.engine.model.identity import key_of
 from emulator.engine.model.instance import Entry, EntryKind, ErrorInfo, Instance, StepKind
 from emulator.engine.model.places import Place

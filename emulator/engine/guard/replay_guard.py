@@ -10,7 +10,7 @@ from typing import Any
 
 from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
 from emulator.engine.guard.comparison import Asked, Replay, compare, pending_change
-from emulator.engine.guard.divergence import Divergence
+from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Instance, StepKind
 from emulator.protocol.message import ProtocolError
 from emulator.protocol.runs import Replayed, StepBegin

@@ -16,8 +16,8 @@ from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show, show_drawn, show_json
 from emulator.clock import SystemClock
 from emulator.config.model import Config
-from emulator.engine.guard.divergence import Diverged, Policy
 from emulator.engine.journal.journal import Journal
+from emulator.engine.model.divergence import Diverged, Policy
 from emulator.engine.model.instance import Instance
 from emulator.engine.views.export import parse_history
 from emulator.errors import UsageError
