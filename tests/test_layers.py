@@ -237,3 +237,55 @@ def test_sql_is_written_only_where_a_database_is_owned() -> None:
     ]
 
     assert found == []
+
+
+KNOW_THE_CONTENT = tuple(
+    f"emulator.engine.model.{name}"
+    for name in ("entries", "instance_data", "step_data", "failure", "divergence")
+)
+TELL_INSTANCES = ("emulator.engine", "emulator.cli", "emulator.server", "emulator.checking")
+
+
+def _reads_a_member(node: ast.AST) -> bool:
+    """Whether this is `data["…"]` or `data.get("…")`, on a variable or an attribute `data`."""
+    match node:
+        case ast.Subscript(value=found, slice=ast.Constant(value=str())):
+            pass
+        case ast.Call(func=ast.Attribute(value=found, attr="get"), args=[ast.Constant(), *_]):
+            pass
+        case _:
+            return False
+    return any(
+        isinstance(inner, ast.Name | ast.Attribute)
+        and getattr(inner, "id", getattr(inner, "attr", "")) == "data"
+        for inner in ast.walk(found)
+    )
+
+
+def test_what_an_entry_says_is_known_by_its_class_alone() -> None:
+    found = [
+        f"{module}:{node.lineno}"
+        for module, path in KNOWN.items()
+        if any(is_inside(module, package) for package in TELL_INSTANCES)
+        and module not in KNOW_THE_CONTENT
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.expr) and _reads_a_member(node)
+    ]
+
+    assert found == []
+
+
+def test_the_text_of_a_step_key_is_taken_apart_in_one_module() -> None:
+    found = [
+        f"{module}:{node.lineno}"
+        for module, path in KNOWN.items()
+        if any(is_inside(module, package) for package in TELL_INSTANCES)
+        and module not in ("emulator.engine.model.step_key", "emulator.cli.lazy")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("split", "partition", "rpartition", "rsplit")
+        and [ast.unparse(argument) for argument in node.args[:1]] == ["':'"]
+    ]
+
+    assert found == []

@@ -13,6 +13,7 @@ from emulator.cli.cells import columns, printable
 from emulator.cli.ink import Colour, Ink
 from emulator.engine.guard.held import runs_again, sentence
 from emulator.engine.model.divergence import Change, DiffLine, Diverged, Divergence, Policy
+from emulator.engine.model.step_key import StepKey
 
 Group = tuple[object, ...]
 
@@ -82,7 +83,7 @@ def findings(divergence: Divergence) -> Iterator[str]:
         where = f" ({finding.line})" if finding.line else ""
         yield f"{printable(sentence(finding))}{where}."
     if divergence.later:
-        names = dict.fromkeys(f'"{key.split(":", 2)[2]}"' for key in divergence.later)
+        names = dict.fromkeys(f'"{StepKey.of(key).name}"' for key in divergence.later)
         yield f"Recorded too, and not reached by then: {printable(', '.join(names))}."
     yield f"If it continued: {printable(runs_again(divergence))}."
 

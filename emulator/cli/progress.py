@@ -7,7 +7,25 @@ from collections.abc import Callable
 from emulator.durations import format_duration
 from emulator.engine.decide.retries import ROLLBACK_MISSING
 from emulator.engine.journal.journal import Journal
-from emulator.engine.model.instance import Entry, EntryKind
+from emulator.engine.model.entries import Entry, data_of
+from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.instance_data import (
+    Queued,
+    RestartPoint,
+    Resumption,
+    RollbackEnd,
+    RollbackStart,
+)
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step_data import (
+    AttemptFailure,
+    Interruption,
+    Renaming,
+    RetryDelay,
+    SleepStart,
+    WaitStart,
+)
+from emulator.engine.model.step_key import StepKey
 from emulator.engine.views.report import CUT_OFF_BY
 from emulator.words import counted
 
@@ -48,65 +66,65 @@ def describe(entry: Entry) -> str | None:
     `ATTEMPT_FAILURE {"error": …, "retryDelayMs": 10000}` of step `do:1:charge`, attempt 1 ->
     `"charge failed (attempt 1): ValueError: no; again in 10 seconds"`.
     """
-    data = entry.data or {}
-    step = entry.step.split(":", 2)[2] if entry.step else ""
+    step = StepKey.of(entry.step).name if entry.step else ""
     if entry.kind is EntryKind.STEP_SUCCESS:  # most of what there is to tell
         return f"{step} done"
     match entry.kind:
         case EntryKind.WORKFLOW_QUEUED:
-            return "restarted" if data.get("restarted") else "created"
+            return "restarted" if data_of(entry, Queued).restarted else "created"
         case EntryKind.WORKFLOW_RESTARTED:
-            start = data["from"]
-            return f"restarted from {start['name']} #{start['count']}"
+            start = data_of(entry, RestartPoint)
+            return f"restarted from {start.name} #{start.count}"
         case EntryKind.WORKFLOW_SUCCESS:
             return "complete"
         case EntryKind.WORKFLOW_FAILURE:
-            return f"errored: {_error(data)}"
+            return f"errored: {_shown(data_of(entry, Failure).error)}"
         case EntryKind.WORKFLOW_TERMINATED:
             return "terminated"
         case EntryKind.WORKFLOW_PAUSED:
             return "paused"
         case EntryKind.WORKFLOW_RESUMED:
-            if "fits" in data:
+            if data_of(entry, Resumption).fits is not None:
                 return "the code fits again; it goes on"
             return "resumed"
         case EntryKind.STEP_RENAMED:
-            return f"{data['from'].split(':', 2)[2]} is now {step}"
+            return f"{StepKey.of(data_of(entry, Renaming).old).name} is now {step}"
         case EntryKind.ATTEMPT_FAILURE:
-            delay_ms = data.get("retryDelayMs")
-            again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"
-            return f"{step} failed (attempt {entry.attempt}): {_error(data)}{again}"
+            return f"{step} failed (attempt {entry.attempt}): {_failure(entry)}"
         case EntryKind.RETRY_DELAYED:
-            return f"{step}: again in {format_duration(data['retryDelayMs'])}"
+            delay_ms = data_of(entry, RetryDelay).retry_delay_ms
+            return f"{step}: again in {format_duration(delay_ms)}"
         case EntryKind.ROLLBACK_START:
-            count = data["totalSteps"]
-            return f"rolling back {counted(count, 'step')}"
+            return f"rolling back {counted(data_of(entry, RollbackStart).steps, 'step')}"
         case EntryKind.ROLLBACK_STEP_SUCCESS:
             return f"{step} rolled back"
         case EntryKind.ROLLBACK_ATTEMPT_FAILURE:
-            delay_ms = data.get("retryDelayMs")
-            again = "" if delay_ms is None else f"; again in {format_duration(delay_ms)}"
-            return f"rollback of {step} failed (attempt {entry.attempt}): {_error(data)}{again}"
-        case EntryKind.ROLLBACK_STEP_FAILURE if data["error"]["name"] == ROLLBACK_MISSING:
+            return f"rollback of {step} failed (attempt {entry.attempt}): {_failure(entry)}"
+        case EntryKind.ROLLBACK_STEP_FAILURE:
+            if data_of(entry, Failure).error.name != ROLLBACK_MISSING:
+                return None
             return (
                 f"{step} cannot be rolled back: run() has not given its handler again, which is no"
                 " longer in the code or was given inside another step"
             )
         case EntryKind.ROLLBACK_FAILED:
-            done, count = data["completedSteps"], data["totalSteps"]
-            return f"rollback failed, {done} of {count} done: {_error(data)}"
+            end = data_of(entry, RollbackEnd)
+            why = "" if end.error is None else f": {_shown(end.error)}"
+            return f"rollback failed, {end.completed} of {end.steps} done{why}"
         case EntryKind.ATTEMPT_INTERRUPTED:
-            by = CUT_OFF_BY.get(data["reason"], data["reason"])
+            reason = data_of(entry, Interruption).reason
+            by = CUT_OFF_BY.get(reason, reason)
             return f"{step} was cut off by {by}, which costs it no retry"
         case EntryKind.SLEEP_START:
-            return f"{step}: sleeping {format_duration(data['durationMs'])}"
+            return f"{step}: sleeping {format_duration(data_of(entry, SleepStart).duration_ms)}"
         case EntryKind.TIMER_SKIPPED:
             return f"{step}: not waited for any longer"
         case EntryKind.SLEEP_COMPLETE:
             return f"{step}: awake"
         case EntryKind.WAIT_START:
-            timeout = format_duration(data["timeoutMs"])
-            return f'{step}: waiting for "{data["event"]}" (at most {timeout})'
+            wait = data_of(entry, WaitStart)
+            timeout = format_duration(wait.timeout_ms)
+            return f'{step}: waiting for "{wait.event}" (at most {timeout})'
         case EntryKind.WAIT_COMPLETE:
             return f"{step}: event received"
         case EntryKind.WAIT_TIMED_OUT:
@@ -115,10 +133,16 @@ def describe(entry: Entry) -> str | None:
             return None
 
 
-def _error(data: dict[str, object]) -> str:
-    error = data["error"]
-    assert isinstance(error, dict)
-    first, _, rest = f"{error['name']}: {error['message']}".partition("\n")
+def _failure(entry: Entry) -> str:
+    failure = data_of(entry, AttemptFailure)
+    shown = _shown(failure.error)
+    if failure.retry_delay_ms is None:
+        return shown
+    return f"{shown}; again in {format_duration(failure.retry_delay_ms)}"
+
+
+def _shown(error: ErrorInfo) -> str:
+    first, _, rest = f"{error.name}: {error.message}".partition("\n")
     if len(first) <= MESSAGE_MAX and not rest:
         return first
     return f"{first[:MESSAGE_MAX]} …"

@@ -14,11 +14,12 @@ from emulator.engine.decide import checks, lifecycle, skips
 from emulator.engine.decide.admission import Admission
 from emulator.engine.decide.checks import BATCH_MAX as BATCH_MAX
 from emulator.engine.decide.lifecycle import Verdict
-from emulator.engine.decide.restarts import RestartPoint, parse_restart_point, rewind
+from emulator.engine.decide.restarts import parse_restart_point, rewind
 from emulator.engine.decide.skips import Skipped
 from emulator.engine.engine import Engine
 from emulator.engine.guard import held
-from emulator.engine.model.instance import Instance, Schedule, Status
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.model.instance_data import RestartPoint, Schedule
 from emulator.engine.schedules import Tick
 from emulator.errors import StateError, WorkerError
 from emulator.protocol import values

@@ -39,21 +39,16 @@ from emulator.engine.guests.guest import Guest
 from emulator.engine.guests.opening import opening, rollback_order
 from emulator.engine.journal import lists
 from emulator.engine.journal.journal import DamagedHistory, InstanceRow, Journal
-from emulator.engine.model import identity
+from emulator.engine.model import fold, identity
 from emulator.engine.model.divergence import Diverged, Divergence, Policy
-from emulator.engine.model.instance import (
-    CALLED,
-    LARGE_BYTES,
-    Entry,
-    EntryKind,
-    ErrorInfo,
-    Instance,
-    Left,
-    Status,
-    StepKind,
-    StepState,
-)
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.failure import ErrorInfo
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.model.instance_data import CodeVersion
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.places import SHARED
+from emulator.engine.model.step import LARGE_BYTES, Left, StepState
+from emulator.engine.model.step_key import CALLED, StepKind
 from emulator.engine.runs import streams
 from emulator.engine.runs.idle import IdleRuns
 from emulator.engine.runs.ready import ReadyQueue
@@ -978,7 +973,7 @@ class Engine:
         status = instance.status
         self.journal.append(*entries, late=late)
         for entry in entries:
-            instance.apply(entry)
+            fold.apply(instance, entry)
             if entry.step:
                 self._timers.set(instance.key, instance.steps[entry.step].due_ms)
         if entries and entry.step and len(entry.value) > LARGE_BYTES:  # the disk keeps it
@@ -1143,7 +1138,7 @@ class Engine:
         else:
             self.journal.strike(key, verdict.history.struck)
             for entry in verdict.history.kept:
-                fresh.apply(entry)
+                fold.apply(fresh, entry)
         self._instances[key] = fresh
         self._record(fresh, verdict.entries)
         self._project(fresh)
@@ -1355,7 +1350,7 @@ class Engine:
         """
         key, now_ms = instance.key, self.clock.now_ms()
         if instance.started_ms is None:
-            code = {"generation": self.generation}
+            code = CodeVersion(self.generation)
             return [Entry(key, now_ms, EntryKind.WORKFLOW_START, data=code)]
         if instance.status is Status.ROLLING_BACK:
             return []
@@ -1367,7 +1362,7 @@ class Engine:
         return entries
 
     def _code_changed(self, instance: Instance) -> Entry:
-        code = {"generation": self.generation}
+        code = CodeVersion(self.generation)
         return Entry(instance.key, self.clock.now_ms(), EntryKind.CODE_CHANGED, data=code)
 
     def _keep_homeless(self, instance: Instance, definition: Definition | None) -> None:

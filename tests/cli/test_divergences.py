@@ -13,7 +13,7 @@ from emulator.cli.levels import Level
 from emulator.cli.terminal import ConsoleTerminal
 from emulator.engine.guard.comparison import Asked, Replay, compare
 from emulator.engine.model.divergence import Diverged, Policy
-from emulator.engine.model.instance import Step, StepState
+from emulator.engine.model.step import Step, StepState
 
 PAGE = Path(__file__).parents[2] / "docs" / "reload.md"
 LINE = "src/entry.py:{}"

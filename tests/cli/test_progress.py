@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from emulator.cli.progress import MESSAGE_MAX, describe
-from emulator.engine.model.instance import Entry, EntryKind, Json
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.instance_data import RollbackEnd, RollbackStart
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step_data import AttemptFailure
 
 
 def failure(message: str) -> str:
-    data: dict[str, Json] = {"error": {"name": "ValueError", "message": message}}
+    data = Failure(ErrorInfo("ValueError", message))
     text = describe(Entry(1, 0, EntryKind.WORKFLOW_FAILURE, data=data))
     assert text is not None
     return text
@@ -26,13 +30,13 @@ def test_an_enormous_error_is_cut() -> None:
 
 
 def test_a_rollback_is_told_step_by_step() -> None:
-    error = {"name": "ValueError", "message": "no"}
-    counts = {"totalSteps": 2, "completedSteps": 1, "error": error}
+    error = ErrorInfo("ValueError", "no")
+    start, failure = RollbackStart(error, 2, terminates=False), AttemptFailure(error)
     told = [
-        describe(Entry(1, 0, EntryKind.ROLLBACK_START, data={"totalSteps": 2})),
+        describe(Entry(1, 0, EntryKind.ROLLBACK_START, data=start)),
         describe(Entry(1, 0, EntryKind.ROLLBACK_STEP_SUCCESS, "rollback:1:ship")),
-        describe(Entry(1, 0, EntryKind.ROLLBACK_ATTEMPT_FAILURE, "rollback:1:pay", 1, counts)),
-        describe(Entry(1, 0, EntryKind.ROLLBACK_FAILED, data=counts)),
+        describe(Entry(1, 0, EntryKind.ROLLBACK_ATTEMPT_FAILURE, "rollback:1:pay", 1, failure)),
+        describe(Entry(1, 0, EntryKind.ROLLBACK_FAILED, data=RollbackEnd(2, 1, error))),
     ]
 
     assert told == [
@@ -44,8 +48,8 @@ def test_a_rollback_is_told_step_by_step() -> None:
 
 
 def test_a_handler_that_is_missing_is_told_with_its_reasons() -> None:
-    error = {"name": "RollbackMissing", "message": "Rollback function not available in registry"}
-    entry = Entry(1, 0, EntryKind.ROLLBACK_STEP_FAILURE, "rollback:1:pay", data={"error": error})
+    failure = Failure(ErrorInfo("RollbackMissing", "Rollback function not available in registry"))
+    entry = Entry(1, 0, EntryKind.ROLLBACK_STEP_FAILURE, "rollback:1:pay", data=failure)
 
     text = describe(entry)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from emulator.engine.journal.journal import Journal
-from emulator.engine.model.instance import Entry, EntryKind, Instance, Status
+from emulator.engine.model.entries import Entry, members_of
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.runs import streams
 from emulator.protocol import values
 from emulator.protocol.values import StreamValue
@@ -222,11 +224,11 @@ def _rollback(entries: list[Entry], script: Script, story: Story) -> Iterator[st
     for entry in entries:
         name = entry.step.split(":", 2)[-1]
         match entry.kind:
-            case EntryKind.STEP_START if "rollback" in (entry.data or {}):
+            case EntryKind.STEP_START if "rollback" in members_of(entry):
                 steps.append(name)
             case EntryKind.ROLLBACK_START:
                 started_ms = entry.at_ms
-                by_run = not (entry.data or {}).get("terminates", False)
+                by_run = not members_of(entry).get("terminates", False)
             case EntryKind.ROLLBACK_STEP_START:
                 begun.append(name)
             case EntryKind.ROLLBACK_STEP_SUCCESS:
@@ -272,7 +274,7 @@ def _sleeps(entries: list[Entry], instance: Instance) -> Iterator[str]:
     until_ms: dict[str, int] = {}
     for entry in entries:
         if entry.kind is EntryKind.SLEEP_START:
-            until_ms[entry.step] = (entry.data or {})["untilMs"]
+            until_ms[entry.step] = members_of(entry)["untilMs"]
         elif entry.kind is EntryKind.TIMER_SKIPPED and entry.step in until_ms:
             until_ms[entry.step] = entry.at_ms
         elif entry.kind is EntryKind.SLEEP_COMPLETE:
@@ -292,7 +294,7 @@ def _events(entries: list[Entry], script: Script, story: Story) -> Iterator[str]
     consumed: dict[str, list[Any]] = defaultdict(list)
     for entry in entries:
         if entry.kind is EntryKind.EVENT_RECEIVED:
-            received[(entry.data or {})["event"]].append(values.decode(entry.value))
+            received[members_of(entry)["event"]].append(values.decode(entry.value))
         elif entry.kind is EntryKind.WAIT_COMPLETE:
             event = values.decode(entry.value)
             consumed[event["type"]].append(event["payload"])

@@ -18,6 +18,7 @@ from typing import Any
 
 from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
 from emulator.engine.engine import Engine
+from emulator.engine.model.step_key import StepKey
 from emulator.protocol import values
 from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError
@@ -419,8 +420,7 @@ class ScriptedGuest:
     def _label(self, number: int, call: int) -> None:
         key = self._engine._runs[number].calls.key_of(call)
         if key is not None:
-            _, count, name = key.split(":", 2)
-            self._runs[number].calls[call].label = f"{name}-{count}"
+            self._runs[number].calls[call].label = StepKey.of(key).label
 
     def _look(self, number: int, quiet: int, seen: int) -> None:
         """A guarded run rests when it has asked for nothing more during some turns of the loop."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emulator.engine.journal.journal import InstanceRow, Journal
-from emulator.engine.model.instance import Instance, Status, StepState
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.model.step import StepState
 
 
 def unsound(journal: Journal) -> list[str]:

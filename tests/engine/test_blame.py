@@ -21,7 +21,7 @@ from emulator.engine.guests.blame import (
     Present,
     suspicion,
 )
-from emulator.engine.model.instance import EntryKind
+from emulator.engine.model.kinds import EntryKind
 from emulator.protocol.runs import RunStart
 from tests.engine.scripted import Context, Step
 from tests.engine.world import (

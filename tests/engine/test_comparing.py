@@ -8,7 +8,8 @@ import pytest
 
 from emulator.engine.guard.comparison import Asked, Replay, compare
 from emulator.engine.model.divergence import Change, Divergence
-from emulator.engine.model.instance import Step, StepState, step_key
+from emulator.engine.model.step import Step, StepState
+from emulator.engine.model.step_key import step_key
 
 HOUR = 3_600_000
 AT_1, AT_2 = "1970-01-01T01:00:00.000Z", "1970-01-01T02:00:00.000Z"

@@ -19,8 +19,9 @@ import pytest
 from emulator.engine.decide import steps
 from emulator.engine.decide.endings import Definition
 from emulator.engine.decide.steps import STEP_LIMIT, Reject, StepCall
-from emulator.engine.model.instance import Instance, StepKind
+from emulator.engine.model.instance import Instance
 from emulator.engine.model.plain import REDACTED
+from emulator.engine.model.step_key import StepKind
 from emulator.engine.views import report
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError

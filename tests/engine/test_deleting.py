@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bindings.workflows import WorkflowBinding
-from emulator.engine.model.instance import Entry, Status
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.instance import Status
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.protocol.runs import RunAbort

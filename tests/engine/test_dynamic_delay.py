@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.model.instance import EntryKind
+from emulator.engine.model.entries import members_of
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.views import report
 from tests.engine.scripted import Context, Delay, Step, StepError, Workflow
 from tests.engine.world import CLASS, HOUR, MINUTE, SECOND, World, play
@@ -135,8 +136,7 @@ def test_a_function_that_raises_ends_the_step_and_the_attempt_keeps_its_own_erro
         assert name == "NonRetryableDelayError"
         assert message == 'The delay function for step "work-1" threw an error: no idea'
         (failure,) = (e for e in world.entries() if e.kind is EntryKind.ATTEMPT_FAILURE)
-        assert failure.data is not None
-        assert failure.data["error"] == {"name": "RangeError", "message": "attempt 1"}
+        assert members_of(failure)["error"] == {"name": "RangeError", "message": "attempt 1"}
 
     play(tmp_path, flaky(delay), story)
 

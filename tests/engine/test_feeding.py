@@ -11,7 +11,8 @@ import pytest
 
 from emulator.engine.guests import feeding
 from emulator.engine.guests.feeding import AT_ONCE, BURST_RUN_BYTES, RUN_BYTES, WINDOW_BYTES, Feed
-from emulator.engine.model.instance import Left, StepKind
+from emulator.engine.model.step import Left
+from emulator.engine.model.step_key import StepKind
 from emulator.errors import StateError
 from emulator.protocol.message import Message
 from emulator.protocol.runs import History, RunAbort, RunStart

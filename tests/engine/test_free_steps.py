@@ -15,7 +15,7 @@ import pytest
 from emulator.engine.decide.endings import Definition
 from emulator.engine.engine import HOLD_MAX_MS
 from emulator.engine.guests.blame import Loss
-from emulator.engine.model.instance import EntryKind
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.runs.idle import IDLE_GRACE_MS
 from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from emulator.engine.model.instance import EntryKind
+from emulator.engine.model.entries import members_of
+from emulator.engine.model.kinds import EntryKind
 from tests.engine.scripted import Step
 from tests.engine.world import HOUR, MINUTE, World, play
 
@@ -22,7 +23,7 @@ async def sleeper(event: Event, step: Step) -> str:
 def recorded(world: World) -> list[tuple[EntryKind, int]]:
     """The generations that instance "a" has in its log."""
     kinds = (EntryKind.WORKFLOW_START, EntryKind.CODE_CHANGED)
-    return [(e.kind, (e.data or {})["generation"]) for e in world.entries() if e.kind in kinds]
+    return [(e.kind, members_of(e)["generation"]) for e in world.entries() if e.kind in kinds]
 
 
 def test_the_generation_is_recorded_once_when_an_instance_starts(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.engine import HOLD_MAX_MS
 from emulator.engine.guard import held
 from emulator.engine.model.divergence import Change, Diverged, Policy
-from emulator.engine.model.instance import EntryKind
+from emulator.engine.model.entries import members_of
+from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 from emulator.protocol.runs import RunStart
 from tests.engine.scripted import Context, Step, StepError, Workflow
@@ -113,7 +114,7 @@ def test_code_that_still_fits_goes_on_without_a_word(tmp_path: Path) -> None:
 
         assert world.output() == ["order", "charged", "gone"]
         assert (diverged, world.reports) == ([], [])
-        assert [e.data for e in world.entries() if e.kind is EntryKind.CODE_CHANGED] == [
+        assert [members_of(e) for e in world.entries() if e.kind is EntryKind.CODE_CHANGED] == [
             {"generation": 2}
         ]
 

@@ -18,6 +18,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulator.engine.model.step_key import StepKey
 from tests.engine.scripted import Context, Step, Workflow
 from tests.engine.world import CLASS, HOUR, MINUTE, World, play
 
@@ -221,9 +222,9 @@ def test_what_is_held_is_held_for_a_reason(
         if world.status() == "paused":
             divergence = world.engine.instance(1).divergence
             assert divergence is not None
-            missing = divergence["divergence"]["missing"]
+            missing = divergence.divergence.missing
             assert missing, divergence
-            names = {key.split(":", 2)[2] for key in missing}
+            names = {StepKey.of(key).name for key in missing}
             assert names <= _names(code)
 
     story_of(code, new, when, check)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from emulator.engine.guests.blame import LOSSES_MAX
-from emulator.engine.model.instance import EntryKind
+from emulator.engine.model.entries import members_of
+from emulator.engine.model.kinds import EntryKind
 from emulator.protocol.runs import RunEnd, RunStart, StepBegin, StepEnd
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import CLASS, DAY, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
@@ -43,12 +44,11 @@ def test_a_lost_guest_fails_the_attempts_it_was_executing(tmp_path: Path) -> Non
         await world.settle()
 
         failure = next(e for e in world.entries() if e.kind is EntryKind.ATTEMPT_FAILURE)
-        assert failure.data is not None
-        assert failure.data["error"] == {
+        assert members_of(failure)["error"] == {
             "name": "WorkflowInternalError",
             "message": "Attempt failed due to internal workflows error: exited with signal 9",
         }
-        assert failure.data["retryDelayMs"] == 10 * SECOND
+        assert members_of(failure)["retryDelayMs"] == 10 * SECOND
 
     play(tmp_path, works.workflow, story)
 

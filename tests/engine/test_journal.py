@@ -15,7 +15,10 @@ import pytest
 
 from emulator.engine.journal.journal import Journal
 from emulator.engine.journal.schema import SCHEMA_VERSION
-from emulator.engine.model.instance import Entry, EntryKind, Status
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.instance import Status
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step_data import StepConfig, StepStart
 from emulator.errors import StateError
 from emulator.protocol.runs import RunStart, StepDone
 from tests.engine.scripted import Step
@@ -32,7 +35,15 @@ def write_journal(path: Path) -> None:
         key = journal.new_instance("orders", "a", 1)
         for number in range(200):
             step = f"do:1:step {number}"
-            journal.append(Entry(key, 1, EntryKind.STEP_START, step, data={"x": "y" * 100}))
+            journal.append(
+                Entry(
+                    key,
+                    1,
+                    EntryKind.STEP_START,
+                    step,
+                    data=StepStart(StepConfig({"x": "y" * 100}, 1, 1)),
+                )
+            )
         journal.close()
 
     asyncio.run(main())

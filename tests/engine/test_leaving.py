@@ -14,7 +14,9 @@ import pytest
 
 from emulator.engine.decide.payloads import received_event
 from emulator.engine.guests.blame import Loss
-from emulator.engine.model.instance import Entry, EntryKind
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.instance_data import ReceivedEvent
+from emulator.engine.model.kinds import EntryKind
 from tests.engine.scripted import Context, Step, StepError, Workflow
 from tests.engine.soundness import unsound
 from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
@@ -215,7 +217,7 @@ def test_a_journal_in_which_an_instance_waits_for_nothing_heals_at_the_start(
         assert key is not None
         value = received_event("go", now_ms, b"7")
         world.journal.append(
-            Entry(key, now_ms, EntryKind.EVENT_RECEIVED, data={"event": "go"}, value=b"7"),
+            Entry(key, now_ms, EntryKind.EVENT_RECEIVED, data=ReceivedEvent("go"), value=b"7"),
             Entry(key, now_ms, EntryKind.WAIT_COMPLETE, "waitForEvent:1:approval", value=value),
         )
         assert len(unsound(world.journal)) == 2
@@ -235,7 +237,9 @@ def test_an_instance_that_waits_for_nothing_is_run_when_its_timer_goes_off(tmp_p
         now_ms = world.clock.now_ms()
         value = received_event("go", now_ms, b"7")
         entries = [
-            Entry(instance.key, now_ms, EntryKind.EVENT_RECEIVED, data={"event": "go"}, value=b"7"),
+            Entry(
+                instance.key, now_ms, EntryKind.EVENT_RECEIVED, data=ReceivedEvent("go"), value=b"7"
+            ),
             Entry(
                 instance.key,
                 now_ms,

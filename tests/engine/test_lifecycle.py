@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.model.instance import EntryKind, Status
+from emulator.engine.model.instance import Status
+from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import DAY, HOUR, MINUTE, SECOND, World, play

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.journal import schema
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.divergence import Policy
+from emulator.engine.model.instance_data import RestartPoint
 from emulator.errors import StateError
 from tests.engine.scripted import Step
 from tests.engine.world import CLASS, DAY, NAME, World

@@ -23,9 +23,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from emulator.engine.decide import rollbacks
-from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.engine import Engine
-from emulator.engine.model.instance import Entry, EntryKind, Instance, Status, StepState
+from emulator.engine.model.entries import Entry, data_of, members_of
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.model.instance_data import ReceivedEvent, RestartPoint
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step import StepState
+from emulator.engine.model.step_key import StepKey
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Undo
@@ -89,7 +93,7 @@ class Known:
 
 
 def _has_handler(entry: Entry) -> bool:
-    return "rollback" in (entry.data or {})
+    return "rollback" in members_of(entry)
 
 
 class EngineModel(RuleBasedStateMachine):
@@ -330,11 +334,11 @@ class EngineModel(RuleBasedStateMachine):
         if not starts:
             return
         place = data.draw(st.integers(0, len(starts) - 1))
-        kind, count, label = starts[place].split(":", 2)
+        chosen = StepKey.of(starts[place])
         before = self.known[name]
         self.known[name] = self._rewound(name, before, set(starts[:place]))
         before.life = -1
-        point = RestartPoint(label, int(count), kind)
+        point = RestartPoint(chosen.name, chosen.count, chosen.kind)
         work = self.world.control.restart(NAME, name, point)
         assert self.do(self._acknowledged(work, None))
         kept = [e.step for e in self._entries(name) if e.kind in STARTS][:place]
@@ -343,12 +347,12 @@ class EngineModel(RuleBasedStateMachine):
     def _rewound(self, name: str, before: Known, kept: set[str]) -> Known:
         """What is known of an instance of which only these steps are left."""
         after = Known(before.plan, before.raises, before.life + 1, charged=before.charged)
-        labels = {step.split(":", 2)[2] for step in kept}
+        labels = {StepKey.of(step).name for step in kept}
         after.seen = {label: got for label, got in before.seen.items() if label in labels}
         for entry in self._entries(name):
-            data = entry.data or {}
+            data = members_of(entry)
             if entry.kind is EntryKind.STEP_START and entry.step in kept and "parent" in data:
-                where = f"{data['parent'].split(':', 2)[2]}/{data['nth']}"
+                where = f"{StepKey.of(data['parent']).name}/{data['nth']}"
                 if where in before.inner:
                     after.inner[where] = before.inner[where]
         for entry in self._entries(name):
@@ -497,8 +501,10 @@ class EngineModel(RuleBasedStateMachine):
     def _received(self, name: str) -> dict[str, list[int]]:
         received: dict[str, list[int]] = {}
         for entry in self._entries(name):
-            if entry.kind is EntryKind.EVENT_RECEIVED and entry.data is not None:
-                received.setdefault(entry.data["event"], []).append(values.decode(entry.value))
+            if entry.kind is EntryKind.EVENT_RECEIVED:
+                received.setdefault(data_of(entry, ReceivedEvent).event, []).append(
+                    values.decode(entry.value)
+                )
         return received
 
     @invariant()
@@ -564,8 +570,10 @@ class EngineModel(RuleBasedStateMachine):
         received: dict[str, list[int]] = {}
         consumed: dict[str, list[int]] = {}
         for entry in entries:
-            if entry.kind is EntryKind.EVENT_RECEIVED and entry.data is not None:
-                received.setdefault(entry.data["event"], []).append(values.decode(entry.value))
+            if entry.kind is EntryKind.EVENT_RECEIVED:
+                received.setdefault(data_of(entry, ReceivedEvent).event, []).append(
+                    values.decode(entry.value)
+                )
             if entry.kind is EntryKind.WAIT_COMPLETE:
                 event = values.decode(entry.value)
                 consumed.setdefault(event["type"], []).append(event["payload"])
@@ -578,7 +586,7 @@ class EngineModel(RuleBasedStateMachine):
         due: dict[str, int] = {}
         paused_ms: int | None = None
         for entry in entries:
-            data = entry.data or {}
+            data = members_of(entry)
             match entry.kind:
                 case EntryKind.SLEEP_START:
                     due[entry.step] = data["untilMs"]

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.guard.replay_guard import Guard
+from emulator.engine.model import fold
 from emulator.engine.model.divergence import Policy
-from emulator.engine.model.instance import EntryKind, Instance
+from emulator.engine.model.entries import members_of
+from emulator.engine.model.instance import Instance
+from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.views import export, report
 from emulator.protocol.message import ProtocolError
 from emulator.protocol.runs import StepBegin
@@ -700,7 +703,7 @@ def _check_export(world: World) -> None:
     document = export.export(instance, world.entries())
     read = Instance(0, NAME, "a")
     for place, item in enumerate(document["entries"]):
-        read.apply(export._entry(item, f"entries[{place}]"))
+        fold.apply(read, export._entry(item, f"entries[{place}]"))
 
     def steps(of: Instance) -> list[tuple[Any, ...]]:
         return [(each.key, each.parent, each.place, each.state) for each in of.steps.values()]
@@ -896,7 +899,7 @@ def test_a_journal_keeps_what_is_needed_and_no_more(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create("plain")
         starts = [e for e in world.entries("plain") if e.kind is EntryKind.STEP_START]
-        assert all("nth" not in (e.data or {}) for e in starts)
+        assert all("nth" not in members_of(e) for e in starts)
 
     play(tmp_path, mixing("run", "run"), story)
 

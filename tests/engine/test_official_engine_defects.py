@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from emulator.cli.progress import describe
-from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Window
-from emulator.engine.model.instance import EntryKind, Status
+from emulator.engine.model.instance import Status
+from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.schedules import Schedules
 from emulator.engine.views import report
 from emulator.errors import WorkerError

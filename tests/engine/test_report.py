@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.engine.model.instance import (
-    Entry,
-    EntryKind,
-    Instance,
-    Status,
-    Step,
-    StepKind,
-    StepState,
-)
+from emulator.engine.model.entries import Entry, from_json
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step import Step, StepState
+from emulator.engine.model.step_key import StepKind
 from emulator.engine.views.report import instance_detail, step_detail, tell_due_times
 from emulator.protocol import values
 
 CONFIG = {"retries": {"limit": 5, "delay": 10_000, "backoff": "exponential"}, "timeout": 600_000}
 BOOM = {"name": "ValueError", "message": "boom"}
+
+SPANS = {"timeoutMs": 1, "delayMs": 1}
 
 
 def at(
@@ -29,7 +27,7 @@ def at(
     value: Any = None,
 ) -> Entry:
     encoded = b"" if value is None else values.encode(value)
-    return Entry(7, ms, kind, step, attempt, data, encoded)
+    return Entry(7, ms, kind, step, attempt, from_json(kind, data or {}), encoded)
 
 
 def second(n: int, ms: int = 0) -> str:
@@ -43,7 +41,9 @@ BEGIN = [
 
 
 def started(ms: int, step: str, config: dict[str, Any] = CONFIG) -> Entry:
-    return at(ms, EntryKind.STEP_START, step, data={"config": config, "line": "src/entry.py:31"})
+    return at(
+        ms, EntryKind.STEP_START, step, data={**SPANS, "config": config, "line": "src/entry.py:31"}
+    )
 
 
 def succeeded(ms: int, step: str, attempt: int, value: Any) -> list[Entry]:
@@ -156,7 +156,7 @@ def test_a_sleep_is_unfinished_until_it_is_over() -> None:
 
 
 def test_a_wait_shows_the_event_it_received() -> None:
-    start = at(2_000, EntryKind.WAIT_START, "waitForEvent:1:ok", data={"event": "approve"})
+    start = at(2_000, EntryKind.WAIT_START, "waitForEvent:1:ok", data={**SPANS, "event": "approve"})
     event = {"payload": 5, "timestamp": "…", "type": "approve"}
     received = at(3_000, EntryKind.WAIT_COMPLETE, "waitForEvent:1:ok", value=event)
     step = only_step([*BEGIN, start, received])
@@ -165,7 +165,7 @@ def test_a_wait_shows_the_event_it_received() -> None:
 
 
 def test_a_wait_that_timed_out_shows_the_error() -> None:
-    start = at(2_000, EntryKind.WAIT_START, "waitForEvent:1:ok", data={"event": "approve"})
+    start = at(2_000, EntryKind.WAIT_START, "waitForEvent:1:ok", data={**SPANS, "event": "approve"})
     late = at(3_000, EntryKind.WAIT_TIMED_OUT, "waitForEvent:1:ok", data={"error": BOOM})
     step = only_step([*BEGIN, start, late])
 
@@ -228,7 +228,9 @@ def test_a_step_that_an_ended_instance_left_behind_shares_its_status() -> None:
 def test_only_what_waits_tells_when_that_ends() -> None:
     """A rollback that waits for its next attempt has the name of its step, and another type."""
     nap = at(2_000, EntryKind.SLEEP_START, "sleep:1:nap", data={"durationMs": 9, "untilMs": 0})
-    undo = at(2_000, EntryKind.ROLLBACK_STEP_START, "rollback:1:charge", data={"config": CONFIG})
+    undo = at(
+        2_000, EntryKind.ROLLBACK_STEP_START, "rollback:1:charge", data={**SPANS, "config": CONFIG}
+    )
     told = detail([*RETRIED, nap, undo])
     instance = Instance(7, "orders", "i")
     for key, state in (

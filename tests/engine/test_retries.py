@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from emulator.engine.decide.endings import Definition
-from emulator.engine.model.instance import EntryKind
+from emulator.engine.model.entries import members_of
+from emulator.engine.model.kinds import EntryKind
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import CLASS, DAY, MINUTE, NAME, SECOND, World, play
 
@@ -178,8 +179,7 @@ def test_an_attempt_that_takes_too_long_fails_and_is_tried_again(tmp_path: Path)
         failure = next(e for e in world.entries() if e.kind is EntryKind.ATTEMPT_FAILURE)
         await world.advance(5 * SECOND)
 
-        assert failure.data is not None
-        assert failure.data["error"] == {
+        assert members_of(failure)["error"] == {
             "name": "WorkflowTimeoutError",
             "message": "Execution timed out after 60000ms",
         }

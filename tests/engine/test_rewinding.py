@@ -11,8 +11,11 @@ import pytest
 
 from bindings.workflows import WorkflowBinding
 from emulator.engine.decide.endings import Definition
-from emulator.engine.decide.restarts import RestartPoint, parse_restart_point
-from emulator.engine.model.instance import Entry, EntryKind, Status
+from emulator.engine.decide.restarts import parse_restart_point
+from emulator.engine.model.entries import Entry, members_of
+from emulator.engine.model.instance import Status
+from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Workflow
@@ -84,7 +87,7 @@ def test_the_journal_says_where_an_instance_was_restarted_from(tmp_path: Path) -
         await world.create()
         await world.restart(start=RestartPoint("b"))
 
-        marks = [e.data for e in world.entries() if e.kind is EntryKind.WORKFLOW_RESTARTED]
+        marks = [members_of(e) for e in world.entries() if e.kind is EntryKind.WORKFLOW_RESTARTED]
         assert marks == [{"from": {"name": "b", "count": 1, "type": "do"}}]
 
     play(tmp_path, three(), story)

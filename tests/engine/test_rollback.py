@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.decide.restarts import RestartPoint
-from emulator.engine.model.instance import EntryKind, Status
+from emulator.engine.model.entries import members_of
+from emulator.engine.model.instance import Status
+from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.views import report
 from emulator.protocol.runs import RollbackRun
 from tests.engine.scripted import Context, Handler, Step, StepError, Undo, Workflow
@@ -401,8 +403,8 @@ def test_the_first_handler_that_fails_for_good_is_the_last(tmp_path: Path) -> No
         problem = {"name": "RangeError", "message": "cannot undo"}
         assert world.rollback() == {"outcome": "failed", "error": problem}
         failed = next(e for e in world.entries() if e.kind is EntryKind.ROLLBACK_FAILED)
-        assert failed.data is not None
-        assert (failed.data["totalSteps"], failed.data["completedSteps"]) == (3, 1)
+        said = members_of(failed)
+        assert (said["totalSteps"], said["completedSteps"]) == (3, 1)
 
     play(tmp_path, workflow, story)
 
@@ -477,8 +479,7 @@ def test_a_rollback_is_recorded_step_by_step(tmp_path: Path) -> None:
         start, end = EntryKind.ROLLBACK_START, EntryKind.ROLLBACK_COMPLETE
         assert rollback_kinds(world) == [start, *one, *one, end]
         assert world.kinds()[-1] is EntryKind.WORKFLOW_FAILURE
-        begun, ended = (e.data for e in world.entries() if e.kind in (start, end))
-        assert begun is not None
+        begun, ended = (members_of(e) for e in world.entries() if e.kind in (start, end))
         assert begun["triggerError"] == {"name": "Error", "message": "too late"}
         assert begun["totalSteps"] == 2
         assert ended == {"totalSteps": 2, "completedSteps": 2}
@@ -648,7 +649,7 @@ def test_a_handler_that_the_code_no_longer_gives_fails_the_rollback(tmp_path: Pa
         }
         assert world.rollback() == {"outcome": "failed", "error": problem}
         failure = next(e for e in world.entries() if e.kind is EntryKind.ROLLBACK_STEP_FAILURE)
-        assert failure.data == {"error": problem}
+        assert members_of(failure) == {"error": problem}
 
     play(tmp_path, resting(saga), story)
 

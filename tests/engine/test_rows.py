@@ -10,16 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.engine.journal.journal import Journal
-from emulator.engine.model.instance import Entry, EntryKind, SharedData
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step_data import AttemptFailure, Origin, SharedStart, StepConfig
 from tests.waiting import DEADLINE_S
 
 K = EntryKind
-CONFIG = {"config": {"timeout": 1}, "timeoutMs": 1, "delayMs": 2, "line": 'a"b.py:3'}
+START = SharedStart.shared(StepConfig({"timeout": 1}, 1, 2), Origin('a"b.py:3'))
+ERROR = ErrorInfo("E", "m")
 
 
 def begun(step: str = "do:1:a", at_ms: int = 1, instance: int = 1) -> list[Entry]:
     return [
-        Entry(instance, at_ms, K.STEP_START, step, data=SharedData(CONFIG)),
+        Entry(instance, at_ms, K.STEP_START, step, data=START),
         Entry(instance, at_ms, K.ATTEMPT_START, step, 1),
     ]
 
@@ -102,8 +106,8 @@ def test_steps_of_other_instances_in_between_do_not_matter(tmp_path: Path) -> No
 
 def test_a_failed_attempt_is_stored_as_it_is(tmp_path: Path) -> None:
     failed = [
-        Entry(1, 1, K.ATTEMPT_FAILURE, "do:1:a", 1, {"error": {"name": "E", "message": "m"}}),
-        Entry(1, 1, K.STEP_FAILURE, "do:1:a", data={"error": {"name": "E", "message": "m"}}),
+        Entry(1, 1, K.ATTEMPT_FAILURE, "do:1:a", 1, AttemptFailure(ERROR)),
+        Entry(1, 1, K.STEP_FAILURE, "do:1:a", data=Failure(ERROR)),
     ]
     check(tmp_path, 3, begun(), failed)
 

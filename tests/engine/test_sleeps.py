@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.model.instance import Entry, EntryKind
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.runs.idle import CROWD, CROWDED_GRACE_MS, IDLE_GRACE_MS
 from emulator.protocol.runs import RunAbort, RunStart
 from tests.engine.scripted import Step, StepError

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.journal import prune
-from emulator.engine.model.instance import EntryKind, StepKind
+from emulator.engine.model.entries import members_of
+from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step_key import StepKind
 from emulator.engine.runs import streams
 from emulator.engine.views.log import Log
 from emulator.engine.views.report import instance_detail, step_detail
@@ -145,8 +147,7 @@ def test_reading_a_stream_is_part_of_the_attempt_and_of_its_timeout(tmp_path: Pa
         await world.advance(SECOND)
 
         assert world.output() == "b'all'"
-        failures = [e.data for e in world.entries() if e.kind is EntryKind.ATTEMPT_FAILURE]
-        assert failures[0] is not None
+        failures = [members_of(e) for e in world.entries() if e.kind is EntryKind.ATTEMPT_FAILURE]
         assert failures[0]["error"]["name"] == "WorkflowTimeoutError"
 
     play(tmp_path, workflow, story)

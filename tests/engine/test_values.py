@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.engine.guests.opening import history
-from emulator.engine.model.instance import EntryKind, StepState
-from emulator.engine.model.instance import Step as StepRecord
+from emulator.engine.model.entries import members_of
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step import Step as StepRecord
+from emulator.engine.model.step import StepState
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step
@@ -159,8 +161,7 @@ def test_a_result_over_a_mebibyte_is_a_failed_attempt_and_tried_again(tmp_path: 
         failure = next(e for e in world.entries() if e.kind is EntryKind.ATTEMPT_FAILURE)
         await world.advance(DAY)
 
-        assert failure.data is not None
-        assert failure.data["error"] == {
+        assert members_of(failure)["error"] == {
             "name": "WorkflowInternalError",
             "message": "Step export-1 output is too large. Maximum allowed size is 1MiB.",
         }

@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 from emulator.clock import VirtualClock
 from emulator.engine.control import Control
 from emulator.engine.decide.endings import Definition
-from emulator.engine.decide.restarts import RestartPoint
 from emulator.engine.engine import Engine
 from emulator.engine.guests.blame import Cause, Loss
 from emulator.engine.journal.journal import Journal
-from emulator.engine.model.instance import Entry, EntryKind, Status
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.instance import Status
+from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.kinds import EntryKind
 from emulator.protocol import values
 from emulator.protocol.message import Message
 from emulator.protocol.runs import RunStart

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from emulator.engine.decide import steps
 from emulator.engine.decide.retention import Retention
 from emulator.engine.decide.retries import NON_RETRYABLE
-from emulator.engine.model.instance import Entry, EntryKind, ErrorInfo, Instance, Step
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.instance import Instance
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step import Step
+from emulator.engine.model.step_data import AttemptFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def raised(error: ErrorInfo, definition: Definition | None) -> ErrorInfo:
 
 def failed(instance: Instance, error: ErrorInfo, now_ms: int) -> Entry:
     """Return the entry that ends an instance with `error`."""
-    return Entry(instance.key, now_ms, EntryKind.WORKFLOW_FAILURE, data={"error": error.as_json()})
+    return Entry(instance.key, now_ms, EntryKind.WORKFLOW_FAILURE, data=Failure(error))
 
 
 def not_serialisable(instance: Instance, step: Step, detail: str, now_ms: int) -> list[Entry]:
@@ -92,10 +97,10 @@ def _terminated_by(step: Step) -> str:
 
 
 def _fatal(instance: Instance, step: Step, error: ErrorInfo, text: str, now_ms: int) -> list[Entry]:
-    key, data = instance.key, {"error": error.as_json()}
+    key, failure = instance.key, AttemptFailure(error)
     return [
-        Entry(key, now_ms, EntryKind.ATTEMPT_FAILURE, step.key, step.attempts, data),
-        Entry(key, now_ms, EntryKind.STEP_FAILURE, step.key, data=data),
+        Entry(key, now_ms, EntryKind.ATTEMPT_FAILURE, step.key, step.attempts, failure),
+        Entry(key, now_ms, EntryKind.STEP_FAILURE, step.key, data=Failure(error)),
         failed(instance, ErrorInfo("WorkflowFatalError", text), now_ms),
     ]
 

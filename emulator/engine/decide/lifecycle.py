@@ -6,13 +6,23 @@ status, the choice stands beside it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import assert_never
 
 from emulator.engine.decide import rollbacks
-from emulator.engine.decide.restarts import RestartPoint, Rewound
-from emulator.engine.model.instance import Entry, EntryKind, Instance, Schedule, Status
+from emulator.engine.decide.restarts import Rewound
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.model.instance_data import (
+    Queued,
+    ReceivedEvent,
+    RestartPoint,
+    Resumption,
+    Schedule,
+)
+from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 
 
@@ -66,7 +76,7 @@ def attempts_ended(instance: Instance, now_ms: int) -> Verdict:
 
 def resume(instance: Instance, now_ms: int) -> Verdict:
     """Resume a paused instance, or call off a pause that has not taken effect."""
-    resumed = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED)
+    resumed = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=Resumption())
     match instance.status:
         case Status.PAUSED:
             return Verdict([resumed], Effect.QUEUE)
@@ -104,22 +114,20 @@ def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Ver
 
 def restart(instance: Instance, now_ms: int) -> Verdict:
     """Start over from nothing, in any status: same id and params; the timestamp stays."""
-    first = queued(
+    data = Queued(instance.trigger, instance.schedule, instance.retention, restarted=True)
+    first = Entry(
         instance.key,
         instance.created_ms,
-        instance.params,
-        instance.trigger,
-        instance.schedule,
-        instance.retention,
+        EntryKind.WORKFLOW_QUEUED,
+        data=data,
+        value=instance.params,
     )
-    assert first.data is not None
-    return Verdict([first._replace(data=first.data | {"restarted": True})], Effect.RESTART)
+    return Verdict([first], Effect.RESTART)
 
 
 def restart_from(instance: Instance, point: RestartPoint, left: Rewound, now_ms: int) -> Verdict:
     """Start over with the history that was `left` by `restarts`, in any status."""
-    data = {"from": {"name": point.name, "count": point.count, "type": point.type}}
-    entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESTARTED, data=data)
+    entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESTARTED, data=point)
     return Verdict([entry], Effect.RESTART, left)
 
 
@@ -132,7 +140,7 @@ def send_event(instance: Instance, event_type: str, payload: bytes, now_ms: int)
         raise WorkerError(
             "(instance.in_finite_state) Instance reached a finite state, cannot send events to it"
         )
-    data = {"event": event_type}
+    data = ReceivedEvent(event_type)
     entry = Entry(instance.key, now_ms, EntryKind.EVENT_RECEIVED, data=data, value=payload)
     return Verdict([entry])
 
@@ -143,12 +151,8 @@ def queued(
     params: bytes,
     source: str = "binding",
     schedule: Schedule | None = None,
-    retention: dict[str, int] | None = None,
+    retention: Mapping[str, int] | None = None,
 ) -> Entry:
     """Return the first entry of an instance; `source` is what triggered it."""
-    data: dict[str, Any] = {"trigger": {"source": source}}
-    if schedule is not None:
-        data["schedule"] = schedule.as_json()
-    if retention:
-        data["retention"] = retention
+    data = Queued(source, schedule, retention or {})
     return Entry(key, created_ms, EntryKind.WORKFLOW_QUEUED, data=data, value=params)

@@ -10,13 +10,16 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.engine.model.instance import CALLED, Entry, EntryKind, StepKind
+from emulator.engine.model.entries import Entry, data_of
+from emulator.engine.model.instance_data import ReceivedEvent, RestartPoint
+from emulator.engine.model.kinds import STEP_STARTS, EntryKind
 from emulator.engine.model.renamed import Numbered, with_current_names
+from emulator.engine.model.step_data import WaitStart
+from emulator.engine.model.step_key import CALLED, StepKey, is_handler
 from emulator.errors import WorkerError
 
 Json = Any
 
-_STARTS = frozenset({EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START})
 _ENDS = frozenset(
     {
         EntryKind.WORKFLOW_SUCCESS,
@@ -27,19 +30,6 @@ _ENDS = frozenset(
         EntryKind.ROLLBACK_FAILED,
     }
 )
-_HANDLERS = f"{StepKind.ROLLBACK}:"
-
-
-@dataclass(frozen=True, slots=True)
-class RestartPoint:
-    """A step to restart from: the `count`-th that started with this name and type.
-
-    `type` is `"do"`, `"sleep"` (also for `sleep_until`) or `"waitForEvent"`.
-    """
-
-    name: str
-    count: int = 1
-    type: str = "do"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +66,7 @@ def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
     Raises WorkerError when there is no such step.
     """
     named = with_current_names(history)
-    starts = [(number, entry.step) for number, entry in named if entry.kind in _STARTS]
+    starts = [(number, entry.step) for number, entry in named if entry.kind in STEP_STARTS]
     found = [
         place for place, (_, step) in enumerate(starts) if _is_called(step, point.type, point.name)
     ]
@@ -92,7 +82,7 @@ def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
         if (
             now.step in gone
             or entry.kind in _ENDS
-            or entry.step.startswith(_HANDLERS)
+            or is_handler(entry.step)
             or (entry.kind is EntryKind.EVENT_RECEIVED and number not in received)
         ):
             struck.append(number)
@@ -102,14 +92,14 @@ def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
 
 
 def _is_called(step: str, kind: str, name: str) -> bool:
-    found_kind, _, found_name = step.split(":", 2)
-    return (found_kind, found_name) == (kind, name)
+    key = StepKey.of(step)
+    return (key.kind, key.name) == (kind, name)
 
 
 def _received(history: list[Numbered], gone: set[str]) -> set[int]:
     """Return the ids of the events that waits which are not `gone` have received.
 
-    Each wait takes the oldest event of its type, as `Instance.apply` has it.
+    Each wait takes the oldest event of its type, as `fold.py` has it.
     """
     types: dict[str, str] = {}  # by step key
     buffered: defaultdict[str, deque[int]] = defaultdict(deque)
@@ -117,9 +107,9 @@ def _received(history: list[Numbered], gone: set[str]) -> set[int]:
     for number, entry in history:
         match entry.kind:
             case EntryKind.WAIT_START:
-                types[entry.step] = (entry.data or {})["event"]
+                types[entry.step] = data_of(entry, WaitStart).event
             case EntryKind.EVENT_RECEIVED:
-                buffered[(entry.data or {})["event"]].append(number)
+                buffered[data_of(entry, ReceivedEvent).event].append(number)
             case EntryKind.WAIT_COMPLETE:
                 oldest = buffered[types[entry.step]].popleft()
                 if entry.step not in gone:

@@ -6,11 +6,13 @@ Source: docs/platform/workflows.md, "Step configuration" and "Retries and delays
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from emulator.durations import InvalidDuration, parse_duration_ms
-from emulator.engine.model.instance import ErrorInfo, Step, StepKind
+from emulator.engine.model.failure import ErrorInfo
+from emulator.engine.model.step import Step
+from emulator.engine.model.step_data import StepConfig
+from emulator.engine.model.step_key import StepKind
 
 Json = Any
 
@@ -31,19 +33,6 @@ ROLLBACK_MISSING = "RollbackMissing"
 
 class InvalidStepConfig(ValueError):
     """The step configuration breaks a rule; the message says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepConfig:
-    """A step's full configuration, as `ctx.config` shows it, and its spans in milliseconds."""
-
-    config: dict[str, Json]
-    timeout_ms: int
-    delay_ms: int | None  # None: a function of the user's says, after each failure
-
-    def as_json(self) -> dict[str, Json]:
-        """Return it as it is recorded."""
-        return {"config": self.config, "timeoutMs": self.timeout_ms, "delayMs": self.delay_ms}
 
 
 def resolve_config(given: Json) -> StepConfig:

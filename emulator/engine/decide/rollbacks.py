@@ -7,16 +7,13 @@ Source: docs/platform/workflows.md, "Rollbacks".
 
 from __future__ import annotations
 
-from emulator.engine.model.instance import (
-    Entry,
-    EntryKind,
-    ErrorInfo,
-    Instance,
-    Step,
-    StepKind,
-    StepState,
-    step_key,
-)
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.instance import Instance
+from emulator.engine.model.instance_data import RollbackEnd, RollbackStart, Termination
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step import Step, StepState
+from emulator.engine.model.step_key import StepKind, step_key
 
 TERMINATED = ErrorInfo("Terminated", "Instance terminated during rollback")
 
@@ -26,11 +23,7 @@ def start(instance: Instance, trigger: ErrorInfo, now_ms: int, *, terminates: bo
     steps = _with_handler(instance)
     if not steps:
         return []
-    data = {
-        "triggerError": trigger.as_json(),
-        "totalSteps": len(steps),
-        "terminates": terminates,
-    }
+    data = RollbackStart(trigger, len(steps), terminates)
     return [Entry(instance.key, now_ms, EntryKind.ROLLBACK_START, data=data)]
 
 
@@ -68,7 +61,7 @@ def end(instance: Instance, now_ms: int) -> list[Entry]:
     entries = [_outcome(instance, failed, now_ms)]
     if instance.rollback.terminates:
         return [*entries, terminated(instance, now_ms)]
-    data = {"error": instance.rollback.trigger.as_json()}
+    data = Failure(instance.rollback.trigger)
     return [*entries, Entry(instance.key, now_ms, EntryKind.WORKFLOW_FAILURE, data=data)]
 
 
@@ -79,18 +72,15 @@ def cut_short(instance: Instance, now_ms: int) -> list[Entry]:
 
 def terminated(instance: Instance, now_ms: int) -> Entry:
     """Return the entry of an instance that a user has ended."""
-    data = {"trigger": {"source": "api"}}
+    data = Termination("api")
     return Entry(instance.key, now_ms, EntryKind.WORKFLOW_TERMINATED, data=data)
 
 
 def _outcome(instance: Instance, error: ErrorInfo | None, now_ms: int) -> Entry:
     handlers = [handler_of(instance, step) for step in _with_handler(instance)]
     done = sum(1 for each in handlers if each and each.state is StepState.SUCCEEDED)
-    data = {"totalSteps": len(handlers), "completedSteps": done}
-    if error is None:
-        return Entry(instance.key, now_ms, EntryKind.ROLLBACK_COMPLETE, data=data)
-    data |= {"error": error.as_json()}  # type: ignore[dict-item]
-    return Entry(instance.key, now_ms, EntryKind.ROLLBACK_FAILED, data=data)
+    kind = EntryKind.ROLLBACK_COMPLETE if error is None else EntryKind.ROLLBACK_FAILED
+    return Entry(instance.key, now_ms, kind, data=RollbackEnd(len(handlers), done, error))
 
 
 def _with_handler(instance: Instance) -> list[Step]:

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emulator.engine.model.instance import (
-    BLOCKED,
-    Entry,
-    EntryKind,
-    Instance,
-    Status,
-    Step,
-    StepState,
-)
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step import BLOCKED, Step, StepState
 from emulator.errors import WorkerError
 
 

@@ -27,19 +27,24 @@ from emulator.engine.decide.retries import (
     resolve_rollback_config,
     shown_config,
 )
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.identity import key_for
-from emulator.engine.model.instance import (
-    Entry,
-    EntryKind,
-    ErrorInfo,
-    Instance,
-    SharedData,
-    Step,
-    StepKind,
-    StepState,
-    step_key,
-)
+from emulator.engine.model.instance import Instance
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.places import SHARED
+from emulator.engine.model.step import Step, StepState
+from emulator.engine.model.step_data import (
+    AttemptFailure,
+    Interruption,
+    Origin,
+    RetryDelay,
+    SharedStart,
+    SleepStart,
+    StepStart,
+    WaitStart,
+)
+from emulator.engine.model.step_key import StepKey, StepKind, is_handler, step_key
 from emulator.protocol import values
 from emulator.protocol.runs import StepBegin
 
@@ -88,7 +93,7 @@ _OF_HANDLER = _Kinds(
 
 
 def _kinds(key: str) -> _Kinds:
-    return _OF_HANDLER if key.startswith("rollback:") else _OF_STEP
+    return _OF_HANDLER if is_handler(key) else _OF_STEP
 
 
 @dataclass(slots=True)
@@ -118,22 +123,15 @@ class StepCall:
         if not parent and not instance.places:
             return cls(kind, name, begun.count, options, begun.line)
         key, caller = key_for(instance, kind.value, begun, parent)
-        count = int(key.split(":", 2)[1])
+        count = StepKey.of(key).count
         if caller == SHARED:
             return cls(kind, name, count, options, begun.line, parent, begun.shared, True)
         return cls(kind, name, count, options, begun.line, parent, begun.count)
 
     @property
-    def origin(self) -> dict[str, Json]:
+    def origin(self) -> Origin:
         """Where it was called from, as it is recorded."""
-        origin: dict[str, Json] = {"line": self.line}
-        if self.parent:
-            origin["parent"] = self.parent
-        if self.nth:
-            origin["nth"] = self.nth
-        if self.shared:
-            origin["shared"] = True
-        return origin
+        return Origin(self.line, self.parent, self.nth, self.shared)
 
     def __post_init__(self) -> None:
         self.key = step_key(self.kind.value, self.name, self.count)
@@ -280,18 +278,21 @@ def stored(instance: Instance, step: Step, stream: bytes, now_ms: int) -> Decisi
 
 def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decision:
     """Decide what a failed attempt means: another one later, or the end of the step."""
-    data: dict[str, Json] = {"error": error.as_json()}
     kinds = _kinds(step.key)
-    failure = Entry(instance.key, now_ms, kinds.attempt_failure, step.key, step.attempts, data)
-    if may_retry(step, error):
-        if step.delay_ms is None:
-            data["asksDelay"] = True
-            return Decision([failure], Ask(step.attempts, error))
+    failure = AttemptFailure(error)
+    answer: Answer | None = None
+    end: list[Entry] = []
+    if not may_retry(step, error):
+        end = [Entry(instance.key, now_ms, kinds.failure, step.key, data=Failure(error))]
+        answer = Reject(error)
+    elif step.delay_ms is None:
+        failure = AttemptFailure(error, asks_delay=True)
+        answer = Ask(step.attempts, error)
+    else:
         backoff = step.config["retries"]["backoff"]
-        data["retryDelayMs"] = next_delay_ms(step.delay_ms, backoff, step.charged + 1)
-        return Decision([failure])
-    end = Entry(instance.key, now_ms, kinds.failure, step.key, data={"error": error.as_json()})
-    return Decision([failure, end], Reject(error))
+        failure = AttemptFailure(error, next_delay_ms(step.delay_ms, backoff, step.charged + 1))
+    attempt = Entry(instance.key, now_ms, kinds.attempt_failure, step.key, step.attempts, failure)
+    return Decision([attempt, *end], answer)
 
 
 def delayed(instance: Instance, step: Step, given: Json, problem: str, now_ms: int) -> Decision:
@@ -301,7 +302,7 @@ def delayed(instance: Instance, step: Step, given: Json, problem: str, now_ms: i
     """
     delay_ms = None if problem else asked_delay_ms(step, given)
     if delay_ms is not None:
-        data = {"retryDelayMs": delay_ms}
+        data = RetryDelay(delay_ms)
         return Decision(
             [Entry(instance.key, now_ms, EntryKind.RETRY_DELAYED, step.key, step.attempts, data)]
         )
@@ -311,9 +312,7 @@ def delayed(instance: Instance, step: Step, given: Json, problem: str, now_ms: i
     )
     text = f'The delay function for step "{step.label}" {why}'
     error = ErrorInfo("NonRetryableDelayError", text)
-    end = Entry(
-        instance.key, now_ms, EntryKind.STEP_FAILURE, step.key, data={"error": error.as_json()}
-    )
+    end = Entry(instance.key, now_ms, EntryKind.STEP_FAILURE, step.key, data=Failure(error))
     return Decision([end], Reject(error))
 
 
@@ -332,7 +331,7 @@ def interrupt(instance: Instance, step: Step, now_ms: int, reason: str) -> Entry
         EntryKind.ATTEMPT_INTERRUPTED,
         step.key,
         step.attempts,
-        {"reason": reason},
+        Interruption(reason),
     )
 
 
@@ -359,31 +358,31 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
             return _refused(call, str(error))
     start = Entry(instance.key, now_ms, EntryKind.STEP_START, call.key, data=data)
     attempt = _attempt_start(instance, call.key, 1, now_ms)
-    return Decision([start, attempt], Execute(1, shown_config(data["config"])))
+    return Decision([start, attempt], Execute(1, shown_config(data.config.config)))
 
 
-def _given_start(call: StepCall) -> dict[str, Json]:
+def _given_start(call: StepCall) -> StepStart:
     """Return what is recorded with the start of a `do` with options. Raises InvalidStepConfig."""
-    data = resolve_config(call.options.get("config")).as_json() | call.origin
+    config = resolve_config(call.options.get("config"))
+    rollback = None
     if "rollback" in call.options:
-        data["rollback"] = resolve_rollback_config(call.options["rollback"]).as_json()
-    return data
+        rollback = resolve_rollback_config(call.options["rollback"])
+    return StepStart(config, call.origin, rollback)
 
 
 @functools.lru_cache(maxsize=1024)
-def _default_start(line: str) -> dict[str, Json]:
+def _default_start(line: str) -> StepStart:
     """The same for a step without a configuration of its own, as most are."""
-    return SharedData({**resolve_config(None).as_json(), "line": line})
+    return SharedStart.shared(resolve_config(None), Origin(line))
 
 
 def _first_rollback(instance: Instance, call: StepCall, now_ms: int) -> Decision:
     """The configuration was checked, and recorded, when the step itself began."""
     step = instance.steps[step_key(StepKind.DO, call.name, call.count)]
     assert step.rollback is not None
-    key, data = instance.key, step.rollback
-    start = Entry(key, now_ms, EntryKind.ROLLBACK_STEP_START, call.key, data=data)
+    start = Entry(instance.key, now_ms, EntryKind.ROLLBACK_STEP_START, call.key, data=step.rollback)
     attempt = _attempt_start(instance, call.key, 1, now_ms)
-    return Decision([start, attempt], Execute(1, data["config"]))
+    return Decision([start, attempt], Execute(1, step.rollback.config))
 
 
 def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
@@ -406,7 +405,7 @@ def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
             return _refused(call, f"the duration is {error}")
     if duration_ms > LONGEST_WAIT_MS:
         return _refused(call, "it sleeps for more than 365 days, the longest production allows")
-    data = {"durationMs": duration_ms, "untilMs": now_ms + duration_ms} | call.origin
+    data = SleepStart(duration_ms, now_ms + duration_ms, call.origin)
     return Decision([Entry(instance.key, now_ms, EntryKind.SLEEP_START, call.key, data=data)])
 
 
@@ -422,7 +421,7 @@ def _first_wait(instance: Instance, call: StepCall, now_ms: int) -> Decision:
         return _refused(
             call, f"timeout is {call.options['timeout']!r}; expected 1 second to 365 days"
         )
-    data = {"event": event_type, "timeoutMs": timeout_ms} | call.origin
+    data = WaitStart(event_type, timeout_ms, call.origin)
     start = Entry(instance.key, now_ms, EntryKind.WAIT_START, call.key, data=data)
     if not instance.events.get(event_type):
         return Decision([start])
@@ -452,13 +451,7 @@ def _attempt_start(instance: Instance, key: str, attempt: int, now_ms: int) -> E
 
 def _wait_timed_out(instance: Instance, step: Step, now_ms: int) -> Decision:
     error = ErrorInfo("WorkflowTimeoutError", f"Execution timed out after {step.timeout_ms}ms")
-    entry = Entry(
-        instance.key,
-        now_ms,
-        EntryKind.WAIT_TIMED_OUT,
-        step.key,
-        data={"error": error.as_json()},
-    )
+    entry = Entry(instance.key, now_ms, EntryKind.WAIT_TIMED_OUT, step.key, data=Failure(error))
     return Decision([entry], Reject(error))
 
 

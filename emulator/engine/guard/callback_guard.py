@@ -10,12 +10,13 @@ compared is in `comparison.py`, what follows in `held.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from emulator.engine.guard.comparison import Asked, Replay, compare
 from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.identity import is_recorded, key_for
-from emulator.engine.model.instance import Instance, Step
+from emulator.engine.model.instance import Instance
+from emulator.engine.model.step import Step
 from emulator.protocol.runs import StepBegin
 
 PATIENCE_MS = 500  # branches of a callback have this long to ask for what is recorded
@@ -90,7 +91,7 @@ class Nesting:
         places = {each.place for each in asked}
         recorded = [step for step in callback.recorded if step.place in missing | places]
         found = compare(recorded, Replay(asked), now_ms, parent=parent)
-        return found and replace(found, within=instance.steps[parent].name)
+        return found and found._replace(within=instance.steps[parent].name)
 
 
 def _is_next(step: Step, asked: Asked, attempt: int) -> bool:

@@ -18,9 +18,10 @@ from typing import Any
 
 from emulator.durations import InvalidDuration, format_duration, parse_duration_ms
 from emulator.engine.model.divergence import Change, DiffLine, Divergence, Finding
-from emulator.engine.model.instance import Step, StepKind, StepState
 from emulator.engine.model.places import Place
 from emulator.engine.model.plain import iso_date
+from emulator.engine.model.step import Step, StepState
+from emulator.engine.model.step_key import StepKind
 
 Json = Any
 

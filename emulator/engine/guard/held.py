@@ -11,9 +11,15 @@ from typing import Any
 from emulator.engine.decide.endings import failed
 from emulator.engine.decide.lifecycle import Effect, Verdict
 from emulator.engine.model.divergence import UNNOTICED, Change, Divergence, Finding, Policy
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.identity import key_of
-from emulator.engine.model.instance import Entry, EntryKind, ErrorInfo, Instance, StepKind
+from emulator.engine.model.instance import Instance
+from emulator.engine.model.instance_data import FoundDivergence, Resumption
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.places import Place
+from emulator.engine.model.step_data import Renaming
+from emulator.engine.model.step_key import StepKind
 from emulator.errors import WorkerError
 
 Json = Any
@@ -31,11 +37,7 @@ def diverged(
     instance: Instance, divergence: Divergence, action: Policy, generation: int, now_ms: int
 ) -> list[Entry]:
     """Return the entries for an instance that the code of `generation` does not fit."""
-    data = {
-        "action": action.value,
-        "generation": generation,
-        "divergence": divergence.as_json(),
-    }
+    data = FoundDivergence(action, generation, divergence)
     entries = [Entry(instance.key, now_ms, EntryKind.WORKFLOW_DIVERGED, data=data)]
     if action is Policy.FAIL:
         text = f"The code no longer fits what this instance has done: {summary(divergence)}"
@@ -46,7 +48,7 @@ def diverged(
 def divergence_of(instance: Instance) -> Divergence:
     """Return why an instance is held."""
     assert instance.divergence is not None
-    return Divergence.from_json(instance.divergence["divergence"])
+    return instance.divergence.divergence
 
 
 def is_known(instance: Instance, divergence: Divergence) -> bool:
@@ -66,7 +68,7 @@ def unseen(instance: Instance, generation: int) -> Divergence | None:
     On code other than that of `generation` it is to be tried again.
     """
     divergence = divergence_of(instance)
-    same = instance.divergence is not None and instance.divergence["generation"] == generation
+    same = instance.divergence is not None and instance.divergence.generation == generation
     return divergence if divergence.within and same else None
 
 
@@ -85,14 +87,14 @@ def refuse_plain_resume(instance: Instance) -> None:
 def accept(instance: Instance, now_ms: int) -> Verdict:
     """Let a held instance go on as the code has it; steps it asks for no more are set aside."""
     _require_held(instance, "accept")
-    data = {"accepted": True}
+    data = Resumption(accepted=True)
     entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=data)
     return Verdict([entry], Effect.QUEUE)
 
 
 def fits_again(instance: Instance, generation: int, now_ms: int) -> Verdict:
     """A held instance fits the code that has come since: it goes on by itself."""
-    data = {"fits": generation}
+    data = Resumption(fits=generation)
     entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=data)
     return Verdict([entry], Effect.QUEUE)
 
@@ -107,7 +109,7 @@ def rename(instance: Instance, names: Mapping[str, str], now_ms: int) -> Verdict
     taken: dict[tuple[str, Place], str] = {}  # caller and place -> key
     for old, new in names.items():
         entries += _rename(instance, old, new, taken, now_ms)
-    data = {"renamed": dict(names)}
+    data = Resumption(renamed=dict(names))
     entries.append(Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=data))
     return Verdict(entries, Effect.QUEUE)
 
@@ -135,7 +137,7 @@ def _rename(
                 f" #{step.count}: the instance has recorded a step of that name",
             )
         taken[where] = key
-        data = {"from": step.key}
+        data = Renaming(step.key)
         entries.append(Entry(instance.key, now_ms, EntryKind.STEP_RENAMED, key, data=data))
     return entries
 

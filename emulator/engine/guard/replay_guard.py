@@ -11,7 +11,8 @@ from typing import Any
 from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
 from emulator.engine.guard.comparison import Asked, Replay, compare, pending_change
 from emulator.engine.model.divergence import Divergence
-from emulator.engine.model.instance import Instance, StepKind
+from emulator.engine.model.instance import Instance
+from emulator.engine.model.step_key import StepKind
 from emulator.protocol.message import ProtocolError
 from emulator.protocol.runs import Replayed, StepBegin
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from emulator.engine.decide.payloads import date, moved, record, text
 from emulator.engine.decide.retries import shown_config
-from emulator.engine.model.instance import Instance, Status, Step, StepKind, StepState, step_key
+from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.places import SHARED, Place
+from emulator.engine.model.step import Step, StepState
+from emulator.engine.model.step_key import StepKey, StepKind, is_handler, step_key
 from emulator.protocol.message import Message
 from emulator.protocol.runs import History, RollbackRun, RunStart
 
@@ -66,7 +68,7 @@ def opening(
         probe=probe,
         free_steps=free_steps,
         begun=_begun(instance) if free_steps else [],
-        shared=sorted({key.split(":", 2)[2] for key in instance.places.called_by(SHARED)}),
+        shared=sorted({StepKey.of(key).name for key in instance.places.called_by(SHARED)}),
     )
 
 
@@ -100,7 +102,7 @@ def history(steps: Iterable[Step], read: Read = bytes) -> Iterator[bytes]:
 
 def _history_item(step: Step, read: Read) -> tuple[bytes, bytes] | None:
     """Return an item as its first members and its value: `(b'"do","charge",1,"ok"', b"42")`."""
-    if step.parent or step.key.startswith("rollback:"):
+    if step.parent or is_handler(step.key):
         return None
     if step.state is StepState.SUCCEEDED:
         outcome, value = "ok", read(step.value) or b"null"

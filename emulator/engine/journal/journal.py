@@ -12,7 +12,6 @@ instances the caller's memory is now ahead of the disk.
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
@@ -26,15 +25,12 @@ from emulator.disk import AFRESH
 from emulator.engine.journal import rows
 from emulator.engine.journal.rows import Row
 from emulator.engine.journal.schema import open_journal, read_journal, unusable
-from emulator.engine.model.instance import (
-    LARGE_BYTES,
-    TERMINAL,
-    Entry,
-    EntryKind,
-    Instance,
-    Left,
-    Status,
-)
+from emulator.engine.model import fold
+from emulator.engine.model.entries import Entry, decoded
+from emulator.engine.model.instance import TERMINAL, Instance, Status
+from emulator.engine.model.instance_data import CodeVersion
+from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.step import LARGE_BYTES, Left
 from emulator.errors import StateError
 
 LATE_MS = 20  # the longest that what is recorded `late` waits for a commit of its own
@@ -84,7 +80,7 @@ _SHAPE_KINDS = (
     *(EntryKind.WORKFLOW_START, EntryKind.CODE_CHANGED, EntryKind.STEP_RENAMED),
 )
 _SHAPE = (
-    "SELECT step, data FROM entries WHERE instance = ? AND kind IN"
+    "SELECT kind, step, data FROM entries WHERE instance = ? AND kind IN"
     f" ({', '.join(str(int(kind)) for kind in _SHAPE_KINDS)}) ORDER BY id"
 )
 
@@ -565,11 +561,13 @@ class Journal:
         """
         generation, steps = 0, []
         with self.reading(key):
-            for step, data in self._select(_SHAPE, (key,)):
+            for kind, step, text in self._select(_SHAPE, (key,)):
                 if step:
                     steps.append(step)
-                elif data is not None:
-                    generation = (json.loads(data) or {}).get("generation", generation)
+                else:
+                    code = decoded(EntryKind(kind), text)
+                    assert isinstance(code, CodeVersion)
+                    generation = code.generation or generation
         return generation, tuple(steps)
 
     def load(self, key: int, *, steps: bool = True, whole: bool = False) -> Instance:
@@ -591,7 +589,7 @@ class Journal:
         number = 0
         try:
             for number, entry in self._to_fold(row.key, steps, whole):  # noqa: B007
-                instance.apply(entry)
+                fold.apply(instance, entry)
             for step in instance.steps.values():
                 _ = step.kind, step.count  # which its key holds
         except Exception as error:  # whatever the disk made of it must not stop other instances

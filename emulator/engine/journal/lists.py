@@ -5,24 +5,27 @@ The journal commits what is pending first, so a list shows what was answered bef
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from emulator.engine.journal.journal import InstanceRow, Journal
-from emulator.engine.model.instance import EntryKind, Status
+from emulator.engine.model.entries import decoded
+from emulator.engine.model.instance import Status
+from emulator.engine.model.instance_data import CodeVersion, Queued
+from emulator.engine.model.kinds import EntryKind
 from emulator.errors import StateError
 from emulator.words import counted
 
+_START, _QUEUED = EntryKind.WORKFLOW_START, EntryKind.WORKFLOW_QUEUED
 _COLUMNS = f"""
     SELECT key, id, status, created_ms, ended_ms,
-      (SELECT at_ms FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_START:d}
+      (SELECT at_ms FROM entries WHERE instance = key AND kind = {_START:d}
        ORDER BY entries.id LIMIT 1),
-      (SELECT data FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_START:d}
+      (SELECT data FROM entries WHERE instance = key AND kind = {_START:d}
        ORDER BY entries.id LIMIT 1),
       (SELECT at_ms FROM entries WHERE instance = key ORDER BY entries.id DESC LIMIT 1),
-      (SELECT data FROM entries WHERE instance = key AND kind = {EntryKind.WORKFLOW_QUEUED:d}
+      (SELECT data FROM entries WHERE instance = key AND kind = {_QUEUED:d}
        ORDER BY entries.id LIMIT 1)
     FROM instances
 """
@@ -176,6 +179,8 @@ def _summary(
     modified_ms: int | None,
     queued: str | None,
 ) -> Summary:
+    code, origin = decoded(_START, started), decoded(_QUEUED, queued)
+    assert isinstance(code, CodeVersion) and isinstance(origin, Queued)
     return Summary(
         key,
         instance_id,
@@ -183,12 +188,7 @@ def _summary(
         created_ms,
         ended_ms,
         started_ms,
-        int(_data(started).get("generation", 0)),
+        int(code.generation),
         created_ms if modified_ms is None else modified_ms,
-        str(_data(queued).get("trigger", {}).get("source", "unknown")),
+        str(origin.source or "unknown"),
     )
-
-
-def _data(text: str | None) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(text) if text else {}
-    return data

@@ -12,11 +12,10 @@ Each entry keeps an id of its own: those of one row follow one another, and the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
-from emulator.engine.model.instance import Entry, EntryKind, SharedData
+from emulator.engine.model.entries import Entry, decoded, encoded
+from emulator.engine.model.kinds import EntryKind
 
 # id, instance, at_ms, kind, step, attempt, data, value
 Row = tuple[int, int, int, int, str, int, str | None, bytes | None]
@@ -24,11 +23,9 @@ Row = tuple[int, int, int, int, str, int, str | None, bytes | None]
 _BEGUN = 1000
 _DONE = 1001
 _AT_ONCE = 1002  # at_ms is that of its end; data that of its start, with "tookMs"
-_TOOK = "tookMs"
+_TOOK = ',"tookMs":'  # the last member; inside a JSON string its quotes would have backslashes
 # The rows that tell that a step began.
 STEP_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START, _BEGUN, _AT_ONCE)
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def pack(entries: Sequence[Entry], first_id: int) -> list[Row]:
@@ -50,45 +47,38 @@ def at_once(begun: Row, done: Row, first_id: int) -> Row | None:
     began_ms, data = begun[2], begun[6]
     assert data is not None
     if done[2] != began_ms:
-        data = f'{data[:-1]},"{_TOOK}":{done[2] - began_ms}}}'
+        data = f"{data[:-1]}{_TOOK}{done[2] - began_ms}}}"
     return (first_id + 3, done[1], done[2], _AT_ONCE, done[4], 1, data, done[7])
 
 
 def unpack(row: Row) -> list[tuple[int, Entry]]:
-    """Return the entries of a row, each with its id. Raises ValueError for a row that is none."""
+    """Return the entries of a row, each with its id. Damage raises any exception."""
     number, instance, at_ms, kind, step, attempt, text, value = row
-    data = None if text is None else _record(text)
+    if isinstance(value, str):  # SQLite believes what a row says of its own types
+        raise ValueError("its value is text; expected bytes")
     began_ms = at_ms
     entries: list[Entry] = []
-    if kind == _AT_ONCE and data is not None:
-        began_ms -= data.pop(_TOOK, 0)
+    if kind == _AT_ONCE and text is not None:
+        start, took, digits = text.rpartition(_TOOK)
+        if took:
+            text = f"{start}}}"
+            began_ms -= int(digits[:-1])
     if kind in (_BEGUN, _AT_ONCE):
+        data = decoded(EntryKind.STEP_START, text)
         entries.append(Entry(instance, began_ms, EntryKind.STEP_START, step, data=data))
         entries.append(Entry(instance, began_ms, EntryKind.ATTEMPT_START, step, 1))
     if kind in (_DONE, _AT_ONCE):
         entries.append(Entry(instance, at_ms, EntryKind.ATTEMPT_SUCCESS, step, attempt))
         entries.append(Entry(instance, at_ms, EntryKind.STEP_SUCCESS, step, value=value or b""))
     if not entries:
-        return [(number, Entry(*row[1:3], EntryKind(kind), step, attempt, data, value or b""))]
+        known = EntryKind(kind)
+        data = decoded(known, text)
+        return [(number, Entry(instance, at_ms, known, step, attempt, data, value or b""))]
     first_id = number - len(entries) + 1
     return [(first_id + n, entry) for n, entry in enumerate(entries)]
 
 
-def _record(text: str) -> dict[str, Any] | None:
-    data = json.loads(text)
-    if data is None or isinstance(data, dict):
-        return data
-    raise ValueError(f"data is {text}; expected an object")
-
-
 def _row(entry: Entry, number: int, kind: int, attempt: int = 0) -> Row:
-    data = entry.data
-    if data is None:
-        text = None
-    elif type(data) is SharedData:
-        text = data.text
-    else:
-        text = _encode(data)
     return (
         number,
         entry.instance,
@@ -96,6 +86,6 @@ def _row(entry: Entry, number: int, kind: int, attempt: int = 0) -> Row:
         int(kind),
         entry.step,
         attempt,
-        text,
+        encoded(entry.data),
         entry.value or None,
     )

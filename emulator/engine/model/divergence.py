@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = Any
 
@@ -37,8 +37,7 @@ class Policy(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One change. `kind` and `name` are the recorded step's, `counts` which calls of that name.
 
     new_kind, new_name: what stands at its place, where there is something. detail: recorded and
@@ -54,6 +53,36 @@ class Finding:
     detail: str = ""
     line: str = ""
     done: bool = False  # at least one of the recorded steps has ended
+
+    def as_json(self) -> dict[str, Json]:
+        """Return it as plain JSON."""
+        return {
+            "change": self.change.value,
+            "kind": self.kind,
+            "name": self.name,
+            "counts": list(self.counts),
+            "newKind": self.new_kind,
+            "newName": self.new_name,
+            "detail": self.detail,
+            "line": self.line,
+            "done": self.done,
+        }
+
+    @classmethod
+    def from_json(cls, found: dict[str, Json]) -> Finding:
+        """Return what `as_json` wrote. Raises ValueError for an unknown change."""
+        get = found.get
+        return cls(
+            Change(found["change"]),
+            get("kind", ""),
+            get("name", ""),
+            tuple(get("counts", ())),
+            get("newKind", ""),
+            get("newName", ""),
+            get("detail", ""),
+            get("line", ""),
+            get("done", False),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +100,7 @@ class DiffLine:
     line: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Divergence:
+class Divergence(NamedTuple):
     """All that was found in one instance.
 
     missing: keys of the recorded steps that were not asked for. later: those of them that the run
@@ -98,20 +126,7 @@ class Divergence:
     def as_json(self) -> dict[str, Json]:
         """Return it as plain JSON."""
         return {
-            "findings": [
-                {
-                    "change": finding.change.value,
-                    "kind": finding.kind,
-                    "name": finding.name,
-                    "counts": list(finding.counts),
-                    "newKind": finding.new_kind,
-                    "newName": finding.new_name,
-                    "detail": finding.detail,
-                    "line": finding.line,
-                    "done": finding.done,
-                }
-                for finding in self.findings
-            ],
+            "findings": [finding.as_json() for finding in self.findings],
             "diff": [
                 [each.sign, each.kind, each.name, each.count, each.state, each.line]
                 for each in self.diff
@@ -124,34 +139,21 @@ class Divergence:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Json]) -> Divergence:
-        """Return what `as_json` wrote down."""
+    def from_json(cls, found: dict[str, Json]) -> Divergence:
+        """Return what `as_json` wrote. Raises KeyError without the steps that are missing."""
+        get = found.get
         return cls(
-            tuple(
-                Finding(
-                    Change(each["change"]),
-                    each["kind"],
-                    each["name"],
-                    tuple(each["counts"]),
-                    each["newKind"],
-                    each["newName"],
-                    each["detail"],
-                    each["line"],
-                    each["done"],
-                )
-                for each in data["findings"]
-            ),
-            tuple(DiffLine(*each) for each in data["diff"]),
-            tuple(data["missing"]),
-            tuple(data["later"]),
-            data["stands"],
-            data["why"],
-            data.get("within", ""),
+            tuple(map(Finding.from_json, get("findings", ()))),
+            tuple(DiffLine(*each) for each in get("diff", ())),
+            tuple(found["missing"]),
+            tuple(get("later", ())),
+            get("stands", "rested"),
+            get("why", ""),
+            get("within", ""),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Diverged:
+class Diverged(NamedTuple):
     """An instance that does not fit the code, and what was done about it."""
 
     workflow: str

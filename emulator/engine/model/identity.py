@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from emulator.engine.model.instance import Instance, step_key
+from emulator.engine.model.instance import Instance
 from emulator.engine.model.places import SHARED, Place
+from emulator.engine.model.step_key import step_key
 from emulator.protocol.runs import StepBegin
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from emulator.engine.model.step_key import StepKey
+
 Place = tuple[str, str, int]  # kind, name, nth
 SHARED = "*"  # the caller of what all callers share: dependencies that callbacks have asked for
 
@@ -66,8 +68,8 @@ class Places:
         The n-th step of a kind and name that an old journal has for a caller is its n-th call; of
         `run()` it is counted without the nested ones, with which it shared its count there.
         """
-        kind, digits, name = key.split(":", 2)
-        count = int(digits)
+        of = StepKey.of(key)
+        kind, count, name = of.kind.value, of.count, of.name
         known = self._names.setdefault((kind, name), _Name())
         known.highest = max(known.highest, count)
         steps = self._keys.setdefault(caller, {})

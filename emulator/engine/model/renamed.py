@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emulator.engine.model.instance import Entry, EntryKind
-
-_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START)
+from emulator.engine.model.entries import Entry, data_of, origin_of, with_origin
+from emulator.engine.model.kinds import STEP_STARTS, EntryKind
+from emulator.engine.model.step_data import Renaming
+from emulator.engine.model.step_key import StepKey
 
 Numbered = tuple[int, Entry]  # an entry and its id in the journal
 
@@ -19,19 +20,22 @@ def with_current_names(history: Iterable[Numbered]) -> list[Numbered]:
     told: list[Numbered] = []
     for number, entry in history:
         if entry.kind is EntryKind.STEP_RENAMED:
-            old, new = (entry.data or {})["from"], entry.step
+            old, new = data_of(entry, Renaming).old, entry.step
             told = [(n, _renamed(e, old, new)) for n, e in told]
         told.append((number, entry))
     return told
 
 
 def _renamed(entry: Entry, old: str, new: str) -> Entry:
-    data = entry.data
-    if data is not None and data.get("parent") == old:
-        entry = entry._replace(data={**data, "parent": new})
-    if entry.step != old:
+    is_it = entry.step == old
+    if is_it:
+        entry = entry._replace(step=new)
+    if entry.kind not in STEP_STARTS:
         return entry
-    nth, count = old.split(":", 2)[1], new.split(":", 2)[1]
-    if count != nth and data is not None and entry.kind in _STARTS and "parent" not in data:
-        entry = entry._replace(data={"nth": int(nth), **data})
-    return entry._replace(step=new)
+    origin = origin_of(entry)
+    if origin.parent == old:
+        return with_origin(entry, origin._replace(parent=new))
+    nth = StepKey.of(old).count
+    if is_it and not origin.parent and not origin.nth and nth != StepKey.of(new).count:
+        return with_origin(entry, origin._replace(nth=nth))
+    return entry

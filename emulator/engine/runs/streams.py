@@ -10,8 +10,9 @@ from __future__ import annotations
 import codecs
 
 from emulator.engine.journal.journal import Journal
-from emulator.engine.model.instance import Instance, StepState
+from emulator.engine.model.instance import Instance
 from emulator.engine.model.plain import TEXT_MAX_CHARS, TRUNCATED
+from emulator.engine.model.step import StepState
 from emulator.errors import StateError
 from emulator.protocol import values
 from emulator.protocol.message import ProtocolError

@@ -10,9 +10,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from emulator.engine.model.instance import Entry, EntryKind, Instance
+from emulator.engine.model import fold
+from emulator.engine.model.entries import Entry, from_json, members_of
+from emulator.engine.model.instance import Instance
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED
 from emulator.engine.model.renamed import with_current_names
+from emulator.engine.model.step_data import StepStart
+from emulator.engine.model.step_key import is_step_key
 from emulator.errors import UsageError
 from emulator.protocol import deep_json, values
 
@@ -27,6 +32,8 @@ _OF_THE_INSTANCE = frozenset(
     or kind.name
     in ("EVENT_RECEIVED", "CODE_CHANGED", "ROLLBACK_START", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 )
+# What a history raises that cannot have happened.
+_NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError)
 
 
 def export(instance: Instance, entries: Iterable[Entry]) -> dict[str, Json]:
@@ -34,18 +41,17 @@ def export(instance: Instance, entries: Iterable[Entry]) -> dict[str, Json]:
     sensitive: set[str] = set()
     shown = []
     for _, entry in with_current_names(enumerate(entries)):
-        data = entry.data or {}
         if entry.kind is EntryKind.STEP_RENAMED:
             continue
-        if isinstance(data.get("config"), dict) and data["config"].get("sensitive") == "output":
+        if isinstance(entry.data, StepStart) and entry.data.is_sensitive:
             sensitive.add(entry.step)
         item: dict[str, Json] = {"at": entry.at_ms, "kind": entry.kind.name}
         if entry.step:
             item["step"] = entry.step
         if entry.attempt:
             item["attempt"] = entry.attempt
-        if entry.data is not None:
-            item["data"] = entry.data
+        if data := members_of(entry):
+            item["data"] = data
         if entry.value:
             item["value"] = REDACTED if entry.step in sensitive else deep_json.loads(entry.value)
         shown.append(item)
@@ -90,12 +96,9 @@ def parse_history(text: str, shown: str) -> Instance:
         where = f"{shown}: entries[{place}]"
         entry = _entry(item, where)
         try:
-            instance.apply(entry)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError):
-            of = f" of {entry.step}" if entry.step else ""
-            raise UsageError(
-                f"{where}: {entry.kind.name}{of} does not follow from what is before it"
-            ) from None
+            fold.apply(instance, entry)
+        except _NONSENSE:
+            raise _impossible(where, entry.kind, entry.step) from None
     return instance
 
 
@@ -118,7 +121,7 @@ def _entry(item: Json, where: str) -> Entry:
     step = item.get("step", "")
     if not step and kind not in _OF_THE_INSTANCE:
         raise UsageError(f"{where}: {kind.name} is about a step, and step is missing")
-    if step and not _is_key(step):
+    if step and not is_step_key(step):
         raise UsageError(f'{where}: step is {step!r}; expected "kind:count:name"')
     value = b""
     try:
@@ -127,12 +130,13 @@ def _entry(item: Json, where: str) -> Entry:
         values.decode(value)
     except ValueError as error:
         raise UsageError(f"{where}: value is {error}") from None
-    return Entry(0, item["at"], kind, step, item.get("attempt", 0), item.get("data"), value)
+    try:
+        data = from_json(kind, item.get("data", {}))
+    except _NONSENSE:
+        raise _impossible(where, kind, step) from None
+    return Entry(0, item["at"], kind, step, item.get("attempt", 0), data, value)
 
 
-def _is_key(text: str) -> bool:
-    kind, _, rest = text.partition(":")
-    count, colon, _ = rest.partition(":")
-    return (
-        kind in ("do", "sleep", "waitForEvent", "rollback") and colon == ":" and count.isdecimal()
-    )
+def _impossible(where: str, kind: EntryKind, step: str) -> UsageError:
+    of = f" of {step}" if step else ""
+    return UsageError(f"{where}: {kind.name}{of} does not follow from what is before it")

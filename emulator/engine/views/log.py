@@ -12,10 +12,25 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from emulator.engine.decide import payloads
-from emulator.engine.model.instance import Entry, EntryKind, StepKind
+from emulator.engine.model.divergence import Policy
+from emulator.engine.model.entries import Entry, data_of, origin_of
+from emulator.engine.model.failure import Failure
+from emulator.engine.model.instance_data import CodeVersion, FoundDivergence, ReceivedEvent
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED, plain
+from emulator.engine.model.step_data import (
+    AttemptFailure,
+    Interruption,
+    Renaming,
+    RetryDelay,
+    SleepStart,
+    StepConfig,
+    StepStart,
+    WaitStart,
+)
+from emulator.engine.model.step_key import StepKey, is_handler
 from emulator.engine.runs.streams import stream_of
-from emulator.engine.views.report import StepId, interruption
+from emulator.engine.views.report import interruption
 from emulator.protocol import values
 
 Json = Any
@@ -68,7 +83,6 @@ LOCAL_TYPES: dict[int, str] = {
 EVENT_TYPES = frozenset(TYPES.values())
 TERMINAL_TYPES = frozenset({"workflow_completed", "workflow_errored", "workflow_terminated"})
 
-_ROLLBACK = f"{StepKind.ROLLBACK}:"
 _UNDEFINED = b'{"$undefined":1}'
 _ATTEMPT_STARTS = (EntryKind.ATTEMPT_START, EntryKind.ROLLBACK_ATTEMPT_START)
 _ATTEMPT_ENDS = (
@@ -149,17 +163,17 @@ class Log:
 
     def event(self, number: int, entry: Entry) -> LogEvent | None:
         """Return what the entry with this id tells, or None when nobody is told of it."""
-        kind, data = entry.kind, entry.data or {}
+        kind = entry.kind
         name = TYPES.get(kind) or LOCAL_TYPES.get(kind)
         if entry.step:
-            if kind is EntryKind.ATTEMPT_INTERRUPTED and entry.step.startswith(_ROLLBACK):
+            if kind is EntryKind.ATTEMPT_INTERRUPTED and is_handler(entry.step):
                 name = "rollback_attempt_errored"
-            fields, recorded, local = self._of_step(entry, data)
+            fields, recorded, local = self._of_step(entry)
         else:
-            fields, recorded, local = self._of_workflow(entry, data)
+            fields, recorded, local = self._of_workflow(entry)
             if kind is EntryKind.WORKFLOW_RESUMED and not self._paused:
                 name = "workflow_running"
-            held = kind is EntryKind.WORKFLOW_DIVERGED and data["action"] == "hold"
+            held = isinstance(entry.data, FoundDivergence) and entry.data.action is Policy.HOLD
             if held:
                 name, fields, local = "workflow_paused", {}, fields
             self._paused = held or kind is EntryKind.WORKFLOW_PAUSED
@@ -167,44 +181,47 @@ class Log:
             return None
         return LogEvent(number, entry.at_ms, name, fields, recorded, local)
 
-    def _of_workflow(self, entry: Entry, data: Record) -> tuple[Record, dict[str, bytes], Record]:
+    def _of_workflow(self, entry: Entry) -> tuple[Record, dict[str, bytes], Record]:
         match entry.kind:
             case EntryKind.WORKFLOW_QUEUED:
                 self._open.clear()
                 self._params = entry.value
             case EntryKind.WORKFLOW_START:
                 params, self._params = self._params, b""
-                self._generation = data.get("generation", 0)
+                self._generation = data_of(entry, CodeVersion).generation
                 return {}, _value("params", params), self._code()
             case EntryKind.CODE_CHANGED:
-                self._generation = data["generation"]
+                self._generation = data_of(entry, CodeVersion).generation
                 return {}, {}, self._code()
             case EntryKind.WORKFLOW_SUCCESS:
                 return {}, _value("output", entry.value), {}
             case EntryKind.WORKFLOW_FAILURE:
-                return {"error": data["error"]}, {}, {}
+                return data_of(entry, Failure).as_json(), {}, {}
             case EntryKind.WORKFLOW_DIVERGED:
-                return dict(data), {}, {}
+                return data_of(entry, FoundDivergence).as_json(), {}, {}
             case EntryKind.EVENT_RECEIVED:
-                return {"eventType": data["event"]}, _value("payload", entry.value), {}
+                event = data_of(entry, ReceivedEvent).event
+                return {"eventType": event}, _value("payload", entry.value), {}
         return {}, {}, {}
 
-    def _of_step(self, entry: Entry, data: Record) -> tuple[Record, dict[str, bytes], Record]:
-        kind, fields = entry.kind, dict[str, Json](stepName=StepId.of(entry.step).label)
+    def _of_step(self, entry: Entry) -> tuple[Record, dict[str, bytes], Record]:
+        kind, fields = entry.kind, dict[str, Json](stepName=StepKey.of(entry.step).label)
         if kind in _STEP_STARTS:
-            sensitive = data.get("config", {}).get("sensitive") == "output"
-            self._open[entry.step] = step = _Open(entry.at_ms, data.get("line", ""), sensitive)
-            return fields | _start_fields(data), {}, self._code(step)
+            sensitive = isinstance(entry.data, StepStart) and entry.data.is_sensitive
+            step = _Open(entry.at_ms, origin_of(entry).line, sensitive)
+            self._open[entry.step] = step
+            return fields | _start_fields(entry), {}, self._code(step)
         if kind is EntryKind.STEP_RENAMED:
-            if data["from"] in self._open:
-                self._open[entry.step] = self._open.pop(data["from"])
-            return fields | {"oldName": StepId.of(data["from"]).label}, {}, {}
+            old = data_of(entry, Renaming).old
+            if old in self._open:
+                self._open[entry.step] = self._open.pop(old)
+            return fields | {"oldName": StepKey.of(old).label}, {}, {}
         step = self._open.get(entry.step) or _Open(entry.at_ms, "", False)
         if kind in _ATTEMPT_STARTS:
             step.attempt_ms = entry.at_ms
             return fields | {"attempt": entry.attempt}, {}, self._code(step)
         if kind in _ATTEMPT_ENDS:
-            fields |= {"attempt": entry.attempt} | _failure_fields(entry, data)
+            fields |= {"attempt": entry.attempt} | _failure_fields(entry)
             return fields, {}, self._code(step, entry.at_ms - step.attempt_ms)
         recorded: dict[str, bytes] = {}
         if kind is EntryKind.STEP_SUCCESS and step.sensitive:
@@ -213,9 +230,9 @@ class Log:
             stream = stream_of(entry.value)
             recorded = _value("output", values.encode(stream.preview) if stream else entry.value)
         elif kind is EntryKind.ROLLBACK_STEP_FAILURE:
-            fields["error"] = data["error"]
+            fields |= data_of(entry, Failure).as_json()
         elif kind is EntryKind.RETRY_DELAYED:
-            fields |= {"attempt": entry.attempt, "retryDelayMs": data.get("retryDelayMs")}
+            fields |= {"attempt": entry.attempt} | data_of(entry, RetryDelay).as_json()
         if kind not in _STEP_ENDS:
             return fields, recorded, {}
         self._open.pop(entry.step, None)
@@ -228,15 +245,27 @@ class Log:
         return told if duration_ms is None else told | {"durationMs": duration_ms}
 
 
-def _start_fields(data: Record) -> Record:
-    names = {"config": "config", "durationMs": "durationMs", "event": "eventType"}
-    return {told: data[name] for name, told in names.items() if name in data}
+def _start_fields(entry: Entry) -> Record:
+    match entry.data:
+        case StepStart(StepConfig(config)) | StepConfig(config):
+            return {"config": config}
+        case SleepStart(duration_ms):
+            return {"durationMs": duration_ms}
+        case WaitStart(event):
+            return {"eventType": event}
+        case _:
+            return {}
 
 
-def _failure_fields(entry: Entry, data: Record) -> Record:
-    if entry.kind is EntryKind.ATTEMPT_INTERRUPTED:
-        return {"error": interruption(data["reason"]), "retryDelayMs": 0}
-    return {name: data[name] for name in ("error", "retryDelayMs") if name in data}
+def _failure_fields(entry: Entry) -> Record:
+    match entry.data:
+        case Interruption() as cut_off:
+            return {"error": interruption(cut_off), "retryDelayMs": 0}
+        case AttemptFailure(error, retry_delay_ms):
+            told: Record = {"error": error.as_json()}
+            return told if retry_delay_ms is None else told | {"retryDelayMs": retry_delay_ms}
+        case _:
+            return {}
 
 
 def _value(name: str, value: bytes) -> dict[str, bytes]:

@@ -6,20 +6,24 @@ Source: docs/platform/workflows-rest.md, "An instance over REST".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from emulator.engine.model.instance import (
-    BLOCKED,
-    TERMINAL,
-    Entry,
-    EntryKind,
-    Instance,
-    Status,
-    StepKind,
-)
+from emulator.engine.model.entries import Entry, data_of, origin_of
+from emulator.engine.model.failure import Failure
+from emulator.engine.model.instance import TERMINAL, Instance, Status
+from emulator.engine.model.instance_data import Queued, RollbackEnd, Termination
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED, iso, plain
 from emulator.engine.model.renamed import with_current_names
+from emulator.engine.model.step import BLOCKED
+from emulator.engine.model.step_data import (
+    AttemptFailure,
+    Interruption,
+    StepConfig,
+    StepStart,
+    WaitStart,
+)
+from emulator.engine.model.step_key import StepKey, StepKind, step_key
 
 Json = Any
 Record = dict[str, Any]
@@ -89,7 +93,7 @@ def step_detail(
     Returns None when there is no such step or attempt.
     """
     name, _, count = label.rpartition("-")
-    sought = f"{kind}:{count}:{name}"
+    sought = step_key(kind, name, count)
     history = _History(lambda output: output)
     for _, entry in with_current_names(enumerate(entries)):
         if entry.step == sought:
@@ -118,20 +122,6 @@ def step_detail(
     return {"status": stands, "error": told["error"], "output": output}
 
 
-@dataclass(frozen=True, slots=True)
-class StepId:
-    """A step as REST names it."""
-
-    kind: StepKind
-    label: str
-
-    @classmethod
-    def of(cls, key: str) -> StepId:
-        """Return the name of the step with this key: `"do:1:charge"` -> do, `"charge-1"`."""
-        kind, count, name = key.split(":", 2)
-        return cls(StepKind(kind), f"{name}-{count}")
-
-
 CUT_OFF_BY = {  # what an interrupted attempt was cut off by, by the reason that is recorded
     "reload": "a reload",
     "restart": "a restart",
@@ -139,9 +129,9 @@ CUT_OFF_BY = {  # what an interrupted attempt was cut off by, by the reason that
 }
 
 
-def interruption(reason: str) -> Record:
+def interruption(data: Interruption) -> Record:
     """Return the error that an attempt is told to have ended with when it was cut off."""
-    text = f"The attempt was cut off by {CUT_OFF_BY.get(reason, reason)}"
+    text = f"The attempt was cut off by {CUT_OFF_BY.get(data.reason, data.reason)}"
     return {"name": _INTERRUPTED, "message": text}
 
 
@@ -175,13 +165,13 @@ class _History:
         self.terminations: list[Record] = []
 
     def add(self, entry: Entry) -> None:
-        data = entry.data or {}
         match entry.kind:
             case EntryKind.WORKFLOW_QUEUED:
+                queued = data_of(entry, Queued)
                 self.queued = iso(entry.at_ms)
                 self.params = plain(entry.value)
-                self.trigger = data.get("trigger", {}).get("source", "unknown")
-                self.schedule = data.get("schedule")
+                self.trigger = queued.source or "unknown"
+                self.schedule = queued.schedule and queued.schedule.as_json()
             case EntryKind.WORKFLOW_START:
                 self.start = self.start or iso(entry.at_ms)
             case EntryKind.WORKFLOW_SUCCESS:
@@ -189,26 +179,31 @@ class _History:
                 self.output = plain(entry.value)
             case EntryKind.WORKFLOW_FAILURE:
                 self.end = iso(entry.at_ms)
-                self.error = data["error"]
+                self.error = data_of(entry, Failure).error.as_json()
             case EntryKind.ROLLBACK_COMPLETE:
                 self.rollback = {"outcome": "complete", "error": None}
             case EntryKind.ROLLBACK_FAILED:
-                self.rollback = {"outcome": "failed", "error": data["error"]}
+                error = data_of(entry, RollbackEnd).error
+                self.rollback = {"outcome": "failed", "error": error and error.as_json()}
             case EntryKind.WORKFLOW_TERMINATED:
                 self.end = iso(entry.at_ms)
-                trigger = data.get("trigger", {"source": "api"})
-                self.terminations.append({"type": "termination", "trigger": trigger})
+                by = data_of(entry, Termination).as_json()
+                self.terminations.append({"type": "termination", **by})
             case _ if entry.step:
-                self._add_of_step(entry, data)
+                self._add_of_step(entry)
 
-    def _add_of_step(self, entry: Entry, data: Record) -> None:
+    def _add_of_step(self, entry: Entry) -> None:
         match entry.kind:
-            case EntryKind.STEP_START | EntryKind.ROLLBACK_STEP_START:
-                self.steps[entry.step] = _started_do(entry, data)
+            case EntryKind.STEP_START:
+                start = data_of(entry, StepStart)
+                self.steps[entry.step] = _executed(entry, "step", start.config, start.origin.line)
+            case EntryKind.ROLLBACK_STEP_START:
+                config = data_of(entry, StepConfig)
+                self.steps[entry.step] = _executed(entry, "rollback", config)
             case EntryKind.SLEEP_START:
                 self.steps[entry.step] = _started(entry, "sleep")
             case EntryKind.WAIT_START:
-                waiting = {"event_type": data["event"], "output": None}
+                waiting = {"event_type": data_of(entry, WaitStart).event, "output": None}
                 self.steps[entry.step] = _started(entry, "waitForEvent") | waiting
             case EntryKind.ATTEMPT_START | EntryKind.ROLLBACK_ATTEMPT_START:
                 attempt = {"start": iso(entry.at_ms), "end": None, "success": None, "error": None}
@@ -216,9 +211,9 @@ class _History:
             case EntryKind.ATTEMPT_SUCCESS | EntryKind.ROLLBACK_ATTEMPT_SUCCESS:
                 self._end_attempt(entry, None)
             case EntryKind.ATTEMPT_FAILURE | EntryKind.ROLLBACK_ATTEMPT_FAILURE:
-                self._end_attempt(entry, data["error"])
+                self._end_attempt(entry, data_of(entry, AttemptFailure).error.as_json())
             case EntryKind.ATTEMPT_INTERRUPTED:
-                self._end_attempt(entry, interruption(data["reason"]))
+                self._end_attempt(entry, interruption(data_of(entry, Interruption)))
             case EntryKind.STEP_SUCCESS | EntryKind.ROLLBACK_STEP_SUCCESS:
                 step = self.steps[entry.step]
                 sensitive = step["config"].get("sensitive") == "output"
@@ -226,7 +221,7 @@ class _History:
                 step |= {"end": iso(entry.at_ms), "success": True, "output": output}
             case EntryKind.STEP_FAILURE | EntryKind.ROLLBACK_STEP_FAILURE:
                 self.steps[entry.step] |= {"end": iso(entry.at_ms), "success": False}
-                self.step_errors[entry.step] = data["error"]
+                self.step_errors[entry.step] = data_of(entry, Failure).error.as_json()
             case EntryKind.SLEEP_COMPLETE:
                 self.steps[entry.step] |= {"end": iso(entry.at_ms), "finished": True}
             case EntryKind.WAIT_COMPLETE:
@@ -234,7 +229,8 @@ class _History:
                 done = {"end": iso(entry.at_ms), "finished": True, "output": output}
                 self.steps[entry.step] |= done
             case EntryKind.WAIT_TIMED_OUT:
-                timed_out = {"end": iso(entry.at_ms), "finished": True, "error": data["error"]}
+                error = data_of(entry, Failure).error.as_json()
+                timed_out = {"end": iso(entry.at_ms), "finished": True, "error": error}
                 self.steps[entry.step] |= timed_out
 
     def _end_attempt(self, entry: Entry, error: Json) -> None:
@@ -242,26 +238,26 @@ class _History:
         self.steps[entry.step]["attempts"][-1] |= ended
 
 
-def _started_do(entry: Entry, data: Record) -> Record:
+def _executed(entry: Entry, kind: str, config: StepConfig, line: str = "") -> Record:
     return {
-        "name": StepId.of(entry.step).label,
-        "type": "rollback" if entry.kind is EntryKind.ROLLBACK_STEP_START else "step",
+        "name": StepKey.of(entry.step).label,
+        "type": kind,
         "start": iso(entry.at_ms),
         "end": None,
         "success": None,
-        "config": data["config"],
+        "config": config.config,
         "attempts": [],
-        "line": data.get("line", ""),
+        "line": line,
     }
 
 
 def _started(entry: Entry, kind: str) -> Record:
     return {
-        "name": StepId.of(entry.step).label,
+        "name": StepKey.of(entry.step).label,
         "type": kind,
         "start": iso(entry.at_ms),
         "end": None,
         "finished": False,
         "error": None,
-        "line": (entry.data or {}).get("line", ""),
+        "line": origin_of(entry).line,
     }

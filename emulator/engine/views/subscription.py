@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.engine.journal.journal import Journal
-from emulator.engine.model.instance import TERMINAL, Entry
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.instance import TERMINAL
 from emulator.engine.views.log import EVENT_TYPES, Log, LogEvent
 from emulator.errors import StateError, WorkerError
 from emulator.protocol.values import MAX_SAFE_INTEGER

@@ -16,8 +16,9 @@ from starlette.responses import Response, StreamingResponse
 from emulator.engine.guard import held
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Window
-from emulator.engine.model.instance import TERMINAL, Status, StepKind
+from emulator.engine.model.instance import TERMINAL, Status
 from emulator.engine.model.plain import StreamText, iso
+from emulator.engine.model.step_key import StepKind
 from emulator.engine.runs import streams
 from emulator.engine.views import report
 from emulator.protocol.values import StreamValue

@@ -1,0 +1,210 @@
+"""What entries say that concern the whole instance, one class a kind. Pure.
+
+`of` reads the JSON of the file, `as_json` writes it; `entries.py` has which kind has which class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from emulator.engine.model.divergence import Divergence, Policy
+from emulator.engine.model.failure import ErrorInfo
+
+Json = Any
+Record = dict[str, Json]
+
+
+class Schedule(NamedTuple):
+    """What an instance that cron made knows of it.
+
+    Source: docs/platform/workflows.md, "The event".
+    """
+
+    cron: str
+    scheduled_ms: int
+
+    def as_json(self) -> Record:
+        """Return `{"cron": "0 9 * * *", "scheduledTime": 1786001400000}`."""
+        return {"cron": self.cron, "scheduledTime": self.scheduled_ms}
+
+
+class Queued(NamedTuple):
+    """An instance was created, or is as new again. `value` has its params.
+
+    source: what created it: "api", "binding", "cron"; empty: not recorded. retention: its own, in
+    ms, `{"success"?, "error"?}`. restarted: it is not its first beginning.
+    """
+
+    source: str = ""
+    schedule: Schedule | None = None
+    retention: Mapping[str, int] = {}
+    restarted: bool = False
+
+    @classmethod
+    def of(cls, found: Record) -> Queued:
+        schedule = found.get("schedule")
+        return cls(
+            found.get("trigger", {}).get("source", ""),
+            Schedule(schedule["cron"], schedule["scheduledTime"]) if schedule else None,
+            found.get("retention", {}),
+            found.get("restarted", False),
+        )
+
+    def as_json(self) -> Record:
+        told: Record = {"trigger": {"source": self.source}} if self.source else {}
+        if self.schedule is not None:
+            told["schedule"] = self.schedule.as_json()
+        if self.retention:
+            told["retention"] = dict(self.retention)
+        if self.restarted:
+            told["restarted"] = True
+        return told
+
+
+class CodeVersion(NamedTuple):
+    """From here on, what is recorded comes from this generation of the code; 0: not recorded."""
+
+    generation: int = 0
+
+    @classmethod
+    def of(cls, found: Record) -> CodeVersion:
+        return cls(found.get("generation", 0))
+
+    def as_json(self) -> Record:
+        return {"generation": self.generation} if self.generation else {}
+
+
+class Termination(NamedTuple):
+    """A user has ended the instance. source: through what, "api"."""
+
+    source: str = "api"
+
+    @classmethod
+    def of(cls, found: Record) -> Termination:
+        return cls(found.get("trigger", {}).get("source", "api"))
+
+    def as_json(self) -> Record:
+        return {"trigger": {"source": self.source}}
+
+
+class ReceivedEvent(NamedTuple):
+    """An event of this type has come; `value` has its payload."""
+
+    event: str
+
+    @classmethod
+    def of(cls, found: Record) -> ReceivedEvent:
+        return cls(found["event"])
+
+    def as_json(self) -> Record:
+        return {"event": self.event}
+
+
+class RollbackStart(NamedTuple):
+    """Handlers are executed from here on. terminates: a user has ended the instance.
+
+    trigger: what made `run()` fail, or that a user ended it. steps: how many handlers there are.
+    """
+
+    trigger: ErrorInfo
+    steps: int
+    terminates: bool
+
+    @classmethod
+    def of(cls, found: Record) -> RollbackStart:
+        trigger = ErrorInfo.of(found["triggerError"])
+        return cls(trigger, found.get("totalSteps", 0), found.get("terminates", False))
+
+    def as_json(self) -> Record:
+        return {
+            "triggerError": self.trigger.as_json(),
+            "totalSteps": self.steps,
+            "terminates": self.terminates,
+        }
+
+
+class RollbackEnd(NamedTuple):
+    """So many of the handlers have succeeded. error: of the one that failed; None: all have."""
+
+    steps: int
+    completed: int
+    error: ErrorInfo | None = None
+
+    @classmethod
+    def of(cls, found: Record) -> RollbackEnd:
+        error = found.get("error")
+        return cls(
+            found.get("totalSteps", 0),
+            found.get("completedSteps", 0),
+            None if error is None else ErrorInfo.of(error),
+        )
+
+    def as_json(self) -> Record:
+        told: Record = {"totalSteps": self.steps, "completedSteps": self.completed}
+        return told if self.error is None else told | {"error": self.error.as_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPoint:
+    """A step to restart from: the `count`-th that started with this name and type.
+
+    `type` is `"do"`, `"sleep"` (also for `sleep_until`) or `"waitForEvent"`.
+    """
+
+    name: str
+    count: int = 1
+    type: str = "do"
+
+    @classmethod
+    def of(cls, found: Record) -> RestartPoint:
+        point = found.get("from", {})
+        return cls(point.get("name", ""), point.get("count", 1), point.get("type", "do"))
+
+    def as_json(self) -> Record:
+        return {"from": {"name": self.name, "count": self.count, "type": self.type}}
+
+
+class Resumption(NamedTuple):
+    """A paused instance goes on, or a pause is called off. What follows is of one that was held.
+
+    accepted: a user wants it to go on as the code has it. fits: the generation of code that it fits
+    again. renamed: the new names of steps, by their old ones.
+    """
+
+    accepted: bool = False
+    fits: int | None = None
+    renamed: Mapping[str, str] = {}
+
+    @classmethod
+    def of(cls, found: Record) -> Resumption:
+        return cls(found.get("accepted", False), found.get("fits"), found.get("renamed", {}))
+
+    def as_json(self) -> Record:
+        told: Record = {"accepted": True} if self.accepted else {}
+        if self.fits is not None:
+            told["fits"] = self.fits
+        if self.renamed:
+            told["renamed"] = dict(self.renamed)
+        return told
+
+
+class FoundDivergence(NamedTuple):
+    """The code of a generation does not fit what the instance has done; action: what follows."""
+
+    action: Policy
+    generation: int
+    divergence: Divergence
+
+    @classmethod
+    def of(cls, found: Record) -> FoundDivergence:
+        divergence = Divergence.from_json(found["divergence"])
+        return cls(Policy(found["action"]), found["generation"], divergence)
+
+    def as_json(self) -> Record:
+        return {
+            "action": self.action.value,
+            "generation": self.generation,
+            "divergence": self.divergence.as_json(),
+        }

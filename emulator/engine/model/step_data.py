@@ -1,0 +1,204 @@
+"""What entries say that concern one step, one class a kind. Pure.
+
+`of` reads the JSON of the file, `as_json` writes it; `entries.py` has which kind has which class.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from emulator.engine.model.failure import ErrorInfo
+
+Json = Any
+Record = dict[str, Json]
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Origin(NamedTuple):
+    """Which call of user code began a step.
+
+    line: `"src/entry.py:31"` or empty. parent: key of the step whose callback called it; empty:
+    `run()` did. nth: which call of this kind and name by its caller it is; 0: as its count says.
+    shared: it is a dependency, counted for all callers together.
+    """
+
+    line: str = ""
+    parent: str = ""
+    nth: int = 0
+    shared: bool = False
+
+    @classmethod
+    def of(cls, found: Record) -> Origin:
+        get = found.get
+        return cls(get("line", ""), get("parent", ""), get("nth", 0), get("shared", False))
+
+    def as_json(self) -> Record:
+        told: Record = {"line": self.line}
+        if self.parent:
+            told["parent"] = self.parent
+        if self.nth:
+            told["nth"] = self.nth
+        if self.shared:
+            told["shared"] = True
+        return told
+
+
+class StepConfig(NamedTuple):
+    """A step's full configuration, as `ctx.config` shows it, and its spans in milliseconds.
+
+    It is also what ROLLBACK_STEP_START says: the handler's own. delay_ms: before a retry, without
+    backoff; None: a function of the user's says, after each failure.
+    """
+
+    config: Record
+    timeout_ms: int
+    delay_ms: int | None
+
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether the output of the step is shown to nobody."""
+        return bool(self.config.get("sensitive") == "output")
+
+    @classmethod
+    def of(cls, found: Record) -> StepConfig:
+        return cls(found["config"], found["timeoutMs"], found["delayMs"])
+
+    def as_json(self) -> Record:
+        return {"config": self.config, "timeoutMs": self.timeout_ms, "delayMs": self.delay_ms}
+
+
+class StepStart(NamedTuple):
+    """A `do` was asked for. rollback: how its handler is to be run, if it has one."""
+
+    config: StepConfig
+    origin: Origin = Origin()
+    rollback: StepConfig | None = None
+
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether its output is shown to nobody."""
+        return self.config.is_sensitive
+
+    @classmethod
+    def of(cls, found: Record) -> StepStart:
+        rollback = found.get("rollback")
+        return cls(
+            StepConfig.of(found),
+            Origin.of(found),
+            None if rollback is None else StepConfig.of(rollback),
+        )
+
+    def as_json(self) -> Record:
+        told = self.config.as_json() | self.origin.as_json()
+        if self.rollback is not None:
+            told["rollback"] = self.rollback.as_json()
+        return told
+
+
+class SharedStart(StepStart):
+    """A StepStart that many entries have alike: written as JSON once."""
+
+    text: str
+
+    @classmethod
+    def shared(cls, config: StepConfig, origin: Origin) -> SharedStart:
+        """Return it with its text."""
+        start = cls(config, origin)
+        start.text = _encode(start.as_json())
+        return start
+
+
+class SleepStart(NamedTuple):
+    """A sleep was asked for."""
+
+    duration_ms: int
+    until_ms: int
+    origin: Origin = Origin()
+
+    @classmethod
+    def of(cls, found: Record) -> SleepStart:
+        return cls(found.get("durationMs", 0), found["untilMs"], Origin.of(found))
+
+    def as_json(self) -> Record:
+        own = {"durationMs": self.duration_ms, "untilMs": self.until_ms}
+        return own | self.origin.as_json()
+
+
+class WaitStart(NamedTuple):
+    """An event of a type is waited for."""
+
+    event: str
+    timeout_ms: int
+    origin: Origin = Origin()
+
+    @classmethod
+    def of(cls, found: Record) -> WaitStart:
+        return cls(found["event"], found["timeoutMs"], Origin.of(found))
+
+    def as_json(self) -> Record:
+        return {"event": self.event, "timeoutMs": self.timeout_ms} | self.origin.as_json()
+
+
+class AttemptFailure(NamedTuple):
+    """An attempt has failed. retry_delay_ms: until the next one; None: there is none, or not yet.
+
+    asks_delay: a function of the user's is asked how long to wait.
+    """
+
+    error: ErrorInfo
+    retry_delay_ms: int | None = None
+    asks_delay: bool = False
+
+    @classmethod
+    def of(cls, found: Record) -> AttemptFailure:
+        error = ErrorInfo.of(found["error"])
+        return cls(error, found.get("retryDelayMs"), found.get("asksDelay", False))
+
+    def as_json(self) -> Record:
+        told: Record = {"error": self.error.as_json()}
+        if self.asks_delay:
+            told["asksDelay"] = True
+        if self.retry_delay_ms is not None:
+            told["retryDelayMs"] = self.retry_delay_ms
+        return told
+
+
+class RetryDelay(NamedTuple):
+    """The user's function has said how long to wait before the next attempt."""
+
+    retry_delay_ms: int
+
+    @classmethod
+    def of(cls, found: Record) -> RetryDelay:
+        return cls(found["retryDelayMs"])
+
+    def as_json(self) -> Record:
+        return {"retryDelayMs": self.retry_delay_ms}
+
+
+class Interruption(NamedTuple):
+    """An attempt was cut off. reason: "reload", "restart", "loss"."""
+
+    reason: str = ""
+
+    @classmethod
+    def of(cls, found: Record) -> Interruption:
+        return cls(found.get("reason", ""))
+
+    def as_json(self) -> Record:
+        return {"reason": self.reason}
+
+
+class Renaming(NamedTuple):
+    """A step has another key from here on. old: the key it had."""
+
+    old: str
+
+    @classmethod
+    def of(cls, found: Record) -> Renaming:
+        return cls(found["from"])
+
+    def as_json(self) -> Record:
+        return {"from": self.old}

@@ -1,0 +1,77 @@
+"""Which step of an instance: its kind, its count, its name, and the text that is recorded. Pure.
+
+Entries, dictionaries and messages have the text, `"do:1:charge"`: one string is one step. Only this
+module makes the text and takes it apart.
+"""
+
+from __future__ import annotations
+
+import functools
+from enum import StrEnum
+
+_KNOWN_KEYS = 1024  # the same few texts are read again and again, in all instances of a workflow
+
+
+class StepKind(StrEnum):
+    """Kinds of steps; `sleep_until` is a `sleep`.
+
+    `rollback` is ours: the handler of the `do` with the same name and count, executed like a step.
+    Source: docs/platform/workflows.md, "The binding".
+    """
+
+    DO = "do"
+    SLEEP = "sleep"
+    WAIT = "waitForEvent"
+    ROLLBACK = "rollback"
+
+
+CALLED = (StepKind.DO, StepKind.SLEEP, StepKind.WAIT)  # what `run()` calls
+
+_HANDLER = f"{StepKind.ROLLBACK}:"
+
+
+class StepKey:
+    """The parts of the key under which a step is recorded; no other step of its instance has it.
+
+    `step_key` makes the text of it, `StepKey.of` takes it apart.
+    count: which step of this kind and name it is in its instance, from 1. Which call a step answers
+    is its place (`places.py`).
+    Differs: the official local engine hashes the duration of a sleep in as well.
+    """
+
+    __slots__ = ("kind", "count", "name")
+
+    def __init__(self, kind: StepKind, count: int, name: str) -> None:
+        self.kind = kind
+        self.count = count
+        self.name = name
+
+    @staticmethod
+    @functools.lru_cache(maxsize=_KNOWN_KEYS)
+    def of(text: str) -> StepKey:
+        """Return the parts of `"do:1:charge"`. Raises ValueError for a text of another form."""
+        kind, count, name = text.split(":", 2)
+        return StepKey(StepKind(kind), int(count), name)
+
+    @property
+    def label(self) -> str:
+        """The display name of logs and REST: `"charge-1"`."""
+        return f"{self.name}-{self.count}"
+
+
+def step_key(kind: str, name: str, count: int | str) -> str:
+    """Return the text of a key from its parts; `kind` as in `StepKind`."""
+    return f"{kind}:{count}:{name}"
+
+
+def is_step_key(text: str) -> bool:
+    """Whether `text` has the form of a key."""
+    try:
+        return text.split(":", 2)[1].isdecimal() and StepKey.of(text).count >= 0
+    except (ValueError, IndexError):
+        return False
+
+
+def is_handler(text: str) -> bool:
+    """Whether this is the key of a rollback handler."""
+    return text.startswith(_HANDLER)
