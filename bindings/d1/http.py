@@ -7,8 +7,9 @@ Source: docs/platform/d1.md, "The protocol of workerd's client".
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,7 +17,7 @@ from bindings.d1.database import D1, to_queries
 from bindings.d1.errors import DUMP_REFUSED
 from bindings.d1.jobs import Result
 from bindings.d1.values import with_lists
-from bindings.http import HttpAnswer, json_answer
+from bindings.http import HttpAnswer, json_answer, large_json_answer
 from emulator.errors import WorkerError
 
 SESSION_HEADER = "x-cf-d1-session-commit-token"
@@ -46,7 +47,7 @@ async def answer(
     if url.path == "/dump":
         return _failure(404, DUMP_REFUSED)
     try:
-        entries = parse_entries(body)
+        entries = await asyncio.to_thread(parse_entries, body)
     except MalformedRequest as error:
         return _failure(400, str(error))
     results_format = parse_qs(url.query).get("resultsFormat", [""])[-1]
@@ -55,8 +56,12 @@ async def answer(
     except WorkerError as error:
         return _failure(200, error.message)
     as_json = with_row_lists if results_format == "ROWS_AND_COLUMNS" else with_row_objects
-    headers = {SESSION_HEADER: database.bookmark}
-    return json_answer(200, [as_json(result) for result in results], headers)
+    return await asyncio.to_thread(_found, results, as_json, database.bookmark)
+
+
+def _found(results: list[Result], as_json: Callable[[Result], Result], bookmark: str) -> HttpAnswer:
+    found = [as_json(result) for result in results]
+    return large_json_answer(200, found, {SESSION_HEADER: bookmark})
 
 
 def parse_entries(body: bytes) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-define
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
+_LARGE_PARTS = 5_000
+_PART_CHARS = 200  # of a text: as long to encode as a number
 TREE_DEPTH_MAX = 4_096  # a container of a value is at most three of JSON: {"$map": [[key, value]]}
 
 _skip_space = re.compile(r"[ \t\n\r]*").match
@@ -189,18 +191,44 @@ def loads(text: str | bytes) -> Any:
         return Reader(Limits()).whole(text if isinstance(text, str) else str(text, "utf-8"))
 
 
-def dumps(tree: Any, *, ascii_only: bool = True, indent: int | None = None) -> str:
+def dumps(
+    tree: Any,
+    *,
+    ascii_only: bool = True,
+    indent: int | None = None,
+    yielding: bool = False,
+) -> str:
     """Return plain JSON as text, however deep, without spaces or with an indent.
 
-    Raises TypeError for what is no JSON, ValueError for NaN and infinity.
+    yielding: let other threads run meanwhile, which takes longer. Raises TypeError for what is no
+    JSON, ValueError for NaN and infinity.
     """
-    separators = (",", ":") if indent is None else None
+    encoder = json.JSONEncoder(
+        ensure_ascii=ascii_only,
+        allow_nan=False,
+        indent=indent,
+        separators=(",", ":") if indent is None else None,
+    )
     try:
-        return json.dumps(
-            tree, ensure_ascii=ascii_only, allow_nan=False, indent=indent, separators=separators
-        )
+        # Part by part it is Python that encodes, which lets go of the interpreter lock in between.
+        return "".join(encoder.iterencode(tree)) if yielding else encoder.encode(tree)
     except RecursionError:
         return _dumps(tree, ascii_only, indent)
+
+
+def is_large(tree: Any) -> bool:
+    """Whether to encode this takes more than some 3 ms. It is not looked at any further then."""
+    left = _LARGE_PARTS
+    stack = [tree]
+    while stack and left >= 0:
+        item = stack.pop()
+        if isinstance(item, str):
+            left -= len(item) // _PART_CHARS
+        elif isinstance(item, list | dict):
+            left -= len(item)
+            if left >= 0:
+                stack.extend(item if isinstance(item, list) else item.values())
+    return left < 0
 
 
 def _dumps(tree: Any, ascii_only: bool, indent: int | None) -> str:

@@ -34,6 +34,7 @@ from emulator.server.api.envelope import (
     Handler,
     endpoint,
     failure,
+    json_response,
     success,
 )
 from emulator.server.api.reading import bad, whole_number
@@ -59,7 +60,7 @@ class AiApi:
         """POST …/run/{model}: the inputs, as JSON or as a file."""
         model = request.path_params["model"]
         inputs = await _inputs(self._ai(), model, request)
-        return _response(await self._ai().run(model, inputs))
+        return await _response(await self._ai().run(model, inputs))
 
     async def list_models(self, request: Request) -> Answer:
         """GET …/models/search: `search`, `author`, `task`, `page`, `per_page`."""
@@ -95,13 +96,13 @@ class AiApi:
         """POST …/v1/chat/completions."""
         body = await _object(request)
         model = body.pop("model", None)
-        return _response(await self._ai().chat(model, body), in_envelope=False)
+        return await _response(await self._ai().chat(model, body), in_envelope=False)
 
     async def respond(self, request: Request) -> Response:
         """POST …/v1/responses."""
         body = await _object(request)
         model = body.pop("model", None)
-        return _response(await self._ai().run(model, body), in_envelope=False)
+        return await _response(await self._ai().run(model, body), in_envelope=False)
 
     async def embed(self, request: Request) -> Response:
         """POST …/v1/embeddings: `{model, input: string | string[]}`."""
@@ -115,7 +116,7 @@ class AiApi:
         ]
         usage = {"prompt_tokens": 0, "total_tokens": 0}
         listed = {"object": "list", "data": data, "model": body.get("model"), "usage": usage}
-        return _response(listed, in_envelope=False)
+        return await _response(listed, in_envelope=False)
 
     async def convert(self, request: Request) -> Answer:
         """POST …/tomarkdown: a form with `files`, and `conversionOptions` as JSON."""
@@ -181,7 +182,7 @@ def _refused(error: WorkerError) -> ApiError:
     return ApiError(http_status(error.code), code, f"{error.name}: {text}")
 
 
-def _response(answer: Any, *, in_envelope: bool = True) -> Response:
+async def _response(answer: Any, *, in_envelope: bool = True) -> Response:
     from bindings.ai.replies import Media
     from bindings.binding import ByteStream
 
@@ -190,8 +191,8 @@ def _response(answer: Any, *, in_envelope: bool = True) -> Response:
     if isinstance(answer, Media):
         return Response(answer.content, media_type=answer.content_type)
     if in_envelope:
-        return success(Answer(answer))
-    return Response(json.dumps(answer, separators=(",", ":")), media_type="application/json")
+        return await success(Answer(answer))
+    return await json_response(answer)
 
 
 async def _inputs(ai: Ai, model: str, request: Request) -> Any:

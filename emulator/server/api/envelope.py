@@ -6,6 +6,7 @@ Source: docs/platform/hosting.md, "The REST envelope".
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,7 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             answered = await handler(request)
-            return success(answered) if isinstance(answered, Answer) else answered
+            return await success(answered) if isinstance(answered, Answer) else answered
         except ApiError as error:
             return failure(error.status, error.code, error.message)
         except StateError as error:
@@ -65,7 +66,7 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-def success(answer: Answer) -> Response:
+async def success(answer: Answer) -> Response:
     """Return the envelope around a result."""
     body: dict[str, Json] = {
         "success": True,
@@ -75,7 +76,7 @@ def success(answer: Answer) -> Response:
     }
     if answer.info is not None:
         body["result_info"] = answer.info
-    return _response(200, body)
+    return await json_response(body)
 
 
 def failure(
@@ -89,6 +90,14 @@ def failure(
         "result": None,
     }
     return _response(status, body, headers)
+
+
+async def json_response(body: Json) -> Response:
+    """Return an answer of any size as JSON: a large one is encoded where it stops nobody."""
+    if not deep_json.is_large(body):
+        return _response(200, body)
+    text = await asyncio.to_thread(deep_json.dumps, body, yielding=True)
+    return Response(text, media_type="application/json")
 
 
 def _response(status: int, body: Json, headers: dict[str, str] | None = None) -> Response:

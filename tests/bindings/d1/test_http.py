@@ -14,6 +14,7 @@ from bindings.d1 import D1
 from bindings.d1.http import MalformedRequest, answer, parse_entries
 from bindings.http import HttpAnswer
 from tests.bindings.d1.calls import with_d1
+from tests.watchdog import loop_watch
 
 QUERY = "/query?resultsFormat=ROWS_AND_COLUMNS"
 EXECUTE = "/execute?resultsFormat=NONE"
@@ -176,3 +177,21 @@ def test_values_come_back_as_they_were_sent(tmp_path: Path, sent: list[Any]) -> 
         for value in sent
     ]
     assert json.loads(found.body)[0]["results"]["rows"] == [expected]
+
+
+@pytest.mark.parametrize("target", [QUERY, EXECUTE])
+def test_a_large_result_holds_nobody_up(tmp_path: Path, target: str) -> None:
+    sql = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)"
+        " SELECT i, i / 7.0 AS part, 'row ' || i AS name FROM n"
+    )
+
+    async def work(database: D1) -> HttpAnswer:
+        await answer(database, "POST", target, {}, b'{"sql": "SELECT 1"}')
+        with loop_watch():
+            return await answer(database, "POST", target, {}, json.dumps({"sql": sql}).encode())
+
+    (result,) = json.loads(with_d1(tmp_path / "d.sqlite", work).body)
+
+    rows = result["results"]["rows"] if target == QUERY else result["results"]
+    assert len(rows) == 200_000
