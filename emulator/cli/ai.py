@@ -1,6 +1,6 @@
-"""`groundfog ai`: what was asked of env.AI, and what it would have cost.
+"""`groundfog ai`: the calls of env.AI, and what they would have cost.
 
-Reads the ledger in the state directory, whether or not a server is running.
+It reads the ledger in the state directory; a server may be running or not.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def ai() -> None:
 def calls(options: ProjectOptions, as_json: bool, follow: bool, limit: int, errors: bool) -> None:
     """List the last calls with model, tokens, neurons, and who answered."""
     path = _ledger(options)
-    end = _size(path)  # before it is read: what is added meanwhile is followed
+    end = _size(path)  # before it is read, so that later lines are followed
     entries = [entry for entry in read(path) if not errors or "error" in entry]
     shown = entries[-limit:]
     if as_json:
@@ -70,7 +70,7 @@ def _size(path: Path) -> int:
 
 
 def _new_entries(path: Path, at: int) -> Iterator[dict[str, Any]]:
-    """Yield what is appended after byte `at`; a file that became shorter was begun anew."""
+    """Yield the lines appended after byte `at`; a file that became shorter is a new one."""
     rest = ""
     while True:
         size = _size(path)

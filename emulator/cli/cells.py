@@ -1,7 +1,7 @@
-"""Text in the columns of a terminal: how wide it is, how to shorten and wrap it. Pure.
+"""Text in the columns of a terminal: its width, and how it is shortened and wrapped. Pure.
 
-Widths are those of East Asian characters and combining marks; sequences that a terminal joins into
-one emoji are counted character by character.
+Widths consider East Asian characters and combining marks. The characters of an emoji that a
+terminal shows as one are counted one by one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def columns(text: str) -> int:
 
 
 def shorten(text: str, width: int) -> str:
-    """Return `text` in at most `width` columns; what is cut off is told by an ellipsis."""
+    """Return `text` in at most `width` columns; an ellipsis shows that it was cut."""
     if columns(text) <= width:
         return text
     return _head(text, width - 1) + ELLIPSIS if width > 0 else ""

@@ -1,4 +1,4 @@
-"""`groundfog clock`: what time it is for workflows, and moving it."""
+"""`groundfog clock`: shows and moves the time of workflows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emulator.state import State
 Json = Any
 
 CLOCK = "/cdn-cgi/groundfog/clock"
-MOVING_TIMEOUT_S = 86_400  # everything that is due happens first, and that may be much
+MOVING_TIMEOUT_S = 86_400  # everything that is due happens first, and that may take long
 
 
 @click.group()
@@ -44,7 +44,7 @@ def freeze(options: ProjectOptions, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @project_options
 def run(options: ProjectOptions, as_json: bool) -> None:
-    """Let time go on at its usual rate."""
+    """Let time go on at its usual speed."""
     _say(_ask(options, "POST", "run"), as_json)
 
 
@@ -53,7 +53,7 @@ def run(options: ProjectOptions, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @project_options
 def advance(options: ProjectOptions, span: str, as_json: bool) -> None:
-    """Move time by SPAN, such as "30 days"; everything due on the way happens."""
+    """Move time by SPAN, such as "30 days"; everything due in that time happens."""
     try:
         span_ms = parse_duration_ms(int(span) if span.isdecimal() else span)
     except InvalidDuration as error:
@@ -73,7 +73,7 @@ def _ask(options: ProjectOptions, method: str, *path: str, body: Json = None) ->
     server = State.locate(load_project(options), options.persist_to).running_server()
     if server is None:
         raise UsageError(
-            "No groundfog dev is running here, so there is no clock to ask."
+            "No groundfog dev is running here, so there is no clock."
             "\n  Start one with `groundfog dev --clock virtual`."
         )
     api = RemoteApi(server, timeout_s=MOVING_TIMEOUT_S)

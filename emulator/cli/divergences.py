@@ -1,7 +1,7 @@
-"""What the person at the terminal reads when code no longer fits what instances have done. Pure.
+"""The text for the terminal when code no longer fits what instances have done. Pure.
 
-Instances that diverged alike share one block: the steps as a diff, what was found, what would run
-again, and the commands to choose from.
+Instances that diverged in the same way share one block: the steps as a diff, what was found, what
+would run again, and the commands to choose from.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _IDS_SHOWN = 5
 
 
 def group_of(told: Diverged) -> Group:
-    """Return what instances have in common that are told of in one block."""
+    """Return the key of an instance's block: what all instances of that block have in common."""
     return (told.workflow, told.action, *told.divergence.signature)
 
 
 def grouped(all_told: Iterable[Diverged]) -> list[list[Diverged]]:
-    """Return the instances that diverged alike together, in the order they were told."""
+    """Return the instances in groups that diverged in the same way, in order."""
     groups: dict[Group, list[Diverged]] = {}
     for told in all_told:
         groups.setdefault(group_of(told), []).append(told)
@@ -37,9 +37,9 @@ def grouped(all_told: Iterable[Diverged]) -> list[list[Diverged]]:
 
 
 def block(alike: Sequence[Diverged], ink: Ink, *, only_checked: bool = False) -> str:
-    """Return the block about instances that diverged alike.
+    """Return the block about instances that diverged in the same way.
 
-    only_checked: nothing has become of them, and there is nothing to choose.
+    only_checked: they were only checked, so nothing happened and there is nothing to choose.
     """
     first = alike[0]
     lines = [ink(Colour.BOLD, _checked(alike) if only_checked else _heading(alike)), ""]
@@ -52,13 +52,13 @@ def block(alike: Sequence[Diverged], ink: Ink, *, only_checked: bool = False) ->
 
 
 def one_more_line(alike: Sequence[Diverged]) -> str:
-    """Return the line about further instances of a group that has had its block."""
+    """Return the line about more instances of a group whose block was shown."""
     done = {Policy.HOLD: "held", Policy.WARN: "warned about", Policy.FAIL: "ended"}
     return f"{_names(alike)}: {done[alike[0].action]} in the same way"
 
 
 def diff_lines(diff: Iterable[DiffLine], ink: Ink) -> Iterator[str]:
-    """Yield recorded against asked-for steps, in columns."""
+    """Yield the recorded steps beside the steps that the code asked for, in columns."""
     shown = [each for each in diff if each.sign != "…"]
     width = max((columns(_label(each)) for each in shown), default=0)
     for each in diff:
@@ -76,7 +76,7 @@ def diff_lines(diff: Iterable[DiffLine], ink: Ink) -> Iterator[str]:
 
 
 def findings(divergence: Divergence) -> Iterator[str]:
-    """Yield in words what was found, and what would run again."""
+    """Yield sentences: what was found, and what would run again."""
     if divergence.within:
         yield f'Called in the step "{printable(divergence.within)}", which is not finished.'
     for finding in divergence.findings:
@@ -84,7 +84,7 @@ def findings(divergence: Divergence) -> Iterator[str]:
         yield f"{printable(sentence(finding))}{where}."
     if divergence.later:
         names = dict.fromkeys(f'"{StepKey.of(key).name}"' for key in divergence.later)
-        yield f"Recorded too, and not reached by then: {printable(', '.join(names))}."
+        yield f"Recorded too, but not reached yet: {printable(', '.join(names))}."
     yield f"If it continued: {printable(runs_again(divergence))}."
 
 
@@ -139,7 +139,7 @@ def _choices(alike: Sequence[Diverged], ink: Ink) -> Iterator[str]:
     if renames:
         options = " ".join(f"--rename {each}" for each in renames)
         yield _choice("it is the same step", f"{command} resume {target} {options}", ink)
-    yield _choice("go on as the code is", f"{command} resume {target} --accept", ink)
+    yield _choice("go on with new code", f"{command} resume {target} --accept", ink)
     step = told.divergence.findings[0]
     start = f"--from-step-name {shlex.quote(step.name)}"
     if step.counts[0] != 1:
@@ -149,7 +149,7 @@ def _choices(alike: Sequence[Diverged], ink: Ink) -> Iterator[str]:
     yield _choice("again from there", f"{command} restart {target} {start}", ink)
     yield _choice("again from the start", f"{command} restart {target}", ink)
     yield _choice("give it up", f"{command} terminate {target}", ink)
-    yield "Or undo the edit: what fits again goes on by itself."
+    yield "Or undo the edit: an instance that fits again goes on by itself."
     if len(alike) > 1:
         yield "With --all, resume does the same for all of them."
 

@@ -1,4 +1,4 @@
-"""Colours for what a command prints: only on a terminal, and not against the user's wish."""
+"""Colours for the output of commands: only on a terminal, and only if the user allows them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import click
 
 
 class LazyGroup(click.Group):
-    """Commands by name, each as `"module:attribute"`: starting one waits for no other."""
+    """Commands by name, each as `"module:attribute"`, imported only when it is used."""
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **attributes: Any) -> None:
         super().__init__(*args, **attributes)

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Level(IntEnum):
-    """Names as wrangler's --log-level."""
+    """The same names as wrangler's --log-level."""
 
     NONE = 0
     ERROR = 1

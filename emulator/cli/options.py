@@ -1,4 +1,4 @@
-"""The options every command about a project shares, under wrangler's names."""
+"""The options of every command about a project, with wrangler's names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emulator.config.model import Config
 
 @dataclass(frozen=True, slots=True)
 class ProjectOptions:
-    """Which project a command is about; `environment` None leaves it to CLOUDFLARE_ENV.
+    """Which project a command is about; with `environment` None, CLOUDFLARE_ENV decides.
 
     env_files: as in `load_config`.
     """
@@ -32,7 +32,7 @@ class ProjectOptions:
 def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `command` --cwd, --config, --env, --env-file, --persist-to as `options`.
 
-    wrangler's scripts may say --profile, which account to use, and here there is none.
+    Scripts for wrangler may pass --profile, which selects an account. It has no effect here.
     """
 
     @click.option("--config", "-c", "config_path", type=_PATH, help="Configuration file.")
@@ -64,7 +64,7 @@ _DIRECTORY = click.Path(path_type=Path, exists=True, file_okay=False)
 def load_project(options: ProjectOptions, *, runs_code: bool = False) -> Config:
     """Return the project's configuration. Raises ConfigError listing every problem.
 
-    A command that does not run the worker's code works before there is any.
+    A command that does not run the worker's code also works when the code does not exist yet.
     """
     return load_config(
         options.directory,

@@ -1,7 +1,7 @@
-"""Where lines for the person at the terminal leave the process: by a thread, never by the loop.
+"""Writes lines for the terminal on a thread, never on the event loop's thread.
 
-A write may wait for ever: the terminal is stopped (Ctrl-S), or nobody reads the pager. Then only
-the thread waits. Lines are kept up to a limit; those beyond it are left out and counted.
+A write may wait for ever, when the terminal is stopped (Ctrl-S) or nobody reads the pager. Then
+only the thread waits. Lines are kept up to a limit; more lines are left out and counted.
 
 The first line is written at once, those that follow within `GATHER_S` together: each time the
 thread wakes, it takes the interpreter from the loop in the middle of its work.
@@ -20,30 +20,30 @@ from typing import TextIO
 
 from emulator.words import counted
 
-KEPT_MAX_BYTES = 1_000_000  # of lines that wait to be written
+KEPT_MAX_BYTES = 1_000_000  # of waiting lines
 GATHER_S = 0.01
-CLOSE_WAIT_S = 1.0  # for the last lines; whoever does not read them by then does not get them
+CLOSE_WAIT_S = 1.0  # for the last lines; after that they are lost
 
 
 class Outlet:
-    """One file that lines are written to. Threads of any kind may use it.
+    """One file for lines. Any thread may use it.
 
-    Standard output and standard error share one outlet where they are the same file, so that lines
+    If standard output and standard error are the same file, they share one outlet, so that lines
     keep their order.
     """
 
     def __init__(self, kept_max_bytes: int = KEPT_MAX_BYTES) -> None:
         self._kept_max_bytes = kept_max_bytes
         self._waiting: deque[tuple[int, bytes]] = deque()  # descriptor, whole lines
-        self._bytes = 0  # of what waits and of what is being written
-        self._left_out = 0  # lines, since the last one that was kept
+        self._bytes = 0  # of the lines that wait or are being written
+        self._left_out = 0  # lines, after the last one that was kept
         self._closed = threading.Event()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._write_all, name="output", daemon=True)
         self._thread.start()
 
     def write(self, stream: TextIO, lines: Sequence[str]) -> None:
-        """Write `lines` to `stream` soon, in order; past the limit they are counted instead."""
+        """Write `lines` to `stream` soon, in order; beyond the limit they are only counted."""
         encoding = stream.encoding or "ascii"
         data = "".join(f"{line}\n" for line in lines).encode(encoding, "backslashreplace")
         with self._changed:
@@ -58,7 +58,7 @@ class Outlet:
             self._changed.notify()
 
     def close(self, wait_s: float = CLOSE_WAIT_S) -> None:
-        """Write what waits, for `wait_s` seconds at most."""
+        """Write the waiting lines, for `wait_s` seconds at most."""
         with self._changed:
             self._closed.set()
             self._changed.notify()
@@ -75,7 +75,7 @@ class Outlet:
             for descriptor, data in _joined(taken):
                 try:
                     _write(descriptor, data)
-                except OSError:  # nobody reads any more; serving goes on
+                except OSError:  # nobody reads any more; the server goes on
                     pass
                 with self._changed:
                     self._bytes -= len(data)
@@ -93,10 +93,10 @@ def _gap(lines: int) -> bytes:
 
 
 def _write(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, for as long as it takes. Raises OSError when nobody reads any more.
+    """Write all of `data`, however long it takes. Raises OSError when nobody reads any more.
 
-    Not through the stream object: its lock would be held for ever, and the end of the process
-    needs it.
+    It does not use the stream object: its lock could stay locked for ever, and the process needs
+    the lock to end.
     """
     view = memoryview(data)
     while view:

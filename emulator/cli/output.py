@@ -1,8 +1,8 @@
-"""What commands print: data to standard output, messages to standard error.
+"""The output of commands: data to standard output, messages to standard error.
 
-Everything printed may hold what others wrote: names from a configuration, errors of user code,
-answers of a server. So nothing but line breaks and tabs leaves here that could drive a terminal.
-What is drawn with colours has been cleaned where it was drawn (`cells.printable`).
+Any text may come from others: names from a configuration, errors of user code, answers of a server.
+So characters that can control a terminal are escaped here, except line breaks and tabs. For text
+with colours, the drawing code has already done it (`cells.printable`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from emulator.protocol import deep_json
 
 Json = Any
 
-PIPE_COLUMNS = 120  # drawn for when nobody says how wide the terminal is
-# What JSON lets through although it can drive a terminal or turn text around: DEL, C1 controls,
-# line separators, directional marks, and lone surrogates, which no stream can write.
+PIPE_COLUMNS = 120  # when the width of the terminal is unknown
+# Characters that JSON does not escape, although they can control a terminal or reverse text: DEL,
+# C1 controls, line separators, directional marks; and lone surrogates, which cannot be written.
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -32,7 +32,7 @@ def show(text: str) -> None:
 
 
 def show_drawn(text: str) -> None:
-    """Print what was drawn, colours and all."""
+    """Print drawn text with its colours."""
     click.echo(text)
 
 
@@ -42,13 +42,13 @@ def show_json(value: Json, indent: int | None = 2) -> None:
 
 
 def json_text(value: Json, indent: int | None = None) -> str:
-    """Return a value as JSON that people can read and that cannot drive their terminal."""
+    """Return a value as JSON that people can read and that cannot control their terminal."""
     text = spaced_json(value, indent)
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def spaced_json(value: Json, indent: int | None = None) -> str:
-    """Return a value as JSON, however deep, and as it is: it may hold anything."""
+    """Return a value as JSON of any depth, without further escapes."""
     try:
         return json.dumps(value, indent=indent, ensure_ascii=False)
     except RecursionError:
@@ -56,23 +56,23 @@ def spaced_json(value: Json, indent: int | None = None) -> str:
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal something, out of the way of data."""
+    """Print a message for the person at the terminal, to standard error."""
     click.echo(printable_lines(text), err=True)
 
 
 def say_drawn(text: str) -> None:
-    """Tell something that was drawn, colours and all."""
+    """Print a drawn message with its colours."""
     click.echo(text, err=True)
 
 
 def size_of(stream: TextIO) -> os.terminal_size:
-    """Return columns and lines of the terminal behind a stream, which need not be another's.
+    """Return columns and lines of the terminal of a stream.
 
-    What is no terminal is 120 columns wide, or as wide as COLUMNS says.
+    Without a terminal, the width is COLUMNS, or else 120.
     """
     try:
         found = os.get_terminal_size(stream.fileno())
-    except (OSError, ValueError):  # no terminal; or no file at all
+    except (OSError, ValueError):  # not a terminal, or not a file
         found = os.terminal_size((0, 0))
     if found.columns and found.lines:
         return found

@@ -1,4 +1,4 @@
-"""Migrations that `groundfog dev` finds unapplied: told, or applied with `--migrate`."""
+"""Pending migrations when `groundfog dev` starts: shown, or applied with `--migrate`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def migrations_of(database: D1Config) -> Migrations:
 
 
 def pending_warnings(config: Config, state: State) -> list[str]:
-    """Return one text per database that has not seen all its migrations; nothing is changed."""
+    """Return one text per database with pending migrations; nothing is changed."""
     warnings = []
     for database in _once_each(config):
         try:
@@ -47,7 +47,7 @@ def _pending(database: D1Config, names: list[str]) -> str:
 
 
 async def apply_pending(config: Config, state: State, told: Callable[[str], None]) -> None:
-    """Apply what is pending in every database, in order, and tell each file's name.
+    """Apply all pending migrations in every database, in order, and tell each file's name.
 
     Raises MigrationFailed for the first that is refused; those before it stay applied.
     """

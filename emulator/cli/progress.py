@@ -1,4 +1,4 @@
-"""Journal entries as lines for the person at the terminal: what the workflows are doing."""
+"""Journal entries as lines for the terminal: what the workflows do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from emulator.words import counted
 
 NAMES_MAX = 10_000
 _UNSHOWN = frozenset({EntryKind.STEP_START, EntryKind.ATTEMPT_START, EntryKind.ATTEMPT_SUCCESS})
-MESSAGE_MAX = 300  # characters of an error; status() has the rest
+MESSAGE_MAX = 300  # characters of an error; status() has all of it
 
 
 class ProgressLines:
@@ -43,7 +43,7 @@ class ProgressLines:
         self._names: dict[int, str] = {}
 
     def show(self, entries: list[Entry]) -> None:
-        """Show what is worth a line, in order."""
+        """Show the entries that deserve a line, in order."""
         for entry in entries:
             text = None if entry.kind in _UNSHOWN else describe(entry)
             if text is not None:
@@ -61,7 +61,7 @@ class ProgressLines:
 
 
 def describe(entry: Entry) -> str | None:
-    """Return what happened in words, or None for what is not worth a line.
+    """Return in words what happened, or None if the entry deserves no line.
 
     `ATTEMPT_FAILURE {"error": …, "retryDelayMs": 10000}` of step `do:1:charge`, attempt 1 ->
     `"charge failed (attempt 1): ValueError: no; again in 10 seconds"`.

@@ -1,4 +1,4 @@
-"""`groundfog state`: where a project's durable state is, and how to be rid of it."""
+"""`groundfog state`: shows where a project's durable state is, and deletes it."""
 
 from __future__ import annotations
 

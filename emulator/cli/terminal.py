@@ -1,9 +1,9 @@
-"""What the person at the terminal sees while a server runs: one owner of levels, labels, colours.
+"""The terminal's output while a server runs: levels, labels and colours.
 
-Lines are collected and handed to an `Outlet` once per turn of the event loop, so that a chatty
-worker costs one write and not thousands. Worker output goes to the stream it was written to, our
-own warnings and errors to standard error, everything else to standard output. What the worker
-prints is printed as it is; what we say about it cannot drive the terminal.
+Lines are collected and passed to an `Outlet` once per turn of the event loop, so that a worker that
+prints much costs one write and not thousands. Worker output goes to the stream it was written to,
+our own warnings and errors to standard error, everything else to standard output. Worker output is
+printed as it is. Our own messages cannot control the terminal.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from emulator.engine.model.divergence import Diverged
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import LOAD_CRASHED, LOAD_TIMED_OUT, OutputLine
 
-TOGETHER_S = 0.3  # how long instances that diverge are collected
-MORE_TOGETHER_S = 2.0  # the same, once there has been a block about this code
+TOGETHER_S = 0.3  # how long diverged instances are collected for one block
+MORE_TOGETHER_S = 2.0  # the same, after the first block about this code
 _RESET = "\x1b[0m"
 _RED, _YELLOW, _GREEN, _CYAN, _DIM = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[36m", "\x1b[2m"
 
@@ -41,25 +41,25 @@ class ConsoleTerminal:
         self._scheduled = False
         self._diverged: list[Diverged] = []
         self._telling: asyncio.TimerHandle | None = None
-        self._told: set[object] = set()  # groups that have had their block on this code
+        self._told: set[object] = set()  # groups whose block was shown for this code
         self._colours = {
             stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._pending
         }
 
-    # --- messages of ours
+    # --- our own messages
 
     def notice(self, text: str) -> None:
         """Something worth knowing."""
         self._write(Level.INFO, sys.stdout, printable_lines(text))
 
     def progress(self, text: str) -> None:
-        """A workflow went on. `text` begins with its name, the instance's id and a colon."""
+        """A workflow made progress. `text` begins with its name, the instance's id and a colon."""
         if any(text.startswith(f"{told.workflow} {told.id}: ") for told in self._diverged):
-            self._tell_diverged()  # first: it is what happened first
+            self._tell_diverged()  # first, as it happened first
         self._say(Level.INFO, sys.stdout, _CYAN, "workflow ", text)
 
     def warning(self, text: str) -> None:
-        """Something that will surprise unless it is read."""
+        """Something that the person should read to avoid a surprise."""
         self._say(Level.WARN, sys.stderr, _YELLOW, "warning: ", text)
 
     def error(self, text: str) -> None:
@@ -68,7 +68,7 @@ class ConsoleTerminal:
 
     def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None:
         """New code serves."""
-        self._tell_diverged()  # on the code before
+        self._tell_diverged()  # of the code before
         self._told.clear()
         names = sorted(self._relative(path) for path in changed)
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -76,20 +76,20 @@ class ConsoleTerminal:
         self._write(Level.INFO, sys.stdout, self._paint(sys.stdout, _GREEN, text))
 
     def load_failed(self, error: LoadError, still_serving: bool) -> None:
-        """New code does not run: the user's own traceback, and what happens meanwhile."""
-        if error.name in (LOAD_CRASHED, LOAD_TIMED_OUT):  # its last words were shown as its output
+        """New code does not run: the user's own traceback, and what serves in the meantime."""
+        if error.name in (LOAD_CRASHED, LOAD_TIMED_OUT):  # its output was shown already
             self.error(error.message)
         else:
             self._write(Level.ERROR, sys.stderr, printable_lines(error.traceback.rstrip()))
         after = (
-            "The code that worked before still serves. Mend it and save."
+            "The code that worked before still serves. Correct the code and save."
             if still_serving
-            else "Every request is answered with this error. Mend it and save."
+            else "Every request gets this error. Correct the code and save."
         )
         self.error(f"the worker could not be loaded. {after}")
 
     def diverged(self, told: Diverged) -> None:
-        """Code does not fit an instance; several that come together are told together."""
+        """Code does not fit an instance. Several at about the same time share one block."""
         if not self._diverged:
             delay_s = MORE_TOGETHER_S if self._told else TOGETHER_S
             loop = asyncio.get_running_loop()
@@ -113,7 +113,7 @@ class ConsoleTerminal:
             text = divergences.block(alike, Ink(self._colours[sys.stderr]))
             self._write(Level.WARN, sys.stderr, f"\n{text}\n")
 
-    # --- what others write
+    # --- output of others
 
     def output(self, line: OutputLine) -> None:
         """A line the worker wrote."""
@@ -151,7 +151,7 @@ class ConsoleTerminal:
             return
         try:
             asyncio.get_running_loop().call_soon(self.flush)
-        except RuntimeError:  # no loop: before the server runs, or after
+        except RuntimeError:  # no event loop: before the server runs, or after
             self.flush()
         else:
             self._scheduled = True
@@ -167,16 +167,16 @@ class ConsoleTerminal:
                 lines.clear()
 
     def close(self) -> None:
-        """Write what has been collected, as far as somebody reads it, and nothing more."""
+        """Write everything collected, if somebody reads it; later lines are not written."""
         self.flush()
         for outlet in set(self._outlets.values()):
             outlet.close()
 
 
 class LogLines(logging.Handler):
-    """What libraries and our own defects log, as errors on the terminal.
+    """Shows the log of libraries and of our own defects as errors on the terminal.
 
-    Python's own handler would write to standard error on the thread of the event loop.
+    Python's own handler would write to standard error on the event loop's thread.
     """
 
     def __init__(self, terminal: ConsoleTerminal) -> None:
@@ -188,7 +188,7 @@ class LogLines(logging.Handler):
 
 
 def _outlets(streams: Iterable[TextIO]) -> dict[TextIO, Outlet]:
-    """Return an outlet for each stream, one for all that are the same file."""
+    """Return an outlet for each stream; streams of the same file share one."""
     files = {stream: os.fstat(stream.fileno()) for stream in streams}
     outlets = {file: Outlet() for file in {(each.st_dev, each.st_ino) for each in files.values()}}
     return {stream: outlets[file.st_dev, file.st_ino] for stream, file in files.items()}

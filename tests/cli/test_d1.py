@@ -213,7 +213,7 @@ def test_an_export_is_a_file_that_makes_the_database_again(project: Path) -> Non
         (["--no-schema", "--no-data"], "Cannot use --no-schema and --no-data together."),
         (["--compatibility", "sqlite3_cli_only", "--no-data"], "it takes no --table"),
         (["--table", "nope"], "there is no table nope"),
-        (["--remote"], "For the one at Cloudflare run the same command with `wrangler`."),
+        (["--remote"], "For the one at Cloudflare, run the same command with `wrangler`."),
         (["--env", "staging"], "has no data yet"),
     ],
 )

@@ -123,7 +123,7 @@ def test_metadata_indexes_are_listed_and_deleted(project: Path) -> None:
     [
         (["info", "skils"], 'Did you mean "skills"?'),
         (["create", "x"], "needs --dimensions and --metric, or --preset"),
-        (["query", "skills"], "needs --vector or --vector-id"),
+        (["query", "skills"], "needs either --vector or --vector-id"),
         (["query", "skills", "--vector", "1", "two"], "expected a number, and got 'two'"),
         (["query", "skills", "--vector=1", "--filter={"], "--filter is not JSON"),
         (
@@ -145,7 +145,7 @@ def test_mistakes_are_explained(project: Path, args: list[str], problem: str) ->
 def test_an_index_that_has_not_been_made_cannot_be_deleted(project: Path) -> None:
     done = groundfog(project, "delete", "skills", "--yes", code=1)
 
-    assert 'error: The index "skills" has not been made yet' in done.stderr
+    assert 'error: The index "skills" does not exist yet' in done.stderr
 
 
 def test_creating_an_index_twice_is_refused(project: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_renamed_step_holds_the_instance_and_the_command_shown_lets_it_go_on(
     assert shown in block
 
     arguments = ["instances", "resume", "flow", "a", "--rename", "charge=charge card", "--all"]
-    assert "and 1 that was held alike" in command(project, *arguments).output
+    assert "and 1 that was held for the same reason" in command(project, *arguments).output
     for instance in "ab":
         approve(server, instance)
         assert wait_for_status(server, instance, "complete")["output"] == "paid 42"

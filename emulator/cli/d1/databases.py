@@ -1,4 +1,4 @@
-"""What the commands on databases share: which one is meant, and an open `D1` on it."""
+"""For all commands on databases: which one is meant, and how it is opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from emulator.state import State
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """One database of the project and where it is kept."""
+    """One database of the project, and where its file is."""
 
     project: Config
     config: D1Config
@@ -30,7 +30,7 @@ class Chosen:
 
     @property
     def path(self) -> Path:
-        """Its SQLite file, which need not exist yet."""
+        """Its SQLite file, which may not exist yet."""
         return self.state.d1_path(self.config.local_id)
 
     @property
@@ -55,9 +55,9 @@ class Chosen:
 
 
 def database_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the options of a project, and wrangler's that say where a database is."""
+    """Give `command` the project's options, and wrangler's options for where a database is."""
     for option in (
-        # Every database here is local; scripts written for wrangler say so.
+        # Every database here is local; scripts for wrangler use these options.
         click.option("--local", is_flag=True, expose_value=False, hidden=True),
         click.option("--preview", is_flag=True, expose_value=False, hidden=True),
         click.option(
@@ -71,13 +71,13 @@ def database_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _refuse_remote(context: click.Context, option: click.Parameter, value: bool) -> None:
     if value:
         raise UsageError(
-            "--remote: Groundfog knows the databases on this machine only.\n"
-            "  For the one at Cloudflare run the same command with `wrangler`."
+            "--remote: Groundfog knows only the databases on this machine.\n"
+            "  For the one at Cloudflare, run the same command with `wrangler`."
         )
 
 
 def choose(options: ProjectOptions, name: str) -> Chosen:
-    """Return the database that `name`, its database_name or binding, means. Raises UsageError."""
+    """Return the database with this database_name or binding. Raises UsageError."""
     project = load_project(options)
     return Chosen(project, _find(project, name), State.locate(project, options.persist_to))
 
@@ -90,7 +90,7 @@ def choose_all(options: ProjectOptions) -> list[Chosen]:
 
 
 def _find(project: Config, name: str) -> D1Config:
-    # wrangler looks at names and bindings of each entry in turn.
+    # wrangler compares both the name and the binding of each entry, in order.
     for database in project.d1_databases:
         if name in (database.database_name, database.binding):
             return database

@@ -38,7 +38,7 @@ def execute(
     if not statements:
         raise UsageError("No SQL statements detected.")
 
-    # In production a file is imported and has no time limit; a command is a query and has one.
+    # In production, a file is imported without a time limit; a command is a query with one.
     timeout_ms = QUERY_TIMEOUT_MS if file is None else IMPORT_TIMEOUT_MS
 
     async def run() -> list[Result]:
@@ -62,7 +62,7 @@ def execute(
 
 def _read_sql(sql: str | None, file: Path | None) -> str:
     if (sql is None) == (file is None):
-        raise UsageError("d1 execute needs --command SQL or --file FILE, one of the two.")
+        raise UsageError("d1 execute needs either --command SQL or --file FILE.")
     if file is not None:
         return read_script(file)
     try:

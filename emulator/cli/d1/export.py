@@ -43,7 +43,7 @@ def export(
     no_data: bool,
     compatibility: str,
 ) -> None:
-    """Write the database NAME as SQL to a file, which is replaced when it is complete."""
+    """Write the database NAME as SQL to a file, which is replaced when the SQL is complete."""
     if no_schema and no_data:
         raise UsageError(
             "Cannot use --no-schema and --no-data together. At least one of schema or data must be "
@@ -75,8 +75,8 @@ def export(
 
 @contextlib.contextmanager
 def _replacing(output: Path) -> Iterator[TextIO]:
-    """Open a new file that takes the place of `output` in the end; an error leaves the old one."""
-    # A pipe or a device, such as /dev/stdout, can only be written to.
+    """Open a new file that replaces `output` at the end; after an error the old one stays."""
+    # A pipe or a device, such as /dev/stdout, cannot be replaced.
     if output.exists() and not output.is_file():
         target = output
     else:

@@ -1,7 +1,7 @@
 """`groundfog d1` and the list of its commands.
 
-They take wrangler's arguments and work on the files themselves, whether or not a server is
-running: SQLite lets several processes use one database. They obey the rules a worker obeys.
+They take wrangler's arguments and work on the files; a server may be running, as SQLite lets
+several processes use one database. The same rules hold as for a worker.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`groundfog d1 import`: takes over the databases that `wrangler dev` has used."""
+"""`groundfog d1 import`: copies the databases of `wrangler dev`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def import_database(
     wrangler_state: Path | None,
     yes: bool,
 ) -> None:
-    """Copy the database NAME, or all, from wrangler's local state; wrangler's is left alone."""
+    """Copy the database NAME, or all, from wrangler's local state, which stays unchanged."""
     if not from_wrangler:
         raise UsageError(
             "d1 import needs --from-wrangler.\n"
@@ -51,7 +51,7 @@ def import_database(
 
 
 def _source(found: Chosen, wrangler_state: Path | None) -> Path:
-    # wrangler's --persist-to names the folder that takes the place of .wrangler/state.
+    # wrangler's --persist-to names a folder to use instead of .wrangler/state.
     state = wrangler_state or found.project.path.parent / ".wrangler" / "state"
     return wrangler_file(state, found.config.local_id)
 
@@ -60,7 +60,7 @@ def _nothing_found(places: list[str]) -> str:
     looked = "".join(f"\n  looked for {place}" for place in places) or "\n  no d1_databases"
     return (
         f"wrangler has no local data of this project's databases.{looked}\n"
-        "  Another folder of wrangler's is named with --wrangler-state DIR."
+        "  If wrangler uses another folder, name it with --wrangler-state DIR."
     )
 
 

@@ -1,4 +1,4 @@
-"""`groundfog d1 info` and `groundfog d1 path`: what a database is, and which file it is in."""
+"""`groundfog d1 info` and `groundfog d1 path`: facts about a database, and its file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _size_bytes(found: Chosen) -> int:
 @click.argument("name")
 @database_options
 def path(options: ProjectOptions, name: str) -> None:
-    """Print the SQLite file of the database NAME, which is created when it is missing."""
+    """Print the SQLite file of the database NAME; it is created if it is missing."""
     found = choose(options, name)
 
     async def create() -> None:

@@ -28,7 +28,7 @@ def migrations() -> None:
 @click.argument("name")
 @database_options
 def list_migrations(options: ProjectOptions, name: str) -> None:
-    """Show the migrations that the database NAME has not seen."""
+    """Show the migrations that are not applied to the database NAME."""
     found = choose(options, name)
 
     async def run() -> list[str]:
@@ -47,7 +47,7 @@ def list_migrations(options: ProjectOptions, name: str) -> None:
 @click.argument("name")
 @database_options
 def apply_migrations(options: ProjectOptions, name: str) -> None:
-    """Apply the migrations that the database NAME has not seen, in order."""
+    """Apply the migrations that are not applied to the database NAME, in order."""
     asyncio.run(_apply(choose(options, name)))
 
 

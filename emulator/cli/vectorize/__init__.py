@@ -1,1 +1,1 @@
-"""`groundfog vectorize`: indexes, their vectors and their metadata indexes, in wrangler's words."""
+"""`groundfog vectorize`: indexes, their vectors and metadata indexes, with wrangler's options."""

@@ -1,7 +1,7 @@
 """`groundfog vectorize`: the group and its commands' modules.
 
-The commands take wrangler's arguments and work on the files themselves, whether or not a server
-is running: SQLite lets several processes use one index, and each notices what another changed.
+The commands take wrangler's arguments and work on the files. A server may be running: SQLite lets
+several processes use one index, and each notices the changes of the others.
 """
 
 from __future__ import annotations

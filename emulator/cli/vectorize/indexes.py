@@ -1,4 +1,4 @@
-"""`groundfog vectorize create|list|get|info|delete`: indexes as a whole."""
+"""`groundfog vectorize create|list|get|info|delete`: commands about whole indexes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emulator.words import counted
 
 METRICS = ("cosine", "euclidean", "dot-product")
 
-# The dimensions are the models'. Source: docs/platform/vectorize.md, "The command line".
+# Each preset has its model's dimensions. Source: docs/platform/vectorize.md, "The command line".
 PRESETS = {
     "@cf/baai/bge-small-en-v1.5": 384,
     "@cf/baai/bge-base-en-v1.5": 768,
@@ -109,7 +109,7 @@ def _row(definition: dict[str, Any]) -> list[object]:
 @takes_json
 @project_options
 def get(options: ProjectOptions, name: str, as_json: bool) -> None:
-    """Show what the index NAME is."""
+    """Show the definition of the index NAME."""
     with opened(options, name) as index:
         definition = index.definition()
     if as_json:
@@ -142,7 +142,7 @@ def delete(options: ProjectOptions, name: str, force: bool) -> None:
     with opened(options, name) as index:
         if not index.path.exists() or index.definition()["created_on"] is None:
             raise UsageError(
-                f'The index "{name}" has not been made yet: nothing is there to delete.'
+                f'The index "{name}" does not exist yet, so there is nothing to delete.'
             )
         if not force and sys.stdin.isatty():
             count = counted(index.describe()["vectorCount"], "vector")
@@ -152,7 +152,7 @@ def delete(options: ProjectOptions, name: str, force: bool) -> None:
 
 
 def _erase(index: Index, options: ProjectOptions) -> None:
-    """Empty the index, for a server that has it open; remove the file where none has."""
+    """Empty the index if a server has it open, else remove its file."""
     index.erase()
     index.close()
     state = State.locate(load_project(options), options.persist_to)

@@ -1,4 +1,4 @@
-"""`groundfog vectorize create|list|delete-metadata-index`: what can be filtered on."""
+"""`groundfog vectorize create|list|delete-metadata-index`: the properties for filters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROPERTY = click.option(
 @click.option("--type", "type_", type=click.Choice(METADATA_TYPES), required=True)
 @project_options
 def create_metadata_index(options: ProjectOptions, index_name: str, name: str, type_: str) -> None:
-    """Let queries filter on a property of the vectors that the index NAME gets from now on."""
+    """Let queries filter on a property of vectors that are added to the index NAME from now on."""
     with opened(options, index_name) as index:
         reply = index.create_metadata_index(name, type_)
         older = index.describe()["vectorCount"]
@@ -30,8 +30,8 @@ def create_metadata_index(options: ProjectOptions, index_name: str, name: str, t
         f"{reply['mutationId']}."
     )
     if older:
-        what = "The vector that is there is" if older == 1 else f"The {older} vectors there are"
-        show(f"{what} in it once upserted again.")
+        what = "The existing vector is" if older == 1 else f"The {older} existing vectors are"
+        show(f"{what} in it after the next upsert.")
 
 
 @click.command("list-metadata-index")

@@ -1,4 +1,4 @@
-"""Finding and opening an index for a command, and how its refusals meet the person."""
+"""Finds and opens an index for a command, and shows its refusals as errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def takes_json(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def index_names(config: Config, state: State) -> dict[str, Path]:
-    """Return every index that is in wrangler's configuration or has a file, by name."""
+    """Return every index that is configured or has a file, by name."""
     found = {index.index_name: state.vectorize_path(index.index_name) for index in config.vectorize}
     paths = set(found.values())
     for path in sorted((state.directory / "vectorize").glob("*.sqlite")):
@@ -37,9 +37,9 @@ def index_names(config: Config, state: State) -> dict[str, Path]:
 
 @contextmanager
 def opened(options: ProjectOptions, name: str, *, new: bool = False) -> Iterator[Index]:
-    """Open the index NAME of the project. Raises UsageError when there is none, unless `new`.
+    """Open the index NAME of the project. Raises UsageError if it does not exist, unless `new`.
 
-    What it announces is said on standard error; what it refuses is an EmulatorError.
+    Its announcements go to standard error; its refusals become an EmulatorError.
     """
     config = load_project(options)
     state = State.locate(config, options.persist_to)

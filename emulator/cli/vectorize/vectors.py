@@ -19,14 +19,14 @@ from emulator.cli.vectorize.opening import opened, takes_json
 from emulator.errors import UsageError
 from emulator.words import counted
 
-# Numbers and ids may follow their option one after the other, as wrangler takes them.
+# Several numbers and ids may follow one option, as with wrangler.
 _FOLLOWING: dict[str, Any] = {"ignore_unknown_options": True}
 
 _FILE = click.option(
     "--file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
     required=True,
-    help="Vectors as lines of JSON (NDJSON); - reads standard input.",
+    help="Vectors as lines of JSON (NDJSON); - reads from standard input.",
 )
 _BATCH_SIZE = click.option(
     "--batch-size",
@@ -44,7 +44,7 @@ _BATCH_SIZE = click.option(
 @takes_json
 @project_options
 def insert(options: ProjectOptions, name: str, file: Path, batch_size: int, as_json: bool) -> None:
-    """Insert vectors into the index NAME; ids that exist are left alone."""
+    """Insert vectors into the index NAME; vectors whose ids exist stay unchanged."""
     _write(options, name, "insert", file, batch_size, as_json)
 
 
@@ -55,7 +55,7 @@ def insert(options: ProjectOptions, name: str, file: Path, batch_size: int, as_j
 @takes_json
 @project_options
 def upsert(options: ProjectOptions, name: str, file: Path, batch_size: int, as_json: bool) -> None:
-    """Insert vectors into the index NAME, wholly replacing those that exist."""
+    """Insert vectors into the index NAME; those that exist are replaced completely."""
     _write(options, name, "upsert", file, batch_size, as_json)
 
 
@@ -80,7 +80,7 @@ def _write(
         finally:
             if mutation is not None and not as_json:
                 are = counted(count, "vector is", "vectors are")
-                say(f"{are} in; the last mutation is {mutation}")
+                say(f"{are} in the index; the last mutation is {mutation}")
     if as_json:
         show_json({"index": name, "count": count})
     else:
@@ -116,9 +116,9 @@ def query(
     filter_: str | None,
     more: tuple[str, ...],
 ) -> None:
-    """Show the vectors of the index NAME nearest to --vector or to --vector-id, as JSON."""
+    """Show the vectors of the index NAME that are nearest to --vector or --vector-id, as JSON."""
     if (vector is None) == (vector_id is None):
-        raise UsageError("vectorize query needs --vector or --vector-id, one of the two.")
+        raise UsageError("vectorize query needs either --vector or --vector-id.")
     if more and vector is None:
         raise UsageError(f"Unexpected arguments: {' '.join(more)}")
     asked: dict[str, Any] = {
@@ -160,7 +160,7 @@ def _parse_json(text: str, option: str) -> Any:
 @click.command("list-vectors")
 @click.argument("name")
 @click.option("--count", type=click.IntRange(1, LIST_MAX), default=100, show_default=True)
-@click.option("--cursor", help="The last id of the page before.")
+@click.option("--cursor", help="The last id of the previous page.")
 @takes_json
 @project_options
 def list_vectors(

@@ -1,4 +1,4 @@
-"""The commands of `groundfog workflows` by name, and what is common to all of them."""
+"""The commands of `groundfog workflows` by name, and the handling of interrupts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import click
 from emulator.cli.lazy import LazyGroup
 
 _HERE = "emulator.cli.workflows"
-_INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
+_INTERRUPTED = 130  # the exit code in a shell for a program that SIGINT ended
 
 
 class _Workflows(LazyGroup):
-    """Ends without a word when it is interrupted; shows what the terminal's encoding lacks."""
+    """Ends quietly when interrupted; escapes characters that the terminal's encoding lacks."""
 
     def invoke(self, ctx: click.Context) -> object:
         for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""What the names on a command line mean: `latest`, and names that do not exist."""
+"""The names on a command line: `latest`, and errors for names that do not exist."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from emulator.cli.workflows.access import Api, Refused
 from emulator.errors import UsageError
 
 LATEST = "latest"
-# What the API calls the types of --from-step-type.
+# The API's names for the types of --from-step-type.
 _KINDS = {"step": "do", "sleep": "sleep", "waitForEvent": "waitForEvent"}
 _NAMES_SHOWN = 10
 _NO_SUCH_STEP = "not found in execution history"
 
 
 def find_instance(api: Api, workflow: str, instance: str) -> str:
-    """Return the id that `instance` means; `latest` is the newest one's. Raises UsageError."""
+    """Return the id for `instance`; `latest` means the newest instance. Raises UsageError."""
     if instance != LATEST:
         return instance
     with explained(api, workflow):
@@ -33,7 +33,7 @@ def find_instance(api: Api, workflow: str, instance: str) -> str:
 
 @contextmanager
 def explained(api: Api, workflow: str, instance: str = "") -> Iterator[None]:
-    """Turn "not found" into an error that says which of the names is wrong, and what there is."""
+    """Turn "not found" into an error that says which name is wrong, and which names exist."""
     try:
         yield
     except Refused as error:
@@ -46,13 +46,13 @@ def explained(api: Api, workflow: str, instance: str = "") -> Iterator[None]:
             raise
         raise UsageError(
             f'There is no instance "{instance}" in workflow "{workflow}".\n'
-            f"  `groundfog workflows instances list {workflow}` shows those there are."
+            f"  `groundfog workflows instances list {workflow}` shows all instances."
         ) from None
 
 
 @contextmanager
 def step_explained(api: Api, workflow: str, instance: str, step: str) -> Iterator[None]:
-    """Turn the refusal of a step that has not begun into an error that names those that have."""
+    """Turn the refusal of a step that has not begun into an error that names the begun steps."""
     try:
         yield
     except Refused as error:
@@ -61,11 +61,11 @@ def step_explained(api: Api, workflow: str, instance: str, step: str) -> Iterato
         told = api.ask("GET", workflow, "instances", instance).result["steps"]
         steps = [each for each in told if each["type"] in _KINDS]
         known = list(dict.fromkeys(each["name"].rpartition("-")[0] for each in steps))
-        if step in known:  # but not by this count and type
+        if step in known:  # but not with this count and type
             alike = [each for each in steps if each["name"].rpartition("-")[0] == step]
             has = [f"{_KINDS[each['type']]} {each['name'].rpartition('-')[2]}" for each in alike]
             raise UsageError(
-                f"{error} by that type and count.\n  It has: {_listed(has)}."
+                f"{error} with that type and count.\n  It has: {_listed(has)}."
             ) from None
         near = difflib.get_close_matches(step, known, n=1)
         if near:
@@ -74,7 +74,7 @@ def step_explained(api: Api, workflow: str, instance: str, step: str) -> Iterato
 
 
 def no_such_workflow(name: str, known: list[str]) -> str:
-    """Return what to say about a workflow that is not configured."""
+    """Return the message about a workflow that is not configured."""
     if not known:
         return f'There is no workflow "{name}": the configuration has no [[workflows]].'
     near = difflib.get_close_matches(name, known, n=1)

@@ -1,4 +1,4 @@
-"""The options that every workflow command has, and what they make of a command line."""
+"""The options of every workflow command, and the target that they select."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from emulator.cli.options import ProjectOptions, project_options
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which workflows a command is about, and how it shows them.
+    """Which project's workflows a command is about, and how it shows them.
 
-    port: of a server on this machine, instead of the one that runs the project.
+    port: of another server on this machine than the one that runs the project.
     """
 
     project: ProjectOptions
@@ -25,9 +25,9 @@ class Target:
 
 
 def workflow_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the project's options, --port and --json as `target`, and take --local.
+    """Give `command` the project's options, --port and --json as `target`, and accept --local.
 
-    wrangler's scripts say --local, and here there is nothing else.
+    Scripts for wrangler pass --local. Here everything is local.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")

@@ -18,9 +18,9 @@ STDIN = "-"
 
 
 def read_payload(text: str, what: str) -> Json:
-    """Return what JSON `text` says; `-` reads it from standard input.
+    """Return the value of the JSON `text`; `-` reads it from standard input.
 
-    what: how to name it in a message. Raises UsageError that shows the place of the mistake.
+    what: its name in messages. Raises UsageError, which shows the place of the mistake.
     """
     if text == STDIN:
         text = sys.stdin.read()

@@ -185,7 +185,7 @@ def test_a_step_of_another_type_is_answered_with_what_that_name_is(workflows: Co
     refused = workflows(*words, "--from-step-type", "sleep", code=1)
 
     assert (
-        "not found in execution history by that type and count.\n  It has: do 1.\n" in refused.err
+        "not found in execution history with that type and count.\n  It has: do 1.\n" in refused.err
     )
 
 

@@ -114,5 +114,5 @@ def test_without_a_server_what_has_happened_is_printed(offline: Command) -> None
     done = offline("instances", "describe", "flow", "later", "--follow")
 
     assert "○ queued" in done.out
-    assert done.err == "No server runs, so this is all that has happened.\n"
+    assert done.err == "No server is running, so this is all that has happened.\n"
     assert "no instance" in offline("instances", "describe", "flow", "x", "-f", code=1).err

@@ -17,9 +17,9 @@ def test_nothing_is_made_by_looking(offline: Command) -> None:
 
 
 def test_check_says_so_when_there_is_nothing_to_check(offline: Command) -> None:
-    told = "Nothing to check: there is no instance that has not ended; --all checks the others, too"
+    told = "Nothing to check: no instance that has not ended; --all checks the others, too"
     assert told in offline("check").out
-    assert "Nothing to check: there is no instance." in offline("check", "--all").out
+    assert "Nothing to check: no instance." in offline("check", "--all").out
     assert offline.json("check") == []
 
 

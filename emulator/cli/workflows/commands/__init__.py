@@ -1,1 +1,1 @@
-"""One module a command of `groundfog workflows`, or a few that belong together."""
+"""The commands of `groundfog workflows`: one module for each, or for a few that belong together."""

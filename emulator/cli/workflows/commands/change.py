@@ -31,20 +31,20 @@ def _instance_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @_instance_arguments
 def pause(target: Target, name: str, id: str) -> None:
-    """Pause an instance, once its attempts in flight have ended."""
+    """Pause an instance; its attempts in progress end first."""
     _change(target, name, id, _status("pause"))
 
 
 @click.command()
-@click.option("--accept", is_flag=True, help="Of one that changed code holds: go on as it is now.")
+@click.option("--accept", is_flag=True, help="A held instance: go on with the code as it is now.")
 @click.option(
     "--rename",
     "renames",
     multiple=True,
     metavar="OLD=NEW",
-    help="Of one that changed code holds: a recorded step and its present name.",
+    help="A held instance: a recorded step and its present name.",
 )
-@click.option("--all", "all_alike", is_flag=True, help="The same for all that are held alike.")
+@click.option("--all", "all_alike", is_flag=True, help="Do it for all held for the same reason.")
 @wait_option
 @_instance_arguments
 def resume(
@@ -58,7 +58,7 @@ def resume(
 ) -> None:
     """Let a paused instance go on.
 
-    What was left of its sleeps and timeouts when it was paused is still left.
+    Its sleeps and timeouts have the same time left as when it was paused.
     """
     choice: dict[str, Json] = {}
     if accept:
@@ -66,7 +66,7 @@ def resume(
     if renames:
         choice["rename"] = dict(map(_renaming, renames))
     if accept and renames:
-        raise UsageError("--accept and --rename cannot be combined: rename first, then look again.")
+        raise UsageError("--accept and --rename cannot be combined. Rename first, then look again.")
     if all_alike:
         if not choice:
             raise UsageError("--all goes with --accept or --rename.")
@@ -75,7 +75,7 @@ def resume(
 
 
 def _renaming(given: str) -> tuple[str, str]:
-    """Return `"charge=charge card"` as the two names."""
+    """Return the two names of `"charge=charge card"`."""
     old, equals, new = given.partition("=")
     if not (old and equals and new):
         raise UsageError(f'--rename is "{given}"; expected OLD=NEW, such as --rename charge=pay')
@@ -83,7 +83,7 @@ def _renaming(given: str) -> tuple[str, str]:
 
 
 @click.command()
-@click.option("--from-step-name", help="Keep what is before this step.")
+@click.option("--from-step-name", help="Keep the steps before this one.")
 @click.option("--from-step-count", type=click.IntRange(1), help="Which step of that name [1].")
 @click.option("--from-step-type", type=click.Choice(_STEP_TYPES), help="Its type [do].")
 @wait_option
@@ -97,9 +97,9 @@ def restart(
     from_step_count: int | None,
     from_step_type: str | None,
 ) -> None:
-    """Start an instance over, all of it or from a step on.
+    """Restart an instance, from the beginning or from a step.
 
-    It has its original params. What is before the step named by --from-step-name is kept.
+    It keeps its params. Steps before the one named by --from-step-name are kept.
     """
     change = _status("restart")
     if from_step_name:
@@ -118,7 +118,7 @@ def restart(
 @wait_option
 @_instance_arguments
 def terminate(target: Target, name: str, id: str, wait: bool, rollback: bool) -> None:
-    """End an instance now; its attempts in flight are not awaited."""
+    """End an instance now; its attempts in progress are cut off."""
     change = _status("terminate", {"rollback": True} if rollback else {})
     _change(target, name, id, change, "terminated" if wait else None)
 
@@ -145,13 +145,13 @@ def skip(target: Target, name: str, id: str, wait: bool, step: str | None) -> No
 
 @click.command("send-event")
 @click.option("--type", "event_type", required=True, help="Type of the event.")
-@click.option("--payload", default="{}", show_default=True, help="JSON; `-` reads standard input.")
+@click.option("--payload", default="{}", show_default=True, help="JSON; - reads standard input.")
 @wait_option
 @_instance_arguments
 def send_event(
     target: Target, name: str, id: str, wait: bool, event_type: str, payload: str
 ) -> None:
-    """Send an event; it is kept until a step waits for its type."""
+    """Send an event. It is kept until a step waits for an event of its type."""
     value = read_payload(payload, "--payload")
     change = _Change("POST", ("events", event_type), value, lambda _: f'📤 "{event_type}" was sent')
     _change(target, name, id, change, "complete" if wait else None)
@@ -159,18 +159,18 @@ def send_event(
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A request about an instance, and what to tell of its answer."""
+    """A request about an instance, and the text for its answer."""
 
     method: str
     path: tuple[str, ...]
     body: Json
     told: Callable[[Json], str]
     base: str = BASE
-    step: str = ""  # that it names
+    step: str = ""  # the step that it names
 
 
 def _status(action: str, more: dict[str, Json] | None = None, step: str = "") -> _Change:
-    """Return the change of status that the API calls `action`."""
+    """Return the request for a change of status; the API calls it `action`."""
 
     def told(result: Json) -> str:
         status = str(result["status"])
@@ -178,13 +178,15 @@ def _status(action: str, more: dict[str, Json] | None = None, step: str = "") ->
             return f"has ended ({status}); there is nothing to {action}"
         others = len(result.get("resumed", ())) - 1
         were = "was" if others == 1 else "were"
-        return f"is now {status}" + (f", and {others} that {were} held alike" * (others > 0))
+        return f"is now {status}" + (
+            f", and {others} that {were} held for the same reason" * (others > 0)
+        )
 
     return _Change("PATCH", ("status",), {"status": action} | (more or {}), told, step=step)
 
 
 def _change(target: Target, name: str, id: str, change: _Change, until: str | None = None) -> None:
-    """Carry out a change; then wait for the status `until`, if there is one to wait for."""
+    """Make a change; then wait for the status `until`, if it is given."""
     with opened(target, changes=True) as api:
         if until is not None:
             refuse_to_wait(api)

@@ -29,13 +29,13 @@ from emulator.words import counted
 
 
 @click.command("check")
-@click.option("--all", "finished", is_flag=True, help="Instances that have ended, too.")
+@click.option("--all", "finished", is_flag=True, help="Check instances that have ended, too.")
 @click.option(
     "--history",
     "histories",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A file of `instances export`, or a folder of them, in place of the state.",
+    help="A file of `instances export`, or a folder of them, instead of the state.",
 )
 @click.option("--python", type=click.Path(path_type=Path), help="Python that runs the worker.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -47,16 +47,18 @@ def check_command(
     python: Path | None,
     as_json: bool,
 ) -> None:
-    """Replay live instances on the code as it is on disk, executing nothing.
+    """Replay live instances on the code on disk, without executing anything.
 
-    The exit code is 1 if the code does not fit one of them.
+    The exit code is 1 if there is an instance that the code does not fit.
     """
     config = load_project(options, runs_code=True)
     if not config.is_python:
         raise UsageError(f"{config.path.name}: main is {config.main.name}; only Python workers")
     if histories:
         if finished:
-            raise UsageError("--all is about the state; --history names what is checked already.")
+            raise UsageError(
+                "--all is about the state, and --history is about files. Use one of them."
+            )
         instances = [instance for path in histories for instance in _read(path)]
     else:
         journal = Journal.open_to_read(State.locate(config, options.persist_to).journal)
@@ -71,7 +73,7 @@ def check_command(
     else:
         if not checked:
             ended = "" if finished else " that has not ended; --all checks the others, too"
-            show(f"Nothing to check: there is no instance{ended}.")
+            show(f"Nothing to check: no instance{ended}.")
             return
         for text in _told(checked, Ink.on(sys.stdout)):
             show_drawn(text)
@@ -80,7 +82,7 @@ def check_command(
 
 
 def _instances(journal: Journal, finished: bool) -> list[Instance]:
-    async def read() -> list[Instance]:  # the journal belongs to a loop
+    async def read() -> list[Instance]:  # the journal needs an event loop
         return list(instances_of(journal, finished=finished))
 
     return asyncio.run(read())

@@ -1,4 +1,4 @@
-"""`groundfog workflows delete` and `… instances delete`: forget instances."""
+"""`groundfog workflows delete` and `… instances delete`: delete instances."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emulator.words import counted
 
 Json = Any
 
-IDS_MAX = 100  # as wrangler's, and the API's
+IDS_MAX = 100  # as in wrangler and in the API
 
 
 @click.command("delete")
@@ -50,7 +50,7 @@ def delete_workflow(target: Target, name: str, yes: bool) -> None:
 def delete_instances(
     target: Target, name: str, ids: tuple[str, ...], filename: Path | None
 ) -> None:
-    """Delete instances, whatever they are doing. ID may be `latest`."""
+    """Delete instances, also running ones. ID may be `latest`."""
     asked = [*ids, *(_ids_in(filename) if filename else [])]
     if not asked:
         raise UsageError("Name at least one instance: its id, `latest`, or a --filename with ids.")

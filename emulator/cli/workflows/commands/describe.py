@@ -1,4 +1,4 @@
-"""`groundfog workflows instances describe`: everything about one instance."""
+"""`groundfog workflows instances describe`: shows everything about one instance."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ def describe_instance(
 ) -> None:
     """Draw an instance: its steps, attempts, waits and errors.
 
-    ID may be `latest`, and is so by default. With --follow its event log is printed instead, until
-    it ends.
+    ID may be `latest`, which is the default. With --follow, its event log is printed until it ends.
     """
     with opened(target) as api:
         instance = find_instance(api, name, id)
@@ -64,7 +63,7 @@ def describe_instance(
 
 
 def instance_detail(api: Api, workflow: str, instance: str) -> tuple[dict[str, Json], int]:
-    """Return what the API tells of an instance, and what time it is there, in epoch milliseconds.
+    """Return the API's details of an instance, and the server's time in epoch milliseconds.
 
     Raises UsageError when there is no such instance.
     """

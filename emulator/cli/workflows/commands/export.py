@@ -1,4 +1,4 @@
-"""`groundfog workflows instances export`: a history as a file, for `workflows check --history`."""
+"""`groundfog workflows instances export`: prints a history for `workflows check --history`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emulator.cli.workflows.options import Target
 @click.argument("id")
 @project_options
 def export_command(options: ProjectOptions, name: str, id: str) -> None:
-    """Print the history of the instance ID, to be checked against code later."""
+    """Print the history of the instance ID, to check code against it later."""
     with opened(Target(options, None, True)) as api:
         instance = find_instance(api, name, id)
         with explained(api, name, instance):

@@ -1,4 +1,4 @@
-"""`describe --follow`: the event log of an instance as it happens, on standard output."""
+"""`describe --follow`: prints the event log of an instance as it happens."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Json = Any
 Record = dict[str, Any]
 
 _LAST = frozenset({"workflow_completed", "workflow_errored", "workflow_terminated"})
-_GONE_S = 30.0  # a server that is away for longer is not waited for
+_GONE_S = 30.0  # how long a server may be away
 _LOOK_S = 0.2
 
 
 def follow(api: Api, workflow: str, instance: str, as_json: bool) -> None:
     """Print every event until the instance ends; as JSON, one event on each line.
 
-    A server that is started again in between is found again, and no event is told twice.
-    Raises UsageError when there is no such instance, Unreachable when the server stays away.
+    If the server restarts in between, it is found again, and no event is printed twice. Raises
+    UsageError when the instance does not exist, Unreachable when the server stays away.
     """
     printer = _Printer(as_json)
     while not printer.ended:
@@ -38,14 +38,14 @@ def follow(api: Api, workflow: str, instance: str, as_json: bool) -> None:
         if printer.ended:
             return
         if not api.live:
-            say("No server runs, so this is all that has happened.")
+            say("No server is running, so this is all that has happened.")
             return
         time.sleep(_LOOK_S)
         api.find_again()
 
 
 class _Printer:
-    """Prints events, and knows where it was when a connection ends."""
+    """Prints events, and remembers the last one when a connection ends."""
 
     def __init__(self, as_json: bool) -> None:
         self.last_id = 0
@@ -70,8 +70,8 @@ class _Printer:
         sys.stdout.flush()
 
     def gone_for_long(self) -> bool:
-        """Whether the server has not answered for too long; says so the first time it does not."""
+        """Whether the server has been away for too long; the first time, it prints a message."""
         if self._gone_since is None:
             self._gone_since = time.monotonic()
-            say("The server does not answer; waiting for it to come back.")
+            say("The server does not answer. Waiting for it to come back.")
         return time.monotonic() - self._gone_since > _GONE_S

@@ -1,4 +1,4 @@
-"""`groundfog workflows list` and `describe`, and `… instances list`: what there is."""
+"""`groundfog workflows list` and `describe`, and `… instances list`."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ STATUSES = (
     "rollingBack",
 )
 _PER_PAGE_MAX = 100
-_ID_MAX = 300  # an id is shown whole, or it could not be copied
-_COLUMNS_MIN = 2  # of a table, however narrow the terminal
+_ID_MAX = 300  # an id is shown whole, so that it can be copied
+_COLUMNS_MIN = 2  # of a table, even on a narrow terminal
 
 
 def _paged(command: Any) -> Any:
@@ -53,7 +53,7 @@ def _paged(command: Any) -> Any:
 @_paged
 @workflow_options
 def list_workflows(target: Target, page: int, per_page: int | None) -> None:
-    """List the project's workflows and count their instances."""
+    """List the project's workflows, with the number of their instances."""
     with opened(target) as api:
         found = api.ask("GET", query=_page_query(page, per_page)).result
     if target.as_json:
@@ -74,7 +74,7 @@ def list_workflows(target: Target, page: int, per_page: int | None) -> None:
 @click.argument("name")
 @workflow_options
 def describe_workflow(target: Target, name: str) -> None:
-    """Show a workflow and count its instances by status."""
+    """Show a workflow, with the number of its instances by status."""
     with opened(target) as api, explained(api, name):
         found = api.ask("GET", name).result
     if target.as_json:
@@ -102,11 +102,11 @@ def describe_workflow(target: Target, name: str) -> None:
 @click.command("list")
 @click.argument("name")
 @click.option("--status", type=click.Choice(STATUSES), help="Only those with this status.")
-@click.option("--date-start", help="Only those created then or later (ISO 8601).")
+@click.option("--date-start", help="Only those created at this time or later (ISO 8601).")
 @click.option(
-    "--date-end", help="Only those created then or earlier (ISO 8601; a day counts whole)."
+    "--date-end", help="Only those created by then (ISO 8601; a date means the whole day)."
 )
-@click.option("--reverse", is_flag=True, help="Turn the page round: oldest first.")
+@click.option("--reverse", is_flag=True, help="Reverse the page: oldest first.")
 @_paged
 @workflow_options
 def list_instances(
@@ -145,7 +145,7 @@ def _page_query(page: int, per_page: int | None) -> dict[str, str]:
 
 
 def _date_query(start: str | None, end: str | None) -> dict[str, str]:
-    """Return the bounds as the API takes them; a last day without a time counts to its end."""
+    """Return the bounds for the API; a last day without a time includes the whole day."""
     query = {}
     if start is not None:
         query["date_start"] = _instant(start, "--date-start").isoformat()
@@ -205,7 +205,7 @@ def _told(name: str, info: Mapping[str, Json], is_filtered: bool) -> str:
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; on a terminal, the last columns are left out if it would be too wide."""
+    """Print a table; if it is too wide for the terminal, the last columns are left out."""
     ink = Ink.on(sys.stdout)
     kept = len(header)
     drawn = draw_table(header, rows, _ID_MAX)

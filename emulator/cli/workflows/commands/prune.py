@@ -1,4 +1,4 @@
-"""`groundfog workflows size` and `… instances prune`: what history takes up, and deleting it."""
+"""`groundfog workflows size` and `… instances prune`: the size of history, and its deletion."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNIT_BYTES = 1_024
 @click.option("--largest", type=click.IntRange(1, 1_000), default=5, show_default=True)
 @workflow_options
 def size(target: Target, largest: int) -> None:
-    """Say what the history of workflows takes up on disk."""
+    """Show how much space the history of workflows takes on disk."""
     with opened(target) as api:
         sizes = api.ask("GET", query={"largest": str(largest)}, base=JOURNAL).result
     if target.as_json:
@@ -61,12 +61,12 @@ def size(target: Target, largest: int) -> None:
     "statuses",
     type=click.Choice(_ENDED),
     multiple=True,
-    help="Only those that ended so; may be repeated.",
+    help="Only those with this status; may be repeated.",
 )
-@click.option("--older-than", help='Only those that ended so long ago: "7 days", "12 hours".')
+@click.option("--older-than", help='Only those that ended longer ago: "7 days", "12 hours".')
 @click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 @click.option(
-    "--compact", is_flag=True, help="Give the space back to the disk, however long it takes."
+    "--compact", is_flag=True, help="Give the space back to the disk, even if it takes long."
 )
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @workflow_options
@@ -79,9 +79,9 @@ def prune(
     compact: bool,
     yes: bool,
 ) -> None:
-    """Delete instances that have ended.
+    """Delete instances that have ended: of the workflow NAME, or of all workflows.
 
-    Of the workflow NAME, or of all of them. Those that have not ended are never touched.
+    Instances that have not ended are never deleted.
     """
     wanted: Record = {"workflow": name, "status": list(statuses), "older_than": _span(older_than)}
     body = {key: value for key, value in wanted.items() if value}
@@ -124,7 +124,7 @@ def _span(text: str | None) -> int | None:
 
 
 def size_text(size_bytes: int) -> str:
-    """Return a size as people read it: 512 -> `"512 B"`, 1600000 -> `"1.5 MB"`."""
+    """Return a size for people: 512 -> `"512 B"`, 1600000 -> `"1.5 MB"`."""
     size = float(size_bytes)
     for unit in ("B", "KB", "MB"):
         if size < _UNIT_BYTES:

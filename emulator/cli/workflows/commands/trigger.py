@@ -25,7 +25,7 @@ from emulator.errors import UsageError
 def trigger(target: Target, name: str, params: str, id: str | None, wait: bool) -> None:
     """Create an instance of a workflow and print its id.
 
-    PARAMS is JSON, or `-` to read it from standard input. With --wait the output is printed.
+    PARAMS is JSON, or `-` to read JSON from standard input. With --wait, the output is printed.
     """
     body = {"id": id, "params": read_payload(params, "PARAMS") if params else None}
     given = {key: value for key, value in body.items() if value is not None}
@@ -47,7 +47,7 @@ def trigger(target: Target, name: str, params: str, id: str | None, wait: bool) 
 
 @contextmanager
 def _id_explained(id: str | None) -> Iterator[None]:
-    """Say what an id may be, which the platform's message does not."""
+    """Add to the platform's message which characters an id may have."""
     try:
         yield
     except Refused as error:

@@ -1,7 +1,7 @@
-"""`--wait`: until an instance has ended, with its progress on standard error meanwhile.
+"""`--wait`: waits until an instance has ended, with its progress on standard error.
 
-The instance is asked for again and again, more seldom the longer an answer takes. A server that is
-stopped and started again in between is found again: the instance goes on, and so does the wait.
+It asks for the instance again and again, less often when an answer takes long. If the server
+restarts in between, it is found again: the instance goes on, and so does the wait.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Record = dict[str, Any]
 _FIRST_PAUSE_S = 0.02
 _PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 2.0
-_SHARE = 10  # a long history is costly to tell: watching takes a tenth of the time at most
-_GONE_S = 30.0  # a server that is away for longer is not waited for
+_SHARE = 10  # a long history costs much time: at most a tenth of the time is spent on it
+_GONE_S = 30.0  # how long a server may be away
 _NOT_COMPLETE = 1  # exit code
 
 
@@ -39,10 +39,10 @@ def wait_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def refuse_to_wait(api: Api) -> None:
-    """Raise UsageError when no server runs what is to be waited for."""
+    """Raise UsageError when no server runs that would execute the instance."""
     if not api.live:
         raise UsageError(
-            "--wait needs a running server, and none runs this project: nothing would happen.\n"
+            "--wait needs a running server, and no server runs this project.\n"
             "  Start one with `groundfog dev`; nothing was changed."
         )
 
@@ -50,9 +50,9 @@ def refuse_to_wait(api: Api) -> None:
 def wait_for_end(
     target: Target, api: Api, workflow: str, instance: str, wanted: str = "complete"
 ) -> None:
-    """Wait; then print the output, or the whole detail as JSON.
+    """Wait; then print the output, or all details as JSON.
 
-    Ends the process with exit code 1 when the instance has not ended as `wanted`.
+    Ends the process with exit code 1 when the instance did not end with the status `wanted`.
     """
     with _progress(workflow, instance) as progress:
         detail = _ended(api, workflow, instance, progress)
@@ -83,7 +83,7 @@ def _ended(api: Api, workflow: str, instance: str, progress: Progress) -> Record
 
 
 def _detail(api: Api, workflow: str, instance: str, progress: Progress) -> tuple[Record, int]:
-    """Ask for the instance, through a restart of the server if need be."""
+    """Ask for the instance; if the server restarts, wait for it."""
     gone_since: float | None = None
     while True:
         try:
@@ -91,7 +91,7 @@ def _detail(api: Api, workflow: str, instance: str, progress: Progress) -> tuple
         except Unreachable:
             if gone_since is None:
                 gone_since = time.monotonic()
-                progress.note("The server does not answer; waiting for it to come back.")
+                progress.note("The server does not answer. Waiting for it to come back.")
             if time.monotonic() - gone_since > _GONE_S:
                 progress.note(
                     "It did not. The instance continues at the next start of `groundfog dev`."

@@ -1,1 +1,1 @@
-"""An instance on the terminal: cards, timelines, progress."""
+"""Draws an instance on the terminal: cards, timelines, progress."""

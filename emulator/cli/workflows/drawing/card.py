@@ -1,4 +1,4 @@
-"""Draws an instance: its name, how it stands, times, params, result, and its timeline. Pure."""
+"""Draws an instance: its name, status, times, params, result and timeline. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 _LABEL = 11
 _INDENT = 2
-_QUEUED_LONG_MS = 1_000  # a queue this long is worth a line
+_QUEUED_LONG_MS = 1_000  # a longer time in the queue gets a line
 
 
 def instance_page(workflow: str, instance: str, detail: Record, page: Page, live: bool) -> str:
@@ -36,10 +36,10 @@ def instance_page(workflow: str, instance: str, detail: Record, page: Page, live
 
 
 def title(workflow: str, instance: str, detail: Record, page: Page) -> list[str]:
-    """Return `["flow / order-17  ✓ complete in 5.31 s"]`, on two lines where one is too narrow."""
+    """Return `["flow / order-17  ✓ complete in 5.31 s"]`, or two lines if one is too narrow."""
     name = printable(f"{workflow} / {instance}")
     status = detail["status"]
-    lasted = ""  # how long it has been waiting or paused would be another question
+    lasted = ""  # not for how long it has been waiting or paused
     if detail["start"] and detail["end"]:
         lasted = f" in {span(parse_iso(detail['end']) - parse_iso(detail['start']))}"
     elif detail["start"] and status == "running":
@@ -51,7 +51,7 @@ def title(workflow: str, instance: str, detail: Record, page: Page) -> list[str]
 
 
 def labelled(facts: Iterable[tuple[str, str]], ink: Ink, width: int) -> Iterator[str]:
-    """Yield `"  Label     value"`, values wrapped under themselves."""
+    """Yield `"  Label     value"`; a long value continues below itself."""
     indent = _INDENT + _LABEL
     for label, value in facts:
         lines = [printable(line) for line in value.splitlines()] or [""]

@@ -1,6 +1,6 @@
-"""Events of an instance's log -> lines for a person: when, which step, what happened. Pure.
+"""Log events of an instance -> lines for a person: when, which step, what happened. Pure.
 
-Events are those of the REST API's `subscribe`, with what only Groundfog tells (docs/rest.md).
+They are the events of the REST API's `subscribe`, with Groundfog's own additions (docs/rest.md).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MISFIT = "its code does not fit what was done"
 _INDENT = 12 + 2 + 9 + 2  # columns of the time and the offset
 _TEXT_MIN = 20
 
-# What the status events say, and the status whose sign they bear.
+# The text of each status event, and the status whose sign it has.
 _STATUS = {
     "workflow_queued": ("queued", "queued"),
     "workflow_running": ("running", "running"),
@@ -41,7 +41,7 @@ _STATUS = {
     "local_code_changed": ("goes on with other code", "running"),
     "local_workflow_diverged": (f"goes on, although {_MISFIT}", "errored"),
 }
-# A step's events; those of rollback steps are named alike.
+# The events of a step; those of rollback steps have the same names.
 _STEP = {
     "step_started": ("begins", "running"),
     "step_completed": ("done", "complete"),
@@ -62,9 +62,9 @@ _STEP = {
 
 
 def event_lines(event: Record, zero_ms: int, width: int, ink: Ink) -> Iterator[str]:
-    """Yield the lines that tell an event; its offset counts from `zero_ms`. Some tell nothing new.
+    """Yield the lines for an event; its offset counts from `zero_ms`. Some events need no line.
 
-    The first attempt of a step begins with it, and a step is done with its last attempt.
+    The first attempt begins with its step, and a step ends with its last attempt.
     """
     kind = event["type"]
     if kind.endswith("attempt_completed") or (
@@ -97,7 +97,7 @@ def _told(event: Record) -> tuple[str, Colour, str]:
 
 
 def _details(event: Record) -> str:
-    """Return what an event says beside its type."""
+    """Return the details of an event, apart from its type."""
     text = ""
     if "eventType" in event:
         text += (
@@ -123,6 +123,6 @@ def _details(event: Record) -> str:
 
 
 def _name(event: Record) -> str:
-    """Return `"charge-1"` as `"charge"`, `"charge-2"` as `"charge #2"`."""
+    """Return `"charge"` for `"charge-1"`, `"charge #2"` for `"charge-2"`."""
     base, _, count = str(event["stepName"]).rpartition("-")
     return base if count == "1" else f"{base} #{count}"

@@ -1,4 +1,4 @@
-"""A sign and a colour for every status, the same wherever one is shown."""
+"""A sign and a colour for every status, the same in all output."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def mark(status: str) -> tuple[str, Colour]:
 
 
 def marked(status: str, ink: Ink) -> str:
-    """Return a status as it is shown: `"✓ complete"`."""
+    """Return a status with its sign: `"✓ complete"`."""
     sign, colour = mark(status)
     return ink(colour, f"{sign} {status}")

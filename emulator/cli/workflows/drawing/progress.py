@@ -1,4 +1,4 @@
-"""An instance's progress on standard error: redrawn in place on a terminal, as lines elsewhere."""
+"""An instance's progress on standard error: redrawn on a terminal, new lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Json = Any
 Record = dict[str, Any]
 
 _PIPE_COLUMNS = 100
-_LAST_LINES = 200  # of the last picture, which may be longer than the terminal is high
-_NAME_COLUMNS = 24  # of every line, as they are drawn one by one
+_LAST_LINES = 200  # of the last picture, which may be higher than the terminal
+_NAME_COLUMNS = 24  # fixed, as lines are drawn one by one
 _WORTH_A_LINE = ("◷", "‖")  # signs of steps that wait
 _PAINT = re.compile("\x1b\\[[0-9;]*m")
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
 class Progress(Protocol):
-    """Shows an instance each time its detail has been asked for."""
+    """Shows an instance, each time with new details."""
 
     def __enter__(self) -> Progress: ...
     def __exit__(
@@ -42,7 +42,7 @@ class Progress(Protocol):
 
 
 class LiveProgress:
-    """The timeline, drawn over itself; as much of its end as the terminal holds."""
+    """The timeline, redrawn in place: the end of it, if the terminal is too small."""
 
     def __init__(self, workflow: str, instance: str) -> None:
         self._workflow = workflow
@@ -63,9 +63,9 @@ class LiveProgress:
         sys.stderr.flush()
 
     def update(self, detail: Record, now_ms: int) -> None:
-        """Draw the instance as it is now: the end of it, where all of it is too much."""
+        """Draw the instance as it is now."""
         size = size_of(sys.stderr)
-        # The last column stays free: some terminals wrap already when it is written.
+        # The last column stays free: some terminals wrap as soon as it is written.
         page = Page(size.columns - 1, Ink.on(sys.stderr), now_ms, False)
         lines = picture(self._workflow, self._instance, detail, page)
         room = size.lines - 2 if detail["end"] is None else max(size.lines - 2, _LAST_LINES)
@@ -78,26 +78,26 @@ class LiveProgress:
         self._drawn = sum(_height(line, size.columns) for line in lines)
 
     def note(self, text: str) -> None:
-        """Say something below the picture; the next one replaces it."""
+        """Print a text below the picture; the next picture replaces it."""
         say(text)
         self._drawn += _height(text, size_of(sys.stderr).columns)
 
 
 def _height(line: str, width: int) -> int:
-    """Return how many lines of the terminal a line takes up: a long id may need a second one."""
+    """Return how many lines of the terminal a line needs: a long id may need two."""
     return max(-(-columns(_PAINT.sub("", line)) // width), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What has been written of a row."""
+    """What was written of a row."""
 
     stand: str
     attempts: int
 
 
 class ProgressLines:
-    """A line for each step that ends or begins to wait, and for what becomes of the instance."""
+    """A line for each step that ends or begins to wait, and for each change of status."""
 
     def __init__(self, workflow: str, instance: str) -> None:
         self._workflow = workflow
@@ -138,11 +138,11 @@ class ProgressLines:
             sys.stderr.flush()
 
     def note(self, text: str) -> None:
-        """Say something."""
+        """Print a text."""
         say(text)
 
     def _news(self, index: int, row: Row) -> list[Row]:
-        """Return what is new of a row: that it ended or waits, and attempts that were not shown."""
+        """Return the news of a row: its end, its wait, and attempts that were not shown yet."""
         before = self._shown.get(index, _Shown("", 0))
         ended = [attempt for attempt in row.attempts if attempt.end_ms is not None]
         now = _Shown("ended" if row.end_ms is not None else row.sign, len(ended))

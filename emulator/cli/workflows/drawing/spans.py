@@ -1,4 +1,4 @@
-"""Times as a person reads them at a glance: spans, offsets, moments. Pure."""
+"""Times for people: spans, offsets, moments. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 
 def span(duration_ms: int) -> str:
-    """Return a duration in two units at most.
+    """Return a duration in at most two units.
 
     840 -> "840 ms", 1240 -> "1.24 s", 312000 -> "5m 12s", 7380000 -> "2h 03m",
     183600000 -> "2d 03h".
@@ -38,6 +38,6 @@ def moment(at_ms: int) -> str:
 
 
 def clock_time(at_ms: int, now_ms: int) -> str:
-    """Return a time without its date if that is today's, in the user's own time zone."""
+    """Return a time in the user's own time zone, without the date if it is today."""
     at, now = datetime.fromtimestamp(at_ms / 1000), datetime.fromtimestamp(now_ms / 1000)
     return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M")

@@ -1,7 +1,6 @@
-"""The steps of an instance's detail -> rows of a timeline: what each did and when. Pure.
+"""The steps of an instance -> rows of a timeline: what each step did, and when. Pure.
 
-Reads what the REST API tells of an instance, with `line` and `due`, which are ours;
-`timeline.py` draws the rows.
+It reads the REST API's details, with our own `line` and `due`. `timeline.py` draws the rows.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from emulator.cli.workflows.drawing.spans import clock_time, parse_iso, span
 Json = Any
 Record = dict[str, Any]
 
-_CUT_OFF = "WorkflowInternalError"  # how the API names an attempt that a reload or crash ended
+_CUT_OFF = "WorkflowInternalError"  # the API's name for an attempt that a reload or crash ended
 
 
 class Phase(StrEnum):
-    """What a stretch of time was spent on."""
+    """What happened in a stretch of time."""
 
     WORK = "work"
     FAILED = "failed"
@@ -52,7 +51,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One step. `state` is empty when its sign says it all; `line` is where the code is."""
+    """One step. `state` is empty if its sign says enough; `line` is its place in the code."""
 
     name: str
     sign: str
@@ -70,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the rows of one instance have in common. `live`: a server runs it."""
+    """Facts for all rows of one instance. `live`: a server runs it."""
 
     status: str
     now_ms: int
@@ -80,7 +79,7 @@ class Scene:
 
     @classmethod
     def of(cls, detail: Record, now_ms: int, live: bool) -> Scene:
-        """Return the scene of an instance's detail."""
+        """Return the scene for an instance's details."""
         counts = Counter(_kind_and_base(step) for step in detail["steps"] if "name" in step)
         repeated = frozenset(key for key, count in counts.items() if count > 1)
         end = detail.get("end")
@@ -93,13 +92,13 @@ class Scene:
 
 
 def rows_of(detail: Record, now_ms: int, live: bool) -> list[Row]:
-    """Return a row for every step of an instance's detail, in its order."""
+    """Return a row for every step of an instance, in order."""
     scene = Scene.of(detail, now_ms, live)
     return [_row(step, scene) for step in detail["steps"]]
 
 
 def error_text(error: Json) -> str:
-    """Return a recorded error as `"name: message"`, or nothing when there is none."""
+    """Return a recorded error as `"name: message"`, or "" without one."""
     if not isinstance(error, dict):
         return ""
     name, message = str(error.get("name", "Error")), str(error.get("message", ""))
@@ -232,7 +231,7 @@ _PAST = {"complete": "completed", "errored": "errored", "terminated": "was termi
 
 
 def _until(doing: str, due: str | None, scene: Scene) -> str:
-    """Return `"asleep, 4m 12s left (until 19:20:11)"`, as far as it is known."""
+    """Return `"asleep, 4m 12s left (until 19:20:11)"`, or less if the time is unknown."""
     if scene.status == "paused":
         return f"{doing}; paused"
     if due is None:
@@ -256,7 +255,7 @@ def _line(step: Record) -> str:
 
 
 def _name(step: Record, scene: Scene) -> str:
-    """Return a step's name without its count, unless that is needed to tell it from others."""
+    """Return a step's name, with its count only if another step has the same name."""
     kind, base = _kind_and_base(step)
     count = step["name"].rpartition("-")[2]
     shown = f"{base} #{count}" if (kind, base) in scene.repeated or count != "1" else base

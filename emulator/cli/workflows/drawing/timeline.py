@@ -1,7 +1,7 @@
 """Draws an instance's rows as a timeline: offsets, durations, signs, names, bars, states. Pure.
 
-Everything fits the width it is given: first the bars go, then places in the code; what a step is
-doing moves to a line of its own.
+Everything fits into the given width. If it is small, bars are left out first, then places in the
+code, and the state of a step gets a line of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OFFSET, _TOOK = 9, 7
 _LEFT = _OFFSET + 2 + _TOOK + 2  # columns before the sign
 _NAME_MIN = 12
 _BAR_MIN, _BAR_MAX = 12, 32
-_STATE_ROOM = 38  # columns that a bar leaves to what stands behind it
+_STATE_ROOM = 38  # columns that a bar leaves for the text behind it
 _VALUE_MIN = 10  # columns of a value, or of a text below a row
 _ATTEMPTS_SHOWN = 8
 _TRUNCATED = "[...output truncated]"
@@ -37,9 +37,9 @@ _CELLS = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where and how to draw. `output_limit` None shows as much as one line holds.
+    """Where and how to draw. With `output_limit` None, a value gets one line.
 
-    name_width: of the names' column; None makes it as wide as they need.
+    name_width: of the column of names; None makes it as wide as the names.
     """
 
     width: int
@@ -65,7 +65,7 @@ class _Layout:
 
     @property
     def behind(self) -> int:
-        """The column where what stands behind name and bar begins."""
+        """The first column behind name and bar."""
         bar = self.bar_width + 2 if self.bar_width else 0
         return self.indent + self.name_width + 2 + bar
 
@@ -86,7 +86,7 @@ def _lay_out(rows: Sequence[Row], zero_ms: int, page: Page) -> _Layout:
     bar_width = 0
     if page.with_bars and left >= _BAR_MIN and len(rows) > 1:
         bar_width = min(left, _BAR_MAX)
-    elif page.name_width is None:  # names may have what the bar does not need
+    elif page.name_width is None:  # names get the room that no bar needs
         name_width = min(longest, max(page.width // 3, _NAME_MIN))
     return _Layout(page, zero_ms, max(end_ms, zero_ms + 1), name_width, bar_width)
 
@@ -140,9 +140,9 @@ def _draw_output(output: Json, layout: _Layout) -> Iterator[str]:
 
 
 def value_lines(value: Json, width: int, limit: int | None) -> list[str]:
-    """Return a value as JSON on lines of `width` columns.
+    """Return a value as JSON in lines of `width` columns.
 
-    limit: characters shown; None shows what fits on one line, and says how much there is.
+    limit: characters to show; None shows one line, and says how many characters there are.
     """
     text = printable(spaced_json(value))
     if limit is not None:
@@ -175,7 +175,7 @@ def _when(start_ms: int, end_ms: int | None, layout: _Layout) -> str:
 
 
 def _bar(row: Row, layout: _Layout) -> str:
-    """Return when the row's time was, on the scale of the whole instance."""
+    """Return a bar for the row's time, on the scale of the whole instance."""
     cells = [(" ", Colour.PLAIN)] * layout.bar_width
     total_ms = layout.end_ms - layout.zero_ms
     for stretch in row.stretches:
