@@ -1,8 +1,8 @@
-"""The only clock. Everyone else is handed one and asks it; nobody else calls `time`.
+"""The only module that reads the time. All others get a clock and ask it.
 
-Times are integer UTC milliseconds since the epoch. `SystemClock` is real time, `VirtualClock`
-stands still until it is advanced, so that "sleep 30 days" takes no time. Who moves it while
-workflows run, and keeps it across restarts, is `engine/clock_control.py`.
+Times are whole UTC milliseconds since the epoch. `SystemClock` is real time. `VirtualClock` stands
+still until it is advanced, so that "sleep 30 days" takes no time. `engine/clock_control.py` moves
+it while workflows run, and keeps it across restarts.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-# A wall clock can jump ahead (NTP, a laptop that slept) while loop time does not, so a long wait
-# is taken in slices and measured against the wall clock again after each.
+# A wall clock can jump ahead (NTP, a laptop that slept), but the time of the event loop does not.
+# So a long wait is split, and the wall clock is read again after each part.
 MAX_WAIT_SLICE_MS = 5_000
 
 
@@ -25,14 +25,14 @@ class Alarm(Protocol):
 
 
 class Clock(Protocol):
-    """What the engine knows of time."""
+    """What the engine needs of a clock."""
 
     def now_ms(self) -> int:
         """Return the time now, in UTC milliseconds since the epoch."""
         ...
 
     def call_at(self, when_ms: int, callback: Callable[[], None]) -> Alarm:
-        """Call `callback` once, on the event loop, when `now_ms()` has reached `when_ms`."""
+        """Call `callback` once, on the event loop, when `now_ms()` reaches `when_ms`."""
         ...
 
 
@@ -58,12 +58,12 @@ class _SystemAlarm:
 
 
 class SystemClock:
-    """Real time. It follows the wall clock ahead, never back: within one process time only grows.
+    """Real time. It follows the wall clock forward, never back: in one process, time only grows.
 
-    When the wall clock is set back, time goes on from where it was, at its usual rate: a sleep
-    neither lasts longer for it nor ends twice. The next process believes the wall clock again.
+    When the wall clock is set back, time goes on from where it was, at its usual speed. So a sleep
+    does not last longer, and does not end twice. The next process uses the wall clock again.
 
-    wall_ns, steady_ns: time of day, and a count that no correction touches; a test has its own.
+    wall_ns, steady_ns: the time of day, and a time that is never corrected; tests pass their own.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class SystemClock:
     ) -> None:
         self._wall_ns = wall_ns
         self._steady_ns = steady_ns
-        self._ahead_ns = wall_ns() - steady_ns()  # the most the wall clock was seen ahead
+        self._ahead_ns = wall_ns() - steady_ns()  # the largest difference seen so far
 
     def now_ms(self) -> int:
-        # The wall clock is read first: a pause between the two reads must not look like a jump.
+        # The wall clock is read first: a pause between the two reads must not count as a jump.
         wall_ns, steady_ns = self._wall_ns(), self._steady_ns()
         self._ahead_ns = max(self._ahead_ns, wall_ns - steady_ns)
         return (steady_ns + self._ahead_ns) // 1_000_000
@@ -94,15 +94,15 @@ class _VirtualAlarm:
 
 
 class VirtualClock:
-    """A clock that moves only when told to: `advance` by a span, or `advance_to_next` alarm.
+    """A clock that moves only on demand: `advance` by a span, or `advance_to_next` alarm.
 
-    real: the clock beside which this one can `run`, apart by a fixed span. With it, alarms that are
-    due ring by themselves, on the event loop; without it, only when the clock is advanced.
+    real: a clock with which this one can `run`, at a fixed distance. Then due alarms ring by
+    themselves, on the event loop. Without it, they ring only when the clock is advanced.
     """
 
     def __init__(self, start_ms: int = 1_767_225_600_000, real: Clock | None = None) -> None:
         self._now_ms = start_ms  # while it stands still
-        self._ahead_ms: int | None = None  # of `real`, while it runs
+        self._ahead_ms: int | None = None  # how far ahead of `real`, while it runs
         self._real = real
         self._order = 0
         self._alarms: list[tuple[int, int, _VirtualAlarm]] = []
@@ -110,7 +110,7 @@ class VirtualClock:
 
     @property
     def ahead_ms(self) -> int | None:
-        """How far it runs ahead of real time; None while it stands still."""
+        """How far it is ahead of real time; None while it stands still."""
         return self._ahead_ms
 
     def now_ms(self) -> int:
@@ -119,7 +119,7 @@ class VirtualClock:
         return self._real.now_ms() + self._ahead_ms
 
     def run(self) -> None:
-        """Go on from now at the rate of real time."""
+        """Go on from now at the speed of real time."""
         assert self._real is not None
         self._ahead_ms = self.now_ms() - self._real.now_ms()
         self._arm()
@@ -139,7 +139,7 @@ class VirtualClock:
         return alarm
 
     def next_ms(self) -> int | None:
-        """Return when the next alarm is due, or None when nothing waits."""
+        """Return when the next alarm is due, or None without one."""
         while self._alarms and self._alarms[0][2].callback is None:
             heapq.heappop(self._alarms)
         return self._alarms[0][0] if self._alarms else None
@@ -159,7 +159,7 @@ class VirtualClock:
         self._now_ms = end_ms
 
     def advance_to_next(self) -> bool:
-        """Move to the next alarm and call what is due then; return False when nothing waits."""
+        """Move to the next alarm and call everything due then; return False without one."""
         due_ms = self.next_ms()
         if due_ms is None:
             return False
@@ -167,7 +167,7 @@ class VirtualClock:
         return True
 
     def _arm(self) -> None:
-        """Let real time ring the first alarm, if time comes to it without being advanced."""
+        """Let real time ring the first alarm, if the clock runs."""
         if self._real is None:
             return
         if self._real_alarm is not None:

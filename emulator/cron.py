@@ -1,7 +1,7 @@
-"""Cron expressions as Cloudflare reads them: when a schedule fires next. UTC, minute by minute.
+"""Cron expressions as Cloudflare reads them, and the next time of a schedule. In UTC minutes.
 
-The dialect is Quartz's with five fields: weekdays are 1 to 7 from Sunday, `L`, `W` and `#` exist,
-ranges may wrap around (`FRI-MON`), and a day matches when either of two given day fields does.
+The dialect is Quartz's with five fields. Weekdays are 1 (Sunday) to 7; `L`, `W` and `#` exist;
+ranges may wrap around (`FRI-MON`). If both day fields are given, a day must match one of them.
 Source: https://developers.cloudflare.com/workers/configuration/cron-triggers/;
 https://github.com/cloudflare/saffron/tree/main/saffron/src (production's parser).
 """
@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from emulator.words import counted
 
-EXPRESSION_MAX_CHARS = 256  # docs "Limits"
+EXPRESSION_MAX_CHARS = 256  # Source: docs/platform/workflows.md, "Limits".
 MINUTE_MS = 60_000
 _SEARCH_DAYS = 3_000  # over eight years: 29 February may be missing once
 
@@ -34,7 +34,7 @@ DayRule = Callable[[date], bool]
 
 
 class InvalidCron(ValueError):
-    """The text is no cron expression; the message quotes the part that is wrong."""
+    """The text is not a cron expression; the message quotes the wrong part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class _Field:
         return number
 
     def values(self, text: str) -> frozenset[int]:
-        """Return what a list of values, ranges and steps stands for."""
+        """Return the values of a list of values, ranges and steps."""
         everything = range(self.lowest, self.highest + 1)
         if text == "*":
             return frozenset(everything)
@@ -64,7 +64,7 @@ class _Field:
             item = _ITEM.fullmatch(part)
             if item is None:
                 raise InvalidCron(f'{self.name} "{part}"; expected a value, a range or a step')
-            # Not the first of a list, `*` is the lowest value: so production reads it.
+            # After the first item of a list, production reads `*` as the lowest value.
             start = self.lowest if item[1] == "*" else self.value(item[1])
             end = self.value(item[2]) if item[2] else self.highest if item[3] else start
             step = int(item[3] or 1)
@@ -85,7 +85,7 @@ _WEEKDAY = _Field("weekday", 1, 7, _WEEKDAYS)
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A schedule. `expression` is as it was written."""
+    """A schedule. `expression` is its text."""
 
     expression: str
     _minutes: tuple[int, ...]
@@ -95,7 +95,7 @@ class Cron:
 
     @classmethod
     def parse(cls, expression: str) -> Cron:
-        """Return the schedule `expression` says. Raises InvalidCron."""
+        """Return the schedule of `expression`. Raises InvalidCron."""
         if len(expression) > EXPRESSION_MAX_CHARS:
             raise InvalidCron(f"{len(expression)} characters; at most {EXPRESSION_MAX_CHARS}")
         fields = re.split(r"[ \t]+", expression)
@@ -115,7 +115,7 @@ class Cron:
         )
 
     def next_after_ms(self, after_ms: int) -> int | None:
-        """Return the first time it fires later than `after_ms`; None when it never does."""
+        """Return the first time after `after_ms`, or None when it never fires."""
         first = datetime.fromtimestamp((after_ms // MINUTE_MS + 1) * MINUTE_MS / 1000, UTC)
         day, earliest = first.date(), first.time()
         for _ in range(_SEARCH_DAYS):
@@ -140,7 +140,7 @@ class Cron:
 
 
 def _either(day: DayRule | None, weekday: DayRule | None) -> DayRule:
-    """Return when a date matches; None stands for `*`, which leaves it to the other field."""
+    """Return when a date matches. None means `*`: then only the other field counts."""
     if day is None and weekday is None:
         return lambda on: True
     if day is None or weekday is None:

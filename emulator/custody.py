@@ -1,8 +1,8 @@
-"""Whether the state of a running server is still where it was: looked at again and again.
+"""Watches whether the state of a running server is still in its place.
 
-What was removed is lost to the server, and it acknowledges nothing more (`emulator.sqlite.Place`).
-Here that is noticed although nobody asks for anything, and the lock and `dev.json` are put back: so
-a second server on the directory is refused as before, and commands still find the one that runs.
+When files were removed, the server acknowledges nothing more (`emulator.sqlite.Place`). This module
+notices it even without requests, and creates the lock and `dev.json` again. So a second server on
+the directory is still refused, and commands still find the running server.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ LOOK_EVERY_S = 0.25
 
 
 class Custody:
-    """Watches over the state directory of one server.
+    """Watches the state directory of one server.
 
-    look: notices, and tells, what of the files in use was removed. tell: for what is noticed here.
+    look: notices and reports removed files that are in use. tell: reports what is noticed here.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Custody:
         self._told = ""
 
     async def keep(self) -> None:
-        """Look until it is cancelled."""
+        """Look again and again, until it is cancelled."""
         while True:
             self.look()
             await asyncio.sleep(LOOK_EVERY_S)
@@ -53,7 +53,7 @@ class Custody:
                 self._lock.take()
             if not self._state.is_announced:
                 self._state.write_server(self._server)
-        except StateError as error:  # another server was quicker, or the disk refuses
+        except StateError as error:  # another server was faster, or the disk refuses
             if str(error) != self._told:
                 self._told = str(error)
                 self._tell(self._told)

@@ -1,7 +1,7 @@
-"""What a disk refuses, why, and what to do about it; folders and small files that last.
+"""Why a disk refuses, and what to do about it; and durable folders and small files.
 
-A full disk, a failing one and a file of somebody else's are no damage: whoever meets them is told
-what to free or to change, and never to throw anything away.
+A full disk, a failing disk and a file of another user are not damage. The message says what to free
+or to change, and never asks the user to delete data.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import sqlite3
 from enum import StrEnum
 from pathlib import Path
 
-AFRESH = (  # without its folder, a reset would delete the sound state in the usual place
+AFRESH = (  # without --persist-to, a reset would delete good state in the usual place
     "Restore it from a copy, or start afresh with `groundfog state reset`, and with the same"
     " --persist-to if you gave one."
 )
-ROOM_BYTES = 64 * 1024  # less is none: SQLite's own files beside a database take as much
+ROOM_BYTES = 64 * 1024  # with less, SQLite cannot create its own files beside a database
 
 
 class Trouble(StrEnum):
-    """Kinds of refusals; the text says what to do."""
+    """The causes of a refusal; the text says what to do."""
 
     FULL = "Nothing was changed. Free some space there, or raise the quota, and start again."
     FAILING = "Nothing was changed. The system's log says more; copy the folder before you go on."
     READ_ONLY = "Mount it for writing, or choose another place with --persist-to DIR."
     FORBIDDEN = (
-        "Let yourself write there (`ls -ld` shows whose it is), or choose another place with"
+        "Give yourself the right to write (`ls -ld` shows the owner), or choose another place with"
         " --persist-to DIR."
     )
-    IN_USE = "Nothing was changed. Close what else has it open, such as a database viewer."
+    IN_USE = "Nothing was changed. Close other programs that use it, such as a database viewer."
     TOO_MANY = "Raise the limit of open files (`ulimit -n 4096`), or close some, and start again."
     DAMAGED = f"Nothing was changed. {AFRESH}"
     OTHER = "Nothing was changed."
@@ -57,7 +57,7 @@ _BY_SQLITE = {
 
 
 def refusal(path: Path, what: str, error: OSError | sqlite3.Error) -> str:
-    """Return what to tell of `error` at `path`, with the remedy on a line of its own.
+    """Return the message about `error` at `path`, with the remedy on its own line.
 
     `refusal(path, "the journal cannot be opened", error)` ->
     `"/p/journal.sqlite: the journal cannot be opened (the disk is full).\\n  Free some space …"`.
@@ -68,22 +68,22 @@ def refusal(path: Path, what: str, error: OSError | sqlite3.Error) -> str:
 
 
 def trouble_of(path: Path, error: OSError | sqlite3.Error) -> Trouble:
-    """Return which kind of refusal `error` is, met when `path` was used."""
+    """Return the cause of `error`, which was raised when `path` was used."""
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0, Trouble.OTHER)
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # raised by Python's module and not by SQLite, as for a damaged header
+    if code is None:  # raised by Python's module, not by SQLite, for example for a damaged header
         return Trouble.DAMAGED if type(error) is sqlite3.DatabaseError else Trouble.OTHER
     trouble = _BY_SQLITE.get(code & 0xFF, Trouble.OTHER)
     if trouble in (Trouble.FAILING, Trouble.OTHER) and is_full(path):
-        return Trouble.FULL  # of the files beside a database SQLite only says that I/O failed
+        return Trouble.FULL  # for the files beside a database, SQLite says only that I/O failed
     if code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
         return _unwritable(path, trouble)
     return trouble
 
 
 def is_full(path: Path) -> bool:
-    """Whether the file system that holds `path` has no room left, as far as it says."""
+    """Whether the file system of `path` says that it has no room left."""
     try:
         found = os.statvfs(_existing(path))
     except (OSError, AttributeError):  # Windows has no statvfs
@@ -94,9 +94,9 @@ def is_full(path: Path) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder, and those above it, private to the user; it outlasts a power cut.
+    """Create a folder, and those above it, private to the user; durable when this returns.
 
-    Raises OSError. One that exists stays as it is.
+    Raises OSError. An existing folder stays as it is.
     """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Let what was created, renamed or removed in a folder outlast a power cut. Raises OSError."""
+    """Make creations, renames and removals in a folder durable. Raises OSError."""
     if os.name == "nt":  # folders cannot be opened there
         return
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
@@ -116,9 +116,9 @@ def sync_folder(path: Path) -> None:
 
 
 def create_file(path: Path, content: str | bytes) -> None:
-    """Write a new file for the user alone, wholly or not at all; durable when this returns.
+    """Write a new file, private to the user, completely or not at all; durable on return.
 
-    Raises FileExistsError where there is something, be it a link: nothing is ever written through.
+    Raises FileExistsError if there is a file or a link: it never writes through a link.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     handle = os.open(path, flags, 0o600)
@@ -134,24 +134,24 @@ def create_file(path: Path, content: str | bytes) -> None:
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
-    """Write a file anew, wholly or not at all; durable when this returns. Raises OSError.
+    """Replace a file, completely or not at all; durable on return. Raises OSError.
 
     A link at `path`, or at `path` with `.new` added, is replaced and not followed.
     """
     temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)  # one that a crash left behind, or a link
+    temporary.unlink(missing_ok=True)  # a file from before a crash, or a link
     create_file(temporary, content)
     temporary.replace(path)
     sync_folder(path.parent)
 
 
 def open_unlinked(path: str, flags: int) -> int:
-    """Open a file, but never through a link: an `opener` for `open`. Raises OSError."""
+    """Open a file, but not a link: an `opener` for `open`. Raises OSError."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
 
 
 def refuse_foreign_link(path: Path) -> None:
-    """Raise OSError for a link that somebody else has put where a file of ours is to be."""
+    """Raise OSError if another user has put a link at the place of our file."""
     if not path.is_symlink() or not hasattr(os, "geteuid"):
         return
     if os.lstat(path).st_uid not in (os.geteuid(), 0):

@@ -1,7 +1,7 @@
 """Durations as Cloudflare writes them: `"5 minutes"` <-> milliseconds.
 
-Accepts exactly the documented grammar: a number of milliseconds, or `"<number> <unit>"`.
-Differs: the official local engine also takes `"5 min"`, and takes it to mean 5 ms.
+It accepts exactly the documented grammar: a number of milliseconds, or `"<number> <unit>"`.
+Differs: the official local engine also accepts `"5 min"`, but as 5 ms.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def parse_duration_ms(value: object) -> int:
 
 
 def format_duration(duration_ms: int) -> str:
-    """Return a duration as people write it: 300000 -> `"5 minutes"`, 1500 -> `"1.5 seconds"`."""
+    """Return a duration for people: 300000 -> `"5 minutes"`, 1500 -> `"1.5 seconds"`."""
     if duration_ms < 1_000:
         return f"{duration_ms} ms"
     for unit in ("day", "hour", "minute", "second"):

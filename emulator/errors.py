@@ -1,20 +1,20 @@
-"""The error tree: what can go wrong, for whom it is worded, and with which code.
+"""The error tree: what can go wrong, and for whom each message is written.
 
-    EmulatorError                  for the person at the terminal; `str(error)` is the whole message
-    ├── ConfigError                wrangler.toml and its friends; carries every problem found
+    EmulatorError                  for the person at the terminal; `str(error)` is all of it
+    ├── ConfigError                wrangler.toml and the other files; lists every problem
     ├── StateError                 the state directory: locked, corrupt, newer than this program
     ├── GuestError                 a guest that could not be started, or went away
-    └── UsageError                 a command line or a request that asks for something impossible
+    └── UsageError                 a command or a request that asks for something impossible
     WorkerError                    for user code: name, message and code exactly as Cloudflare's
 
-A `WorkerError` crosses to the guest and is raised there in front of user code; the others never do.
+A `WorkerError` is sent to the guest and raised there for user code. The others are never sent.
 """
 
 from __future__ import annotations
 
 
 class EmulatorError(Exception):
-    """Something the person at the terminal must hear: what happened, where, how to fix it."""
+    """Something that the person at the terminal must know: what, where, and how to fix it."""
 
 
 class ConfigError(EmulatorError):
@@ -30,11 +30,11 @@ class GuestError(EmulatorError):
 
 
 class UsageError(EmulatorError):
-    """A command or a request that cannot be carried out as asked."""
+    """A command or a request that cannot be done as asked."""
 
 
 class WorkerError(Exception):
-    """An error user code can catch, named and worded as the platform words it.
+    """An error that user code can catch, with the platform's name and message.
 
     `name` is the JavaScript error name (`"Error"`, `"TypeError"`, …), `message` its text;
     `code` is the REST error number where the platform has one. `str(error)` is `message`.

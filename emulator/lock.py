@@ -1,7 +1,7 @@
-"""Who may use a state directory: the user whose it is, and of its processes the one with the lock.
+"""Who may use a state directory: its owner, and of the owner's processes the one with the lock.
 
-A lock file can be removed and the lock with it, as by `git clean`: `is_in_place` tells, and `take`
-takes it anew.
+A lock file can be removed together with its lock, for example by `git clean`. `is_in_place` finds
+out, and `take` locks again.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ except ImportError:  # Windows: no advisory locks; dev.json still names a runnin
 
 
 class Lock:
-    """A lock file that one process has locked until it ends, whatever ends it."""
+    """A lock file. A process that has it locked keeps it until it ends in any way."""
 
     def __init__(self, path: Path, taken: Callable[[], StateError]) -> None:
-        """`taken` makes the error for a lock that another process has."""
+        """`taken` returns the error for the case that another process has the lock."""
         self._path = path
         self._taken = taken
         self._handle = -1
 
     def take(self) -> None:
-        """Lock the file, created if it is missing. Raises StateError when another process has."""
+        """Lock the file; create it if missing. Raises StateError if another process has it."""
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
         try:
             handle = os.open(self._path, flags, 0o600)
@@ -53,7 +53,7 @@ class Lock:
         self._handle = handle
 
     def is_in_place(self) -> bool:
-        """Whether who looks for the lock finds the file that is locked."""
+        """Whether the file at the lock's path is the file that is locked."""
         try:
             return os.path.samestat(os.fstat(self._handle), os.stat(self._path))
         except OSError:
@@ -67,10 +67,10 @@ class Lock:
 
 
 def check_owner(path: Path, found: os.stat_result | None = None) -> None:
-    """Raise StateError when what is at `path` is somebody else's; OSError when there is nothing.
+    """Raise StateError when `path` belongs to another user; OSError when it does not exist.
 
-    What others may change can be made to lead anywhere, and holds what they have put there. In a
-    container root works on a user's project: then the state may be the user's as well.
+    Another user could put anything there, links too. In a container, root works on a user's
+    project; then the state may belong to that user.
     """
     if not hasattr(os, "geteuid"):  # Windows
         return
@@ -82,8 +82,8 @@ def check_owner(path: Path, found: os.stat_result | None = None) -> None:
     if me == 0 and is_the_projects and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return
     raise StateError(
-        f"{path} belongs to {_user(found.st_uid)}, and this is {_user(me)}: state is used by its"
-        " owner only.\n"
+        f"{path} belongs to {_user(found.st_uid)}, and this is {_user(me)}: only its owner may"
+        " use state.\n"
         f"  Make it yours (`sudo chown -R {me} {path}`), or choose another place with"
         " --persist-to DIR."
     )

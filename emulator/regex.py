@@ -1,12 +1,12 @@
-"""Regular expressions that come with data: searched in time that grows with the text alone.
+"""Regular expressions that come with data: the time of a search grows only with the text.
 
-Python's own engine may need for ever for one pattern and a text of forty letters, and holds the
-interpreter all the while. RE2 reads each character once, and lets the interpreter go meanwhile.
-It is imported at the first pattern.
+Python's own engine may need for ever for some patterns and a text of forty letters, and blocks the
+interpreter all that time. RE2 reads each character once, and does not block it. It is imported at
+the first pattern.
 
-What RE2 lacks: back-references, and look-around. Of the latter, what stands right behind a leading
-`^` is searched for by itself, which comes to the same: `^(?!\\s*$)`, `^(?=.*[A-Z])(?=.*\\d).{8,}`.
-`\\w`, `\\d`, `\\s` and `\\b` know ASCII alone.
+RE2 has no back-references and no look-around. Look-around directly after a leading `^` is searched
+separately, with the same result: `^(?!\\s*$)`, `^(?=.*[A-Z])(?=.*\\d).{8,}`.
+`\\w`, `\\d`, `\\s` and `\\b` know only ASCII.
 Source: https://github.com/google/re2/wiki/Syntax.
 """
 
@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 PATTERN_MAX_CHARS = 4_000
-PROGRAM_MAX_BYTES = 512 * 1024  # of a compiled pattern and what it remembers of a text
+PROGRAM_MAX_BYTES = 512 * 1024  # of a compiled pattern with its cache
 
 _OTHER_SYNTAX = re.compile(
     r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})(?:\\u([dD][c-fC-F][0-9A-Fa-f]{2}))?"
@@ -30,14 +30,14 @@ _START = re.compile(r"\^|\\A")
 
 
 class BadPattern(ValueError):
-    """Not a regular expression, or one that is not supported; the message says why."""
+    """Not a regular expression, or not a supported one; the message says why."""
 
 
 class Regex:
     """A pattern; made by `compile_regex`."""
 
     def __init__(self, parts: list[tuple[Any, bool]]) -> None:
-        self._parts = parts  # each with whether it must be found
+        self._parts = parts  # with True for a part that must be found, False for one that must not
 
     def is_in(self, text: str) -> bool:
         """Return whether the pattern is found anywhere in `text`."""
@@ -47,7 +47,7 @@ class Regex:
 
 @lru_cache(maxsize=64)
 def compile_regex(pattern: str) -> Regex:
-    """Return a pattern of JavaScript's or Python's syntax. Raises BadPattern."""
+    """Return a pattern in JavaScript's or Python's syntax. Raises BadPattern."""
     if len(pattern) > PATTERN_MAX_CHARS:
         raise BadPattern(f"it is longer than {PATTERN_MAX_CHARS:,} characters")
     return Regex([(_compile(part), wanted) for part, wanted in _parted(pattern)])
@@ -100,7 +100,7 @@ def _in_syntax_of_re2(pattern: str) -> str:
 
 
 def _parted(pattern: str) -> list[tuple[str, bool]]:
-    """Return the pattern without look-around behind its `^`, and each of those by itself."""
+    """Return the pattern without the look-around after its `^`, and each look-around itself."""
     flags = _FLAGS.match(pattern)
     at = flags.end() if flags else 0
     start = _START.match(pattern, at)
@@ -116,12 +116,12 @@ def _parted(pattern: str) -> list[tuple[str, bool]]:
         at = end + 1
     rest = pattern[at:]
     if any(not depth and character == "|" for _, depth, character in _outline(rest, 0)):
-        return [(pattern, True)]  # the ^ is of the first alternative alone
+        return [(pattern, True)]  # the ^ belongs only to the first alternative
     return [*parts, (head + rest, True)]
 
 
 def _outline(pattern: str, start: int) -> Iterator[tuple[int, int, str]]:
-    """Yield place, depth after it and character of each bracket and bar that is not quoted."""
+    """Yield position, depth after it, and character of each bracket and bar outside quotes."""
     depth, in_class, at = 0, False, start
     while at < len(pattern):
         character = pattern[at]

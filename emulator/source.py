@@ -1,8 +1,8 @@
-"""Which version of the user's code is on disk: a text that is equal for equal code.
+"""The version of the user's code on disk: a text that is equal for equal code.
 
-The project's own code is told by its contents, so that a touched or restored file is no change;
-vendored packages, and what is past the first megabytes, by size and time. What else lies there
-(data, templates) can reload a worker but does not make it other code.
+For the project's own code it depends on the contents, so that a touched or restored file is not a
+change. For vendored packages, and for code after the first megabytes, it depends on size and time.
+Other files there (data, templates) can reload a worker, but are not code.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from emulator.watch import folders, matters, unless_exhausted
 CODE_SUFFIXES = frozenset(
     {".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", ".wasm"}
 )
-# An environment or a data set beside the code must not make every reload wait.
+# A virtual environment or a data set beside the code must not make every reload slow.
 READ_MAX_BYTES = 8 * 1024 * 1024
 
 
 def fingerprint(own: Path, vendored: Path, env: str = "") -> str:
-    """Return what identifies the code below these two folders; neither need exist.
+    """Return a text that identifies the code below these two folders, which may not exist.
 
-    env: what else decides what the code does, such as its variables.
+    env: other things that change what the code does, such as its variables.
 
-    A file that goes away while it is read counts as absent: the save that did it is still to come.
-    Raises OSError when no descriptor is left to read any.
+    A file that goes away while it is read counts as missing; the end of that save is noticed later.
+    Raises OSError when no file descriptor is left.
     """
     found = sha256(env.encode("utf-8", "backslashreplace"))
     left_bytes = READ_MAX_BYTES
@@ -63,5 +63,5 @@ def _is_code(path: Path) -> bool:
 
 
 def _name(path: Path, root: Path) -> str:
-    # A name that is no text is one all the same; it must not stop the server.
+    # A file name may not be text; it must not stop the server.
     return os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")

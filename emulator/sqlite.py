@@ -1,7 +1,7 @@
-"""The only place that opens a SQLite file and sets its pragmas; whether the file is still there.
+"""Opens SQLite files and sets their pragmas, for all modules; checks that a file is still there.
 
-The journal opens through `connect`; bindings that run on aiosqlite hand `connect` its keyword
-arguments through `pragmas`, so that every file is in WAL mode and durable in the same way.
+Everybody opens files with `connect` or uses its `pragmas`, so that every file is in WAL mode and
+durable in the same way.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ BUSY_TIMEOUT_MS = 5_000
 
 
 class Removed(sqlite3.OperationalError):
-    """The file of an open database is not at its path any more: what is written to it is lost."""
+    """The file of an open database is not at its path any more: new data in it would be lost."""
 
 
 class Place:
-    """Where the file of an open database, and the log beside it, were found when it was opened.
+    """The place of an open database's file and its log, as it was when they were opened.
 
-    SQLite goes on reading and writing a file that was removed, and never says so.
+    SQLite continues to read and write a removed file, and does not say so.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,24 +34,24 @@ class Place:
         self._log_was: tuple[int, int] | None = None
 
     def check(self) -> None:
-        """Raise Removed when the file was removed or replaced. Costs 2 µs, once for each commit."""
+        """Raise Removed when the file was removed or replaced. It takes 2 µs at each commit."""
         if _identity(self._file) != self._file_was:
             raise Removed(self._told)
 
     def look(self) -> None:
-        """Do the same for the file and its log."""
+        """Do the same for both the file and its log."""
         self.check()
         log = _identity(self._log)
         if self._log_was is None:
-            self._log_was = log  # SQLite makes it when it first needs it, and then keeps it
+            self._log_was = log  # SQLite creates it at the first need, and then keeps it
         if log != self._log_was:
             raise Removed(self._told)
 
     @property
     def _told(self) -> str:
         return (
-            f"{self.path} was removed or replaced while it was open; what is written to it"
-            " would be lost. Stop Groundfog and start it again"
+            f"{self.path} was removed or replaced while it was open; new data would be"
+            " lost. Stop Groundfog and start it again"
         )
 
 
@@ -64,7 +64,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def pragmas(synchronous: Synchronous = "FULL") -> tuple[str, ...]:
-    """Return the statements that every new connection of ours runs first."""
+    """Return the statements that each new connection runs first."""
     return (
         f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
         "PRAGMA journal_mode = WAL",
@@ -73,7 +73,7 @@ def pragmas(synchronous: Synchronous = "FULL") -> tuple[str, ...]:
 
 
 def connect(path: Path, synchronous: Synchronous = "FULL") -> sqlite3.Connection:
-    """Open `path` (created if missing) with manual transactions and our pragmas.
+    """Open `path` with manual transactions and our pragmas; it is created if missing.
 
     Raises sqlite3.DatabaseError when the file is not a SQLite database.
     """
@@ -90,7 +90,7 @@ def connect(path: Path, synchronous: Synchronous = "FULL") -> sqlite3.Connection
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Open the existing database `path` without changing a byte of it.
 
-    Without a write-ahead log beside it, SQLite is told that nobody writes: it would create one.
+    Without a write-ahead log beside it, SQLite is told that nobody writes, or it would create one.
     """
     has_log = path.with_name(f"{path.name}-wal").exists()
     mode = "mode=ro" if has_log else "mode=ro&immutable=1"

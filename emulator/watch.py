@@ -1,9 +1,8 @@
-"""Which files matter to a worker, and the stream of changes to them.
+"""Which files matter to a worker, and the changes to them.
 
 Folders are watched one by one, without those that never matter, so that a `.venv` or
-`node_modules` beside the code costs nothing. Where the system watches no more, files are looked at
-every now and then instead. It reports that something changed; what that means is the supervisor's
-business.
+`node_modules` beside the code costs nothing. If the system refuses to watch more files, they are
+checked at intervals instead. This module reports changes; the supervisor decides what follows.
 """
 
 from __future__ import annotations
@@ -36,33 +35,33 @@ IGNORED_FOLDERS = frozenset(
         ".vscode",
     }
 )
-# Compiled code, and what editors write beside a file while it is being edited.
+# Compiled code, and files that editors write beside an edited file.
 IGNORED_FILES = (
     *("*.pyc", "*~", "*.swp", "*.swx", ".#*", "#*#", "4913"),
     *("*.tmp", "*.part", "*.bak", "*.orig"),
 )
-# Saves by formatters and branch switches come in bursts: a burst ends after STEP_MS of quiet, and
-# is cut after DEBOUNCE_MS. A single save is reported after about one step.
+# Formatters and branch switches save many files at once. Such a burst ends after STEP_MS without a
+# change, and after DEBOUNCE_MS at the latest. A single save is reported after about STEP_MS.
 STEP_MS = 10
 DEBOUNCE_MS = 200
 LOOK_EVERY_S = 0.3
-WATCH_AGAIN_S = 30.0  # after the system has refused to
+WATCH_AGAIN_S = 30.0  # after the system has refused to watch
 
 CANNOT_WATCH = (
-    "Files cannot be watched for changes ({reason}); they are looked at every"
-    f" {LOOK_EVERY_S:g} s instead, and watching is tried again every {WATCH_AGAIN_S:g} s.\n"
+    "Files cannot be watched for changes ({reason}); they are checked every"
+    f" {LOOK_EVERY_S:g} s instead. Watching is tried again every {WATCH_AGAIN_S:g} s.\n"
     "  On Linux raise the limit that is reached: `sudo sysctl fs.inotify.max_user_instances=1024"
     " fs.inotify.max_user_watches=524288`, or `ulimit -n 4096` before the start."
 )
 
-Snapshot = dict[Path, tuple[int, int]]  # of each file: when it was last written, in ns, its size
+Snapshot = dict[Path, tuple[int, int]]  # of each file: time of the last write in ns, size in bytes
 
 
 @contextlib.contextmanager
 def unless_exhausted() -> Iterator[None]:
-    """Ignore an OSError of what goes away while it is looked at; not that nothing can be opened.
+    """Ignore OSErrors of files that go away, but not the error that no descriptor is left.
 
-    With no descriptor left, files would seem to be gone that are there.
+    Without a free descriptor, existing files would look missing.
     """
     try:
         yield
@@ -83,9 +82,9 @@ def matters(path: Path) -> bool:
 
 
 def folders(root: Path) -> list[Path]:
-    """Return `root` and every folder below it that can hold code, links to folders followed.
+    """Return `root` and every folder below it that can have code; links are followed.
 
-    Raises OSError when no descriptor is left to look.
+    Raises OSError when no file descriptor is left.
     """
     found = []
     seen: set[str] = set()
@@ -101,7 +100,7 @@ def folders(root: Path) -> list[Path]:
 
 
 def _linked_files(folder: Path) -> list[Path]:
-    """Return what the links to files in `folder` lead to: editors write there."""
+    """Return the targets of the links to files in `folder`: editors write there."""
     with unless_exhausted(), os.scandir(folder) as entries:
         return [Path(os.path.realpath(e.path)) for e in entries if e.is_symlink() and e.is_file()]
     return []
@@ -154,14 +153,14 @@ class _Scope:
 
 
 def snapshot(roots: Iterable[Path], files: Iterable[Path]) -> Snapshot:
-    """Return how the files are now that `changes` watches. Raises OSError, see `folders`."""
+    """Return the present state of the files that `changes` watches. Raises OSError: `folders`."""
     return _Scope.of(roots, files).snapshot()
 
 
 async def saved_again(roots: Iterable[Path], files: Iterable[Path]) -> None:
-    """Return once something that matters has changed since the call, at most `LOOK_EVERY_S` late.
+    """Return when a file that matters has changed since the call, at most `LOOK_EVERY_S` late.
 
-    For the short time in which nobody reads `changes`.
+    It is for the short time in which nobody reads `changes`.
     """
     scope = _Scope.of(roots, files)
     before = scope.snapshot()
@@ -175,13 +174,13 @@ async def changes(
     known: Snapshot | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> AsyncIterator[frozenset[Path]]:
-    """Yield the files of each burst of changes: everything below `roots()`, and `files()`.
+    """Yield the files of each burst of changes below `roots()` and in `files()`.
 
-    known: a snapshot from before; what has changed since then comes first.
-    tell: is told when the system does not watch files.
+    known: an earlier snapshot; changes since then come first.
+    tell: gets a message when the system does not watch files.
 
-    Both are asked again after every burst, since a reload may change what is watched. What changes
-    while the caller deals with a burst is in the next one.
+    `roots` and `files` are called again after every burst, as a reload may change them. Changes
+    while the caller handles a burst are in the next one.
     """
     scope = await _scope(roots, files)
     known = _look(scope, {}) if known is None else known
@@ -189,7 +188,7 @@ async def changes(
         bursts = _bursts(scope, tell)
         burst = asyncio.ensure_future(anext(bursts))
         try:
-            await asyncio.sleep(0)  # from here on it watches
+            await asyncio.sleep(0)  # now it watches
             before, known = known, _look(scope, known)
             unheard = frozenset(path for path, _ in before.items() ^ known.items())
             if unheard:
@@ -198,7 +197,7 @@ async def changes(
                 paths = {Path(name) for _, name in await burst}
                 burst = asyncio.ensure_future(anext(bursts))
                 before, known = known, _look(scope, known)
-                # What came and went within the burst was never a file of the project.
+                # A file that was created and removed in one burst was not a file of the project.
                 files_known = before.keys() | known.keys()
                 if lasting := frozenset(p for p in paths if p in files_known or p.is_dir()):
                     yield lasting
@@ -212,7 +211,7 @@ async def changes(
 async def _scope(
     roots: Callable[[], Iterable[Path]], files: Callable[[], Iterable[Path]]
 ) -> _Scope:
-    """Return what is to be watched, once there is a descriptor left to see it."""
+    """Return what to watch; wait until a file descriptor is free for it."""
     while True:
         try:
             return _Scope.of(roots(), files())
@@ -221,7 +220,7 @@ async def _scope(
 
 
 def _look(scope: _Scope, known: Snapshot) -> Snapshot:
-    """Return how the files are now, or as they were `known` to be when nobody can look."""
+    """Return the present state of the files, or `known` if they cannot be read."""
     try:
         return scope.snapshot()
     except OSError:
@@ -231,7 +230,7 @@ def _look(scope: _Scope, known: Snapshot) -> Snapshot:
 async def _bursts(
     scope: _Scope, tell: Callable[[str], None]
 ) -> AsyncGenerator[set[FileChange], None]:
-    """Yield bursts of changes, from the system where it watches, else from looking."""
+    """Yield bursts of changes: from the system if it watches, else from checks at intervals."""
     told = False
     while True:
         try:
@@ -239,7 +238,7 @@ async def _bursts(
                 told = False
                 yield burst
             return
-        except FileNotFoundError:  # a folder has just gone, which is a change of its own
+        except FileNotFoundError:  # a folder was removed, which is a change itself
             pass
         except (OSError, RuntimeError) as error:  # RuntimeError: watchfiles' own
             if not told:
@@ -250,7 +249,7 @@ async def _bursts(
 
 
 async def _looked_for(scope: _Scope) -> AsyncGenerator[set[FileChange], None]:
-    """Yield the changes that looking again and again shows, for `WATCH_AGAIN_S` seconds."""
+    """Yield the changes that repeated checks find, for `WATCH_AGAIN_S` seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + WATCH_AGAIN_S
     known = _look(scope, {})

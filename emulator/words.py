@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """Return a number with what it counts, and what agrees with it.
+    """Return a number with the noun that it counts.
 
     `counted(1, "step")` -> `"1 step"`, `counted(2000, "step")` -> `"2,000 steps"`;
     `counted(2, "vector is", "vectors are")` -> `"2 vectors are"`.
