@@ -26,8 +26,9 @@ from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
 from emulator.custody import Custody
+from emulator.engine.journal.lists import goes_on
 from emulator.engine.model.plain import iso
-from emulator.errors import EmulatorError, UsageError
+from emulator.errors import EmulatorError, StateError, UsageError
 from emulator.lock import Lock
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from emulator.engine.clock_control import Timekeeper
+    from emulator.engine.engine import Engine
 
 # A busy engine makes many objects and few cycles: with Python's 700, looking for them is 7 % of
 # what a step costs.
@@ -142,8 +144,7 @@ async def _serve(
             terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
             _tell_pending_migrations(config, state, terminal)
             await stop.wait()
-        continues = "" if supervisor.engine.is_lost else _CONTINUES
-        terminal.notice(f"stopping{continues}")
+        terminal.notice(f"stopping{_CONTINUES if _goes_on(supervisor.engine) else ''}")
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
@@ -226,6 +227,14 @@ def _request_lines(terminal: ConsoleTerminal) -> OnRequest:
         terminal.request(method, target, status, duration_ms)
 
     return report
+
+
+def _goes_on(engine: Engine) -> bool:
+    """Whether workflows go on at the next start, as far as the journal can be read."""
+    try:
+        return not engine.is_lost and goes_on(engine.journal)
+    except StateError:
+        return True
 
 
 def _stop_signal() -> asyncio.Event:

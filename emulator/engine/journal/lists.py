@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from emulator.engine.journal.journal import InstanceRow, Journal
 from emulator.engine.model.entries import decoded
-from emulator.engine.model.instance import Status
+from emulator.engine.model.instance import TERMINAL, Status
 from emulator.engine.model.instance_data import CodeVersion, Queued
 from emulator.engine.model.kinds import EntryKind
 from emulator.errors import StateError
@@ -143,6 +143,15 @@ def unfinished_text(rows: Sequence[InstanceRow]) -> str:
     if paused < len(rows):
         return f"{total}, {paused:,} of them paused"
     return f"{total}, {'paused' if paused == 1 else 'all paused'}"
+
+
+def goes_on(journal: Journal) -> bool:
+    """Whether any instance goes on by itself at the next start: one that is paused does not."""
+    journal.flush()
+    statuses = sorted(set(Status) - TERMINAL - {Status.PAUSED})
+    names = ", ".join(f"'{status.value}'" for status in statuses)
+    found = journal.query(f"SELECT EXISTS (SELECT 1 FROM instances WHERE status IN ({names}))")
+    return bool(found[0][0])
 
 
 class Generation(NamedTuple):
