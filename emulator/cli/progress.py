@@ -66,7 +66,7 @@ def describe(entry: Entry) -> str | None:
     `ATTEMPT_FAILURE {"error": …, "retryDelayMs": 10000}` of step `do:1:charge`, attempt 1 ->
     `"charge failed (attempt 1): ValueError: no; again in 10 seconds"`.
     """
-    step = StepKey.of(entry.step).name if entry.step else ""
+    step = _step_name(entry.step) if entry.step else ""
     if entry.kind is EntryKind.STEP_SUCCESS:  # most of what there is to tell
         return f"{step} done"
     match entry.kind:
@@ -88,7 +88,7 @@ def describe(entry: Entry) -> str | None:
                 return "the code fits again; it goes on"
             return "resumed"
         case EntryKind.STEP_RENAMED:
-            return f"{StepKey.of(data_of(entry, Renaming).old).name} is now {step}"
+            return f"{_step_name(data_of(entry, Renaming).old)} is now {step}"
         case EntryKind.ATTEMPT_FAILURE:
             return f"{step} failed (attempt {entry.attempt}): {_failure(entry)}"
         case EntryKind.RETRY_DELAYED:
@@ -131,6 +131,12 @@ def describe(entry: Entry) -> str | None:
             return f"{step}: no event came"
         case _:
             return None
+
+
+def _step_name(key: str) -> str:
+    """Return the name of a step, quoted where nothing would be seen of it."""
+    name = StepKey.of(key).name
+    return name if name.strip() else f'"{name}"'
 
 
 def _failure(entry: Entry) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from emulator.cli.progress import MESSAGE_MAX, describe
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo, Failure
@@ -27,6 +29,11 @@ def test_an_error_of_several_lines_is_one_line() -> None:
 
 def test_an_enormous_error_is_cut() -> None:
     assert len(failure("x" * 5_000_000)) < MESSAGE_MAX + 20
+
+
+@pytest.mark.parametrize(("name", "shown"), [("", '""'), ("  ", '"  "'), ("pay", "pay")])
+def test_a_name_of_which_nothing_would_be_seen_is_quoted(name: str, shown: str) -> None:
+    assert describe(Entry(1, 0, EntryKind.STEP_SUCCESS, f"do:1:{name}")) == f"{shown} done"
 
 
 def test_a_rollback_is_told_step_by_step() -> None:
