@@ -27,7 +27,7 @@ from .kinds import (
     TypedArray,
 )
 
-_WHERE_MAX_CHARS = 200
+_WHERE_MAX_CHARS = 100  # what is longer is shortened in the middle: both ends tell something
 _DIGITS_SAFE_BITS = 2_000  # Python refuses to write more than 640 digits when it is told so
 
 # A container being written: whether it is an object, what is still to come, what it becomes, and
@@ -220,16 +220,18 @@ class _Writer:
 
 def _where(stack: list[_Frame]) -> str:
     """Return where the value is that is being written, such as `"users[1].score"`."""
-    shown = ""
+    steps = []
     for depth, (in_object, _, target, name) in enumerate(stack, 1):
         # What stands for a container is there already, and counts.
         index = len(target) - (depth < len(stack))
         if name is None:
             break
-        shown += f".{name}" if in_object else f"[{index}]"
-        if len(shown) > _WHERE_MAX_CHARS:
-            return shown[:_WHERE_MAX_CHARS].lstrip(".") + "…"
-    return shown.lstrip(".")
+        steps.append(f".{name}" if in_object else f"[{index}]")
+    shown = "".join(steps).lstrip(".")
+    if len(shown) <= _WHERE_MAX_CHARS:
+        return shown
+    half = _WHERE_MAX_CHARS // 2
+    return f"{shown[:half]}…{shown[-half:]}"
 
 
 def _key(key: Any) -> str:

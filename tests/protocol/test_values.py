@@ -147,6 +147,20 @@ def test_what_cannot_be_cloned_is_named_with_its_place() -> None:
         values.encode({"users": [{}, {"score": 1j}]})
 
 
+def test_a_long_place_is_shortened_in_the_middle() -> None:
+    deep: Any = {"score": 1j}
+    for _ in range(500):
+        deep = [deep]
+
+    with pytest.raises(NotCloneable) as refused:
+        values.encode({"users": deep, "x" * 10_000: 1})
+
+    assert refused.value.where.startswith("users[0][0][0]")
+    assert refused.value.where.endswith("[0][0][0].score")
+    assert len(refused.value.where) == 101
+    assert refused.value.where.count("…") == 1
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
