@@ -219,6 +219,28 @@ def test_a_streamed_output_that_is_damaged_is_an_error(v4: Api) -> None:
     assert message == "Step has completed but its stored stream output is corrupt or incomplete"
 
 
+@pytest.mark.parametrize("key", ["greet", "do:x:greet", "dance:1:greet", ""])
+def test_a_step_whose_key_is_damaged_is_an_error_that_says_so(
+    api: Api, name: str, key: str
+) -> None:
+    api.create(name)
+    api.until(name, "complete")
+    with sqlite3.connect(api.server.project / ".groundfog" / "journal.sqlite") as journal:
+        journal.execute(
+            "UPDATE entries SET step = ? WHERE step = 'do:1:greet' AND instance ="
+            " (SELECT key FROM instances WHERE id = ?)",
+            (key, name),
+        )
+    journal.close()
+
+    asked = {"name": "greet-1", "type": "step"}
+    status, code, message = api.error("GET", f"/flow/instances/{name}/step", params=asked)
+
+    assert (status, code) == (500, 10001)
+    assert f"the history of flow {name} is damaged" in message
+    assert "groundfog workflows instances delete" in message
+
+
 def test_the_stream_of_a_sensitive_step_is_redacted(api: Api, name: str) -> None:
     api.create(name, do="export", text="hunter2", config={"sensitive": "output"})
     detail = api.until(name, "complete")
