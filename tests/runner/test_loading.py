@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import py_compile
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -280,6 +281,20 @@ def test_an_interpreter_that_is_none_is_quoted(tmp_path: Path) -> None:
 
     with pytest.raises(GuestError, match=r"ended with status 7\. It said:\nI am no Python"):
         run(tmp_path, scenario, interpreter=str(fake))
+
+
+def test_a_project_whose_folder_is_gone_is_a_load_error(tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    write(project, {"src/entry.py": HELLO})
+    shutil.rmtree(project)
+
+    error = _load_error(project)
+
+    assert error.name == "FileNotFoundError"
+    assert error.traceback == error.message
+    assert error.message.startswith(
+        f"{project}: the project's folder cannot be entered (No such file or directory)."
+    )
 
 
 def test_a_kill_while_the_code_is_imported_is_no_fault_of_the_code(tmp_path: Path) -> None:

@@ -65,7 +65,10 @@ def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
     project_dir = Path(message.project_dir)
     main = Path(project_dir, message.main)
     compat = flags.resolve(message.compatibility_date, message.compatibility_flags)
-    os.chdir(project_dir)
+    try:
+        os.chdir(project_dir)
+    except OSError as error:
+        return _no_folder(project_dir, error)
     workers._env = env
     imports.prepare(main.parent, project_dir / PYTHON_MODULES, compat)
     worker = Worker(env, main.parent, project_dir, compat)
@@ -119,6 +122,15 @@ def _discover(module: ModuleType, worker: Worker) -> None:
             worker.workflows[cls.__name__] = cls
         elif cls.__module__ == module.__name__:
             worker.classes[cls.__name__] = cls
+
+
+def _no_folder(project_dir: Path, error: OSError) -> LoadFailed:
+    reason = error.strerror or str(error)
+    text = (
+        f"{project_dir}: the project's folder cannot be entered ({reason}). Put it back, and start"
+        " Groundfog again."
+    )
+    return LoadFailed(type(error).__name__, text, text)
 
 
 def _failure(error: BaseException, worker: Worker) -> LoadFailed:
