@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 FOUNDATION = {
     *("emulator.errors", "emulator.clock", "emulator.durations", "emulator.sqlite"),
     *("emulator.disk", "emulator.cron", "emulator.regex", "emulator.words"),
+    *("emulator.json_types", "emulator.answers"),
 }
 
 # Layer -> what of ours its modules may import beside themselves. A module belongs to the longest
@@ -27,6 +28,8 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.sqlite": set(),
     "emulator.disk": set(),
     "emulator.words": set(),
+    "emulator.json_types": set(),
+    "emulator.answers": {"emulator.json_types"},
     "emulator.cron": {"emulator.words"},
     "emulator.regex": set(),
     "emulator.config": FOUNDATION,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
+from emulator.answers.clock import ClockState
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show, show_json
 from emulator.cli.workflows.remote import RemoteApi
 from emulator.durations import InvalidDuration, format_duration, parse_duration_ms
 from emulator.errors import UsageError
+from emulator.json_types import Json
 from emulator.state import State
-
-Json = Any
 
 CLOCK = "/cdn-cgi/groundfog/clock"
 MOVING_TIMEOUT_S = 86_400  # everything that is due happens first, and that may take long
@@ -69,7 +67,7 @@ def advance_to_next(options: ProjectOptions, as_json: bool) -> None:
     _say(_ask(options, "POST", "next"), as_json)
 
 
-def _ask(options: ProjectOptions, method: str, *path: str, body: Json = None) -> Json:
+def _ask(options: ProjectOptions, method: str, *path: str, body: Json = None) -> ClockState:
     server = State.locate(load_project(options), options.persist_to).running_server()
     if server is None:
         raise UsageError(
@@ -77,10 +75,11 @@ def _ask(options: ProjectOptions, method: str, *path: str, body: Json = None) ->
             "\n  Start one with `groundfog dev --clock virtual`."
         )
     api = RemoteApi(server, timeout_s=MOVING_TIMEOUT_S)
-    return api.ask(method, *path, body=body, base=CLOCK).result
+    state: ClockState = api.ask(method, *path, body=body, base=CLOCK).result
+    return state
 
 
-def _say(record: Json, as_json: bool) -> None:
+def _say(record: ClockState, as_json: bool) -> None:
     if as_json:
         show_json(record)
         return

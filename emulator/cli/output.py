@@ -11,14 +11,12 @@ import json
 import os
 import re
 import shutil
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
 from emulator.cli.cells import printable_lines
 from emulator.protocol import deep_json
-
-Json = Any
 
 PIPE_COLUMNS = 120  # when the width of the terminal is unknown
 # Characters that JSON does not escape, although they can control a terminal or reverse text: DEL,
@@ -36,18 +34,18 @@ def show_drawn(text: str) -> None:
     click.echo(text)
 
 
-def show_json(value: Json, indent: int | None = 2) -> None:
+def show_json(value: object, indent: int | None = 2) -> None:
     """Print data for a program."""
     click.echo(json_text(value, indent))
 
 
-def json_text(value: Json, indent: int | None = None) -> str:
+def json_text(value: object, indent: int | None = None) -> str:
     """Return a value as JSON that people can read and that cannot control their terminal."""
     text = spaced_json(value, indent)
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def spaced_json(value: Json, indent: int | None = None) -> str:
+def spaced_json(value: object, indent: int | None = None) -> str:
     """Return a value as JSON of any depth, without further escapes."""
     try:
         return json.dumps(value, indent=indent, ensure_ascii=False)

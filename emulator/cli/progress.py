@@ -66,27 +66,53 @@ def describe(entry: Entry) -> str | None:
     `ATTEMPT_FAILURE {"error": …, "retryDelayMs": 10000}` of step `do:1:charge`, attempt 1 ->
     `"charge failed (attempt 1): ValueError: no; again in 10 seconds"`.
     """
-    step = _step_name(entry.step) if entry.step else ""
-    if entry.kind is EntryKind.STEP_SUCCESS:  # most of what there is to tell
-        return f"{step} done"
+    if not entry.step:
+        return _OF_INSTANCE.get(entry.kind) or _describe_instance(entry)
+    step = _step_name(entry.step)
+    if entry.kind in _OF_STEP:
+        return f"{step}{_OF_STEP[entry.kind]}"
+    return _describe_step(entry, step) or _describe_rollback(entry, step)
+
+
+_OF_INSTANCE = {
+    EntryKind.WORKFLOW_SUCCESS: "complete",
+    EntryKind.WORKFLOW_TERMINATED: "terminated",
+    EntryKind.WORKFLOW_PAUSED: "paused",
+}
+_OF_STEP = {  # after the name of the step
+    EntryKind.STEP_SUCCESS: " done",
+    EntryKind.ROLLBACK_STEP_SUCCESS: " rolled back",
+    EntryKind.TIMER_SKIPPED: ": not waited for any longer",
+    EntryKind.SLEEP_COMPLETE: ": awake",
+    EntryKind.WAIT_COMPLETE: ": event received",
+    EntryKind.WAIT_TIMED_OUT: ": no event came",
+}
+
+
+def _describe_instance(entry: Entry) -> str | None:
     match entry.kind:
         case EntryKind.WORKFLOW_QUEUED:
             return "restarted" if data_of(entry, Queued).restarted else "created"
         case EntryKind.WORKFLOW_RESTARTED:
             start = data_of(entry, RestartPoint)
             return f"restarted from {start.name} #{start.count}"
-        case EntryKind.WORKFLOW_SUCCESS:
-            return "complete"
         case EntryKind.WORKFLOW_FAILURE:
             return f"errored: {_shown(data_of(entry, Failure).error)}"
-        case EntryKind.WORKFLOW_TERMINATED:
-            return "terminated"
-        case EntryKind.WORKFLOW_PAUSED:
-            return "paused"
         case EntryKind.WORKFLOW_RESUMED:
-            if data_of(entry, Resumption).fits is not None:
-                return "the code fits again; it goes on"
-            return "resumed"
+            fits = data_of(entry, Resumption).fits is not None
+            return "the code fits again; it goes on" if fits else "resumed"
+        case EntryKind.ROLLBACK_START:
+            return f"rolling back {counted(data_of(entry, RollbackStart).steps, 'step')}"
+        case EntryKind.ROLLBACK_FAILED:
+            end = data_of(entry, RollbackEnd)
+            why = "" if end.error is None else f": {_shown(end.error)}"
+            return f"rollback failed, {end.completed} of {end.steps} done{why}"
+        case _:
+            return None
+
+
+def _describe_step(entry: Entry, step: str) -> str | None:
+    match entry.kind:
         case EntryKind.STEP_RENAMED:
             return f"{_step_name(data_of(entry, Renaming).old)} is now {step}"
         case EntryKind.ATTEMPT_FAILURE:
@@ -94,10 +120,22 @@ def describe(entry: Entry) -> str | None:
         case EntryKind.RETRY_DELAYED:
             delay_ms = data_of(entry, RetryDelay).retry_delay_ms
             return f"{step}: again in {format_duration(delay_ms)}"
-        case EntryKind.ROLLBACK_START:
-            return f"rolling back {counted(data_of(entry, RollbackStart).steps, 'step')}"
-        case EntryKind.ROLLBACK_STEP_SUCCESS:
-            return f"{step} rolled back"
+        case EntryKind.ATTEMPT_INTERRUPTED:
+            reason = data_of(entry, Interruption).reason
+            by = CUT_OFF_BY.get(reason, reason)
+            return f"{step} was cut off by {by}, which costs it no retry"
+        case EntryKind.SLEEP_START:
+            return f"{step}: sleeping {format_duration(data_of(entry, SleepStart).duration_ms)}"
+        case EntryKind.WAIT_START:
+            wait = data_of(entry, WaitStart)
+            timeout = format_duration(wait.timeout_ms)
+            return f'{step}: waiting for "{wait.event}" (at most {timeout})'
+        case _:
+            return None
+
+
+def _describe_rollback(entry: Entry, step: str) -> str | None:
+    match entry.kind:
         case EntryKind.ROLLBACK_ATTEMPT_FAILURE:
             return f"rollback of {step} failed (attempt {entry.attempt}): {_failure(entry)}"
         case EntryKind.ROLLBACK_STEP_FAILURE:
@@ -107,28 +145,6 @@ def describe(entry: Entry) -> str | None:
                 f"{step} cannot be rolled back: run() has not given its handler again, which is no"
                 " longer in the code or was given inside another step"
             )
-        case EntryKind.ROLLBACK_FAILED:
-            end = data_of(entry, RollbackEnd)
-            why = "" if end.error is None else f": {_shown(end.error)}"
-            return f"rollback failed, {end.completed} of {end.steps} done{why}"
-        case EntryKind.ATTEMPT_INTERRUPTED:
-            reason = data_of(entry, Interruption).reason
-            by = CUT_OFF_BY.get(reason, reason)
-            return f"{step} was cut off by {by}, which costs it no retry"
-        case EntryKind.SLEEP_START:
-            return f"{step}: sleeping {format_duration(data_of(entry, SleepStart).duration_ms)}"
-        case EntryKind.TIMER_SKIPPED:
-            return f"{step}: not waited for any longer"
-        case EntryKind.SLEEP_COMPLETE:
-            return f"{step}: awake"
-        case EntryKind.WAIT_START:
-            wait = data_of(entry, WaitStart)
-            timeout = format_duration(wait.timeout_ms)
-            return f'{step}: waiting for "{wait.event}" (at most {timeout})'
-        case EntryKind.WAIT_COMPLETE:
-            return f"{step}: event received"
-        case EntryKind.WAIT_TIMED_OUT:
-            return f"{step}: no event came"
         case _:
             return None
 

@@ -118,7 +118,8 @@ def test_the_error_of_a_sensitive_step_is_not_hidden(tmp_path: Path) -> None:
 
         assert world.error() == ("Error", "cannot log in")
         (step,) = report.instance_detail(world.entries(), world.stands(), "v")["steps"]
-        assert step["attempts"][0]["error"]["message"] == "cannot log in"
+        error = step["attempts"][0]["error"]
+        assert error is not None and error["message"] == "cannot log in"
 
     play(tmp_path, workflow, story)
 

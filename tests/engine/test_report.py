@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from emulator.answers.workflows import InstanceDetail
 from emulator.engine.model.entries import Entry, from_json
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.kinds import EntryKind
@@ -64,7 +65,7 @@ RETRIED = [
 
 
 def detail(entries: list[Entry], status: Status = Status.RUNNING) -> dict[str, Any]:
-    return instance_detail(entries, status, "v1")
+    return dict(instance_detail(entries, status, "v1"))
 
 
 def only_step(entries: list[Entry], status: Status = Status.RUNNING) -> dict[str, Any]:
@@ -240,7 +241,7 @@ def test_only_what_waits_tells_when_that_ends() -> None:
     ):
         instance.steps[key] = Step(key, state, due_ms=9_000)
 
-    tell_due_times(told, instance)
+    tell_due_times(cast(InstanceDetail, told), instance)
 
     assert [(step["type"], step.get("due")) for step in told["steps"]] == [
         ("step", None),

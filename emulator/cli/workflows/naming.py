@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from emulator.answers.workflows import InstanceDetail, ListedInstance, NamedWorkflow
 from emulator.cli.cells import printable
 from emulator.cli.workflows.access import Api, Refused
 from emulator.errors import UsageError
@@ -22,13 +23,15 @@ def find_instance(api: Api, workflow: str, instance: str) -> str:
     if instance != LATEST:
         return instance
     with explained(api, workflow):
-        newest = api.ask("GET", workflow, "instances", query={"per_page": "1"}).result
+        newest: list[ListedInstance] = api.ask(
+            "GET", workflow, "instances", query={"per_page": "1"}
+        ).result
     if not newest:
         raise UsageError(
             f'There are no instances in workflow "{workflow}".\n'
             f"  Create one with `groundfog workflows trigger {workflow}`."
         )
-    return str(newest[0]["id"])
+    return newest[0]["id"]
 
 
 @contextmanager
@@ -39,7 +42,7 @@ def explained(api: Api, workflow: str, instance: str = "") -> Iterator[None]:
     except Refused as error:
         if not error.is_missing:
             raise
-        known = [str(entry["name"]) for entry in _workflows(api)]
+        known = [entry["name"] for entry in _workflows(api)]
         if workflow not in known:
             raise UsageError(no_such_workflow(workflow, known)) from None
         if not instance:
@@ -58,8 +61,8 @@ def step_explained(api: Api, workflow: str, instance: str, step: str) -> Iterato
     except Refused as error:
         if not step or _NO_SUCH_STEP not in str(error):
             raise
-        told = api.ask("GET", workflow, "instances", instance).result["steps"]
-        steps = [each for each in told if each["type"] in _KINDS]
+        told: InstanceDetail = api.ask("GET", workflow, "instances", instance).result
+        steps = [each for each in told["steps"] if each["type"] in _KINDS]
         known = list(dict.fromkeys(each["name"].rpartition("-")[0] for each in steps))
         if step in known:  # but not with this count and type
             alike = [each for each in steps if each["name"].rpartition("-")[0] == step]
@@ -89,7 +92,6 @@ def _listed(names: list[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _workflows(api: Api) -> list[dict[str, object]]:
-    result = api.ask("GET", query={"per_page": "100"}).result
-    assert isinstance(result, list)
+def _workflows(api: Api) -> list[NamedWorkflow]:
+    result: list[NamedWorkflow] = api.ask("GET", query={"per_page": "100"}).result
     return result

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 from emulator.cli.cells import printable
 from emulator.errors import UsageError
+from emulator.json_types import Json
 from emulator.protocol.deep_json import Limits, Reader
 from emulator.protocol.values import DEPTH_MAX
-
-Json = Any
 
 _SHOWN = 30  # characters on either side of a mistake
 STDIN = "-"
@@ -34,9 +33,9 @@ def read_payload(text: str, what: str) -> Json:
 
 def _load(text: str) -> Json:
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return cast(Json, json.loads(text, parse_constant=_refuse))
     except RecursionError:
-        return Reader(Limits(DEPTH_MAX), parse_constant=_refuse).whole(text)
+        return cast(Json, Reader(Limits(DEPTH_MAX), parse_constant=_refuse).whole(text))
 
 
 def _mistake(text: str, what: str, error: json.JSONDecodeError) -> str:

@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from emulator import sqlite
 from emulator.engine.journal.journal import Journal
@@ -164,31 +163,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def sizes_json(sizes: Sizes) -> dict[str, Any]:
-    """Return sizes as the control route tells them."""
-    return {
-        "file_bytes": sizes.file_bytes,
-        "log_bytes": sizes.log_bytes,
-        "free_bytes": sizes.free_bytes,
-        "workflows": [
-            {
-                "name": workflow.workflow,
-                "instances": workflow.instances,
-                "entries": workflow.entries,
-                "bytes": workflow.history_bytes,
-            }
-            for workflow in sizes.workflows
-        ],
-        "largest_instances": [
-            {
-                "workflow": instance.workflow,
-                "id": instance.id,
-                "status": instance.status.value,
-                "entries": instance.entries,
-                "bytes": instance.history_bytes,
-            }
-            for instance in sizes.largest
-        ],
-    }

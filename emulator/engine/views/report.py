@@ -6,10 +6,17 @@ Source: docs/platform/workflows-rest.md, "An instance over REST".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
+from emulator.answers.workflows import (
+    ErrorDetail,
+    InstanceDetail,
+    RollbackDetail,
+    ScheduleDetail,
+    StepDetail,
+    StepResult,
+)
 from emulator.engine.model.entries import Entry, data_of, origin_of
-from emulator.engine.model.failure import Failure
+from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.instance import TERMINAL, Instance, Status
 from emulator.engine.model.instance_data import Queued, RollbackEnd, Termination
 from emulator.engine.model.kinds import EntryKind
@@ -24,9 +31,7 @@ from emulator.engine.model.step_data import (
     WaitStart,
 )
 from emulator.engine.model.step_key import StepKey, StepKind, step_key
-
-Json = Any
-Record = dict[str, Any]
+from emulator.json_types import Json
 
 _INTERRUPTED = "WorkflowInternalError"
 _REST_TYPES = {kind: kind.value for kind in StepKind} | {StepKind.DO: "step"}
@@ -37,7 +42,7 @@ def instance_detail(
     status: Status,
     version_id: str,
     show_output: Callable[[Json], Json] = lambda output: output,
-) -> Record:
+) -> InstanceDetail:
     """Return an instance as REST describes it, steps in the order they first began.
 
     show_output: what becomes of each step's output, which REST may shorten.
@@ -46,12 +51,10 @@ def instance_detail(
     history = _History(show_output)
     for _, entry in with_current_names(enumerate(entries)):
         history.add(entry)
-    scheduled = {} if history.schedule is None else {"schedule": history.schedule}
-    return {
+    detail: InstanceDetail = {
         "status": status.value,
         "params": history.params,
         "trigger": {"source": history.trigger},
-        **scheduled,
         "versionId": version_id,
         "queued": history.queued,
         "start": history.start,
@@ -63,9 +66,12 @@ def instance_detail(
         "step_count": sum(step["type"] != "rollback" for step in history.steps.values()),
         "steps": [*history.steps.values(), *history.terminations],
     }
+    if history.schedule is not None:
+        detail["schedule"] = history.schedule
+    return detail
 
 
-def tell_due_times(detail: Record, instance: Instance) -> None:
+def tell_due_times(detail: InstanceDetail, instance: Instance) -> None:
     """Add `due` to the steps of a detail that wait: when a sleep, event wait or retry delay ends.
 
     It is ours, beside what Cloudflare tells, and absent from steps that wait for nothing.
@@ -86,7 +92,7 @@ def step_detail(
     label: str,
     kind: StepKind,
     attempt: int | None = None,
-) -> Record | None:
+) -> StepResult | None:
     """Return one step with its whole output: `{"status", "error", "output", "event_type"?}`.
 
     label: its name and count, `"charge-1"`. attempt: tell of this attempt instead of the step.
@@ -129,7 +135,7 @@ CUT_OFF_BY = {  # what an interrupted attempt was cut off by, by the reason that
 }
 
 
-def interruption(data: Interruption) -> Record:
+def interruption(data: Interruption) -> ErrorDetail:
     """Return the error that an attempt is told to have ended with when it was cut off."""
     text = f"The attempt was cut off by {CUT_OFF_BY.get(data.reason, data.reason)}"
     return {"name": _INTERRUPTED, "message": text}
@@ -139,7 +145,9 @@ def _success(status: Status) -> bool | None:
     return status is Status.COMPLETE if status in TERMINAL else None
 
 
-def _step_status(finished: bool, error: Json, unfinished: str, instance: Status) -> str:
+def _step_status(
+    finished: bool, error: ErrorDetail | None, unfinished: str, instance: Status
+) -> str:
     """Return the status of a step; one left behind by an ended instance shares that one's."""
     if finished:
         return Status.ERRORED.value if error else Status.COMPLETE.value
@@ -153,16 +161,16 @@ class _History:
         self._show_output = show_output
         self.params: Json = None
         self.trigger = "unknown"
-        self.schedule: Json = None
+        self.schedule: ScheduleDetail | None = None
         self.queued: str | None = None
         self.start: str | None = None
         self.end: str | None = None
-        self.error: Json = None
-        self.rollback: Json = None
+        self.error: ErrorDetail | None = None
+        self.rollback: RollbackDetail | None = None
         self.output: Json = None
-        self.steps: dict[str, Record] = {}
-        self.step_errors: dict[str, Json] = {}
-        self.terminations: list[Record] = []
+        self.steps: dict[str, StepDetail] = {}
+        self.step_errors: dict[str, ErrorDetail] = {}
+        self.terminations: list[StepDetail] = []
 
     def add(self, entry: Entry) -> None:
         match entry.kind:
@@ -171,7 +179,11 @@ class _History:
                 self.queued = iso(entry.at_ms)
                 self.params = plain(entry.value)
                 self.trigger = queued.source or "unknown"
-                self.schedule = queued.schedule and queued.schedule.as_json()
+                if queued.schedule is not None:
+                    self.schedule = {
+                        "cron": queued.schedule.cron,
+                        "scheduledTime": queued.schedule.scheduled_ms,
+                    }
             case EntryKind.WORKFLOW_START:
                 self.start = self.start or iso(entry.at_ms)
             case EntryKind.WORKFLOW_SUCCESS:
@@ -179,16 +191,16 @@ class _History:
                 self.output = plain(entry.value)
             case EntryKind.WORKFLOW_FAILURE:
                 self.end = iso(entry.at_ms)
-                self.error = data_of(entry, Failure).error.as_json()
+                self.error = _error(data_of(entry, Failure).error)
             case EntryKind.ROLLBACK_COMPLETE:
                 self.rollback = {"outcome": "complete", "error": None}
             case EntryKind.ROLLBACK_FAILED:
                 error = data_of(entry, RollbackEnd).error
-                self.rollback = {"outcome": "failed", "error": error and error.as_json()}
+                self.rollback = {"outcome": "failed", "error": error and _error(error)}
             case EntryKind.WORKFLOW_TERMINATED:
                 self.end = iso(entry.at_ms)
-                by = data_of(entry, Termination).as_json()
-                self.terminations.append({"type": "termination", **by})
+                by = data_of(entry, Termination).source
+                self.terminations.append({"type": "termination", "trigger": {"source": by}})
             case _ if entry.step:
                 self._add_of_step(entry)
 
@@ -203,15 +215,16 @@ class _History:
             case EntryKind.SLEEP_START:
                 self.steps[entry.step] = _started(entry, "sleep")
             case EntryKind.WAIT_START:
-                waiting = {"event_type": data_of(entry, WaitStart).event, "output": None}
-                self.steps[entry.step] = _started(entry, "waitForEvent") | waiting
+                step = self.steps[entry.step] = _started(entry, "waitForEvent")
+                step["event_type"], step["output"] = data_of(entry, WaitStart).event, None
             case EntryKind.ATTEMPT_START | EntryKind.ROLLBACK_ATTEMPT_START:
-                attempt = {"start": iso(entry.at_ms), "end": None, "success": None, "error": None}
-                self.steps[entry.step]["attempts"].append(attempt)
+                self.steps[entry.step]["attempts"].append(
+                    {"start": iso(entry.at_ms), "end": None, "success": None, "error": None}
+                )
             case EntryKind.ATTEMPT_SUCCESS | EntryKind.ROLLBACK_ATTEMPT_SUCCESS:
                 self._end_attempt(entry, None)
             case EntryKind.ATTEMPT_FAILURE | EntryKind.ROLLBACK_ATTEMPT_FAILURE:
-                self._end_attempt(entry, data_of(entry, AttemptFailure).error.as_json())
+                self._end_attempt(entry, _error(data_of(entry, AttemptFailure).error))
             case EntryKind.ATTEMPT_INTERRUPTED:
                 self._end_attempt(entry, interruption(data_of(entry, Interruption)))
             case EntryKind.STEP_SUCCESS | EntryKind.ROLLBACK_STEP_SUCCESS:
@@ -221,24 +234,33 @@ class _History:
                 step |= {"end": iso(entry.at_ms), "success": True, "output": output}
             case EntryKind.STEP_FAILURE | EntryKind.ROLLBACK_STEP_FAILURE:
                 self.steps[entry.step] |= {"end": iso(entry.at_ms), "success": False}
-                self.step_errors[entry.step] = data_of(entry, Failure).error.as_json()
+                self.step_errors[entry.step] = _error(data_of(entry, Failure).error)
             case EntryKind.SLEEP_COMPLETE:
                 self.steps[entry.step] |= {"end": iso(entry.at_ms), "finished": True}
             case EntryKind.WAIT_COMPLETE:
                 output = self._show_output(plain(entry.value))
-                done = {"end": iso(entry.at_ms), "finished": True, "output": output}
-                self.steps[entry.step] |= done
+                self.steps[entry.step] |= {
+                    "end": iso(entry.at_ms),
+                    "finished": True,
+                    "output": output,
+                }
             case EntryKind.WAIT_TIMED_OUT:
-                error = data_of(entry, Failure).error.as_json()
-                timed_out = {"end": iso(entry.at_ms), "finished": True, "error": error}
-                self.steps[entry.step] |= timed_out
+                self.steps[entry.step] |= {
+                    "end": iso(entry.at_ms),
+                    "finished": True,
+                    "error": _error(data_of(entry, Failure).error),
+                }
 
-    def _end_attempt(self, entry: Entry, error: Json) -> None:
-        ended = {"end": iso(entry.at_ms), "success": error is None, "error": error}
-        self.steps[entry.step]["attempts"][-1] |= ended
+    def _end_attempt(self, entry: Entry, error: ErrorDetail | None) -> None:
+        attempt = self.steps[entry.step]["attempts"][-1]
+        attempt |= {"end": iso(entry.at_ms), "success": error is None, "error": error}
 
 
-def _executed(entry: Entry, kind: str, config: StepConfig, line: str = "") -> Record:
+def _error(error: ErrorInfo) -> ErrorDetail:
+    return {"name": error.name, "message": error.message}
+
+
+def _executed(entry: Entry, kind: str, config: StepConfig, line: str = "") -> StepDetail:
     return {
         "name": StepKey.of(entry.step).label,
         "type": kind,
@@ -251,7 +273,7 @@ def _executed(entry: Entry, kind: str, config: StepConfig, line: str = "") -> Re
     }
 
 
-def _started(entry: Entry, kind: str) -> Record:
+def _started(entry: Entry, kind: str) -> StepDetail:
     return {
         "name": StepKey.of(entry.step).label,
         "type": kind,

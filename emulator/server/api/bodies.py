@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar, cast
 
 from starlette.requests import Request
 
+from emulator.json_types import Json
 from emulator.protocol import values
 from emulator.protocol.deep_json import Limits, Reader, TooMuch
 from emulator.protocol.values import DEPTH_MAX, MAX_SAFE_INTEGER
 from emulator.server.api.envelope import INTERNAL, ApiError
 from emulator.server.api.reading import bad
 
-Json = Any
 T = TypeVar("T")
 
 CONTROL_MAX_BYTES = 256 * 1024  # bodies without users' values: actions, lists of 100 ids
@@ -87,10 +87,10 @@ def read_json(body: bytes | str, limits: Limits = VALUE) -> Json:
         return None
     if len(text) <= _AT_ONCE_MAX_BYTES:
         try:
-            return json.loads(text, parse_int=_integer, parse_constant=_not_json)
+            return cast(Json, json.loads(text, parse_int=_integer, parse_constant=_not_json))
         except RecursionError:
             pass
-    return _reader(limits).whole(text)
+    return cast(Json, _reader(limits).whole(text))
 
 
 def read_items(body: bytes) -> Iterator[Json]:

@@ -6,11 +6,11 @@ GET shows it. POST moves it, and answers after everything that was due has happe
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any
 
 from starlette.requests import Request
 from starlette.routing import Route
 
+from emulator.answers.clock import ClockState
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.clock_control import Timekeeper
 from emulator.engine.model.plain import iso
@@ -18,8 +18,6 @@ from emulator.errors import UsageError
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
 from emulator.server.api.reading import bad
-
-Json = Any
 
 
 class ClockRoutes:
@@ -59,18 +57,20 @@ class ClockRoutes:
             await work
         except UsageError as error:
             raise ApiError(409, INTERNAL, str(error)) from error
-        return self._shown({"before": iso(before_ms)})
+        return self._shown(before_ms)
 
-    def _shown(self, more: dict[str, Json] | None = None) -> Answer:
+    def _shown(self, before_ms: int | None = None) -> Answer:
         keeper = self._timekeeper
         next_ms = keeper.next_ms()
-        record = {
+        state: ClockState = {
             "mode": "virtual" if keeper.is_virtual else "real",
             "frozen": keeper.is_frozen,
             "now": iso(keeper.now_ms()),
             "next": None if next_ms is None else iso(next_ms),
         }
-        return Answer(record | (more or {}))
+        if before_ms is not None:
+            state["before"] = iso(before_ms)
+        return Answer(state)
 
 
 def clock_routes(timekeeper: Timekeeper) -> list[Route]:

@@ -7,17 +7,14 @@ Source: docs/platform/hosting.md, "The REST envelope".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import StateError
 from emulator.protocol import deep_json
-
-Json = Any
 
 OWN_BASE = "/cdn-cgi/groundfog"  # of the routes that only Groundfog has
 TOO_DEEP = "(body) is nested too deeply"
@@ -38,8 +35,8 @@ class ApiError(Exception):
 class Answer:
     """What a handler returns; `info` is `result_info`, `notes` go to `messages`."""
 
-    result: Json
-    info: dict[str, Json] | None = None
+    result: object
+    info: Mapping[str, object] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -68,7 +65,7 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 async def success(answer: Answer) -> Response:
     """Return the envelope around a result."""
-    body: dict[str, Json] = {
+    body: dict[str, object] = {
         "success": True,
         "errors": [],
         "messages": [{"code": 0, "message": note} for note in answer.notes],
@@ -92,7 +89,7 @@ def failure(
     return _response(status, body, headers)
 
 
-async def json_response(body: Json) -> Response:
+async def json_response(body: object) -> Response:
     """Return an answer of any size as JSON: a large one is encoded where it stops nobody."""
     if not deep_json.is_large(body):
         return _response(200, body)
@@ -100,7 +97,7 @@ async def json_response(body: Json) -> Response:
     return Response(text, media_type="application/json")
 
 
-def _response(status: int, body: Json, headers: dict[str, str] | None = None) -> Response:
+def _response(status: int, body: object, headers: dict[str, str] | None = None) -> Response:
     # ASCII, as a string of user code may have half a surrogate pair, which UTF-8 cannot encode.
     text = deep_json.dumps(body)
     return Response(text, status, headers, media_type="application/json")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.requests import Request
 
+from emulator.answers.workflows import PageInfo
 from emulator.server.api.reading import whole_number
 
 T = TypeVar("T")
-Json = Any
 
 PER_PAGE = 25
 PER_PAGE_MAX = 100
@@ -44,7 +44,7 @@ class Page:
         """Return the part of a whole list that is on this page."""
         return items[self.offset :][: self.size]
 
-    def info(self, count: int, total: int) -> dict[str, Json]:
+    def info(self, count: int, total: int) -> PageInfo:
         """Return `result_info` of this page, which has `count` items of `total`."""
         return {
             "page": self.number,

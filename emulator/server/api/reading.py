@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.requests import Request
 
 from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.json_types import Json
 from emulator.server.api.envelope import INTERNAL, ApiError
-
-Json = Any
 
 _PAGE_MAX = 1_000_000_000
 

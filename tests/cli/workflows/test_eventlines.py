@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from emulator.answers.workflows import LogEventRecord
 from emulator.cli.cells import columns
 from emulator.cli.ink import Ink
 from emulator.cli.workflows.drawing.event_lines import event_lines
@@ -14,8 +15,9 @@ from emulator.engine.views.log import EVENT_TYPES
 BOOM = {"name": "ValueError", "message": "card declined"}
 
 
-def event(kind: str, **more: Any) -> dict[str, Any]:
-    return {"instanceId": "i", "eventId": 1, "timestamp": 5_000, "type": kind, **more}
+def event(kind: str, **more: Any) -> LogEventRecord:
+    told = {"instanceId": "i", "eventId": 1, "timestamp": 5_000, "type": kind, **more}
+    return cast(LogEventRecord, told)
 
 
 def told(kind: str, width: int = 120, **more: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emulator.cli.cells import columns
-from emulator.cli.workflows.drawing.progress import LiveProgress, ProgressLines
+from emulator.cli.workflows.drawing.progress import LiveProgress, PlainProgress
 from tests.cli.workflows.test_timeline import BOOM, attempt, detail, do, sleep
 
 TRYING = do("charge-1", attempt(0, 100, BOOM), success=None)
@@ -15,7 +15,7 @@ AGAIN = do("charge-1", attempt(0, 100, BOOM), attempt(200, 300, BOOM), success=N
 DONE = do("charge-1", attempt(0, 100, BOOM), attempt(200, 300, BOOM), attempt(400, 500))
 
 
-def show(progress: LiveProgress | ProgressLines, *told: Any) -> None:
+def show(progress: LiveProgress | PlainProgress, *told: Any) -> None:
     for moment in told:
         progress.update(moment, 10_000)
 
@@ -25,7 +25,7 @@ def test_each_step_has_a_line_when_it_waits_and_when_it_ends(
 ) -> None:
     napping = detail(DONE, sleep("nap-1", 500), status="waiting")
     ended = detail(DONE, sleep("nap-1", 500, 900), status="complete", end="1970-01-01T00:00:01Z")
-    show(ProgressLines("flow", "i"), detail(DONE), napping, napping, ended, ended)
+    show(PlainProgress("flow", "i"), detail(DONE), napping, napping, ended, ended)
 
     text = capsys.readouterr().err
     assert text.count("✓ charge") == 1 and text.count("◷ nap") == 1 and text.count("✓ nap") == 1
@@ -33,7 +33,7 @@ def test_each_step_has_a_line_when_it_waits_and_when_it_ends(
 
 
 def test_each_attempt_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
-    show(ProgressLines("flow", "i"), detail(TRYING), detail(AGAIN), detail(AGAIN), detail(DONE))
+    show(PlainProgress("flow", "i"), detail(TRYING), detail(AGAIN), detail(AGAIN), detail(DONE))
 
     text = capsys.readouterr().err
     assert [text.count(sign) for sign in ("✗ 1", "✗ 2", "✓ 3")] == [1, 1, 1]
@@ -42,7 +42,7 @@ def test_each_attempt_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_error_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     error = {"name": "E", "message": "\x1b[31mred"}
     failed = detail(status="errored", end="1970-01-01T00:00:01Z", error=error)
-    show(ProgressLines("flow", "i"), failed)
+    show(PlainProgress("flow", "i"), failed)
 
     assert "E: \\x1b[31mred" in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ from emulator.cli.workflows.drawing.spans import span
 from emulator.cli.workflows.drawing.timeline import Page
 from emulator.engine.model.plain import iso
 
-Json = Any
+Json = Any  # details are made with a few members only
 BOOM = {"name": "ValueError", "message": "card declined"}
 CUT = {
     "name": "WorkflowInternalError",

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from emulator.answers.workflows import SkippedWait, StatusChange
 from emulator.cli.output import say, show_json
 from emulator.cli.workflows.access import BASE, OWN, opened
 from emulator.cli.workflows.commands.wait import refuse_to_wait, wait_for_end, wait_option
@@ -17,8 +18,7 @@ from emulator.cli.workflows.naming import explained, find_instance, step_explain
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.cli.workflows.payload import read_payload
 from emulator.errors import UsageError
-
-Json = Any
+from emulator.json_types import Json
 
 _STEP_TYPES = ("do", "sleep", "waitForEvent")
 _KINDS = {"waitForEvent": "event wait", "retry": "retry delay"}
@@ -64,7 +64,7 @@ def resume(
     if accept:
         choice["accept"] = True
     if renames:
-        choice["rename"] = dict(map(_renaming, renames))
+        choice["rename"] = {old: new for old, new in map(_renaming, renames)}
     if accept and renames:
         raise UsageError("--accept and --rename cannot be combined. Rename first, then look again.")
     if all_alike:
@@ -104,7 +104,7 @@ def restart(
     change = _status("restart")
     if from_step_name:
         start = {"name": from_step_name, "count": from_step_count, "type": from_step_type}
-        given = {key: value for key, value in start.items() if value is not None}
+        given: dict[str, Json] = {key: value for key, value in start.items() if value is not None}
         change = _status("restart", {"from": given}, from_step_name)
     elif from_step_count is not None or from_step_type is not None:
         raise UsageError(
@@ -133,12 +133,12 @@ def skip(target: Target, name: str, id: str, wait: bool, step: str | None) -> No
     A sleep is over, an event wait has timed out, the next attempt begins.
     """
 
-    def told(skipped: Json) -> str:
+    def told(skipped: SkippedWait) -> str:
         due = moment(parse_iso(skipped["due"]))
         kind = _KINDS.get(skipped["type"], skipped["type"])
         return f"skipped the {kind} of {skipped['name']}, due at {due}"
 
-    body = {} if step is None else {"step": step}
+    body: Json = {} if step is None else {"step": step}
     change = _Change("POST", ("skip",), body, told, OWN)
     _change(target, name, id, change, "complete" if wait else None)
 
@@ -164,7 +164,7 @@ class _Change:
     method: str
     path: tuple[str, ...]
     body: Json
-    told: Callable[[Json], str]
+    told: Callable[[Any], str]
     base: str = BASE
     step: str = ""  # the step that it names
 
@@ -172,17 +172,17 @@ class _Change:
 def _status(action: str, more: dict[str, Json] | None = None, step: str = "") -> _Change:
     """Return the request for a change of status; the API calls it `action`."""
 
-    def told(result: Json) -> str:
-        status = str(result["status"])
+    def told(result: StatusChange) -> str:
+        status = result["status"]
         if action in ("pause", "resume") and status in ENDED:
             return f"has ended ({status}); there is nothing to {action}"
-        others = len(result.get("resumed", ())) - 1
+        others = len(result.get("resumed", [])) - 1
         were = "was" if others == 1 else "were"
         return f"is now {status}" + (
             f", and {others} that {were} held for the same reason" * (others > 0)
         )
 
-    return _Change("PATCH", ("status",), {"status": action} | (more or {}), told, step=step)
+    return _Change("PATCH", ("status",), {"status": action, **(more or {})}, told, step=step)
 
 
 def _change(target: Target, name: str, id: str, change: _Change, until: str | None = None) -> None:

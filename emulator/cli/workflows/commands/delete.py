@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
+from emulator.answers.workflows import BatchDeletion, CountedWorkflow
 from emulator.cli.output import say, show_json
 from emulator.cli.workflows.access import opened
 from emulator.cli.workflows.naming import LATEST, explained, find_instance
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.errors import EmulatorError, UsageError
 from emulator.words import counted
-
-Json = Any
 
 IDS_MAX = 100  # as in wrangler and in the API
 
@@ -29,7 +27,8 @@ def delete_workflow(target: Target, name: str, yes: bool) -> None:
     """Delete all instances of the workflow NAME; it stays configured."""
     with opened(target, changes=True) as api:
         with explained(api, name):
-            count = sum(api.ask("GET", name).result["instances"].values())
+            found: CountedWorkflow = api.ask("GET", name).result
+            count = sum(found["instances"].values())
         if count and not yes and sys.stdin.isatty():
             question = f"Delete {counted(count, 'instance')} of {name}?"
             click.confirm(question, abort=True, err=True)
@@ -62,7 +61,7 @@ def delete_instances(
             asked = [latest if instance == LATEST else instance for instance in asked]
         with explained(api, name):
             path = (name, "instances", "batch", "delete")
-            result = api.ask("POST", *path, body={"instances": asked}).result
+            result: BatchDeletion = api.ask("POST", *path, body={"instances": asked}).result
     if target.as_json:
         show_json(result)
     elif result["deleted"]:
@@ -75,7 +74,7 @@ def delete_instances(
 def _ids_in(file: Path) -> list[str]:
     """Return the ids in a JSON file. Raises UsageError."""
     try:
-        ids: Json = json.loads(file.read_text(encoding="utf-8-sig"))
+        ids = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
     except json.JSONDecodeError as error:

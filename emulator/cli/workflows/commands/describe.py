@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
+from emulator.answers.workflows import InstanceDetail
 from emulator.cli.ink import Ink
 from emulator.cli.output import show_drawn, show_json, size_of
 from emulator.cli.workflows.access import Api, opened
@@ -15,8 +15,6 @@ from emulator.cli.workflows.drawing.spans import parse_iso
 from emulator.cli.workflows.drawing.timeline import Page
 from emulator.cli.workflows.naming import LATEST, explained, find_instance
 from emulator.cli.workflows.options import Target, workflow_options
-
-Json = Any
 
 
 @click.command("describe")
@@ -62,7 +60,7 @@ def describe_instance(
         show_drawn(instance_page(name, instance, detail, page, api.live))
 
 
-def instance_detail(api: Api, workflow: str, instance: str) -> tuple[dict[str, Json], int]:
+def instance_detail(api: Api, workflow: str, instance: str) -> tuple[InstanceDetail, int]:
     """Return the API's details of an instance, and the server's time in epoch milliseconds.
 
     Raises UsageError when there is no such instance.

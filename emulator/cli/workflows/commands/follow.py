@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import cast
 
+from emulator.answers.workflows import LogEventRecord
 from emulator.cli.ink import Ink
 from emulator.cli.output import say, show_drawn, show_json, size_of
 from emulator.cli.workflows.access import Api, Unreachable
 from emulator.cli.workflows.drawing.event_lines import event_lines
 from emulator.cli.workflows.naming import explained
-
-Json = Any
-Record = dict[str, Any]
 
 _LAST = frozenset({"workflow_completed", "workflow_errored", "workflow_terminated"})
 _GONE_S = 30.0  # how long a server may be away
@@ -31,7 +29,7 @@ def follow(api: Api, workflow: str, instance: str, as_json: bool) -> None:
         try:
             with explained(api, workflow, instance):
                 for event in api.events(workflow, instance, printer.last_id):
-                    printer.show(event)
+                    printer.show(cast(LogEventRecord, event))
         except Unreachable:
             if printer.gone_for_long():
                 raise
@@ -55,7 +53,7 @@ class _Printer:
         self._ink = Ink.on(sys.stdout)
         self._gone_since: float | None = None
 
-    def show(self, event: Record) -> None:
+    def show(self, event: LogEventRecord) -> None:
         self._gone_since = None
         self.last_id = event["eventId"]
         self.ended = event["type"] in _LAST

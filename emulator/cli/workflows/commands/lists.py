@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import click
 
+from emulator.answers.workflows import CountedWorkflow, ListedInstance, PageInfo
 from emulator.cli.cells import printable
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.output import say, show_drawn, show_json, size_of
@@ -22,9 +23,6 @@ from emulator.cli.workflows.options import Target, workflow_options
 from emulator.clock import SystemClock
 from emulator.errors import UsageError
 from emulator.words import counted
-
-Json = Any
-Record = dict[str, Any]
 
 STATUSES = (
     "queued",
@@ -55,7 +53,7 @@ def _paged(command: Any) -> Any:
 def list_workflows(target: Target, page: int, per_page: int | None) -> None:
     """List the project's workflows, with the number of their instances."""
     with opened(target) as api:
-        found = api.ask("GET", query=_page_query(page, per_page)).result
+        found: list[CountedWorkflow] = api.ask("GET", query=_page_query(page, per_page)).result
     if target.as_json:
         show_json(found)
     elif found:
@@ -76,7 +74,7 @@ def list_workflows(target: Target, page: int, per_page: int | None) -> None:
 def describe_workflow(target: Target, name: str) -> None:
     """Show a workflow, with the number of its instances by status."""
     with opened(target) as api, explained(api, name):
-        found = api.ask("GET", name).result
+        found: CountedWorkflow = api.ask("GET", name).result
     if target.as_json:
         show_json(found)
         return
@@ -86,7 +84,7 @@ def describe_workflow(target: Target, name: str) -> None:
         triggered_ms = parse_iso(found["triggered_on"])
         ago = span(SystemClock().now_ms() - triggered_ms)
         facts.append(("Triggered", f"{moment(triggered_ms)} ({ago} ago)"))
-    for schedule in found.get("schedules", ()):
+    for schedule in found.get("schedules", []):
         due = moment(parse_iso(schedule["next_instance"]))
         facts.append(("Schedule", f"{schedule['cron']}, next at {due}"))
     facts.append(("Instances", str(sum(found["instances"].values()))))
@@ -134,7 +132,7 @@ def list_instances(
             ("Instance ID", "Status", "Created", "Took", "Trigger"),
             [_instance_row(instance) for instance in found],
         )
-    say(_told(name, answer.info, bool(query.keys() - {"page", "per_page"})))
+    say(_told(name, cast(PageInfo, answer.info), bool(query.keys() - {"page", "per_page"})))
 
 
 def _page_query(page: int, per_page: int | None) -> dict[str, str]:
@@ -170,12 +168,12 @@ def _instant(text: str, option: str) -> datetime:
         ) from None
 
 
-def _counts(workflow: Record) -> str:
+def _counts(workflow: CountedWorkflow) -> str:
     counts = workflow["instances"]
     return ", ".join(f"{counts[s]} {s}" for s in STATUSES if counts.get(s)) or "none"
 
 
-def _instance_row(instance: Record) -> tuple[str, str, str, str, str]:
+def _instance_row(instance: ListedInstance) -> tuple[str, str, str, str, str]:
     sign, _ = mark(instance["status"])
     started, ended = instance["started_on"], instance["ended_on"]
     took = span(parse_iso(ended) - parse_iso(started)) if started and ended else ""
@@ -188,7 +186,7 @@ def _instance_row(instance: Record) -> tuple[str, str, str, str, str]:
     )
 
 
-def _told(name: str, info: Mapping[str, Json], is_filtered: bool) -> str:
+def _told(name: str, info: PageInfo, is_filtered: bool) -> str:
     if info["count"]:
         pages = f" (page {info['page']} of {info['total_pages']})"
         return f"{info['count']} of {counted(info['total_count'], 'instance')}" + (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
+from emulator.answers.workflows import JournalSizes, Pruned
 from emulator.cli.cells import printable
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.output import say, show_drawn, show_json
@@ -16,10 +16,8 @@ from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.errors import UsageError
+from emulator.json_types import Json
 from emulator.words import counted
-
-Json = Any
-Record = dict[str, Any]
 
 JOURNAL = "/cdn-cgi/groundfog/journal"
 _ENDED = ("complete", "errored", "terminated")
@@ -32,7 +30,7 @@ _UNIT_BYTES = 1_024
 def size(target: Target, largest: int) -> None:
     """Show how much space the history of workflows takes on disk."""
     with opened(target) as api:
-        sizes = api.ask("GET", query={"largest": str(largest)}, base=JOURNAL).result
+        sizes: JournalSizes = api.ask("GET", query={"largest": str(largest)}, base=JOURNAL).result
     if target.as_json:
         show_json(sizes)
         return
@@ -83,8 +81,12 @@ def prune(
 
     Instances that have not ended are never deleted.
     """
-    wanted: Record = {"workflow": name, "status": list(statuses), "older_than": _span(older_than)}
-    body = {key: value for key, value in wanted.items() if value}
+    wanted: dict[str, Json] = {
+        "workflow": name,
+        "status": [*statuses],
+        "older_than": _span(older_than),
+    }
+    body: dict[str, Json] = {key: value for key, value in wanted.items() if value}
     with opened(target, changes=not dry_run) as api:
         if dry_run or (not yes and sys.stdin.isatty()):
             found = _prune(api, name, {**body, "dry_run": True})
@@ -94,18 +96,17 @@ def prune(
             if found["pruned"]:
                 question = f"Delete {counted(found['pruned'], 'instance')}?"
                 click.confirm(question, abort=True, err=True)
-        result = _prune(api, name, {**body, "compact": True} if compact else body)
+        result = _prune(api, name, body | ({"compact": True} if compact else {}))
     _tell(target, result, "deleted")
 
 
-def _prune(api: Api, name: str | None, body: Record) -> Record:
+def _prune(api: Api, name: str | None, body: dict[str, Json]) -> Pruned:
     with explained(api, name or ""):
-        result = api.ask("POST", "prune", body=body, base=JOURNAL).result
-    assert isinstance(result, dict)
+        result: Pruned = api.ask("POST", "prune", body=body, base=JOURNAL).result
     return result
 
 
-def _tell(target: Target, result: Record, what: str) -> None:
+def _tell(target: Target, result: Pruned, what: str) -> None:
     if target.as_json:
         show_json(result)
         return

@@ -13,16 +13,14 @@ from typing import Any
 
 import click
 
+from emulator.answers.workflows import InstanceDetail
 from emulator.cli.output import show_json
 from emulator.cli.workflows.access import Api, Unreachable
 from emulator.cli.workflows.commands.describe import instance_detail
 from emulator.cli.workflows.drawing.marks import ENDED
-from emulator.cli.workflows.drawing.progress import LiveProgress, Progress, ProgressLines
+from emulator.cli.workflows.drawing.progress import LiveProgress, PlainProgress, Progress
 from emulator.cli.workflows.options import Target
 from emulator.errors import UsageError
-
-Json = Any
-Record = dict[str, Any]
 
 _FIRST_PAUSE_S = 0.02
 _PAUSE_S = 0.2
@@ -65,11 +63,11 @@ def wait_for_end(
 
 
 def _progress(workflow: str, instance: str) -> Progress:
-    kind = LiveProgress if sys.stderr.isatty() else ProgressLines
+    kind = LiveProgress if sys.stderr.isatty() else PlainProgress
     return kind(workflow, instance)
 
 
-def _ended(api: Api, workflow: str, instance: str, progress: Progress) -> Record:
+def _ended(api: Api, workflow: str, instance: str, progress: Progress) -> InstanceDetail:
     pause_s = _FIRST_PAUSE_S
     while True:
         began = time.monotonic()
@@ -82,7 +80,9 @@ def _ended(api: Api, workflow: str, instance: str, progress: Progress) -> Record
         pause_s = min(pause_s * 2, _PAUSE_S)
 
 
-def _detail(api: Api, workflow: str, instance: str, progress: Progress) -> tuple[Record, int]:
+def _detail(
+    api: Api, workflow: str, instance: str, progress: Progress
+) -> tuple[InstanceDetail, int]:
     """Ask for the instance; if the server restarts, wait for it."""
     gone_since: float | None = None
     while True:

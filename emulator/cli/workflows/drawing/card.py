@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
+from emulator.answers.workflows import InstanceDetail
 from emulator.cli.cells import columns, printable, wrap
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.workflows.drawing.marks import marked
@@ -12,15 +12,14 @@ from emulator.cli.workflows.drawing.spans import moment, parse_iso, span
 from emulator.cli.workflows.drawing.steps import error_text, rows_of
 from emulator.cli.workflows.drawing.timeline import Page, draw, value_lines
 
-Json = Any
-Record = dict[str, Any]
-
 _LABEL = 11
 _INDENT = 2
 _QUEUED_LONG_MS = 1_000  # a longer time in the queue gets a line
 
 
-def instance_page(workflow: str, instance: str, detail: Record, page: Page, live: bool) -> str:
+def instance_page(
+    workflow: str, instance: str, detail: InstanceDetail, page: Page, live: bool
+) -> str:
     """Return everything about an instance, as text."""
     queued_ms = parse_iso(detail["queued"]) if detail["queued"] else page.now_ms
     rows = rows_of(detail, page.now_ms, live)
@@ -35,7 +34,7 @@ def instance_page(workflow: str, instance: str, detail: Record, page: Page, live
     return "\n".join(lines)
 
 
-def title(workflow: str, instance: str, detail: Record, page: Page) -> list[str]:
+def title(workflow: str, instance: str, detail: InstanceDetail, page: Page) -> list[str]:
     """Return `["flow / order-17  ✓ complete in 5.31 s"]`, or two lines if one is too narrow."""
     name = printable(f"{workflow} / {instance}")
     status = detail["status"]
@@ -62,10 +61,10 @@ def labelled(facts: Iterable[tuple[str, str]], ink: Ink, width: int) -> Iterator
             head = " " * indent
 
 
-def _facts(detail: Record, queued_ms: int, page: Page) -> Iterator[str]:
+def _facts(detail: InstanceDetail, queued_ms: int, page: Page) -> Iterator[str]:
     room = page.width - _INDENT - _LABEL
     ago = f"({span(page.now_ms - queued_ms)} ago)"
-    cron = (detail.get("schedule") or {}).get("cron")
+    cron = detail["schedule"]["cron"] if detail.get("schedule") else ""
     by = f"{detail['trigger']['source']} {cron}" if cron else detail["trigger"]["source"]
     facts = [("Created", f"{moment(queued_ms)} {ago}, by {by}")]
     if detail["start"]:

@@ -6,8 +6,9 @@ import re
 import sys
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
 
+from emulator.answers.workflows import InstanceDetail
 from emulator.cli.cells import columns, printable, wrap
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.output import say, size_of
@@ -15,9 +16,6 @@ from emulator.cli.workflows.drawing.card import title
 from emulator.cli.workflows.drawing.spans import parse_iso
 from emulator.cli.workflows.drawing.steps import Row, error_text, rows_of
 from emulator.cli.workflows.drawing.timeline import Page, draw
-
-Json = Any
-Record = dict[str, Any]
 
 _PIPE_COLUMNS = 100
 _LAST_LINES = 200  # of the last picture, which may be higher than the terminal
@@ -37,7 +35,7 @@ class Progress(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
-    def update(self, detail: Record, now_ms: int) -> None: ...
+    def update(self, detail: InstanceDetail, now_ms: int) -> None: ...
     def note(self, text: str) -> None: ...
 
 
@@ -62,7 +60,7 @@ class LiveProgress:
         sys.stderr.write(_SHOW_CURSOR)
         sys.stderr.flush()
 
-    def update(self, detail: Record, now_ms: int) -> None:
+    def update(self, detail: InstanceDetail, now_ms: int) -> None:
         """Draw the instance as it is now."""
         size = size_of(sys.stderr)
         # The last column stays free: some terminals wrap as soon as it is written.
@@ -96,7 +94,7 @@ class _Shown:
     attempts: int
 
 
-class ProgressLines:
+class PlainProgress:
     """A line for each step that ends or begins to wait, and for each change of status."""
 
     def __init__(self, workflow: str, instance: str) -> None:
@@ -105,7 +103,7 @@ class ProgressLines:
         self._status = ""
         self._shown: dict[int, _Shown] = {}
 
-    def __enter__(self) -> ProgressLines:
+    def __enter__(self) -> PlainProgress:
         return self
 
     def __exit__(
@@ -116,7 +114,7 @@ class ProgressLines:
     ) -> None:
         return
 
-    def update(self, detail: Record, now_ms: int) -> None:
+    def update(self, detail: InstanceDetail, now_ms: int) -> None:
         """Write what is new."""
         page = Page(
             width=_PIPE_COLUMNS,
@@ -152,18 +150,18 @@ class ProgressLines:
         return [replace(row, attempts=tuple(ended[before.attempts :]))]
 
 
-def picture(workflow: str, instance: str, detail: Record, page: Page) -> list[str]:
+def picture(workflow: str, instance: str, detail: InstanceDetail, page: Page) -> list[str]:
     """Return the lines of an instance in progress."""
     rows = rows_of(detail, page.now_ms, live=True)
     lines = draw(rows, _zero_ms(detail, page), page)
     return [*title(workflow, instance, detail, page), *lines, *_failure(detail, page)]
 
 
-def _zero_ms(detail: Record, page: Page) -> int:
+def _zero_ms(detail: InstanceDetail, page: Page) -> int:
     return parse_iso(detail["queued"]) if detail["queued"] else page.now_ms
 
 
-def _failure(detail: Record, page: Page) -> list[str]:
+def _failure(detail: InstanceDetail, page: Page) -> list[str]:
     return [
         page.ink(Colour.RED, part)
         for line in error_text(detail["error"]).splitlines()

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from emulator.answers.workflows import AttemptDetail, ErrorDetail, InstanceDetail, StepDetail
 from emulator.cli.ink import Colour
 from emulator.cli.workflows.drawing.marks import ENDED, mark
 from emulator.cli.workflows.drawing.spans import clock_time, parse_iso, span
-
-Json = Any
-Record = dict[str, Any]
+from emulator.json_types import Json
 
 _CUT_OFF = "WorkflowInternalError"  # the API's name for an attempt that a reload or crash ended
 
@@ -78,7 +76,7 @@ class Scene:
     repeated: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, detail: Record, now_ms: int, live: bool) -> Scene:
+    def of(cls, detail: InstanceDetail, now_ms: int, live: bool) -> Scene:
         """Return the scene for an instance's details."""
         counts = Counter(_kind_and_base(step) for step in detail["steps"] if "name" in step)
         repeated = frozenset(key for key, count in counts.items() if count > 1)
@@ -91,13 +89,13 @@ class Scene:
         return self.status in ENDED
 
 
-def rows_of(detail: Record, now_ms: int, live: bool) -> list[Row]:
+def rows_of(detail: InstanceDetail, now_ms: int, live: bool) -> list[Row]:
     """Return a row for every step of an instance, in order."""
     scene = Scene.of(detail, now_ms, live)
     return [_row(step, scene) for step in detail["steps"]]
 
 
-def error_text(error: Json) -> str:
+def error_text(error: ErrorDetail | None) -> str:
     """Return a recorded error as `"name: message"`, or "" without one."""
     if not isinstance(error, dict):
         return ""
@@ -105,7 +103,7 @@ def error_text(error: Json) -> str:
     return message if message.startswith(f"{name}: ") else f"{name}: {message}"
 
 
-def _row(step: Record, scene: Scene) -> Row:
+def _row(step: StepDetail, scene: Scene) -> Row:
     match step["type"]:
         case "termination":
             return _termination(step, scene)
@@ -117,14 +115,14 @@ def _row(step: Record, scene: Scene) -> Row:
             return _do(step, scene)
 
 
-def _termination(step: Record, scene: Scene) -> Row:
+def _termination(step: StepDetail, scene: Scene) -> Row:
     sign, colour = mark("terminated")
     at_ms = scene.end_ms or scene.now_ms
     state = f"by {step['trigger']['source']}"
     return Row("terminated", sign, colour, at_ms, at_ms, state)
 
 
-def _sleep(step: Record, scene: Scene) -> Row:
+def _sleep(step: StepDetail, scene: Scene) -> Row:
     start_ms, end_ms = _times(step)
     if step["finished"]:
         sign, colour, state = *mark("complete"), "slept"
@@ -135,7 +133,7 @@ def _sleep(step: Record, scene: Scene) -> Row:
     return Row(_name(step, scene), sign, colour, start_ms, end_ms, state, _line(step), stretches)
 
 
-def _wait(step: Record, scene: Scene) -> Row:
+def _wait(step: StepDetail, scene: Scene) -> Row:
     start_ms, end_ms = _times(step)
     event = f'"{step["event_type"]}"'
     if not step["finished"]:
@@ -159,7 +157,7 @@ def _wait(step: Record, scene: Scene) -> Row:
     )
 
 
-def _do(step: Record, scene: Scene) -> Row:
+def _do(step: StepDetail, scene: Scene) -> Row:
     start_ms, end_ms = _times(step)
     attempts = [_attempt(number, told, scene) for number, told in enumerate(step["attempts"], 1)]
     state = ""
@@ -186,7 +184,7 @@ def _do(step: Record, scene: Scene) -> Row:
     )
 
 
-def _progress(step: Record, attempts: list[Attempt], running: bool, scene: Scene) -> str:
+def _progress(step: StepDetail, attempts: list[Attempt], running: bool, scene: Scene) -> str:
     if running:
         which = f", attempt {len(attempts)}" if len(attempts) > 1 else ""
         return f"running{which}" if scene.live else "cut off when the server stopped; runs again"
@@ -195,7 +193,7 @@ def _progress(step: Record, attempts: list[Attempt], running: bool, scene: Scene
     return _until(f"waiting for attempt {len(attempts) + 1}", step.get("due"), scene)
 
 
-def _attempt(number: int, told: Record, scene: Scene) -> Attempt:
+def _attempt(number: int, told: AttemptDetail, scene: Scene) -> Attempt:
     start_ms = parse_iso(told["start"])
     end_ms = parse_iso(told["end"]) if told["end"] else None
     error = told["error"]
@@ -208,7 +206,7 @@ def _attempt(number: int, told: Record, scene: Scene) -> Attempt:
     return Attempt(number, sign, colour, start_ms, end_ms, error_text(error))
 
 
-def _stretches(step: Record, start_ms: int, end_ms: int | None, scene: Scene) -> list[Stretch]:
+def _stretches(step: StepDetail, start_ms: int, end_ms: int | None, scene: Scene) -> list[Stretch]:
     stretches = [Stretch(Phase.WAIT, start_ms, _close(end_ms, scene))]
     for told in step["attempts"]:
         phase = Phase.FAILED if told["error"] else Phase.WORK
@@ -246,15 +244,15 @@ def _close(end_ms: int | None, scene: Scene) -> int:
     return end_ms or scene.end_ms or scene.now_ms
 
 
-def _times(step: Record) -> tuple[int, int | None]:
+def _times(step: StepDetail) -> tuple[int, int | None]:
     return parse_iso(step["start"]), parse_iso(step["end"]) if step["end"] else None
 
 
-def _line(step: Record) -> str:
+def _line(step: StepDetail) -> str:
     return str(step.get("line") or "")
 
 
-def _name(step: Record, scene: Scene) -> str:
+def _name(step: StepDetail, scene: Scene) -> str:
     """Return a step's name, with its count only if another step has the same name."""
     kind, base = _kind_and_base(step)
     count = step["name"].rpartition("-")[2]
@@ -262,5 +260,5 @@ def _name(step: Record, scene: Scene) -> str:
     return f"↺ {shown}" if kind == "rollback" else shown
 
 
-def _kind_and_base(step: Record) -> tuple[str, str]:
+def _kind_and_base(step: StepDetail) -> tuple[str, str]:
     return step["type"], step["name"].rpartition("-")[0]

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from emulator.cli.cells import columns, pad, printable, shorten, wrap
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.output import spaced_json
 from emulator.cli.workflows.drawing.spans import span
 from emulator.cli.workflows.drawing.steps import Attempt, Phase, Row
+from emulator.json_types import Json
 from emulator.words import counted
-
-Json = Any
 
 _OFFSET, _TOOK = 9, 7
 _LEFT = _OFFSET + 2 + _TOOK + 2  # columns before the sign

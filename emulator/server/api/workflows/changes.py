@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from starlette.requests import Request
 
+from emulator.answers.workflows import CreatedInstance, DeployedWorkflow, StatusChange
 from emulator.engine.control import New
 from emulator.engine.decide.checks import BATCH_MAX
 from emulator.engine.decide.restarts import parse_restart_point
@@ -19,6 +19,7 @@ from emulator.engine.journal.lists import Filter, Window
 from emulator.engine.model.instance_data import RestartPoint
 from emulator.engine.model.plain import iso
 from emulator.errors import WorkerError
+from emulator.json_types import Json
 from emulator.protocol import values
 from emulator.server.api.bodies import (
     BATCH_MAX_BYTES,
@@ -37,9 +38,8 @@ from emulator.server.api.workflows.dialects import Dialect
 from emulator.server.api.workflows.resource import Host, Resource
 from emulator.server.api.workflows.terminator import Terminator
 
-Json = Any
-
 ACTIONS = ("pause", "resume", "restart", "terminate")
+_NOT_A_RENAMING = '\'rename\' must be old names with their new ones: {"old": "new"}.'
 
 
 class Changes:
@@ -108,19 +108,26 @@ class Changes:
         resource = self._resource(request)
         body = await object_body(request)
         now = resource.named()
-        for field in ("class_name", "script_name"):
+        configured = {"class_name": now["class_name"], "script_name": now["script_name"]}
+        for field in configured:
             if field not in body:
                 raise bad(f"(body) '{field}' is missing.")
         for field, value in body.items():
-            if field not in ("class_name", "script_name"):
+            if field not in configured:
                 raise bad(f"(body) '{field}' is set in the worker's configuration file here.")
-            if value != now[field]:
+            if value != configured[field]:
                 raise bad(
-                    f"(body) '{field}' is {value!r}, but the configuration says {now[field]!r}."
+                    f"(body) '{field}' is {value!r}, but the configuration says"
+                    f" {configured[field]!r}."
                     " Change it in the worker's configuration file; it takes effect on save."
                 )
-        state = {"is_deleted": 0, "terminator_running": int(self._terminator.runs(resource))}
-        return Answer(now | state | {"version_id": resource.version_id()})
+        deployed: DeployedWorkflow = {
+            **now,
+            "is_deleted": 0,
+            "terminator_running": int(self._terminator.runs(resource)),
+            "version_id": resource.version_id(),
+        }
+        return Answer(deployed)
 
     async def delete_workflow(self, request: Request) -> Answer:
         """DELETE /workflows/{workflow}: deletes its instances; the workflow stays configured."""
@@ -170,7 +177,11 @@ class Changes:
                     resource.workflow.name, instance_id, choice.renames, choice.all_alike
                 )
                 now = resource.instance(instance_id)
-                shown = {"status": now.status.value, "timestamp": self._now(), "resumed": resumed}
+                shown: StatusChange = {
+                    "status": now.status.value,
+                    "timestamp": self._now(),
+                    "resumed": resumed,
+                }
                 return Answer(shown)
             await self._act(resource.workflow.name, instance_id, action, point, rollback)
         except WorkerError as error:
@@ -178,7 +189,8 @@ class Changes:
         if "status" not in body:
             return Answer({"success": True})
         now = resource.instance(instance_id)
-        return Answer({"status": now.status.value, "timestamp": self._now()})
+        changed: StatusChange = {"status": now.status.value, "timestamp": self._now()}
+        return Answer(changed)
 
     async def send_event(self, request: Request) -> Answer:
         """POST …/events/{type}: the body is the payload; it may be empty."""
@@ -208,11 +220,13 @@ class Changes:
 
     def _new(self, body: dict[str, Json]) -> New:
         """Return the instance to create; the engine checks its id."""
-        given = None
+        given: str | None = None
         for field in ("id", "instance_id"):
-            given = body.get(field, given)
-            if field in body and not isinstance(given, str):
-                raise bad("(instance.invalid_id) Instance has invalid id")
+            if field in body:
+                value = body[field]
+                if not isinstance(value, str):
+                    raise bad("(instance.invalid_id) Instance has invalid id")
+                given = value
         kept = retention_ms(body.get("instance_retention"), "instance_retention")
         params = body.get("params")
         if params is None:
@@ -261,33 +275,47 @@ class _Choice:
             return None
         if action != "resume":
             raise bad(f"'{given[0]}' is only valid when resuming.")
-        accept, renames, all_alike = body.get("accept"), body.get("rename"), body.get("all", False)
+        accept, all_alike = body.get("accept"), body.get("all", False)
         for field, flag in (("accept", accept), ("all", all_alike)):
             if flag is not None and not isinstance(flag, bool):
                 raise bad(f"'{field}' is {flag!r}; expected true or false.")
-        if renames is not None and not _is_renaming(renames):
-            raise bad('\'rename\' must be old names with their new ones: {"old": "new"}.')
+        renames = _renames(body.get("rename"))
         if bool(accept) == bool(renames):
             raise bad("Resume with 'accept' or with 'rename', not with both.")
-        return cls(renames if renames else None, bool(all_alike))
+        return cls(renames or None, bool(all_alike))
 
 
-def _is_renaming(given: Json) -> bool:
-    return isinstance(given, dict) and all(isinstance(new, str) for new in given.values())
+def _renames(given: Json) -> dict[str, str]:
+    renames = {}
+    if given is not None and not isinstance(given, dict):
+        raise bad(_NOT_A_RENAMING)
+    for old, new in (given or {}).items():
+        if not isinstance(new, str):
+            raise bad(_NOT_A_RENAMING)
+        renames[old] = new
+    return renames
 
 
-def _created(resource: Resource, instance_id: str) -> dict[str, Json]:
+def _created(resource: Resource, instance_id: str) -> CreatedInstance:
     shown = resource.shown(resource.instance(instance_id))
-    fields = ("id", "status", "version_id", "workflow_id", "trigger_source")
-    return {field: shown[field] for field in fields}
+    return {
+        "id": shown["id"],
+        "status": shown["status"],
+        "version_id": shown["version_id"],
+        "workflow_id": shown["workflow_id"],
+        "trigger_source": shown["trigger_source"],
+    }
 
 
 def _ids(body: Json) -> list[str]:
-    if not isinstance(body, list) or not all(isinstance(item, str) for item in body):
+    if not isinstance(body, list):
         raise bad("(body) Provided argument is invalid")
-    if not 1 <= len(body) <= BATCH_MAX:
-        raise bad(f"(body) has {len(body)} ids; expected 1 to {BATCH_MAX}")
-    return body
+    ids = [item for item in body if isinstance(item, str)]
+    if len(ids) != len(body):
+        raise bad("(body) Provided argument is invalid")
+    if not 1 <= len(ids) <= BATCH_MAX:
+        raise bad(f"(body) has {len(ids)} ids; expected 1 to {BATCH_MAX}")
+    return ids
 
 
 def _restart_point(start: Json) -> RestartPoint | None:

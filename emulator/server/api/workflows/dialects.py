@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from emulator.engine.model.plain import as_text
 from emulator.errors import WorkerError
+from emulator.json_types import Json
 from emulator.protocol.deep_json import TooMuch
 from emulator.server.api.bodies import read_json
 from emulator.server.api.envelope import INTERNAL, ApiError
-
-Json = Any
 
 WORKFLOW_NOT_FOUND = 10200
 INSTANCE_NOT_FOUND = 10400

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 
 from starlette.requests import Request
 from starlette.routing import Route
 
+from emulator.answers.workflows import JournalSizes, Pruned
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.journal import lists, prune
-from emulator.engine.journal.prune import LARGEST_MAX, Prunable
+from emulator.engine.journal.prune import LARGEST_MAX, Prunable, Sizes
 from emulator.engine.model.instance import TERMINAL, Status
+from emulator.json_types import Json
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import OWN_BASE, Answer, endpoint
 from emulator.server.api.reading import bad, whole_number
 from emulator.server.api.workflows.dialects import V4
 from emulator.server.api.workflows.resource import Host
-
-Json = Any
 
 COMPACT_MAX_BYTES = 64 * 1024 * 1024  # rewritten in about half a second; everything waits for it
 _FIELDS = ("workflow", "status", "older_than", "dry_run", "compact")
@@ -40,7 +39,7 @@ class JournalRoutes:
         journal = self._host.engine.journal
         journal.flush()
         sizes = await asyncio.to_thread(prune.measure, journal.path, largest)
-        return Answer({"path": str(journal.path)} | prune.sizes_json(sizes))
+        return Answer(_sizes(str(journal.path), sizes))
 
     async def prune(self, request: Request) -> Answer:
         """POST …/prune: `{"workflow"?, "status"?, "older_than"?, "dry_run"?, "compact"?}`.
@@ -51,10 +50,10 @@ class JournalRoutes:
         wanted = self._wanted(body)
         engine = self._host.engine
         if _flag(body, "dry_run"):
-            return Answer({"pruned": prune.count(engine.journal, wanted), "freed_bytes": 0})
+            return Answer(Pruned(pruned=prune.count(engine.journal, wanted), freed_bytes=0))
         pruned = await prune.prune(engine.journal, wanted, engine.delete)
         limit = engine.journal.path.stat().st_size if _flag(body, "compact") else COMPACT_MAX_BYTES
-        return Answer({"pruned": pruned, "freed_bytes": engine.journal.give_back(limit)})
+        return Answer(Pruned(pruned=pruned, freed_bytes=engine.journal.give_back(limit)))
 
     def _wanted(self, body: dict[str, Json]) -> Prunable:
         if unknown := sorted(body.keys() - set(_FIELDS)):
@@ -86,20 +85,49 @@ class JournalRoutes:
             raise bad(f"'older_than' is {error}") from None
 
 
+def _sizes(path: str, sizes: Sizes) -> JournalSizes:
+    return {
+        "path": path,
+        "file_bytes": sizes.file_bytes,
+        "log_bytes": sizes.log_bytes,
+        "free_bytes": sizes.free_bytes,
+        "workflows": [
+            {
+                "name": workflow.workflow,
+                "instances": workflow.instances,
+                "entries": workflow.entries,
+                "bytes": workflow.history_bytes,
+            }
+            for workflow in sizes.workflows
+        ],
+        "largest_instances": [
+            {
+                "workflow": instance.workflow,
+                "id": instance.id,
+                "status": instance.status.value,
+                "entries": instance.entries,
+                "bytes": instance.history_bytes,
+            }
+            for instance in sizes.largest
+        ],
+    }
+
+
 def _statuses(given: Json) -> frozenset[Status]:
     if given is None:
         return TERMINAL
-    names = given if isinstance(given, list) else [given]
     allowed = {status.value: status for status in TERMINAL}
-    for name in names:
+    wanted = []
+    for name in given if isinstance(given, list) else [given]:
         if not isinstance(name, str) or name not in allowed:
             expected = ", ".join(sorted(allowed))
             raise bad(
                 f"'status' has {name!r}; expected some of: {expected}. Others are never pruned."
             )
-    if not names:
+        wanted.append(allowed[name])
+    if not wanted:
         raise bad("'status' is empty; leave it out to prune all that have ended.")
-    return frozenset(allowed[name] for name in names)
+    return frozenset(wanted)
 
 
 def _flag(body: dict[str, Json], name: str) -> bool:

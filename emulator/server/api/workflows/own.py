@@ -8,6 +8,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.routing import Route
 
+from emulator.answers.workflows import SkippedWait
 from emulator.engine.model.plain import iso
 from emulator.engine.views import export
 from emulator.errors import WorkerError
@@ -35,7 +36,12 @@ class Own:
             skipped = await self._host.control.skip(resource.workflow.name, instance_id, label)
         except WorkerError as error:
             raise V4.refused(error, instance_id) from error
-        return Answer({"name": skipped.name, "type": skipped.type, "due": iso(skipped.due_ms)})
+        told: SkippedWait = {
+            "name": skipped.name,
+            "type": skipped.type,
+            "due": iso(skipped.due_ms),
+        }
+        return Answer(told)
 
     async def export(self, request: Request) -> Answer:
         """GET …/export: the history of an instance, as a document for `check`."""

@@ -8,11 +8,11 @@ Source: docs/platform/workflows-rest.md, "REST" and "The local explorer".
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from emulator.answers.workflows import Version
 from emulator.engine.guard import held
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Window
@@ -27,8 +27,6 @@ from emulator.server.api.pages import Page
 from emulator.server.api.reading import bad, choice, instant_ms, whole_number
 from emulator.server.api.workflows.dialects import INVALID_DATE_RANGE, Dialect
 from emulator.server.api.workflows.resource import Host, Resource
-
-Json = Any
 
 _NO_GRAPH = (
     "Groundfog does not derive a graph from the source. The steps that an instance ran are at"
@@ -78,14 +76,20 @@ class Reads:
     async def get_graph(self, request: Request) -> Answer:
         """GET …/versions/{version}/graph, …/dag: always null, with the reason."""
         version = self._version(request)
-        names = ("id", "class_name", "created_on", "modified_on", "workflow_id")
-        name = request.url.path.rpartition("/")[2]
-        return Answer({field: version[field] for field in names} | {name: None}, notes=(_NO_GRAPH,))
+        answer = {
+            "id": version["id"],
+            "class_name": version["class_name"],
+            "created_on": version["created_on"],
+            "modified_on": version["modified_on"],
+            "workflow_id": version["workflow_id"],
+            request.url.path.rpartition("/")[2]: None,
+        }
+        return Answer(answer, notes=(_NO_GRAPH,))
 
-    def _version(self, request: Request) -> dict[str, Json]:
+    def _version(self, request: Request) -> Version:
         for version in self._resource(request).versions():
             if version["id"] == request.path_params["version"]:
-                return dict(version)
+                return version
         raise ApiError(404, INTERNAL, "workflows.api.error.version.not_found")
 
     async def list_instances(self, request: Request) -> Answer:
@@ -99,10 +103,8 @@ class Reads:
         info = page.info(len(found), lists.count(journal, wanted))
         if len(found) == page.size:
             info["cursor"] = str(found[-1].key)
-        return Answer(
-            [resource.shown(instance) for instance in found],
-            info | {"status_counts": resource.counts()},
-        )
+        info["status_counts"] = resource.counts()
+        return Answer([resource.shown(instance) for instance in found], info)
 
     async def get_instance(self, request: Request) -> Answer:
         """GET …/instances/{instance}: all its details; `simple` leaves out the steps."""

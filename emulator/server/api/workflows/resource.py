@@ -8,10 +8,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.requests import Request
 
+from emulator.answers.workflows import (
+    CountedWorkflow,
+    ListedInstance,
+    NamedWorkflow,
+    Tick,
+    Version,
+)
 from emulator.config.model import Config, WorkflowConfig
 from emulator.cron import Cron
 from emulator.engine.control import Control
@@ -22,8 +28,6 @@ from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Summary, Window
 from emulator.engine.model.plain import iso
 from emulator.server.api.workflows.dialects import Dialect
-
-Json = Any
 
 _NAMESPACE = uuid.UUID("5f0c2f0e-6d2b-5c1c-8a53-7d2e0f6f1a10")  # ours; makes ids from names
 
@@ -80,7 +84,7 @@ class Resource:
             raise self.dialect.no_instance(instance_id)
         return found
 
-    def named(self) -> dict[str, Json]:
+    def named(self) -> NamedWorkflow:
         """Return the workflow as in lists, without counts."""
         loaded = self._loaded()
         newest = lists.page(self.host.engine.journal, Filter(self.workflow.name), Window(limit=1))
@@ -95,25 +99,25 @@ class Resource:
             "schedules": self._schedules(),
         }
 
-    def _schedules(self) -> list[dict[str, Json]]:
+    def _schedules(self) -> list[Tick]:
         now_ms = self.host.engine.clock.now_ms()
-        found = []
+        found: list[Tick] = []
         for expression in self.workflow.schedules:
             next_ms = Cron.parse(expression).next_after_ms(now_ms)
             if next_ms is not None:
                 found.append({"cron": expression, "next_instance": iso(next_ms)})
         return found
 
-    def counted(self) -> dict[str, Json]:
+    def counted(self) -> CountedWorkflow:
         """Return the workflow with the number of its instances by status."""
-        return self.named() | {"instances": self.counts()}
+        return {**self.named(), "instances": self.counts()}
 
     def counts(self) -> dict[str, int]:
         """Return how many instances have each status."""
         counts = lists.status_counts(self.host.engine.journal, self.workflow.name)
         return {status.value: number for status, number in counts.items()}
 
-    def shown(self, instance: Summary) -> dict[str, Json]:
+    def shown(self, instance: Summary) -> ListedInstance:
         """Return an instance as in lists."""
         return {
             "id": instance.id,
@@ -127,7 +131,7 @@ class Resource:
             "trigger_source": instance.trigger,
         }
 
-    def versions(self) -> list[Json]:
+    def versions(self) -> list[Version]:
         """Return a version for each generation of code that was ever loaded, oldest first.
 
         Their configuration is the present one: older ones are not kept.
@@ -139,7 +143,7 @@ class Resource:
         generations = lists.generations(self.host.engine.journal)
         return [(each.number, each.since_ms) for each in generations] or [(0, self.host.started_ms)]
 
-    def _version(self, generation: int, since_ms: int) -> dict[str, Json]:
+    def _version(self, generation: int, since_ms: int) -> Version:
         since, workflow = iso(since_ms), self.workflow
         kept = Retention.configured(workflow.success_retention_ms, workflow.error_retention_ms)
         return {
