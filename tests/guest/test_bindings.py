@@ -204,7 +204,6 @@ def test_bind_converts_as_the_platforms_client(tmp_path: Path, value: str, store
         ("{'a': 1}", "Type 'object' not supported for value '[object Object]'"),
         ("2**60", "Type 'bigint' not supported for value '1152921504606846976'"),
         ("[256]", "Type 'object' not supported for value '256'"),
-        ("(1,)", "Type 'object' not supported for value '[object Object]'"),
         ("print", "Type 'function' not supported for value '<built-in function print>'"),
         (
             "__import__('datetime').datetime.fromisoformat('1970-01-01T00:00:00+00:00')",
@@ -223,6 +222,31 @@ except JsException as error:
     out = error.message
 """
     assert with_d1(tmp_path, code) == f"D1_TYPE_ERROR: {message}"
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        ("bytearray(b'ab')", "<class 'bytearray'>"),
+        ("(1,)", "<class 'tuple'>"),
+        ("[1, (2,)]", "<class 'tuple'>"),
+        ("{'a': [bytearray()]}", "<class 'bytearray'>"),
+        ("env.DB.prepare('SELECT 1').first()", "Awaitable <class 'coroutine'>"),
+    ],
+)
+def test_bind_refuses_at_once_what_no_binding_takes(
+    tmp_path: Path, value: str, refused: str
+) -> None:
+    code = f"""
+value = {value}
+try:
+    env.DB.prepare("SELECT ?").bind(value)
+except TypeError as error:
+    out = str(error)
+if hasattr(value, "__await__"):
+    await value
+"""
+    assert with_d1(tmp_path, code) == f"{refused} cannot be sent over RPC."
 
 
 def test_bind_returns_a_new_statement_and_sessions_prepare_too(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
-"""What `bind()` takes and what it makes of it, as the platform's own D1 client does.
+"""What `bind()` takes and what it makes of it, as the SDK and the platform's own D1 client do.
 
-Source: docs/platform/d1.md, "Parameters and values".
+Source: docs/platform/d1.md, "Parameters and values"; docs/platform/python-workers.md, "From Python
+to JavaScript".
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +21,10 @@ _MAX_SAFE_INTEGER = 2**53 - 1
 def parameter(value: Any) -> Any:
     """Return `value` as it is sent: None, int, float, str or bytes.
 
-    Raises JsException `D1_TYPE_ERROR: Type 'object' not supported for value '[object Object]'`.
+    Raises TypeError for what no call of a binding takes, a tuple or a bytearray, and JsException
+    `D1_TYPE_ERROR: Type 'object' not supported for value '[object Object]'`.
     """
+    _refuse_what_no_binding_takes(value)
     match value:
         case None | JsNull():
             return None
@@ -32,7 +36,7 @@ def parameter(value: Any) -> Any:
             return None
         case int() | float() | str():
             return value
-        case bytes() | bytearray():
+        case bytes():
             return bytes(value)
         case list() if all(type(item) is int and 0 <= item < 256 for item in value):
             return bytes(value)
@@ -48,6 +52,22 @@ def parameter(value: Any) -> Any:
     if callable(value):
         raise _unsupported("function", repr(value))
     raise _unsupported("object", "[object Object]")
+
+
+def _refuse_what_no_binding_takes(value: Any) -> None:
+    match value:
+        case None | bool() | int() | float() | str() | bytes():
+            return
+        case tuple() | bytearray():
+            raise TypeError(f"{type(value)} cannot be sent over RPC.")
+        case list():
+            for item in value:
+                _refuse_what_no_binding_takes(item)
+        case dict():
+            for item in value.values():
+                _refuse_what_no_binding_takes(item)
+    if inspect.isawaitable(value):
+        raise TypeError(f"Awaitable {type(value)} cannot be sent over RPC.")
 
 
 _JAVASCRIPT_DATE = "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)"
