@@ -49,6 +49,7 @@ class Api(StrEnum):
     IMAGE_CLASSIFICATION = "image classification"
     OBJECT_DETECTION = "object detection"
     IMAGE_TO_TEXT = "image to text"
+    MOONDREAM = "moondream"  # {task, image, question} → {answer | caption | points | objects}
     DIFFUSION = "diffusion"  # → the bytes of a picture
     LEONARDO = "leonardo"  # → the bytes of a picture, or {image: base64}
     FLUX = "flux"  # → {image: base64}
@@ -125,20 +126,28 @@ MODELS: tuple[Model, ...] = (
     _generation("@cf/qwen/qwen2.5-coder-32b-instruct", 32_768, has_lora=True),
     _generation("@cf/qwen/qwq-32b", 24_000, has_lora=True),
     _generation("@cf/qwen/qwen3-30b-a3b-fp8", 32_768),
+    _generation("@cf/qwen/qwen3.8-27b", 262_144, Api.CHAT),
     _generation("@cf/deepseek-ai/deepseek-r1-distill-qwen-32b", 80_000),
+    _generation("@cf/deepseek-ai/deepseek-v4-flash-0731", 1_048_576, Api.CHAT),
+    _generation("@cf/deepseek-ai/deepseek-v4-pro-0813", 1_048_576, Api.CHAT),
     _generation("@hf/nousresearch/hermes-2-pro-mistral-7b", 24_000),
     _generation("@cf/openai/gpt-oss-120b", 128_000, Api.RESPONSES),
     _generation("@cf/openai/gpt-oss-20b", 128_000, Api.RESPONSES),
     _generation("@cf/ibm-granite/granite-4.0-h-micro", 131_000),
     _generation("@cf/zai-org/glm-4.7-flash", 131_072, Api.CHAT),
+    _generation("@cf/zai-org/glm-5.2", 262_144, Api.CHAT),
+    _generation("@cf/zai-org/glm-5.3", 1_048_576, Api.CHAT),
+    _generation("@cf/zai-org/glm-5.3-flash", 1_048_576, Api.CHAT),
     _generation("@cf/moonshotai/kimi-k2.5", 256_000, Api.CHAT),
     _generation("@cf/moonshotai/kimi-k2.6", 256_000, Api.CHAT),
+    _generation("@cf/moonshotai/kimi-k2.7-code", 262_144, Api.CHAT),
     _generation("@cf/nvidia/nemotron-3-120b-a12b", 256_000, Api.CHAT),
     Model("@hf/sentence-transformers/all-minilm-l6-v2", Task.TEXT_EMBEDDINGS, Api.SIMILARITY),
     Model("@cf/microsoft/resnet-50", Task.IMAGE_CLASSIFICATION, Api.IMAGE_CLASSIFICATION),
     Model("@cf/facebook/detr-resnet-50", Task.OBJECT_DETECTION, Api.OBJECT_DETECTION),
     Model("@cf/llava-hf/llava-1.5-7b-hf", Task.IMAGE_TO_TEXT, Api.IMAGE_TO_TEXT),
     Model("@cf/unum/uform-gen2-qwen-500m", Task.IMAGE_TO_TEXT, Api.IMAGE_TO_TEXT),
+    Model("@cf/moondream/moondream3.1-9B-A2B", Task.IMAGE_TO_TEXT, Api.MOONDREAM),
     _picture("@cf/black-forest-labs/flux-1-schnell", Api.FLUX, JPEG),
     _picture("@cf/black-forest-labs/flux-2-dev", Api.FLUX_2, JPEG),
     _picture("@cf/black-forest-labs/flux-2-klein-4b", Api.FLUX_2, JPEG),
@@ -153,6 +162,7 @@ MODELS: tuple[Model, ...] = (
     Model("@cf/openai/whisper-large-v3-turbo", Task.SPEECH_RECOGNITION, Api.WHISPER_TURBO),
     Model("@cf/deepgram/nova-3", Task.SPEECH_RECOGNITION, Api.NOVA),
     Model("@cf/deepgram/flux", Task.SPEECH_RECOGNITION, Api.WEBSOCKET),
+    Model("@cf/nvidia/nemotron-speech-streaming-en-0.6b", Task.SPEECH_RECOGNITION, Api.WEBSOCKET),
     Model("@cf/pipecat-ai/smart-turn-v2", Task.VOICE_ACTIVITY, Api.TURN),
     Model("@cf/myshell-ai/melotts", Task.TEXT_TO_SPEECH, Api.MELOTTS, media=JSON),
     Model("@cf/deepgram/aura-1", Task.TEXT_TO_SPEECH, Api.AURA, media="audio/mpeg"),

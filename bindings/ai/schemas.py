@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bindings.ai import moondream
 from bindings.ai.catalogue import Api, Model
 
 Schema = dict[str, Any]
@@ -240,6 +241,7 @@ SCHEMAS: dict[Api, Schema] = {
             ),
         ]
     },
+    Api.MOONDREAM: moondream.INPUT,
     Api.DIFFUSION: _object(
         "prompt",
         {

@@ -10,7 +10,7 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bindings.ai import embeddings, generation, inputs, speech, text, vision
+from bindings.ai import embeddings, generation, inputs, moondream, speech, text, vision
 from bindings.ai.binary import to_bytes
 from bindings.ai.catalogue import JSON, Api, Model
 from bindings.ai.classify import classify_sentiment, guard, rerank, similarity
@@ -161,6 +161,7 @@ TASKS: dict[Api, Callable[[Model, Any, str | None], Any]] = {
     Api.IMAGE_CLASSIFICATION: lambda model, values, fixed: vision.classify(values),
     Api.OBJECT_DETECTION: lambda model, values, fixed: vision.detect(values),
     Api.IMAGE_TO_TEXT: _describe,
+    Api.MOONDREAM: lambda model, values, fixed: moondream.look(values, fixed),
     Api.DIFFUSION: _draw,
     Api.FLUX: _draw,
     Api.FLUX_2: _draw,

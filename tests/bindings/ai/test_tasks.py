@@ -24,6 +24,7 @@ FORM = (
     b'--b\r\nContent-Disposition: form-data; name="width"\r\n\r\n64\r\n'
     b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n\x89PNG\r\n--b--\r\n'
 )
+MOONDREAM = "@cf/moondream/moondream3.1-9B-A2B"
 SOUND = {"body": b"\x00" * 32_000, "contentType": "audio/mpeg"}
 # The smallest inputs of every API.
 INPUTS: dict[Api, Any] = {
@@ -43,6 +44,7 @@ INPUTS: dict[Api, Any] = {
     Api.IMAGE_CLASSIFICATION: {"image": list(PICTURE)},
     Api.OBJECT_DETECTION: {"image": list(PICTURE)},
     Api.IMAGE_TO_TEXT: {"image": list(PICTURE)},
+    Api.MOONDREAM: {"question": "Is it red?", "image": base64.b64encode(PICTURE).decode()},
     Api.DIFFUSION: {"prompt": "a red barn", "width": 256, "height": 256},
     Api.LEONARDO: {"prompt": "a red barn", "width": 64, "height": 64},
     Api.FLUX: {"prompt": "a red barn"},
@@ -72,6 +74,8 @@ SHAPES: dict[Api, set[str] | type] = {
     Api.IMAGE_CLASSIFICATION: list,
     Api.OBJECT_DETECTION: list,
     Api.IMAGE_TO_TEXT: {"description"},
+    Api.MOONDREAM: {"finish_reason", "metrics", "answer", "caption", "points", "objects"}
+    | {"reasoning"},
     Api.DIFFUSION: bytes,
     Api.FLUX: {"image"},
     Api.FLUX_2: {"image"},
@@ -97,11 +101,44 @@ def test_every_model_answers_in_the_shape_of_its_task(model: Model) -> None:
         json.dumps(answer, allow_nan=False)
 
 
-def test_only_the_websocket_model_has_no_inputs_here() -> None:
-    assert {m.name for m in MODELS if m.api not in INPUTS} == {"@cf/deepgram/flux"}
+def test_only_the_websocket_models_have_no_inputs_here() -> None:
+    assert {m.name for m in MODELS if m.api not in INPUTS} == {
+        "@cf/deepgram/flux",
+        "@cf/nvidia/nemotron-speech-streaming-en-0.6b",
+    }
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if m.api in INPUTS], ids=lambda m: m.name)
+@pytest.mark.parametrize(
+    ("task", "given"),
+    [("query", "answer"), ("caption", "caption"), ("point", "points"), ("detect", "objects")],
+)
+def test_moondream_gives_what_its_task_asks_for_and_nothing_else(task: str, given: str) -> None:
+    inputs = {"task": task, "image": "https://example.com/a.png", "target": "cat"}
+    answer = run(MOONDREAM, inputs)
+
+    assert answer[given]
+    others = {"answer", "caption", "points", "objects"} - {given}
+    assert all(answer[name] is None for name in others)
+    assert answer == run(MOONDREAM, inputs)
+    for box in answer["objects"] or []:
+        assert 0 <= box["x_min"] <= box["x_max"] <= 1
+        assert 0 <= box["y_min"] <= box["y_max"] <= 1
+
+
+@pytest.mark.parametrize("task", ["caption", "point", "detect"])
+def test_moondream_needs_a_picture_but_for_a_question(task: str) -> None:
+    assert run(MOONDREAM, {"question": "Why?"})["answer"]
+    with pytest.raises(WorkerError, match="image is required"):
+        run(MOONDREAM, {"task": task})
+    with pytest.raises(WorkerError, match="does not emulate streams of this model"):
+        run(MOONDREAM, {"question": "Why?", "stream": True})
+
+
+# All of a moondream's inputs may be left out.
+STRICT = [m for m in MODELS if m.api in INPUTS and m.api != Api.MOONDREAM]
+
+
+@pytest.mark.parametrize("model", STRICT, ids=lambda m: m.name)
 def test_every_model_refuses_inputs_that_are_not_its_own(model: Model) -> None:
     with pytest.raises(WorkerError) as caught:
         run(model.name, {"nonsense": 1})
