@@ -41,6 +41,7 @@ from bindings.ai.scrubbing import Scrubber
 from bindings.ai.stub import respond
 from bindings.binding import ByteStream, Value
 from bindings.messages import shortened
+from emulator.answers.ai import ListedModel
 from emulator.clock import Clock, SystemClock
 from emulator.errors import WorkerError
 
@@ -155,7 +156,7 @@ class Ai:
         if self._settings.source is not None:
             await self._settings.source.close()
 
-    def models(self, params: Any) -> list[dict[str, Any]]:
+    def models(self, params: Any) -> list[ListedModel]:
         """Return the models of the catalogue that `params` ask for."""
         return search_models(MODELS, params)
 

@@ -98,7 +98,7 @@ class Gateway:
             "status_code": 200 if "error" not in entry else 500,
             "step": 0,
             "created_at": datetime.fromtimestamp(entry["at_ms"] / 1000, UTC).isoformat(),
-            **{name: entry[name] for name in LOG_NOTES if name in entry},
+            **{name: note for name, note in entry.items() if name in LOG_NOTES},
         }
 
 

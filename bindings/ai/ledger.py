@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from emulator.answers.ai import LedgerLine
 from emulator.disk import make_folder, open_unlinked
 from emulator.errors import WorkerError
 from emulator.words import counted
@@ -56,7 +57,7 @@ class Ledger:
     path: Path | None = None
     calls: int = 0
     neurons: float = 0.0
-    _recent: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _recent: dict[str, LedgerLine] = field(default_factory=dict)
 
     def check(self, budget: Budget) -> None:
         """Raise WorkerError when the budget is used up; else count one more call."""
@@ -70,7 +71,8 @@ class Ledger:
     def record(self, call: Call) -> None:
         """Count and write what a call used. Raises OSError when the disk refuses."""
         self.neurons += call.neurons
-        entry = {key: value for key, value in asdict(call).items() if value not in ("", 0, 0.0)}
+        members = {key: value for key, value in asdict(call).items() if value not in ("", 0, 0.0)}
+        entry = cast(LedgerLine, members)
         if call.log_id:
             if len(self._recent) >= LOGS_MAX:
                 del self._recent[next(iter(self._recent))]
@@ -85,7 +87,7 @@ class Ledger:
         if is_full:
             self.path.replace(previous(self.path))
 
-    def gateway_log(self, log_id: str) -> dict[str, Any] | None:
+    def gateway_log(self, log_id: str) -> LedgerLine | None:
         """Return the line with this gateway log id, from this session or an earlier one."""
         if log_id not in self._recent and self.path is not None:
             for entry in read(self.path):
@@ -95,7 +97,8 @@ class Ledger:
 
     def annotate(self, log_id: str, notes: Mapping[str, Any]) -> None:
         """Keep `score`, `feedback` and `metadata` for a gateway log, as long as the server runs."""
-        self._recent[log_id] = {**self._recent[log_id], **notes}
+        line = {**self._recent[log_id], **notes}
+        self._recent[log_id] = cast(LedgerLine, line)
 
 
 def previous(path: Path) -> Path:
@@ -103,7 +106,7 @@ def previous(path: Path) -> Path:
     return path.with_name(f"{path.name}.1")
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
+def read(path: Path) -> Iterator[LedgerLine]:
     """Yield the lines of a ledger, decoded, oldest first."""
     for part in (previous(path), path):
         try:
@@ -116,18 +119,19 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
                 yield entry
 
 
-def parse_line(line: str) -> dict[str, Any] | None:
+def parse_line(line: str) -> LedgerLine | None:
     """Return a line decoded, or None for one that a crash cut short."""
     try:
         entry = json.loads(line)
     except ValueError:
         return None
-    return entry if isinstance(entry, dict) and "model" in entry else None
+    is_whole = isinstance(entry, dict) and "model" in entry
+    return cast(LedgerLine, entry) if is_whole else None
 
 
 def _used_up(what: str, setting: str) -> WorkerError:
     return WorkerError(
-        f"This run of the server has used {what} of env.AI, and {setting} is set under [ai] in "
+        f"This session has used {what} of env.AI, and {setting} is set under [ai] in "
         "groundfog.toml. Is something calling in a loop? Restart, or raise the limit.",
         name="AiBudgetExceeded",
     )

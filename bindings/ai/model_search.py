@@ -12,6 +12,7 @@ from typing import Any
 
 from bindings.ai.catalogue import Model, Task
 from bindings.ai.errors import internal
+from emulator.answers.ai import ListedModel
 
 KNOWN_TASK_IDS = {
     Task.TEXT_GENERATION: "c329a1f9-323d-4e91-b2aa-582dd4188d34",
@@ -19,7 +20,7 @@ KNOWN_TASK_IDS = {
 }
 
 
-def search_models(models: Sequence[Model], params: Any) -> list[dict[str, Any]]:
+def search_models(models: Sequence[Model], params: Any) -> list[ListedModel]:
     """Return the models that satisfy `author`, `search` and `task`, one page of them.
 
     Raises WorkerError when the page is not a number.
@@ -47,7 +48,7 @@ def _number(params: dict[str, Any], name: str) -> int:
         raise internal(f"{name} must be a number, and is {params[name]!r}") from None
 
 
-def _show(model: Model) -> dict[str, Any]:
+def _show(model: Model) -> ListedModel:
     properties = [
         ("context_window", str(model.context) if model.context else ""),
         ("output_dimensions", str(model.dimensions) if model.dimensions else ""),

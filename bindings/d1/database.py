@@ -21,7 +21,7 @@ import apsw
 
 from bindings.d1.bookmarks import Bookmarks
 from bindings.d1.errors import DUMP_REFUSED, error_message
-from bindings.d1.jobs import Job, NeedsWriter, Query, Result, TooSlow
+from bindings.d1.jobs import Job, NeedsWriter, Query, TooSlow
 from bindings.d1.limits import QUERY_TIMEOUT_MS, SQL_MAX_BYTES
 from bindings.d1.quickness import Call, Quickness
 from bindings.d1.rows import EncodedRows, encoded
@@ -29,6 +29,7 @@ from bindings.d1.session import Session
 from bindings.d1.splitter import QUERY_KEYWORDS, split_statements
 from bindings.d1.threads import SessionThread
 from bindings.d1.values import to_parameter, to_text
+from emulator.answers.d1 import Result
 from emulator.clock import SystemClock
 from emulator.disk import make_folder, refuse_foreign_link
 from emulator.errors import WorkerError

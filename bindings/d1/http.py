@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from bindings.d1.database import D1, to_queries
 from bindings.d1.errors import DUMP_REFUSED
-from bindings.d1.jobs import Result
 from bindings.d1.values import with_lists
 from bindings.http import HttpAnswer, json_answer, large_json_answer
+from emulator.answers.d1 import ObjectResult, Result
 from emulator.errors import WorkerError
 
 SESSION_HEADER = "x-cf-d1-session-commit-token"
@@ -59,7 +59,9 @@ async def answer(
     return await asyncio.to_thread(_found, results, as_json, database.bookmark)
 
 
-def _found(results: list[Result], as_json: Callable[[Result], Result], bookmark: str) -> HttpAnswer:
+def _found(
+    results: list[Result], as_json: Callable[[Result], Result | ObjectResult], bookmark: str
+) -> HttpAnswer:
     found = [as_json(result) for result in results]
     return large_json_answer(200, found, {SESSION_HEADER: bookmark})
 
@@ -105,7 +107,7 @@ def with_row_lists(result: Result) -> Result:
     return {**result, "results": {**found, "rows": with_lists(found["rows"])}}
 
 
-def with_row_objects(result: Result) -> Result:
+def with_row_objects(result: Result) -> ObjectResult:
     """Return `result` with one object per row; of columns with the same name, the last counts."""
     columns = result["results"]["columns"]
     rows = [dict(zip(columns, row, strict=True)) for row in with_lists(result["results"]["rows"])]

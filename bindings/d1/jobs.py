@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from bindings.d1.values import Parameter
-
-# {"success": True, "meta": {…}, "results": {"columns": […], "rows": [[cell, …], …]}}; the rows of a
-# job that `encodes` may be EncodedRows.
-Result = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

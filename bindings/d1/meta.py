@@ -7,7 +7,8 @@ them. Source: docs/platform/d1.md, "meta".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from emulator.answers.d1 import Meta
 
 SERVED_BY = "miniflare.db"  # what the official local engine says; production says e.g. "v3-prod"
 # Production names the region and data centre that answered. Here: any, for code that reads them.
@@ -31,7 +32,7 @@ def meta(
     rows_read: int,
     rows_written: int,
     duration_ms: float,
-) -> dict[str, Any]:
+) -> Meta:
     """Return the `meta` of a statement that took the connection from `before` to `after`.
 
     A SELECT repeats the `last_row_id` of the last insertion.

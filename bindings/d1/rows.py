@@ -15,9 +15,9 @@ from typing import Any
 
 from bindings.binding import Encoded
 from bindings.d1.errors import RESULT_TOO_LARGE
-from bindings.d1.jobs import Result
 from bindings.d1.limits import RESULT_MAX_BYTES
 from bindings.d1.values import Cell, to_rows
+from emulator.answers.d1 import Result
 from emulator.errors import WorkerError
 
 SMALL_BYTES = 50_000  # what the event loop encodes in a millisecond

@@ -29,7 +29,7 @@ from bindings.d1.errors import (
     TIMED_OUT,
     error_message,
 )
-from bindings.d1.jobs import Job, NeedsWriter, Query, Result, TooSlow
+from bindings.d1.jobs import Job, NeedsWriter, Query, TooSlow
 from bindings.d1.limits import LIMITS, SETTINGS, SQL_MAX_BYTES
 from bindings.d1.meta import Standing, meta
 from bindings.d1.meter import Meter
@@ -38,6 +38,7 @@ from bindings.d1.rows import EncodedRows, Room
 from bindings.d1.splitter import Statement, is_empty, split_statements
 from bindings.d1.undecodable import as_bytes, decoded
 from bindings.d1.values import Cell, Parameter
+from emulator.answers.d1 import Result
 from emulator.errors import WorkerError
 from emulator.sqlite import Place, Removed, Synchronous
 

@@ -16,8 +16,9 @@ from typing import Any
 import aiosqlite
 import apsw
 
-from bindings.d1.jobs import Job, Result
+from bindings.d1.jobs import Job
 from bindings.d1.session import Session
+from emulator.answers.d1 import Result
 from emulator.sqlite import Synchronous
 
 CLOSE_MAX_S = 2.0  # SQLite cannot be interrupted inside a function

@@ -29,13 +29,21 @@ from bindings.vectorize.filters import Condition, check_path
 from bindings.vectorize.query import QueryOptions, parse_options, show_indexed
 from bindings.vectorize.store import MetadataIndex, Mutation, Settings, Store, StoredVector
 from bindings.vectorize.vectors import Vector, check_id, pack_values, unpack_values
+from emulator.answers.vectorize import (
+    Accepted,
+    IndexDefinition,
+    IndexDescription,
+    Match,
+    Matches,
+    ShownMetadataIndex,
+    ShownVector,
+)
 from emulator.clock import Clock, SystemClock
 from emulator.sqlite import Removed
 
 if TYPE_CHECKING:
     from bindings.vectorize.cache import Cache
 
-Json = Any
 Change = Callable[["Cache"], None]
 
 DEFAULT_METRIC = "cosine"
@@ -92,7 +100,7 @@ class Index:
 
     # --- reading
 
-    def describe(self) -> dict[str, Json]:
+    def describe(self) -> IndexDescription:
         """Return `{vectorCount, dimensions, processedUpToDatetime, processedUpToMutation}`."""
         store = self._caught_up()
         settings = store.settings()
@@ -105,7 +113,7 @@ class Index:
             "processedUpToMutation": settings.mutation_id,
         }
 
-    def definition(self) -> dict[str, Json]:
+    def definition(self) -> IndexDefinition:
         """Return the definition: `{name, description, created_on, modified_on, config}`."""
         settings = self._store().settings()
         dimensions, metric = self._settle(settings)
@@ -117,7 +125,7 @@ class Index:
             "config": {"dimensions": dimensions, "metric": metric},
         }
 
-    def get(self, ids: list[str]) -> list[Json]:
+    def get(self, ids: list[str]) -> list[ShownVector]:
         """Return the vectors that exist, in the order of `ids`."""
         return [_show_vector(vector) for vector in self._caught_up().get(ids)]
 
@@ -127,13 +135,13 @@ class Index:
         with store.snapshot():
             return store.ids(after, count), store.count()
 
-    def query(self, vector: Json, options: Json) -> dict[str, Json]:
+    def query(self, vector: Any, options: Any) -> Matches:
         """Return `{count, matches}` for a vector."""
         parsed = parse_options(options)
         values = pack_values(vector, "invalid query vector", WRONG_QUERY_DIMENSIONS)
         return self._search(values, parsed)
 
-    def query_by_id(self, id_: Json, options: Json) -> dict[str, Json]:
+    def query_by_id(self, id_: Any, options: Any) -> Matches:
         """Return `{count, matches}` for a stored vector."""
         parsed = parse_options(options)
         found = self._caught_up().get([check_id(id_)])
@@ -141,7 +149,7 @@ class Index:
             raise Refused(UNKNOWN_VECTOR, f'vector id not found: "{id_}"')
         return self._search(found[0].values, parsed)
 
-    def metadata_indexes(self) -> list[dict[str, str]]:
+    def metadata_indexes(self) -> list[ShownMetadataIndex]:
         """Return `[{propertyName, indexType}]`."""
         found = self._caught_up().metadata_indexes()
         return [
@@ -166,15 +174,15 @@ class Index:
             store.erase()
         self._cache = None
 
-    def write(self, operation: str, vectors: list[Vector]) -> dict[str, Json]:
+    def write(self, operation: str, vectors: list[Vector]) -> Accepted:
         """Write vectors; `operation` is insert or upsert. Returns `{mutationId}`."""
         return self._mutate(operation, vectors)
 
-    def delete(self, ids: list[str]) -> dict[str, Json]:
+    def delete(self, ids: list[str]) -> Accepted:
         """Remove vectors; unknown ids do not matter. Returns `{mutationId}`."""
         return self._mutate("delete", [Vector(id_, b"") for id_ in ids])
 
-    def create_metadata_index(self, name: str, type_: str) -> dict[str, Json]:
+    def create_metadata_index(self, name: str, type_: str) -> Accepted:
         """Let filters use a property, for vectors written from now on. Returns `{mutationId}`."""
         check_path(name)
         if type_ not in METADATA_TYPES:
@@ -188,7 +196,7 @@ class Index:
             raise Refused(INVALID_INDEX, f"max {METADATA_INDEXES_MAX} metadata indexes an index")
         return self._mutate("create_metadata_index", [Vector(name, b"", metadata=type_)])
 
-    def delete_metadata_index(self, name: str) -> dict[str, Json]:
+    def delete_metadata_index(self, name: str) -> Accepted:
         """Let filters no longer use a property. Returns `{mutationId}`."""
         if name not in self._caught_up().metadata_indexes():
             raise Refused(INVALID_INDEX, f'"{name}" has no metadata index')
@@ -267,7 +275,7 @@ class Index:
             for mutation in self._due(store)
         ]
 
-    def _mutate(self, operation: str, items: list[Vector]) -> dict[str, Json]:
+    def _mutate(self, operation: str, items: list[Vector]) -> Accepted:
         store = self._store()
         now_ms = self._clock.now_ms()
         lag_ms = self._config.visibility_lag_ms
@@ -331,7 +339,7 @@ class Index:
             change(self._cache)
         self._cached_revision = before.revision + len(changes)
 
-    def _search(self, values: bytes, options: QueryOptions) -> dict[str, Json]:
+    def _search(self, values: bytes, options: QueryOptions) -> Matches:
         store = self._caught_up()
         with store.snapshot() as settings:
             dimensions, metric = self._settle(settings)
@@ -421,8 +429,8 @@ class Index:
         vector: StoredVector,
         options: QueryOptions,
         indexes: Mapping[str, MetadataIndex],
-    ) -> dict[str, Json]:
-        shown: dict[str, Json] = {"id": vector.id, "score": score}
+    ) -> Match:
+        shown: Match = {"id": vector.id, "score": score}
         if options.return_values:
             shown["values"] = unpack_values(vector.values)
         if vector.namespace is not None:
@@ -452,8 +460,8 @@ def _check_dimensions(vectors: list[Vector], dimensions: int | None) -> None:
             )
 
 
-def _show_vector(vector: StoredVector) -> dict[str, Json]:
-    shown: dict[str, Json] = {"id": vector.id, "values": unpack_values(vector.values)}
+def _show_vector(vector: StoredVector) -> ShownVector:
+    shown: ShownVector = {"id": vector.id, "values": unpack_values(vector.values)}
     if vector.namespace is not None:
         shown["namespace"] = vector.namespace
     if vector.metadata is not None:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bindings.binding import Value
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.errors import WorkerError
-
-Json = Any
 
 BATCH_MAX = 100  # instances. Source: docs/platform/workflows.md, "Limits".
 RETENTIONS = ("successRetention", "errorRetention")
@@ -23,7 +22,7 @@ _BAD_DURATION = (
 )
 
 
-def creations(given: Any) -> list[dict[str, Json]]:
+def creations(given: Any) -> list[dict[str, Value]]:
     """Return the options of every instance to create.
 
     `{"count": 2, "params": 1}` -> `[{"params": 1}, {"params": 1}]`; `{"instances": [{"id": "a"}]}`
@@ -49,7 +48,7 @@ def creations(given: Any) -> list[dict[str, Json]]:
     return items
 
 
-def retention_of(options: dict[str, Json]) -> dict[str, int]:
+def retention_of(options: dict[str, Value]) -> dict[str, int]:
     """Return how long an instance is kept after its end, in milliseconds.
 
     `{"retention": {"successRetention": "2 days"}}` -> `{"success": 172800000}`.

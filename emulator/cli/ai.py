@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from bindings.ai.ledger import NOBODY, parse_line, read
+from emulator.answers.ai import LedgerLine
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import json_text, show, show_json
 from emulator.cli.table import draw_table
@@ -69,7 +69,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _new_entries(path: Path, at: int) -> Iterator[dict[str, Any]]:
+def _new_entries(path: Path, at: int) -> Iterator[LedgerLine]:
     """Yield the lines appended after byte `at`; a file that became shorter is a new one."""
     rest = ""
     while True:
@@ -126,7 +126,7 @@ def _ledger(options: ProjectOptions) -> Path:
     return _state(options).ai_ledger
 
 
-def _row(entry: dict[str, Any]) -> tuple[object, ...]:
+def _row(entry: LedgerLine) -> tuple[object, ...]:
     return (
         _time(entry),
         entry["model"],
@@ -139,18 +139,18 @@ def _row(entry: dict[str, Any]) -> tuple[object, ...]:
     )
 
 
-def _line(entry: dict[str, Any]) -> str:
+def _line(entry: LedgerLine) -> str:
     error = f"  {entry['error']}" if "error" in entry else ""
     tokens = f"{entry.get('tokens_in', 0)}+{entry.get('tokens_out', 0)} tokens"
     who = entry.get("answered_by", "")
     return f"{_time(entry)}  {entry['model']}  {who}  {tokens}{error}"
 
 
-def _time(entry: dict[str, Any]) -> str:
+def _time(entry: LedgerLine) -> str:
     return datetime.fromtimestamp(entry.get("at_ms", 0) / 1000).strftime("%H:%M:%S")
 
 
-def _summary(entries: list[dict[str, Any]]) -> str:
+def _summary(entries: list[LedgerLine]) -> str:
     failed = sum("error" in entry for entry in entries)
     neurons = sum(entry.get("neurons", 0) for entry in entries)
     usd = sum(entry.get("usd", 0) for entry in entries)

@@ -10,6 +10,7 @@ import click
 from bindings.d1.jobs import Query
 from bindings.d1.migrations import unapplied_in_file
 from bindings.d1.wrangler_state import user_tables
+from emulator.answers.d1 import DatabaseInfo
 from emulator.cli.d1.databases import Chosen, choose, database_options
 from emulator.cli.options import ProjectOptions
 from emulator.cli.output import show, show_json
@@ -24,7 +25,7 @@ from emulator.errors import EmulatorError, WorkerError
 def info(options: ProjectOptions, name: str, as_json: bool) -> None:
     """Show the database NAME: its id, file, size, tables and pending migrations."""
     found = choose(options, name)
-    facts = {
+    facts: DatabaseInfo = {
         "uuid": found.config.local_id,
         "name": found.config.database_name,
         "binding": found.config.binding,

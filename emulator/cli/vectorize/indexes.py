@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
 from bindings.vectorize import Index
 from bindings.vectorize.vectors import DIMENSIONS_MAX, NAME_MAX_BYTES
+from emulator.answers.vectorize import IndexDefinition, IndexShape
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show, show_json
 from emulator.cli.table import draw_table
@@ -76,13 +76,13 @@ def list_indexes(options: ProjectOptions, as_json: bool) -> None:
     """Show the indexes of the project."""
     config = load_project(options)
     state = State.locate(config, options.persist_to)
-    found: list[dict[str, Any]] = []
+    found: list[IndexDefinition] = []
     for name, path in index_names(config, state).items():
         if path.exists():
             with opened(options, name) as index:
                 found.append(index.definition())
         else:
-            unmade = {"dimensions": None, "metric": None}
+            unmade = IndexShape(dimensions=None, metric=None)
             found.append({"name": name, "created_on": None, "config": unmade})
     if as_json:
         show_json(found)
@@ -93,7 +93,7 @@ def list_indexes(options: ProjectOptions, as_json: bool) -> None:
         show(draw_table(header, [_row(definition) for definition in found]))
 
 
-def _row(definition: dict[str, Any]) -> list[object]:
+def _row(definition: IndexDefinition) -> list[object]:
     config = definition["config"]
     return [
         definition["name"],

@@ -35,7 +35,7 @@ def calls(path: Path, ai: Ai, *inputs: dict[str, Any], model: str = LLAMA) -> li
                 assert [chunk async for chunk in answer.chunks]
 
     asyncio.run(scenario())
-    return list(read(path))
+    return [dict(line) for line in read(path)]
 
 
 def test_every_call_is_written_down_with_who_answered(tmp_path: Path) -> None:
