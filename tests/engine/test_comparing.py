@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.guard.comparison import Asked, Replay, compare
-from emulator.engine.model.divergence import Change, Divergence
+from emulator.engine.model.divergence import Change, DiffLine, Divergence, Finding
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_key import step_key
 
@@ -95,6 +95,8 @@ GONE, OUT = Change.REMOVED, Change.UNREACHABLE
         ("a", "x a", []),
         ("a b c d", "a x c d", [(R, "b", "x")]),
         ("a b c", "x y z", [(R, "a", "x"), (R, "b", "y"), (R, "c", "z")]),
+        ("a a b", "x y", [(R, "a", "x"), (R, "b", "y")]),
+        ("a b", "a a x", [(R, "b", "x")]),
         ("item item item", "thing", [(R, "item", "thing")]),
         ("a b", "a s:b", [(K, "b", "b")]),
         ("a s:nap", "a nap", [(K, "nap", "nap")]),
@@ -127,6 +129,32 @@ def test_steps_behind_the_first_change_are_only_not_reached_yet() -> None:
     assert divergence.later == ("do:1:c", "do:1:d")
 
 
+def test_of_a_run_that_ended_nothing_is_left_to_be_reached() -> None:
+    divergence = found("a b c", "a x", stands="ended")
+
+    assert divergence is not None
+    assert [finding.change for finding in divergence.findings] == [R, GONE]
+    assert divergence.later == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("a", "s:x", Finding(P, "do", "a", (1,), "sleep", "x", line="src/new.py:1", done=True)),
+        ("s:a", "s:x", Finding(R, "sleep", "a", (1,), "sleep", "x", line="src/new.py:1")),
+        ("a a", "a", Finding(C, "do", "a", (2,), done=True)),
+        ("a b", "a", Finding(GONE, "do", "b", (1,), done=True)),
+    ],
+)
+def test_a_finding_says_what_stands_there_now_and_whether_the_old_step_has_ended(
+    old: str, new: str, expected: Finding
+) -> None:
+    divergence = found(old, new)
+
+    assert divergence is not None
+    assert divergence.findings == (expected,)
+
+
 def test_the_diff_has_recorded_and_new_steps_in_one_order() -> None:
     divergence = found("a b c d", "a x d y")
 
@@ -134,6 +162,26 @@ def test_the_diff_has_recorded_and_new_steps_in_one_order() -> None:
     assert [(line.sign, line.name) for line in divergence.diff] == [
         (" ", "a"), ("-", "b"), ("-", "c"), ("+", "x"), (" ", "d"), ("+", "y"),
     ]  # fmt: skip
+
+
+def test_a_line_of_the_diff_names_the_step_and_where_it_stands() -> None:
+    divergence = found("a b s:nap", "a s:nap w:x")
+
+    assert divergence is not None
+    assert divergence.diff == (
+        DiffLine(" ", "do", "a", 1, "succeeded", "src/new.py:1"),
+        DiffLine("-", "do", "b", 1, "succeeded", "src/old.py:1"),
+        DiffLine(" ", "sleep", "nap", 1, "sleeping", "src/new.py:2"),
+        DiffLine("+", "waitForEvent", "x", 1, "", "src/new.py:3"),
+    )
+
+
+def test_a_step_that_asks_for_something_else_is_marked_in_the_diff() -> None:
+    replay = Replay([*asked("a"), Asked("sleep", "nap", 1, options={"duration": "2 hours"})])
+    divergence = compare(recorded("a s:nap"), replay, now_ms=0)
+
+    assert divergence is not None
+    assert [(line.sign, line.name) for line in divergence.diff] == [(" ", "a"), ("~", "nap")]
 
 
 def test_of_a_long_history_only_what_is_near_a_change_is_shown() -> None:
@@ -153,12 +201,17 @@ def test_of_a_long_history_only_what_is_near_a_change_is_shown() -> None:
         ({"timestamp": HOUR}, None),
         (
             {"timestamp": 2 * HOUR},
-            (Change.UNTIL, "1970-01-01T01:00:00.000Z -> 1970-01-01T02:00:00.000Z"),
+            (Change.UNTIL, f"{AT_1} -> {AT_2}"),
         ),
         ({"timestamp": float("inf")}, (Change.UNTIL, f"{AT_1} -> inf")),
         ({"timestamp": 1e30}, (Change.UNTIL, f"{AT_1} -> 1e+30")),
         ({"timestamp": "noon"}, (Change.UNTIL, f"{AT_1} -> 'noon'")),
         ({"timestamp": HOUR + 10 * 60_000}, None),  # an hour from now, asked 10 minutes later
+        ({"timestamp": HOUR + 10 * 60_000 + 2_000}, None),  # some time passes until it is asked
+        (
+            {"timestamp": HOUR + 10 * 60_000 + 2_001},
+            (Change.UNTIL, f"{AT_1} -> 1970-01-01T01:10:02.001Z"),
+        ),
     ],
 )
 def test_a_sleep_that_still_lasts_must_be_the_same(

@@ -91,32 +91,38 @@ def pending_change(step: Step, asked: Asked, now_ms: int) -> Finding | None:
     """Return what is different about a step that still sleeps or waits."""
     if step.has_ended or asked.options is None:
         return None
-    change, was, is_now = None, "", ""
-    if step.state is StepState.WAITING and asked.options.get("type") != step.event_type:
-        change = Change.EVENT
-        was, is_now = f'"{step.event_type}"', f'"{asked.options.get("type")}"'
-    elif step.state is StepState.SLEEPING and "timestamp" in asked.options:
-        change, was, is_now = _moved(step, asked.options["timestamp"], now_ms)
-    elif step.state is StepState.SLEEPING:
-        duration_ms = _duration_ms(asked.options.get("duration"))
-        if duration_ms != step.timeout_ms:
-            change, was = Change.SLEEP, format_duration(step.timeout_ms)
-            is_now = repr(asked.options.get("duration"))
-            is_now = is_now if duration_ms is None else format_duration(duration_ms)
-    if change is None:
+    changed = _changed(step, asked.options, now_ms)
+    if changed is None:
         return None
+    change, was, is_now = changed
     detail = f"{was} -> {is_now}"
     return Finding(change, step.kind, step.name, (step.count,), detail=detail, line=asked.line)
 
 
-def _moved(step: Step, timestamp: Json, now_ms: int) -> tuple[Change | None, str, str]:
+def _changed(step: Step, options: dict[str, Json], now_ms: int) -> tuple[Change, str, str] | None:
+    """Return what was changed, what is recorded, and what is asked for now."""
+    if step.state is StepState.WAITING and options.get("type") != step.event_type:
+        return Change.EVENT, f'"{step.event_type}"', f'"{options.get("type")}"'
+    if step.state is not StepState.SLEEPING:
+        return None
+    if "timestamp" in options:
+        return _moved(step, options["timestamp"], now_ms)
+    given = options.get("duration")
+    duration_ms = _duration_ms(given)
+    if duration_ms == step.timeout_ms:
+        return None
+    is_now = repr(given) if duration_ms is None else format_duration(duration_ms)
+    return Change.SLEEP, format_duration(step.timeout_ms), is_now
+
+
+def _moved(step: Step, timestamp: Json, now_ms: int) -> tuple[Change, str, str] | None:
     """Tell a time that was moved from one that is worked out anew from the time of day."""
     until_ms = step.since_ms + step.timeout_ms
     if isinstance(timestamp, int | float) and math.isfinite(timestamp):
         if int(timestamp) == until_ms:
-            return None, "", ""
+            return None
         if abs((timestamp - now_ms) - step.timeout_ms) <= _UNTIL_TOLERANCE_MS:
-            return None, "", ""
+            return None
     return Change.UNTIL, _shown_time(until_ms), _shown_time(timestamp)
 
 
@@ -169,7 +175,7 @@ class _Comparison:
             key = (change, step.kind.value, step.name, *names)
             found.setdefault(key, []).append(step)
             lines.setdefault(key, new.line if new else line)
-            left.pop(step.place, None)
+            del left[step.place]
 
         for step in list(left.values()):
             name = (step.kind.value, step.name)
