@@ -9,7 +9,7 @@ from random import Random
 from benchmarks.command_line import main
 from benchmarks.figures import Figure, Program, Unit
 from benchmarks.peers import Peer
-from bindings.ai import Ai
+from bindings.ai.ai import Ai
 
 MODEL = "@cf/baai/bge-base-en-v1.5"
 BATCHES, BATCH = 20, 100  # a hundred texts are the most that a call may have

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy
 
 from benchmarks.processes import settled_memory_of
-from bindings.vectorize import Index, IndexConfig
+from bindings.vectorize.index import Index
+from bindings.vectorize.settings import IndexConfig
 from bindings.vectorize.vectors import parse_vectors
 
 BATCH = 1_000

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from emulator import wiring
 from emulator.config.model import Config
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guests.blame import Loss
@@ -31,9 +30,10 @@ from emulator.protocol.runs import (
     StepEnd,
 )
 from emulator.runner.guest import Guest
-from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import Runner
+from emulator.runner.source import GuestSource
+from emulator.worker import definitions, worker_spec
 
 AT_ONCE = 16  # replays in flight
 
@@ -71,7 +71,7 @@ def instances_of(journal: Journal, *, finished: bool) -> Iterator[Instance]:
 
 
 async def check(
-    config: Config, forkserver: Forkserver, instances: Iterable[Instance], now_ms: int
+    config: Config, source: GuestSource, instances: Iterable[Instance], now_ms: int
 ) -> list[Checked]:
     """Replay `instances` on the code of `config`, in their order.
 
@@ -79,15 +79,15 @@ async def check(
     """
     probes = _Probes(now_ms)
     runner = Runner(
-        forkserver, probes, lambda line: None, probes.report, config.settings.hang_timeout_ms
+        source, probes, lambda line: None, probes.report, config.settings.hang_timeout_ms
     )
     await runner.start()
     try:
         try:
-            guest = await runner.load(wiring.worker_spec(config), {})
+            guest = await runner.load(worker_spec(config), {})
         except LoadError as error:
             raise EmulatorError(f"the worker could not be loaded.\n{error.traceback}") from error
-        classes = {each.name: each.class_name for each in wiring.definitions(config)}
+        classes = {each.name: each.class_name for each in definitions(config)}
         room = asyncio.Semaphore(AT_ONCE)
 
         async def one(instance: Instance) -> Checked:

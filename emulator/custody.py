@@ -20,14 +20,15 @@ LOOK_EVERY_S = 0.25
 class Custody:
     """Watches the state directory of one server.
 
-    look: notices and reports removed files that are in use. tell: reports what is noticed here.
+    server: the content of `dev.json`, if it listens. look: notices and reports removed files that
+    are in use. tell: reports what is noticed here.
     """
 
     def __init__(
         self,
         state: State,
         lock: Lock,
-        server: RunningServer,
+        server: RunningServer | None,
         look: Callable[[], None],
         tell: Callable[[str], None],
     ) -> None:
@@ -51,7 +52,7 @@ class Custody:
             if not self._lock.is_in_place():
                 self._state.prepare()
                 self._lock.take()
-            if not self._state.is_announced:
+            if self._server is not None and not self._state.is_announced:
                 self._state.write_server(self._server)
         except StateError as error:  # another server was faster, or the disk refuses
             if str(error) != self._told:

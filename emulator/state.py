@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,17 +28,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 DIRECTORY_NAME = ".groundfog"
-# Everything we ever put into a state directory; `reset` removes these and nothing else.
-CONTENTS = (
-    "clock.json",
-    "journal.sqlite",
-    "journal.sqlite-wal",
-    "journal.sqlite-shm",
-    "d1",
-    "vectorize",
-    "ai-calls.jsonl",
-    "ai-calls.jsonl.1",
-)
+# What is kept there beside the files of bindings.
+CONTENTS = ("clock.json", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +66,9 @@ class State:
         """The workflow journal."""
         return self.directory / "journal.sqlite"
 
-    def d1_path(self, local_id: str) -> Path:
-        """The SQLite file of the D1 database with this local id."""
-        return self.directory / "d1" / f"{_file_stem(local_id)}.sqlite"
-
-    def vectorize_path(self, index_name: str) -> Path:
-        """The SQLite file of the Vectorize index with this name."""
-        return self.directory / "vectorize" / f"{_file_stem(index_name)}.sqlite"
-
-    @property
-    def ai_ledger(self) -> Path:
-        """The ledger of env.AI's calls; a full one is kept beside it with `.1` added."""
-        return self.directory / "ai-calls.jsonl"
+    def database(self, folder: str, identifier: str) -> Path:
+        """Return the SQLite file of a binding that keeps its data in `folder` under this id."""
+        return self.directory / folder / f"{_file_stem(identifier)}.sqlite"
 
     def prepare(self) -> None:
         """Create the folder, private to the user and ignored by git.
@@ -104,22 +86,20 @@ class State:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Lock]:
-        """Hold the state for one server. Raises StateError naming the server that has it.
-
-        Files that this process makes meanwhile are private to the user, wherever the directory is:
-        one that `--persist-to` names may exist and be open to others.
-        """
-        before = os.umask(0o077)
-        try:
-            self.prepare()
-            lock = Lock(self.directory / "lock", self._taken)
-            lock.take()
+        """Hold the state for one server or command, as `lock` does, with `private_files`."""
+        with private_files():
+            lock = self.lock()
             try:
                 yield lock
             finally:
                 lock.release()
-        finally:
-            os.umask(before)
+
+    def lock(self) -> Lock:
+        """Take the state for one server. Raises StateError naming the server that has it."""
+        self.prepare()
+        lock = Lock(self.directory / "lock", self._taken)
+        lock.take()
+        return lock
 
     def read_clock(self) -> dict[str, int]:
         """Return what `write_clock` was last given, or nothing. Raises StateError if damaged."""
@@ -201,13 +181,16 @@ class State:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def reset(self) -> list[str]:
-        """Delete all durable state; return the names removed. Raises StateError when in use."""
+    def reset(self, files: Iterable[str] = ()) -> list[str]:
+        """Delete all durable state; return the names removed. Raises StateError when in use.
+
+        files: what bindings keep here. Nothing that has another name is removed.
+        """
         if not self.directory.is_dir():
             return []
         removed = []
         with self.locked():
-            for name in CONTENTS:
+            for name in (*CONTENTS, *files):
                 path = self.directory / name
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
@@ -217,6 +200,19 @@ class State:
                     continue
                 removed.append(name)
         return removed
+
+
+@contextlib.contextmanager
+def private_files() -> Iterator[None]:
+    """Make files that this process creates meanwhile private to the user, wherever they are.
+
+    A state directory that `--persist-to` names may exist and be open to others.
+    """
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _file_stem(identifier: str) -> str:

@@ -2,38 +2,31 @@
 
 A save starts a new generation beside the old one, which serves until the new one is ready; one that
 does not load changes nothing. This module decides *when*; processes are `runner/`, meaning is
-`engine/`, and how the parts fit is `wiring.py`.
+`engine/`, and how the parts fit is `worker.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from emulator import watch, wiring
+from emulator import watch
 from emulator.clock import Clock
 from emulator.config.model import Config
 from emulator.config.problems import InvalidConfig
 from emulator.config.text_files import shown_path
-from emulator.config.workflows_section import check_exports
 from emulator.disk import refusal
-from emulator.engine.control import Control
 from emulator.engine.journal.lists import unfinished_text
-from emulator.engine.model.divergence import Diverged, Policy
-from emulator.engine.schedules import Schedules
+from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError
+from emulator.kinds.workflow import check_exports
 from emulator.runner.guest import Guest
-from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
 from emulator.runner.runner import OutputLine, Runner
 from emulator.source import fingerprint
-from emulator.state import State
-
-if TYPE_CHECKING:
-    from bindings.ai import Ai
+from emulator.worker import Worker, worker_spec
 
 DRAIN_LIMIT_MS = 30_000  # an old generation may finish its requests for this long
 RESPAWN_FIRST_MS = 100
@@ -53,25 +46,26 @@ class Terminal(Protocol):
     def diverged(self, told: Diverged) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
-    """What is run: the configuration, how to read it again, where state is, what forks guests."""
-
-    config: Config
-    reread: Callable[[], Config]
-    state: State
-    forkserver: Forkserver
-
-
 class Supervisor:
-    """Runs one project. `fetch` and `failed_load` make it the worker that ingress serves."""
+    """Runs one worker. `fetch` and `failed_load` make it the one that ingress serves.
 
-    def __init__(self, project: Project, clock: Clock, terminal: Terminal) -> None:
-        self._project = project
-        self._config = project.config
+    reread: reads the worker's configuration again. Raises InvalidConfig.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        runner: Runner,
+        reread: Callable[[], Config],
+        clock: Clock,
+        terminal: Terminal,
+    ) -> None:
+        self.worker = worker
+        self.runner = runner
+        self._reread = reread
         self._clock = clock
         self._terminal = terminal
-        self._config_files = set(project.config.files)
+        self._config_files = set(worker.config.files)
         self._failed: LoadError | None = None
         self._has_all = False  # the code in use has every class that its configuration names
         self._tries = 0  # of loading
@@ -82,40 +76,20 @@ class Supervisor:
         self._changing = asyncio.Lock()
         self._ready = asyncio.Event()  # a first load has been tried
         self._tasks: set[asyncio.Task[None]] = set()
-        workflow_clock = wiring.open_clock(project.config, project.state, clock)
-        self.engine = wiring.open_engine(
-            project.config, project.state, workflow_clock, terminal.warning
-        )
+        self.engine = worker.engine
         self.engine.on_diverged = terminal.diverged
         self._apart: dict[int, Guest] = {}  # by generation
         self.engine.apart.open = lambda: self._spawn(self._open_apart(), "a worker apart")
         self.engine.apart.close = lambda generation: self._spawn(
             self._close_apart(generation), f"stop generation {generation}"
         )
-        self.control = Control(self.engine)
-        self.control.admission.limits = wiring.limits(project.config)
-        self._schedules = Schedules(workflow_clock, self.control.fire)
-        self.timekeeper = wiring.timekeeper(
-            project.config, project.state, self.engine, self._schedules
-        )
-        self._pool = wiring.BindingPool(
-            project.state, self.control, terminal.notice, self.engine.journal.place.check
-        )
         self._removed: set[str] = set()  # what has been told of
-        self.runner = Runner(
-            project.forkserver,
-            self.engine,
-            terminal.output,
-            terminal.error,
-            project.config.settings.hang_timeout_ms,
-        )
         self.runner.on_lost = self._guest_lost
 
     async def start(self) -> None:
         """Load the code, take up unfinished instances, watch for changes."""
-        self.timekeeper.begin(self._terminal.warning)
-        self.engine.define(wiring.definitions(self._config))
-        self._schedules.set(wiring.schedules(self._config))
+        self.worker.timekeeper.begin(self._terminal.warning)
+        self.worker.define()
         if unfinished := self.engine.start():
             self._terminal.notice(unfinished_text(unfinished))
         await self.runner.start()
@@ -127,29 +101,22 @@ class Supervisor:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._schedules.stop()
-        self.engine.stop()
+        self.worker.stop()
         await self.runner.stop()
-        await self._pool.close()
-        self.engine.journal.close()
+        await self.worker.close()
 
     def look_at_state(self) -> None:
         """Notice, and tell once, that files in use were removed."""
         self.engine.look_at_journal()
-        for told in self._pool.removed():
+        for told in self.worker.bindings.removed():
             if told not in self._removed:
                 self._removed.add(told)
                 self._terminal.error(told)
 
     @property
-    def ai(self) -> Ai:
-        """The project's Workers AI, as its configuration is now."""
-        return self._pool.ai(self._config)
-
-    @property
-    def config(self) -> Config:
+    def _config(self) -> Config:
         """The configuration in use, which a save may have changed since the start."""
-        return self._config
+        return self.worker.config
 
     # --- the worker, as ingress sees it
 
@@ -208,8 +175,7 @@ class Supervisor:
             self._failed = None
             self._trouble = ""
             self._started_ms = self._clock.now_ms()
-            self.engine.define(wiring.definitions(config))
-            self._schedules.set(wiring.schedules(config))
+            self.worker.define()
             old = self.runner.switch(guest)
             self.engine.use_guest(guest, code)
             if old is not None:
@@ -238,7 +204,7 @@ class Supervisor:
         Code that lacks a class of the configuration is half a save, or half a change, and does not
         take over from code that has all; where there is none, what it has is served.
         """
-        guest = await self.runner.load(wiring.worker_spec(config), self._pool.bindings(config))
+        guest = await self._new_guest(config)
         loaded = guest.loaded
         problems = [str(each) for each in check_exports(config, loaded.workflows, loaded.classes)]
         main = shown_path(config.main, config.project_dir)
@@ -255,6 +221,9 @@ class Supervisor:
         self._has_all = not problems
         return guest
 
+    async def _new_guest(self, config: Config) -> Guest:
+        return await self.runner.load(worker_spec(config), self.worker.bindings.of(config))
+
     def _code(self) -> str:
         """Return what is equal for equal code. Variables can send it another way."""
         config = self._config
@@ -266,7 +235,7 @@ class Supervisor:
         config = self._config
         try:
             code = self._code()
-            guest = await self.runner.load(wiring.worker_spec(config), self._pool.bindings(config))
+            guest = await self._new_guest(config)
         except (LoadError, GuestError, OSError) as error:
             # That new code cannot be loaded is told when it is saved.
             if not isinstance(error, LoadError) and str(error) != self._trouble:
@@ -306,7 +275,7 @@ class Supervisor:
 
     def _is_reconfigured(self) -> bool:
         try:
-            return self._project.reread() != self._config
+            return self._reread() != self._config
         except InvalidConfig:
             return True
 
@@ -332,7 +301,7 @@ class Supervisor:
     def _reconfigure(self) -> bool:
         """Read the configuration again; return whether it can be used."""
         try:
-            config = self._project.reread()
+            config = self._reread()
         except InvalidConfig as error:
             self._config_files |= set(error.files)
             self._terminal.error(f"{error}\n  The configuration in use stays as it was.")
@@ -348,11 +317,8 @@ class Supervisor:
             self._terminal.warning(
                 "durability, clock, ip and port take effect at the next start of groundfog dev"
             )
-        self.control.admission.limits = wiring.limits(config)
-        self.engine.policy = Policy(settings.on_divergence)
-        self.engine.tune(concurrency=settings.concurrency, grace_ms=settings.reload_grace_ms)
+        self.worker.configure(config)
         self.runner.hang_timeout_ms = settings.hang_timeout_ms
-        self._config = config
         self._config_files = set(config.files)
         return True
 

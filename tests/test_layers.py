@@ -43,10 +43,14 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.custody": FOUNDATION | {"emulator.lock", "emulator.state"},
     "emulator.watch": FOUNDATION,
     "emulator.source": {"emulator.watch"},
-    "emulator.wiring": FOUNDATION
+    "emulator.kinds": FOUNDATION
+    | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.state", "bindings"},
+    # It reads the sections of kinds, which read with the rest of `config`.
+    "emulator.config.load": FOUNDATION | {"emulator.config", "emulator.kinds"},
+    "emulator.worker": FOUNDATION
     | {
         "emulator.config",
-        "emulator.protocol",
+        "emulator.kinds",
         "emulator.engine",
         "emulator.runner",
         "emulator.state",
@@ -61,7 +65,8 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.state",
         "emulator.source",
         "emulator.watch",
-        "emulator.wiring",
+        "emulator.kinds",
+        "emulator.worker",
         "bindings",
     },
     "emulator.checking": FOUNDATION
@@ -70,10 +75,30 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.protocol",
         "emulator.engine",
         "emulator.runner",
-        "emulator.wiring",
+        "emulator.worker",
     },
     "emulator.server": FOUNDATION
-    | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.runner", "bindings"},
+    | {
+        "emulator.config",
+        "emulator.kinds",
+        "emulator.protocol",
+        "emulator.engine",
+        "emulator.runner",
+        "emulator.worker",
+        "bindings",
+    },
+    "emulator.session": FOUNDATION
+    | {
+        "emulator.config",
+        "emulator.kinds",
+        "emulator.runner",
+        "emulator.lock",
+        "emulator.state",
+        "emulator.custody",
+        "emulator.worker",
+        "emulator.supervisor",
+        "emulator.server",
+    },
     "emulator.cli": {"emulator", "bindings"},
 }
 # The layers inside the engine: a folder imports itself and those named before it. What lies in none

@@ -277,8 +277,8 @@ def test_a_reset_removes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "d1" / "db.sqlite").write_text("")
     (tmp_path / "notes.txt").write_text("mine")
 
-    assert state.reset() == ["journal.sqlite", "d1"]
-    assert {path.name for path in tmp_path.iterdir()}.isdisjoint(CONTENTS)
+    assert state.reset(["d1", "kv"]) == ["journal.sqlite", "d1"]
+    assert {path.name for path in tmp_path.iterdir()}.isdisjoint({*CONTENTS, "d1"})
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -304,7 +304,7 @@ def test_a_link_in_the_state_is_removed_and_not_followed(tmp_path: Path) -> None
     state.prepare()
     (state.directory / "d1").symlink_to(tmp_path / "precious")
 
-    state.reset()
+    state.reset(["d1"])
 
     assert (tmp_path / "precious" / "file").exists()
     assert not (state.directory / "d1").is_symlink()
@@ -314,18 +314,17 @@ def test_a_link_in_the_state_is_removed_and_not_followed(tmp_path: Path) -> None
     ("identifier", "name"), [("brief-db", "brief-db.sqlite"), ("A_1", "A_1.sqlite")]
 )
 def test_a_harmless_id_names_its_file(tmp_path: Path, identifier: str, name: str) -> None:
-    assert State(tmp_path).d1_path(identifier) == tmp_path / "d1" / name
-    assert State(tmp_path).vectorize_path(identifier) == tmp_path / "vectorize" / name
+    assert State(tmp_path).database("d1", identifier) == tmp_path / "d1" / name
 
 
 @given(st.text(), st.text())
 def test_no_id_leads_outside_and_no_two_ids_share_a_file(first: str, second: str) -> None:
     state = State(Path("/state"))
-    path = state.d1_path(first)
+    path = state.database("d1", first)
 
     assert path.parent == Path("/state/d1")
     assert len(path.name) <= 120 and path.name.isascii()
-    assert (path == state.d1_path(second)) == (first == second)
+    assert (path == state.database("d1", second)) == (first == second)
 
 
 def test_what_is_kept_of_a_clock_is_read_back_and_reset(tmp_path: Path) -> None:

@@ -30,14 +30,15 @@ from bindings.ai.delivery import (
 )
 from bindings.ai.errors import bad_input, no_such_model, not_emulated
 from bindings.ai.gateway import Gateway
-from bindings.ai.ledger import NOBODY, Budget, Call, Ledger
+from bindings.ai.ledger import NOBODY, Call, Ledger
 from bindings.ai.model_names import is_model_name
 from bindings.ai.model_search import search_models
 from bindings.ai.neurons import Cost, estimate
 from bindings.ai.replies import Events, Media
-from bindings.ai.rules import NO_MATCHING_RULE, Reply, Rule, RuleBook, missing_rule
+from bindings.ai.rules import NO_MATCHING_RULE, Reply, RuleBook, missing_rule
 from bindings.ai.schemas import input_schema, takes_upload
 from bindings.ai.scrubbing import Scrubber
+from bindings.ai.settings import Budget, Rule
 from bindings.ai.stub import respond
 from bindings.binding import ByteStream, Value
 from bindings.messages import shortened

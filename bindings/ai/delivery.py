@@ -9,7 +9,7 @@ from typing import Any
 
 from bindings.ai.errors import http_status
 from bindings.ai.replies import EVENT_STREAM, Events, Media
-from bindings.ai.rules import Rule
+from bindings.ai.settings import Rule
 from bindings.binding import ByteStream
 from emulator.clock import Clock
 from emulator.errors import WorkerError

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from bindings.ai.settings import Budget
 from emulator.answers.ai import LedgerLine
 from emulator.disk import make_folder, open_unlinked
 from emulator.errors import WorkerError
@@ -40,14 +41,6 @@ class Call:
     usd: float = 0.0
     error: str = ""
     log_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much one session may use; None is without limit."""
-
-    max_calls: int | None = None
-    max_neurons: float | None = None
 
 
 @dataclass

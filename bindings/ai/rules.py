@@ -10,43 +10,18 @@ import fnmatch
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bindings.ai.catalogue import Api, Model, Task
 from bindings.ai.errors import failure
+from bindings.ai.settings import Rule
 from emulator.errors import WorkerError
 from emulator.regex import Regex, compile_regex
 
 PROMPT_EXCERPT_CHARS = 40
 LOOK_CHARS = 1_000_000  # of a prompt in which a pattern is searched
 _STEP = re.compile(r"([^.\[\]]+)|\[(-?\d+|\*)\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A fixed answer, and when to give it; the fields are those of `[[ai.rules]]`.
-
-    `model` is a glob, `task` the catalogue's task name, `prompt` a regular expression searched in
-    the prompt. `input` maps JSON paths into the inputs to a value, or to a table with one of
-    `matches` (a regular expression) and `exists`. A rule has one of `text`, `json`, `sequence` (an
-    answer per call, the last repeats; `{"error": …}` fails) and `error` (`{"code", "message"?,
-    "name"?}`), or none: then the stub answers after `delay_ms`. `where` is `"groundfog.toml:12"`.
-    """
-
-    model: str = "*"
-    task: str | None = None
-    prompt: str | None = None
-    input: Mapping[str, Any] = field(default_factory=dict)
-    text: str | None = None
-    json: Any = None
-    sequence: tuple[Any, ...] = ()
-    error: Mapping[str, Any] | None = None
-    delay_ms: int = 0
-    stream_words: int = 1
-    stream_bytes: int | None = None
-    stream_delay_ms: int = 0
-    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bindings.ai.errors import failure
+from bindings.ai.settings import UpstreamSettings
 from emulator.errors import WorkerError
 
 if TYPE_CHECKING:
@@ -20,18 +20,6 @@ if TYPE_CHECKING:
 
 ANSWER_MAX_BYTES = 64 * 1024 * 1024
 EXCERPT_CHARS = 80
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamSettings:
-    """Where an upstream is; `models` maps globs of Cloudflare's names to the upstream's own."""
-
-    name: str
-    base_url: str
-    api_key: str | None = field(default=None, repr=False)
-    account_id: str | None = None
-    timeout_ms: int = 60_000
-    models: Mapping[str, str] = field(default_factory=dict)
 
 
 def upstream_error(name: str, problem: str) -> WorkerError:

@@ -17,7 +17,8 @@ from bindings.ai import openai
 from bindings.ai.catalogue import BY_NAME, Api, Model
 from bindings.ai.errors import failure, not_emulated
 from bindings.ai.replies import EVENT_STREAM, Media
-from bindings.ai.upstream_http import Http, UpstreamSettings, upstream_error
+from bindings.ai.settings import UpstreamSettings
+from bindings.ai.upstream_http import Http, upstream_error
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
 

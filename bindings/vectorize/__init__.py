@@ -3,8 +3,3 @@
 Read `index.py` for what a call does, `store.py` for what is on disk, `search.py` for how the
 nearest vectors are found.
 """
-
-from bindings.vectorize.index import Index, IndexConfig
-from bindings.vectorize.vectorize import Vectorize
-
-__all__ = ["Index", "IndexConfig", "Vectorize"]

@@ -13,7 +13,6 @@ import heapq
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from bindings.vectorize.errors import (
 )
 from bindings.vectorize.filters import Condition, check_path
 from bindings.vectorize.query import QueryOptions, parse_options, show_indexed
+from bindings.vectorize.settings import METADATA_INDEXES_MAX, METADATA_TYPES, IndexConfig
 from bindings.vectorize.store import MetadataIndex, Mutation, Settings, Store, StoredVector
 from bindings.vectorize.vectors import Vector, check_id, pack_values, unpack_values
 from emulator.answers.vectorize import (
@@ -47,24 +47,7 @@ if TYPE_CHECKING:
 Change = Callable[["Cache"], None]
 
 DEFAULT_METRIC = "cosine"
-METADATA_INDEXES_MAX = 10
-METADATA_TYPES = ("string", "number", "boolean")
 _FETCH = 500  # vectors read at a time
-
-
-@dataclass(frozen=True, slots=True)
-class IndexConfig:
-    """The settings of an index in groundfog.toml; a missing one is None or empty.
-
-    `visibility_lag_ms`: how long a mutation stays invisible. `filter_unindexed`: whether a filter
-    sees properties that have no metadata index, which in production it never does.
-    """
-
-    dimensions: int | None = None
-    metric: str | None = None
-    metadata_indexes: Mapping[str, str] = field(default_factory=dict)
-    visibility_lag_ms: int = 0
-    filter_unindexed: bool = False
 
 
 class Index:

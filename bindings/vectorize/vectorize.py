@@ -16,7 +16,8 @@ from typing import Any
 from bindings.binding import Value
 from bindings.messages import shortened
 from bindings.vectorize.errors import STORAGE, Refused
-from bindings.vectorize.index import Index, IndexConfig
+from bindings.vectorize.index import Index
+from bindings.vectorize.settings import IndexConfig
 from bindings.vectorize.vectors import (
     DELETE_IDS_MAX,
     GET_IDS_MAX,

@@ -22,10 +22,10 @@ from bindings.vectorize.errors import (
     WRONG_VECTOR,
     Refused,
 )
+from bindings.vectorize.settings import DIMENSIONS_MAX
 
 # Production's messages have the two limits of ids ("too many ids in payload; max id count is 20,
 # got 34"). Source: docs/platform/vectorize.md, "Limits".
-DIMENSIONS_MAX = 1536
 ID_MAX_BYTES = 64
 NAMESPACE_MAX_BYTES = 64
 METADATA_MAX_BYTES = 10 * 1024

@@ -18,6 +18,7 @@ from emulator.answers.ai import LedgerLine
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import json_text, show, show_json
 from emulator.cli.table import draw_table
+from emulator.kinds.ai import ledger_path, settings_of
 from emulator.state import State
 from emulator.words import counted
 
@@ -91,13 +92,11 @@ def _new_entries(path: Path, at: int) -> Iterator[LedgerLine]:
 def rules(options: ProjectOptions) -> None:
     """Count the calls that each [[ai.rules]] entry of groundfog.toml has answered."""
     config = load_project(options)
-    answered = Counter(str(e.get("answered_by")) for e in read(_state(options).ai_ledger))
+    answered = Counter(str(e.get("answered_by")) for e in read(_ledger(options)))
     refused = answered.pop(NOBODY, 0)
-    known = [rule.where for rule in config.settings.ai_rules]
-    rows = [
-        (rule.where, rule.model, rule.prompt or "", answered[rule.where])
-        for rule in config.settings.ai_rules
-    ]
+    rules = settings_of(config).rules
+    known = [rule.where for rule in rules]
+    rows = [(rule.where, rule.model, rule.prompt or "", answered[rule.where]) for rule in rules]
     others = sum(count for who, count in answered.items() if who not in known)
     if rows:
         show(draw_table(("rule", "model", "prompt", "calls"), rows))
@@ -123,7 +122,7 @@ def _state(options: ProjectOptions) -> State:
 
 
 def _ledger(options: ProjectOptions) -> Path:
-    return _state(options).ai_ledger
+    return ledger_path(_state(options))
 
 
 def _row(entry: LedgerLine) -> tuple[object, ...]:

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import assert_never
 
-from emulator.config.model import AiSettings, Config
+from emulator.config.model import Config, Unsupported
+from emulator.kinds.registry import KINDS
 
 VALUE_MAX_CHARS = 60
 
 
 def bindings_table(config: Config) -> list[str]:
     """Return one aligned line per binding: `env.DB   D1 Database   brief-db`."""
-    rows: list[tuple[str, str, str]] = []
-    for workflow in config.workflows:
-        detail = f"{workflow.name} ({workflow.class_name})"
-        if workflow.schedules:
-            detail += f", starts itself at {' and '.join(workflow.schedules)} (UTC)"
-        rows.append((workflow.binding, "Workflow", detail))
-    for database in config.d1_databases:
-        rows.append((database.binding, "D1 Database", database.database_name))
-    if config.ai_binding is not None:
-        rows.append((config.ai_binding, "AI", _who_answers(config.settings.ai)))
-    for index in config.vectorize:
-        rows.append((index.binding, "Vectorize Index", index.index_name))
-    for other in config.unsupported:
-        rows.append((other.binding, other.friendly, "not emulated yet"))
+    rows = _emulated(config)
+    for other in config.bound(Unsupported):
+        rows.append((other.name, other.record.friendly, "not emulated yet"))
     for name, value in config.vars.items():
         if name in config.secret_names:
             rows.append((name, "Secret", "(hidden)"))
@@ -37,19 +26,13 @@ def bindings_table(config: Config) -> list[str]:
     ]
 
 
-def _who_answers(ai: AiSettings) -> str:
-    asked = "" if ai.upstream is None else f"{ai.upstream.name} ({ai.upstream.base_url})"
-    match ai.mode:
-        case "stub":
-            return "local stub"
-        case "replay":
-            return f"replayed from {ai.cassette}"
-        case "record":
-            return f"asks {asked}, recorded in {ai.cassette}"
-        case "remote":
-            return f"asks {asked}"
-        case _:
-            assert_never(ai.mode)
+def _emulated(config: Config) -> list[tuple[str, str, str]]:
+    return [
+        (bound.name, kind.friendly, kind.shown(bound.record))
+        for kind in sorted(KINDS, key=lambda kind: kind.line)
+        for bound in config.bindings
+        if bound.kind == kind.name
+    ]
 
 
 def _short(text: str) -> str:

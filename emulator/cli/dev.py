@@ -8,38 +8,16 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import click
 
+from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.levels import Level
 from emulator.runner.python.interpreter import guest_interpreter, likely_project
 from emulator.runner.python.launching import launch
 
 _LEVELS = [level.name.lower() for level in Level]
-
-
-@dataclass(frozen=True, slots=True)
-class DevArguments:
-    """The options of `groundfog dev`, checked."""
-
-    directory: Path
-    config_path: Path | None
-    environment: str | None
-    cli_vars: tuple[str, ...]  # "KEY:VALUE"
-    env_files: tuple[Path, ...]
-    ip: str | None
-    port: int | None
-    persist_to: Path | None
-    python: Path | None
-    level: Level
-    allowed_hosts: frozenset[str]
-    clock: Literal["real", "virtual"] | None
-    on_divergence: Literal["hold", "warn", "fail"] | None
-    migrate: bool
-    began: float  # when, on the performance counter, in seconds
 
 
 @click.command()

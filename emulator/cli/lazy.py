@@ -20,9 +20,14 @@ class LazyGroup(click.Group):
         return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._modules:
-            return None
-        module, _, attribute = self._modules[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
+        return load_command(self._modules.get(cmd_name))
+
+
+def load_command(path: str | None) -> click.Command | None:
+    """Return the command that `"module:attribute"` names, its module imported now."""
+    if path is None:
+        return None
+    module, _, attribute = path.partition(":")
+    command = getattr(importlib.import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    return command

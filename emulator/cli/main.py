@@ -10,15 +10,12 @@ from pathlib import Path
 
 import click
 
-from emulator.cli.lazy import LazyGroup
+from emulator.cli.lazy import LazyGroup, load_command
 from emulator.cli.output import say
 from emulator.errors import EmulatorError
 
 COMMANDS = {
     "dev": "emulator.cli.dev:dev",
-    "d1": "emulator.cli.d1:d1",
-    "vectorize": "emulator.cli.vectorize.group:vectorize",
-    "ai": "emulator.cli.ai:ai",
     "workflows": "emulator.cli.workflows.group:workflows",
     "clock": "emulator.cli.clock:clock",
     "state": "emulator.cli.state:state",
@@ -26,10 +23,21 @@ COMMANDS = {
 
 
 class _Commands(LazyGroup):
-    """A group whose commands may raise EmulatorError, and OSError when the disk refuses.
+    """The commands above, and after the first those of kinds of bindings.
+
+    A command may raise EmulatorError, and OSError when the disk refuses.
 
     Such an error is shown as its message, with exit code 1 and no traceback.
     """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        first, *others = COMMANDS
+        return [first, *_commands_of_kinds(), *others]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:  # so that the server's start reads no list of kinds
+            return super().get_command(ctx, cmd_name)
+        return load_command(_commands_of_kinds().get(cmd_name))
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -45,6 +53,12 @@ class _Commands(LazyGroup):
                 raise
             say(f"error: {refusal(where, 'cannot be used', error)}")
             ctx.exit(1)
+
+
+def _commands_of_kinds() -> dict[str, str]:
+    from emulator.kinds.registry import commands
+
+    return commands()
 
 
 @click.group(

@@ -4,45 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bindings.d1 import D1
-from bindings.d1.migration_files import Migrations
+from bindings.d1.database import D1
 from bindings.d1.migrations import apply_migration, unapplied_in_file
-from emulator.config.model import Config, D1Config
+from emulator.config.model import Bound, Config
 from emulator.errors import EmulatorError
+from emulator.kinds.d1 import Database
 from emulator.state import State
 from emulator.words import counted
 
 NAMES_SHOWN = 3
 
 
-def migrations_of(database: D1Config) -> Migrations:
-    """Return where the migrations of a configured database are."""
-    return Migrations(
-        database.migrations_dir, database.migrations_table, database.migrations_pattern
-    )
-
-
 def pending_warnings(config: Config, state: State) -> list[str]:
     """Return one text per database with pending migrations; nothing is changed."""
     warnings = []
-    for database in _once_each(config):
+    for bound in _once_each(config):
+        database = bound.record
         try:
-            names = unapplied_in_file(state.d1_path(database.local_id), migrations_of(database))
+            names = unapplied_in_file(database.path(state), database.migrations)
         except EmulatorError as error:
             warnings.append(str(error))
             continue
         if names:
-            warnings.append(_pending(database, names))
+            warnings.append(_pending(bound, names))
     return warnings
 
 
-def _pending(database: D1Config, names: list[str]) -> str:
+def _pending(bound: Bound[Database], names: list[str]) -> str:
     shown = ", ".join(names[:NAMES_SHOWN])
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     what = counted(len(names), "migration is", "migrations are")
     return (
-        f"{what} pending for {database.database_name}: {shown}{more}.\n"
-        f"  Run `groundfog d1 migrations apply {database.binding}`, or start with --migrate."
+        f"{what} pending for {bound.record.name}: {shown}{more}.\n"
+        f"  Run `groundfog d1 migrations apply {bound.name}`, or start with --migrate."
     )
 
 
@@ -51,20 +45,21 @@ async def apply_pending(config: Config, state: State, told: Callable[[str], None
 
     Raises MigrationFailed for the first that is refused; those before it stay applied.
     """
-    for database in _once_each(config):
-        path, migrations = state.d1_path(database.local_id), migrations_of(database)
+    for bound in _once_each(config):
+        database = bound.record
+        path, migrations = database.path(state), database.migrations
         names = unapplied_in_file(path, migrations)
         if not names:
             continue
-        opened = D1(path, database.database_name)
+        opened = D1(path, database.name)
         try:
             for name in names:
                 await apply_migration(opened, migrations, name)
-                told(f"applied migration {name} to {database.database_name}")
+                told(f"applied migration {name} to {database.name}")
         finally:
             await opened.close()
 
 
-def _once_each(config: Config) -> list[D1Config]:
+def _once_each(config: Config) -> list[Bound[Database]]:
     # Two bindings may name one database.
-    return list({database.local_id: database for database in config.d1_databases}.values())
+    return list({bound.record.local_id: bound for bound in config.bound(Database)}.values())

@@ -1,4 +1,4 @@
-"""A running server: puts the parts together in order, says where it listens, waits for the end."""
+"""`groundfog dev` once its options are read: a session, what is said of it, and its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -17,33 +17,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.cli.banner import bindings_table
-from emulator.cli.dev import DevArguments
+from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.levels import Level
 from emulator.cli.progress import ProgressLines
 from emulator.cli.terminal import ConsoleTerminal, LogLines
-from emulator.clock import SystemClock
 from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
-from emulator.custody import Custody
 from emulator.engine.journal.lists import goes_on
 from emulator.engine.model.plain import iso
 from emulator.errors import EmulatorError, StateError, UsageError
-from emulator.lock import Lock
+from emulator.kinds.d1 import Database
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
 from emulator.runner.python.launching import Launched
-from emulator.server.app import create_app
-from emulator.server.http.listen import DEFAULT_PORT, bind
-from emulator.server.http.serve import Server, loop_factory
+from emulator.runner.source import GuestSource
+from emulator.server.http.serve import loop_factory
 from emulator.server.request_log import OnRequest
-from emulator.server.security import Policy, checked_host, exposure, is_control_path
+from emulator.server.security import checked_host, exposure, is_control_path
+from emulator.session import Door, Project, Running, Session
 from emulator.state import State
-from emulator.supervisor import Project, Supervisor
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
-
     from emulator.engine.clock_control import Timekeeper
     from emulator.engine.engine import Engine
 
@@ -69,12 +64,11 @@ def run(arguments: DevArguments, launched: Launched) -> None:
     forkserver = Forkserver(interpreter, launched if launched.interpreter == interpreter else None)
     gc.set_threshold(GARBAGE_LOOK_OBJECTS)
     with (
-        state.locked() as lock,
         closing(ConsoleTerminal(arguments.level, Path.cwd())) as terminal,
         asyncio.Runner(loop_factory=loop_factory()) as runner,
     ):
         logging.getLogger().addHandler(LogLines(terminal))
-        runner.run(_serve(arguments, Project(config, reread, state, forkserver), lock, terminal))
+        runner.run(_serve(arguments, Project(config, reread, state), forkserver, terminal))
 
 
 def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
@@ -95,63 +89,35 @@ def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
 
 
 async def _serve(
-    arguments: DevArguments, project: Project, lock: Lock, terminal: ConsoleTerminal
+    arguments: DevArguments, project: Project, source: GuestSource, terminal: ConsoleTerminal
 ) -> None:
-    config, state = project.config, project.state
-    ip = arguments.ip or config.dev.ip
-    port = config.dev.port if arguments.port is None else arguments.port
-    sockets = bind(ip, DEFAULT_PORT if port is None else port, port is not None)
     stop = _stop_signal()
-    try:
-        supervisor = Supervisor(project, SystemClock(), terminal)
-        listening = sockets[0].getsockname()
-        announced = state.announce(str(listening[0]), int(listening[1]))
-    except BaseException:
-        for listener in sockets:
-            listener.close()
-        raise
-    if arguments.level >= Level.INFO:
-        lines = ProgressLines(supervisor.engine.journal, terminal.progress)
-        supervisor.engine.journal.on_commit = lines.show
-    _introduce(config, terminal)
-    policy = Policy.for_bind(ip, announced.token, arguments.allowed_hosts)
-    if exposed := exposure(policy, ip):
-        terminal.warning(f"{exposed}." if arguments.ip else f"{exposed}, or take out [dev] ip.")
-    server = Server(
-        create_app(
-            supervisor,
-            policy=policy,
-            routes=partial(_routes, supervisor, supervisor.engine.clock.now_ms()),
-            on_error=_worker_error(terminal),
-            on_request=_request_lines(terminal),
-        ),
-        sockets,
-    )
-    custody = Custody(state, lock, announced, supervisor.look_at_state, terminal.error)
-    keeping = asyncio.create_task(custody.keep(), name="custody of the state")
-    try:
-        await server.start()
+    async with Session(source) as session:
+        running = session.open(project, terminal, _door(arguments, project.config, terminal))
+        journal = running.worker.engine.journal
+        if arguments.level >= Level.INFO:
+            journal.on_commit = ProgressLines(journal, terminal.progress).show
+        _introduce(running, arguments, terminal)
+        await running.listen()
         if arguments.migrate:
             from emulator.cli.pending import apply_pending
 
-            await apply_pending(config, state, terminal.notice)
-        if await _started(supervisor.start(), stop):
-            seconds = time.perf_counter() - arguments.began
-            local = ip in ("localhost", "127.0.0.1")
-            url = f"http://localhost:{announced.port}" if local else announced.url
-            if supervisor.timekeeper.is_virtual:
-                _introduce_clock(supervisor.timekeeper, terminal)
-            terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
-            _tell_pending_migrations(config, state, terminal)
+            await apply_pending(project.config, project.state, terminal.notice)
+        if await _started(running.start(), stop):
+            _tell_ready(running, arguments, terminal)
+            _tell_pending_migrations(project, terminal)
             await stop.wait()
-        terminal.notice(f"stopping{_CONTINUES if _goes_on(supervisor.engine) else ''}")
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
-        state.retract()
-        supervisor.engine.journal.stop_watching()  # streams that wait for news would hold it up
-        await server.stop()
-        await supervisor.stop()
+        terminal.notice(f"stopping{_CONTINUES if _goes_on(running.worker.engine) else ''}")
+
+
+def _door(arguments: DevArguments, config: Config, terminal: ConsoleTerminal) -> Door:
+    return Door(
+        arguments.ip or config.dev.ip,
+        config.dev.port if arguments.port is None else arguments.port,
+        arguments.allowed_hosts,
+        _worker_error(terminal),
+        _request_lines(terminal),
+    )
 
 
 async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -> bool:
@@ -173,21 +139,8 @@ async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -
         stopping.cancel()
 
 
-def _routes(supervisor: Supervisor, started_ms: int) -> Sequence[BaseRoute]:
-    from emulator.server.api.ai import ai_routes
-    from emulator.server.api.clock import clock_routes
-    from emulator.server.api.workflows.resource import Host
-    from emulator.server.api.workflows.routes import workflow_routes
-
-    host = Host(supervisor.engine, supervisor.control, lambda: supervisor.config, started_ms)
-    return [
-        *workflow_routes(host),
-        *clock_routes(supervisor.timekeeper),
-        *ai_routes(lambda: supervisor.ai),
-    ]
-
-
-def _introduce(config: Config, terminal: ConsoleTerminal) -> None:
+def _introduce(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
+    config = running.worker.config
     where = os.path.relpath(config.path)
     environment = f", environment {config.environment}" if config.environment else ""
     terminal.notice(f"Groundfog runs {config.name} ({where}{environment})")
@@ -195,6 +148,20 @@ def _introduce(config: Config, terminal: ConsoleTerminal) -> None:
         terminal.notice(f"  {line}")
     for problem in config.warnings:
         terminal.warning(str(problem))
+    assert running.policy is not None
+    if exposed := exposure(running.policy, arguments.ip or config.dev.ip):
+        terminal.warning(f"{exposed}." if arguments.ip else f"{exposed}, or take out [dev] ip.")
+
+
+def _tell_ready(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
+    if running.worker.timekeeper.is_virtual:
+        _introduce_clock(running.worker.timekeeper, terminal)
+    announced = running.announced
+    assert announced is not None
+    seconds = time.perf_counter() - arguments.began
+    is_local = (arguments.ip or running.worker.config.dev.ip) in ("localhost", "127.0.0.1")
+    url = f"http://localhost:{announced.port}" if is_local else announced.url
+    terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
 
 
 def _introduce_clock(timekeeper: Timekeeper, terminal: ConsoleTerminal) -> None:
@@ -203,11 +170,12 @@ def _introduce_clock(timekeeper: Timekeeper, terminal: ConsoleTerminal) -> None:
     terminal.notice(f"The clock is virtual and {state}; move it with groundfog clock")
 
 
-def _tell_pending_migrations(config: Config, state: State, terminal: ConsoleTerminal) -> None:
-    if any(database.migrations_dir.is_dir() for database in config.d1_databases):
+def _tell_pending_migrations(project: Project, terminal: ConsoleTerminal) -> None:
+    databases = project.config.bound(Database)
+    if any(bound.record.migrations.directory.is_dir() for bound in databases):
         from emulator.cli.pending import pending_warnings
 
-        for warning in pending_warnings(config, state):
+        for warning in pending_warnings(project.config, project.state):
             terminal.warning(warning)
 
 

@@ -6,6 +6,7 @@ import click
 
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show
+from emulator.kinds.registry import KINDS
 from emulator.state import State
 
 
@@ -29,7 +30,7 @@ def reset(options: ProjectOptions, yes: bool) -> None:
     state = _locate(options)
     if not yes:
         click.confirm(f"Delete all state in {state.directory}?", abort=True)
-    removed = state.reset()
+    removed = state.reset([name for kind in KINDS for name in kind.files])
     where = state.directory
     show(f"Deleted {', '.join(removed)} in {where}" if removed else f"{where} was empty")
 

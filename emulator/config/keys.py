@@ -39,12 +39,9 @@ TOP_LEVEL_ONLY = frozenset(
 TOP_LEVEL = INHERITABLE | NOT_INHERITABLE | TOP_LEVEL_ONLY
 IN_ENVIRONMENT = INHERITABLE | NOT_INHERITABLE
 
-# What Groundfog acts on.
+# What Groundfog acts on, beside the sections of the kinds of bindings in `emulator/kinds/`.
 EMULATED = frozenset(
-    """
-    $schema ai compatibility_date compatibility_flags d1_databases dev env main name secrets vars
-    vectorize workflows
-    """.split()
+    "$schema compatibility_date compatibility_flags dev env main name secrets vars".split()
 )
 
 # What only matters when deploying or bundling, or has no meaning on one machine: accepted silently.
@@ -59,7 +56,8 @@ SILENT = frozenset(
     """.split()
 )
 
-# Documented, and would change what the worker does here: named in one warning when used.
+# Documented, and would change what the worker does here: named in one warning when used, unless a
+# kind in `emulator/kinds/` reads it.
 NOT_EMULATED = TOP_LEVEL - EMULATED - SILENT - {"pages_build_output_dir"}
 
 # Removed from wrangler, with its own words for what to do instead.
@@ -77,19 +75,3 @@ DEV_SILENT = frozenset(
 )
 DEV_NOT_EMULATED = frozenset({"host", "local_protocol", "upstream_protocol"})
 DEV = DEV_EMULATED | DEV_SILENT | DEV_NOT_EMULATED
-
-D1_ITEM = frozenset(
-    """
-    binding database_id database_internal_env database_name jurisdiction migrations_dir
-    migrations_pattern migrations_table preview_database_id remote
-    """.split()
-)
-VECTORIZE_ITEM = frozenset({"binding", "index_name", "remote"})
-AI = frozenset({"binding", "remote", "staging"})
-# `jurisdiction` says where in the world instances are kept; it means nothing on one machine.
-WORKFLOW_ITEM = frozenset(
-    """
-    binding class_name concurrency default_retention jurisdiction limits name remote schedules
-    script_name
-    """.split()
-)

@@ -8,23 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from emulator.clock import Clock, SystemClock
 from emulator.config import vars_section, worker_section
 from emulator.config.binding_names import BindingNames
-from emulator.config.bindings_section import read_ai, read_d1, read_vectorize
 from emulator.config.discover import Location, NotFound, locate
 from emulator.config.dotenv_files import EnvFiles, Secrets, load_secrets
 from emulator.config.environments import Selected, chosen_environment, select_environment
 from emulator.config.jsonc_source import parse_jsonc
-from emulator.config.model import Config, Settings
+from emulator.config.model import Bound, Config, Settings, Unsupported
 from emulator.config.problems import Fault, InvalidConfig, Report
-from emulator.config.settings import FILE_NAME, load_settings, warn_about_unused_indexes
+from emulator.config.settings import FILE_NAME, read_settings, read_source, section_of
 from emulator.config.source import Source, key_name
+from emulator.config.table import Table
 from emulator.config.text_files import read_text, shown_path
 from emulator.config.toml_source import parse_toml
 from emulator.config.unsupported import read_unsupported, warn_about_unsupported
-from emulator.config.workflows_section import read_workflows
+from emulator.kinds.kind import Section
+from emulator.kinds.registry import KINDS
 
 _EMPTY_FIX = 'Give it at least name, main and compatibility_date, e.g. main = "src/entry.py".'
 _NO_VARS: Mapping[str, str] = {}
@@ -79,16 +81,36 @@ def _load(inputs: _Inputs, report: Report) -> Config:
     source = _read_source(location, start_dir, report)
     selected = _select(source, inputs, report) if source is not None else None
     shown = shown_path(settings_path, start_dir)
-    settings, settings_source = load_settings(settings_path, shown, report)
+    settings_file = read_source(settings_path, shown, report)
+    settings = _read_settings(settings_file, inputs)
     if selected is None:
         # The rest cannot be read; what the other files say is still worth reporting.
         load_secrets(inputs.env_files, inputs.process_env, report, always_include_env=False)
         raise InvalidConfig(report.problems, report.warnings, _unique(files))
     config = _read_config(selected, inputs, settings, report)
-    warn_about_unused_indexes(settings, settings_source, config.vectorize, report)
+    _review(config, settings_file)
     if report.problems:
         raise InvalidConfig(report.problems, report.warnings, _unique([*files, config.main]))
     return _finished(config, report, files)
+
+
+def _read_settings(file: Table, inputs: _Inputs) -> Settings:
+    kinds = [kind for kind in KINDS if kind.settings]
+    settings = read_settings(file, [kind.settings for kind in kinds])
+    of_kinds = {
+        kind.name: kind.read_settings(
+            section_of(file, kind.settings, kind.header), inputs.process_env
+        )
+        for kind in kinds
+    }
+    return replace(settings, kinds=of_kinds)
+
+
+def _review(config: Config, settings_file: Table) -> None:
+    for kind in KINDS:
+        data = settings_file.data.get(kind.settings)
+        section = (kind.settings,), settings_file.source, settings_file.report
+        kind.review(config, Table(data if isinstance(data, dict) else {}, *section))
 
 
 def _read_source(location: Location, start_dir: Path, report: Report) -> Source | None:
@@ -134,11 +156,12 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
     names = BindingNames()
     name = worker_section.read_name(selected)
     main = worker_section.read_main(selected, config_dir, needed=inputs.runs_code)
-    workflows, other_workflows = read_workflows(selected, names, name)
-    d1_databases = read_d1(selected, names, config_dir)
-    vectorize = read_vectorize(selected, names)
-    ai_binding = read_ai(selected, names)
-    unsupported = (*other_workflows, *read_unsupported(selected, names))
+    bindings: list[Bound[Any]] = []
+    for kind in KINDS:
+        own = settings.kinds.get(kind.name)
+        bindings += kind.read(Section(kind, selected, names, config_dir, name, own))
+    sections = [kind.section for kind in KINDS]
+    bindings += read_unsupported(selected, names, sections)
     variables = _read_variables(selected, names, inputs, report)
     config = Config(
         path=location.path,
@@ -150,16 +173,12 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
         environment=selected.environment,
         vars=variables.values,
         secret_names=variables.secret_names,
-        workflows=workflows,
-        d1_databases=d1_databases,
-        vectorize=vectorize,
-        ai_binding=ai_binding,
-        unsupported=unsupported,
+        bindings=tuple(bindings),
         dev=worker_section.read_dev(selected),
         settings=settings,
     )
     names.report_duplicates(report)
-    warn_about_unsupported(selected, unsupported, name)
+    warn_about_unsupported(selected, config.bound(Unsupported), name, sections)
     return config
 
 

@@ -5,37 +5,47 @@ The worker runs all the same; using such a binding raises an error that names it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from emulator.config import keys
-from emulator.config.binding_kinds import UNSUPPORTED_KINDS, Kind
 from emulator.config.binding_names import BindingNames
 from emulator.config.environments import Selected
-from emulator.config.model import Json, UnsupportedBinding
+from emulator.config.model import Bound, Json, Unsupported
+from emulator.config.other_kinds import OTHER_KINDS, Other
 from emulator.config.problems import listed
 from emulator.config.table import Table
 
 
-def read_unsupported(selected: Selected, names: BindingNames) -> tuple[UnsupportedBinding, ...]:
-    """Return the bindings of kinds that are not emulated; a wrong shape is reported."""
-    bindings: list[UnsupportedBinding] = []
-    for kind in UNSUPPORTED_KINDS:
+def read_unsupported(
+    selected: Selected, names: BindingNames, emulated: Collection[str]
+) -> list[Bound[Unsupported]]:
+    """Return the bindings of kinds that are not emulated; a wrong shape is reported.
+
+    emulated: the sections that kinds of ours read.
+    """
+    bindings: list[Bound[Unsupported]] = []
+    for kind in OTHER_KINDS:
+        if kind.section in emulated:
+            continue
         owner = selected.owner(kind.section)
         for item in _items(kind, owner, selected.prefix()):
             name = _read_item(kind, item)
             names.add(name, kind.friendly, item.where(kind.name_key))
             if name:
-                bindings.append(UnsupportedBinding(name, kind.config_key, kind.friendly))
-    return tuple(bindings)
+                bindings.append(Bound(name, kind.config_key, Unsupported(kind.friendly)))
+    return bindings
 
 
 def warn_about_unsupported(
-    selected: Selected, bindings: Sequence[UnsupportedBinding], worker_name: str
+    selected: Selected,
+    bindings: Sequence[Bound[Unsupported]],
+    worker_name: str,
+    emulated: Collection[str],
 ) -> None:
     """Name everything that is not emulated in one warning, if there is anything."""
     uses = [
         (selected.owner(key), key)
-        for key in sorted(keys.NOT_EMULATED)
+        for key in sorted(keys.NOT_EMULATED.difference(emulated))
         if not _is_empty(selected.owner(key).data.get(key))
     ]
     uses += _nested_uses(selected, worker_name)
@@ -47,7 +57,7 @@ def warn_about_unsupported(
         shown.append(f"{table.name(key)} (line {line})" if line else table.name(key))
     fix = "The worker runs without."
     if bindings:
-        subject = listed(f"env.{binding.binding}" for binding in bindings)
+        subject = listed(f"env.{binding.name}" for binding in bindings)
         fix += f" Using {subject} raises an error that says so."
     selected.top.warn(None, f"not emulated yet: {', '.join(shown)}", fix)
 
@@ -59,7 +69,7 @@ def _is_empty(value: Json) -> bool:
     return value is None or value == []
 
 
-def _items(kind: Kind, owner: Table, prefix: str) -> list[Table]:
+def _items(kind: Other, owner: Table, prefix: str) -> list[Table]:
     key = kind.section
     if kind.key:
         section = owner.table(key, f"Write [[{prefix}{kind.config_key}]].")
@@ -74,7 +84,7 @@ def _items(kind: Kind, owner: Table, prefix: str) -> list[Table]:
     return [item] if item is not None else []
 
 
-def _read_item(kind: Kind, item: Table) -> str | None:
+def _read_item(kind: Other, item: Table) -> str | None:
     if kind.optional is not None:
         item.unknown_keys({kind.name_key, *kind.required, *kind.optional})
     if kind.name_key == "name" and "binding" in item.data and "name" not in item.data:

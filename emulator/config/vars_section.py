@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from emulator.config import keys
-from emulator.config.binding_kinds import EMULATED_FRIENDLY
 from emulator.config.binding_names import BindingNames
 from emulator.config.dotenv_files import Secrets
 from emulator.config.environments import Selected
@@ -18,6 +17,9 @@ from emulator.config.model import Json
 from emulator.config.toml_source import plain_json
 from emulator.errors import UsageError
 
+# Wrangler's names for what stands on `env` without being a binding.
+VARIABLE = "Environment Variable"
+SECRET = "Secret"
 # Keys that stand in [vars] because a table header came too early, never because they are variables.
 _STRAYED = ("compatibility_date", "compatibility_flags", "main", "workers_dev", "account_id")
 
@@ -53,7 +55,7 @@ def read_vars(selected: Selected, names: BindingNames) -> dict[str, Json]:
     if table is None:
         return {}
     for key in table.data:
-        names.add(key, EMULATED_FRIENDLY["vars"], table.where(key))
+        names.add(key, VARIABLE, table.where(key))
         if key in _STRAYED and key in keys.TOP_LEVEL and table.source.shown.endswith(".toml"):
             text = f"{table.name(key)} is a variable here, because it stands below a table header"
             table.warn(key, text, f"Move {key} above the first [table].")
@@ -69,7 +71,7 @@ def read_required_secrets(selected: Selected, names: BindingNames) -> tuple[str,
     secrets.unknown_keys({"required"})
     required = secrets.strings("required")
     for name in required:
-        names.add(name, EMULATED_FRIENDLY["secrets"], secrets.where("required"))
+        names.add(name, SECRET, secrets.where("required"))
     return required if "required" in secrets.data else None
 
 
@@ -112,7 +114,7 @@ def report_variables(
     origins |= dict.fromkeys(cli_vars, "--var")
     for name, where in sorted(origins.items()):
         kind = names.kind_of(name)
-        if kind not in (None, EMULATED_FRIENDLY["vars"], EMULATED_FRIENDLY["secrets"]):
+        if kind not in (None, VARIABLE, SECRET):
             selected.top.report.error(
                 where,
                 f"{name} has a value here, and names a binding in the configuration ({kind})",

@@ -22,9 +22,7 @@ from typing import Any
 from emulator.clock import Alarm, Clock
 from emulator.engine.apart import Apart
 from emulator.engine.decide import endings, lifecycle, retention, rollbacks, steps
-from emulator.engine.decide.endings import Definition
 from emulator.engine.decide.lifecycle import Effect, Verdict
-from emulator.engine.decide.retention import Retention
 from emulator.engine.decide.retries import shown_config
 from emulator.engine.decide.steps import Ask, Decision, Execute, Reject, Resolve, StepCall
 from emulator.engine.expiry import Expiry
@@ -40,6 +38,7 @@ from emulator.engine.guests.opening import opening, rollback_order
 from emulator.engine.journal import lists
 from emulator.engine.journal.journal import DamagedHistory, InstanceRow, Journal
 from emulator.engine.model import fold, identity
+from emulator.engine.model.definition import STEP_LIMIT, Definition, Retention
 from emulator.engine.model.divergence import Diverged, Divergence, Policy
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo
@@ -445,7 +444,7 @@ class Engine:
         if call.nth and not call.shared:
             self._tell_mixed(instance, call)
         definition = self._definitions.get(instance.workflow)
-        limit = definition.step_limit if definition else steps.STEP_LIMIT
+        limit = definition.step_limit if definition else STEP_LIMIT
         if call.key not in instance.steps:
             self._blame.clear(instance.key)  # it got further than the last time
         decision = steps.begin(instance, call, self.clock.now_ms(), limit)

@@ -14,9 +14,9 @@ from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import RunMessage
 from emulator.runner.connection import Connection
-from emulator.runner.python.forkserver import Ending, ForkedGuest
-from emulator.runner.python.output import OutputPipe
+from emulator.runner.output import OutputPipe
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
+from emulator.runner.source import Ending, GuestProcess
 
 STOP_GRACE_MS = 200  # from asking a guest to end to killing it
 LAST_BYTES_MS = 1_000  # a dead guest's socket may be held open by a process user code started
@@ -55,7 +55,7 @@ class Guest:
     def __init__(
         self,
         generation: int,
-        process: ForkedGuest,
+        process: GuestProcess,
         connection: Connection,
         pipes: tuple[OutputPipe, OutputPipe],
         handler: RunHandler,
@@ -220,7 +220,7 @@ def listed(work: list[str], shown: int = 5) -> str:
     return ", ".join(work[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
-async def converse(process: ForkedGuest, make: Callable[[], Connection]) -> Connection:
+async def converse(process: GuestProcess, make: Callable[[], Connection]) -> Connection:
     """Open the conversation with a fresh process. Raises GuestError."""
     loop = asyncio.get_running_loop()
     try:

@@ -14,9 +14,9 @@ from emulator.protocol import values
 from emulator.protocol.loading import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
 from emulator.runner.guest import Guest, RunHandler, converse, listed
-from emulator.runner.python.forkserver import Forkserver
-from emulator.runner.python.output import OutputLine, OutputPipe
+from emulator.runner.output import OutputLine, OutputPipe
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
+from emulator.runner.source import GuestSource
 
 __all__ = ["OutputLine", "RunHandler", "Runner", "WorkerSpec"]
 
@@ -42,7 +42,7 @@ class WorkerSpec:
 
 
 class Runner:
-    """Starts guests, all from one forkserver.
+    """Brings up guests from one source, which is its caller's and goes on when the runner stops.
 
     `report` gets messages for the person at the terminal. `on_lost(guest, reason)` is called when
     the current guest has ended by itself; bringing up another is its caller's business.
@@ -50,14 +50,14 @@ class Runner:
 
     def __init__(
         self,
-        forkserver: Forkserver,
+        source: GuestSource,
         handler: RunHandler,
         output: Callable[[OutputLine], None],
         report: Callable[[str], None],
         hang_timeout_ms: int,
         load_timeout_ms: int = LOAD_TIMEOUT_MS,
     ) -> None:
-        self._forkserver = forkserver
+        self._source = source
         self._handler = handler
         self._output = output
         self._report = report
@@ -69,8 +69,8 @@ class Runner:
         self.on_lost: Callable[[Guest, str], None] | None = None
 
     async def start(self) -> None:
-        """Warm the forkserver up. Raises GuestError."""
-        await self._forkserver.start()
+        """Get the source ready. Raises GuestError."""
+        await self._source.start()
 
     async def load(self, spec: WorkerSpec, bindings: Mapping[str, Binding]) -> Guest:
         """Return a new guest that has loaded the code as it is now; it serves nobody yet.
@@ -78,7 +78,7 @@ class Runner:
         Raises LoadError when the code cannot be imported, GuestError when no guest can be started.
         """
         self._generation += 1
-        guest = await self._fork(self._generation, bindings)
+        guest = await self._new_guest(self._generation, bindings)
         try:
             guest.send(_load_message(spec, guest.generation))
             answer = await self._loaded(guest, spec)
@@ -111,17 +111,16 @@ class Runner:
         return await self.current.fetch(request)
 
     async def stop(self) -> None:
-        """Stop every guest and the forkserver."""
+        """Stop every guest of this runner's."""
         self.current = None
         watches = dict(self._guests)
         await asyncio.gather(*(guest.stop() for guest in watches))
         for watch in watches.values():
             watch.cancel()
         await asyncio.gather(*watches.values(), return_exceptions=True)
-        await self._forkserver.stop()
 
-    async def _fork(self, generation: int, bindings: Mapping[str, Binding]) -> Guest:
-        process = await self._forkserver.fork(generation)
+    async def _new_guest(self, generation: int, bindings: Mapping[str, Binding]) -> Guest:
+        process = await self._source.new_guest(generation)
         pipes = (
             OutputPipe(process.stdout, generation, "stdout", self._output),
             OutputPipe(process.stderr, generation, "stderr", self._output),

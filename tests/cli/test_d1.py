@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.wrangler_state import wrangler_file
 
 WRANGLER = """

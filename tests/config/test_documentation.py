@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from emulator.config import ai_rules, ai_section, keys, settings
-from emulator.config.binding_kinds import UNSUPPORTED_KINDS
+from emulator.config import keys, settings
+from emulator.config.other_kinds import OTHER_KINDS
+from emulator.kinds import ai_rules, ai_settings, vectorize
+from emulator.kinds.ai import settings_of
+from emulator.kinds.registry import KINDS
 from tests.config.project import Project
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -18,9 +21,9 @@ SETTINGS = [
     *(f"reload.{key}" for key in settings.RELOAD_KEYS),
     *(f"guest.{key}" for key in settings.GUEST_KEYS),
     *(f"workflows.{key}" for key in settings.WORKFLOWS_KEYS),
-    *(f"vectorize.INDEX.{key}" for key in settings.INDEX_KEYS),
-    *(f"ai.{key}" for key in ai_section.AI_KEYS),
-    *(f"ai.upstreams.NAME.{key}" for key in ai_section.UPSTREAM_KEYS),
+    *(f"vectorize.INDEX.{key}" for key in vectorize.INDEX_KEYS),
+    *(f"ai.{key}" for key in ai_settings.AI_KEYS),
+    *(f"ai.upstreams.NAME.{key}" for key in ai_settings.UPSTREAM_KEYS),
     *ai_rules.RULE_KEYS,
 ]
 
@@ -31,10 +34,13 @@ def test_every_key_of_groundfog_toml_has_a_row(key: str) -> None:
 
 
 def test_every_section_of_groundfog_toml_has_keys_on_the_page() -> None:
-    assert {name.split(".")[0] for name in SETTINGS if "." in name} == set(settings.SECTIONS)
+    assert {name.split(".")[0] for name in SETTINGS if "." in name} == {
+        *settings.SECTIONS,
+        *(kind.settings for kind in KINDS if kind.settings),
+    }
 
 
-@pytest.mark.parametrize("kind", UNSUPPORTED_KINDS, ids=lambda kind: kind.config_key)
+@pytest.mark.parametrize("kind", OTHER_KINDS, ids=lambda kind: kind.config_key)
 def test_every_binding_that_is_not_emulated_has_a_row(kind: object) -> None:
     assert f"\n| `{kind.config_key}` | {kind.friendly} |\n" in PAGE  # type: ignore[attr-defined]
 
@@ -49,6 +55,6 @@ def test_the_example_is_accepted(project: Project) -> None:
     project.toml()
     project.write("groundfog.toml", example)
 
-    read = project.load().settings
+    config = project.load()
 
-    assert (read.durability, read.ai_rules[0].delay_ms) == ("process", 200)
+    assert (config.settings.durability, settings_of(config).rules[0].delay_ms) == ("process", 200)

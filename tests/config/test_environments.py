@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from emulator.config import keys
+from emulator.kinds.registry import KINDS
 from tests.config.project import Project, texts
 
 WORKFLOW = 'binding = "W"\nname = "w"\nclass_name = "W"\n'
@@ -34,7 +35,7 @@ def test_bindings_of_the_top_level_are_not_seen_and_warned_about(project: Projec
 
     config = project.load(env="staging")
 
-    assert config.ai_binding is None
+    assert config.bindings == ()
     assert texts(config.warnings) == [
         'wrangler.toml:5: "ai" exists at the top level, but not on "env.staging". This is not what '
         'you probably want, since "ai" is not inherited by environments.\n'
@@ -61,7 +62,7 @@ def test_a_workflow_missing_in_an_environment_is_named(project: Project) -> None
 
     config = project.load(env="staging")
 
-    assert [workflow.binding for workflow in config.workflows] == ["V"]
+    assert [bound.name for bound in config.bindings] == ["V"]
     assert str(config.warnings[0]).startswith(
         'wrangler.toml:5: There is a workflows binding with name "W" at the top level, but not on '
         '"env.staging".'
@@ -172,4 +173,5 @@ def test_every_documented_key_is_read_or_silent_or_named() -> None:
     assert keys.EMULATED | keys.SILENT | keys.NOT_EMULATED | {"pages_build_output_dir"} == (
         keys.TOP_LEVEL
     )
+    assert {kind.section for kind in KINDS} < keys.NOT_EMULATED
     assert not keys.EMULATED & keys.SILENT

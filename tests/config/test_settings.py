@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.config.model import (
-    AiRule,
-    AiSettings,
-    AiStream,
-    AiUpstream,
-    IndexSettings,
-    Settings,
-)
+from bindings.ai.settings import AiSettings, Budget, Rule, UpstreamSettings
+from bindings.vectorize.settings import IndexConfig
+from emulator.config.model import Settings
+from emulator.kinds.ai import settings_of
 from tests.config.project import Project
+
+DEFAULTS = Settings(kinds={"vectorize": {}, "ai": AiSettings()})
 
 
 def settings(project: Project, text: str) -> Settings:
@@ -28,11 +26,11 @@ def problem(project: Project, text: str) -> str:
 def test_without_a_file_everything_has_its_default(project: Project) -> None:
     project.toml()
 
-    assert project.load().settings == Settings()
+    assert project.load().settings == DEFAULTS
 
 
 def test_an_empty_file_is_no_problem(project: Project) -> None:
-    assert settings(project, "") == Settings()
+    assert settings(project, "") == DEFAULTS
 
 
 def test_every_setting_is_read(project: Project) -> None:
@@ -69,23 +67,27 @@ text = ""
         concurrency=10,
         reload_grace_ms=2_000,
         hang_timeout_ms=1_500,
-        indexes={
-            "skills": IndexSettings(768, "dot-product", {"area": "string", "level": "number"})
-        },
-        ai_rules=(
-            AiRule(
-                model="@cf/meta/*",
-                task="Text Generation",
-                prompt="\\bbrief\\b",
-                json={"intent": "design"},
-                delay_ms=1_000,
-                where="groundfog.toml:15",
+        kinds={
+            "vectorize": {
+                "skills": IndexConfig(768, "dot-product", {"area": "string", "level": "number"})
+            },
+            "ai": AiSettings(
+                strict=True,
+                rules=(
+                    Rule(
+                        model="@cf/meta/*",
+                        task="Text Generation",
+                        prompt="\\bbrief\\b",
+                        json={"intent": "design"},
+                        delay_ms=1_000,
+                        where="groundfog.toml:15",
+                    ),
+                    Rule(sequence=("a", {"b": 1}), where="groundfog.toml:21"),
+                    Rule(error={"code": 3040, "message": "Capacity"}, where="groundfog.toml:23"),
+                    Rule(text="", where="groundfog.toml:25"),
+                ),
             ),
-            AiRule(sequence=("a", {"b": 1}), where="groundfog.toml:21"),
-            AiRule(error={"code": 3040, "message": "Capacity"}, where="groundfog.toml:23"),
-            AiRule(text="", where="groundfog.toml:25"),
-        ),
-        ai_strict=True,
+        },
     )
 
 
@@ -206,16 +208,16 @@ models = { "@cf/meta/*" = "llama3.2" }
 """
     project.write("groundfog.toml", text)
 
-    config = project.load()
+    config = project.load(process_env={"OLLAMA_KEY": "secret"})
 
-    ollama = AiUpstream(
+    ollama = UpstreamSettings(
         "ollama",
         "http://localhost:11434/v1",
-        "OLLAMA_KEY",
+        "secret",
         timeout_ms=5_000,
         models={"@cf/meta/*": "llama3.2"},
     )
-    assert config.settings.ai == AiSettings("record", ollama, "tests/ai.json", 10)
+    assert settings_of(config) == AiSettings("record", ollama, "tests/ai.json", Budget(10))
     assert str(config.warnings[0]).startswith(
         'groundfog.toml:3: ai.mode is "record": calls of env.AI leave this machine for '
         "http://localhost:11434/v1"
@@ -223,9 +225,13 @@ models = { "@cf/meta/*" = "llama3.2" }
 
 
 def test_cloudflare_needs_no_section_of_its_own(project: Project) -> None:
-    found = settings(project, '[ai]\nmode = "remote"\nupstream = "cloudflare"\n')
+    project.toml()
+    project.write("groundfog.toml", '[ai]\nmode = "remote"\nupstream = "cloudflare"\n')
+    process_env = {"CLOUDFLARE_API_TOKEN": "secret", "CLOUDFLARE_ACCOUNT_ID": "acc"}
 
-    assert found.ai.upstream == AiUpstream("cloudflare")
+    found = settings_of(project.load(process_env=process_env)).upstream
+
+    assert found == UpstreamSettings("cloudflare", api_key="secret", account_id="acc")
 
 
 def test_a_rule_may_only_change_how_the_usual_answer_comes(project: Project) -> None:
@@ -235,10 +241,12 @@ def test_a_rule_may_only_change_how_the_usual_answer_comes(project: Project) -> 
         'stream = { words = 3, bytes = 9, delay = "1 second" }\n',
     )
 
-    assert found.ai_rules == (
-        AiRule(
+    assert found.kinds["ai"].rules == (
+        Rule(
             input={"messages[-1].role": "user"},
-            stream=AiStream(3, 9, 1_000),
+            stream_words=3,
+            stream_bytes=9,
+            stream_delay_ms=1_000,
             where="groundfog.toml:1",
         ),
     )

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from emulator.config import keys
-from emulator.config.binding_kinds import UNSUPPORTED_KINDS, Kind
+from emulator.config.other_kinds import OTHER_KINDS, Other
+from emulator.kinds.registry import KINDS
 
 pytestmark = pytest.mark.wrangler
 
@@ -58,8 +59,8 @@ def test_no_key_is_known_that_wrangler_does_not_have() -> None:
     assert keys.TOP_LEVEL - theirs == REMOVED_FROM_WRANGLER
 
 
-@pytest.mark.parametrize("kind", UNSUPPORTED_KINDS, ids=lambda kind: kind.config_key)
-def test_every_key_of_a_binding_of_another_kind_is_known(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", OTHER_KINDS, ids=lambda kind: kind.config_key)
+def test_every_key_of_a_binding_of_another_kind_is_known(kind: Other) -> None:
     if kind.optional is None or kind.section in REMOVED_FROM_WRANGLER:
         return
     section = properties(schema()["RawConfig"])[kind.section]
@@ -69,14 +70,7 @@ def test_every_key_of_a_binding_of_another_kind_is_known(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "known"),
-    [
-        ("d1_databases", keys.D1_ITEM),
-        ("vectorize", keys.VECTORIZE_ITEM),
-        ("ai", keys.AI),
-        ("workflows", keys.WORKFLOW_ITEM),
-        ("dev", keys.DEV),
-    ],
+    ("section", "known"), [*((kind.section, kind.keys) for kind in KINDS), ("dev", keys.DEV)]
 )
 def test_every_key_of_an_emulated_section_is_known(section: str, known: frozenset[str]) -> None:
     assert properties(properties(schema()["RawConfig"])[section]).keys() - known == set()

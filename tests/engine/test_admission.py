@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bindings.workflows import WorkflowBinding
+from bindings.workflow.workflow import WorkflowBinding
 from emulator.engine.decide.admission import QUEUED_MAX, Admission, Limits
 from emulator.errors import WorkerError
 from emulator.protocol import values

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.decide.endings import Definition
 from emulator.engine.guests.blame import (
     KILLS_MAX,
     LOSSES_MAX,
@@ -21,6 +20,7 @@ from emulator.engine.guests.blame import (
     Present,
     suspicion,
 )
+from emulator.engine.model.definition import Definition
 from emulator.engine.model.kinds import EntryKind
 from emulator.protocol.runs import RunStart
 from tests.engine.scripted import Context, Step

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from emulator.engine.decide import steps
-from emulator.engine.decide.endings import Definition
-from emulator.engine.decide.steps import STEP_LIMIT, Reject, StepCall
+from emulator.engine.decide.steps import Reject, StepCall
+from emulator.engine.model.definition import STEP_LIMIT, Definition
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.plain import REDACTED
 from emulator.engine.model.step_key import StepKind

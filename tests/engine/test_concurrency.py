@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from emulator.engine.decide.endings import Definition
+from emulator.engine.model.definition import Definition
 from emulator.engine.runs.ready import ReadyQueue
 from tests.engine.scripted import Step
 from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from bindings.workflows import WorkflowBinding
+from bindings.workflow.workflow import WorkflowBinding
 from emulator.engine.control import BATCH_MAX
 from emulator.errors import WorkerError
 from emulator.protocol import values

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bindings.workflows import WorkflowBinding
+from bindings.workflow.workflow import WorkflowBinding
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Status
 from emulator.errors import WorkerError

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from emulator.engine.decide.endings import Definition
 from emulator.engine.engine import HOLD_MAX_MS
 from emulator.engine.guests.blame import Loss
+from emulator.engine.model.definition import Definition
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.runs.idle import IDLE_GRACE_MS
 from emulator.protocol.loading import Loaded

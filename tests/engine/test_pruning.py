@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.decide.endings import Definition
 from emulator.engine.journal import prune
 from emulator.engine.journal.prune import Prunable
+from emulator.engine.model.definition import Definition
 from emulator.engine.model.instance import Status
 from emulator.engine.views.subscription import Subscription, Wanted
 from emulator.errors import StateError

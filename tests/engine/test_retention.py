@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from emulator.engine import expiry
-from emulator.engine.decide.endings import Definition
-from emulator.engine.decide.retention import Retention
+from emulator.engine.model.definition import Definition, Retention
 from emulator.errors import WorkerError
 from tests.engine.scripted import Step
 from tests.engine.world import CLASS, DAY, HOUR, MINUTE, NAME, SECOND, World, play

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bindings.workflows import WorkflowBinding
-from emulator.engine.decide.endings import Definition
+from bindings.workflow.workflow import WorkflowBinding
 from emulator.engine.decide.restarts import parse_restart_point
+from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry, members_of
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_data import RestartPoint

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.decide.endings import Definition
+from emulator.engine.model.definition import Definition
 from emulator.engine.model.kinds import EntryKind
 from emulator.protocol.runs import RunAbort, RunStart, StepDone
 from tests.engine.scripted import Context, Step, StepError

@@ -17,10 +17,10 @@ from typing import Any
 
 from emulator.clock import VirtualClock
 from emulator.engine.control import Control
-from emulator.engine.decide.endings import Definition
 from emulator.engine.engine import Engine
 from emulator.engine.guests.blame import Cause, Loss
 from emulator.engine.journal.journal import Journal
+from emulator.engine.model.definition import Definition
 from emulator.engine.model.instance_data import RestartPoint
 from emulator.errors import WorkerError
 from emulator.protocol.loading import Loaded

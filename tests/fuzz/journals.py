@@ -14,11 +14,10 @@ from typing import Any
 from emulator.clock import VirtualClock
 from emulator.config.load import load_config
 from emulator.engine.control import Control
-from emulator.engine.decide.endings import Definition
 from emulator.engine.engine import Engine
 from emulator.engine.journal.journal import Journal
+from emulator.engine.model.definition import Definition
 from emulator.errors import EmulatorError
-from emulator.server.api.workflows.resource import Host
 from emulator.server.api.workflows.routes import workflow_routes
 from emulator.server.app import create_app
 from emulator.server.security import Policy
@@ -26,7 +25,7 @@ from tests.engine.scripted import ScriptedGuest, Step
 from tests.engine.world import CLASS, HOUR, NAME, SECOND, World
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import NUMBERS, changed_json, json_bytes, text
-from tests.fuzz.rest import PROJECT, ask
+from tests.fuzz.rest import PROJECT, ask, parts
 from tests.server.serving import FakeWorker
 
 Json = Any
@@ -139,8 +138,8 @@ class Journals(Target):
         journal = Journal.open_to_read(path)
         engine = _engine(journal, VirtualClock())
         try:
-            host = Host(engine, Control(engine), lambda: self._config, 0)
-            app = create_app(FakeWorker(), policy=Policy(), routes=lambda: workflow_routes(host))
+            worker = parts(engine, Control(engine), self._config)
+            app = create_app(FakeWorker(), policy=Policy(), routes=lambda: workflow_routes(worker))
             base = "/client/v4/accounts/a/workflows/orders/instances"
             for target in ("", "/asleep", "/ended", "/failed", "/ended/step?name=ship-1&type=step"):
                 status, _, answer = await ask(app, "GET", base + target, b"")

@@ -7,20 +7,23 @@ import json
 from collections.abc import Awaitable
 from pathlib import Path
 from random import Random
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.types import ASGIApp, Message
 
-from bindings.ai import Ai
-from bindings.ai.ai import Settings
+from bindings.ai.ai import Ai, Settings
 from emulator.clock import VirtualClock
 from emulator.config.load import load_config
+from emulator.config.model import Config
+from emulator.engine.control import Control
+from emulator.engine.engine import Engine
 from emulator.server.api.ai import ai_routes
-from emulator.server.api.workflows.resource import Host
 from emulator.server.api.workflows.routes import workflow_routes
 from emulator.server.app import create_app
 from emulator.server.security import Policy, is_control_path
+from emulator.worker import Worker
 from tests.engine.scripted import Step
 from tests.engine.world import World
 from tests.fuzz.core import Broken, Target
@@ -164,8 +167,8 @@ class Rest(Target):
         ai = Ai((), Settings(), clock=world.clock)
         try:
             await world.create()
-            host = Host(world.engine, world.control, lambda: self._config, world.clock.now_ms())
-            routes = [*workflow_routes(host), *ai_routes(lambda: ai)]
+            worker = parts(world.engine, world.control, self._config)
+            routes = [*workflow_routes(worker), *ai_routes(lambda: ai)]
             app = create_app(FakeWorker(), policy=Policy(), routes=lambda: routes)
             for method, target, body in requests:
                 path = unquote_to_bytes(target.partition("?")[0]).decode("utf-8", "replace")
@@ -182,6 +185,13 @@ async def _orders(event: Json, step: Step) -> Json:
     await step.do("charge", lambda ctx: {"paid": True})
     await step.sleep("rest", "1 hour")
     return event["payload"]
+
+
+def parts(engine: Engine, control: Control, config: Config) -> Worker:
+    """Return what the API asks of a worker, on an engine that runs no guest."""
+    now_ms = engine.clock.now_ms()
+    found = SimpleNamespace(engine=engine, control=control, config=config, started_ms=now_ms)
+    return cast(Worker, found)
 
 
 async def ask(

@@ -9,8 +9,7 @@ from typing import Any
 
 import jsonschema
 
-from bindings.ai import Ai
-from bindings.ai.ai import Settings
+from bindings.ai.ai import Ai, Settings
 from bindings.binding import ByteStream
 from emulator.clock import VirtualClock
 from emulator.errors import WorkerError

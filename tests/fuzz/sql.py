@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.http import answer
 from bindings.d1.splitter import split_statements, tokens
 from emulator.errors import WorkerError

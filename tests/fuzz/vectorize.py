@@ -8,8 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bindings.vectorize import IndexConfig, Vectorize
 from bindings.vectorize.http import answer
+from bindings.vectorize.settings import IndexConfig
+from bindings.vectorize.vectorize import Vectorize
 from emulator.errors import WorkerError
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import NUMBERS, changed_bytes, changed_json, json_bytes, json_value, text

@@ -14,7 +14,8 @@ from emulator.protocol.life import Ping, Pong
 from emulator.protocol.loading import PROTOCOL_VERSION, Load, Loaded
 from emulator.protocol.message import Message
 from emulator.protocol.runs import RunStart
-from emulator.runner.python.forkserver import ForkedGuest, Forkserver
+from emulator.runner.python.forkserver import Forkserver
+from emulator.runner.source import GuestProcess
 from tests.runner.running import DEADLINE_S, IMPLICIT_DEPENDENCIES, write
 
 EVENT = {"payload": {"n": 1}, "instanceId": "order-17", "workflowName": "order"}
@@ -23,7 +24,7 @@ EVENT = {"payload": {"n": 1}, "instanceId": "order-17", "workflowName": "order"}
 class Conversation:
     """The host's end of the connection with one guest, without a host."""
 
-    def __init__(self, process: ForkedGuest) -> None:
+    def __init__(self, process: GuestProcess) -> None:
         self.process = process
         self._reader = FrameReader()
         self._heard: list[Message] = []
@@ -99,7 +100,7 @@ def converse(scenario: Callable[[Conversation], Awaitable[None]]) -> None:
         forkserver = Forkserver(Path(sys.executable))
         try:
             async with asyncio.timeout(DEADLINE_S):
-                process = await forkserver.fork(1)
+                process = await forkserver.new_guest(1)
                 with process.socket, open(process.stdout), open(process.stderr) as errors:
                     try:
                         await scenario(Conversation(process))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bindings.ai import Ai
+from bindings.ai.ai import Ai
 from bindings.ai.errors import ERRORS
-from bindings.ai.rules import Rule
+from bindings.ai.settings import Rule
 from emulator.guest.python.clients.ai import STATUS_OF_CODE
 from tests.guest.test_bindings import seen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bindings.workflows.workflow import ARGUMENTS_MAX_BYTES
+from bindings.workflow.workflow import ARGUMENTS_MAX_BYTES
 from emulator.protocol.runs import RunEnd, StepDone
 from tests.guest.conversation import Conversation, play, workflow
 from tests.guest.test_bindings import Echo, seen, with_d1

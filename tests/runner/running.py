@@ -14,8 +14,8 @@ from bindings.binding import Binding
 from emulator.engine.guests.blame import Cause, Loss
 from emulator.protocol.runs import Replayed, RunMessage, StepChunk, StreamRead
 from emulator.runner.guest import Guest
+from emulator.runner.output import OutputLine
 from emulator.runner.python.forkserver import Forkserver
-from emulator.runner.python.output import OutputLine
 from emulator.runner.requests import FetchReply, FetchRequest
 from emulator.runner.runner import Runner, WorkerSpec
 
@@ -90,6 +90,7 @@ class Running:
     """A started runner, and what was heard from it."""
 
     runner: Runner
+    source: Forkserver
     heard: Recorder
     project: Path
 
@@ -137,8 +138,9 @@ def run(
     heard = Recorder()
 
     async def main() -> None:
+        source = Forkserver(Path(interpreter))
         runner = Runner(
-            Forkserver(Path(interpreter)),
+            source,
             heard,
             heard.lines.append,
             heard.reports.append,
@@ -148,9 +150,10 @@ def run(
         await runner.start()
         try:
             async with asyncio.timeout(DEADLINE_S):
-                await scenario(Running(runner, heard, project))
+                await scenario(Running(runner, source, heard, project))
         finally:
             await runner.stop()
+            await source.stop()
 
     asyncio.run(main())
     return heard

@@ -155,7 +155,7 @@ async def main():
     runner = Runner(forkserver, heard, lambda line: print(line.text, flush=True), print, 30_000)
     await runner.start()
     guest = await runner.load(spec(Path(sys.argv[1])), {})
-    print(runner._forkserver._process.pid, guest.pid, flush=True)
+    print(forkserver._process.pid, guest.pid, flush=True)
     runner.switch(guest)
     from emulator.runner.requests import FetchRequest
     await runner.fetch(FetchRequest("GET", "http://localhost/", []))
@@ -192,7 +192,7 @@ def test_stopping_the_runner_leaves_no_process_behind(tmp_path: Path) -> None:
     async def scenario(it: Running) -> None:
         for _ in range(2):
             pids.append((await it.load()).pid)
-        process = it.runner._forkserver._process
+        process = it.source._process
         assert process is not None
         pids.append(process.pid)
 

@@ -7,6 +7,7 @@ import os
 import py_compile
 import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -313,7 +314,7 @@ def test_a_forkserver_that_died_is_replaced_at_the_next_load(tmp_path: Path) -> 
 
     async def scenario(it: Running) -> None:
         guest = await it.load()
-        process = it.runner._forkserver._process
+        process = it.source._process
         assert process is not None
         process.send_signal(signal.SIGKILL)
         assert "forkserver" in await guest.lost
@@ -339,7 +340,49 @@ def test_a_load_that_is_given_up_leaves_no_guest_and_confuses_no_other(tmp_path:
         guest = await it.load()
 
         assert await it.get() == b"hello"
-        exits = it.runner._forkserver._exits
+        exits = it.source._exits
         await until(lambda: list(exits) == [guest.pid], "the end of the others")
 
     run(tmp_path, scenario)
+
+
+def test_a_process_that_the_system_has_no_room_for_is_told_and_can_be_tried_again(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, {"src/entry.py": HELLO})
+    # The forkserver of this test cannot fork as long as a file is there.
+    (tmp_path / "full").write_text("")
+    interpreter = tmp_path / "python"
+    interpreter.write_text(NO_ROOM.format(python=sys.executable, full=str(tmp_path / "full")))
+    interpreter.chmod(0o755)
+
+    async def scenario(it: Running) -> None:
+        with pytest.raises(GuestError, match=r"no further process \(Resource temporarily"):
+            await it.load()
+        process = it.source._process
+        (tmp_path / "full").unlink()
+
+        await it.load()
+
+        assert await it.get() == b"hello"
+        assert it.source._process is process
+
+    run(tmp_path, scenario, interpreter=str(interpreter))
+
+
+NO_ROOM = """#!{python}
+import errno, os, runpy, sys
+
+fork = os.fork
+
+
+def refuse():
+    if os.path.exists({full!r}):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+    return fork()
+
+
+os.fork = refuse
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""

@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.limits import QUERY_TIMEOUT_MS
 from bindings.d1.migration_files import Migrations
 from emulator.cli.options import ProjectOptions, load_project, project_options
-from emulator.cli.pending import migrations_of
-from emulator.config.model import Config, D1Config
+from emulator.config.model import Bound, Config
 from emulator.errors import UsageError
+from emulator.kinds.d1 import Database
 from emulator.state import State
 
 
@@ -25,29 +25,30 @@ class Chosen:
     """One database of the project, and where its file is."""
 
     project: Config
-    config: D1Config
+    binding: str
+    database: Database
     state: State
 
     @property
     def path(self) -> Path:
         """Its SQLite file, which may not exist yet."""
-        return self.state.d1_path(self.config.local_id)
+        return self.database.path(self.state)
 
     @property
     def migrations(self) -> Migrations:
         """Where its migrations are."""
-        return migrations_of(self.config)
+        return self.database.migrations
 
     @property
     def title(self) -> str:
         """Its name and id, as wrangler shows them."""
-        return f"{self.config.database_name} ({self.config.local_id})"
+        return f"{self.database.name} ({self.database.local_id})"
 
     @asynccontextmanager
     async def opened(self, timeout_ms: int = QUERY_TIMEOUT_MS) -> AsyncIterator[D1]:
         """Open it, creating state directory and file when they are missing."""
         self.state.prepare()
-        database = D1(self.path, self.config.database_name, query_timeout_ms=timeout_ms)
+        database = D1(self.path, self.database.name, query_timeout_ms=timeout_ms)
         try:
             yield database
         finally:
@@ -79,22 +80,25 @@ def _refuse_remote(context: click.Context, option: click.Parameter, value: bool)
 def choose(options: ProjectOptions, name: str) -> Chosen:
     """Return the database with this database_name or binding. Raises UsageError."""
     project = load_project(options)
-    return Chosen(project, _find(project, name), State.locate(project, options.persist_to))
+    found = _find(project, name)
+    state = State.locate(project, options.persist_to)
+    return Chosen(project, found.name, found.record, state)
 
 
 def choose_all(options: ProjectOptions) -> list[Chosen]:
     """Return every database of the project."""
     project = load_project(options)
     state = State.locate(project, options.persist_to)
-    return [Chosen(project, database, state) for database in project.d1_databases]
+    return [Chosen(project, bound.name, bound.record, state) for bound in project.bound(Database)]
 
 
-def _find(project: Config, name: str) -> D1Config:
+def _find(project: Config, name: str) -> Bound[Database]:
     # wrangler compares both the name and the binding of each entry, in order.
-    for database in project.d1_databases:
-        if name in (database.database_name, database.binding):
-            return database
-    known = ", ".join(f"{entry.database_name} ({entry.binding})" for entry in project.d1_databases)
+    databases = project.bound(Database)
+    for bound in databases:
+        if name in (bound.record.name, bound.name):
+            return bound
+    known = ", ".join(f"{bound.record.name} ({bound.name})" for bound in databases)
     raise UsageError(
         f"Couldn't find a D1 DB with the name or binding '{name}' in your {project.path.name} file."
         f"\n  It has: {known or 'no d1_databases'}."

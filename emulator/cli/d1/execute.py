@@ -54,7 +54,7 @@ def execute(
         if as_json:
             show_json({"error": {"text": str(error)}})
             raise click.exceptions.Exit(1) from None
-        raise EmulatorError(f"{found.config.database_name}: {error}") from None
+        raise EmulatorError(f"{found.database.name}: {error}") from None
     if as_json:
         show_json([with_row_objects(result) for result in results])
     else:

@@ -39,21 +39,22 @@ def import_database(
             "  A file of SQL is run with `groundfog d1 execute NAME --file FILE`."
         )
     wanted = [choose(options, name)] if name is not None else choose_all(options)
-    sources = {found.config.local_id: _source(found, wrangler_state) for found in wanted}
-    missing = [found for found in wanted if not sources[found.config.local_id].is_file()]
+    sources = {found.database.local_id: _source(found, wrangler_state) for found in wanted}
+    missing = [found for found in wanted if not sources[found.database.local_id].is_file()]
     if len(missing) == len(wanted):
-        raise UsageError(_nothing_found([str(sources[found.config.local_id]) for found in missing]))
+        looked = [str(sources[found.database.local_id]) for found in missing]
+        raise UsageError(_nothing_found(looked))
     for found in missing:
         show(f"{found.title}: wrangler has no such local database")
     for found in wanted:
         if found not in missing:
-            _import(found, sources[found.config.local_id], yes)
+            _import(found, sources[found.database.local_id], yes)
 
 
 def _source(found: Chosen, wrangler_state: Path | None) -> Path:
     # wrangler's --persist-to names a folder to use instead of .wrangler/state.
     state = wrangler_state or found.project.path.parent / ".wrangler" / "state"
-    return wrangler_file(state, found.config.local_id)
+    return wrangler_file(state, found.database.local_id)
 
 
 def _nothing_found(places: list[str]) -> str:

@@ -26,9 +26,9 @@ def info(options: ProjectOptions, name: str, as_json: bool) -> None:
     """Show the database NAME: its id, file, size, tables and pending migrations."""
     found = choose(options, name)
     facts: DatabaseInfo = {
-        "uuid": found.config.local_id,
-        "name": found.config.database_name,
-        "binding": found.config.binding,
+        "uuid": found.database.local_id,
+        "name": found.database.name,
+        "binding": found.binding,
         "path": str(found.path),
         "created": found.path.is_file(),
         "num_tables": len(user_tables(found.path)),
@@ -39,7 +39,7 @@ def info(options: ProjectOptions, name: str, as_json: bool) -> None:
     if as_json:
         show_json(facts)
     else:
-        show(draw_table(["", found.config.database_name], list(facts.items())))
+        show(draw_table(["", found.database.name], list(facts.items())))
 
 
 def _size_bytes(found: Chosen) -> int:

@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from bindings.vectorize import Index
-from bindings.vectorize.vectors import DIMENSIONS_MAX, NAME_MAX_BYTES
+from bindings.vectorize.index import Index
+from bindings.vectorize.settings import DIMENSIONS_MAX
+from bindings.vectorize.vectors import NAME_MAX_BYTES
 from emulator.answers.vectorize import IndexDefinition, IndexShape
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show, show_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bindings.vectorize.index import METADATA_TYPES
+from bindings.vectorize.settings import METADATA_TYPES
 from emulator.cli.options import ProjectOptions, project_options
 from emulator.cli.output import show, show_json
 from emulator.cli.table import draw_table

@@ -10,13 +10,14 @@ from typing import Any
 
 import click
 
-from bindings.vectorize import Index, IndexConfig
 from bindings.vectorize.errors import Refused
+from bindings.vectorize.index import Index
 from emulator.cli.options import ProjectOptions, load_project
 from emulator.cli.output import say
-from emulator.config.model import Config, IndexSettings
+from emulator.config.model import Config
 from emulator.config.problems import nearest
 from emulator.errors import EmulatorError, UsageError
+from emulator.kinds.vectorize import VectorIndex, index_named
 from emulator.state import State
 
 
@@ -27,7 +28,7 @@ def takes_json(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def index_names(config: Config, state: State) -> dict[str, Path]:
     """Return every index that is configured or has a file, by name."""
-    found = {index.index_name: state.vectorize_path(index.index_name) for index in config.vectorize}
+    found = {bound.record.name: bound.record.path(state) for bound in config.bound(VectorIndex)}
     paths = set(found.values())
     for path in sorted((state.directory / "vectorize").glob("*.sqlite")):
         if path not in paths:
@@ -47,7 +48,8 @@ def opened(options: ProjectOptions, name: str, *, new: bool = False) -> Iterator
     if name not in known and not new:
         raise _unknown(name, list(known))
     state.prepare()
-    index = Index(state.vectorize_path(name), name, _index_config(config, name))
+    wanted = index_named(config, name)
+    index = Index(wanted.path(state), name, wanted.config)
     try:
         yield index
     except Refused as refused:
@@ -58,17 +60,6 @@ def opened(options: ProjectOptions, name: str, *, new: bool = False) -> Iterator
         index.close()
         for text in index.announcements:
             say(text)
-
-
-def _index_config(config: Config, name: str) -> IndexConfig:
-    settings = config.settings.indexes.get(name, IndexSettings())
-    return IndexConfig(
-        settings.dimensions,
-        settings.metric,
-        settings.metadata_indexes,
-        settings.visibility_lag_ms,
-        settings.filter_unindexed,
-    )
 
 
 def _unknown(name: str, known: list[str]) -> UsageError:

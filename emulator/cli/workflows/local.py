@@ -16,18 +16,15 @@ from urllib.parse import unquote, urlencode
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message
 
-from emulator import wiring
-from emulator.cli.workflows.access import BASE, Answer, Refused, route
-from emulator.cli.workflows.remote import read_answer
+from emulator.cli.workflows.api import BASE, Answer, Refused, read_answer, route
 from emulator.clock import Alarm, SystemClock
 from emulator.config.model import Config
-from emulator.engine.control import Control
 from emulator.engine.journal.journal import Journal
 from emulator.engine.views.subscription import Subscription, Wanted
 from emulator.protocol import deep_json
-from emulator.server.api.workflows.resource import Host
 from emulator.server.api.workflows.routes import workflow_routes
 from emulator.state import State
+from emulator.worker import Worker, open_clock
 
 Json = Any
 Record = dict[str, Any]
@@ -40,17 +37,15 @@ def open_local(config: Config, state: State, changes: bool) -> Iterator[LocalApi
     changes: hold the state's lock, as a server does; without it the journal is only read.
     """
     with state.locked() if changes else nullcontext(), asyncio.Runner() as runner:
-        clock = _StoppedClock(wiring.open_clock(config, state, SystemClock()).now_ms())
-        engine = wiring.open_engine(config, state, clock, lambda text: None, to_read=not changes)
-        clock.at_least(engine.journal.last_ms())
-        engine.define(wiring.definitions(config))
-        started_ms = engine.clock.now_ms()
-        host = Host(engine, Control(engine), lambda: config, started_ms)
+        clock = _StoppedClock(open_clock(config, state, SystemClock()).now_ms())
+        worker = Worker(config, state, clock, to_read=not changes)
+        clock.at_least(worker.engine.journal.last_ms())
+        worker.define()
         try:
-            yield LocalApi(Router(workflow_routes(host)), runner, engine.journal)
+            yield LocalApi(Router(workflow_routes(worker)), runner, worker.engine.journal)
         finally:
-            engine.stop()
-            engine.journal.close()
+            worker.stop()
+            worker.engine.journal.close()
 
 
 class _NeverAlarm:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from emulator.answers.workflows import InstanceDetail, ListedInstance, NamedWorkflow
 from emulator.cli.cells import printable
-from emulator.cli.workflows.access import Api, Refused
+from emulator.cli.workflows.api import Api, Refused
 from emulator.errors import UsageError
 
 LATEST = "latest"

@@ -11,9 +11,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from emulator.cli.cells import printable, shorten
-from emulator.cli.workflows.access import BASE, Answer, Refused, Unreachable, route
-from emulator.errors import EmulatorError
+from emulator.cli.workflows.api import BASE, Answer, Unreachable, read_answer, route
 from emulator.protocol import deep_json
 from emulator.state import RunningServer
 
@@ -21,9 +19,6 @@ Json = Any
 Record = dict[str, Any]
 
 TIMEOUT_S = 60
-_SAID_MAX = 300  # characters of an answer that is not the API's
-_QUOTED = 80  # of one that may be anything
-_FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -100,22 +95,3 @@ class RemoteApi:
         who = f"pid {self._server.pid}" if self._server.pid else "is groundfog dev running there?"
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return Unreachable(f"{self._server.url} does not answer ({who}): {reason}")
-
-
-def read_answer(status: int, text: bytes, who: str) -> Answer:
-    """Return what an envelope holds. Raises Refused, or EmulatorError when it is none."""
-    try:
-        envelope = deep_json.loads(text)
-        if envelope["success"]:
-            return Answer(envelope["result"], envelope.get("result_info") or {})
-        message = str(envelope["errors"][0]["message"])
-    except (ValueError, KeyError, TypeError, IndexError):
-        said = " ".join(text[:_SAID_MAX].decode("utf-8", "replace").split())
-        if status in _FORBIDDEN:
-            raise EmulatorError(f"{who} refused: {printable(said)}") from None
-        quoted = shorten(printable(said), _QUOTED)
-        raise EmulatorError(
-            f"{who} answered HTTP {status} without the Workflows API: {quoted}\n"
-            "  Is it a groundfog dev, and one of this version?"
-        ) from None
-    raise Refused(status, message)

@@ -5,33 +5,15 @@ Source: docs/platform/workflows.md, "How an instance ends" and "Errors".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from emulator.engine.decide import steps
-from emulator.engine.decide.retention import Retention
 from emulator.engine.decide.retries import NON_RETRYABLE
+from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step
 from emulator.engine.model.step_data import AttemptFailure
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A workflow as configured. `plain_non_retryable`: keep a NonRetryableError's own message.
-
-    concurrency: how many of its instances may run at once; None for as many as all together.
-    Source: docs/platform/workflows.md, "NonRetryableError".
-    """
-
-    name: str
-    class_name: str
-    step_limit: int = steps.STEP_LIMIT
-    plain_non_retryable: bool = True
-    retention: Retention = Retention()
-    concurrency: int | None = None
 
 
 def problem_of(output: bytes) -> ErrorInfo | None:

@@ -27,6 +27,7 @@ from emulator.engine.decide.retries import (
     resolve_rollback_config,
     shown_config,
 )
+from emulator.engine.model.definition import STEP_LIMIT
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.identity import key_for
@@ -52,7 +53,6 @@ Json = Any
 
 STEP_NAME_MAX_CHARS = 256  # workers-sdk workflows-shared/src/lib/validators.ts
 VALUE_MAX_BYTES = 1_048_576  # docs "Limits": step result, params, event payload, 1 MiB
-STEP_LIMIT = 10_000  # docs "Limits": step.do calls per instance, paid plan
 DEFAULT_EVENT_TIMEOUT_MS = 86_400_000
 SHORTEST_EVENT_TIMEOUT_MS = 1_000
 

@@ -6,7 +6,8 @@ closes, the host is gone: it kills its guests and ends; when it is killed itself
 (`parent`). Each guest leads a process group of its own; what user code started in it ends with it.
 
 Control socket, JSON lines: in `{"generation": n}` with three descriptors (connection, stdout,
-stderr); out `{"pid": n}` and later `{"exited": pid, "status": waitstatus}`.
+stderr); out `{"pid": n}` and later `{"exited": pid, "status": waitstatus}`, or `{"refused": errno}`
+when the system has no room for another process.
 """
 
 from __future__ import annotations
@@ -76,7 +77,12 @@ class _Forkserver:
     def _fork(self, generation: int) -> None:
         connection, out, err = (self._descriptors.popleft() for _ in range(_DESCRIPTORS))
         forkserver = os.getpid()
-        pid = os.fork()
+        refused: OSError | None = None
+        pid = -1
+        try:
+            pid = os.fork()
+        except OSError as error:
+            refused = error
         if pid == 0:
             parent.end_with(forkserver, connection)
             os.setpgid(0, 0)
@@ -84,6 +90,9 @@ class _Forkserver:
             process.become_guest(generation, connection, out, err)
         for descriptor in (connection, out, err):
             os.close(descriptor)
+        if refused is not None:
+            self._tell({"refused": refused.errno or 0})
+            return
         try:
             os.setpgid(pid, pid)  # the child says so too: whoever comes first
         except OSError:

@@ -33,6 +33,7 @@ from .exchange import Exchange
 from .fetching import FetchExchange
 from .invoking import InvokeExchange
 from .loader import Worker
+from .members import members
 from .runs.droppable import let_go_without_a_word, task_factory
 from .runs.run import Run
 from .runs.step import ImplicitStep, LegacyStep
@@ -118,7 +119,7 @@ class Guest:
         if self._worker is not None:
             raise ProtocolError("load came twice")
         variables = conversion.decode(message.payload) or {}
-        env = _EnvWrapper(self._calls, message.bindings, variables.get("vars", {}))
+        env = _EnvWrapper(members(self._calls, message.bindings, variables.get("vars", {})))
         result = loader.load(message, env)
         if isinstance(result, LoadFailed):
             self._send(result)

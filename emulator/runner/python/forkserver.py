@@ -1,4 +1,4 @@
-"""The forkserver process, seen from the host: started when needed, asked for forks.
+"""The forkserver process, seen from the host: the source of Python guests.
 
 `emulator/guest/python/forkserver.py` is its other side and describes what is said.
 """
@@ -13,49 +13,19 @@ import signal
 import socket
 import subprocess
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from emulator.disk import refusal
 from emulator.engine.guests.blame import Cause
 from emulator.errors import GuestError
 from emulator.runner.python.launching import Launched, launch
+from emulator.runner.source import Ending, GuestProcess
 
 STOP_WAIT_S = 2.0
 _RECEIVE_BYTES = 64 * 1024
 
 _OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _Forked = tuple[int, "asyncio.Future[Ending]"]  # pid, how it ends
-
-
-class Ending(NamedTuple):
-    """How a guest process ended: `"exited with status 3"`, and who did it."""
-
-    text: str
-    cause: Cause
-
-
-@dataclass(frozen=True, slots=True)
-class ForkedGuest:
-    """A fresh guest process and the host's ends of what connects it.
-
-    `exited` is resolved with how it ended.
-    """
-
-    pid: int
-    socket: socket.socket
-    stdout: int
-    stderr: int
-    exited: asyncio.Future[Ending]
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        """Signal the process if it has not ended."""
-        if not self.exited.done():
-            try:
-                os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass  # it ended; the report is on its way
 
 
 class Forkserver:
@@ -88,7 +58,7 @@ class Forkserver:
             asyncio.get_running_loop().add_reader(self._control, self._receive)
         return self._control
 
-    async def fork(self, generation: int) -> ForkedGuest:
+    async def new_guest(self, generation: int) -> GuestProcess:
         """Return a new guest. Raises GuestError with what the interpreter said when it fails."""
         control = self._connected()
         (ours, theirs), (out_read, out_write), (err_read, err_write) = _channels()
@@ -112,7 +82,7 @@ class Forkserver:
             os.close(out_write)
             os.close(err_write)
         ours.setblocking(False)
-        return ForkedGuest(pid, ours, out_read, err_read, exited)
+        return GuestProcess(pid, ours, out_read, err_read, exited)
 
     async def stop(self) -> None:
         """End the process and every guest it still has."""
@@ -157,6 +127,11 @@ class Forkserver:
                     os.kill(pid, signal.SIGKILL)
             else:
                 answer.set_result((pid, exited))
+            return
+        if "refused" in record:
+            answer = self._answers.popleft()
+            if not answer.done():
+                answer.set_exception(_refused(record["refused"]))
             return
         self._exits.pop(record["exited"]).set_result(_ending(record["status"]))
 
@@ -231,6 +206,13 @@ def _channels() -> tuple[tuple[socket.socket, socket.socket], tuple[int, int], t
             raise GuestError(refusal(Path("worker"), "cannot be started", error)) from error
         made.pop_all()
     return (ours, theirs), out, err
+
+
+def _refused(number: int) -> GuestError:
+    return GuestError(
+        f"worker: the system starts no further process ({os.strerror(number)}).\n"
+        "  End some programs, or raise the limit: ulimit -u shows it."
+    )
 
 
 def _ending(status: int) -> Ending:

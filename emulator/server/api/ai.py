@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from emulator.errors import WorkerError
+from emulator.kinds.ai import KIND, settings_of
 from emulator.server.api.bodies import (
     BATCH_MAX_BYTES,
     MODEL,
@@ -38,9 +39,10 @@ from emulator.server.api.envelope import (
     success,
 )
 from emulator.server.api.reading import bad, whole_number
+from emulator.worker import Worker
 
 if TYPE_CHECKING:
-    from bindings.ai import Ai
+    from bindings.ai.ai import Ai
 
 BASE = "/client/v4/accounts/{account}/ai"
 PER_PAGE, PER_PAGE_MAX = 50, 1_000
@@ -131,6 +133,11 @@ class AiApi:
     async def list_formats(self, request: Request) -> Answer:
         """GET …/tomarkdown/supported."""
         return Answer(await self._ai().call("toMarkdownSupported", []))
+
+
+def routes(worker: Worker) -> list[Route]:
+    """Return these routes for what the worker's configuration says of models at each request."""
+    return ai_routes(lambda: cast("Ai", worker.opened(KIND, settings_of(worker.config))))
 
 
 def ai_routes(ai: Callable[[], Ai]) -> list[Route]:

@@ -6,9 +6,8 @@ import asyncio
 import json
 from typing import Any
 
-from bindings.ai import Ai
-from bindings.ai.ai import Settings
-from bindings.ai.rules import Rule
+from bindings.ai.ai import Ai, Settings
+from bindings.ai.settings import Rule
 from bindings.binding import ByteStream
 from emulator.clock import VirtualClock
 

@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bindings.ai import Ai
-from bindings.ai.ai import Settings
+from bindings.ai.ai import Ai, Settings
 from bindings.ai.cassettes import FORMAT, Cassette, CassetteError, canonical, read_cassette
 from bindings.ai.scrubbing import Scrubber
+from bindings.ai.settings import UpstreamSettings
 from bindings.ai.sources import Record, Replay
-from bindings.ai.upstream_http import UpstreamSettings
 from bindings.ai.upstreams import Cloudflare
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError

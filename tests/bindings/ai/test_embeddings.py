@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bindings.ai.embeddings import embed
-from bindings.vectorize import Vectorize
+from bindings.vectorize.vectorize import Vectorize
 
 from .calls import BGE, run
 

@@ -9,7 +9,8 @@ import pytest
 from bindings.ai.catalogue import MODELS, Api, Model
 from bindings.ai.inputs import check_inputs, prompt_text
 from bindings.ai.neurons import estimate
-from bindings.ai.rules import Rule, RuleBook
+from bindings.ai.rules import RuleBook
+from bindings.ai.settings import Rule
 from bindings.ai.stub import respond
 
 from ...growth import check_growth

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bindings.ai.catalogue import BY_NAME, MODELS, Api
-from bindings.ai.rules import Rule
+from bindings.ai.settings import Rule
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bindings.ai import Ai
+from bindings.ai.ai import Ai
 from bindings.ai.http import answer
 from bindings.binding import ByteStream
 from bindings.http import HttpAnswer

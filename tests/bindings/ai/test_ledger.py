@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bindings.ai import Ai, ledger
-from bindings.ai.ai import Settings
+from bindings.ai import ledger
+from bindings.ai.ai import Ai, Settings
 from bindings.ai.catalogue import MODELS
-from bindings.ai.ledger import Budget, Call, Ledger, read
+from bindings.ai.ledger import Call, Ledger, read
 from bindings.ai.neurons import estimate
-from bindings.ai.rules import Rule
 from bindings.ai.scrubbing import Scrubber
+from bindings.ai.settings import Budget, Rule
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bindings.ai.rules import Rule, values_at
+from bindings.ai.rules import values_at
+from bindings.ai.settings import Rule
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
 

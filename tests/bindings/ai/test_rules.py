@@ -7,8 +7,8 @@ import tomllib
 
 import pytest
 
-from bindings.ai import Ai
-from bindings.ai.rules import Rule
+from bindings.ai.ai import Ai
+from bindings.ai.settings import Rule
 from emulator.clock import VirtualClock
 from emulator.errors import WorkerError
 

@@ -357,7 +357,7 @@ def test_concurrent_calls_do_not_mix() -> None:
 
 def test_answers_do_not_depend_on_the_process() -> None:
     program = (
-        "import asyncio, hashlib, json; from bindings.ai import Ai\n"
+        "import asyncio, hashlib, json; from bindings.ai.ai import Ai\n"
         f"call = Ai().call('run', [{BGE!r}, {{'text': {BRIEF!r}}}])\n"
         "print(hashlib.sha256(json.dumps(asyncio.run(call)).encode()).hexdigest())"
     )

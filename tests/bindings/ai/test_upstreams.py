@@ -10,10 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
-from bindings.ai import Ai
-from bindings.ai.ai import Settings, Source
-from bindings.ai.rules import Rule
-from bindings.ai.upstream_http import UpstreamSettings
+from bindings.ai.ai import Ai, Settings, Source
+from bindings.ai.settings import Rule, UpstreamSettings
 from bindings.ai.upstreams import Cloudflare, OpenAi
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from tests.bindings.d1.calls import query, rows, with_d1
 
 ROOT = Path(__file__).parents[3]
@@ -17,7 +17,7 @@ ACCOUNTS, TOTAL = 10, 1_000
 MOVES = """
 import asyncio, random, sys
 from pathlib import Path
-from bindings.d1 import D1
+from bindings.d1.database import D1
 
 async def main():
     database = D1(Path(sys.argv[1]), "db", synchronous="NORMAL")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from tests.bindings.d1.calls import rows, with_d1
 from tests.waiting import eventually
 
@@ -23,7 +23,7 @@ KILLS = 8
 PAIRS = """
 import asyncio, sys
 from pathlib import Path
-from bindings.d1 import D1
+from bindings.d1.database import D1
 
 async def main():
     database = D1(Path(sys.argv[1]), "db")
@@ -42,7 +42,7 @@ asyncio.run(main())
 ENDLESS = """
 import asyncio, sys
 from pathlib import Path
-from bindings.d1 import D1
+from bindings.d1.database import D1
 
 async def main():
     database = D1(Path(sys.argv[1]), "db", query_timeout_ms=600_000)

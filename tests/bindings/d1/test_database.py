@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import pytest
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from emulator.errors import WorkerError
 from tests.bindings.d1.calls import message, query, refusal, rows, with_d1
 
@@ -231,7 +231,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) 
 FULL_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from emulator.errors import WorkerError
 
 async def main():
@@ -271,7 +271,7 @@ def test_two_processes_can_create_and_use_one_database(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from bindings.d1 import D1\n"
+        "from bindings.d1.database import D1\n"
         "async def main():\n"
         "    database = D1(Path(sys.argv[1]))\n"
         "    await database.call('query', [['CREATE TABLE IF NOT EXISTS t(a)']])\n"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.export import VIRTUAL_TABLE, dump_sql, reading
 from bindings.d1.jobs import Query
 from bindings.d1.script import script_statements

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.http import MalformedRequest, answer, parse_entries
 from bindings.http import HttpAnswer
 from tests.bindings.d1.calls import with_d1

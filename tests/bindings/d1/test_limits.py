@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.errors import TIMED_OUT
 from tests.bindings.d1.calls import message, query, refusal, rows, with_d1
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.migration_files import Migrations, create_migration, migration_files
 from bindings.d1.migrations import (
     MigrationFailed,
@@ -206,7 +206,7 @@ def test_a_message_that_is_no_file_name_is_refused(tmp_path: Path, message: str)
 APPLY = """
 import asyncio, sys
 from pathlib import Path
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.migration_files import Migrations
 from bindings.d1.migrations import apply_migration, unapplied
 

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from bindings.binding import Encoded
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.errors import RESULT_TOO_LARGE
 from bindings.d1.jobs import Query
 from bindings.d1.limits import RESULT_MAX_BYTES

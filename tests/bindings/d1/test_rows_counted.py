@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.footprint import Footprint, Scan, rows_read
 from tests.bindings.d1.calls import query, refusal, with_d1
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from tests.bindings.d1.calls import message, query, rows, with_d1
 
 SETUP = (

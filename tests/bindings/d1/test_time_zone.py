@@ -16,7 +16,7 @@ NEW_YORK = {**os.environ, "TZ": "America/New_York"}
 
 WORK = """
 import asyncio, pathlib, sys, time
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.jobs import Query
 
 async def work():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.wrangler_state import take_over, user_tables, wrangler_file
 from emulator.errors import EmulatorError
 from tests.bindings.d1.calls import query, rows

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bindings.vectorize import IndexConfig, Vectorize
+from bindings.vectorize.settings import IndexConfig
+from bindings.vectorize.vectorize import Vectorize
 
 
 class Session:

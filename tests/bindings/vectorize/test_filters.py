@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bindings.vectorize import Index, IndexConfig, Vectorize
 from bindings.vectorize.columns import Column
 from bindings.vectorize.errors import Refused
 from bindings.vectorize.filters import key_of, lookup, parse_filter
+from bindings.vectorize.index import Index
+from bindings.vectorize.settings import IndexConfig
+from bindings.vectorize.vectorize import Vectorize
 from bindings.vectorize.vectors import parse_vectors
 
 from .conftest import Session

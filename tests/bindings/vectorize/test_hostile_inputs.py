@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from bindings.vectorize import IndexConfig, Vectorize, http
+from bindings.vectorize import http
 from bindings.vectorize.columns import Column
 from bindings.vectorize.filters import Condition
+from bindings.vectorize.settings import IndexConfig
+from bindings.vectorize.vectorize import Vectorize
 from emulator.errors import WorkerError
 
 from ...watchdog import loop_watch

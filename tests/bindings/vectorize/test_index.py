@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bindings.vectorize import Vectorize
+from bindings.vectorize.vectorize import Vectorize
 from emulator.clock import VirtualClock
 from emulator.errors import WorkerError
 
@@ -440,7 +440,7 @@ def test_what_was_acknowledged_is_there_after_a_kill(session: Session) -> None:
     writer = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from bindings.vectorize import Vectorize\n"
+        "from bindings.vectorize.vectorize import Vectorize\n"
         "async def main():\n"
         "    index = Vectorize(Path(sys.argv[1]), 'skills')\n"
         "    for n in range(10_000):\n"

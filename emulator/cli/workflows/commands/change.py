@@ -10,7 +10,8 @@ import click
 
 from emulator.answers.workflows import SkippedWait, StatusChange
 from emulator.cli.output import say, show_json
-from emulator.cli.workflows.access import BASE, OWN, opened
+from emulator.cli.workflows.access import opened
+from emulator.cli.workflows.api import BASE, OWN
 from emulator.cli.workflows.commands.wait import refuse_to_wait, wait_for_end, wait_option
 from emulator.cli.workflows.drawing.marks import ENDED
 from emulator.cli.workflows.drawing.spans import moment, parse_iso

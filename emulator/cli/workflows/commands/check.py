@@ -89,9 +89,15 @@ def _instances(journal: Journal, finished: bool) -> list[Instance]:
 
 
 def _check(config: Config, interpreter: Path, instances: list[Instance]) -> list[Checked]:
+    async def replay() -> list[Checked]:
+        source = Forkserver(interpreter)
+        try:
+            return await check(config, source, instances, SystemClock().now_ms())
+        finally:
+            await source.stop()
+
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        now_ms = SystemClock().now_ms()
-        return runner.run(check(config, Forkserver(interpreter), instances, now_ms))
+        return runner.run(replay())
 
 
 def _read(path: Path) -> Iterator[Instance]:

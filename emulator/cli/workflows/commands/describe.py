@@ -9,7 +9,8 @@ import click
 from emulator.answers.workflows import InstanceDetail
 from emulator.cli.ink import Ink
 from emulator.cli.output import show_drawn, show_json, size_of
-from emulator.cli.workflows.access import Api, opened
+from emulator.cli.workflows.access import opened
+from emulator.cli.workflows.api import Api
 from emulator.cli.workflows.drawing.card import instance_page
 from emulator.cli.workflows.drawing.spans import parse_iso
 from emulator.cli.workflows.drawing.timeline import Page

@@ -6,7 +6,8 @@ import click
 
 from emulator.cli.options import ProjectOptions, project_options
 from emulator.cli.output import show_json
-from emulator.cli.workflows.access import OWN, opened
+from emulator.cli.workflows.access import opened
+from emulator.cli.workflows.api import OWN
 from emulator.cli.workflows.naming import explained, find_instance
 from emulator.cli.workflows.options import Target
 

@@ -9,7 +9,7 @@ from typing import cast
 from emulator.answers.workflows import LogEventRecord
 from emulator.cli.ink import Ink
 from emulator.cli.output import say, show_drawn, show_json, size_of
-from emulator.cli.workflows.access import Api, Unreachable
+from emulator.cli.workflows.api import Api, Unreachable
 from emulator.cli.workflows.drawing.event_lines import event_lines
 from emulator.cli.workflows.naming import explained
 

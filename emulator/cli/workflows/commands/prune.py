@@ -10,7 +10,8 @@ from emulator.answers.workflows import JournalSizes, Pruned
 from emulator.cli.cells import printable
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.output import say, show_drawn, show_json
-from emulator.cli.workflows.access import Api, opened
+from emulator.cli.workflows.access import opened
+from emulator.cli.workflows.api import Api
 from emulator.cli.workflows.commands.lists import show_table
 from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import click
 
 from emulator.cli.output import say, show, show_json
-from emulator.cli.workflows.access import Refused, opened
+from emulator.cli.workflows.access import opened
+from emulator.cli.workflows.api import Refused
 from emulator.cli.workflows.commands.wait import refuse_to_wait, wait_for_end, wait_option
 from emulator.cli.workflows.naming import explained
 from emulator.cli.workflows.options import Target, workflow_options

@@ -15,7 +15,7 @@ import click
 
 from emulator.answers.workflows import InstanceDetail
 from emulator.cli.output import show_json
-from emulator.cli.workflows.access import Api, Unreachable
+from emulator.cli.workflows.api import Api, Unreachable
 from emulator.cli.workflows.commands.describe import instance_detail
 from emulator.cli.workflows.drawing.marks import ENDED
 from emulator.cli.workflows.drawing.progress import LiveProgress, PlainProgress, Progress

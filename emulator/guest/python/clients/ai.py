@@ -14,6 +14,7 @@ from typing import Any
 from ..calls import Answer, Caller, answer_of
 from ..sdk.jsproxy import plain
 from ..sdk.pyodide.ffi import JsException
+from . import ai_files
 from .binding import _BindingWrapper
 
 _NOT_SENT = ("prefix", "extraHeaders", "sessionOptions", "signal")
@@ -50,9 +51,6 @@ class Ai(_BindingWrapper):
         more = self._options("run", given[1:], keywords) if given else []
         options = _as_dict(more[0]) if more else {}
         if _may_hold_uploads(inputs):
-            # Imported here: `workers` needs `env`, and `env` needs this module.
-            from . import ai_files
-
             keys = ai_files.upload_keys(inputs)
             if keys:
                 ai_files.check_uploads(inputs, keys, options)
@@ -63,8 +61,6 @@ class Ai(_BindingWrapper):
     async def _run_uploaded(
         self, model: str, inputs: Any, uploads: list[str], options: dict[str, Any]
     ) -> Any:
-        from . import ai_files
-
         return await self._run(model, await ai_files.read_uploads(inputs, uploads), options)
 
     def _run(self, model: str, inputs: Any, options: dict[str, Any]) -> Answer:
@@ -85,8 +81,6 @@ class Ai(_BindingWrapper):
             if not is_raw:
                 self._remember(ids, 200, None)
                 return value
-            from . import ai_files
-
             response = ai_files.to_response(value, ids)
             self._remember(ids, response.status, None)
             return response
@@ -144,8 +138,6 @@ class _ToMarkdown(_BindingWrapper):
         return answer_of(asyncio.ensure_future(converted), self._name)
 
     async def _transform(self, files: Any, options: dict[str, Any]) -> Any:
-        from . import ai_files
-
         is_many = isinstance(files, list)
         read = [await ai_files.read_file(file) for file in (files if is_many else [files])]
         result = await self._call("toMarkdown", read, options)
@@ -163,8 +155,6 @@ class _Gateway(_BindingWrapper):
 
     def run(self, data: Any, /, *options: Any, **keywords: Any) -> Answer:
         """Send universal requests; returns a Response."""
-        from . import ai_files
-
         args = [self._id, "run", [data]]
         return self._caller.call(
             self._name, "gateway", args, then=lambda value: ai_files.to_response(value, {})
@@ -218,3 +208,6 @@ def _may_hold_uploads(inputs: Any) -> bool:
     return isinstance(inputs, dict) and any(
         isinstance(value, dict) and "body" in value for value in inputs.values()
     )
+
+
+CLIENT = Ai

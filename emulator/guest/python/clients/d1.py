@@ -190,3 +190,6 @@ def _exec_result(results: list[Any]) -> JsDict:
 def _cell(value: Any) -> Any:
     """A blob is read as a list of numbers."""
     return list(value) if isinstance(value, memoryview) else value
+
+
+CLIENT = D1Database

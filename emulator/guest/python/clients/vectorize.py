@@ -68,3 +68,6 @@ def _plain_values(vectors: Any) -> Any:
         else vector
         for vector in vectors
     ]
+
+
+CLIENT = VectorizeIndex

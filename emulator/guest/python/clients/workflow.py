@@ -114,3 +114,6 @@ class WorkflowInstance(_BindingWrapper):
     def sendEvent(self, *event: Any, **keywords: Any) -> Answer:
         """Send `{"type", "payload"}` to the instance."""
         return self._call("sendEvent", self.id, *self._options("sendEvent", event, keywords))
+
+
+CLIENT = Workflow

@@ -35,8 +35,9 @@ from emulator.server.api.bodies import (
 from emulator.server.api.envelope import Answer
 from emulator.server.api.reading import bad, retention_ms
 from emulator.server.api.workflows.dialects import Dialect
-from emulator.server.api.workflows.resource import Host, Resource
+from emulator.server.api.workflows.resource import Resource
 from emulator.server.api.workflows.terminator import Terminator
+from emulator.worker import Worker
 
 ACTIONS = ("pause", "resume", "restart", "terminate")
 _NOT_A_RENAMING = '\'rename\' must be old names with their new ones: {"old": "new"}.'
@@ -45,14 +46,14 @@ _NOT_A_RENAMING = '\'rename\' must be old names with their new ones: {"old": "ne
 class Changes:
     """Handlers of one base of the API."""
 
-    def __init__(self, host: Host, dialect: Dialect, terminator: Terminator) -> None:
-        self._host = host
+    def __init__(self, worker: Worker, dialect: Dialect, terminator: Terminator) -> None:
+        self._worker = worker
         self._terminator = terminator
-        self._control = host.control
+        self._control = worker.control
         self._dialect = dialect
 
     def _resource(self, request: Request) -> Resource:
-        return Resource.of(self._host, self._dialect, request)
+        return Resource.of(self._worker, self._dialect, request)
 
     async def create(self, request: Request) -> Answer:
         """POST …/instances: `{"instance_id"?, "params"?}`; the explorer says `id`."""
@@ -134,7 +135,7 @@ class Changes:
         resource = self._resource(request)
         name = resource.workflow.name
         everything = Filter(name)
-        while found := lists.page(self._host.engine.journal, everything, Window(BATCH_MAX)):
+        while found := lists.page(self._worker.engine.journal, everything, Window(BATCH_MAX)):
             result = await self._control.delete_batch(name, [instance.id for instance in found])
             if result["errors"]:
                 raise self._dialect.refused(_internal(result["errors"][0]["message"]))
@@ -257,7 +258,7 @@ class Changes:
         return {"instanceId": instance_id, "timestamp": self._now()}
 
     def _now(self) -> str:
-        return iso(self._host.engine.clock.now_ms())
+        return iso(self._worker.engine.clock.now_ms())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,12 @@ from emulator.engine.journal import lists, prune
 from emulator.engine.journal.prune import LARGEST_MAX, Prunable, Sizes
 from emulator.engine.model.instance import TERMINAL, Status
 from emulator.json_types import Json
+from emulator.kinds.workflow import Workflow
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import OWN_BASE, Answer, endpoint
 from emulator.server.api.reading import bad, whole_number
 from emulator.server.api.workflows.dialects import V4
-from emulator.server.api.workflows.resource import Host
+from emulator.worker import Worker
 
 COMPACT_MAX_BYTES = 64 * 1024 * 1024  # rewritten in about half a second; everything waits for it
 _FIELDS = ("workflow", "status", "older_than", "dry_run", "compact")
@@ -30,13 +31,13 @@ _FIELDS = ("workflow", "status", "older_than", "dry_run", "compact")
 class JournalRoutes:
     """Handlers of these routes."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
 
     async def show(self, request: Request) -> Answer:
         """GET: the size of the journal, by workflow, and its `largest` (10) instances."""
         largest = whole_number(request, "largest", 10, LARGEST_MAX)
-        journal = self._host.engine.journal
+        journal = self._worker.engine.journal
         journal.flush()
         sizes = await asyncio.to_thread(prune.measure, journal.path, largest)
         return Answer(_sizes(str(journal.path), sizes))
@@ -48,7 +49,7 @@ class JournalRoutes:
         """
         body = await object_body(request)
         wanted = self._wanted(body)
-        engine = self._host.engine
+        engine = self._worker.engine
         if _flag(body, "dry_run"):
             return Answer(Pruned(pruned=prune.count(engine.journal, wanted), freed_bytes=0))
         pruned = await prune.prune(engine.journal, wanted, engine.delete)
@@ -70,8 +71,8 @@ class JournalRoutes:
             return None
         if not isinstance(name, str):
             raise bad(f"'workflow' is {json.dumps(name)}; expected a name.")
-        known = {workflow.name for workflow in self._host.config().workflows}
-        if name not in known | lists.recorded_workflows(self._host.engine.journal):
+        known = {bound.record.name for bound in self._worker.config.bound(Workflow)}
+        if name not in known | lists.recorded_workflows(self._worker.engine.journal):
             raise V4.no_workflow(name)
         return name
 
@@ -80,7 +81,7 @@ class JournalRoutes:
             return None
         try:
             # Nothing ended before 1970. This keeps any span a number that SQLite can store.
-            return max(0, self._host.engine.clock.now_ms() - parse_duration_ms(span))
+            return max(0, self._worker.engine.clock.now_ms() - parse_duration_ms(span))
         except (InvalidDuration, OverflowError) as error:
             raise bad(f"'older_than' is {error}") from None
 
@@ -137,9 +138,9 @@ def _flag(body: dict[str, Json], name: str) -> bool:
     return value
 
 
-def journal_routes(host: Host) -> list[Route]:
+def journal_routes(worker: Worker) -> list[Route]:
     """Return these routes, for `create_app`."""
-    journal = JournalRoutes(host)
+    journal = JournalRoutes(worker)
     return [
         Route(f"{OWN_BASE}/journal", endpoint(journal.show), methods=["GET"]),
         Route(f"{OWN_BASE}/journal/prune", endpoint(journal.prune), methods=["POST"]),

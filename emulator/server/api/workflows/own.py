@@ -16,24 +16,25 @@ from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
 from emulator.server.api.reading import bad
 from emulator.server.api.workflows.dialects import V4
-from emulator.server.api.workflows.resource import Host, Resource
+from emulator.server.api.workflows.resource import Resource
+from emulator.worker import Worker
 
 
 class Own:
     """Handlers of these routes."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
 
     async def skip(self, request: Request) -> Answer:
         """POST …/skip: `{"step"?: "rest-1"}`. Ends a sleep, wait or retry delay of an instance."""
-        resource = Resource.of(self._host, V4, request)
+        resource = Resource.of(self._worker, V4, request)
         label = (await object_body(request)).get("step")
         if label is not None and not isinstance(label, str):
             raise bad("'step' must be a step's name with its count, such as rest-1.")
         instance_id = request.path_params["instance"]
         try:
-            skipped = await self._host.control.skip(resource.workflow.name, instance_id, label)
+            skipped = await self._worker.control.skip(resource.workflow.name, instance_id, label)
         except WorkerError as error:
             raise V4.refused(error, instance_id) from error
         told: SkippedWait = {
@@ -45,10 +46,10 @@ class Own:
 
     async def export(self, request: Request) -> Answer:
         """GET …/export: the history of an instance, as a document for `check`."""
-        resource = Resource.of(self._host, V4, request)
+        resource = Resource.of(self._worker, V4, request)
         summary = resource.summary(request)
-        instance = self._host.engine.instance(summary.key)
-        entries = self._host.engine.journal.entries(summary.key)
+        instance = self._worker.engine.instance(summary.key)
+        entries = self._worker.engine.journal.entries(summary.key)
         try:
             return Answer(export.export(instance, entries))
         except ValueError as error:
@@ -56,9 +57,9 @@ class Own:
             raise ApiError(500, INTERNAL, text) from error
 
 
-def own_routes(host: Host) -> list[Route]:
+def own_routes(worker: Worker) -> list[Route]:
     """Return these routes, for `create_app`."""
-    own = Own(host)
+    own = Own(worker)
     instance = f"{OWN_BASE}/workflows/{{workflow}}/instances/{{instance:path}}"
     return [
         Route(f"{instance}/skip", endpoint(own.skip), methods=["POST"]),

@@ -21,12 +21,14 @@ from emulator.engine.model.plain import StreamText, iso
 from emulator.engine.model.step_key import StepKind
 from emulator.engine.runs import streams
 from emulator.engine.views import report
+from emulator.kinds.workflow import Workflow
 from emulator.protocol.values import StreamValue
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError
 from emulator.server.api.pages import Page
 from emulator.server.api.reading import bad, choice, instant_ms, whole_number
 from emulator.server.api.workflows.dialects import INVALID_DATE_RANGE, Dialect
-from emulator.server.api.workflows.resource import Host, Resource
+from emulator.server.api.workflows.resource import Resource
+from emulator.worker import Worker
 
 _NO_GRAPH = (
     "Groundfog does not derive a graph from the source. The steps that an instance ran are at"
@@ -38,20 +40,20 @@ CURSOR_MAX_DIGITS = 18  # of a key, which has 64 bits in SQLite
 class Reads:
     """Handlers of one base of the API."""
 
-    def __init__(self, host: Host, dialect: Dialect) -> None:
-        self._host = host
+    def __init__(self, worker: Worker, dialect: Dialect) -> None:
+        self._worker = worker
         self._dialect = dialect
 
     def _resource(self, request: Request) -> Resource:
-        return Resource.of(self._host, self._dialect, request)
+        return Resource.of(self._worker, self._dialect, request)
 
     async def list_workflows(self, request: Request) -> Answer:
         """GET /workflows: a page of them; `search` is a part of the name."""
         search = request.query_params.get("search", "")
         matching = [
-            Resource(self._host, self._dialect, workflow)
-            for workflow in self._host.config().workflows
-            if search in workflow.name
+            Resource(self._worker, self._dialect, bound.record)
+            for bound in self._worker.config.bound(Workflow)
+            if search in bound.record.name
         ]
         page = Page.of(request)
         shown = page.of_list(matching)
@@ -98,7 +100,7 @@ class Reads:
         wanted = _filter(request, resource.workflow.name)
         page = Page.of(request)
         window = _window(request, page)
-        journal = self._host.engine.journal
+        journal = self._worker.engine.journal
         found = lists.page(journal, wanted, window)
         info = page.info(len(found), lists.count(journal, wanted))
         if len(found) == page.size:
@@ -112,7 +114,7 @@ class Reads:
         simple = choice(request, "simple", ("true", "false"))
         order = choice(request, "order", ("asc", "desc"))
         instance = resource.summary(request)
-        journal = self._host.engine.journal
+        journal = self._worker.engine.journal
         with journal.reading(instance.key):
             detail = report.instance_detail(
                 journal.entries(instance.key),
@@ -121,7 +123,7 @@ class Reads:
                 self._dialect.show_output,
             )
         if instance.status not in TERMINAL:
-            going = self._host.engine.instance(instance.key)
+            going = self._worker.engine.instance(instance.key)
             report.tell_due_times(detail, going)
             if going.is_held:
                 found = held.divergence_of(going).findings
@@ -131,7 +133,7 @@ class Reads:
         elif order == "desc":
             detail["steps"].reverse()
         # For clients that draw instances in progress: the clock may be virtual.
-        return Answer(detail, {"now": iso(self._host.engine.clock.now_ms())})
+        return Answer(detail, {"now": iso(self._worker.engine.clock.now_ms())})
 
     async def get_step(self, request: Request) -> Answer | Response:
         """GET …/instances/{instance}/step: a step with its whole output, or its stream's bytes."""
@@ -144,7 +146,7 @@ class Reads:
             raise bad("'type' is missing; expected one of: step, waitForEvent.")
         attempt = whole_number(request, "attempt", 0) or None
         instance = resource.summary(request)
-        journal = self._host.engine.journal
+        journal = self._worker.engine.journal
         with journal.reading(instance.key):
             step = report.step_detail(
                 journal.entries(instance.key),
@@ -162,7 +164,7 @@ class Reads:
 
     def _streamed(self, key: int, stream: StreamValue, step: str) -> Response:
         """Return the bytes of a stream that a step returned."""
-        journal = self._host.engine.journal
+        journal = self._worker.engine.journal
         if streams.damage(journal, key, stream, step):
             raise ApiError(500, INTERNAL, streams.CORRUPT)
 

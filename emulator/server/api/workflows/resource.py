@@ -6,7 +6,6 @@ Source: docs/platform/workflows-rest.md, "REST".
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -18,58 +17,42 @@ from emulator.answers.workflows import (
     Tick,
     Version,
 )
-from emulator.config.model import Config, WorkflowConfig
 from emulator.cron import Cron
-from emulator.engine.control import Control
-from emulator.engine.decide.retention import Retention
-from emulator.engine.decide.steps import STEP_LIMIT
-from emulator.engine.engine import Engine
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Summary, Window
 from emulator.engine.model.plain import iso
+from emulator.kinds.workflow import Workflow
 from emulator.server.api.workflows.dialects import Dialect
+from emulator.worker import Worker
 
 _NAMESPACE = uuid.UUID("5f0c2f0e-6d2b-5c1c-8a53-7d2e0f6f1a10")  # ours; makes ids from names
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What the API is about. `config` is called for each request, as a save may change it.
-
-    started_ms: when the server started; it counts as the deployment of the workflows.
-    """
-
-    engine: Engine
-    control: Control
-    config: Callable[[], Config]
-    started_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """The workflow, and perhaps the instance, that the path of a request names."""
 
-    host: Host
+    worker: Worker
     dialect: Dialect
-    workflow: WorkflowConfig
+    workflow: Workflow
 
     @classmethod
-    def of(cls, host: Host, dialect: Dialect, request: Request) -> Resource:
+    def of(cls, worker: Worker, dialect: Dialect, request: Request) -> Resource:
         """Return the workflow of a request. Raises ApiError when it does not exist."""
         name = request.path_params["workflow"]
-        for workflow in host.config().workflows:
-            if workflow.name == name:
-                return cls(host, dialect, workflow)
+        for bound in worker.config.bound(Workflow):
+            if bound.record.name == name:
+                return cls(worker, dialect, bound.record)
         raise dialect.no_workflow(name)
 
     @property
     def id(self) -> str:
         """The workflow's id; it is the same at every start."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.host.config().name}/{self.workflow.name}"))
+        return str(uuid.uuid5(_NAMESPACE, f"{self.worker.config.name}/{self.workflow.name}"))
 
     def version_id(self, generation: int = 0) -> str:
         """Return the id of the version with this generation of code; 0: the code in use."""
-        engine = self.host.engine
+        engine = self.worker.engine
         code = engine.journal.code(generation) or engine.journal.code(engine.generation)
         return str(uuid.uuid5(_NAMESPACE, f"{self.id}/{code or 'not loaded yet'}"))
 
@@ -79,7 +62,7 @@ class Resource:
 
     def instance(self, instance_id: str) -> Summary:
         """Return an instance as in lists. Raises ApiError when it does not exist."""
-        found = lists.one(self.host.engine.journal, self.workflow.name, instance_id)
+        found = lists.one(self.worker.engine.journal, self.workflow.name, instance_id)
         if found is None:
             raise self.dialect.no_instance(instance_id)
         return found
@@ -87,12 +70,12 @@ class Resource:
     def named(self) -> NamedWorkflow:
         """Return the workflow as in lists, without counts."""
         loaded = self._loaded()
-        newest = lists.page(self.host.engine.journal, Filter(self.workflow.name), Window(limit=1))
+        newest = lists.page(self.worker.engine.journal, Filter(self.workflow.name), Window(limit=1))
         return {
             "id": self.id,
             "name": self.workflow.name,
-            "class_name": self.workflow.class_name,
-            "script_name": self.workflow.script_name or self.host.config().name,
+            "class_name": self.workflow.definition.class_name,
+            "script_name": self.worker.config.name,
             "created_on": iso(loaded[0][1]),
             "modified_on": iso(loaded[-1][1]),
             "triggered_on": iso(newest[0].created_ms) if newest else None,
@@ -100,7 +83,7 @@ class Resource:
         }
 
     def _schedules(self) -> list[Tick]:
-        now_ms = self.host.engine.clock.now_ms()
+        now_ms = self.worker.engine.clock.now_ms()
         found: list[Tick] = []
         for expression in self.workflow.schedules:
             next_ms = Cron.parse(expression).next_after_ms(now_ms)
@@ -114,7 +97,7 @@ class Resource:
 
     def counts(self) -> dict[str, int]:
         """Return how many instances have each status."""
-        counts = lists.status_counts(self.host.engine.journal, self.workflow.name)
+        counts = lists.status_counts(self.worker.engine.journal, self.workflow.name)
         return {status.value: number for status, number in counts.items()}
 
     def shown(self, instance: Summary) -> ListedInstance:
@@ -140,23 +123,23 @@ class Resource:
 
     def _loaded(self) -> list[tuple[int, int]]:
         """Return each generation and the time of its load, in order; at least one."""
-        generations = lists.generations(self.host.engine.journal)
-        return [(each.number, each.since_ms) for each in generations] or [(0, self.host.started_ms)]
+        worker = self.worker
+        generations = lists.generations(worker.engine.journal)
+        return [(each.number, each.since_ms) for each in generations] or [(0, worker.started_ms)]
 
     def _version(self, generation: int, since_ms: int) -> Version:
-        since, workflow = iso(since_ms), self.workflow
-        kept = Retention.configured(workflow.success_retention_ms, workflow.error_retention_ms)
+        since, definition = iso(since_ms), self.workflow.definition
         return {
             "id": self.version_id(generation),
-            "class_name": workflow.class_name,
+            "class_name": definition.class_name,
             "created_on": since,
             "modified_on": since,
             "workflow_id": self.id,
             "language": "python",
-            "limits": {"steps": workflow.step_limit or STEP_LIMIT},
+            "limits": {"steps": definition.step_limit},
             "default_retention": {
-                "success_retention": kept.success_ms,
-                "error_retention": kept.error_ms,
+                "success_retention": definition.retention.success_ms,
+                "error_retention": definition.retention.error_ms,
             },
             "has_dag": False,
         }

@@ -10,22 +10,22 @@ from emulator.server.api.workflows.dialects import EXPLORER, V4, Dialect
 from emulator.server.api.workflows.journal import journal_routes
 from emulator.server.api.workflows.own import own_routes
 from emulator.server.api.workflows.reads import Reads
-from emulator.server.api.workflows.resource import Host
 from emulator.server.api.workflows.streams import Streams
 from emulator.server.api.workflows.terminator import Terminations, Terminator
+from emulator.worker import Worker
 
 
-def workflow_routes(host: Host) -> list[Route]:
+def workflow_routes(worker: Worker) -> list[Route]:
     """Return the routes of both bases and our own, for `create_app`."""
-    terminator = Terminator(host)
-    bases = [route for base in (V4, EXPLORER) for route in _routes(host, base, terminator)]
-    return [*bases, *own_routes(host), *journal_routes(host)]
+    terminator = Terminator(worker)
+    bases = [route for base in (V4, EXPLORER) for route in _routes(worker, base, terminator)]
+    return [*bases, *own_routes(worker), *journal_routes(worker)]
 
 
-def _routes(host: Host, dialect: Dialect, terminator: Terminator) -> list[Route]:
-    reads, changes = Reads(host, dialect), Changes(host, dialect, terminator)
-    terminations = Terminations(host, dialect, terminator)
-    streams = Streams(host, dialect)
+def _routes(worker: Worker, dialect: Dialect, terminator: Terminator) -> list[Route]:
+    reads, changes = Reads(worker, dialect), Changes(worker, dialect, terminator)
+    terminations = Terminations(worker, dialect, terminator)
+    streams = Streams(worker, dialect)
     one = "/{workflow}"
     instances = f"{one}/instances"
     # An instance's id may have slashes, as those of schedules do. So the longer paths come first.

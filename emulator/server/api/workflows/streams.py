@@ -23,7 +23,8 @@ from emulator.protocol.values import MAX_SAFE_INTEGER
 from emulator.server.api.envelope import Answer
 from emulator.server.api.reading import bad, choice
 from emulator.server.api.workflows.dialects import Dialect
-from emulator.server.api.workflows.resource import Host, Resource
+from emulator.server.api.workflows.resource import Resource
+from emulator.worker import Worker
 
 KEEP_ALIVE_S = 15.0  # between comments that show both sides that the other is still there
 
@@ -31,8 +32,8 @@ KEEP_ALIVE_S = 15.0  # between comments that show both sides that the other is s
 class Streams:
     """Handlers of one base of the API."""
 
-    def __init__(self, host: Host, dialect: Dialect) -> None:
-        self._host = host
+    def __init__(self, worker: Worker, dialect: Dialect) -> None:
+        self._worker = worker
         self._dialect = dialect
 
     async def subscribe(self, request: Request) -> Answer | Response:
@@ -40,10 +41,10 @@ class Streams:
 
         An `EventSource` that connects again after the end gets 204, which stops it.
         """
-        resource = Resource.of(self._host, self._dialect, request)
+        resource = Resource.of(self._worker, self._dialect, request)
         instance = resource.summary(request)
-        subscription = Subscription(self._host.engine.journal, instance.key, _wanted(request))
-        with self._host.engine.journal.reading(instance.key):
+        subscription = Subscription(self._worker.engine.journal, instance.key, _wanted(request))
+        with self._worker.engine.journal.reading(instance.key):
             first = subscription.take()
         if first is None and subscription.ended and "last-event-id" in request.headers:
             return Response(status_code=204)

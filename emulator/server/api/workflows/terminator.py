@@ -18,14 +18,15 @@ from emulator.errors import WorkerError
 from emulator.server.api.envelope import Answer
 from emulator.server.api.reading import choice
 from emulator.server.api.workflows.dialects import Dialect
-from emulator.server.api.workflows.resource import Host, Resource
+from emulator.server.api.workflows.resource import Resource
+from emulator.worker import Worker
 
 
 class Terminator:
     """Knows the jobs in progress, of both bases of the API."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
         self._running: set[str] = set()
 
     def runs(self, resource: Resource) -> bool:
@@ -40,7 +41,7 @@ class Terminator:
         workflow = resource.workflow.name
         self._running.add(workflow)
         try:
-            newest = lists.page(self._host.engine.journal, Filter(workflow), Window(limit=1))
+            newest = lists.page(self._worker.engine.journal, Filter(workflow), Window(limit=1))
             # An instance may change from a later status to one that was done already.
             while newest and await self._pass(workflow, statuses, newest[0].key):
                 pass
@@ -52,7 +53,7 @@ class Terminator:
         any_found = False
         for status in statuses:
             after = newest + 1
-            wanted, journal = Filter(workflow, status.value), self._host.engine.journal
+            wanted, journal = Filter(workflow, status.value), self._worker.engine.journal
             while found := lists.page(journal, wanted, Window(BATCH_MAX, after=after)):
                 any_found, after = True, found[-1].key
                 await asyncio.gather(*(self._terminate(workflow, each.id) for each in found))
@@ -60,7 +61,7 @@ class Terminator:
 
     async def _terminate(self, workflow: str, instance_id: str) -> None:
         try:
-            await self._host.control.terminate(workflow, instance_id)
+            await self._worker.control.terminate(workflow, instance_id)
         except WorkerError as error:
             if error.name == "WorkflowInternalError":
                 raise  # not recorded; any other error means that the instance has ended by itself
@@ -69,14 +70,14 @@ class Terminator:
 class Terminations:
     """Handlers of one base of the API."""
 
-    def __init__(self, host: Host, dialect: Dialect, terminator: Terminator) -> None:
-        self._host = host
+    def __init__(self, worker: Worker, dialect: Dialect, terminator: Terminator) -> None:
+        self._worker = worker
         self._dialect = dialect
         self._terminator = terminator
 
     async def start(self, request: Request) -> Answer:
         """PUT …/instances/terminate: all that have not ended, or those with a `status`."""
-        resource = Resource.of(self._host, self._dialect, request)
+        resource = Resource.of(self._worker, self._dialect, request)
         unfinished = [status for status in Status if status not in TERMINAL]
         status = choice(request, "status", [status.value for status in unfinished])
         if self._terminator.runs(resource):
@@ -90,6 +91,6 @@ class Terminations:
 
     async def tell(self, request: Request) -> Answer:
         """GET …/instances/terminate: whether a job is in progress."""
-        resource = Resource.of(self._host, self._dialect, request)
+        resource = Resource.of(self._worker, self._dialect, request)
         running = self._terminator.runs(resource)
         return Answer({"status": "running" if running else "not_running"})

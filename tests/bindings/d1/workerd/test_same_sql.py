@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from emulator.errors import WorkerError
 from tests.bindings.d1.calls import query, with_d1
 from tests.bindings.workerd import run_workerd

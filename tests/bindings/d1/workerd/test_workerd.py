@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bindings.d1 import D1
+from bindings.d1.database import D1
 from bindings.d1.http import answer
 from tests.bindings import workerd
 

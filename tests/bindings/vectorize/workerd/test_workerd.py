@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from bindings.vectorize import IndexConfig, Vectorize
 from bindings.vectorize.http import answer
+from bindings.vectorize.settings import IndexConfig
+from bindings.vectorize.vectorize import Vectorize
 from tests.bindings import workerd
 
 pytestmark = pytest.mark.wrangler

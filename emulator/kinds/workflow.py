@@ -1,4 +1,6 @@
-"""The `workflows` list, and the check of its class names against the loaded code.
+"""Workflows: `[[workflows]]`, and the check of their class names against the loaded code.
+
+What is read goes to the engine, which executes them; the binding only speaks for it.
 
 Source: docs/platform/configuration.md, "Workflows";
 https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/config/validation.ts
@@ -8,19 +10,32 @@ https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from emulator.config import keys
-from emulator.config.binding_kinds import EMULATED_FRIENDLY
-from emulator.config.binding_names import BindingNames
-from emulator.config.environments import Selected
-from emulator.config.model import Config, Problem, UnsupportedBinding, WorkflowConfig
+from emulator.config.model import Bound, Config, Problem, Unsupported
 from emulator.config.problems import listed, nearest, quoted
 from emulator.config.table import Table
 from emulator.config.text_files import shown_path
 from emulator.cron import Cron, InvalidCron
 from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.engine.model.definition import RETENTION_MS, STEP_LIMIT, Definition, Retention
+from emulator.kinds.kind import Kind, Section
 
+if TYPE_CHECKING:
+    from bindings.binding import Binding
+    from emulator.kinds.places import Places
+
+NAME = "workflow"
+FRIENDLY = "Workflow"
+# Wrangler's keys of a workflow; `jurisdiction` says where in the world instances are kept.
+KEYS = frozenset(
+    """
+    binding class_name concurrency default_retention jurisdiction limits name remote schedules
+    script_name
+    """.split()
+)
 WORKFLOW_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,63}")
 NAME_RULE = (
     "Workflow names must be 1-64 characters long, start with a letter, number, or underscore, and "
@@ -37,26 +52,23 @@ _RETENTION_EXAMPLE = 'Write default_retention = { success_retention = "7 days" }
 _EXAMPLE = 'with binding = "MY_WORKFLOW", name = "my-workflow" and class_name = "MyWorkflow".'
 
 
-def read_workflows(
-    selected: Selected, names: BindingNames, worker_name: str
-) -> tuple[tuple[WorkflowConfig, ...], tuple[UnsupportedBinding, ...]]:
-    """Return the workflows of this worker, and bindings to workflows that another one defines."""
-    owner = selected.owner("workflows")
-    own: list[WorkflowConfig] = []
-    others: list[UnsupportedBinding] = []
-    for item in owner.tables("workflows", f"Write [[{selected.prefix()}workflows]] {_EXAMPLE}"):
-        workflow = _read_workflow(item, names)
-        if workflow is None:
-            continue
-        if workflow.script_name in (None, worker_name):
-            own.append(workflow)
-        else:
-            _check_only_the_owner_sets_limits(item)
-            others.append(UnsupportedBinding(workflow.binding, "workflows", "Workflow"))
-    _report_duplicate_names(owner)
-    if (count := sum(len(workflow.schedules) for workflow in own)) > SCHEDULES_MAX:
-        owner.warn("workflows", f"{count} schedules; Cloudflare allows {SCHEDULES_MAX} per account")
-    return tuple(own), tuple(others)
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """One `[[workflows]]` entry of this worker's.
+
+    schedules: cron expressions. where, index: `"wrangler.toml:14"` and its place in the list, for
+    messages about its class.
+    """
+
+    definition: Definition
+    schedules: tuple[str, ...] = ()
+    where: str = ""
+    index: int = 0
+
+    @property
+    def name(self) -> str:
+        """The workflow's name."""
+        return self.definition.name
 
 
 def check_exports(
@@ -68,19 +80,37 @@ def check_exports(
     `"src/entry.py:8"`. `other_classes`: its classes that are no workflows.
     """
     return tuple(
-        _missing_class(config, workflow, exports, other_classes)
-        for workflow in config.workflows
-        if workflow.class_name not in exports
+        _missing_class(config, bound.record, exports, other_classes)
+        for bound in config.bound(Workflow)
+        if bound.record.definition.class_name not in exports
     )
 
 
-def _read_workflow(item: Table, names: BindingNames) -> WorkflowConfig | None:
-    item.unknown_keys(keys.WORKFLOW_ITEM)
-    binding = item.string("binding", required=True, example="MY_WORKFLOW")
-    names.add(binding, EMULATED_FRIENDLY["workflows"], item.where("binding"))
+def _read(section: Section) -> list[Bound[Any]]:
+    """Return the workflows of this worker, and bindings to workflows that another one defines."""
+    bounds: list[Bound[Any]] = []
+    for item in section.items(_EXAMPLE):
+        bound = _read_workflow(item, section)
+        if bound is None:
+            continue
+        if item.data.get("script_name") not in (None, section.worker_name):
+            _check_only_the_owner_sets_limits(item)
+            bounds.append(Bound(bound.name, section.kind.section, Unsupported(FRIENDLY)))
+        else:
+            bounds.append(bound)
+    _report_duplicate_names(section.owner)
+    count = sum(len(each.record.schedules) for each in bounds if each.kind == NAME)
+    if count > SCHEDULES_MAX:
+        text = f"{count} schedules; Cloudflare allows {SCHEDULES_MAX} per account"
+        section.owner.warn("workflows", text)
+    return bounds
+
+
+def _read_workflow(item: Table, section: Section) -> Bound[Workflow] | None:
+    binding = section.name(item, "MY_WORKFLOW")
     name = item.string("name", required=True, example="my-workflow")
     class_name = item.string("class_name", required=True, example="MyWorkflow")
-    script_name = item.string("script_name")
+    item.string("script_name")
     step_limit = _read_step_limit(item)
     schedules = _read_schedules(item)
     retention = item.table("default_retention", _RETENTION_EXAMPLE)
@@ -92,31 +122,31 @@ def _read_workflow(item: Table, names: BindingNames) -> WorkflowConfig | None:
         return None
     if not binding or not name or not class_name:
         return None
-    return WorkflowConfig(
-        binding,
+    definition = Definition(
         name,
         class_name,
-        script_name,
         step_limit,
-        schedules,
-        _read_retention(retention, "success_retention"),
-        _read_retention(retention, "error_retention"),
-        _read_concurrency(item),
-        where=item.where("class_name"),
-        index=_index(item),
+        retention=Retention(
+            _read_retention(retention, "success_retention"),
+            _read_retention(retention, "error_retention"),
+        ),
+        concurrency=_read_concurrency(item),
+    )
+    return Bound(
+        binding, NAME, Workflow(definition, schedules, item.where("class_name"), _index(item))
     )
 
 
-def _read_step_limit(item: Table) -> int | None:
+def _read_step_limit(item: Table) -> int:
     limits = item.table("limits", "Write limits = { steps = 1000 }.")
     if limits is None:
-        return None
+        return STEP_LIMIT
     limits.unknown_keys({"steps"})
     steps = limits.integer("steps", 1, STEPS_MAX)
     if steps is not None and steps > STEPS_WARNING:
         text = f"{limits.name('steps')} is {steps}; Cloudflare allows at most {STEPS_WARNING:,}"
         limits.warn("steps", text)
-    return steps
+    return steps or STEP_LIMIT
 
 
 def _read_concurrency(item: Table) -> int | None:
@@ -127,18 +157,19 @@ def _read_concurrency(item: Table) -> int | None:
     return concurrency.integer("limit", 1, CONCURRENCY_MAX)
 
 
-def _read_retention(retention: Table | None, key: str) -> int | None:
+def _read_retention(retention: Table | None, key: str) -> int:
+    """Return how long instances are kept, in milliseconds."""
     if retention is None:
-        return None
+        return RETENTION_MS
     retention.unknown_keys({"success_retention", "error_retention"})
     value = retention.data.get(key)
     if value is None:
-        return None
+        return RETENTION_MS
     try:
         kept_ms = parse_duration_ms(value)
     except (InvalidDuration, OverflowError) as error:
         retention.error(key, f"{retention.name(key)} is {error}", _RETENTION_EXAMPLE)
-        return None
+        return RETENTION_MS
     if kept_ms > RETENTION_MAX_MS:
         text = f"{retention.name(key)} is {quoted(value)}; Cloudflare keeps at most 30 days"
         retention.warn(key, text)
@@ -197,11 +228,11 @@ def _report_duplicate_names(owner: Table) -> None:
 
 def _missing_class(
     config: Config,
-    workflow: WorkflowConfig,
+    workflow: Workflow,
     exports: Mapping[str, str],
     other_classes: Mapping[str, str],
 ) -> Problem:
-    wanted = workflow.class_name
+    wanted = workflow.definition.class_name
     main = shown_path(config.main, config.project_dir)
     found = f"workflows[{workflow.index}].class_name is {quoted(wanted)}"
     if wanted in other_classes:
@@ -227,3 +258,35 @@ def _index(item: Table) -> int:
     index = item.path[-1]
     assert isinstance(index, int)
     return index
+
+
+def _open(workflow: Workflow, places: Places) -> Binding:
+    from bindings.workflow.workflow import WorkflowBinding
+    from emulator.protocol import values
+
+    return WorkflowBinding(workflow.name, places.executor, values.encode)
+
+
+def _shown(workflow: Workflow) -> str:
+    detail = f"{workflow.name} ({workflow.definition.class_name})"
+    if workflow.schedules:
+        detail += f", starts itself at {' and '.join(workflow.schedules)} (UTC)"
+    return detail
+
+
+def _identity(workflow: Workflow, places: Places) -> Hashable:
+    return workflow.name
+
+
+KIND = Kind(
+    name=NAME,
+    section="workflows",
+    friendly=FRIENDLY,
+    keys=KEYS,
+    read=_read,
+    open=_open,
+    shown=_shown,
+    identity=_identity,
+    routes="emulator.server.api.workflows.routes:workflow_routes",
+    line=0,
+)

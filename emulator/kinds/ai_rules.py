@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from bindings.ai.settings import Rule
 from emulator.config.durations_key import read_duration_ms
-from emulator.config.model import AiRule, AiStream, Json
+from emulator.config.model import Json
 from emulator.config.problems import listed, quoted
 from emulator.config.table import Table
 from emulator.config.toml_source import plain_json
@@ -36,7 +37,13 @@ _PATH = re.compile(r"[^.\[\]]+(?:\[(?:-?\d+|\*)\])*(?:\.[^.\[\]]+(?:\[(?:-?\d+|\
 PIECES_MAX = 1_000_000
 
 
-def read_rule(item: Table) -> AiRule | None:
+def read_rules(ai: Table) -> tuple[Rule, ...]:
+    """Return the rules that can be used, in their order; what is wrong is reported."""
+    items = ai.tables("rules", 'Write [[ai.rules]] with model = "*" and text = "…" below it.')
+    return tuple(rule for rule in map(read_rule, items) if rule is not None)
+
+
+def read_rule(item: Table) -> Rule | None:
     """Return one rule, or None when it is wrong; every reason is reported."""
     before = len(item.report.problems)
     item.unknown_keys(RULE_KEYS, item.report.error)
@@ -49,7 +56,8 @@ def read_rule(item: Table) -> AiRule | None:
         found = listed(f'"{key}"' for key in answers) or "no answer"
         text = f"{item.name()} has {found}; expected exactly one of text, json, sequence and error"
         item.error(None, text, 'For example text = "Hello.".')
-    rule = AiRule(
+    stream = _read_stream(item)
+    rule = Rule(
         model=model or "*",
         task=_read_task(item),
         prompt=prompt,
@@ -59,7 +67,9 @@ def read_rule(item: Table) -> AiRule | None:
         sequence=_read_sequence(item),
         error=_read_error(item),
         delay_ms=read_duration_ms(item, "delay", 0),
-        stream=_read_stream(item),
+        stream_words=stream.integer("words", 1, PIECES_MAX) or 1,
+        stream_bytes=stream.integer("bytes", 1, PIECES_MAX),
+        stream_delay_ms=read_duration_ms(stream, "delay", 0),
         where=item.where(),
     )
     return rule if len(item.report.problems) == before else None
@@ -148,13 +158,9 @@ def _read_error(item: Table) -> dict[str, object] | None:
     return told | {key: text for key, text in texts.items() if text is not None}
 
 
-def _read_stream(item: Table) -> AiStream:
+def _read_stream(item: Table) -> Table:
     stream = item.table("stream", "Write stream = { words = 5, delay = 50 }.")
     if stream is None:
-        return AiStream()
+        return Table({}, item.path, item.source, item.report)
     stream.unknown_keys(STREAM_KEYS, item.report.error)
-    return AiStream(
-        words=stream.integer("words", 1, PIECES_MAX) or 1,
-        bytes=stream.integer("bytes", 1, PIECES_MAX),
-        delay_ms=read_duration_ms(stream, "delay", 0),
-    )
+    return stream

@@ -1,14 +1,16 @@
-"""`[ai]` of groundfog.toml, but for its rules: who answers calls of env.AI, and how many."""
+"""`[ai]` of groundfog.toml: who answers calls of env.AI, and how many of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
+from bindings.ai.settings import AiSettings, Budget, UpstreamSettings
 from emulator.config.durations_key import read_duration_ms
-from emulator.config.model import AiSettings, AiUpstream
 from emulator.config.problems import nearest, quoted
 from emulator.config.table import Table
+from emulator.kinds.ai_rules import read_rules
 
 AI_KEYS = (
     "mode",
@@ -23,46 +25,64 @@ AI_KEYS = (
 UPSTREAM_KEYS = ("base_url", "api_key_env", "account_id_env", "timeout", "models")
 MODES = ("stub", "replay", "record", "remote")
 CLOUDFLARE = "cloudflare"
+CLOUDFLARE_KEY_ENV = "CLOUDFLARE_API_TOKEN"
+CLOUDFLARE_ACCOUNT_ENV = "CLOUDFLARE_ACCOUNT_ID"
 LIMIT_MAX = 1_000_000_000
 _UPSTREAM_EXAMPLE = 'Write [ai.upstreams.ollama] with base_url = "http://localhost:11434/v1".'
 
 
-def read_ai_settings(ai: Table) -> AiSettings:
-    """Return who answers, and the limits; every problem is reported."""
+def read_ai_settings(ai: Table, process_env: Mapping[str, str]) -> AiSettings:
+    """Return who answers, the rules and the limits; every problem is reported."""
+    ai.unknown_keys(AI_KEYS, ai.report.error)
+    rules = read_rules(ai)
+    strict = bool(ai.boolean("strict"))
     mode = cast(Literal["stub", "replay", "record", "remote"], ai.choice("mode", MODES) or "stub")
-    upstreams = _read_upstreams(ai)
+    upstreams = _read_upstreams(ai, process_env)
     name = ai.string("upstream", required="upstream" in ai.data)
-    upstream = _find_upstream(ai, name, upstreams)
-    if mode in ("record", "remote") and name is None:
-        ai.error(
-            "mode",
-            f'ai.mode is "{mode}", and ai.upstream does not say whom to ask',
-            f'Add upstream = "{CLOUDFLARE}", or the name of an [ai.upstreams.NAME] section.',
-        )
-    elif mode in ("record", "remote") and upstream is not None:
-        ai.warn(
-            "mode",
-            f'ai.mode is "{mode}": calls of env.AI leave this machine for {upstream.base_url}',
-            'Set mode = "stub" or mode = "replay" to stay offline.',
-        )
+    upstream = _find_upstream(ai, name, upstreams, process_env)
+    if mode in ("record", "remote"):
+        _check_whom_to_ask(ai, mode, name, upstream)
     cassette = ai.string("cassette", required="cassette" in ai.data)
     defaults = AiSettings()
     return AiSettings(
         mode=mode,
         upstream=upstream,
         cassette=cassette or defaults.cassette,
-        max_calls=ai.integer("max_calls", 1, LIMIT_MAX),
-        max_neurons=ai.integer("max_neurons", 1, LIMIT_MAX),
+        budget=Budget(
+            ai.integer("max_calls", 1, LIMIT_MAX), ai.integer("max_neurons", 1, LIMIT_MAX)
+        ),
+        strict=strict,
+        rules=rules,
     )
 
 
+def _check_whom_to_ask(
+    ai: Table, mode: str, name: str | None, upstream: UpstreamSettings | None
+) -> None:
+    if name is None:
+        ai.error(
+            "mode",
+            f'ai.mode is "{mode}", and ai.upstream does not say whom to ask',
+            f'Add upstream = "{CLOUDFLARE}", or the name of an [ai.upstreams.NAME] section.',
+        )
+    elif upstream is not None:
+        ai.warn(
+            "mode",
+            f'ai.mode is "{mode}": calls of env.AI leave this machine for {upstream.base_url}',
+            'Set mode = "stub" or mode = "replay" to stay offline.',
+        )
+
+
 def _find_upstream(
-    ai: Table, name: str | None, upstreams: dict[str, AiUpstream]
-) -> AiUpstream | None:
+    ai: Table,
+    name: str | None,
+    upstreams: dict[str, UpstreamSettings],
+    process_env: Mapping[str, str],
+) -> UpstreamSettings | None:
     if name is None:
         return None
     if name == CLOUDFLARE and name not in upstreams:
-        return AiUpstream(CLOUDFLARE)
+        return _read_upstream(name, Table({}, ai.path, ai.source, ai.report), process_env)
     if name not in upstreams:
         close = nearest(name, [*upstreams, CLOUDFLARE])
         hint = f'Did you mean "{close}"?' if close else _UPSTREAM_EXAMPLE
@@ -70,21 +90,21 @@ def _find_upstream(
     return upstreams.get(name)
 
 
-def _read_upstreams(ai: Table) -> dict[str, AiUpstream]:
+def _read_upstreams(ai: Table, process_env: Mapping[str, str]) -> dict[str, UpstreamSettings]:
     section = ai.table("upstreams", _UPSTREAM_EXAMPLE)
     if section is None:
         return {}
-    found: dict[str, AiUpstream] = {}
+    found: dict[str, UpstreamSettings] = {}
     for name in section.data:
         table = section.table(name, _UPSTREAM_EXAMPLE)
         if table is not None:
-            found[name] = _read_upstream(name, table)
+            found[name] = _read_upstream(name, table, process_env)
     return found
 
 
-def _read_upstream(name: str, table: Table) -> AiUpstream:
+def _read_upstream(name: str, table: Table, process_env: Mapping[str, str]) -> UpstreamSettings:
     table.unknown_keys(UPSTREAM_KEYS, table.report.error)
-    defaults = AiUpstream(name)
+    defaults = UpstreamSettings(name)
     is_cloudflare = name == CLOUDFLARE
     base_url = table.string("base_url", required=not is_cloudflare, example="http://localhost/v1")
     if base_url is not None and not _is_address(base_url):
@@ -98,11 +118,11 @@ def _read_upstream(name: str, table: Table) -> AiUpstream:
     timeout_ms = read_duration_ms(table, "timeout", defaults.timeout_ms)
     if timeout_ms == 0:
         table.error("timeout", f"{table.name('timeout')} is 0; expected a duration above 0")
-    return AiUpstream(
+    return UpstreamSettings(
         name=name,
         base_url=base_url or defaults.base_url,
-        api_key_env=key or ("CLOUDFLARE_API_TOKEN" if is_cloudflare else None),
-        account_id_env=account or defaults.account_id_env,
+        api_key=process_env.get(key or (CLOUDFLARE_KEY_ENV if is_cloudflare else "")),
+        account_id=process_env.get(account or CLOUDFLARE_ACCOUNT_ENV),
         timeout_ms=timeout_ms,
         models=_read_models(table),
     )

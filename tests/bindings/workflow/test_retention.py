@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bindings.workflows import WorkflowBinding
+from bindings.workflow.workflow import WorkflowBinding
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Step

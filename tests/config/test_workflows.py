@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from emulator.config.model import Config, UnsupportedBinding, WorkflowConfig
-from emulator.config.workflows_section import NAME_RULE, check_exports
+from emulator.config.model import Bound, Config, Unsupported
+from emulator.engine.model.definition import Definition, Retention
+from emulator.kinds.workflow import NAME_RULE, Workflow, check_exports
 from tests.config.project import Project, texts
 
 
@@ -16,18 +17,17 @@ def workflow(name: str = '"orders"', more: str = "", binding: str = "ORDERS") ->
 def test_a_workflow_is_read(project: Project) -> None:
     project.toml(workflow(more="limits = { steps = 100 }\n"))
 
-    assert project.load().workflows == (
-        WorkflowConfig("ORDERS", "orders", "Orders", None, 100, where="wrangler.toml:8"),
-    )
+    read = Workflow(Definition("orders", "Orders", 100), where="wrangler.toml:8")
+    assert project.load().bindings == (Bound("ORDERS", "workflow", read),)
 
 
 def test_the_retention_of_a_workflow_is_read(project: Project) -> None:
     more = 'default_retention = { success_retention = "2 days", error_retention = 5000 }\n'
     project.toml(workflow(more=more))
 
-    (read,) = project.load().workflows
+    (read,) = project.load().bound(Workflow)
 
-    assert (read.success_retention_ms, read.error_retention_ms) == (172_800_000, 5000)
+    assert read.record.definition.retention == Retention(172_800_000, 5000)
 
 
 @pytest.mark.parametrize("value", ['"2 d"', "-1", "true", '"soon"', "[]"])
@@ -50,7 +50,7 @@ def test_more_than_production_keeps_is_warned_about(project: Project) -> None:
 def test_documented_names_are_accepted(project: Project, name: str) -> None:
     project.toml(workflow(f'"{name}"'))
 
-    assert project.load().workflows[0].name == name
+    assert project.load().bindings[0].record.name == name
 
 
 @pytest.mark.parametrize("name", ["-a", "a b", "a.b", "é", "x" * 65, "a\\n"])
@@ -94,7 +94,7 @@ def test_a_step_limit_above_production_is_a_warning(project: Project) -> None:
 
     config = project.load()
 
-    assert config.workflows[0].step_limit == 25_001
+    assert config.bindings[0].record.definition.step_limit == 25_001
     assert "Cloudflare allows at most 25,000" in str(config.warnings[0])
 
 
@@ -109,7 +109,7 @@ def test_the_concurrency_of_a_workflow_is_read(project: Project) -> None:
 
     config = project.load()
 
-    assert (config.workflows[0].concurrency, config.warnings) == (10, ())
+    assert (config.bindings[0].record.definition.concurrency, config.warnings) == (10, ())
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1.5", '"many"', "true"])
@@ -141,7 +141,7 @@ def test_schedules_are_a_string_or_a_list(
 ) -> None:
     project.toml(workflow(more=f"schedules = {value}\n"))
 
-    assert project.load().workflows[0].schedules == schedules
+    assert project.load().bindings[0].record.schedules == schedules
 
 
 def test_every_bad_schedule_is_refused_with_what_is_wrong(project: Project) -> None:
@@ -180,8 +180,7 @@ def test_a_workflow_of_another_worker_is_not_emulated(project: Project) -> None:
 
     config = project.load()
 
-    assert config.workflows == ()
-    assert config.unsupported == (UnsupportedBinding("ORDERS", "workflows", "Workflow"),)
+    assert config.bindings == (Bound("ORDERS", "workflows", Unsupported("Workflow")),)
     assert "workflows[0].script_name (line 9)" in str(config.warnings[0])
 
 
@@ -190,7 +189,7 @@ def test_a_script_name_that_is_our_own_changes_nothing(project: Project) -> None
 
     config = project.load()
 
-    assert (len(config.workflows), config.warnings) == (1, ())
+    assert (len(config.bound(Workflow)), config.warnings) == (1, ())
 
 
 def test_limits_for_a_workflow_of_another_worker_are_refused(project: Project) -> None:
@@ -237,6 +236,6 @@ class TestCheckExports:
         assert "It stands at src/entry.py:5." in problem.fix
 
     def test_every_workflow_is_checked(self, config: Config) -> None:
-        two = replace(config, workflows=config.workflows * 2)
+        two = replace(config, bindings=config.bindings * 2)
 
         assert len(check_exports(two, {}, {})) == 2

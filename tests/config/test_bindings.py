@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.config.model import D1Config, VectorizeConfig
+from bindings.ai.settings import AiSettings
+from bindings.d1.migration_files import Migrations
+from emulator.config.model import Bound, Unsupported
+from emulator.kinds.d1 import Database
+from emulator.kinds.vectorize import VectorIndex
 from tests.config.project import Project
 
 
@@ -12,23 +16,23 @@ def test_a_d1_database_is_read(project: Project) -> None:
         'migrations_dir = "db/m"\nmigrations_table = "m"\n'
     )
 
-    assert project.load().d1_databases == (
-        D1Config("DB", "1-2", "shop", project.directory / "db/m", "m"),
+    assert project.load().bindings == (
+        Bound("DB", "d1", Database("1-2", "shop", Migrations(project.directory / "db/m", "m"))),
     )
 
 
 def test_a_d1_database_needs_a_binding_only(project: Project) -> None:
     project.toml('[[d1_databases]]\nbinding = "DB"\n')
 
-    assert project.load().d1_databases == (
-        D1Config("DB", "DB", "DB", project.directory / "migrations"),
+    assert project.load().bindings == (
+        Bound("DB", "d1", Database("DB", "DB", Migrations(project.directory / "migrations"))),
     )
 
 
 def test_the_preview_id_is_the_local_id_before_the_database_id(project: Project) -> None:
     project.toml('[[d1_databases]]\nbinding = "DB"\ndatabase_id = "a"\npreview_database_id = "b"\n')
 
-    assert project.load().d1_databases[0].local_id == "b"
+    assert project.load().bindings[0].record.local_id == "b"
 
 
 def test_a_pattern_of_migrations_is_read_without_its_folder(project: Project) -> None:
@@ -37,7 +41,7 @@ def test_a_pattern_of_migrations_is_read_without_its_folder(project: Project) ->
         'migrations_pattern = "db/*/migration.sql"\n'
     )
 
-    assert project.load().d1_databases[0].migrations_pattern == "*/migration.sql"
+    assert project.load().bindings[0].record.migrations.pattern == "*/migration.sql"
 
 
 @pytest.mark.parametrize(
@@ -59,13 +63,13 @@ def test_a_pattern_outside_the_folder_is_refused(project: Project, keys: str, me
 def test_a_vectorize_index_is_read(project: Project) -> None:
     project.toml('[[vectorize]]\nbinding = "V"\nindex_name = "skills"\n')
 
-    assert project.load().vectorize == (VectorizeConfig("V", "skills"),)
+    assert project.load().bindings == (Bound("V", "vectorize", VectorIndex("skills")),)
 
 
 def test_the_ai_binding_is_read(project: Project) -> None:
     project.toml('[ai]\nbinding = "AI"\n')
 
-    assert project.load().ai_binding == "AI"
+    assert project.load().bindings == (Bound("AI", "ai", AiSettings()),)
 
 
 def test_ai_as_an_array_is_refused(project: Project) -> None:
@@ -204,7 +208,8 @@ class TestUnsupported:
             '[assets]\ndirectory = "public"\n[version_metadata]\nbinding = "META"\n'
         )
 
-        assert {(b.binding, b.kind, b.friendly) for b in project.load().unsupported} == {
+        found = project.load().bound(Unsupported)
+        assert {(bound.name, bound.kind, bound.record.friendly) for bound in found} == {
             ("JOBS", "queues.producers", "Queue"),
             ("ROOM", "durable_objects.bindings", "Durable Object"),
             ("META", "version_metadata", "Worker Version Metadata"),
@@ -255,7 +260,8 @@ def test_a_kind_that_is_new_at_cloudflare_is_a_binding_that_is_named(
 
     config = project.load()
 
-    assert [(each.binding, each.friendly) for each in config.unsupported] == [(name, friendly)]
+    (bound,) = config.bound(Unsupported)
+    assert (bound.name, bound.record.friendly) == (name, friendly)
     assert [str(each) for each in config.warnings if "not a known key" in str(each)] == []
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from bindings.binding import Value
-from bindings.workflows.batches import creations, retention_of
+from bindings.workflow.batches import creations, retention_of
 from emulator.errors import WorkerError
 
 # An instance to create: its id, its params, encoded, its own retention in milliseconds.

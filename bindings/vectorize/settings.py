@@ -1,0 +1,27 @@
+"""What groundfog.toml may say of an index. Imports nothing, so that reading it is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+METRICS = ("cosine", "euclidean", "dot-product")
+METADATA_TYPES = ("string", "number", "boolean")
+DIMENSIONS_MAX = 1_536  # docs "Vectorize limits"
+METADATA_INDEXES_MAX = 10  # docs "Vectorize limits"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """What groundfog.toml says of an index; what it does not say is None or empty.
+
+    `metadata_indexes`: property -> one of METADATA_TYPES. `visibility_lag_ms`: how long a mutation
+    stays invisible. `filter_unindexed`: whether a filter sees properties that have no metadata
+    index, which in production it never does.
+    """
+
+    dimensions: int | None = None
+    metric: str | None = None
+    metadata_indexes: Mapping[str, str] = field(default_factory=dict)
+    visibility_lag_ms: int = 0
+    filter_unindexed: bool = False

@@ -1,0 +1,30 @@
+"""The options of `groundfog dev`, checked. Imports next to nothing, for the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from emulator.cli.levels import Level
+
+
+@dataclass(frozen=True, slots=True)
+class DevArguments:
+    """What was typed; `serving.py` acts on it."""
+
+    directory: Path
+    config_path: Path | None
+    environment: str | None
+    cli_vars: tuple[str, ...]  # "KEY:VALUE"
+    env_files: tuple[Path, ...]
+    ip: str | None
+    port: int | None
+    persist_to: Path | None
+    python: Path | None
+    level: Level
+    allowed_hosts: frozenset[str]
+    clock: Literal["real", "virtual"] | None
+    on_divergence: Literal["hold", "warn", "fail"] | None
+    migrate: bool
+    began: float  # when, on the performance counter, in seconds

@@ -1,0 +1,113 @@
+"""The kinds of bindings that are not emulated: their shapes, and wrangler's names for them.
+
+A table only; `unsupported.py` walks it. What `emulator/kinds/` emulates is not looked up here.
+Source: docs/platform/configuration.md, "Bindings".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """`key` is the list or object under the configuration key `section`, "" for the section itself.
+
+    `name_key` holds the name on `env`. `optional` None means: further keys are not checked, because
+    they are not documented.
+    """
+
+    section: str
+    friendly: str
+    shape: Literal["list", "object"] = "list"
+    key: str = ""
+    name_key: str = "binding"
+    name_required: bool = True
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] | None = ()
+
+    @property
+    def config_key(self) -> str:
+        """What messages call it: `queues.producers`."""
+        return f"{self.section}.{self.key}" if self.key else self.section
+
+
+_REMOTE = ("remote",)
+
+OTHER_KINDS = (
+    Other("kv_namespaces", "KV Namespace", optional=("id", "preview_id", "remote")),
+    Other(
+        "r2_buckets",
+        "R2 Bucket",
+        optional=("bucket_name", "preview_bucket_name", "jurisdiction", "local_dev", "remote"),
+    ),
+    Other("queues", "Queue", key="producers", optional=("queue", "delivery_delay", "remote")),
+    Other(
+        "durable_objects",
+        "Durable Object",
+        key="bindings",
+        name_key="name",
+        required=("class_name",),
+        optional=("script_name", "environment"),
+    ),
+    Other(
+        "services",
+        "Worker",
+        required=("service",),
+        optional=("entrypoint", "props", "environment", "remote"),
+    ),
+    Other(
+        "assets",
+        "Assets",
+        "object",
+        name_required=False,
+        optional=("directory", "html_handling", "not_found_handling", "run_worker_first")
+        + ("base_path",),
+    ),
+    Other(
+        "ratelimits",
+        "Rate Limit",
+        name_key="name",
+        required=("namespace_id",),
+        optional=("simple",),
+    ),
+    Other(
+        "hyperdrive",
+        "Hyperdrive Config",
+        required=("id",),
+        optional=("localConnectionString", "remote"),
+    ),
+    Other("analytics_engine_datasets", "Analytics Engine Dataset", optional=("dataset", "remote")),
+    Other("analytics", "Analytics SQL", "object", optional=_REMOTE),
+    Other("k2", "K2 Stream", required=("stream",), optional=_REMOTE),
+    Other("secrets_store_secrets", "Secrets Store Secret", required=("store_id", "secret_name")),
+    Other("version_metadata", "Worker Version Metadata", "object"),
+    Other("browser", "Browser", "object", optional=_REMOTE),
+    Other("images", "Images", "object", optional=_REMOTE),
+    Other("media", "Media", "object", optional=_REMOTE),
+    Other("stream", "Stream", "object", optional=_REMOTE),
+    Other("websearch", "Web Search", "object", optional=_REMOTE),
+    Other(
+        "send_email",
+        "Send Email",
+        name_key="name",
+        optional=("destination_address", "allowed_destination_addresses")
+        + ("allowed_sender_addresses", "remote"),
+    ),
+    Other(
+        "dispatch_namespaces", "Dispatch Namespace", optional=("namespace", "outbound", "remote")
+    ),
+    Other("mtls_certificates", "mTLS Certificate", required=("certificate_id",), optional=_REMOTE),
+    Other("pipelines", "Pipeline", optional=("pipeline", "stream", "remote")),
+    Other("worker_loaders", "Worker Loader"),
+    Other("vpc_services", "VPC Service", required=("service_id",), optional=_REMOTE),
+    Other("vpc_networks", "VPC Network", optional=("tunnel_id", "network_id", "remote")),
+    Other("artifacts", "Artifacts", required=("namespace",), optional=_REMOTE),
+    Other("flagship", "Flagship", required=("app_id",), optional=_REMOTE),
+    Other("unsafe_hello_world", "Hello World", optional=("enable_timer",)),
+    Other("ai_search", "AI Search", optional=None),
+    Other("ai_search_namespaces", "AI Search Namespace", optional=None),
+    Other("agent_memory", "Agent Memory", optional=None),
+    Other("unsafe", "Unsafe", key="bindings", name_key="name", required=("type",), optional=None),
+)

@@ -1,0 +1,42 @@
+"""A workflow as it is configured. Imports next to nothing: every command reads the configuration.
+
+Source: docs/platform/workflows.md, "Limits" and "Retention".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+STEP_LIMIT = 10_000  # docs "Limits": step.do calls per instance, paid plan
+DAY_MS = 86_400_000
+RETENTION_MS = 7 * DAY_MS  # docs "Limits", paid plan, for workflows created after 2026-09-10
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long instances are kept after their end, by whether they succeeded."""
+
+    success_ms: int = RETENTION_MS
+    error_ms: int = RETENTION_MS
+
+    @classmethod
+    def of(cls, own: Mapping[str, int], default: Retention) -> Retention:
+        """Return `{"success"?, "error"?}` in milliseconds, with the rest from `default`."""
+        return cls(own.get("success", default.success_ms), own.get("error", default.error_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A workflow as configured. `plain_non_retryable`: keep a NonRetryableError's own message.
+
+    concurrency: how many of its instances may run at once; None for as many as all together.
+    Source: docs/platform/workflows.md, "NonRetryableError".
+    """
+
+    name: str
+    class_name: str
+    step_limit: int = STEP_LIMIT
+    plain_non_retryable: bool = True
+    retention: Retention = Retention()
+    concurrency: int | None = None

@@ -1,0 +1,138 @@
+"""Workers AI: `[ai]` of both files, and who answers: a stub, a cassette, an upstream.
+
+Source: docs/platform/configuration.md, "Bindings".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never, cast
+
+from bindings.ai.settings import AiSettings
+from emulator.config.model import Bound, Config
+from emulator.kinds.ai_settings import read_ai_settings
+from emulator.kinds.kind import Kind, Section
+from emulator.state import State
+
+if TYPE_CHECKING:
+    from bindings.ai.ai import Source
+    from bindings.binding import Binding
+    from emulator.kinds.places import Places
+
+NAME = "ai"
+KEYS = frozenset({"binding", "remote", "staging"})
+LEDGER = "ai-calls.jsonl"  # a full one is kept beside it with `.1` added
+# Names another cassette than groundfog.toml does: one for each test, say.
+CASSETTE_VARIABLE = "GROUNDFOG_AI_CASSETTE"
+_EXAMPLE = 'Write [ai] with binding = "AI" below it: a single object, not a list.'
+
+
+def settings_of(config: Config) -> AiSettings:
+    """Return what groundfog.toml says of env.AI, whether or not it is bound."""
+    return cast(AiSettings, config.settings.kinds.get(NAME, AiSettings()))
+
+
+def ledger_path(state: State) -> Path:
+    """Return where the calls of env.AI are recorded."""
+    return state.directory / LEDGER
+
+
+def _read(section: Section) -> list[Bound[AiSettings]]:
+    ai = section.owner.table("ai", _EXAMPLE)
+    if ai is None:
+        return []
+    ai.unknown_keys(KEYS)
+    binding = section.name(ai, "AI")
+    ai.boolean("staging")
+    section.note_remote(ai, "Workers AI")
+    return [Bound(binding, NAME, section.settings)] if binding else []
+
+
+def _shown(settings: AiSettings) -> str:
+    upstream = settings.upstream
+    asked = "" if upstream is None else f"{upstream.name} ({upstream.base_url})"
+    match settings.mode:
+        case "stub":
+            return "local stub"
+        case "replay":
+            return f"replayed from {settings.cassette}"
+        case "record":
+            return f"asks {asked}, recorded in {settings.cassette}"
+        case "remote":
+            return f"asks {asked}"
+        case _:
+            assert_never(settings.mode)
+
+
+def _open(settings: AiSettings, places: Places) -> Binding:
+    from bindings.ai.ai import Ai, Settings
+    from bindings.ai.ledger import Ledger
+    from bindings.ai.scrubbing import Scrubber
+
+    def new_ledger() -> Ledger:
+        return Ledger(ledger_path(places.state))
+
+    return Ai(
+        settings.rules,
+        Settings(
+            strict=settings.strict,
+            source=_source(settings, places),
+            budget=settings.budget,
+            scrubber=Scrubber(_secrets(settings, places)),
+        ),
+        ledger=places.keep(LEDGER, new_ledger),  # a reload must not renew the budget
+    )
+
+
+def _source(settings: AiSettings, places: Places) -> Source | None:
+    """Return who answers in place of the stub: None, a cassette, an upstream or both."""
+    if settings.mode == "stub":
+        return None
+    from bindings.ai.cassettes import Cassette
+    from bindings.ai.scrubbing import Scrubber
+    from bindings.ai.sources import Record, Replay
+    from bindings.ai.upstreams import Cloudflare, OpenAi
+
+    asked = settings.upstream
+    upstream: Cloudflare | OpenAi | None = None
+    if asked is not None:
+        upstream = Cloudflare(asked) if asked.name == "cloudflare" else OpenAi(asked)
+    if settings.mode == "remote":
+        return upstream
+    named = os.environ.get(CASSETTE_VARIABLE) or settings.cassette
+    cassette = Cassette(places.project_dir / named, Scrubber(_secrets(settings, places)))
+    if settings.mode == "replay" or upstream is None:
+        return Replay(cassette)
+    return Record(upstream, cassette)
+
+
+def _secrets(settings: AiSettings, places: Places) -> tuple[str, ...]:
+    """Return what neither cassette nor ledger may hold: the worker's secrets, the upstream's."""
+    upstream = settings.upstream
+    if upstream is None:
+        return places.secrets
+    return (*places.secrets, upstream.api_key or "", upstream.account_id or "")
+
+
+def _identity(settings: AiSettings, places: Places) -> Hashable:
+    return repr(settings), _secrets(settings, places)
+
+
+KIND = Kind(
+    name=NAME,
+    section="ai",
+    friendly="AI",
+    keys=KEYS,
+    read=_read,
+    open=_open,
+    shown=_shown,
+    identity=_identity,
+    settings="ai",
+    read_settings=read_ai_settings,
+    files=(LEDGER, f"{LEDGER}.1"),
+    commands="emulator.cli.ai:ai",
+    routes="emulator.server.api.ai:routes",
+    line=1,
+)

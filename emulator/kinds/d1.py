@@ -1,0 +1,122 @@
+"""D1: `[[d1_databases]]`, and the database of each.
+
+Source: docs/platform/configuration.md, "Bindings".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bindings.d1.migration_files import Migrations
+from emulator.config.model import Bound
+from emulator.config.problems import quoted
+from emulator.config.table import Table
+from emulator.kinds.kind import Kind, Section
+from emulator.state import State
+
+if TYPE_CHECKING:
+    from bindings.binding import Binding
+    from emulator.kinds.places import Places
+
+NAME = "d1"
+# Wrangler's keys of a database; `jurisdiction` and the like mean nothing on one machine.
+KEYS = frozenset(
+    """
+    binding database_id database_internal_env database_name jurisdiction migrations_dir
+    migrations_pattern migrations_table preview_database_id remote
+    """.split()
+)
+_EXAMPLE = 'with binding = "DB" and database_name = "my-db" below it.'
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One `[[d1_databases]]` entry. `local_id` names the file: preview id, id, or the binding."""
+
+    local_id: str
+    name: str
+    migrations: Migrations
+
+    def path(self, state: State) -> Path:
+        """Return its SQLite file, which need not exist yet."""
+        return state.database("d1", self.local_id)
+
+
+def _read(section: Section) -> list[Bound[Database]]:
+    """Return the D1 databases; `local_id` is preview id, id or binding, whichever comes first.
+
+    Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/wrangler/src/dev/miniflare/index.ts.
+    """
+    databases = []
+    for item in section.items(_EXAMPLE):
+        binding = section.name(item, "DB")
+        database_name = item.string("database_name")
+        database_id = item.string("database_id")
+        preview_id = item.string("preview_database_id")
+        folder = item.string("migrations_dir") or "migrations"
+        table = item.string("migrations_table") or "d1_migrations"
+        directory = Path(os.path.abspath(section.config_dir / folder))
+        migrations = Migrations(directory, table, _read_pattern(item))
+        section.note_remote(item, "D1 database")
+        if binding:
+            local_id = preview_id or database_id or binding
+            database = Database(local_id, database_name or binding, migrations)
+            databases.append(Bound(binding, NAME, database))
+    return databases
+
+
+def _read_pattern(item: Table) -> str:
+    """Return `migrations_pattern` without the folder it must begin with.
+
+    `"migrations/*/migration.sql"` -> `"*/migration.sql"`.
+    Source: docs/platform/d1.md, "Migrations".
+    """
+    pattern = item.string("migrations_pattern")
+    if not pattern:
+        return "*.sql"
+    folder = item.data.get("migrations_dir")
+    if not isinstance(folder, str) or not folder:
+        item.error(
+            "migrations_pattern",
+            f"{item.name('migrations_pattern')} is given without migrations_dir",
+            "Add migrations_dir, the folder that the pattern begins with.",
+        )
+        return "*.sql"
+    prefix = f"{folder.rstrip('/')}/"
+    if not pattern.startswith(prefix) or pattern == prefix:
+        found = f"{item.name('migrations_pattern')} is {quoted(pattern)}"
+        expected = f'expected one that begins with migrations_dir, such as "{prefix}*.sql"'
+        item.error("migrations_pattern", f"{found}; {expected}")
+        return "*.sql"
+    return pattern[len(prefix) :]
+
+
+def _open(database: Database, places: Places) -> Binding:
+    from bindings.d1.database import D1
+
+    places.check()
+    path = database.path(places.state)
+    return D1(path, database.name, synchronous=places.synchronous)
+
+
+def _identity(database: Database, places: Places) -> Hashable:
+    return database.local_id, places.synchronous
+
+
+KIND = Kind(
+    name=NAME,
+    section="d1_databases",
+    friendly="D1 Database",
+    keys=KEYS,
+    read=_read,
+    open=_open,
+    shown=lambda database: database.name,
+    identity=_identity,
+    files=("d1",),
+    commands="emulator.cli.d1.group:d1",
+    line=1,
+)

@@ -1,0 +1,115 @@
+"""What a kind of binding is to the rest of Groundfog.
+
+A kind reads its bindings from the configuration, opens each at its first call, and says how it is
+shown. It imports what is needed to read; what is needed to open is imported then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emulator.config.binding_names import BindingNames
+from emulator.config.environments import Selected
+from emulator.config.model import Bound, Config
+from emulator.config.table import Table
+
+if TYPE_CHECKING:
+    from bindings.binding import Binding
+    from emulator.kinds.places import Places
+
+Record = Any  # what one kind reads of one binding: a frozen dataclass of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Where the bindings of one kind stand in the wrangler configuration.
+
+    settings: what `Kind.read_settings` has returned.
+    """
+
+    kind: Kind
+    selected: Selected
+    names: BindingNames
+    config_dir: Path
+    worker_name: str
+    settings: Any
+
+    @property
+    def owner(self) -> Table:
+        """The table that holds the section."""
+        return self.selected.owner(self.kind.section)
+
+    def items(self, example: str) -> Iterator[Table]:
+        """Yield the bindings of a section that is a list. `example` says what stands in one."""
+        header = f"[[{self.selected.prefix()}{self.kind.section}]]"
+        for item in self.owner.tables(self.kind.section, f"Write {header} {example}"):
+            item.unknown_keys(self.kind.keys)
+            yield item
+
+    def name(self, item: Table, example: str) -> str | None:
+        """Return the name on `env` that a binding asks for; None when it is missing or wrong."""
+        name = item.string("binding", required=True, example=example)
+        self.names.add(name, self.kind.friendly, item.where("binding"))
+        return name
+
+    def note_remote(self, item: Table, what: str) -> None:
+        """Warn about `remote = true`: nothing is sent to Cloudflare."""
+        if item.boolean("remote"):
+            item.warn(
+                "remote",
+                f"{item.name('remote')} is true, but this {what} is emulated on this machine; "
+                "nothing is sent to Cloudflare",
+            )
+
+
+def _no_settings(table: Table, process_env: Mapping[str, str]) -> Any:
+    return None
+
+
+def _no_review(config: Config, settings: Table) -> None:
+    return None
+
+
+def _by_record(record: Record, places: Places) -> Hashable:
+    return repr(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of binding.
+
+    name: also the name of its client's module in a guest, and the `kind` of its `Bound`s.
+    section: the key of the wrangler configuration that lists its bindings.
+    friendly: wrangler's name for one. keys: those a binding of it may have in the configuration.
+    read: returns the bindings of a section; what is wrong is reported to its tables.
+    open: makes the binding that a record describes. Called at the binding's first call.
+    shown: what `groundfog dev` says of a record at its start.
+    identity: equal for records that are one thing, which is opened once and outlives reloads.
+    settings: its section of groundfog.toml; `header`: how messages show one, if otherwise.
+    `read_settings` reads it, empty if it is missing, and gets the variables of the process.
+    review: warns about what only the whole configuration shows; gets that section too.
+    files: what it keeps in the state directory, each a file or a folder.
+    commands, routes: its command group, and a function from a Worker to its control routes, each as
+    "module:attribute".
+    line: its place among the lines at the start; kinds with equal ones keep the order of the list.
+    """
+
+    name: str
+    section: str
+    friendly: str
+    keys: frozenset[str]
+    read: Callable[[Section], Sequence[Bound[Any]]]
+    open: Callable[[Record, Places], Binding]
+    shown: Callable[[Record], str]
+    identity: Callable[[Record, Places], Hashable] = _by_record
+    settings: str = ""
+    header: str = ""
+    read_settings: Callable[[Table, Mapping[str, str]], Any] = _no_settings
+    review: Callable[[Config, Table], None] = _no_review
+    files: tuple[str, ...] = ()
+    commands: str = ""
+    routes: str = ""
+    line: int = 3

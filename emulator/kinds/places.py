@@ -1,0 +1,50 @@
+"""What a binding is opened with, beside what its configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from emulator.errors import WorkerError
+from emulator.sqlite import Removed, Synchronous
+from emulator.state import State
+
+if TYPE_CHECKING:
+    from bindings.workflow.workflow import Executor
+
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # it holds secrets
+class Places:
+    """What a worker gives to its bindings.
+
+    project_dir: what relative paths are relative to. executor: executes workflows. synchronous: how
+    SQLite files are made durable. secrets: values that nothing written may hold. announce: tells
+    the person at the terminal. look: raises Removed when the state directory is gone.
+    """
+
+    state: State
+    project_dir: Path
+    executor: Executor
+    synchronous: Synchronous
+    secrets: tuple[str, ...]
+    announce: Callable[[str], None]
+    look: Callable[[], None]
+    kept: dict[str, Any]
+
+    def check(self) -> None:
+        """Raise WorkerError where a new, empty file would take the place of lost state."""
+        try:
+            self.look()
+        except Removed as error:
+            raise WorkerError(str(error)) from None
+
+    def keep(self, name: str, make: Callable[[], Kept]) -> Kept:
+        """Return what was made under this name before, else make it: reloads leave it alone."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        found: Kept = self.kept[name]
+        return found

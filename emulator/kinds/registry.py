@@ -1,0 +1,33 @@
+"""The kinds that are emulated. A new one is a module here, and its line in this list."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from emulator.kinds import ai, d1, vectorize, workflow
+from emulator.kinds.kind import Kind
+
+# In the order in which their sections are read.
+KINDS: tuple[Kind, ...] = (
+    workflow.KIND,
+    d1.KIND,
+    vectorize.KIND,
+    ai.KIND,
+)
+
+
+def kind_named(name: str) -> Kind | None:
+    """Return a kind by its name; None for one that is not emulated."""
+    return next((kind for kind in KINDS if kind.name == name), None)
+
+
+def attribute(path: str) -> Any:
+    """Return what `"module:attribute"` names; the module is imported now."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def commands() -> dict[str, str]:
+    """Return the command groups of kinds, by name, each as "module:attribute"."""
+    return {kind.name: kind.commands for kind in KINDS if kind.commands}

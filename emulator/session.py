@@ -1,0 +1,216 @@
+"""A running server: the workers in it, what starts their guests, and the order of start and stop.
+
+Everybody who runs a worker does it here: `groundfog dev` with a terminal, tests without one.
+
+    async with Session(source) as session:               owns the source of guests
+        running = session.open(project, terminal, door)  lock, address, engine; runs nothing yet
+        await running.listen()                           HTTP, where there is a door
+        await running.start()                            loads the code, takes up instances
+                                                         the end: the other way round
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from emulator.clock import SystemClock
+from emulator.config.model import Config
+from emulator.custody import Custody
+from emulator.kinds.registry import KINDS, attribute
+from emulator.runner.runner import Runner
+from emulator.runner.source import GuestSource
+from emulator.server.app import create_app
+from emulator.server.http.listen import DEFAULT_PORT, bind
+from emulator.server.http.serve import Server
+from emulator.server.ingress import OnError
+from emulator.server.request_log import OnRequest
+from emulator.server.security import Policy
+from emulator.state import RunningServer, State, private_files
+from emulator.supervisor import Supervisor, Terminal
+from emulator.worker import Worker, open_clock
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+
+def _ignore(method: str, target: str, error: Exception) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What is run: the configuration, how to read it again after a save, where its state is."""
+
+    config: Config
+    reread: Callable[[], Config]
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a worker listens for HTTP.
+
+    port: None takes the usual one, or the next free one. on_error, on_request: see `create_app`.
+    """
+
+    ip: str = "localhost"
+    port: int | None = None
+    allowed_hosts: frozenset[str] = frozenset()
+    on_error: OnError = _ignore
+    on_request: OnRequest | None = None
+
+
+class Session:
+    """The workers of one process. `source` starts their guests; it is stopped with the session."""
+
+    def __init__(self, source: GuestSource) -> None:
+        self._source = source
+        self._running: list[Running] = []
+        self._private = contextlib.ExitStack()
+
+    async def __aenter__(self) -> Session:
+        self._private.enter_context(private_files())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    def open(self, project: Project, terminal: Terminal, door: Door | None = None) -> Running:
+        """Take a project's state and address, and put its parts together. Executes nothing.
+
+        terminal: what a person is told of this worker. door: None for one that answers only who has
+        it in hand. Raises EmulatorError, and then takes nothing.
+        """
+        running = Running(project, self._source, terminal, door)
+        self._running.append(running)
+        return running
+
+    async def close(self, running: Running) -> None:
+        """Stop one worker; the others and the source of guests go on."""
+        self._running.remove(running)
+        await running.stop()
+
+    async def stop(self) -> None:
+        """Stop every worker, the last one first, and then the source of guests."""
+        async with contextlib.AsyncExitStack() as stopping:
+            stopping.push(self._private)
+            stopping.push_async_callback(self._source.stop)
+            for running in self._running:
+                stopping.push_async_callback(running.stop)
+            self._running = []
+
+
+class Running:
+    """One worker of a session. `announced` is its address and token, where it has a door."""
+
+    def __init__(
+        self, project: Project, source: GuestSource, terminal: Terminal, door: Door | None
+    ) -> None:
+        self.project = project
+        self._terminal = terminal
+        self.announced: RunningServer | None = None
+        self.policy: Policy | None = None
+        self._server: Server | None = None
+        self._custody: asyncio.Task[None] | None = None
+        with contextlib.ExitStack() as taken:
+            self._lock = project.state.lock()
+            taken.callback(self._lock.release)
+            sockets = _bound(door)
+            for listener in sockets:
+                taken.callback(listener.close)
+            self.worker = _put_together(project, terminal)
+            taken.callback(self.worker.engine.journal.close)
+            self.supervisor = _supervised(self.worker, project, source, terminal)
+            if door is not None:
+                self._open_door(door, sockets)
+            taken.pop_all()
+
+    async def listen(self) -> None:
+        """Begin to answer HTTP, where there is a door, and to watch over the state directory."""
+        look = self.supervisor.look_at_state
+        state, told = self.project.state, self._terminal.error
+        custody = Custody(state, self._lock, self.announced, look, told)
+        self._custody = asyncio.create_task(custody.keep(), name="custody of the state")
+        if self._server is not None:
+            await self._server.start()
+
+    async def start(self) -> None:
+        """Load the code and take up what is unfinished; return once the first load was tried."""
+        await self.supervisor.start()
+
+    async def stop(self) -> None:
+        """Stop everything of this worker; what is in flight continues at the next start."""
+        if self._custody is not None:
+            self._custody.cancel()
+            await asyncio.gather(self._custody, return_exceptions=True)
+        if self.announced is not None:
+            self.project.state.retract()
+        self.worker.engine.journal.stop_watching()  # streams that wait for news would hold it up
+        try:
+            if self._server is not None:
+                await self._server.stop()
+            await self.supervisor.stop()
+        finally:
+            self._lock.release()
+
+    def _open_door(self, door: Door, sockets: list[socket.socket]) -> None:
+        ip, port = sockets[0].getsockname()[:2]
+        self.announced = self.project.state.announce(str(ip), int(port))
+        self.policy = Policy.for_bind(door.ip, self.announced.token, door.allowed_hosts)
+        app = create_app(
+            self.supervisor,
+            policy=self.policy,
+            routes=partial(_routes, self.worker),
+            on_error=door.on_error,
+            on_request=door.on_request,
+        )
+        self._server = Server(app, sockets)
+
+
+def _bound(door: Door | None) -> list[socket.socket]:
+    if door is None:
+        return []
+    return bind(door.ip, DEFAULT_PORT if door.port is None else door.port, door.port is not None)
+
+
+def _put_together(project: Project, terminal: Terminal) -> Worker:
+    return Worker(
+        project.config,
+        project.state,
+        open_clock(project.config, project.state, SystemClock()),
+        warn=terminal.warning,
+        announce=terminal.notice,
+    )
+
+
+def _supervised(
+    worker: Worker, project: Project, source: GuestSource, terminal: Terminal
+) -> Supervisor:
+    runner = Runner(
+        source,
+        worker.engine,
+        terminal.output,
+        terminal.error,
+        worker.config.settings.hang_timeout_ms,
+    )
+    return Supervisor(worker, runner, project.reread, SystemClock(), terminal)
+
+
+def _routes(worker: Worker) -> Sequence[BaseRoute]:
+    from emulator.server.api.clock import clock_routes
+
+    of_kinds = [attribute(kind.routes)(worker) for kind in KINDS if kind.routes]
+    return [*chain.from_iterable(of_kinds), *clock_routes(worker.timekeeper)]

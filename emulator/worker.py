@@ -1,0 +1,172 @@
+"""A worker put together: a `Config` and a state directory -> bindings, engine, clock. No behaviour.
+
+The layers below declare what they need as small protocols; here they are handed to one another.
+*When* code is loaded and switched is the supervisor's; a command without a server uses the parts
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bindings.binding import Binding
+from emulator.clock import Clock, SystemClock, VirtualClock
+from emulator.config.model import Config, Unsupported
+from emulator.engine.clock_control import ClockRecord, Timekeeper
+from emulator.engine.control import Control
+from emulator.engine.decide.admission import Limits
+from emulator.engine.engine import Engine
+from emulator.engine.journal.journal import Journal
+from emulator.engine.model.definition import Definition
+from emulator.engine.model.divergence import Policy
+from emulator.engine.schedules import Schedules
+from emulator.kinds.bindings import Bindings, synchronous
+from emulator.kinds.kind import Kind, Record
+from emulator.kinds.workflow import Workflow
+from emulator.runner.runner import WorkerSpec
+from emulator.state import State
+
+# The compatibility date from which a NonRetryableError keeps its own message.
+# Source: docs/platform/workflows.md, "NonRetryableError".
+PLAIN_NON_RETRYABLE_FROM = "2026-05-14"
+PLAIN_NON_RETRYABLE_FLAG = "workflows_preserve_non_retryable_error_message"
+
+
+class Worker:
+    """The parts of one project, and its configuration as it is now.
+
+    clock: what workflows live by; see `open_clock`. warn, announce: what the person at the terminal
+    is told. to_read: the journal stays as it is, and the engine can only be asked.
+    Raises StateError.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: State,
+        clock: Clock,
+        *,
+        warn: Callable[[str], None] = lambda text: None,
+        announce: Callable[[str], None] = lambda text: None,
+        to_read: bool = False,
+    ) -> None:
+        self.config = config
+        self.state = state
+        self.engine = _open_engine(config, state, clock, warn, to_read=to_read)
+        self.control = Control(self.engine)
+        self.schedules = Schedules(clock, self.control.fire)
+        self.timekeeper = _timekeeper(config, state, self.engine, self.schedules)
+        self.bindings = Bindings(state, self.control, announce, self.engine.journal.place.check)
+        self.started_ms = clock.now_ms()
+        self.control.admission.limits = limits(config)
+        self.engine.policy = Policy(config.settings.on_divergence)
+
+    def configure(self, config: Config) -> None:
+        """Take over a configuration; its workflows count from the next `define` on."""
+        settings = config.settings
+        self.config = config
+        self.control.admission.limits = limits(config)
+        self.engine.policy = Policy(settings.on_divergence)
+        self.engine.tune(concurrency=settings.concurrency, grace_ms=settings.reload_grace_ms)
+
+    def define(self) -> None:
+        """Tell the engine which workflows there are, and when they start by themselves."""
+        self.engine.define(definitions(self.config))
+        self.schedules.set(schedules(self.config))
+
+    def opened(self, kind: Kind, record: Record) -> Binding:
+        """Return what a record describes, open, whether or not it is bound to a name."""
+        return self.bindings.opened(kind, record, self.config)
+
+    def stop(self) -> None:
+        """Let nothing begin any more; what is in flight continues at the next start."""
+        self.schedules.stop()
+        self.engine.stop()
+
+    async def close(self) -> None:
+        """Close bindings and journal, once everything has stopped."""
+        await self.bindings.close()
+        self.engine.journal.close()
+
+
+def open_clock(config: Config, state: State, real: Clock) -> Clock:
+    """Return the clock workflows live by: `real`, or a virtual one where it was left."""
+    settings = config.settings.clock
+    if settings.mode == "real":
+        return real
+    kept = state.read_clock()
+    if "ahead_ms" in kept:
+        clock = VirtualClock(real.now_ms() + kept["ahead_ms"], real)
+        clock.run()
+        return clock
+    start_ms = real.now_ms() if settings.start_ms is None else settings.start_ms
+    return VirtualClock(kept.get("now_ms", start_ms), real)
+
+
+def limits(config: Config) -> Limits:
+    """Return how many instances may be queued, and how fast they may be created."""
+    return Limits(config.settings.queued, config.settings.creation_rate)
+
+
+def schedules(config: Config) -> list[tuple[str, str]]:
+    """Return the schedules of the project's workflows: (workflow, cron expression) of each."""
+    workflows = [bound.record for bound in config.bound(Workflow)]
+    return [(workflow.name, cron) for workflow in workflows for cron in workflow.schedules]
+
+
+def definitions(config: Config) -> list[Definition]:
+    """Return the workflows this project owns."""
+    plain = PLAIN_NON_RETRYABLE_FLAG in config.compatibility_flags or (
+        config.compatibility_date >= PLAIN_NON_RETRYABLE_FROM
+        and f"no_{PLAIN_NON_RETRYABLE_FLAG}" not in config.compatibility_flags
+    )
+    return [
+        replace(bound.record.definition, plain_non_retryable=plain)
+        for bound in config.bound(Workflow)
+    ]
+
+
+def worker_spec(config: Config) -> WorkerSpec:
+    """Return what a guest must know to load the user's code."""
+    bindings = {bound.name: {"kind": bound.kind} for bound in config.bindings}
+    for other in config.bound(Unsupported):
+        bindings[other.name]["friendly"] = other.record.friendly
+    return WorkerSpec(
+        project_dir=config.project_dir,
+        main=config.main,
+        compatibility_date=config.compatibility_date,
+        compatibility_flags=config.compatibility_flags,
+        bindings=bindings,
+        vars=config.vars,
+    )
+
+
+def _open_engine(
+    config: Config, state: State, clock: Clock, report: Callable[[str], None], *, to_read: bool
+) -> Engine:
+    path = state.journal
+    return Engine(
+        Journal.open_to_read(path) if to_read else Journal.open(path, synchronous(config)),
+        clock,
+        concurrency=config.settings.concurrency,
+        grace_ms=config.settings.reload_grace_ms,
+        report=report,
+        own_clock=SystemClock() if isinstance(clock, VirtualClock) else None,
+    )
+
+
+def _timekeeper(config: Config, state: State, engine: Engine, schedules: Schedules) -> Timekeeper:
+    """Return what moves the engine's clock, and keeps it in the state directory."""
+
+    def save(record: ClockRecord) -> None:
+        fields = {"now_ms": record.now_ms, "ahead_ms": record.ahead_ms}
+        state.write_clock({name: value for name, value in fields.items() if value is not None})
+
+    return Timekeeper(
+        engine,
+        engine.clock,
+        save,
+        grace_ms=config.settings.clock.grace_ms,
+        other_deadline=schedules.next_ms,
+    )
