@@ -6,14 +6,12 @@ server. It never looks inside the files it names.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +118,7 @@ class State:
 
     def announce(self, ip: str, port: int) -> RunningServer:
         """Write `dev.json` for the server that has just begun to listen; only the user reads it."""
-        server = RunningServer(os.getpid(), ip, port, secrets.token_urlsafe(32))
+        server = RunningServer(os.getpid(), ip, port, _new_token())
         self.write_server(server)
         return server
 
@@ -193,6 +191,8 @@ class State:
             for name in (*CONTENTS, *files):
                 path = self.directory / name
                 if path.is_dir() and not path.is_symlink():
+                    import shutil
+
                     shutil.rmtree(path)
                 elif path.exists() or path.is_symlink():
                     path.unlink()
@@ -215,6 +215,11 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
+def _new_token() -> str:
+    """Return a token that nobody guesses, as `secrets.token_urlsafe` does, which imports much."""
+    return base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode("ascii")
+
+
 def _file_stem(identifier: str) -> str:
     """Return a file name for an id: itself when harmless, else made so and told apart by a hash.
 
@@ -223,4 +228,6 @@ def _file_stem(identifier: str) -> str:
     harmless = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in identifier)
     if harmless == identifier and 0 < len(identifier) <= 100:
         return identifier
+    from hashlib import sha256
+
     return f"{harmless[:100]}-{sha256(identifier.encode()).hexdigest()[:8]}"

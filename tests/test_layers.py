@@ -317,3 +317,31 @@ def test_the_text_of_a_step_key_is_taken_apart_in_one_module() -> None:
     ]
 
     assert found == []
+
+
+def test_the_runner_knows_no_language_of_guests() -> None:
+    """It takes guests from a source; that one forks Python is known in `runner/python/` only."""
+    runner = [
+        module for module in KNOWN if re.fullmatch(r"emulator\.runner\.(?!python)\w+", module)
+    ]
+    wrong = [
+        str(found)
+        for found in EVERY_IMPORT
+        if found.module in runner and is_inside(found.imported, "emulator.runner.python")
+    ]
+
+    assert wrong == []
+    assert [m for m in runner if "forkserver" in KNOWN[m].read_text(encoding="utf-8").lower()] == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions count too: such a circle is only postponed."""
+    imports: dict[str, set[str]] = {module: set() for module in KNOWN}
+    for found in EVERY_IMPORT:
+        if found.imported in KNOWN:
+            imports[found.module].add(found.imported)
+    while leaves := [module for module, others in imports.items() if not others & imports.keys()]:
+        for module in leaves:
+            del imports[module]
+
+    assert sorted(imports) == []  # circles, and what leads to them

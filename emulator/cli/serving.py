@@ -19,13 +19,10 @@ from typing import TYPE_CHECKING
 from emulator.cli.banner import bindings_table
 from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.levels import Level
-from emulator.cli.progress import ProgressLines
 from emulator.cli.terminal import ConsoleTerminal, LogLines
 from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
-from emulator.engine.journal.lists import goes_on
-from emulator.engine.model.plain import iso
 from emulator.errors import EmulatorError, StateError, UsageError
 from emulator.kinds.d1 import Database
 from emulator.runner.python.forkserver import Forkserver
@@ -39,8 +36,11 @@ from emulator.session import Door, Project, Running, Session
 from emulator.state import State
 
 if TYPE_CHECKING:
+    from emulator.cli.progress import ProgressLines
     from emulator.engine.clock_control import Timekeeper
     from emulator.engine.engine import Engine
+    from emulator.engine.journal.journal import Journal
+    from emulator.engine.model.entries import Entry
 
 # A busy engine makes many objects and few cycles: with Python's 700, looking for them is 7 % of
 # what a step costs.
@@ -96,7 +96,7 @@ async def _serve(
         running = session.open(project, terminal, _door(arguments, project.config, terminal))
         journal = running.worker.engine.journal
         if arguments.level >= Level.INFO:
-            journal.on_commit = ProgressLines(journal, terminal.progress).show
+            journal.on_commit = _progress_lines(journal, terminal)
         _introduce(running, arguments, terminal)
         await running.listen()
         if arguments.migrate:
@@ -165,6 +165,8 @@ def _tell_ready(running: Running, arguments: DevArguments, terminal: ConsoleTerm
 
 
 def _introduce_clock(timekeeper: Timekeeper, terminal: ConsoleTerminal) -> None:
+    from emulator.engine.model.plain import iso
+
     now = iso(timekeeper.now_ms())
     state = f"stands still at {now}" if timekeeper.is_frozen else f"runs, it is {now}"
     terminal.notice(f"The clock is virtual and {state}; move it with groundfog clock")
@@ -177,6 +179,20 @@ def _tell_pending_migrations(project: Project, terminal: ConsoleTerminal) -> Non
 
         for warning in pending_warnings(project.config, project.state):
             terminal.warning(warning)
+
+
+def _progress_lines(journal: Journal, terminal: ConsoleTerminal) -> Callable[[list[Entry]], None]:
+    """Return what shows committed entries; what makes the lines is imported at the first commit."""
+    lines: list[ProgressLines] = []
+
+    def show(entries: list[Entry]) -> None:
+        from emulator.cli.progress import ProgressLines
+
+        if not lines:
+            lines.append(ProgressLines(journal, terminal.progress))
+        lines[0].show(entries)
+
+    return show
 
 
 def _worker_error(terminal: ConsoleTerminal) -> Callable[[str, str, EmulatorError], None]:
@@ -199,6 +215,8 @@ def _request_lines(terminal: ConsoleTerminal) -> OnRequest:
 
 def _goes_on(engine: Engine) -> bool:
     """Whether workflows go on at the next start, as far as the journal can be read."""
+    from emulator.engine.journal.lists import goes_on
+
     try:
         return not engine.is_lost and goes_on(engine.journal)
     except StateError:

@@ -9,7 +9,6 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emulator.config.jsonc_source import parse_jsonc
 from emulator.config.problems import Fault, Report, quoted
 from emulator.config.text_files import is_file, read_text, shown_path
 
@@ -149,6 +148,8 @@ def _follow_redirect(start: Path, location: Location) -> None:
 
 def _redirect_target(pointer: Path, shown: str, probed: list[Path]) -> Path:
     try:
+        from emulator.config.jsonc_source import parse_jsonc
+
         target = parse_jsonc(read_text(pointer)).data.get("configPath")
     except Fault as fault:
         where = fault.problem(shown).where

@@ -16,11 +16,10 @@ from emulator.config.binding_names import BindingNames
 from emulator.config.discover import Location, NotFound, locate
 from emulator.config.dotenv_files import EnvFiles, Secrets, load_secrets
 from emulator.config.environments import Selected, chosen_environment, select_environment
-from emulator.config.jsonc_source import parse_jsonc
 from emulator.config.model import Bound, Config, Settings, Unsupported
 from emulator.config.problems import Fault, InvalidConfig, Report
 from emulator.config.settings import FILE_NAME, read_settings, read_source, section_of
-from emulator.config.source import Source, key_name
+from emulator.config.source import Parsed, Source, key_name
 from emulator.config.table import Table
 from emulator.config.text_files import read_text, shown_path
 from emulator.config.toml_source import parse_toml
@@ -119,8 +118,7 @@ def _read_source(location: Location, start_dir: Path, report: Report) -> Source 
         text = read_text(location.path)
         if not text.strip():
             raise Fault("the file is empty; expected the worker's configuration", _EMPTY_FIX)
-        parse = parse_toml if location.path.suffix == ".toml" else parse_jsonc
-        source = Source(shown, parse(text))
+        source = Source(shown, _parse(text, location.path))
     except Fault as fault:
         report.problems.append(fault.problem(shown))
         return None
@@ -128,6 +126,14 @@ def _read_source(location: Location, start_dir: Path, report: Report) -> Source 
         text = f"{key_name(path)} is given twice; the last one counts"
         report.warn(f"{shown}:{line}", text, "Remove one of the two.")
     return source
+
+
+def _parse(text: str, path: Path) -> Parsed:
+    if path.suffix == ".toml":
+        return parse_toml(text)
+    from emulator.config.jsonc_source import parse_jsonc
+
+    return parse_jsonc(text)
 
 
 def _select(source: Source, inputs: _Inputs, report: Report) -> Selected | None:

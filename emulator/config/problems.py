@@ -6,7 +6,6 @@ that read `.dev.vars` and `.env` name keys and lines only.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +92,8 @@ def quoted(value: Json) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the one of `known` that `name` was probably meant to be, or None."""
+    import difflib  # for what is wrong only
+
     by_folded = {key.lower().replace("-", "_"): key for key in known}
     folded = name[:QUOTED_MAX_CHARS].lower().replace("-", "_")
     matches = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)

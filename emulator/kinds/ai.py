@@ -6,13 +6,13 @@ Source: docs/platform/configuration.md, "Bindings".
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never, cast
 
 from bindings.ai.settings import AiSettings
 from emulator.config.model import Bound, Config
-from emulator.kinds.ai_settings import read_ai_settings
+from emulator.config.table import Table
 from emulator.kinds.kind import Kind, Section
 from emulator.state import State
 
@@ -48,6 +48,14 @@ def _read(section: Section) -> list[Bound[AiSettings]]:
     ai.boolean("staging")
     section.note_remote(ai, "Workers AI")
     return [Bound(binding, NAME, section.settings)] if binding else []
+
+
+def _read_settings(ai: Table, process_env: Mapping[str, str]) -> AiSettings:
+    if not ai.data:
+        return AiSettings()
+    from emulator.kinds.ai_settings import read_ai_settings  # most projects have no such section
+
+    return read_ai_settings(ai, process_env)
 
 
 def _shown(settings: AiSettings) -> str:
@@ -130,7 +138,7 @@ KIND = Kind(
     shown=_shown,
     identity=_identity,
     settings="ai",
-    read_settings=read_ai_settings,
+    read_settings=_read_settings,
     files=(LEDGER, f"{LEDGER}.1"),
     commands="emulator.cli.ai:ai",
     routes="emulator.server.api.ai:routes",

@@ -17,7 +17,6 @@ from starlette.types import Receive, Scope, Send
 
 from emulator.errors import EmulatorError, GuestError
 from emulator.runner.requests import FetchReply, FetchRequest, HandlerError, LoadError
-from emulator.server import error_page
 from emulator.server.headers import RawHeaders, UnsendableHeader, for_client, for_worker, value_of
 from emulator.server.http.connection import connection_of, target_of
 from emulator.server.web_socket import WORKER_GONE, ClientSocket, socket_of
@@ -75,9 +74,12 @@ class Ingress:
             await self._converse(socket, scope, send)
             return
         failed_load = self._worker.failed_load()
-        if failed_load is not None and error_page.is_navigation(scope["method"], headers):
-            await error_page.send(failed_load, scope, send, still_serving=True)
-            return
+        if failed_load is not None:
+            from emulator.server import error_page
+
+            if error_page.is_navigation(scope["method"], headers):
+                await error_page.send(failed_load, scope, send, still_serving=True)
+                return
         body = _request_body(headers, receive)
         with _ClientWatch(scope, body) as client:
             await self._exchange(_fetch_request(scope, body), client, scope, send)
@@ -98,13 +100,13 @@ class Ingress:
             # The worker raised the error of its request body: the client is gone, so no answer.
             return
         except LoadError as error:
-            await error_page.send(error, scope, send)
+            await _send_error(error, scope, send)
         except (HandlerError, GuestError, BadReply) as error:
             self._on_error(scope["method"], target_of(scope), error)
             if outgoing.started:
                 connection_of(scope).cut()
             else:
-                await error_page.send(error, scope, send)
+                await _send_error(error, scope, send)
 
     async def _converse(self, socket: ClientSocket, scope: Scope, send: Send) -> None:
         """Let the worker answer the opening of a WebSocket; then pass messages both ways."""
@@ -125,16 +127,22 @@ class Ingress:
             finally:
                 await reply.close()
         except LoadError as error:
-            await error_page.send(error, scope, send)
+            await _send_error(error, scope, send)
         except UnsendableHeader as error:
             self._on_error(scope["method"], target_of(scope), BadReply(str(error)))
-            await error_page.send(BadReply(str(error)), scope, send)
+            await _send_error(BadReply(str(error)), scope, send)
         except (HandlerError, GuestError, BadReply) as error:
             self._on_error(scope["method"], target_of(scope), error)
             if accepted:
                 await socket.close(WORKER_GONE, "The worker went away")
             elif not outgoing.started:
-                await error_page.send(error, scope, send)
+                await _send_error(error, scope, send)
+
+
+async def _send_error(error: EmulatorError, scope: Scope, send: Send) -> None:
+    from emulator.server import error_page  # imported at the first error: a start waits for less
+
+    await error_page.send(error, scope, send)
 
 
 class RequestBody:
