@@ -109,11 +109,12 @@ def _ending(script: Script, instance: Instance, asked: list[Asked], story: Story
         later = any(one.operation in REVIVING and one.answered > ends[-1].place for one in asked)
         if ends[-1].was_done and not later:
             possible = {Status.TERMINATED}
-    if script.is_poison and Status.TERMINATED not in possible:
+    if script.is_poison and possible != {Status.TERMINATED}:
         if error is not None and "went away" in error.message:
             return
         if script.is_hopeless:
-            possible = {Status.ERRORED}
+            possible -= {Status.COMPLETE}
+            possible |= {Status.ERRORED}
     if instance.status not in possible:
         yield f"ended as {instance.status}, expected {possible} ({error})"
     elif instance.status is Status.ERRORED:
