@@ -158,7 +158,7 @@ class Running:
             await asyncio.gather(self._custody, return_exceptions=True)
         if self.announced is not None:
             self.project.state.retract()
-        self.worker.engine.journal.stop_watching()  # streams that wait for news would hold it up
+        self.worker.engine.journal.watchers.close()  # streams that wait for news would hold it up
         try:
             if self._server is not None:
                 await self._server.stop()

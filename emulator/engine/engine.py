@@ -36,7 +36,8 @@ from emulator.engine.guests.feeding import Feed
 from emulator.engine.guests.guest import Guest
 from emulator.engine.guests.opening import opening, rollback_order
 from emulator.engine.journal import lists
-from emulator.engine.journal.journal import DamagedHistory, InstanceRow, Journal
+from emulator.engine.journal.journal import Journal
+from emulator.engine.journal.reading import DamagedHistory, InstanceRow
 from emulator.engine.model import fold, identity
 from emulator.engine.model.definition import STEP_LIMIT, Definition, Retention
 from emulator.engine.model.divergence import Diverged, Divergence, Policy
@@ -480,7 +481,7 @@ class Engine:
         if message.name:
             decision = steps.fail(instance, step, error, now_ms)
         elif message.stream and step.kind is StepKind.DO:
-            output, call.output = call.output or Output(self.journal.new_stream()), None
+            output, call.output = call.output or Output(self.journal.chunks.new()), None
             decision = steps.stored(instance, step, output.value(), now_ms)
         else:
             decision = steps.succeed(instance, step, message.payload, now_ms)
@@ -499,17 +500,17 @@ class Engine:
             return
         call, instance = run.calls[key], run.instance
         if call.output is None:
-            call.output = Output(self.journal.new_stream())
+            call.output = Output(self.journal.chunks.new())
         position = call.output.take(message.payload)
         if run.streamed is None:
-            run.streamed = self.journal.streamed_bytes(instance.key)
+            run.streamed = self.journal.chunks.bytes_of(instance.key)
         run.streamed += len(message.payload)
         if run.streamed > streams.STORAGE_MAX_BYTES:
             self._drop(run)
             step = instance.steps[key]
             self._end(instance, endings.storage_full(instance, step, self.clock.now_ms()))
             return
-        self.journal.add_chunk(instance.key, call.output.id, position, message.payload)
+        self.journal.chunks.add(instance.key, call.output.id, position, message.payload)
         self.journal.after_commit(partial(self._chunk_taken, run, message))
 
     def _chunk_taken(
@@ -534,15 +535,15 @@ class Engine:
     def _drop_output(self, run: Run, call: Call) -> None:
         """Delete what an attempt has sent of its stream: it has not succeeded."""
         if call.output is not None:
-            self.journal.drop_stream(run.instance.key, call.output.id)
+            self.journal.chunks.drop(run.instance.key, call.output.id)
             if run.streamed is not None:
                 run.streamed -= call.output.size
             call.output = None
 
     def _drop_leftovers(self, instance: Instance) -> None:
         """Delete streams of attempts that did not succeed; none may be in flight."""
-        if self.journal.has_chunks(instance.key):
-            self.journal.keep_streams(instance.key, streams.kept_streams(instance))
+        if self.journal.chunks.has(instance.key):
+            self.journal.chunks.keep(instance.key, streams.kept_streams(instance))
 
     def _run_in(self, guest: Guest, number: int) -> Run | None:
         """Return a run, if `guest` is where it is: a guest may only speak of its own."""
@@ -686,7 +687,7 @@ class Engine:
 
     def all_heard(self) -> None:
         """Everything that guests have said by now is decided: record it and answer, at once."""
-        self.journal.flush_if_due()
+        self.journal.end_turn()
 
     # --- the guard: does new code fit what an instance has done
 

@@ -40,9 +40,8 @@ def binding(world: World) -> WorkflowBinding:
 
 def rows(world: World) -> tuple[int, int]:
     """How many instances and entries the file holds."""
-    world.journal.flush()
     count = "SELECT (SELECT count(*) FROM instances), (SELECT count(*) FROM entries)"
-    instances, entries = world.journal._connection.execute(count).fetchone()
+    ((instances, entries),) = world.journal.query(count)
     return instances, entries
 
 

@@ -62,7 +62,7 @@ def test_a_callback_that_raises_after_a_commit_does_not_keep_it_from_the_others(
         journal.after_commit(broken)
         journal.after_commit(heard.append)
         with pytest.raises(ExceptionGroup):
-            journal.flush()
+            journal.end_turn()
         journal.close()
 
     asyncio.run(main())
@@ -96,7 +96,7 @@ def test_a_recorded_value_that_is_no_value_ends_its_instance_only(
         await world.create("good")
         await world.settle()
         key = world.journal.find(NAME, "bad")
-        world.journal.flush()
+        await world.journal.committed()
         world.journal._connection.execute(
             "UPDATE entries SET value = ? WHERE instance = ? AND step <> ''", (damaged, key)
         )

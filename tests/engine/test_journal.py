@@ -23,6 +23,7 @@ from emulator.errors import StateError
 from emulator.protocol.runs import RunStart, StepDone
 from tests.engine.scripted import Step
 from tests.engine.world import HOUR, SECOND, World, play
+from tests.waiting import DEADLINE_S
 
 Event = dict[str, Any]
 
@@ -290,7 +291,7 @@ def test_an_unforeseen_failure_does_not_leave_a_transaction_open(tmp_path: Path)
         journal.append(Entry(1, 1, EntryKind.STEP_START, "do:1:\ud800"))
         outcomes: list[sqlite3.Error | None] = []
         journal.after_commit(outcomes.append)
-        journal.flush()
+        journal.end_turn()
         assert isinstance(outcomes[0], sqlite3.DataError)
         journal.new_instance("orders", "a", 1)
         await journal.committed()
@@ -314,6 +315,107 @@ def refuse_commits(journal: Journal) -> None:
 def allow_commits(journal: Journal) -> None:
     """Let commits succeed again."""
     journal._connection.set_authorizer(None)
+
+
+def test_a_read_sees_what_is_pending_and_calls_nobody(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        heard: list[object] = []
+        journal.after_commit(heard.append)
+        journal.on_commit = heard.append
+        key = journal.new_instance("orders", "a", 1)
+        journal.watchers.add(key, lambda: heard.append("news"))
+        entry = Entry(key, 1, EntryKind.WORKFLOW_RUNNING)
+        journal.append(entry)
+
+        assert list(journal.entries(key)) == [entry]
+        assert [row.id for row in journal.every()] == ["a"]
+        assert journal.query("SELECT count(*) FROM entries") == [(1,)]
+        assert (heard, journal.is_pending(key)) == ([], True)
+
+        await journal.committed()
+        assert heard == [None, [entry], "news"]
+        journal.close()
+
+    asyncio.run(main())
+
+
+def test_what_was_read_in_a_turn_is_lost_with_the_rest_of_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        failed: list[set[int]] = []
+        journal.on_failure = lambda keys, error: failed.append(keys)
+        refuse_commits(journal)
+        first = journal.new_instance("orders", "a", 1)
+        assert len(journal.every()) == 1
+        second = journal.new_instance("orders", "b", 1)
+        with pytest.raises(StateError, match="not recorded"):
+            await journal.committed()
+        allow_commits(journal)
+
+        assert failed == [{first, second}]
+        assert journal.every() == []
+        journal.close()
+
+    asyncio.run(main())
+
+
+def test_a_read_of_what_cannot_be_written_sees_the_file_and_the_turn_fails(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        key = journal.new_instance("orders", "a", 1)
+        await journal.committed()
+        failed: list[set[int]] = []
+        journal.on_failure = lambda keys, error: failed.append(keys)
+        journal.append(Entry(key, 1, EntryKind.STEP_SUCCESS, "do:1:\ud800"))
+
+        assert (list(journal.entries(key)), failed) == ([], [])
+        journal.append(Entry(key, 1, EntryKind.WORKFLOW_RUNNING))
+        with pytest.raises(StateError, match="not recorded"):
+            await journal.committed()
+
+        assert (list(journal.entries(key)), failed) == ([], [{key}])
+        journal.append(Entry(key, 1, EntryKind.WORKFLOW_RUNNING))
+        await journal.committed()
+        assert len(list(journal.entries(key))) == 1
+        journal.close()
+
+    asyncio.run(main())
+
+
+def test_only_what_is_durable_is_told_as_news(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        key = journal.new_instance("orders", "a", 1)
+        journal.append(Entry(key, 1, EntryKind.WORKFLOW_RUNNING))
+        await journal.committed()
+        journal.append(Entry(key, 2, EntryKind.WORKFLOW_WAITING))
+        assert len(list(journal.entries(key))) == 2
+
+        assert [entry.at_ms for _, entry in journal.entries_after(key, 0, 9)] == [1]
+        await journal.committed()
+        assert [entry.at_ms for _, entry in journal.entries_after(key, 0, 9)] == [1, 2]
+        journal.close()
+
+    asyncio.run(main())
+
+
+def test_a_late_entry_that_was_read_is_committed_all_the_same(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = Journal.open(tmp_path / "journal.sqlite")
+        key = journal.new_instance("orders", "a", 1)
+        await journal.committed()
+        journal.append(Entry(key, 1, EntryKind.WORKFLOW_RUNNING), late=True)
+        assert len(list(journal.entries(key))) == 1
+
+        news = asyncio.Event()
+        journal.watchers.add(key, news.set)
+        await asyncio.wait_for(news.wait(), DEADLINE_S)
+
+        assert not journal.is_pending(key)
+        journal.close()
+
+    asyncio.run(main())
 
 
 def test_no_step_is_answered_before_its_commit(tmp_path: Path) -> None:

@@ -221,6 +221,7 @@ def test_a_journal_in_which_an_instance_waits_for_nothing_heals_at_the_start(
             Entry(key, now_ms, EntryKind.WAIT_COMPLETE, "waitForEvent:1:approval", value=value),
         )
         assert len(unsound(world.journal)) == 2
+        await world.journal.committed()
 
         await world.crash_and_boot()
 

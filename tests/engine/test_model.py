@@ -673,8 +673,7 @@ class EngineModel(RuleBasedStateMachine):
     def nothing_is_left_of_deleted_instances(self) -> None:
         journal, engine = self.world.journal, self.world.engine
         there = {journal.find(NAME, name) for name in self.known}
-        journal.flush()
-        query = journal._connection.execute
+        query = journal.query
         assert {key for (key,) in query("SELECT key FROM instances")} == there
         assert {key for (key,) in query("SELECT DISTINCT instance FROM entries")} <= there
         held: list[Iterable[int]] = [

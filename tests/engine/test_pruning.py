@@ -157,7 +157,7 @@ def test_the_space_of_pruned_instances_is_given_back_to_the_disk(tmp_path: Path)
         assert before > 2_000_000
         await world.control.delete(NAME, "large")
 
-        freed = world.journal.give_back(EVERYTHING)
+        freed = await world.journal.give_back(EVERYTHING)
 
         assert freed > 1_900_000
         assert world.path.stat().st_size == before - freed
@@ -173,7 +173,7 @@ def test_a_large_journal_is_not_rewritten_while_others_wait(tmp_path: Path) -> N
             await world.create(name, "large")
         await world.control.delete(NAME, "large")
 
-        assert world.journal.give_back(1_000_000) == 0
+        assert await world.journal.give_back(1_000_000) == 0
 
     play(tmp_path, workflow, story)
 
@@ -185,7 +185,7 @@ def test_ids_go_on_after_space_was_given_back(tmp_path: Path) -> None:
         assert key is not None
         highest = max(number for number, _ in world.journal.numbered(key))
         await prune_all(world)
-        assert world.journal.give_back(EVERYTHING) > 0
+        assert await world.journal.give_back(EVERYTHING) > 0
         await world.crash_and_boot()
         await world.create("a", "ok")
 
@@ -222,7 +222,7 @@ def test_what_the_journal_holds_is_measured_by_workflow_and_instance(tmp_path: P
 
 def test_an_empty_journal_is_measured(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        world.journal.flush()
+        await world.journal.committed()
         sizes = prune.measure(world.path)
 
         assert (sizes.workflows, sizes.largest) == ([], [])

@@ -371,7 +371,7 @@ def test_closing_a_subscription_wakes_its_reader(tmp_path: Path) -> None:
         subscription.close()
 
         assert await waiting is None
-        assert world.journal._watchers == {}
+        assert world.journal.watchers._callbacks == {}
 
     play(tmp_path, sleeper, story)
 

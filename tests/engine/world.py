@@ -167,7 +167,7 @@ class World:
         defects = [error for guest in self.guests for error in guest.defects]
         assert not defects, defects
         if self.journal._late is not None:
-            self.journal.flush()
+            await self.journal.committed()
             await self._rest()
 
     async def _rest(self) -> None:

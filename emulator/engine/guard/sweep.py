@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from emulator.clock import Alarm, Clock
 from emulator.engine.guard.replay_guard import Guard
-from emulator.engine.journal.journal import DamagedHistory, Journal
+from emulator.engine.journal.journal import Journal
+from emulator.engine.journal.reading import DamagedHistory
 from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Status
 from emulator.protocol.runs import Replayed, StepBegin

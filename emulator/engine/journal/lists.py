@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from emulator.engine.journal.journal import InstanceRow, Journal
+from emulator.engine.journal.journal import Journal
+from emulator.engine.journal.reading import InstanceRow
 from emulator.engine.model.entries import decoded
 from emulator.engine.model.instance import TERMINAL, Status
 from emulator.engine.model.instance_data import CodeVersion, Queued
@@ -147,7 +148,6 @@ def unfinished_text(rows: Sequence[InstanceRow]) -> str:
 
 def goes_on(journal: Journal) -> bool:
     """Whether any instance goes on by itself at the next start: one that is paused does not."""
-    journal.flush()
     statuses = sorted(set(Status) - TERMINAL - {Status.PAUSED})
     names = ", ".join(f"'{status.value}'" for status in statuses)
     found = journal.query(f"SELECT EXISTS (SELECT 1 FROM instances WHERE status IN ({names}))")

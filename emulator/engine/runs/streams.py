@@ -77,7 +77,7 @@ def piece(journal: Journal, instance: int, wanted: StreamRead) -> StreamPiece:
     stream = StreamValue(wanted.stream, wanted.chunks, wanted.bytes, "")
     try:
         problem = "" if wanted.position else damage(journal, instance, stream, wanted.step)
-        chunk = None if problem else journal.chunk(instance, stream.id, wanted.position)
+        chunk = None if problem else journal.chunks.chunk(instance, stream.id, wanted.position)
     except StateError as error:
         problem, chunk = str(error), None
     if chunk is None:
@@ -89,7 +89,7 @@ def piece(journal: Journal, instance: int, wanted: StreamRead) -> StreamPiece:
 def damage(journal: Journal, instance: int, stream: StreamValue, step: str) -> str:
     """Return what is wrong with a stored stream, in production's words; "" when it is whole."""
     try:
-        chunks, first, last, size = journal.extent(instance, stream.id)
+        chunks, first, last, size = journal.chunks.extent(instance, stream.id)
     except StateError as error:
         return str(error)
     whole = (0, stream.chunks - 1) if stream.chunks else (None, None)

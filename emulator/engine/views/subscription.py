@@ -106,15 +106,15 @@ class Subscription:
     def take(self) -> LogEvent | None:
         """Return the next event if it has happened already."""
         while not self.ended:
-            if not self._journal.watchable:
+            if not self._journal.watchers.is_open:
                 self.close()
                 return None
             if not self._page and not self._read():
-                row = self._journal.row(self._key)  # commits what is pending, perhaps the end
-                if not self._read():
+                if not self._journal.is_pending(self._key):  # its commit is told to who waits
+                    row = self._journal.row(self._key)
                     if row is None or row.status in TERMINAL:
                         self.close()
-                    return None
+                return None
             self._read_id, entry = self._page.popleft()
             event = self._log.event(self._read_id, entry)
             if event is None:
@@ -130,7 +130,7 @@ class Subscription:
         """End it; whoever waits for an event gets None."""
         self.ended = True
         self._page.clear()
-        self._journal.unwatch(self._key, self._news.set)
+        self._journal.watchers.remove(self._key, self._news.set)
         self._news.set()
 
     def _read(self) -> bool:
@@ -141,7 +141,7 @@ class Subscription:
     def _watch(self) -> None:
         if not self._watching:
             self._watching = True
-            self._journal.watch(self._key, self._news.set)
+            self._journal.watchers.add(self._key, self._news.set)
 
     def __aiter__(self) -> Subscription:
         return self

@@ -16,6 +16,7 @@ from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
 from emulator.server.api.reading import bad
 from emulator.server.api.workflows.dialects import V4
+from emulator.server.api.workflows.durable import durable
 from emulator.server.api.workflows.resource import Resource
 from emulator.worker import Worker
 
@@ -63,5 +64,5 @@ def own_routes(worker: Worker) -> list[Route]:
     instance = f"{OWN_BASE}/workflows/{{workflow}}/instances/{{instance:path}}"
     return [
         Route(f"{instance}/skip", endpoint(own.skip), methods=["POST"]),
-        Route(f"{instance}/export", endpoint(own.export), methods=["GET"]),
+        Route(f"{instance}/export", endpoint(durable(worker, own.export)), methods=["GET"]),
     ]

@@ -170,7 +170,7 @@ class Reads:
 
         async def pieces() -> AsyncIterator[bytes]:
             for position in range(stream.chunks):
-                chunk = journal.chunk(key, stream.id, position)
+                chunk = journal.chunks.chunk(key, stream.id, position)
                 if chunk is None:  # deleted in between; the reader finds the body too short
                     return
                 yield chunk

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from emulator.server.api.envelope import Handler, endpoint
 from emulator.server.api.workflows.changes import Changes
 from emulator.server.api.workflows.dialects import EXPLORER, V4, Dialect
+from emulator.server.api.workflows.durable import durable
 from emulator.server.api.workflows.journal import journal_routes
 from emulator.server.api.workflows.own import own_routes
 from emulator.server.api.workflows.reads import Reads
@@ -31,16 +32,16 @@ def _routes(worker: Worker, dialect: Dialect, terminator: Terminator) -> list[Ro
     # An instance's id may have slashes, as those of schedules do. So the longer paths come first.
     instance = f"{instances}/{{instance:path}}"
     table: list[tuple[str, str, Handler]] = [
-        ("GET", "", reads.list_workflows),
-        ("GET", one, reads.get_workflow),
+        ("GET", "", durable(worker, reads.list_workflows)),
+        ("GET", one, durable(worker, reads.get_workflow)),
         ("PUT", one, changes.put_workflow),
         ("DELETE", one, changes.delete_workflow),
-        ("GET", f"{one}/versions", reads.list_versions),
-        ("GET", f"{one}/versions/{{version}}", reads.get_version),
-        ("GET", f"{one}/versions/{{version}}/dag", reads.get_graph),
-        ("GET", f"{one}/versions/{{version}}/graph", reads.get_graph),
-        ("GET", instances, reads.list_instances),
-        ("GET", f"{instances}/", reads.list_instances),
+        ("GET", f"{one}/versions", durable(worker, reads.list_versions)),
+        ("GET", f"{one}/versions/{{version}}", durable(worker, reads.get_version)),
+        ("GET", f"{one}/versions/{{version}}/dag", durable(worker, reads.get_graph)),
+        ("GET", f"{one}/versions/{{version}}/graph", durable(worker, reads.get_graph)),
+        ("GET", instances, durable(worker, reads.list_instances)),
+        ("GET", f"{instances}/", durable(worker, reads.list_instances)),
         ("POST", instances, changes.create),
         ("PUT", f"{instances}/terminate", terminations.start),
         ("GET", f"{instances}/terminate", terminations.tell),
@@ -49,9 +50,9 @@ def _routes(worker: Worker, dialect: Dialect, terminator: Terminator) -> list[Ro
         ("POST", f"{instances}/batch/delete", changes.delete_batch),
         ("PATCH", f"{instance}/status", changes.change_status),
         ("POST", f"{instance}/events/{{event_type}}", changes.send_event),
-        ("GET", f"{instance}/step", reads.get_step),
+        ("GET", f"{instance}/step", durable(worker, reads.get_step)),
         ("GET", f"{instance}/subscribe", streams.subscribe),
-        ("GET", instance, reads.get_instance),
+        ("GET", instance, durable(worker, reads.get_instance)),
         ("DELETE", instance, changes.delete),
     ]
     return [
