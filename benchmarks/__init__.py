@@ -1,1 +1,1 @@
-"""Programs that measure Groundfog, and its rivals where they are installed; see README.md."""
+"""Programs that measure Groundfog, and its rivals if they are installed; see README.md."""

@@ -1,4 +1,4 @@
-"""Runs programs against peers and prints the table: what every benchmark's command does."""
+"""The command of every benchmark: runs programs against peers and prints the table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TABLE_ENDS = "<!-- end of measured -->\n"
 
 
 def main(programs: Sequence[Program]) -> None:
-    """Measure as the command line asks, print the table, and end the process."""
+    """Measure as the command line says, print the table, and end the process."""
     options = _parser().parse_args()
     try:
         peers = [groundfog()]
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure(program: Program, peers: list[Peer], repetitions: int | None) -> list[Measured]:
-    """Measure peer after peer, then all again: what disturbs the machine disturbs them alike."""
+    """Measure one peer after another, then all again, so that disturbances affect all of them."""
     rows = {figure.name: Measured(figure, {}) for figure in program.figures}
     for repetition in range(repetitions or program.repetitions):
         for peer in peers:

@@ -12,8 +12,8 @@ from benchmarks.peers import Peer
 from bindings.ai.ai import Ai
 
 MODEL = "@cf/baai/bge-base-en-v1.5"
-BATCHES, BATCH = 20, 100  # a hundred texts are the most that a call may have
-WORDS, VOCABULARY = 10, 5_000  # in a text; and to choose from
+BATCHES, BATCH = 20, 100  # a call may have at most a hundred texts
+WORDS, VOCABULARY = 10, 5_000  # words of a text, and different words to choose from
 
 TEXTS = Figure("embeddings of short texts", Unit.PER_SECOND, goal=2_000)
 
@@ -26,7 +26,7 @@ def measure(peer: Peer) -> dict[str, list[float]]:
 
 
 async def _rate() -> float:
-    """Return texts per second; no text is asked for twice, nor the words of a repetition before."""
+    """Return texts per second; no text occurs twice, and no word of an earlier repetition."""
     random = Random()
     vocabulary = [_word(random) for _ in range(VOCABULARY)]
     batches = [[_text(random, vocabulary) for _ in range(BATCH)] for _ in range(BATCHES)]

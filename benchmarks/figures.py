@@ -1,4 +1,4 @@
-"""What is measured: a program yields samples of figures, a figure tells how they are summed up."""
+"""What is measured: a program returns samples of figures; a figure says how they are summed up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table. `goal` is what Groundfog must reach: a most, or for rates a least."""
+    """One row of the table. `goal`: the value for Groundfog, at most; for rates, at least."""
 
     name: str
     unit: Unit
@@ -50,7 +50,7 @@ class Program:
     figures: tuple[Figure, ...]
     repetitions: int
     measure: Callable[[Peer], Mapping[str, Sequence[float]]]
-    for_engines: bool = False  # whether what is no dev server can be measured too
+    for_engines: bool = False  # whether engines that are not dev servers can be measured too
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Requests while 20,000 instances are overdue at a start: how long the slowest one takes.
 
-The sleepers are created with a short sleep, the server is killed while they sleep, and started
-again when the sleep of all of them is over.
+The instances are created and sleep for a short time. The server is killed while they sleep, and
+started again when all of them are due.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def measure(peer: Peer) -> dict[str, list[float]]:
 
 
 def _requests(server: Server) -> tuple[list[float], float]:
-    """Ask again and again until all have ended; return how long each answer took, and all."""
+    """Send requests until all have ended; return the time of each answer, and of all together."""
     began = time.perf_counter()
     seconds: list[float] = []
     while True:

@@ -1,4 +1,4 @@
-"""How many requests a second one client with 16 connections gets: plain, and with a D1 query."""
+"""How many requests per second one client with 16 connections gets: plain, and with D1."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def measure(peer: Peer) -> dict[str, list[float]]:
 
 
 def _rate(url: str) -> float:
-    _wrk(url, seconds=1)  # so that what is loaded or compiled once is not measured
+    _wrk(url, seconds=1)  # so that loading and compiling are not measured
     output = _wrk(url, seconds=5)
     rate = _RATE.search(output)
     if rate is None or _FAILED.search(output):
-        raise RuntimeError(f"wrk did not get only good answers from {url}:\n{output}")
+        raise RuntimeError(f"wrk got failed answers from {url}:\n{output}")
     return float(rate[1])
 
 

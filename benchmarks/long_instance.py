@@ -1,7 +1,7 @@
-"""Whether a step costs as much after 10,000 others as among the first hundred of an instance.
+"""Whether a step costs the same after 10,000 others as among the first hundred of an instance.
 
-Compared is processor time, of all processes of the server: it is what stays the same on a busy
-machine, and what an engine that reads an ever longer history would spend.
+It compares the processor time of all processes of the server. On a busy machine it stays the same,
+and an engine that reads an ever longer history would spend it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GROWTH = Figure("1 instance × 10,000 steps: a step, against the first hundred",
 
 def measure(peer: Peer) -> dict[str, list[float]]:
     with running(peer) as server:
-        _run(server, SHORT)  # so that what is loaded or compiled once is not measured
+        _run(server, SHORT)  # so that loading and compiling are not measured
         short = sum(_run(server, SHORT)[1] for _ in range(SHORT_INSTANCES))
         seconds, long = _run(server, STEPS)
         growth = (long / STEPS) / (short / SHORT / SHORT_INSTANCES)

@@ -1,7 +1,7 @@
-"""What 10,000 sleeping instances cost Groundfog: memory, disk, a start, and waking them all.
+"""What 10,000 sleeping instances cost Groundfog: memory, disk, a start, and to wake them all.
 
-A virtual clock wakes them, so that nobody waits an hour. Processor time is told beside the seconds:
-it is what stays the same on a busy machine.
+A virtual clock wakes them, so that nobody waits an hour. Processor time is measured beside the
+seconds, as it stays the same on a busy machine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def measure(peer: Peer) -> dict[str, list[float]]:
     peer = replace(peer, command=(*peer.command, "--clock", "virtual"))
     with running(peer) as server:
         empty_start = processor_seconds(server.pid)
-        # One first: what is loaded or created once is not the cost of a sleeper.
+        # One instance first, as loading and creating files are not the cost of a sleeper.
         _sleepers(server.client, 1)
         host_before, guest_before = _settled(server.pid)
         _sleepers(server.client, COUNT)
@@ -63,7 +63,7 @@ def _settled(host: int) -> tuple[int, int]:
 
 
 def _wake_all(pid: int, client: httpx.Client) -> tuple[float, float]:
-    """Let their hour pass; return the seconds until all have ended, and the processor's."""
+    """Let their hour pass; return the seconds until all have ended, and the processor time."""
     before = sum(processor_seconds(process.pid) for process in tree_of(pid))
     began = time.perf_counter()
     client.post("/cdn-cgi/groundfog/clock/advance", json={"span": "1 hour"}).raise_for_status()

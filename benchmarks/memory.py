@@ -1,4 +1,4 @@
-"""What one idle project keeps resident, in all processes of the server together."""
+"""How much memory one idle project takes, in all processes of the server together."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Instances of `projects/reloading`, as seen from outside: their status, and what their steps did.
+"""Instances of `projects/reloading`, seen from outside: their status, and what their steps did.
 
-Every question is asked again until it is answered: a server that restarts itself refuses some.
+Every request is repeated until it is answered: a server that restarts itself refuses some.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ENDED = ("complete", "errored", "terminated")
 
 
 class Order:
-    """One instance; `kind` says what stands between "charge" and "ship"."""
+    """One instance; `kind` says what is between "charge" and "ship"."""
 
     def __init__(self, server: Server, kind: str) -> None:
         self._server = server
@@ -37,7 +37,7 @@ class Order:
         return str(json.loads(ask(self._server, "/status", id=self.id))["status"])
 
     def effects(self) -> list[tuple[str, str]]:
-        """Return what steps did, in order, as (effect, version of the code that did it)."""
+        """Return the effects of steps, in order, as (effect, version of its code)."""
         rows: list[dict[str, Any]] = json.loads(ask(self._server, "/effects", id=self.id))
         return [(row["effect"], row["version"]) for row in rows]
 
@@ -65,7 +65,7 @@ class Order:
 
 
 def ask(server: Server, path: str, **query: str) -> str:
-    """Return what the worker answers. Raises TimeoutError when it does not for long."""
+    """Return the worker's answer. Raises TimeoutError when it does not answer for long."""
     deadline = time.monotonic() + ANSWER_SECONDS
     last = ""
     while time.monotonic() < deadline:
@@ -81,7 +81,7 @@ def ask(server: Server, path: str, **query: str) -> str:
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Tell whether `holds` becomes true within so many seconds."""
+    """Return whether `holds` becomes true within `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if holds():

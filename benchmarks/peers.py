@@ -1,6 +1,6 @@
-"""The servers that are measured: Groundfog, the rivals that GROUNDFOG_WRANGLER brings, and engines.
+"""The servers to measure: Groundfog, the rivals in GROUNDFOG_WRANGLER, and engines.
 
-Owns the command of each and nothing of how it is started or measured (`servers.py`, the programs).
+Owns the command of each. `servers.py` starts them, and the programs measure them.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Peer:
     source: str
     state: str
     environment: dict[str, str] = field(default_factory=dict)
-    is_engine: bool = False  # runs steps, and is no dev server
+    is_engine: bool = False  # runs steps, but is not a dev server
 
 
 class NotInstalled(Exception):
-    """What a measurement needs is not on this machine; the message says how to get it."""
+    """A program that a measurement needs is missing; the message says how to get it."""
 
 
 def groundfog() -> Peer:
@@ -82,7 +82,7 @@ def rivals() -> list[Peer]:
             source="src/index.ts",
             state=".wrangler/state",
             environment={
-                # Nothing may leave the machine, and no prompt may wait for an answer.
+                # No data may leave the machine, and no prompt may wait for an answer.
                 "CI": "1",
                 "WRANGLER_SEND_METRICS": "false",
                 "WRANGLER_HIDE_BANNER": "true",
@@ -135,7 +135,7 @@ def _engine_python() -> Path:
     python = Path(folder).absolute() / "bin/python"
     if not folder or not python.exists():
         raise NotInstalled(
-            "GROUNDFOG_ENGINES names no virtual environment: set it to one in which"
+            "GROUNDFOG_ENGINES does not name a virtual environment: set it to one in which"
             " `pip install dbos restate-sdk hypercorn httpx` was run."
         )
     return python
@@ -146,7 +146,7 @@ def _restate_packages() -> Path:
     packages = Path(folder).absolute() / "node_modules/@restatedev"
     if not folder or not packages.exists():
         raise NotInstalled(
-            "GROUNDFOG_RESTATE names no folder with Restate: set it to one in which"
+            "GROUNDFOG_RESTATE does not name a folder with Restate: set it to one in which"
             " `npm install @restatedev/restate-server` was run."
         )
     return packages

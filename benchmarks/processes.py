@@ -1,4 +1,4 @@
-"""Reads `/proc`: which processes a server consists of and what memory they hold. Linux only."""
+"""Reads `/proc`: the processes of a server and their memory. Linux only."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SETTLE_SECONDS = 15.0  # longer than any peer keeps what it no longer needs (wor
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process as of one look; `started` tells it from a later one with the same id."""
+    """A process; `started` distinguishes it from a later process with the same id."""
 
     pid: int
     parent: int
     started: str
 
     def kill(self) -> None:
-        """End it if it is still there; an id that was given to another process is left alone."""
+        """End it if it still runs, but not another process with the same id."""
         now = _read_process(self.pid)
         if now is not None and now.started == self.started:
             with contextlib.suppress(ProcessLookupError):
@@ -33,7 +33,7 @@ class Memory:
     """Resident memory of a set of processes, in bytes.
 
     `proportional` counts a page shared by n processes as 1/n in each (PSS): forked processes share
-    most of theirs, so only this sum is what the machine gave. `resident` (RSS) counts it n times.
+    most of theirs, so only this sum is the memory of the machine. `resident` (RSS) counts n times.
     """
 
     proportional: int
@@ -42,10 +42,10 @@ class Memory:
 
 
 def tree_of(pid: int) -> list[Process]:
-    """Return process `pid` and all that descend from it, parents first."""
+    """Return process `pid` and all its descendants, parents first."""
     everyone = [process for process in map(_read_process, _pids()) if process is not None]
     tree = [process for process in everyone if process.pid == pid]
-    for process in tree:  # grows while it is walked
+    for process in tree:  # the list grows during the loop
         tree += [child for child in everyone if child.parent == process.pid]
     return tree
 
@@ -58,7 +58,7 @@ def processor_seconds(pid: int) -> float:
 
 
 def memory_of(pid: int, descendants: bool = True) -> Memory:
-    """Return the memory of process `pid`, and of all that descend from it unless told not to."""
+    """Return the memory of process `pid`, and with `descendants` of all its descendants."""
     proportional = resident = 0
     tree = tree_of(pid) if descendants else tree_of(pid)[:1]
     for process in tree:
@@ -70,7 +70,7 @@ def memory_of(pid: int, descendants: bool = True) -> Memory:
 
 
 def settled_memory_of(pid: int) -> Memory:
-    """Return the memory after a time in which every peer has dropped what it does not need."""
+    """Return the memory after a time in which every peer gives back what it does not need."""
     time.sleep(SETTLE_SECONDS)
     return memory_of(pid)
 

@@ -1,6 +1,6 @@
-"""What is tried on each server by `benchmarks.reloading`: one function per row of its table.
+"""What `benchmarks.reloading` tries on each server: one function per row of its table.
 
-Each starts an instance, edits the worker's source or kills the server, and says what was seen.
+Each starts an instance, edits the worker's source or kills the server, and returns what was seen.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.processes import tree_of
 from benchmarks.servers import Server, running, running_again
 
 NAP_SECONDS = 4  # NAP of the worker
-PATIENCE_SECONDS = 8  # how much later than due an instance is given up
+PATIENCE_SECONDS = 8  # how long to wait for an instance after it was due
 SAVES_UNDER_LOAD = 20
 PAUSE_SECONDS = 0.5
 REST_SECONDS = 0.02
@@ -107,7 +107,7 @@ def _save_while(peer: Peer, kind: str) -> str:
 
 
 def _misfit(peer: Peer, old: str, new: str) -> str:
-    """Change what an instance that sleeps has done, or does; undo it if the instance is held."""
+    """Change a step that a sleeping instance has done, or does; undo it if the instance is held."""
     with running(peer) as server:
         order = Order(server, "sleep")
         order.await_effect("charge")
@@ -160,13 +160,13 @@ def _answer(server: Server, seconds: float = PATIENCE_SECONDS) -> str:
 
 
 def _said_since(server: Server, position: int) -> str:
-    """Return what the server printed since, but for the log of requests, which names ids too."""
+    """Return what the server printed since, without the log of requests, which has ids too."""
     lines = server.log.read_text()[position:].splitlines()
     return "\n".join(line for line in lines if "GET" not in line)
 
 
 def _request_until(stop: threading.Event, port: int, outcomes: list[bool]) -> None:
-    """Ask over and over, each time on a connection of its own, and note what came of it."""
+    """Send requests, each on a new connection, and note whether they succeed."""
     while not stop.is_set():
         connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
         try:
@@ -176,7 +176,7 @@ def _request_until(stop: threading.Event, port: int, outcomes: list[bool]) -> No
             outcomes.append(False)
         finally:
             connection.close()
-        # A refused connection takes no time: without a rest, an outage would count many times.
+        # A refused connection takes no time: without a pause, an outage would count many times.
         time.sleep(REST_SECONDS)
 
 

@@ -1,6 +1,6 @@
-"""What a save, a broken save and a kill do to live instances: tried, and told in words.
+"""What a save, a broken save and a kill do to live instances, with results in words.
 
-Prints the table of `docs/reload.md`. How long a save takes is measured as `benchmarks.save` does.
+It prints the table of `docs/reload.md`. The time of a save is measured as in `benchmarks.save`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _row(name: str, peers: list[Peer], repetitions: int) -> list[str]:
-    """Try one case on peer after peer, then again; say what was seen, how often if it varies."""
+    """Try one case on all peers, several times; return what was seen, and how often."""
     seen: dict[str, Counter[str]] = {peer.name: Counter() for peer in peers}
     for repetition in range(repetitions):
         for peer in peers:
@@ -55,7 +55,7 @@ def _row(name: str, peers: list[Peer], repetitions: int) -> list[str]:
 
 
 def _tried(name: str, peer: Peer) -> str:
-    """Return what was seen. A server that gives up is a finding like any other, not an end."""
+    """Return what was seen. A server that gives up is a finding, too."""
     try:
         return CASES[name](_on_orders(peer))
     except TimeoutError as error:

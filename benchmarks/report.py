@@ -1,4 +1,4 @@
-"""Writes figures as a Markdown table or as JSON, and says on what machine they were taken."""
+"""Writes figures as a Markdown table or as JSON, with the machine on which they were taken."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def as_json(measured: Sequence[Measured], peers: Sequence[Peer], command: str) -
 
 
 def machine() -> str:
-    """Return what the figures depend on: `2 cores (AMD EPYC), Linux 6.1, Python 3.11.7`."""
+    """Return the machine: `2 cores (AMD EPYC), Linux 6.1, Python 3.11.7`."""
     cores = len(os.sched_getaffinity(0))
     return (
         f"{cores} cores ({_processor()}), {platform.system()} {platform.release()},"

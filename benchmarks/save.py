@@ -1,5 +1,5 @@
-"""How long it takes from saving a file to the first response of the new code: with nothing else to
-do, and with 1,000 sleeping instances that the new code must fit.
+"""The time from saving a file to the first response of the new code: without instances, and
+with 1,000 sleeping instances that the new code must fit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def measure_with_sleepers(peer: Peer) -> dict[str, list[float]]:
 
 
 def _save(server: Server, number: int) -> float:
-    # People save at any moment: a fixed beat could fall in with a peer's own polling.
+    # Random moments, as a fixed interval could match a peer's own polling.
     time.sleep(random.uniform(0.3, 0.8))
     text = server.source.read_text()
     old, new = f"version {number - 1}", f"version {number}"

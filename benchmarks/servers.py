@@ -1,4 +1,4 @@
-"""Starts a peer on a copy of its project in a temporary folder, and ends it with all it started.
+"""Starts a peer on a copy of its project in a temporary folder, and ends it with its processes.
 
 Every process is found and ended by its id. Nothing is written outside the temporary folder, and
 HOME points into it.
@@ -30,7 +30,7 @@ CONNECT_EVERY_SECONDS = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A peer that has answered its first request, `start_seconds` after its command was run.
+    """A peer that answered its first request `start_seconds` after its command was run.
 
     `log` is what it prints, all of it.
     """
@@ -47,12 +47,12 @@ class Server:
 
 
 class DidNotAnswer(Exception):
-    """A server that was started gave no answer; the message ends with what it printed."""
+    """A started server did not answer; the message ends with its output."""
 
 
 @contextlib.contextmanager
 def running(peer: Peer) -> Iterator[Server]:
-    """Run `peer` on fresh state and yield it once it has answered a request."""
+    """Run `peer` on new state, and yield it after it has answered a request."""
     with tempfile.TemporaryDirectory(prefix="groundfog-bench-") as folder:
         project = Path(folder) / "project"
         ignored = shutil.ignore_patterns(".groundfog", ".wrangler", "__pycache__")
@@ -64,7 +64,7 @@ def running(peer: Peer) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def running_again(server: Server) -> Iterator[Server]:
-    """Start the peer of a server that was killed once more, on its port and the state it left."""
+    """Start the peer of a killed server again, on its port and its state."""
     port = httpx.URL(server.url).port
     assert port is not None
     with _started(server.peer, server.project, port, server.log) as again:
@@ -101,7 +101,7 @@ def _free_port() -> int:
 
 
 def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Return once the server answers a request. Raises DidNotAnswer."""
+    """Return when the server answers a request. Raises DidNotAnswer."""
     deadline = time.monotonic() + START_DEADLINE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if _answers(port):
@@ -111,7 +111,7 @@ def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> Non
 
 
 def _answers(port: int) -> bool:
-    """Tell whether the server answers 200. A bare socket: it costs the server's start the least."""
+    """Return whether the server answers 200. A plain socket disturbs the server's start least."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=START_DEADLINE_SECONDS) as peer:
             peer.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
@@ -121,7 +121,7 @@ def _answers(port: int) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the process, and what it started should that outlive it."""
+    """End the process, and processes that it started if they still run."""
     started = tree_of(process.pid)
     process.terminate()
     try:

@@ -18,7 +18,7 @@ DISK = Figure("1,000 sleeping instances, disk", Unit.BYTES, goal=5_000_000)
 
 def measure(peer: Peer) -> dict[str, list[float]]:
     with running(peer) as server:
-        # One instance first: what a peer loads or creates once is not the cost of a sleeper.
+        # One instance first, as loading and creating files are not the cost of a sleeper.
         server.client.get("/sleepers", params={"count": 1}).raise_for_status()
         memory_before = settled_memory_of(server.pid).proportional
         disk_before = _bytes_on_disk(server.state)
@@ -31,7 +31,7 @@ def measure(peer: Peer) -> dict[str, list[float]]:
 
 
 def _bytes_on_disk(folder: Path) -> int:
-    """Return the blocks the files take, which is what `du` counts."""
+    """Return the size of the files in blocks, as `du` counts."""
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 

@@ -1,4 +1,4 @@
-"""How long it takes from running the command to the first response, every process cold."""
+"""The time from running the command to the first response; every process is new."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""How many workflow steps, and new instances, a second: timed inside the worker.
+"""How many workflow steps and new instances per second: measured inside the worker.
 
-The clock runs from before `createBatch` until the last instance's `run` ends, when each of its
-steps has been acknowledged. The worker asks no status meanwhile, for that would load a fast peer
-more than a slow one; afterwards, unmeasured, it makes sure that every instance reports `complete`.
+The time is from before `createBatch` until the last instance's `run` ends, when each of its steps
+is acknowledged. The worker asks for no status during that time, as that would load a fast peer more
+than a slow one. Afterwards, unmeasured, it checks that every instance reports `complete`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from benchmarks.figures import Figure, Program, Unit
 from benchmarks.peers import Peer
 from benchmarks.servers import Server, running
 
-CREATED = 200  # few enough for the slowest peer, enough to see past one batch
+CREATED = 200  # few enough for the slowest peer, but more than one batch
 
 WIDE = Figure("100 instances × 10 steps", Unit.PER_SECOND, goal=10_000)
 LARGE = Figure("100 instances × 100 steps", Unit.PER_SECOND, goal=10_000)
@@ -23,8 +23,8 @@ EMPTY_RUNS = Figure("creating and running empty instances", Unit.PER_SECOND)
 
 def measure(peer: Peer) -> dict[str, list[float]]:
     with running(peer) as server:
-        _run(server, 10, 10)  # so that what is loaded or compiled once is not measured
-        # From the least to the most: some peers slow down with each instance they have had.
+        _run(server, 10, 10)  # so that loading and compiling are not measured
+        # From few to many: some peers become slower with each instance.
         sequential = [100 / _run(server, 1, 100)[1] for _ in range(3)]
         wide = [1_000 / _run(server, 100, 10)[1] for _ in range(3)]
         created_seconds, empty_runs_seconds = _run(server, CREATED, 0)

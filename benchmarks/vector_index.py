@@ -1,7 +1,7 @@
 """Fills and searches one index of random vectors in this process; prints samples as JSON.
 
-`python -m benchmarks.vector_index FOLDER COUNT DIMENSIONS`: inserts if the folder holds no index
-yet, else opens it again. `vectors.py` runs it twice, each time in a new process.
+`python -m benchmarks.vector_index FOLDER COUNT DIMENSIONS`: inserts if the folder has no index yet,
+else opens it again. `vectors.py` runs it twice, each time in a new process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TENTHS = 10  # a filter on one value keeps a tenth
 
 
 def main() -> None:
-    """Do what the command line asks."""
+    """Do what the command line says."""
     folder, count, dimensions = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     path = folder / "index.sqlite"
     random = numpy.random.default_rng(7)
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _fill(path: Path, config: IndexConfig, random: numpy.random.Generator, count: int) -> float:
-    """Return the seconds that inserting took, the making of the vectors left out."""
+    """Return the seconds of the inserts, without the time to make the vectors."""
     index = Index(path, "index", config)
     taken = 0.0
     for start in range(0, count, BATCH):
