@@ -16,7 +16,7 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
+from emulator.engine.decide.retries import resolve_config
 from emulator.engine.engine import Engine
 from emulator.engine.model.step_key import StepKey
 from emulator.protocol import values
@@ -154,20 +154,12 @@ class _Run:
     def config_to_begin_with(
         self, kind: str, name: str, count: int, options: dict[str, Json]
     ) -> Json | None:
-        """Return the configuration of a step that may begin at once; None: ask.
-
-        It dares more than the Python guest does, which asks whenever a configuration is given.
-        """
-        if kind != "do" or self.free_steps <= 0 or (name, count) in self.begun:
+        """Return the configuration of a step that may begin at once; None: ask."""
+        if kind != "do" or self.free_steps <= 0:
             return None
         self.free_steps -= 1
-        if self.asked is not None:
-            return None
-        try:
-            config = resolve_config(options.get("config")).config
-        except InvalidStepConfig:
-            return None
-        return None if config["retries"]["delay"] == "[dynamic]" else config
+        asks = options or self.asked is not None or (name, count) in self.begun
+        return None if asks else resolve_config(None).config
 
 
 class Step:

@@ -27,7 +27,8 @@ class Conversation:
     def __init__(self, process: GuestProcess) -> None:
         self.process = process
         self._reader = FrameReader()
-        self._heard: list[Message] = []
+        self._unread: list[Message] = []
+        self._heard: list[Message] = []  # while it was asked for something else
         self._pings = 0
 
     async def tell(self, *messages: Message) -> None:
@@ -37,11 +38,14 @@ class Conversation:
 
     async def hear(self) -> Message:
         """Return the next message of the guest's."""
-        while not self._heard:
+        return self._heard.pop(0) if self._heard else await self._next()
+
+    async def _next(self) -> Message:
+        while not self._unread:
             data = await asyncio.get_running_loop().sock_recv(self.process.socket, 65536)
             assert data, "the guest closed the connection"
-            self._heard += self._reader.receive(data)
-        return self._heard.pop(0)
+            self._unread += self._reader.receive(data)
+        return self._unread.pop(0)
 
     async def ask(self, *messages: Message) -> Message:
         """Send messages and return the next one of the guest's."""
@@ -56,6 +60,17 @@ class Conversation:
         for _ in range(3):
             self._pings += 1
             assert await self.ask(Ping(self._pings)) == Pong(self._pings)
+
+    async def left(self) -> list[Message]:
+        """Return what the guest says without being asked, up to its answers to three pings."""
+        for _ in range(3):
+            self._pings += 1
+            await self.tell(Ping(self._pings))
+            while not any(message == Pong(self._pings) for message in self._heard):
+                self._heard.append(await self._next())
+        left = [message for message in self._heard if not isinstance(message, Pong)]
+        self._heard.clear()
+        return left
 
     async def load(
         self,
