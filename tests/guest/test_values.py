@@ -243,7 +243,8 @@ except Exception as error:
 
 def test_a_message_that_the_guest_cannot_cope_with_costs_its_run_only(tmp_path: Path) -> None:
     broken = (
-        "from _groundfog.guest.python.runs import run\nrun._Call.stop_upload = lambda call: 1 / 0"
+        "from _groundfog.guest.python.runs import attempts\n"
+        "attempts.Call.stop_upload = lambda call: 1 / 0"
     )
 
     async def scenario(it: Conversation) -> None:

@@ -98,14 +98,7 @@ class Exchange:
         self.outgoing.end()
 
     def _failed(self, error: BaseException) -> None:
-        self._send(
-            InvokeFailed(
-                self.id,
-                tracebacks.error_name(error),
-                tracebacks.error_message(error),
-                tracebacks.format_error(error),
-            )
-        )
+        self._send(InvokeFailed(self.id, *tracebacks.told(error)))
 
 
 async def _reported(awaitable: Awaitable[Any]) -> None:

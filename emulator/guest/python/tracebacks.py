@@ -42,6 +42,11 @@ def error_message(error: BaseException) -> str:
         return f"<{type(error).__name__} whose str() fails>"
 
 
+def told(error: BaseException) -> tuple[str, str, str]:
+    """Return what travels of an error: name, message, traceback."""
+    return error_name(error), error_message(error), format_error(error)
+
+
 def is_ours(filename: str) -> bool:
     """Return whether a code file is part of the guest."""
     return filename.startswith(_OUR_FOLDERS)

@@ -141,6 +141,10 @@ class Downloads:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
+    def received(self, value: Any, step: str, of: scope.Scope) -> Any:
+        """Return what user code gets of a step's value."""
+        return self.stream(value, step, of) if type(value) is StreamValue else value
+
     def stream(self, value: StreamValue, step: str, of: scope.Scope) -> ReadableStream:
         """Return a stream of what is stored, for the run `of`."""
 

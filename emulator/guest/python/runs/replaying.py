@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from ....protocol.runs import REST_TIMEOUT_S, Replayed
-from ....protocol.values import MalformedValue
 from ..loader import Worker
 from ..streams import Send
 from .rest import Waits, innermost_frame, is_at_rest, restless_task
@@ -124,13 +122,3 @@ class Replay:
         if frame is None:
             return "an unknown place"
         return f"{self._worker.shown(frame.f_code.co_filename)}:{frame.f_lineno}"
-
-
-def damage_of(history: bytes, error: Exception) -> str:
-    """Return what is wrong with a history, with the step whose value it is if that can be told."""
-    try:
-        place = error.path[0] if isinstance(error, MalformedValue) else None
-        _, name, count, *_ = json.loads(history)[place]
-        return f"The recorded value of step {name}-{count} is damaged: {error}"
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return f"A recorded value of this instance is damaged: {error}"

@@ -9,49 +9,33 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ....protocol.framing import FrameTooLarge
 from ....protocol.runs import (
-    RollbackRun,
     RunAsking,
     RunEnd,
     RunStart,
     StepBegin,
-    StepDelay,
     StepDone,
-    StepEnd,
     StepFailed,
-    StepRun,
-    StepTaken,
-    StreamPiece,
 )
-from ....protocol.values import MalformedValue, StreamValue
+from ....protocol.values import MalformedValue
 from .. import conversion, scope, tracebacks
-from ..calling import relaxed_call, settle, settle_coroutine
+from ..calling import relaxed_call, settle_coroutine
 from ..loader import Worker
-from ..sdk.pyodide.ffi import JsException
 from ..sdk.workers.entrypoints import Context
-from ..streams import ReadableStream, Send
-from . import delays, rollbacks
+from ..streams import Send
 from .allowance import Allowance
-from .callers import CALLS_MAX, Caller, running
+from .attempts import Attempts, Call, Callback
+from .callers import Caller, running
 from .droppable import RunTasks
-from .outputs import Downloads, InvalidOutput, Upload
-from .replaying import Replay, damage_of
+from .outputs import Downloads
+from .past import Past
+from .replaying import Replay
 from .rest import Waits, is_at_rest
 from .rollbacks import Handler, Handlers
 from .step_errors import step_error
-
-
-class Callback(Protocol):
-    """A step's function, ready to be called."""
-
-    wants_ctx: bool
-    delay: Any  # before a retry, if the code gives one: a duration or a function
-
-    def __call__(self, ctx: Any) -> Any: ...
 
 
 class StepObject(Protocol):
@@ -63,30 +47,6 @@ class StepObject(Protocol):
 
 
 MakeStep = Callable[["Run"], StepObject]
-
-
-@dataclass(slots=True)
-class _Call:
-    """A step the host has been asked for."""
-
-    answer: asyncio.Future[Any]
-    name: str
-    count: int  # of its name and kind; known for sure once the host has said to execute it
-    callback: Callback | None
-    attempt: int = 0
-    payload: bytes = b""  # of the attempt in flight, once it has returned
-    upload: Upload | None = None  # of the attempt in flight, if it returned a stream
-
-    @property
-    def label(self) -> str:
-        """What it is called in messages: `"charge-1"`."""
-        return f"{self.name}-{self.count}"
-
-    def stop_upload(self) -> None:
-        """The attempt in flight is over, or about to be followed by another."""
-        if self.upload is not None:
-            self.upload.stop()
-            self.upload = None
 
 
 class Run:
@@ -107,29 +67,21 @@ class Run:
         self.shared: set[asyncio.Future[Any]] = set()  # that the end of a step resolves
         self._loop = loop
         self._send = send
-        self._downloads = Downloads(loop, send)
+        self.downloads = Downloads(loop, send)
         self._has_calls = has_calls  # whether a run has binding calls in flight
-        self._history: dict[tuple[str, str, int], tuple[bool, Any]] = {}
-        self._damage = ""  # what is wrong with it
+        self.past = Past()
         self._itself = Caller()
         self._shared: frozenset[str] = frozenset()  # what callbacks have asked for as dependencies
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, Call] = {}
         self._last_call = 0
         self._allowance = Allowance()
-        self._handlers = Handlers(loop, self._roll_back, send, self._is_at_rest)
         self._rolling_back = False  # run() is only here to give its handlers again
         self._step: StepObject | None = None
         self._failures: list[Exception] = []  # of steps; their tracebacks have been printed
         self._context = contextvars.copy_context()
         self._context.run(scope.enter, self)
-
-    def remember(self, payload: bytes) -> None:
-        """Take finished steps in, before the run starts."""
-        try:
-            for kind, name, count, outcome, value in conversion.decode(payload):
-                self._history[kind, name, count] = (outcome == "ok", value)
-        except (ValueError, TypeError) as error:  # told when the run starts, which it then does not
-            self._damage = damage_of(payload, error)
+        self.attempts = Attempts(self, self._context, self._calls, self.downloads, loop, send)
+        self.handlers = Handlers(loop, self.attempts.roll_back, send, self._is_at_rest)
 
     def start(
         self,
@@ -158,7 +110,7 @@ class Run:
         self.dropped = True
         self.release()
         self._calls.clear()
-        self._downloads.clear()
+        self.downloads.clear()
         # In the run's own context: what its `finally` blocks try is refused as the run's.
         self._context.copy().run(self.tasks.drop)
         self._let_go()
@@ -169,7 +121,8 @@ class Run:
         The collector would look seldom, and thousands of runs may be dropped in between.
         """
         self._context = contextvars.Context()
-        self._handlers.forget()
+        self.attempts.forget()
+        self.handlers.forget()
         if self._step is not None:
             self._step.forget()
             self._step = None
@@ -211,29 +164,29 @@ class Run:
         if self.dropped:
             raise scope.RunDropped
         caller = running.get() or self._itself
-        if caller.call < 0 or (self._handlers.over and not self._rolling_back):
+        if caller.call < 0 or (self.handlers.over and not self._rolling_back):
             raise step_error("WorkflowFatalError", "Cannot execute steps during rollback phase")
         count = caller.count(kind, name)
         answer: asyncio.Future[Any] = self._loop.create_future()
         if handler is not None:
             made = self._last_call + 1 if caller.call else 0
-            self._handlers.add(made or (name, count), handler)
-        known = None if caller.call else self._history.pop((kind, name, count), None)
+            self.handlers.add(made or (name, count), handler)
+        known = None if caller.call else self.past.pop(kind, name, count)
         if self.replay is not None:
             asked = 0 if known is not None else self._last_call + 1
             self.replay.ask(kind, name, count, line, asked)
-            if known is not None and not self._history:
+            if known is not None and not self.past:
                 self.replay.through()
         if known is not None:
             succeeded, value = known
             if succeeded:
-                answer.set_result(self._received(value, f"{name}-{count}"))
+                answer.set_result(self.downloads.received(value, f"{name}-{count}", self))
             else:
                 answer.set_exception(self._failure(value["name"], value["message"]))
             return answer
         self._last_call += 1
         if self._rolling_back:  # it had not ended when the rollback began, and never will
-            self._calls[self._last_call] = _Call(answer, name, count, None)
+            self._calls[self._last_call] = Call(answer, name, count, None)
             return answer
         number = self._last_call
         started = (
@@ -248,9 +201,9 @@ class Run:
         self._send(
             StepBegin(self.run, number, kind, name, count, options, line, parent, started, shared)
         )
-        call = self._calls[number] = _Call(answer, name, count, callback)
+        call = self._calls[number] = Call(answer, name, count, callback)
         if started:  # in a later turn: by then the host has been told
-            self._execute(number, call, 1, {})
+            self.attempts.execute(number, call, 1, {})
         return answer
 
     def is_in_callback(self) -> bool:
@@ -269,57 +222,6 @@ class Run:
         call = self._calls.get(caller.call)
         return caller.attempt == 1 and call is not None and call.attempt == 1
 
-    def step_run(self, message: StepRun) -> None:
-        """The host wants the callback executed."""
-        call = self._calls.get(message.call)
-        if call is not None and call.callback is not None:
-            call.count = message.count or call.count
-            self._execute(message.call, call, message.attempt, message.config)
-
-    def step_taken(self, message: StepTaken) -> None:
-        """The host has stored a piece of what an attempt streams."""
-        call = self._calls.get(message.call)
-        if call is not None and call.upload is not None:
-            call.upload.taken(message.attempt, message.over)
-
-    def stream_piece(self, message: StreamPiece) -> None:
-        """The host sent a piece of what a step has streamed."""
-        self._downloads.piece(message)
-
-    def _received(self, value: Any, label: str) -> Any:
-        """Return what user code gets of a step's value."""
-        if type(value) is StreamValue:
-            return self._downloads.stream(value, label, self)
-        return value
-
-    def _execute(self, number: int, call: _Call, attempt: int, config: dict[str, Any]) -> None:
-        call.stop_upload()
-        call.attempt = attempt
-        context = self._context.copy()
-        context.run(running.set, Caller(number, attempt))
-        self._loop.create_task(self._attempt(number, call, attempt, config), context=context)
-
-    def rollback_run(self, message: RollbackRun) -> None:
-        """The host wants a rollback handler executed."""
-        self._handlers.execute(message)
-
-    def step_delay(self, message: StepDelay) -> None:
-        """The host wants to know how long to wait before the next attempt."""
-        call = self._calls.get(message.call)
-        if call is not None and call.callback is not None:
-            call.count = message.count or call.count
-            context = self._context.copy()
-            # It calls after the callback: what it asks for is not what the callback has called.
-            context.run(running.set, Caller(message.call, after=CALLS_MAX * message.attempt))
-            self._loop.create_task(self._delayed(message, call), context=context)
-
-    async def _delayed(self, message: StepDelay, call: _Call) -> None:
-        assert call.callback is not None
-        ctx = _context_of(call, message.attempt, message.config)
-        answer = await delays.answer(message, ctx, call.callback.delay)
-        if not self.dropped:
-            self._send(answer)
-
     def step_done(self, message: StepDone) -> None:
         """The step is recorded: resolve the call."""
         call = self._calls.pop(message.call, None)
@@ -330,7 +232,7 @@ class Run:
                 text = f"The value of step {call.label} is damaged: {error}"
                 call.answer.set_exception(self._failure("WorkflowInternalError", text))
                 return
-            call.answer.set_result(self._received(value, call.label))
+            call.answer.set_result(self.downloads.received(value, call.label, self))
 
     def step_failed(self, message: StepFailed) -> None:
         """The step failed for good: raise in the call."""
@@ -347,7 +249,7 @@ class Run:
         return Waits(
             list(self.tasks),
             [*steps, *self.shared],
-            bool(self._downloads) or self._has_calls(self.run),
+            bool(self.downloads) or self._has_calls(self.run),
             lambda context: scope.find_in(context) is self,
         )
 
@@ -374,12 +276,12 @@ class Run:
             if not self._rolling_back:
                 if self.refuse is None and not any(error is known for known in self._failures):
                     tracebacks.print_error(error)
-                kept = bool(self._handlers)
-                damaged = bool(self._damage)
+                kept = bool(self.handlers)
+                damaged = bool(self.past.damage)
                 self._tell_end(RunEnd(self.run, *_told(error), kept=kept, damaged=damaged))
         self._calls.clear()
         if kept:
-            self._handlers.complete()
+            self.handlers.complete()
             return
         number, self.run = self.run, 0  # what goes on after run() is no longer part of the run
         if len(self.tasks) == 1:  # this one
@@ -402,115 +304,22 @@ class Run:
         method = getattr(cls(Context(), worker.env), "run", None)
         if method is None:
             raise TypeError("Method run does not exist")
-        event = self._event(message)
-        event.setdefault("instanceId", message.instance)
-        event.setdefault("workflowName", message.workflow)
+        event = self.past.event(message)
+        self._refuse_damaged()
         self._step = make_step(self)
         return relaxed_call(method, event, self._step)
 
-    def _event(self, message: RunStart) -> Any:
-        """Return the event that `run()` gets. Raises the error of a run that cannot begin."""
-        try:
-            event = conversion.decode(message.payload)
-        except MalformedValue as error:
-            self._damage = f"The event of this instance is damaged: {error}"
-        if not self._damage:
-            return event
+    def _refuse_damaged(self) -> None:
+        """Raise the error of a run that cannot begin, if what it was told is damaged."""
+        if not self.past.damage:
+            return
         if self.replay is not None and self.refuse is not None:
-            self.replay.doubt(self._damage)
+            self.replay.doubt(self.past.damage)
         self.release()  # nothing of it has been asked, which says nothing of the code
-        raise step_error("WorkflowInternalError", self._damage)
-
-    async def _attempt(
-        self, number: int, call: _Call, attempt: int, config: dict[str, Any]
-    ) -> None:
-        assert call.callback is not None
-        run = self.run
-        try:
-            wants_ctx = call.callback.wants_ctx
-            ctx = _context_of(call, attempt, config) if wants_ctx else None
-            result = await settle_coroutine(call.callback(ctx))
-            if isinstance(result, ReadableStream):
-                payload = b""
-                if not await self._upload(result, Upload(run, number, attempt, self._send), call):
-                    return
-                end = StepEnd(run, number, attempt, stream=True)
-            else:
-                payload = conversion.encode(result)
-                end = StepEnd(run, number, attempt, payload=payload)
-        except InvalidOutput as error:
-            payload = b""
-            end = StepEnd(run, number, attempt, error.name, error.message, fatal=True, stream=True)
-        except BaseException as error:  # whatever the callback raises is the attempt's outcome
-            if self.dropped:
-                raise
-            tracebacks.print_error(error)
-            payload = b""
-            end = _attempt_failed(run, number, attempt, error)
-        if self._calls.get(number) is not call:
-            return  # the host gave the final answer meanwhile
-        if call.attempt == attempt:
-            call.payload = payload
-        try:
-            self._send(end)
-        except FrameTooLarge:
-            self._send(_too_large(run, number, attempt, call.label))
-
-    async def _upload(self, stream: ReadableStream, upload: Upload, call: _Call) -> bool:
-        """Let the host store what an attempt returned; return False if the attempt is over."""
-        if self._calls.get(upload.call) is not call or call.attempt != upload.attempt:
-            await stream.cancel()
-            return False
-        call.upload = upload
-        try:
-            await upload.send_all(stream)
-        except BaseException:  # where it was cut off, whatever its source made of that
-            if not upload.over:
-                raise
-        return not upload.over
-
-    def _roll_back(self, message: RollbackRun, handler: Handler) -> None:
-        context = self._context.copy()
-        context.run(running.set, Caller(message.call, message.attempt))
-        self._loop.create_task(self._rolled_back(message, handler), context=context)
-
-    async def _rolled_back(self, message: RollbackRun, handler: Handler) -> None:
-        try:
-            context = rollbacks.context_of(message)
-            context["output"] = self._received(context["output"], context["stepName"])
-            await settle(relaxed_call(handler, context))
-            end = StepEnd(message.run, message.call, message.attempt)
-        except BaseException as error:  # whatever the handler raises is the attempt's outcome
-            if self.dropped:
-                raise
-            tracebacks.print_error(error)
-            end = StepEnd(message.run, message.call, message.attempt, *_told(error))
-        self._send(end)
-
-
-def _context_of(call: _Call, attempt: int, config: dict[str, Any]) -> Any:
-    step = {"name": call.name, "count": call.count}
-    ctx = {"step": step, "attempt": attempt, "config": config}
-    return conversion.copy(ctx)
+        raise step_error("WorkflowInternalError", self.past.damage)
 
 
 def _told(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, FrameTooLarge):
         return "RangeError", f"the value returned from run() does not fit: {error}", ""
-    return (
-        tracebacks.error_name(error),
-        tracebacks.error_message(error),
-        tracebacks.format_error(error),
-    )
-
-
-def _attempt_failed(run: int, call: int, attempt: int, error: BaseException) -> StepEnd:
-    name, text, traceback = _told(error)
-    uncloneable = isinstance(error, JsException) and name == conversion.DATA_CLONE_ERROR
-    return StepEnd(run, call, attempt, name, text, traceback, fatal=uncloneable)
-
-
-def _too_large(run: int, call: int, attempt: int, label: str) -> StepEnd:
-    """Source: docs/platform/workflows.md, "Errors"."""
-    text = f"Step {label} output is too large. Maximum allowed size is 1MiB."
-    return StepEnd(run, call, attempt, "WorkflowInternalError", text)
+    return tracebacks.told(error)

@@ -7,26 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from inspect import CO_VARARGS, CO_VARKEYWORDS
-from types import CodeType, FunctionType
 from typing import Any
 
 from ..loader import shown_path
-from ..sdk.jsproxy import plain
-from ..sdk.jstext import js_text
-from .outputs import fresh
+from .callbacks import Function, StepCallback, dependency_names
 from .rollbacks import Handler
 from .run import Run
+from .step_options import delay_of, do_options, name_of, plain_json, refuse_bare
 
-Function = Callable[..., Any]
 Decorated = Callable[[], Awaitable[Any]]
 DEFAULT_EVENT_TIMEOUT = "24 hours"
-_CTX = "ctx"
 
 
 @dataclass(slots=True, eq=False)
@@ -63,21 +57,21 @@ class _WorkflowStepWrapper:
 
     def sleep(self, name: str, duration: Any) -> Awaitable[None]:
         """Sleep for `duration`: a number of milliseconds, or such as `"10 seconds"`."""
-        options = {"duration": _json(duration, f'step.sleep("{name}"): duration')}
+        options = {"duration": plain_json(duration, f'step.sleep("{name}"): duration')}
         return self._call("sleep", name, options)
 
     def sleep_until(self, name: str, timestamp: datetime | float) -> Awaitable[None]:
         """Sleep until a datetime (naive: local time) or epoch milliseconds."""
         if isinstance(timestamp, datetime):
             timestamp = round(timestamp.timestamp() * 1000)
-        options = {"timestamp": _json(timestamp, f'step.sleep_until("{name}"): timestamp')}
+        options = {"timestamp": plain_json(timestamp, f'step.sleep_until("{name}"): timestamp')}
         return self._call("sleep", name, options)
 
     async def wait_for_event(
         self, name: str, event_type: str, /, timeout: Any = DEFAULT_EVENT_TIMEOUT
     ) -> Any:
         """Wait for an event of `event_type`; returns `{"payload", "type", "timestamp"}`."""
-        timeout = _json(timeout, f'step.wait_for_event("{name}"): timeout')
+        timeout = plain_json(timeout, f'step.wait_for_event("{name}"): timeout')
         return await self._call("waitForEvent", name, {"type": event_type, "timeout": timeout})
 
     def _call(
@@ -85,11 +79,11 @@ class _WorkflowStepWrapper:
         kind: str,
         name: str,
         options: dict[str, Any],
-        callback: _Callback | None = None,
+        callback: StepCallback | None = None,
         handler: Handler | None = None,
         shared: int = 0,
     ) -> asyncio.Future[Any]:
-        name = _name(name)
+        name = name_of(name)
         line = self._line(callback)
         return self._run.step(kind, name, options, callback, line, handler, shared)
 
@@ -101,7 +95,7 @@ class _WorkflowStepWrapper:
         # What CPython calls a coroutine of it that is never awaited.
         decorated.__qualname__ = f"{step.name} ({self._declared(step.function)})"
         if self._run.replay is not None:
-            self._run.replay.declare(step.name, self._line(_Callback(step.function, {})))
+            self._run.replay.declare(step.name, self._line(StepCallback(step.function, {})))
         self._by_name[step.name] = step
         self._by_decorated[decorated] = step
         return decorated
@@ -114,7 +108,7 @@ class _WorkflowStepWrapper:
         self._run.shared.add(running)
         try:
             values = await self._resolve(dependencies, step.concurrent) if dependencies else {}
-            callback = _Callback(step.function, values, step.delay)
+            callback = StepCallback(step.function, values, step.delay)
             call = step.name, step.options, callback, step.rollback, shared
             result = await self._call("do", *call)
         except BaseException as error:
@@ -162,7 +156,7 @@ class _WorkflowStepWrapper:
         """Return parameter name -> step it takes the result of. Raises TypeError."""
         raise NotImplementedError
 
-    def _line(self, callback: _Callback | None) -> str:
+    def _line(self, callback: StepCallback | None) -> str:
         """Return where user code made this call, `"src/entry.py:31"`.
 
         A step awaited through `gather` has no caller on the stack; then the callback's own line.
@@ -199,14 +193,14 @@ class ImplicitStep(_WorkflowStepWrapper):
 
         rollback: called, when the instance fails, with `{"ctx", "error", "output", "stepName"}`.
         """
-        _refuse_bare(name)
+        refuse_bare(name)
 
         def decorate(function: Function) -> Decorated:
-            called = _name(function.__name__ if name is None else name)
-            options = _options(called, config, rollback, rollback_config)
+            called = name_of(function.__name__ if name is None else name)
+            options = do_options(called, config, rollback, rollback_config)
             return self._decorate(
                 _Step(
-                    *(called, function, None, concurrent, options, rollback, _delay(config)),
+                    *(called, function, None, concurrent, options, rollback, delay_of(config)),
                     not self._run.is_in_callback(),
                 )
             )
@@ -215,7 +209,7 @@ class ImplicitStep(_WorkflowStepWrapper):
 
     def _dependencies(self, step: _Step) -> dict[str, _Step]:
         found = {}
-        for parameter in _dependency_names(step.function):
+        for parameter in dependency_names(step.function):
             if parameter not in self._by_name:
                 raise TypeError(f"Received unexpected parameter {parameter}")
             found[parameter] = self._by_name[parameter]
@@ -239,18 +233,18 @@ class LegacyStep(_WorkflowStepWrapper):
 
         rollback: called, when the instance fails, with `{"ctx", "error", "output", "stepName"}`.
         """
-        _refuse_bare(name)
-        name = _name(name)
-        options = _options(name, config, rollback, rollback_config)
+        refuse_bare(name)
+        name = name_of(name)
+        options = do_options(name, config, rollback, rollback_config)
         return lambda function: self._decorate(
             _Step(
-                *(name, function, depends, concurrent, options, rollback, _delay(config)),
+                *(name, function, depends, concurrent, options, rollback, delay_of(config)),
                 not self._run.is_in_callback(),
             )
         )
 
     def _dependencies(self, step: _Step) -> dict[str, _Step]:
-        parameters = _dependency_names(step.function)
+        parameters = dependency_names(step.function)
         if parameters and not step.depends:
             raise TypeError(
                 f"Step has {len(parameters)} non-ctx parameter(s) but no 'depends' list provided"
@@ -272,106 +266,4 @@ class LegacyStep(_WorkflowStepWrapper):
         return found
 
 
-class _Callback:
-    """Calls a step's function with its dependencies' results and, where it asks, `ctx`."""
-
-    __slots__ = ("function", "delay", "_values", "_parameters", "wants_ctx")
-
-    def __init__(self, function: Function, values: dict[str, Any], delay: Any = None) -> None:
-        self.delay = delay
-        self.function = function
-        self._values = values
-        self._parameters = _parameters(function)
-        self.wants_ctx = any(name == _CTX for name, _ in self._parameters)
-
-    def __call__(self, ctx: Any) -> Any:
-        if not self._parameters:
-            return self.function()
-        positional, keywords = [], {}
-        for name, keyword_only in self._parameters:
-            value = ctx if name == _CTX else fresh(self._values[name])
-            if keyword_only:
-                keywords[name] = value
-            else:
-                positional.append(value)
-        return self.function(*positional, **keywords)
-
-
 _shown = functools.lru_cache(maxsize=1024)(shown_path)
-
-
-def _dependency_names(function: Function) -> list[str]:
-    return [name for name, _ in _parameters(function) if name != _CTX]
-
-
-def _parameters(function: Function) -> tuple[tuple[str, bool], ...]:
-    """Return each parameter's name, `*args` and `**kwargs` included, and if it is keyword-only."""
-    if type(function) is FunctionType and not hasattr(function, "__wrapped__"):
-        return _parameters_of_code(function.__code__)
-    parameters = inspect.signature(function).parameters.values()
-    return tuple((p.name, p.kind is p.KEYWORD_ONLY) for p in parameters)
-
-
-@functools.lru_cache(maxsize=1024)
-def _parameters_of_code(code: CodeType) -> tuple[tuple[str, bool], ...]:
-    """The same from a code object: steps are defined anew in every run, their code is not."""
-    named = code.co_argcount + code.co_kwonlyargcount
-    count = named + bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
-    names = code.co_varnames[:count]
-    return tuple((name, code.co_argcount <= n < named) for n, name in enumerate(names))
-
-
-def _refuse_bare(name: Any) -> None:
-    if callable(name):
-        raise TypeError('step.do is used with parentheses: @step.do() or @step.do("name")')
-
-
-def _name(name: Any) -> str:
-    """Return the name of a step: of a `(str, Enum)` member its contents."""
-    if not isinstance(name, str):
-        raise TypeError(f"a step name must be a str, not {name!r}")
-    return str.__str__(name)
-
-
-def _options(
-    name: str, config: Any, rollback: Handler | None, rollback_config: Any
-) -> dict[str, Any]:
-    options = {}
-    if config is not None:
-        options["config"] = _json(config, f'step.do("{name}"): config')
-    if rollback is not None:
-        if not callable(rollback):
-            raise TypeError(f'Rollback for "{name}" must be a function')
-        options["rollback"] = _json(rollback_config or {}, f'step.do("{name}"): rollback_config')
-    elif rollback_config is not None:
-        raise TypeError(f'step.do("{name}"): rollback_config is given, and rollback is not')
-    return options
-
-
-def _delay(config: Any) -> Any:
-    """Return `retries.delay` of a configuration that has it."""
-    config = plain(config)
-    retries = config.get("retries") if isinstance(config, dict) else None
-    return retries.get("delay") if isinstance(retries, dict) else None
-
-
-def _json(value: Any, what: str) -> Any:
-    """Return `value` if it is plain JSON. Raises TypeError that says what it is."""
-    value = plain(value)
-    if what.endswith(": config.retries.delay") and callable(value):
-        return {"$function": 1}
-    match value:
-        case str():
-            return str.__str__(value)
-        case None | bool() | int() | float():
-            return value
-        case dict() if not what.endswith(".delay"):
-            named = ((js_text(key), item) for key, item in value.items())
-            return {key: _json(item, f"{what}.{key}") for key, item in named}
-        case list() | tuple():
-            return [_json(item, what) for item in value]
-    raise TypeError(
-        f'{what} is {value!r}; expected milliseconds or "<number> <unit>", e.g. "5 minutes"'
-        if "config" not in what or what.rpartition(".")[2] in ("delay", "timeout")
-        else f"{what} is {value!r}; expected a plain number, string, dict or list"
-    )
