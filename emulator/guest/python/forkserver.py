@@ -22,6 +22,7 @@ from collections import deque
 from typing import NoReturn
 
 from . import parent, process
+from .runs import self_test
 
 _RECEIVE_BYTES = 4096
 _DESCRIPTORS = 3
@@ -31,6 +32,7 @@ def serve(control_fd: int) -> NoReturn:
     """Fork a guest per request until the host goes away."""
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
+    self_test.run()  # here, once for all guests: its event loop is gone before the first fork
     _Forkserver(control).run()
 
 

@@ -14,6 +14,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from .. import scope
+from .asyncio_privates import say_nothing_when_dropped
 
 _dropping = False
 _CLOSINGS_MAX = 100  # of a generator whose clean-up waits again and again
@@ -175,7 +176,7 @@ def task_factory(
     if current is not None and current.dropped:  # what is left of the run cleans up: in silence
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
     # What run() leaves waiting for a step is never answered, and goes with the run. The host says
-    # which step that was; asyncio would only add "Task was destroyed but it is pending".
-    task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio.gather does
+    # which step that was.
+    say_nothing_when_dropped(task)
     tasks.add(task, droppable)
     return task

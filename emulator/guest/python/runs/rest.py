@@ -5,22 +5,23 @@ what asyncio hangs on them (`gather`, `shield`, `wait`, `wait_for`), are steps i
 a thread, a binding call or a foreign task are not. What is left (an `Event`, a `Queue`, a
 `TaskGroup`) is set by the run itself, unless it has a call, timer or socket open that could do so.
 
-Reads private attributes of asyncio's loop and futures, which Python 3.11 to 3.14 have alike.
+This needs asyncio's private parts (`asyncio_privates`). Where they cannot be trusted, no run is
+found at rest: a guarded run is then restless, and what waits for rest waits as long as it would
+for a run that does I/O. Slower, and never wrong.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-from asyncio.tasks import _GatheringFuture  # type: ignore[attr-defined]
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-Future = asyncio.Future[Any]
-Task = asyncio.Task[Any]
+from . import asyncio_privates
+from .asyncio_privates import Future, Task, callbacks_of, gathered, is_of_thread, waited_for
 
 _OUR_PACKAGE = __name__.partition(".")[0]
 
@@ -40,18 +41,21 @@ class Waits:
 
 def is_at_rest(waits: Waits, loop: Any) -> bool:
     """Whether the run does nothing more until a step is answered."""
-    if any(waits.owns(handle._context) for handle in loop._ready if not handle._cancelled):
+    if not asyncio_privates.trusted:
+        return False
+    if any(map(waits.owns, asyncio_privates.contexts_about_to_run(loop))):
         return False
     return restless_task(waits, loop) is None
 
 
 def restless_task(waits: Waits, loop: Any) -> Task | None:
     """Return a task that waits for something that is no step, or is about to run."""
+    if not asyncio_privates.trusted:
+        return next(iter(waits.tasks), None)
     look = _Look(waits, loop)
-    waiting: Any
     for waiting in waits.tasks:
-        if not look.is_step(waiting._fut_waiter, waiting):
-            return waiting  # type: ignore[no-any-return]
+        if not look.is_step(waited_for(waiting), waiting):
+            return waiting
     return None
 
 
@@ -68,10 +72,11 @@ class _Look:
             return False  # about to run
         if future in self._steps:
             return True
-        if isinstance(future, _GatheringFuture):
-            children = [child for child in future._children if not child.done()]
-            return bool(children) and all(self.is_step(child, task) for child in children)
-        if isinstance(future, asyncio.Task) or self._is_timed(future) or _is_of_thread(future):
+        children = gathered(future)
+        if children is not None:
+            pending = [child for child in children if not child.done()]
+            return bool(pending) and all(self.is_step(child, task) for child in pending)
+        if isinstance(future, asyncio.Task) or self._is_timed(future) or is_of_thread(future):
             return False
         frame = innermost_frame(task)
         if frame is not None and frame.f_globals.get("__name__", "").startswith(_OUR_PACKAGE):
@@ -79,28 +84,24 @@ class _Look:
         return not self._has_open_ends()
 
     def _is_timed(self, future: Future) -> bool:
-        return any(future in (handle._args or ()) for handle in self._timers())
+        return any(future in args for _, args in self._timers())
 
     def _has_open_ends(self) -> bool:
         """Whether the run has a call, a timer or a socket that may wake it."""
         if self._waits.calls_bindings:
             return True
-        if any(self._waits.owns(handle._context) for handle in self._timers()):
+        if any(self._waits.owns(context) for context, _ in self._timers()):
             return True
-        selector = getattr(self._loop, "_selector", None)
-        keys = selector.get_map().values() if selector is not None else ()
-        handles = (handle for key in keys for handle in key.data or () if handle is not None)
-        return any(self._waits.owns(handle._context) for handle in handles)
+        return any(map(self._waits.owns, asyncio_privates.contexts_of_sockets(self._loop)))
 
-    def _timers(self) -> Iterator[Any]:
-        """Yield pending timers, or such as go off now; but not the limit of a `timeout`.
+    def _timers(self) -> Iterator[tuple[Context, tuple[Any, ...]]]:
+        """Yield context and arguments of timers that are pending or go off now.
 
-        That only breaks off.
+        The limit of a `timeout` is none of them: it only breaks off.
         """
-        for handle in (*self._loop._scheduled, *self._loop._ready):
-            limits = isinstance(getattr(handle._callback, "__self__", None), asyncio.Timeout)
-            if not handle._cancelled and not limits:
-                yield handle
+        for callback, context, args in asyncio_privates.timers(self._loop):
+            if not isinstance(getattr(callback, "__self__", None), asyncio.Timeout):
+                yield context, args
 
 
 def innermost_frame(task: Task, within: str = "") -> FrameType | None:
@@ -122,7 +123,7 @@ def _with_dependents(futures: set[Future]) -> set[Future]:
     found = set(futures)
     unseen = list(futures)
     while unseen:
-        for callback, _ in getattr(unseen.pop(), "_callbacks", None) or ():
+        for callback in callbacks_of(unseen.pop()):
             for other in _futures_of(callback):
                 if other not in found:
                     found.add(other)
@@ -141,15 +142,5 @@ def _futures_of(callback: Any) -> Iterator[Future]:
         except ValueError:  # an empty cell
             continue
     yield from (
-        each
-        for each in held
-        if isinstance(each, asyncio.Future) and not isinstance(each, _GatheringFuture)
-    )
-
-
-def _is_of_thread(future: Future) -> bool:
-    """Whether `run_in_executor` or `wrap_future` made it."""
-    return any(
-        getattr(callback, "__qualname__", "").startswith("_chain_future.")
-        for callback, _ in getattr(future, "_callbacks", None) or ()
+        each for each in held if isinstance(each, asyncio.Future) and gathered(each) is None
     )
