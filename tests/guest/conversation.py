@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from emulator.protocol.message import Message
 from emulator.protocol.runs import RunStart
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.source import GuestProcess
-from tests.runner.running import DEADLINE_S, IMPLICIT_DEPENDENCIES, write
+from tests.runner.running import DEADLINE_S, GUEST_PYTHON, IMPLICIT_DEPENDENCIES, write
 
 EVENT = {"payload": {"n": 1}, "instanceId": "order-17", "workflowName": "order"}
 
@@ -112,7 +111,7 @@ def converse(scenario: Callable[[Conversation], Awaitable[None]]) -> None:
     """Run `scenario` with a fresh guest."""
 
     async def main() -> None:
-        forkserver = Forkserver(Path(sys.executable))
+        forkserver = Forkserver(Path(GUEST_PYTHON))
         try:
             async with asyncio.timeout(DEADLINE_S):
                 process = await forkserver.new_guest(1)

@@ -13,7 +13,8 @@ from emulator.protocol.exchanges import Credit
 from emulator.protocol.loading import Load, LoadFailed
 from emulator.protocol.message import Message
 from emulator.protocol.runs import Replayed
-from emulator.runner.python.forkserver import ForkedGuest, Forkserver
+from emulator.runner.python.forkserver import Forkserver
+from emulator.runner.source import GuestProcess
 from tests.engine.scripted import ScriptedGuest
 from tests.guest.conversation import Conversation
 from tests.protocol.transcripts import Record
@@ -83,7 +84,7 @@ class GuestSide:
 class PythonGuest:
     """A process with the worker of the transcripts; `load` is played or done before."""
 
-    def __init__(self, process: ForkedGuest, project: Path) -> None:
+    def __init__(self, process: GuestProcess, project: Path) -> None:
         self._process = process
         self._project = project
         self._conversation = Conversation(process)
@@ -120,7 +121,7 @@ class PythonGuest:
 
 async def python_guest(forkserver: Forkserver, folder: Path, part: str) -> PythonGuest:
     """Fork a guest with a project in `folder`."""
-    process = await forkserver.fork(1)
+    process = await forkserver.new_guest(1)
     (folder / "src").mkdir(exist_ok=True)
     shutil.copy(WORKER, folder / "src" / "entry.py")
     (folder / "src" / "broken.py").write_text(BROKEN)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import ByteStream
-from emulator.engine.decide.endings import Definition
+from emulator.engine.model.definition import Definition
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.protocol.exchanges import Credit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tests.protocol.guests import GuestSide, ScriptedPeer
 from tests.protocol.hosts import ConnectionSide, EngineSide
 from tests.protocol.players import Player
 from tests.protocol.transcripts import FOLDER, Conversation, conversations
+from tests.runner.running import GUEST_PYTHON
 
 PARTS = [part.__name__.rpartition(".")[2] for part in framing.PARTS]
 OF_RUNS = conversations("runs", "guest")
@@ -30,7 +30,7 @@ class Forks:
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
-        self.forkserver = Forkserver(Path(sys.executable))
+        self.forkserver = Forkserver(Path(GUEST_PYTHON))
 
     def close(self) -> None:
         self.runner.run(self.forkserver.stop())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -21,6 +22,8 @@ from emulator.runner.runner import Runner, WorkerSpec
 
 HANG_TIMEOUT_MS = 30_000
 DEADLINE_S = 20.0
+# Guests may run on another Python than the tests: CI has them on every one that it finds.
+GUEST_PYTHON = os.environ.get("GROUNDFOG_GUEST_PYTHON", sys.executable)
 IMPLICIT_DEPENDENCIES = "2026-06-01"
 
 
@@ -130,7 +133,7 @@ def run(
     project: Path,
     scenario: Callable[[Running], Awaitable[None]],
     *,
-    interpreter: str = sys.executable,
+    interpreter: str = GUEST_PYTHON,
     hang_timeout_ms: int = HANG_TIMEOUT_MS,
     **options: Any,
 ) -> Recorder:
