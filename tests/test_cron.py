@@ -108,7 +108,7 @@ def test_the_next_time_is_found_from_within_a_minute() -> None:
 
 
 @pytest.mark.parametrize("expression", ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "0 0 L-30 2 *"])
-def test_what_never_comes_is_none(expression: str) -> None:
+def test_a_time_that_never_comes_is_none(expression: str) -> None:
     assert Cron.parse(expression).next_after_ms(ms("2026-01-01T00:00")) is None
 
 
@@ -138,7 +138,9 @@ def test_what_never_comes_is_none(expression: str) -> None:
         ("0" * 257, "257 characters; at most 256"),
     ],
 )
-def test_what_is_no_expression_is_refused_with_its_part(expression: str, problem: str) -> None:
+def test_a_wrong_expression_is_refused_and_its_wrong_part_is_named(
+    expression: str, problem: str
+) -> None:
     with pytest.raises(InvalidCron) as caught:
         Cron.parse(expression)
 

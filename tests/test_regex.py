@@ -52,7 +52,7 @@ def test_a_pattern_finds_what_it_says(pattern: str, found: str, missed: str) -> 
         ("\ud800", "half of a surrogate pair"),
     ],
 )
-def test_what_is_no_pattern_is_told(pattern: str, told: str) -> None:
+def test_a_wrong_pattern_is_refused_in_words(pattern: str, told: str) -> None:
     with pytest.raises(BadPattern, match=re.escape(told)):
         compile_regex(pattern)
 

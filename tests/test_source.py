@@ -74,7 +74,7 @@ def save_half(project: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [touch, edit_data, compile_it, save_half])
-def test_what_is_no_change_of_code_is_the_same_version(
+def test_a_save_that_does_not_change_code_is_the_same_version(
     project: Path, change: Callable[[Path], None]
 ) -> None:
     before = code(project)

@@ -153,7 +153,9 @@ def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path: Path) -> None:
                 raise AssertionError
 
 
-def test_a_lock_that_another_has_taken_meanwhile_is_not_taken_again(tmp_path: Path) -> None:
+def test_a_lock_that_another_process_has_taken_in_between_is_not_taken_again(
+    tmp_path: Path,
+) -> None:
     state = State(tmp_path / "state")
     with state.locked() as lock:
         (state.directory / "lock").unlink()
@@ -239,7 +241,7 @@ def test_an_ipv6_address_is_written_in_brackets(tmp_path: Path) -> None:
     assert State(tmp_path).announce("::1", 8787).url == "http://[::1]:8787"
 
 
-def test_a_stale_dev_json_is_no_running_server(tmp_path: Path) -> None:
+def test_a_stale_dev_json_is_not_a_running_server(tmp_path: Path) -> None:
     state = State(tmp_path)
     with state.locked():
         state.announce("127.0.0.1", 8787)
@@ -258,7 +260,7 @@ def test_a_retracted_server_is_not_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', "\udcff"])
-def test_a_damaged_dev_json_is_no_running_server(tmp_path: Path, text: str) -> None:
+def test_a_damaged_dev_json_is_not_a_running_server(tmp_path: Path, text: str) -> None:
     state = State(tmp_path)
     with state.locked():
         (tmp_path / "dev.json").write_bytes(text.encode("utf-8", "surrogateescape"))

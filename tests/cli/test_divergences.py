@@ -43,7 +43,7 @@ def test_the_block_is_the_one_in_the_documentation() -> None:
     assert f"```\n{shown}\n```" in PAGE.read_text(encoding="utf-8")
 
 
-def test_instances_that_diverged_alike_share_a_block_and_are_counted() -> None:
+def test_instances_that_diverged_in_the_same_way_share_a_block_and_are_counted() -> None:
     ids = [f"i{n}" for n in range(8)]
     (alike,) = grouped(diverged(instance) for instance in ids)
     shown = block(alike, Ink(False))

@@ -96,7 +96,7 @@ def test_the_proposal_for_an_environment_names_it(project: Project) -> None:
     assert "Write [[env.staging.vectorize]] with" in project.problem(env="staging")
 
 
-def test_an_item_that_is_no_object_is_refused(project: Project) -> None:
+def test_an_item_that_is_not_an_object_is_refused(project: Project) -> None:
     project.toml(head="", text='vectorize = ["x"]\n' + 'main = "src/entry.py"\n')
 
     assert 'wrangler.toml:1: vectorize[0] is "x"; expected an object' in project.problems()[0]

@@ -36,7 +36,7 @@ def test_a_date_is_its_midnight(project: Project) -> None:
 
 
 @pytest.mark.parametrize("start", ["20260101", '"soon"', "true", "10:00:00", '"1969-12-31"'])
-def test_what_is_no_time_is_refused(project: Project, start: str) -> None:
+def test_a_value_that_is_not_a_time_is_refused(project: Project, start: str) -> None:
     project.toml("")
     project.write("groundfog.toml", f"[clock]\nstart = {start}\n")
 

@@ -154,7 +154,7 @@ class TestFiles:
         process_env = {"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "FALSE"}
         assert project.load(process_env=process_env).vars == {}
 
-    def test_a_switch_that_is_no_boolean_is_refused(self, project: Project) -> None:
+    def test_a_switch_that_is_not_a_boolean_is_refused(self, project: Project) -> None:
         project.toml()
 
         problem = project.problem(

@@ -97,7 +97,9 @@ def test_an_environment_without_any_in_the_file_is_a_warning(project: Project) -
 
 
 @pytest.mark.parametrize("name", ["../x", "a b", "a/b", "."])
-def test_an_environment_name_that_is_no_file_name_is_refused(project: Project, name: str) -> None:
+def test_an_environment_name_that_is_not_a_file_name_is_refused(
+    project: Project, name: str
+) -> None:
     project.toml()
 
     assert "expected letters, digits" in project.problem(env=name)
@@ -158,7 +160,7 @@ def test_removed_keys_are_refused_with_what_to_do(project: Project, key: str) ->
     assert f"wrangler.toml:5: {key} is no longer supported\n  " in project.problem()
 
 
-def test_an_environment_that_is_no_table_is_refused(project: Project) -> None:
+def test_an_environment_that_is_not_a_table_is_refused(project: Project) -> None:
     project.toml("[env]\nstaging = 5\n")
 
     assert project.problem(env="staging") == "wrangler.toml:6: env.staging is 5; expected an object"

@@ -85,7 +85,7 @@ def test_a_key_given_twice_is_warned_about_and_the_last_counts(project: Project)
 
 
 @pytest.mark.parametrize("name", ["wrangler.json", "wrangler.jsonc"])
-def test_both_json_names_are_read_alike(project: Project, name: str) -> None:
+def test_both_json_names_are_read_in_the_same_way(project: Project, name: str) -> None:
     project.write(
         name,
         '{"main": "src/entry.py", /* c */ "compatibility_date": "2025-01-01",\n'

@@ -29,7 +29,7 @@ def test_without_a_file_everything_has_its_default(project: Project) -> None:
     assert project.load().settings == DEFAULTS
 
 
-def test_an_empty_file_is_no_problem(project: Project) -> None:
+def test_an_empty_file_is_not_a_problem(project: Project) -> None:
     assert settings(project, "") == DEFAULTS
 
 
@@ -168,7 +168,7 @@ def test_a_wrong_setting_is_refused(project: Project, text: str, expected: str) 
     assert expected in problem(project, text)
 
 
-def test_settings_stand_beside_the_wrangler_file(project: Project) -> None:
+def test_settings_are_beside_the_wrangler_file(project: Project) -> None:
     project.toml()
     project.write("groundfog.toml", "[engine]\nconcurrency = 3\n")
 

@@ -25,7 +25,7 @@ def test_a_toml_date_becomes_its_text_as_json_would_have_it(project: Project) ->
     assert project.load().vars == {"DAY": "2025-01-02"}
 
 
-def test_vars_that_are_no_table_are_refused(project: Project) -> None:
+def test_vars_that_are_not_table_are_refused(project: Project) -> None:
     project.toml('vars = ["A"]\n')
 
     assert "vars is an array; expected an object" in project.problem()

@@ -69,13 +69,13 @@ def test_a_main_in_another_directory_is_proposed(project: Project) -> None:
     assert 'Did you mean "src/entry.py"?' in project.problem()
 
 
-def test_a_main_with_an_impossible_name_is_no_crash(project: Project) -> None:
+def test_a_main_with_an_impossible_name_is_not_a_crash(project: Project) -> None:
     project.toml(head=head(main='"' + "x" * 5_000 + '.py"'))
 
     assert "but there is no such file" in project.problem()
 
 
-def test_a_main_with_a_nul_character_is_no_crash(project: Project) -> None:
+def test_a_main_with_a_nul_character_is_not_a_crash(project: Project) -> None:
     project.toml(head=head(main='"a\\u0000b.py"'))
 
     assert 'main is "a\\x00b.py", but there is no such file' in project.problem()
@@ -111,7 +111,7 @@ def test_typescript_needs_no_flag(project: Project) -> None:
     assert not project.load().is_python
 
 
-def test_flags_that_are_no_list_are_refused(project: Project) -> None:
+def test_flags_that_are_not_list_are_refused(project: Project) -> None:
     project.toml(head=head(compatibility_flags='"python_workers"'))
 
     assert project.problems()[0] == (
@@ -120,7 +120,7 @@ def test_flags_that_are_no_list_are_refused(project: Project) -> None:
     )
 
 
-def test_a_flag_that_is_no_string_is_named_by_its_place(project: Project) -> None:
+def test_a_flag_that_is_not_a_string_is_named_by_its_place(project: Project) -> None:
     project.toml(head=head(compatibility_flags='["python_workers", 5]'))
 
     assert project.problem() == ("wrangler.toml:4: compatibility_flags[1] is 5; expected a string")
@@ -151,7 +151,7 @@ class TestCompatibilityDate:
         assert 'Write "2025-01-01".' in problem
 
     @pytest.mark.parametrize("text", ["2025-13-01", "2025-1-1", "soon", "20250101", ""])
-    def test_one_that_is_no_date_is_refused(self, project: Project, text: str) -> None:
+    def test_a_date_that_is_not_a_date_is_refused(self, project: Project, text: str) -> None:
         project.toml(head=head(compatibility_date=f'"{text}"'))
 
         assert "expected a date as YYYY-MM-DD" in project.problem()

@@ -31,7 +31,7 @@ def test_the_retention_of_a_workflow_is_read(project: Project) -> None:
 
 
 @pytest.mark.parametrize("value", ['"2 d"', "-1", "true", '"soon"', "[]"])
-def test_a_retention_that_is_no_duration_is_refused(project: Project, value: str) -> None:
+def test_a_retention_that_is_not_a_duration_is_refused(project: Project, value: str) -> None:
     project.toml(workflow(more=f"default_retention = {{ error_retention = {value} }}\n"))
 
     problem = project.problem()
@@ -204,7 +204,7 @@ class TestCheckExports:
         project.toml(workflow())
         return project.load()
 
-    def test_a_class_that_is_there_is_no_problem(self, config: Config) -> None:
+    def test_a_class_that_exists_is_not_a_problem(self, config: Config) -> None:
         assert check_exports(config, {"Orders": "src/entry.py:3"}, {}) == ()
 
     def test_the_one_class_there_is_is_named(self, config: Config) -> None:
@@ -229,7 +229,9 @@ class TestCheckExports:
 
         assert "It defines no workflow class at all." in problem.fix
 
-    def test_a_class_that_is_no_workflow_says_what_to_derive_it_from(self, config: Config) -> None:
+    def test_a_class_that_is_not_a_workflow_says_what_to_derive_it_from(
+        self, config: Config
+    ) -> None:
         (problem,) = check_exports(config, {}, {"Orders": "src/entry.py:5"})
 
         assert "that class is not a subclass of WorkflowEntrypoint" in problem.text

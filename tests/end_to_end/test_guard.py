@@ -233,7 +233,7 @@ HISTORY: dict[str, Any] = {
         ),
     ],
 )
-def test_a_file_that_is_no_history_is_refused_by_name(
+def test_a_file_that_is_not_a_history_is_refused_by_name(
     tmp_path: Path, text: str, problem: str
 ) -> None:
     project = workflow_project(tmp_path / "p", SHOP)

@@ -101,7 +101,7 @@ def test_one_bad_instance_does_not_fail_thirty_healthy_ones(tmp_path: Path) -> N
         assert server.get("/").text == "ok"
 
 
-def test_a_request_that_ends_the_worker_is_no_instances_fault(tmp_path: Path) -> None:
+def test_no_instance_is_charged_for_a_request_that_ends_the_worker(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", SLOW, WRANGLER)
     with DevServer(project) as server:
         for name in "abc":

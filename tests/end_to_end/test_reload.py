@@ -81,7 +81,7 @@ def test_code_without_the_classes_of_the_configuration_does_not_replace_code_tha
     eventually(lambda: server.get("/", headers=BROWSER).status_code == 200)
 
 
-def test_a_worker_that_lacks_a_class_from_the_start_is_reloaded_all_the_same(
+def test_a_worker_that_lacks_a_class_from_the_start_is_reloaded_anyway(
     tmp_path: Path, serve: Serve
 ) -> None:
     project = make_project(tmp_path / "p", HELLO.replace("greeting.TEXT", "'hello'"))
@@ -176,7 +176,7 @@ def test_a_start_on_unchanged_files_is_followed_by_no_reload(tmp_path: Path, ser
     assert server.output.count("reloaded in") == 1
 
 
-def test_a_worker_that_never_loaded_answers_with_its_traceback_until_it_is_mended(
+def test_a_worker_that_never_loaded_answers_with_its_traceback_until_it_is_repaired(
     tmp_path: Path, serve: Serve
 ) -> None:
     project = hello_project(tmp_path / "p")

@@ -102,9 +102,7 @@ def test_state_is_private_to_the_user(tmp_path: Path, serve: Serve) -> None:
     assert stat.S_IMODE((state / "dev.json").stat().st_mode) == 0o600
 
 
-def test_state_in_a_folder_open_to_others_is_private_all_the_same(
-    tmp_path: Path, serve: Serve
-) -> None:
+def test_state_in_a_folder_open_to_others_is_private_anyway(tmp_path: Path, serve: Serve) -> None:
     project = make_project(tmp_path / "p", USES_D1)
     shared = tmp_path / "shared"
     shared.mkdir()

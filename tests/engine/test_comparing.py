@@ -108,7 +108,7 @@ GONE, OUT = Change.REMOVED, Change.UNREACHABLE
         ("a b", "a", [(GONE, "b", "")]),
     ],
 )
-def test_what_is_missing_is_told_apart(
+def test_removed_and_unreachable_steps_are_distinguished(
     old: str, new: str, expected: list[tuple[Change, str, str]]
 ) -> None:
     assert told(old, new) == expected
@@ -146,7 +146,7 @@ def test_of_a_run_that_ended_nothing_is_left_to_be_reached() -> None:
         ("a b", "a", Finding(GONE, "do", "b", (1,), done=True)),
     ],
 )
-def test_a_finding_says_what_stands_there_now_and_whether_the_old_step_has_ended(
+def test_a_finding_says_what_is_there_now_and_whether_the_old_step_has_ended(
     old: str, new: str, expected: Finding
 ) -> None:
     divergence = found(old, new)
@@ -164,7 +164,7 @@ def test_the_diff_has_recorded_and_new_steps_in_one_order() -> None:
     ]  # fmt: skip
 
 
-def test_a_line_of_the_diff_names_the_step_and_where_it_stands() -> None:
+def test_a_line_of_the_diff_names_the_step_and_its_state() -> None:
     divergence = found("a b s:nap", "a s:nap w:x")
 
     assert divergence is not None

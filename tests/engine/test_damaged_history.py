@@ -75,7 +75,7 @@ def test_an_instance_with_a_damaged_history_is_told_once_and_the_others_go_on(
     play(tmp_path, naps, story)
 
 
-def test_a_status_that_is_none_is_told_by_what_lists_it(tmp_path: Path) -> None:
+def test_a_wrong_status_is_told_by_what_lists_it(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create("bad")
         damage(world, "UPDATE instances SET status = 'dreaming' WHERE key = :key")

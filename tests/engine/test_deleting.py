@@ -351,9 +351,7 @@ def test_a_batch_that_cannot_be_recorded_says_so_for_each_instance(tmp_path: Pat
         (["a"] * 101, "batchDeleteInstances only supports 100 instances at a time"),
     ],
 )
-def test_a_batch_of_deletions_that_is_none_is_refused(
-    tmp_path: Path, ids: Any, message: str
-) -> None:
+def test_a_wrong_batch_of_deletions_is_refused(tmp_path: Path, ids: Any, message: str) -> None:
     async def story(world: World) -> None:
         await world.create("a")
         with pytest.raises(WorkerError, match=rf"^\(body\) {message}$"):

@@ -109,7 +109,7 @@ def test_the_context_shows_no_delay_and_the_journal_that_it_is_dynamic(tmp_path:
 
 
 @pytest.mark.parametrize("given", [-1, float("inf"), float("nan"), "5 min", None, True, [5], {}])
-def test_what_is_no_duration_ends_the_step(tmp_path: Path, given: Any) -> None:
+def test_a_result_that_is_not_a_duration_ends_the_step(tmp_path: Path, given: Any) -> None:
     async def story(world: World) -> None:
         await world.create()
         await world.advance(HOUR)

@@ -42,7 +42,7 @@ def nested(depth: int) -> Any:
         ([nested(5_000)], "nested too deeply"),
     ],
 )
-def test_a_value_that_is_none_is_refused_with_its_entry(value: Any, said: str) -> None:
+def test_a_wrong_value_is_refused_with_its_entry(value: Any, said: str) -> None:
     with pytest.raises(UsageError) as raised:
         parse_history(document(value=value), "a.json")
 
@@ -64,6 +64,6 @@ def test_values_nested_deeply_are_written_and_read() -> None:
     assert parse_history(history, "a.json").params == text.encode()
 
 
-def test_a_history_that_is_no_json_is_refused_with_its_line() -> None:
+def test_a_history_that_is_not_json_is_refused_with_its_line() -> None:
     with pytest.raises(UsageError, match=r"a\.json:2: not JSON"):
         parse_history(json.dumps({"a": 1})[:-1] + "\noops}", "a.json")

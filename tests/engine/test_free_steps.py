@@ -247,7 +247,7 @@ def test_a_pause_of_a_run_in_which_nothing_began_takes_effect_at_once(tmp_path: 
     act(tmp_path, story)
 
 
-def test_who_resumes_is_not_blamed_for_a_step_that_was_begun_twice_meanwhile(
+def test_resume_does_not_fail_for_a_step_that_was_begun_twice_in_between(
     tmp_path: Path,
 ) -> None:
     async def story(world: World) -> None:
@@ -434,7 +434,7 @@ def test_a_run_that_began_a_step_just_before_it_was_to_be_dropped_is_kept(tmp_pa
     act(tmp_path, story)
 
 
-def test_what_a_terminated_run_began_meanwhile_is_ignored(tmp_path: Path) -> None:
+def test_steps_that_a_terminated_run_began_in_between_are_ignored(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         puppet = await started(world)
         await world.terminate()

@@ -325,7 +325,9 @@ def test_a_renaming_that_does_not_explain_everything_holds_the_instance_again(
 
 
 @pytest.mark.parametrize("all_alike", [False, True])
-def test_a_choice_can_be_made_for_all_that_diverged_alike(tmp_path: Path, all_alike: bool) -> None:
+def test_a_choice_can_be_made_for_all_that_diverged_in_the_same_way(
+    tmp_path: Path, all_alike: bool
+) -> None:
     async def story(world: World) -> None:
         for instance in "abc":
             await world.create(instance)
@@ -676,7 +678,7 @@ def test_new_code_that_raises_at_once_holds_the_instance_instead_of_failing_it(
     play(tmp_path, charging(), story)
 
 
-def test_of_instances_alike_one_is_looked_at_first_and_the_others_if_it_diverges(
+def test_of_instances_with_the_same_steps_one_is_checked_first_and_the_others_if_it_diverges(
     tmp_path: Path,
 ) -> None:
     async def story(world: World) -> None:

@@ -80,9 +80,7 @@ def test_an_id_that_no_instance_can_have_is_not_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", [b'{"$ref": oops', b'{"$ref": "x"}', b'[[1], {"$ref": "x"}]'])
-def test_a_recorded_value_that_is_no_value_ends_its_instance_only(
-    tmp_path: Path, damaged: bytes
-) -> None:
+def test_a_malformed_recorded_value_ends_its_instance_only(tmp_path: Path, damaged: bytes) -> None:
     async def poisoned(event: Any, step: Step) -> str:
         def value(ctx: Context) -> str:
             return "harmless"

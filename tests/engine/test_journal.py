@@ -139,7 +139,7 @@ def killed_journal(path: Path) -> None:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_a_file_that_is_no_usable_journal_is_refused_and_stays_as_it_is(
+def test_a_file_that_is_not_a_usable_journal_is_refused_and_stays_as_it_is(
     tmp_path: Path, make: Callable[[Path], None], message: str
 ) -> None:
     path = tmp_path / "journal.sqlite"
@@ -400,7 +400,7 @@ def test_only_what_is_durable_is_told_as_news(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_late_entry_that_was_read_is_committed_all_the_same(tmp_path: Path) -> None:
+def test_a_late_entry_that_was_read_is_committed_anyway(tmp_path: Path) -> None:
     async def main() -> None:
         journal = Journal.open(tmp_path / "journal.sqlite")
         key = journal.new_instance("orders", "a", 1)

@@ -508,7 +508,7 @@ def test_row_26_an_instance_with_a_dynamic_delay_in_progress_can_be_described(
 
 
 @pytest.mark.parametrize("duration", ["5 min", "5m", "-1 second", -1, "", True, "1hour", None])
-def test_row_27_a_duration_that_is_none_is_refused(tmp_path: Path, duration: Any) -> None:
+def test_row_27_a_wrong_duration_is_refused(tmp_path: Path, duration: Any) -> None:
     async def workflow(event: Event, step: Step) -> None:
         await step.sleep("rest", duration, line="src/entry.py:9")
 

@@ -231,7 +231,7 @@ def test_an_empty_journal_is_measured(tmp_path: Path) -> None:
     play(tmp_path, workflow, story)
 
 
-def test_a_file_that_is_no_journal_cannot_be_measured_and_none_takes_up_nothing(
+def test_a_file_that_is_not_a_journal_cannot_be_measured_and_a_missing_one_takes_no_space(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "journal.sqlite"

@@ -38,7 +38,7 @@ def test_a_journal_of_the_first_release_is_read_as_it_is(tmp_path: Path) -> None
     assert contents(tmp_path) == before
 
 
-def test_where_there_is_no_journal_an_empty_one_is_read_and_none_is_made(tmp_path: Path) -> None:
+def test_a_missing_journal_is_read_as_an_empty_one_and_is_not_created(tmp_path: Path) -> None:
     journal = Journal.open_to_read(tmp_path / "journal.sqlite")
 
     assert ids(journal) == []
@@ -66,7 +66,7 @@ def test_what_a_killed_server_left_in_its_log_is_read_too(tmp_path: Path) -> Non
     assert (killed / "journal.sqlite-wal").stat().st_size > 0
 
 
-def test_what_is_no_journal_or_a_newer_one_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_journal_or_a_newer_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     path.write_text("no database at all")
     with pytest.raises(StateError, match="not a SQLite database"):

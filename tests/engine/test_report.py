@@ -187,7 +187,7 @@ def test_a_sensitive_output_is_redacted_everywhere() -> None:
     assert told is not None and told["output"] == "[REDACTED]"
 
 
-def test_the_second_step_of_a_name_is_told_apart() -> None:
+def test_the_second_step_of_a_name_is_distinguished() -> None:
     again = [
         started(6_000, "do:2:charge"),
         at(6_000, EntryKind.ATTEMPT_START, "do:2:charge", 1),

@@ -681,7 +681,7 @@ def test_the_binding_restarts_from_a_step(tmp_path: Path) -> None:
         ({"name": "b", "type": []}, "from.type is []"),
     ],
 )
-def test_a_restart_point_that_is_none_is_refused(given: Any, message: str) -> None:
+def test_a_wrong_restart_point_is_refused(given: Any, message: str) -> None:
     with pytest.raises(WorkerError) as caught:
         parse_restart_point(given)
 

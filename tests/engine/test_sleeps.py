@@ -289,7 +289,7 @@ def test_a_bad_duration_names_the_line_and_the_step(tmp_path: Path, duration: An
 
 
 @pytest.mark.parametrize("timestamp", ["tomorrow", True, None, float("nan"), float("inf")])
-def test_an_instant_that_is_none_is_refused(tmp_path: Path, timestamp: Any) -> None:
+def test_a_wrong_instant_is_refused(tmp_path: Path, timestamp: Any) -> None:
     async def workflow(event: Event, step: Step) -> None:
         await step.sleep_until("when", timestamp)
 

@@ -50,7 +50,7 @@ def test_parallel_steps_run_side_by_side(tmp_path: Path) -> None:
     play(tmp_path, workflow, story)
 
 
-def test_steps_of_one_name_are_told_apart_by_their_count(tmp_path: Path) -> None:
+def test_steps_of_one_name_are_distinguished_by_their_count(tmp_path: Path) -> None:
     async def workflow(event: Event, step: Step) -> list[int]:
         return [await step.do("page", lambda ctx, n=n: n) for n in (7, 8, 9)]  # type: ignore[misc]
 

@@ -203,7 +203,7 @@ def test_a_guest_that_hangs_in_a_workflow_run_is_noticed_too(tmp_path: Path) -> 
     run(tmp_path, scenario, hang_timeout_ms=200)
 
 
-def test_a_slow_handler_that_awaits_is_no_hang(tmp_path: Path) -> None:
+def test_a_slow_handler_that_awaits_is_not_a_hang(tmp_path: Path) -> None:
     worker(tmp_path, "await asyncio.sleep(1)\nreturn Response('slow')")
 
     async def scenario(it: Running) -> None:
@@ -271,7 +271,7 @@ def test_a_body_that_overruns_its_window_breaks_the_protocol(tmp_path: Path) -> 
     run(tmp_path, scenario)
 
 
-def test_stopping_a_guest_is_no_loss(tmp_path: Path) -> None:
+def test_stopping_a_guest_is_not_a_loss(tmp_path: Path) -> None:
     worker(tmp_path, "return Response('up')")
 
     async def scenario(it: Running) -> None:

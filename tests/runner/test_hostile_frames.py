@@ -72,7 +72,7 @@ def breaks_the_protocol(folder: Path, body: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [["x", 1], [[1, 2]], [["a", "b", "c"]], [["only"]]])
-def test_response_headers_that_are_no_pairs_of_text_break_the_protocol(
+def test_response_headers_that_are_not_pairs_of_text_break_the_protocol(
     tmp_path: Path, headers: list[Any]
 ) -> None:
     body = f"say(type='fetch_response', id=0, status=200, headers={headers!r})"
@@ -109,7 +109,7 @@ def test_an_id_of_the_hosts_breaks_the_protocol(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("amount", [0, -1_000_000_000])
-def test_credit_that_is_no_room_breaks_the_protocol(tmp_path: Path, amount: int) -> None:
+def test_credit_that_gives_no_room_breaks_the_protocol(tmp_path: Path, amount: int) -> None:
     breaks_the_protocol(tmp_path, f"say(type='credit', id=0, bytes={amount})", "credit")
 
 
@@ -293,7 +293,7 @@ def test_results_that_come_at_once_and_are_more_than_is_kept_fail_their_calls(
     run(tmp_path, scenario)
 
 
-def test_a_guest_that_takes_its_time_to_read_is_no_guest_that_hangs(tmp_path: Path) -> None:
+def test_a_guest_that_reads_slowly_does_not_count_as_hung(tmp_path: Path) -> None:
     """Each piece of what it was sent keeps it busy; in all that takes longer than the timeout."""
     write(
         tmp_path,
@@ -336,7 +336,7 @@ def test_a_pong_for_a_ping_that_was_not_sent_breaks_the_protocol(tmp_path: Path)
 
 
 @pytest.mark.skipif(loop_factory() is None, reason="asyncio's own transports ignore such writes")
-def test_what_is_sent_to_a_guest_that_has_just_been_cut_off_is_no_error() -> None:
+def test_sending_to_a_guest_that_was_just_cut_off_is_not_an_error() -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
         troubles: list[dict[str, Any]] = []

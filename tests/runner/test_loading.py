@@ -39,7 +39,7 @@ def _load_error(project: Path, **options: Any) -> LoadError:
     return caught[0]
 
 
-def test_a_save_that_is_no_python_while_the_code_is_imported_does_not_end_the_guest(
+def test_a_save_that_is_not_python_during_the_import_does_not_end_the_guest(
     tmp_path: Path,
 ) -> None:
     saved = "from pathlib import Path\nPath(__file__).write_text('this is no Python')\n"
@@ -272,7 +272,7 @@ def test_an_interpreter_that_does_not_exist_is_named(tmp_path: Path) -> None:
         run(tmp_path, scenario, interpreter=f"{tmp_path}/no-such-python")
 
 
-def test_an_interpreter_that_is_none_is_quoted(tmp_path: Path) -> None:
+def test_a_missing_interpreter_is_quoted(tmp_path: Path) -> None:
     fake = tmp_path / "python"
     fake.write_text("#!/bin/sh\necho I am no Python >&2\nexit 7\n")
     fake.chmod(0o755)
@@ -298,7 +298,7 @@ def test_a_project_whose_folder_is_gone_is_a_load_error(tmp_path: Path) -> None:
     )
 
 
-def test_a_kill_while_the_code_is_imported_is_no_fault_of_the_code(tmp_path: Path) -> None:
+def test_a_kill_during_the_import_is_not_the_fault_of_the_code(tmp_path: Path) -> None:
     killed = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"  # as from outside
     write(tmp_path, {"src/entry.py": killed + HELLO})
 

@@ -302,7 +302,7 @@ def test_an_exception_in_the_middle_of_a_body_raises_at_its_reader(tmp_path: Pat
         ("Response('x', headers=7)", "Received unexpected type for headers argument"),
     ],
 )
-def test_what_is_no_response_is_refused_as_in_production(
+def test_a_result_that_is_not_a_response_is_refused_as_in_production(
     tmp_path: Path, returned: str, message: str
 ) -> None:
     worker(tmp_path, f"return {returned}")

@@ -28,7 +28,7 @@ async def told(s: Serving, frame: bytes) -> bytes:
         writer.close()
 
 
-def test_a_body_that_is_none_is_not_asked_for_once_it_is_refused() -> None:
+def test_a_malformed_body_is_not_asked_for_after_it_is_refused() -> None:
     async def handler(request: FetchRequest) -> FetchReply:
         assert request.body is not None
         return reply(b"".join([chunk async for chunk in request.body]))

@@ -146,7 +146,7 @@ def test_an_unusual_status_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize("status", [101, 199, 600])
-def test_a_status_that_is_no_answer_becomes_an_error(status: int) -> None:
+def test_a_status_outside_200_to_599_becomes_an_error(status: int) -> None:
     response = answered(reply(status=status))
 
     assert status_of(response) == 500 and f"status {status}".encode() in response
@@ -166,7 +166,7 @@ def test_a_response_header_that_would_break_the_response_becomes_an_error(
 
 
 @pytest.mark.parametrize("length", ["-1", "3, 3", "x", ""])
-def test_a_length_that_is_no_number_becomes_an_error(length: str) -> None:
+def test_a_length_that_is_not_a_number_becomes_an_error(length: str) -> None:
     assert status_of(answered(reply(headers=[("Content-Length", length)]))) == 500
 
 

@@ -79,7 +79,7 @@ def test_a_port_that_another_program_has_on_ipv6_is_not_shared_with_it() -> None
 
 
 @pytest.mark.parametrize("ip", ["example.com", "1.2.3", "", "localhost:80"])
-def test_an_ip_that_is_no_address_is_refused_without_asking_a_name_server(ip: str) -> None:
+def test_an_ip_that_is_not_an_address_is_refused_without_asking_a_name_server(ip: str) -> None:
     with pytest.raises(UsageError, match=f'--ip is "{ip}"'):
         bind(ip, 0, explicit=True)
 

@@ -75,7 +75,7 @@ def test_a_rebound_name_is_refused_even_for_user_code(host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["", "user@x.localhost", "localhost:x", "a/b.localhost", "[::1", "a b.localhost"]
 )
-def test_a_host_that_is_no_host_is_refused(host: str) -> None:
+def test_a_host_that_is_not_a_host_is_refused(host: str) -> None:
     assert status(get(host=host)) == 400
 
 
@@ -516,7 +516,7 @@ def test_an_allowed_host_that_could_never_match_is_refused_at_once(given: str, h
 
 
 @pytest.mark.parametrize("ip", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
-def test_a_server_for_this_machine_alone_is_no_reason_to_warn(ip: str) -> None:
+def test_there_is_no_warning_about_a_server_for_this_machine_only(ip: str) -> None:
     assert exposure(Policy.for_bind(ip, None, frozenset()), ip) is None
 
 

@@ -117,7 +117,7 @@ HOSTILE: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_nothing_stands_still_while_a_file_is_converted(name: str) -> None:
+def test_nothing_stops_while_a_file_is_converted(name: str) -> None:
     extension, text = HOSTILE[name]
 
     async def scenario() -> Any:

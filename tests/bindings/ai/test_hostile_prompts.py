@@ -79,7 +79,7 @@ CALLS: dict[str, tuple[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_nothing_stands_still_while_a_call_is_answered(name: str) -> None:
+def test_nothing_stops_while_a_call_is_answered(name: str) -> None:
     model, inputs = CALLS[name]
     assert model in BY_NAME
 

@@ -121,7 +121,7 @@ def test_a_schema_is_answered_or_given_up(name: str) -> None:
         (nested(1_000), "it is nested more than 200 deep"),
     ],
 )
-def test_what_is_no_schema_is_told_with_its_place(schema: Any, told: str) -> None:
+def test_a_wrong_schema_is_refused_with_its_place(schema: Any, told: str) -> None:
     form = {"type": "json_schema", "json_schema": schema}
 
     with pytest.raises(WorkerError) as caught:

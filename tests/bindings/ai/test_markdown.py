@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_converted_is_an_error_among_the_results(
 
 
 @pytest.mark.parametrize("file", [None, {}, {"blob": b"x"}, [5]])
-def test_what_is_no_file_is_refused(file: Any) -> None:
+def test_a_value_that_is_not_a_file_is_refused(file: Any) -> None:
     with pytest.raises(WorkerError, match="needs a name and a blob"):
         convert(file, None)
 

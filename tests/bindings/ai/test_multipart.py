@@ -68,7 +68,9 @@ def test_a_file_has_a_name_and_a_type() -> None:
         (form(*[field("a", b"")] * (PARTS_MAX + 1)), KIND, "a form of more than 1,000 parts"),
     ],
 )
-def test_what_is_no_form_is_told(body: bytes, kind: str, message: str) -> None:
+def test_a_body_that_is_not_a_form_is_refused_in_words(
+    body: bytes, kind: str, message: str
+) -> None:
     with pytest.raises(NotAForm) as caught:
         read_form(body, kind)
 

@@ -47,7 +47,7 @@ def test_a_secret_is_scrubbed(value: Any, scrubbed: Any) -> None:
         "The secret: practice. A token of respect; hf_transformers = 2; name='Bob'",
     ],
 )
-def test_what_is_no_secret_stays(value: Any) -> None:
+def test_a_value_that_is_not_secret_stays(value: Any) -> None:
     assert Scrubber().scrub(value) == value
 
 

@@ -126,7 +126,7 @@ def test_moondream_gives_what_its_task_asks_for_and_nothing_else(task: str, give
 
 
 @pytest.mark.parametrize("task", ["caption", "point", "detect"])
-def test_moondream_needs_a_picture_but_for_a_question(task: str) -> None:
+def test_moondream_needs_a_picture_except_for_a_question(task: str) -> None:
     assert run(MOONDREAM, {"question": "Why?"})["answer"]
     with pytest.raises(WorkerError, match="image is required"):
         run(MOONDREAM, {"task": task})
@@ -286,7 +286,7 @@ def test_the_guard_tells_safe_from_unsafe() -> None:
     assert answer == {"safe": False, "categories": ["S14"]}
 
 
-def test_sentences_that_share_words_are_more_alike() -> None:
+def test_sentences_that_share_words_are_more_similar() -> None:
     scores = run("@hf/sentence-transformers/all-minilm-l6-v2", INPUTS[Api.SIMILARITY])
 
     assert scores[0] > 0.5 > scores[1]

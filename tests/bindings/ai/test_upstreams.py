@@ -277,7 +277,7 @@ def test_a_time_out_is_productions() -> None:
     assert caught.value.message == "3007: Request timeout"
 
 
-def test_a_stream_that_is_none_is_told() -> None:
+def test_an_answer_that_is_not_a_stream_is_refused_in_words() -> None:
     with pytest.raises(WorkerError, match="answered a stream with"):
         ask(lambda _: response({}), LLAMA, {"prompt": "x", "stream": True})
 
@@ -331,7 +331,7 @@ def test_a_task_that_the_upstream_cannot_do_is_named() -> None:
         "@cf/" + "a" * 300,
     ],
 )
-def test_what_is_no_name_of_a_model_is_never_asked_for(model: str) -> None:
+def test_a_text_that_is_not_a_name_of_a_model_is_never_asked_for(model: str) -> None:
     async def scenario() -> list[Request]:
         async with serving(lambda request: result({})) as service:
             ai = Ai((Rule(model=model),), Settings(source=upstream(service, "cloudflare")))

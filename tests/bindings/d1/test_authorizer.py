@@ -153,9 +153,7 @@ def test_pragmas_take_only_the_arguments_they_document() -> None:
 
 
 @pytest.mark.parametrize("sql", ["COMMIT", "BEGIN IMMEDIATE", "ROLLBACK"])
-def test_a_statement_the_binding_itself_uses_is_refused_all_the_same(
-    tmp_path: Path, sql: str
-) -> None:
+def test_a_statement_the_binding_itself_uses_is_refused_anyway(tmp_path: Path, sql: str) -> None:
     async def work(database: D1) -> object:
         await query(database, "CREATE TABLE t(a)", "INSERT INTO t VALUES (1)")
         text = await refusal(database, "INSERT INTO t VALUES (2)", sql, "SELECT * FROM nope")

@@ -196,7 +196,7 @@ def test_data_outlives_the_binding(tmp_path: Path) -> None:
     assert found == [["t"]]
 
 
-def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "d.sqlite"
     path.write_bytes(b"not a database" * 100)
 

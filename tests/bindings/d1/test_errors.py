@@ -106,7 +106,7 @@ def test_too_few_or_too_many_parameters_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("params", [1, True, "text", {"a": 1}])
-def test_parameters_that_are_no_list_are_refused(tmp_path: Path, params: Any) -> None:
+def test_parameters_that_are_not_list_are_refused(tmp_path: Path, params: Any) -> None:
     async def work(database: D1) -> str:
         with pytest.raises(WorkerError) as caught:
             await database.call("query", [[{"sql": "select ?", "params": params}]])

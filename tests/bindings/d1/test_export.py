@@ -170,7 +170,7 @@ def test_a_virtual_table_is_refused_as_production_refuses_it(tmp_path: Path) -> 
     assert str(caught.value) == VIRTUAL_TABLE
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "d.sqlite").write_bytes(b"not a database" * 100)
 
     with pytest.raises(EmulatorError, match="d.sqlite: file is not a database"):

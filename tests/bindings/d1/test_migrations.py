@@ -176,7 +176,7 @@ def test_a_migration_that_is_not_text_is_named(tmp_path: Path) -> None:
         with_d1(tmp_path / "d.sqlite", lambda database: apply_all(database, directory))
 
 
-def test_a_table_that_is_no_migrations_table_is_named(tmp_path: Path) -> None:
+def test_a_table_that_is_not_a_migrations_table_is_named(tmp_path: Path) -> None:
     directory = write(tmp_path / "m")
 
     async def work(database: D1) -> None:
@@ -197,7 +197,7 @@ def test_a_new_migration_gets_the_next_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("message", ["", "a/b", "..\\b"])
-def test_a_message_that_is_no_file_name_is_refused(tmp_path: Path, message: str) -> None:
+def test_a_message_that_is_not_a_file_name_is_refused(tmp_path: Path, message: str) -> None:
     with pytest.raises(UsageError, match="migration message"):
         create_migration(Migrations(tmp_path), message, 0)
 

@@ -116,7 +116,7 @@ def test_the_text_is_over_at_a_nul() -> None:
         ("SELECT 1".encode("utf-16"), "file.sql: byte 0 is not UTF-8 text"),
     ],
 )
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, expected: str) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path, data: bytes, expected: str) -> None:
     (tmp_path / "file.sql").write_bytes(data)
 
     with pytest.raises(UsageError, match=re.escape(expected)):

@@ -107,7 +107,7 @@ def test_a_damaged_source_is_refused_and_the_target_stays(tmp_path: Path) -> Non
     assert user_tables(target) == ["_cfother", "found", "users"]
 
 
-def test_a_source_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_source_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "w.sqlite").write_bytes(b"not a database" * 100)
 
     with pytest.raises(EmulatorError, match="w.sqlite.*file is not a database"):

@@ -65,7 +65,7 @@ def test_the_other_end_keeps_the_default(tmp_path: Path) -> None:
     ["1 day", {"successRetention": "1 d"}, {"success": 1}, {"errorRetention": -1}],
     ids=repr,
 )
-def test_what_is_no_retention_creates_nothing(tmp_path: Path, retention: Any) -> None:
+def test_with_a_wrong_retention_nothing_is_created(tmp_path: Path, retention: Any) -> None:
     async def story(world: World) -> None:
         item = {"id": "a", "retention": retention}
         for method, argument in (("create", item), ("createBatch", [item])):

@@ -105,7 +105,7 @@ def test_a_used_id_and_a_status_that_forbids_it_are_refused_in_the_platforms_wor
     assert "instance.cannot_terminate" in done.err
 
 
-def test_json_that_is_none_is_shown_with_the_place_of_the_mistake(workflows: Command) -> None:
+def test_wrong_json_is_shown_with_the_place_of_the_mistake(workflows: Command) -> None:
     done = workflows("trigger", "flow", '{"user": ada}', code=1)
 
     assert done.err.splitlines()[:3] == [

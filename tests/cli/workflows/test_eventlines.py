@@ -59,7 +59,7 @@ def test_waits_and_sleeps_say_for_what_and_how_long() -> None:
     assert 'event received: "approved"' in told("local_event_received", eventType="approved")
 
 
-def test_a_rollback_is_told_apart_from_its_step() -> None:
+def test_a_rollback_looks_different_from_its_step() -> None:
     done = told("rollback_step_completed", stepName="charge-1", local={"durationMs": 3})
 
     assert done.endswith("✓ charge                  rollback: done in 3 ms")

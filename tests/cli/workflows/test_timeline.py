@@ -108,7 +108,7 @@ def test_a_duration_is_told_in_two_units_at_most(ms: int, text: str) -> None:
     assert span(ms) == text
 
 
-def test_offset_duration_name_and_code_stand_in_columns() -> None:
+def test_offset_duration_name_and_code_are_in_columns() -> None:
     told = detail(do("charge-1", attempt(40, 1_280)), sleep("nap-1", 1_300, 2_300))
 
     assert steps_of(told, width=60) == [
@@ -199,7 +199,7 @@ def test_an_event_that_came_and_one_that_did_not() -> None:
     assert 'no "approved" came in time' in lines[2]
 
 
-def test_steps_of_one_name_are_told_apart_by_their_count() -> None:
+def test_steps_of_one_name_are_distinguished_by_their_count() -> None:
     text = drawn(detail(sleep("a-1", 0, 1), sleep("a-2", 1, 2), sleep("b-1", 2, 3)))
 
     assert "✓ a #1" in text and "✓ a #2" in text and "✓ b  " in text
@@ -245,7 +245,7 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
     assert [line for line in lines if columns(line) > width] == []
 
 
-def test_colours_are_left_out_of_what_is_no_terminal() -> None:
+def test_there_are_no_colours_outside_a_terminal() -> None:
     told = detail(do("a-1", attempt(0, 100)))
 
     assert "\x1b" not in drawn(told)

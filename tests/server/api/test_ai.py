@@ -85,7 +85,7 @@ def test_a_file_may_be_the_body(ai: Ai) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{", b"[1,", b'"', b"\xff\xfe{"])
-def test_a_body_that_is_no_json_is_refused(ai: Ai, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused(ai: Ai, body: bytes) -> None:
     kind = {"content-type": "application/json"}
 
     assert ai.post(f"/run/{LLAMA}", content=body, headers=kind).status_code == 400

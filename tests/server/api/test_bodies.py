@@ -156,7 +156,7 @@ def test_a_large_batch_is_read_item_by_item_and_stops_nobody(v4: Api) -> None:
     assert answered > 0
 
 
-def test_of_a_large_batch_that_is_no_list_of_objects_nothing_is_created(v4: Api) -> None:
+def test_a_large_batch_that_is_not_a_list_of_objects_creates_nothing(v4: Api) -> None:
     before = sum(v4.get("/flow")["instances"].values())
     for body in (
         '{"params": "' + "x" * 100_000 + '"}',

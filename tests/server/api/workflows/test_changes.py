@@ -69,7 +69,7 @@ def test_a_retention_of_nothing_deletes_the_instance_when_it_ends(api: Api, name
     ],
     ids=repr,
 )
-def test_a_retention_that_is_none_is_refused(v4: Api, retention: Any, said: str) -> None:
+def test_a_wrong_retention_is_refused(v4: Api, retention: Any, said: str) -> None:
     body = {"instance_id": "not-made", "instance_retention": retention}
 
     status, code, message = v4.error("POST", "/flow/instances", json=body)
@@ -128,7 +128,7 @@ def test_a_batch_is_created_without_the_ids_in_use(api: Api, name: str) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, None, ["a"], [], [{}] * 101])
-def test_a_batch_that_is_none_is_refused(api: Api, body: Any) -> None:
+def test_a_wrong_batch_is_refused(api: Api, body: Any) -> None:
     assert api.error("POST", "/flow/instances/batch", json=body)[:2] == (400, 10001)
 
 
@@ -247,7 +247,7 @@ def test_a_change_that_makes_no_sense_is_refused(
     assert api.error("PATCH", path, json=body) == (400, 10001, message)
 
 
-def test_a_step_that_never_started_is_no_place_to_restart_from(api: Api, name: str) -> None:
+def test_a_restart_from_a_step_that_never_started_is_refused(api: Api, name: str) -> None:
     api.create(name)
     api.until(name, "complete")
     body = {"status": "restart", "from": {"name": "other"}}
@@ -270,7 +270,7 @@ def test_instances_are_terminated_in_a_batch(api: Api, name: str) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, [], [7], ["x"] * 101])
-def test_a_batch_of_terminations_that_is_none_is_refused(api: Api, body: Any) -> None:
+def test_a_wrong_batch_of_terminations_is_refused(api: Api, body: Any) -> None:
     assert api.error("POST", "/flow/instances/batch/terminate", json=body)[0] == 400
 
 
@@ -285,7 +285,7 @@ def test_instances_are_deleted_in_a_batch(api: Api, name: str) -> None:
 
 
 @pytest.mark.parametrize("instances", [None, [], ["x"] * 101, ["a?b"], "a"])
-def test_a_batch_of_deletions_that_is_none_is_refused(api: Api, instances: Any) -> None:
+def test_a_wrong_batch_of_deletions_is_refused(api: Api, instances: Any) -> None:
     body = {"instances": instances}
 
     assert api.error("POST", "/flow/instances/batch/delete", json=body)[0] == 400
