@@ -244,7 +244,8 @@ def _key(key: Any) -> str:
         return _digits(int.__int__(key))
     if isinstance(key, float):
         number = _number(float.__float__(key))
-        return number["$number"].lstrip("-0") or "0" if isinstance(number, dict) else str(number)
+        name = number["$number"] if isinstance(number, dict) else str(number)
+        return "0" if name == "-0" else name
     raise _BadKey(f"the key {key!r}", f"is a {type(key).__name__}; object keys are strings")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.guard.comparison import Asked, Replay, compare
+from emulator.engine.guard.comparison import Asked, Replay, compare, pending_change
 from emulator.engine.model.divergence import Change, DiffLine, Divergence, Finding
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_key import step_key
@@ -190,6 +190,7 @@ def test_of_a_long_history_only_what_is_near_a_change_is_shown() -> None:
 
     assert divergence is not None
     assert [line.sign for line in divergence.diff] == ["…", *"   ", "-", "+", *"   ", "…"]
+    assert divergence.diff[0] == divergence.diff[-1] == DiffLine("…", "do", "", 0)
 
 
 @pytest.mark.parametrize(
@@ -222,6 +223,22 @@ def test_a_sleep_that_still_lasts_must_be_the_same(
 
     finding = None if divergence is None else divergence.findings[0]
     assert (finding and (finding.change, finding.detail)) == expected
+
+
+def test_what_a_sleep_asks_for_says_where_it_stands_now() -> None:
+    new = Asked("sleep", "nap", 1, "src/new.py:7", {"duration": "2 hours"})
+
+    assert pending_change(recorded("s:nap")[0], new, now_ms=0) == Finding(
+        Change.SLEEP, "sleep", "nap", (1,), detail="1 hour -> 2 hours", line="src/new.py:7"
+    )
+
+
+def test_a_sleep_that_has_ended_or_was_answered_from_history_may_ask_for_anything() -> None:
+    step = recorded("s:nap")[0]
+
+    assert pending_change(step, Asked("sleep", "nap", 1, options=None), now_ms=0) is None
+    step.state = StepState.SUCCEEDED
+    assert pending_change(step, Asked("sleep", "nap", 1, options={"duration": 1}), 0) is None
 
 
 def test_a_wait_must_wait_for_the_same_type() -> None:

@@ -63,6 +63,11 @@ def after(before: Joint, event: Event) -> RunState:
     return found
 
 
+@pytest.mark.parametrize("gate", BEGINNINGS)
+def test_a_run_begins_while_its_history_is_on_the_way(gate: Gate) -> None:
+    assert joint(RunState(gate)) == (Allowance.OPENING, gate, AtRest.NOTHING)
+
+
 def test_every_pair_of_state_and_event_leads_where_the_tables_say() -> None:
     for before, event in PAIRS:
         allowance, gate, at_rest = before

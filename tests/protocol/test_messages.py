@@ -67,6 +67,22 @@ def test_frames_survive_every_way_of_cutting_them(sent: list[Message], data: Any
     assert reader.at_boundary()
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 7, 8, 9, 50, 1_000])
+def test_messages_come_out_as_soon_as_they_are_whole(size: int) -> None:
+    sent = [Ping(1), Data(2, b"x" * 40), Ping(3), Data(4)]
+    frames = list(map(frame, sent))
+    stream = b"".join(frames)
+    reader = FrameReader()
+    received: list[Message] = []
+
+    for at in range(0, len(stream), size):
+        received += reader.receive(stream[at : at + size])
+        arrived = min(at + size, len(stream))
+        whole = [n for n in range(5) if sum(map(len, frames[:n])) <= arrived][-1]
+        assert received == sent[:whole]
+        assert reader.at_boundary() is (arrived == sum(map(len, frames[:whole])))
+
+
 @given(st.binary(max_size=200))
 def test_garbage_raises_protocol_error_only(garbage: bytes) -> None:
     try:
@@ -116,6 +132,15 @@ def test_fields_that_hold_their_default_are_left_out() -> None:
 def test_a_message_that_does_not_fit_is_not_sent() -> None:
     with pytest.raises(FrameTooLarge, match="over the limit of 67,108,864 bytes"):
         frame(Data(1, b"x" * framing.MAX_FRAME_BYTES))
+
+
+def test_a_message_may_fill_a_frame() -> None:
+    around = len(frame(Data(1, b"x"))) - 4 - 1
+    message = Data(1, bytes(framing.MAX_FRAME_BYTES - around))
+
+    assert FrameReader().receive(frame(message)) == [message]
+    with pytest.raises(FrameTooLarge):
+        frame(Data(1, bytes(framing.MAX_FRAME_BYTES - around + 1)))
 
 
 def test_a_frame_that_claims_too_much_is_refused_before_it_is_received() -> None:

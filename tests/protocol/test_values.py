@@ -175,6 +175,44 @@ def test_a_refused_key_is_named_with_the_place_of_its_object(value: Any, told: s
     assert str(refused.value) == f"{told}; object keys are strings"
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (7, "7"),
+        (2**64, "18446744073709551616"),
+        (1.0, "1"),
+        (1.5, "1.5"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (math.nan, "NaN"),
+        (math.inf, "Infinity"),
+        (-math.inf, "-Infinity"),
+    ],
+)
+def test_a_key_is_the_name_that_javascript_makes_of_it(key: Any, name: str) -> None:
+    assert _round_trip({"before": 1, key: 2}) == {"before": 1, name: 2}
+
+
+@pytest.mark.parametrize("size_bytes", [0, 3, 300, 30_000])
+def test_bytes_count_as_many_as_they_are(size_bytes: int) -> None:
+    data = bytes(size_bytes)
+
+    assert values.size(values.encode(data)) == len('{"$bytes":""}') + size_bytes
+    typed = values.encode(TypedArray("Int8Array", data))
+    assert values.size(typed) == len('{"$typed":["Int8Array",""]}') + size_bytes
+    both = values.encode([data, data])
+    assert values.size(both) == len('[{"$bytes":""},{"$bytes":""}]') + 2 * size_bytes
+
+
+def test_a_map_becomes_an_object_of_the_texts_of_its_keys_where_that_is_asked_for() -> None:
+    pairs = [(1, "one"), ("two", [2]), (3, {"three": 3})]
+    found = values.decode(values.encode(MapValue(pairs)), values.Shapes(new_map=dict))
+
+    assert found == {"1": "one", "two": [2], "3": {"three": 3}}
+
+
 def test_no_bytes_are_null() -> None:
     assert values.decode(b"") is None
 
