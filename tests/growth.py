@@ -15,7 +15,7 @@ T = TypeVar("T")
 SIZE = 2_500
 FACTOR = 8
 LIMIT = 30
-NOTHING_S = 0.003  # less than this is no measure, and no danger
+NOTHING_S = 0.003  # less than this cannot be measured, and does no harm
 ROUNDS = 3
 
 

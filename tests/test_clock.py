@@ -133,7 +133,7 @@ def test_a_laptop_that_slept_finds_what_became_due_rung_once(
     watch = Watch()
 
     def sleeps_two_hours() -> None:
-        watch.wall_s += 7_200  # the steady clock stands still meanwhile
+        watch.wall_s += 7_200  # the steady clock stands still during that time
 
     assert alarms_rung(watch, [3_600, 7_000, 7_300], sleeps_two_hours) == [3_600, 7_000]
 

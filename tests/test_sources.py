@@ -29,7 +29,7 @@ _REFERENCE = re.compile(
     r"|ITU-T [A-Z]\.\d+)"
     r"(?: \([^()]+\))?"
 )
-# A page with numbered sections, but for PROTOCOL.md, is no page of this repository.
+# Only PROTOCOL.md has numbered sections; no other page of this repository has.
 _NUMBERED_PAGE = re.compile(r"[a-z]\.md (?:sections? )?\d")
 
 

@@ -1,4 +1,4 @@
-"""Whether an event loop stands still: every 10 ms something small is asked of it.
+"""Checks that an event loop does not stop: every 10 ms it must answer something small.
 
     with loop_watch():                         # inside a coroutine: the loop it runs on
         await database.run(hostile)
@@ -6,9 +6,9 @@
         server.post("/", content=hostile)
 
 Both fail when one answer took more than `LIMIT_MS` of work, on the loop's own thread or on another
-that held the interpreter lock meanwhile. A busy machine is no reason to fail: what the thread
-waited for a processor is taken off, and no stall is longer than what the process has computed.
-Waiting for a disk or a lock is therefore not seen.
+thread that had the interpreter lock. A busy machine does not make them fail: the time in which the
+thread waited for a processor is subtracted, and no stall is longer than the computing time of the
+process. So waiting for a disk or a lock is not noticed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Stall:
     def __init__(self, cpu_s: Callable[[], float], *threads: Path) -> None:
         self.longest_ms = 0.0
         self._cpu_s = cpu_s
-        self._threads = threads  # whose wait for a processor is none of the loop's
+        self._threads = threads  # their wait for a processor does not count
         self.begin()
 
     def begin(self) -> None:

@@ -94,7 +94,7 @@ class Round:
     def _charged(self, scripts: Sequence[Script]) -> set[str]:
         """Return the instances that may be taken for the reason why guests went away.
 
-        One that is alone when guests are killed from outside again and again is taken for it, too.
+        An instance that is alone when guests are killed from outside repeatedly counts, too.
         """
         kills = [blow for life in self.lives for blow in life.blows] + [*self.quiet_blows]
         number = sum(blow.kind.startswith("kill") for blow in kills)

@@ -1,7 +1,7 @@
 """Random workflow scripts: what an instance does, interpreted by `worker.py`.
 
 A script is plain JSON, a tree of acts, so that every instance runs the same code. Every act has a
-`site`, its place in the tree, by which the ledger tells calls apart whatever their steps are named.
+`site`, its place in the tree. The ledger identifies calls by it, as steps may have equal names.
 """
 
 from __future__ import annotations

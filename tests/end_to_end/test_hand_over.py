@@ -122,7 +122,7 @@ COMPUTES = """
         @step.do("compute")
         async def compute():
             (folder / "computing").touch()
-            time.sleep(1.5)  # its guest answers nobody meanwhile
+            time.sleep(1.5)  # its guest does not answer during that time
 
         if event["instanceId"] == "computes":
             await compute()

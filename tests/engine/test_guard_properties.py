@@ -1,8 +1,8 @@
 """Random workflows are edited at random while an instance is somewhere in them.
 
-A workflow is a list of operations, each with an identity of its own that an edit keeps: what was
-done is told by identity, so a step that runs again under another name is noticed. Inserted steps
-get names that were never used: a step is its name and count, as in production (docs/reload.md).
+A workflow is a list of operations. Each has an identity that edits keep, so the test notices a step
+that runs again under another name. Inserted steps get names that were never used: a step is
+identified by its name and count, as in production (docs/reload.md).
 """
 
 from __future__ import annotations

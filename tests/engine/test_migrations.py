@@ -98,7 +98,7 @@ def test_the_instances_of_the_first_release_go_on_to_their_ends(tmp_path: Path) 
         await world.send("answer", "yes", "waiting")
         await world.resume("paused")
         await world.resume("pausing")
-        await world.advance(DAY)  # within the week that what has ended is kept
+        await world.advance(DAY)  # within the week in which ended instances are kept
 
         assert world.output("complete") == {"by": {"name": "Ada"}}
         assert world.error("errored") == ("ValueError", "as told")

@@ -323,7 +323,7 @@ class EngineModel(RuleBasedStateMachine):
         name = self._name(data)
         before = self.known[name]
         self.known[name] = Known(before.plan, before.raises, before.life + 1)
-        before.life = -1  # whoever still holds it goes on in an earlier life
+        before.life = -1  # code that still has it goes on in an earlier life
         assert self.do(self._acknowledged(self.world.control.restart(NAME, name), None))
 
     @precondition(lambda self: self.known and not self.refusing)
@@ -682,7 +682,7 @@ class EngineModel(RuleBasedStateMachine):
         ]
         assert {key for table in held for key in table} <= there
 
-    # --- the end: without further trouble every instance ends as its plan says
+    # --- the end: without further disturbance every instance ends as its plan says
 
     def _end(self) -> None:
         self.hurry = True

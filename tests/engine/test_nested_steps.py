@@ -433,7 +433,7 @@ def test_a_wait_that_nobody_can_ask_for_any_more_takes_no_event(tmp_path: Path) 
     play(tmp_path, workflow, story)
 
 
-# --- dependencies: whoever asks for one first, all get the same
+# --- dependencies: all callers get the same result
 
 
 @interruptions

@@ -314,7 +314,7 @@ def test_whatever_is_edited_nothing_nested_is_done_twice(
         await world.advance(2 * HOUR)
 
         was, is_now = ({name for _, name in steps} for steps in (old[:come], new))
-        if at_once:  # then nothing but what it asks for matters
+        if at_once:  # then only what it asks for matters
             assert world.status() == ("paused" if was - is_now and is_now - was else "complete")
         assert world.status() in ("paused", "complete")
 

@@ -100,7 +100,7 @@ class Histories(Target):
         try:
             opening(1, instance, "Orders", probe=True)
         except ValueError:
-            return  # a value that is none; the next run says so
+            return  # a malformed value; the next run says so
         asked = [Asked("do", "charge", 1), Asked("do", "other", 1), Asked("sleep", "rest", 1)]
         compare(instance.steps.values(), Replay(asked), SystemClock().now_ms())
 

@@ -187,7 +187,7 @@ async def _run(path: Path) -> None:
         guest.die()
     finally:
         journal.close()
-    # A value that is none is told to a real guest, and fails the call that asks for it.
+    # A malformed value is sent to a real guest, and fails the call that asks for it.
     ours = [defect for defect in defects if "MalformedValue" not in defect]
     if ours:
         raise Broken(ours[0])

@@ -1,5 +1,5 @@
 """What `HttpProtocol` needs of uvicorn. When one of these fails, uvicorn changed: read its source
-and mend `emulator/server/http/protocol.py` before anything else here is believed."""
+and repair `emulator/server/http/protocol.py` before you believe anything else here."""
 
 from __future__ import annotations
 

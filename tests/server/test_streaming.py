@@ -135,7 +135,7 @@ def test_a_slow_reader_holds_up_the_worker() -> None:
             before = -1
             while before != len(taken):
                 before = len(taken)
-                # Other connections make progress meanwhile, so the loop had turns to take more.
+                # Other connections make progress, so the loop had turns to read more.
                 await s.exchange(get(host="not.ours"))
                 await s.exchange(get(host="not.ours"))
             assert 0 < len(taken) < 16 * MB // (64 * 1024)

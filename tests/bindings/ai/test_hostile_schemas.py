@@ -1,6 +1,6 @@
 """JSON mode on schemas that ask for more than there is time for, and on what is no schema.
 
-Each is tried on a real event loop, which must not stand still meanwhile.
+Each is tried on a real event loop, which must go on during that time.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ INPUTS: dict[Api, Any] = {
     Api.MELOTTS: {"prompt": "Hello"},
     Api.AURA: {"text": "Hello"},
 }
-# The keys of each answer; the type alone where it is no object.
+# The keys of each answer; only the type if it is not an object.
 SHAPES: dict[Api, set[str] | type] = {
     Api.GENERATION: {"response", "usage"},
     Api.GUARD: {"response", "usage"},
