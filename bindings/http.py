@@ -27,7 +27,7 @@ def json_answer(status: int, value: object, headers: Mapping[str, str] | None = 
 def large_json_answer(
     status: int, value: object, headers: Mapping[str, str] | None = None
 ) -> HttpAnswer:
-    """Do the same on a thread of its own, for any size: other threads run meanwhile."""
+    """Do the same on another thread, for any size; other threads run in between."""
     # Part by part it is Python that encodes, which lets go of the interpreter lock in between.
     return _answer(status, "".join(_ENCODER.iterencode(value)), headers)
 

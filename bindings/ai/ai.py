@@ -71,7 +71,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`strict`: nothing but rules answers. `source` answers in place of the stub.
+    """`strict`: only rules answer. `source` answers in place of the stub.
 
     `scrubber` removes secrets from the errors in the ledger.
     """

@@ -254,7 +254,7 @@ def _read_call(path: Path, line: int, place: int, call: Any) -> Recorded:
         return CassetteError(f"{path}:{line}: calls[{place}] {problem}")
 
     if not isinstance(call, dict) or not isinstance(call.get("model"), str):
-        raise wrong('is no object with "model", "inputs" and "answer"')
+        raise wrong('is not an object with "model", "inputs" and "answer"')
     answer = call.get("answer")
     if not isinstance(answer, dict) or len(answer) != 1 or next(iter(answer)) not in ANSWER_KINDS:
         raise wrong(f'has an "answer" that is not one of {", ".join(ANSWER_KINDS)}')
@@ -262,7 +262,7 @@ def _read_call(path: Path, line: int, place: int, call: Any) -> Recorded:
     if kind == "events" and not (
         isinstance(value, list) and all(isinstance(item, str) for item in value)
     ):
-        raise wrong('has "events" that are no list of texts')
+        raise wrong('has "events" that are not a list of texts')
     if kind == "error" and not (
         isinstance(value, dict)
         and isinstance(value.get("name"), str)

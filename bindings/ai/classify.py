@@ -69,7 +69,7 @@ def rerank(query: str, texts: list[str], top_k: int | None) -> list[dict[str, An
 
 
 def similarity(source: str, sentences: list[str]) -> list[float]:
-    """Return how alike each sentence is to `source`, 0 to 1."""
+    """Return how similar each sentence is to `source`, 0 to 1."""
     wanted = profile(source)
     return [round(likeness(wanted, profile(text)), 6) for text in sentences]
 

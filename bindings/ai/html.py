@@ -47,7 +47,7 @@ class _Line:
 
     @property
     def last(self) -> str:
-        """The last character, "" when there is none."""
+        """The last character, or ""."""
         return self._pieces[-1][-1] if self._pieces else ""
 
     def add(self, text: str) -> None:

@@ -1,6 +1,6 @@
 """JSON Schema: whether a value satisfies one, and several combined into one. Pure.
 
-Covers draft 2020-12 and 7 but for `$dynamicRef`, `unevaluatedItems` and references to other files.
+Covers drafts 2020-12 and 7, except `$dynamicRef`, `unevaluatedItems` and references to other files.
 `format` is not checked, as usual. A pattern with look-around inside it, or with back-references, is
 not checked either. The document counts all work; too much of it raises TooMuchWork.
 

@@ -66,5 +66,5 @@ class AiSettings:
     upstream: UpstreamSettings | None = None
     cassette: str = "ai-cassette.json"  # relative to groundfog.toml
     budget: Budget = Budget()
-    strict: bool = False  # nothing but rules answers
+    strict: bool = False  # only rules answer
     rules: tuple[Rule, ...] = ()

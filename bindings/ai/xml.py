@@ -16,7 +16,7 @@ class _Outline:
         self.lines: list[str] = []
         self._depth = 0
         self._text: list[str] = []
-        self._can_follow = False  # whether text can stand on the line of its element
+        self._can_follow = False  # whether text can be on the line of its element
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._end_text()

@@ -72,7 +72,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement; `keyword` is its first word in upper case, "" when there is no statement.
+    """One statement; `keyword` is its first word in upper case, or "" if it is empty.
 
     `text` keeps comments and, for the first statement, leading space: error offsets count them.
     """

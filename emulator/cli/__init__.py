@@ -1,1 +1,1 @@
-"""The command line: arguments in, text and exit codes out. It has no logic of its own."""
+"""The command line: arguments in, text and exit codes out. It has no other logic."""

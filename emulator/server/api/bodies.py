@@ -51,7 +51,7 @@ async def body_bytes(request: Request, most: int) -> bytes:
 async def object_body(request: Request) -> dict[str, Json]:
     """Return the body of a control route, an object; no body at all is `{}`. Raises ApiError.
 
-    `null` is refused: it would ask for everything, and whoever sends it means something else.
+    `null` is refused: it would ask for everything, but the sender means something else.
     """
     content = await body_bytes(request, CONTROL_MAX_BYTES)
     body = await read_apart(content, read_json)

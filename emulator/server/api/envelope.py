@@ -46,7 +46,7 @@ Handler = Callable[[Request], Awaitable[Answer | Response]]
 def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """Return `handler` as the endpoint of a route, with its answers and errors in the envelope.
 
-    A handler whose answer is not JSON returns a Response of its own.
+    A handler whose answer is not JSON returns a Response.
     """
 
     async def answer(request: Request) -> Response:

@@ -64,7 +64,7 @@ def describe_instance(
 def instance_detail(api: Api, workflow: str, instance: str) -> tuple[InstanceDetail, int]:
     """Return the API's details of an instance, and the server's time in epoch milliseconds.
 
-    Raises UsageError when there is no such instance.
+    Raises UsageError when the instance does not exist.
     """
     with explained(api, workflow, instance):
         answer = api.ask("GET", workflow, "instances", instance)
