@@ -32,7 +32,7 @@ from emulator.server.http.listen import DEFAULT_PORT, bind
 from emulator.server.http.serve import Server
 from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
-from emulator.server.security import Policy
+from emulator.server.security import Access
 from emulator.state import RunningServer, State, private_files
 from emulator.supervisor import Supervisor, Terminal
 from emulator.worker import Worker, open_clock
@@ -122,7 +122,7 @@ class Running:
         self.project = project
         self._terminal = terminal
         self.announced: RunningServer | None = None
-        self.policy: Policy | None = None
+        self.access: Access | None = None
         self._server: Server | None = None
         self._custody: asyncio.Task[None] | None = None
         with contextlib.ExitStack() as taken:
@@ -169,10 +169,10 @@ class Running:
     def _open_door(self, door: Door, sockets: list[socket.socket]) -> None:
         ip, port = sockets[0].getsockname()[:2]
         self.announced = self.project.state.announce(str(ip), int(port))
-        self.policy = Policy.for_bind(door.ip, self.announced.token, door.allowed_hosts)
+        self.access = Access.for_bind(door.ip, self.announced.token, door.allowed_hosts)
         app = create_app(
             self.supervisor,
-            policy=self.policy,
+            access=self.access,
             routes=partial(_routes, self.worker),
             on_error=door.on_error,
             on_request=door.on_request,

@@ -148,8 +148,8 @@ def _introduce(running: Running, arguments: DevArguments, terminal: ConsoleTermi
         terminal.notice(f"  {line}")
     for problem in config.warnings:
         terminal.warning(str(problem))
-    assert running.policy is not None
-    if exposed := exposure(running.policy, arguments.ip or config.dev.ip):
+    assert running.access is not None
+    if exposed := exposure(running.access, arguments.ip or config.dev.ip):
         terminal.warning(f"{exposed}." if arguments.ip else f"{exposed}, or take out [dev] ip.")
 
 

@@ -2,7 +2,7 @@
 
     as_request (web_socket.py)         the opening of a WebSocket becomes an ordinary request
     RequestLog (request_log.py)        every request, refused ones too; measures only
-      Guard (security.py)              refuses before anything looks further
+      AccessCheck (security.py)        refuses before anything looks further
         control routes                 /cdn-cgi/…, /client/v4/…: a Starlette app; user code never
                                        sees these paths, known or not
         Ingress (ingress.py)           everything else: the worker
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.server.ingress import Ingress, OnError, Worker
 from emulator.server.request_log import OnRequest, RequestLog
-from emulator.server.security import Guard, Policy, is_control_path
+from emulator.server.security import Access, AccessCheck, is_control_path
 from emulator.server.web_socket import as_request
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Routes = Callable[[], "Sequence[BaseRoute]"]
 def create_app(
     worker: Worker,
     *,
-    policy: Policy,
+    access: Access,
     routes: Routes = tuple,
     on_error: OnError = lambda method, target, error: None,
     on_request: OnRequest | None = None,
@@ -42,8 +42,8 @@ def create_app(
     matching. It is called at the first request for a control path.
     on_error, on_request: for the terminal; see `OnError` and `OnRequest`.
     """
-    guarded = Guard(_Split(routes, Ingress(worker, on_error)), policy)
-    return as_request(guarded if on_request is None else RequestLog(guarded, on_request))
+    checked = AccessCheck(_Split(routes, Ingress(worker, on_error)), access)
+    return as_request(checked if on_request is None else RequestLog(checked, on_request))
 
 
 class _Split:

@@ -1,7 +1,7 @@
 """Who may ask what: Host on every request; Origin, method and token on control routes.
 
-The decisions are pure functions from headers to a `Refusal` or None; `Guard` calls them before
-anything else sees a request. They prevent two attacks. Any web page can make a browser send
+The decisions are pure functions from headers to a `Refusal` or None. `AccessCheck` calls them
+before anything else sees a request. They prevent two attacks. Any web page can make a browser send
 requests to this port, so control routes accept only our own pages. And it can rebind its own name
 to 127.0.0.1, so an unknown name is refused on every route. `docs/http.md` is for users.
 """
@@ -39,7 +39,7 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Access:
     """What this server accepts.
 
     allowed_hosts: names in addition to the local ones, lower case, no port; IPv6 in brackets.
@@ -54,8 +54,8 @@ class Policy:
     token: str | None = None
 
     @classmethod
-    def for_bind(cls, ip: str, token: str | None, allowed_hosts: frozenset[str]) -> Policy:
-        """Return the policy for a server that listens on `ip` ("localhost", "*" or an address)."""
+    def for_bind(cls, ip: str, token: str | None, allowed_hosts: frozenset[str]) -> Access:
+        """Return what a server accepts that listens on `ip` ("localhost", "*" or an address)."""
         if ip == "localhost":
             return cls(allowed_hosts=_lower(allowed_hosts), token=token)
         address = ipaddress.ip_address("0.0.0.0" if ip == "*" else ip)
@@ -69,7 +69,7 @@ class Policy:
 
 
 def checked_host(name: str) -> str:
-    """Return a name for `Policy.allowed_hosts`. Raises UsageError if it cannot be a host."""
+    """Return a name for `Access.allowed_hosts`. Raises UsageError if it cannot be a host."""
     host = f"[{name}]" if _is_ipv6(name) else name.lower()
     match = _HOST.match(host)
     if match is not None and match["name"] == host and not host.startswith("."):
@@ -85,11 +85,11 @@ def checked_host(name: str) -> str:
     raise UsageError(f'--allowed-host is "{name}"; expected a host such as dev.example.com. {hint}')
 
 
-def exposure(policy: Policy, ip: str) -> str | None:
+def exposure(access: Access, ip: str) -> str | None:
     """Return a warning about a server that other machines can reach, or None."""
-    if policy.bind_is_loopback:
+    if access.bind_is_loopback:
         return None
-    where = "this machine in any of its networks" if policy.any_address else ip
+    where = "this machine in any of its networks" if access.any_address else ip
     return (
         f"listening on {ip}: every machine that reaches {where} can use the worker, and so the"
         " data of its bindings. Control routes (/cdn-cgi/, /client/v4/) need the token of"
@@ -102,7 +102,7 @@ def is_control_path(path: str) -> bool:
     return path.startswith(CONTROL_PREFIXES) or path in _CONTROL_ROOTS
 
 
-def host_problem(policy: Policy, hosts: list[bytes]) -> Refusal | None:
+def host_problem(access: Access, hosts: list[bytes]) -> Refusal | None:
     """Return why a request with these Host headers is refused, or None. It must have one."""
     if len(hosts) != 1:
         return Refusal(400, f"The request has {len(hosts)} Host headers; expected exactly one.")
@@ -110,7 +110,7 @@ def host_problem(policy: Policy, hosts: list[bytes]) -> Refusal | None:
     match = _HOST.match(host)
     if match is None:
         return Refusal(400, f'The Host header "{host}" is not a host name or address.')
-    if _host_is_allowed(policy, match["name"]):
+    if _host_is_allowed(access, match["name"]):
         return None
     return Refusal(
         403,
@@ -137,12 +137,12 @@ def origin_problem(host: bytes, headers: RawHeaders) -> Refusal | None:
     return None
 
 
-def token_problem(policy: Policy, headers: RawHeaders) -> Refusal | None:
+def token_problem(access: Access, headers: RawHeaders) -> Refusal | None:
     """Return why a control request without the session's token is refused, or None."""
-    if policy.bind_is_loopback:
+    if access.bind_is_loopback:
         return None
     given = [value for name, value in headers if name == b"authorization"]
-    expected = None if policy.token is None else b"Bearer " + policy.token.encode("utf-8")
+    expected = None if access.token is None else b"Bearer " + access.token.encode("utf-8")
     if expected and len(given) == 1 and hmac.compare_digest(given[0], expected):
         return None
     return Refusal(
@@ -152,20 +152,20 @@ def token_problem(policy: Policy, headers: RawHeaders) -> Refusal | None:
     )
 
 
-def control_problem(policy: Policy, method: str, headers: RawHeaders) -> Refusal | None:
+def control_problem(access: Access, method: str, headers: RawHeaders) -> Refusal | None:
     """Return why a control request from an allowed host is refused, or None."""
     if method not in CONTROL_METHODS:
         return Refusal(405, f"{method} is not a method of this server's control routes.")
     host = value_of(headers, b"host") or b""
-    return origin_problem(host, headers) or token_problem(policy, headers)
+    return origin_problem(host, headers) or token_problem(access, headers)
 
 
-class Guard:
+class AccessCheck:
     """ASGI middleware before all routes: refuses, removes internal headers, limits the body."""
 
-    def __init__(self, app: ASGIApp, policy: Policy) -> None:
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._policy = policy
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: RawHeaders = scope["headers"]
@@ -181,20 +181,20 @@ class Guard:
 
     def _problem(self, path: str, method: str, headers: RawHeaders) -> Refusal | None:
         hosts = [value for name, value in headers if name == b"host"]
-        problem = host_problem(self._policy, hosts) or _length_problem(headers)
+        problem = host_problem(self._access, hosts) or _length_problem(headers)
         if problem is None and is_control_path(path):
-            problem = control_problem(self._policy, method, headers)
+            problem = control_problem(self._access, method, headers)
         return problem
 
 
-def _host_is_allowed(policy: Policy, name: str) -> bool:
-    if name in _LOCAL_HOSTS or name in policy.allowed_hosts or name.endswith(".localhost"):
+def _host_is_allowed(access: Access, name: str) -> bool:
+    if name in _LOCAL_HOSTS or name in access.allowed_hosts or name.endswith(".localhost"):
         return True
     try:
         address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:
         return False
-    return address.is_loopback or policy.any_address
+    return address.is_loopback or access.any_address
 
 
 def _length_problem(headers: RawHeaders) -> Refusal | None:

@@ -20,7 +20,7 @@ from emulator.engine.model.definition import Definition
 from emulator.errors import EmulatorError
 from emulator.server.api.workflows.routes import workflow_routes
 from emulator.server.app import create_app
-from emulator.server.security import Policy
+from emulator.server.security import Access
 from tests.engine.scripted import ScriptedGuest, Step
 from tests.engine.world import CLASS, HOUR, NAME, SECOND, World
 from tests.fuzz.core import Broken, Target
@@ -139,7 +139,7 @@ class Journals(Target):
         engine = _engine(journal, VirtualClock())
         try:
             worker = parts(engine, Control(engine), self._config)
-            app = create_app(FakeWorker(), policy=Policy(), routes=lambda: workflow_routes(worker))
+            app = create_app(FakeWorker(), access=Access(), routes=lambda: workflow_routes(worker))
             base = "/client/v4/accounts/a/workflows/orders/instances"
             for target in ("", "/asleep", "/ended", "/failed", "/ended/step?name=ship-1&type=step"):
                 status, _, answer = await ask(app, "GET", base + target, b"")

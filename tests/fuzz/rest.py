@@ -22,7 +22,7 @@ from emulator.engine.engine import Engine
 from emulator.server.api.ai import ai_routes
 from emulator.server.api.workflows.routes import workflow_routes
 from emulator.server.app import create_app
-from emulator.server.security import Policy, is_control_path
+from emulator.server.security import Access, is_control_path
 from emulator.worker import Worker
 from tests.engine.scripted import Step
 from tests.engine.world import World
@@ -169,7 +169,7 @@ class Rest(Target):
             await world.create()
             worker = parts(world.engine, world.control, self._config)
             routes = [*workflow_routes(worker), *ai_routes(lambda: ai)]
-            app = create_app(FakeWorker(), policy=Policy(), routes=lambda: routes)
+            app = create_app(FakeWorker(), access=Access(), routes=lambda: routes)
             for method, target, body in requests:
                 path = unquote_to_bytes(target.partition("?")[0]).decode("utf-8", "replace")
                 if not is_control_path(path) or not target.isascii():

@@ -18,7 +18,7 @@ from emulator.server.app import create_app
 from emulator.server.http import head
 from emulator.server.http.listen import bind
 from emulator.server.http.serve import Server, loop_factory
-from emulator.server.security import Policy
+from emulator.server.security import Access
 
 DEADLINE_S = 10.0
 
@@ -104,7 +104,7 @@ class Serving:
 async def serving(
     handler: Handler = ok,
     *,
-    policy: Policy | None = None,
+    access: Access | None = None,
     routes: Sequence[BaseRoute] = (),
     load_error: LoadError | None = None,
     head_limit_s: float = head.LIMIT_S,
@@ -114,7 +114,7 @@ async def serving(
     log: list[tuple[str, str, int]] = []
     app = create_app(
         worker,
-        policy=policy or Policy(),
+        access=access or Access(),
         routes=lambda: routes,
         on_error=lambda method, target, error: errors.append(error),
         on_request=lambda method, target, status, ms: log.append((method, target, status)),

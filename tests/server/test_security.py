@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from emulator.errors import UsageError
 from emulator.runner.requests import FetchReply, FetchRequest
 from emulator.server.http import body_limit, head
-from emulator.server.security import Policy, checked_host, exposure, host_problem, is_control_path
+from emulator.server.security import Access, checked_host, exposure, host_problem, is_control_path
 from tests.server.serving import get, reply, request, run, serving, status_of
 
 CONTROL = "/cdn-cgi/act"
@@ -32,11 +32,11 @@ ROUTES = [
 ]
 
 
-def sent(raw: bytes, policy: Policy | None = None) -> bytes:
+def sent(raw: bytes, access: Access | None = None) -> bytes:
     """Return the server's answer to `raw`; when it is a refusal, the worker saw nothing."""
 
     async def main() -> bytes:
-        async with serving(policy=policy, routes=ROUTES) as s:
+        async with serving(access=access, routes=ROUTES) as s:
             response = await s.exchange(raw)
             assert status_of(response) == 200 or s.worker.requests == []
             return response
@@ -44,8 +44,8 @@ def sent(raw: bytes, policy: Policy | None = None) -> bytes:
     return run(main())
 
 
-def status(raw: bytes, policy: Policy | None = None) -> int:
-    return status_of(sent(raw, policy))
+def status(raw: bytes, access: Access | None = None) -> int:
+    return status_of(sent(raw, access))
 
 
 @pytest.mark.parametrize(
@@ -101,23 +101,23 @@ def test_a_host_header_among_the_trailers_is_not_a_header() -> None:
 
 
 def test_a_name_that_the_user_added_is_accepted() -> None:
-    policy = Policy.for_bind("localhost", None, frozenset({"Dev.Example.com"}))
+    access = Access.for_bind("localhost", None, frozenset({"Dev.Example.com"}))
 
-    assert status(get(host="dev.example.com"), policy) == 200
+    assert status(get(host="dev.example.com"), access) == 200
 
 
 def test_an_address_that_the_user_bound_is_accepted() -> None:
-    policy = Policy.for_bind("192.168.0.7", TOKEN, frozenset())
+    access = Access.for_bind("192.168.0.7", TOKEN, frozenset())
 
-    assert host_problem(policy, [b"192.168.0.7:8787"]) is None
-    assert host_problem(policy, [b"192.168.0.8:8787"]) is not None
+    assert host_problem(access, [b"192.168.0.7:8787"]) is None
+    assert host_problem(access, [b"192.168.0.8:8787"]) is not None
 
 
 def test_a_wildcard_bind_accepts_addresses_but_no_foreign_name() -> None:
-    policy = Policy.for_bind("*", TOKEN, frozenset())
+    access = Access.for_bind("*", TOKEN, frozenset())
 
-    assert host_problem(policy, [b"10.1.2.3"]) is None
-    assert host_problem(policy, [b"evil.example"]) is not None
+    assert host_problem(access, [b"10.1.2.3"]) is None
+    assert host_problem(access, [b"evil.example"]) is not None
 
 
 @pytest.mark.parametrize("target", ["http://localhost/", "http://evil.example/", "*", "evil:80"])
@@ -413,27 +413,27 @@ def test_a_wrong_method_in_the_api_gets_cloudflares_envelope() -> None:
     ],
 )
 def test_beyond_this_machine_a_control_route_needs_the_token(lines: list[str]) -> None:
-    policy = Policy(bind_is_loopback=False, token=TOKEN)
+    access = Access(bind_is_loopback=False, token=TOKEN)
 
-    response = sent(get(CONTROL, *lines), policy)
+    response = sent(get(CONTROL, *lines), access)
 
     assert status_of(response) == 401 and TOKEN.encode() not in response
 
 
 def test_the_token_opens_the_control_routes() -> None:
-    policy = Policy(bind_is_loopback=False, token=TOKEN)
+    access = Access(bind_is_loopback=False, token=TOKEN)
 
-    assert status(get(CONTROL, f"Authorization: Bearer {TOKEN}"), policy) == 200
+    assert status(get(CONTROL, f"Authorization: Bearer {TOKEN}"), access) == 200
 
 
 def test_without_a_token_to_compare_control_routes_stay_closed_beyond_this_machine() -> None:
-    policy = Policy(bind_is_loopback=False, token=None)
+    access = Access(bind_is_loopback=False, token=None)
 
-    assert status(get(CONTROL, "Authorization: Bearer None"), policy) == 401
+    assert status(get(CONTROL, "Authorization: Bearer None"), access) == 401
 
 
 def test_user_code_needs_no_token_beyond_this_machine() -> None:
-    assert status(get("/"), Policy(bind_is_loopback=False, token=TOKEN)) == 200
+    assert status(get("/"), Access(bind_is_loopback=False, token=TOKEN)) == 200
 
 
 def test_a_chunked_body_over_the_cap_is_refused_on_a_control_route(
@@ -491,9 +491,9 @@ def test_the_answers_of_a_worker_are_its_own() -> None:
     ],
 )
 def test_an_allowed_host_is_accepted_as_it_is_written(given: str, host: str) -> None:
-    policy = Policy.for_bind("localhost", None, frozenset({checked_host(given)}))
+    access = Access.for_bind("localhost", None, frozenset({checked_host(given)}))
 
-    assert host_problem(policy, [host.encode() + b":8787"]) is None
+    assert host_problem(access, [host.encode() + b":8787"]) is None
 
 
 @pytest.mark.parametrize(
@@ -517,12 +517,12 @@ def test_an_allowed_host_that_could_never_match_is_refused_at_once(given: str, h
 
 @pytest.mark.parametrize("ip", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
 def test_there_is_no_warning_about_a_server_for_this_machine_only(ip: str) -> None:
-    assert exposure(Policy.for_bind(ip, None, frozenset()), ip) is None
+    assert exposure(Access.for_bind(ip, None, frozenset()), ip) is None
 
 
 @pytest.mark.parametrize("ip", ["0.0.0.0", "*", "::", "192.168.1.5"])
 def test_a_server_that_others_reach_says_who_and_what_they_need(ip: str) -> None:
-    warning = exposure(Policy.for_bind(ip, TOKEN, frozenset()), ip)
+    warning = exposure(Access.for_bind(ip, TOKEN, frozenset()), ip)
 
     assert warning is not None
     assert f"listening on {ip}" in warning

@@ -190,7 +190,7 @@ GOOD = '{"model": "m", "inputs": {}, "answer": {"json": 1}}'
         (f'{{"format": "{FORMAT}"}}', 'ai.json:1: "calls" is missing'),
         (
             f'{{"format": "{FORMAT}",\n"calls": [\n{GOOD},\n 5]}}',
-            'ai.json:4: calls[1] is no object with "model"',
+            'ai.json:4: calls[1] is not an object with "model"',
         ),
         (
             f'{{"x": [1, {{}}],\n"format": "{FORMAT}",\n"calls": [\n\n'
@@ -199,7 +199,7 @@ GOOD = '{"model": "m", "inputs": {}, "answer": {"json": 1}}'
         ),
         (
             f'{{"format": "{FORMAT}", "calls": [{{"model": "m", "answer": {{"events": 1}}}}]}}',
-            'ai.json:1: calls[0] has "events" that are no list',
+            'ai.json:1: calls[0] has "events" that are not a list',
         ),
         (
             f'{{"format": "{FORMAT}", "calls": [{{"model": "m", "answer": {{"error": 1}}}}]}}',

@@ -156,7 +156,7 @@ class Reads:
                 attempt,
             )
         if step is None:
-            journal.load(instance.key)  # in a damaged history the step may be missing; then this raises
+            journal.load(instance.key)  # raises if the history is damaged
             raise ApiError(404, INTERNAL, f"Step '{name}' not found in execution history")
         if isinstance(step["output"], StreamText):
             return self._streamed(instance.key, step["output"].stream, name)
