@@ -1,6 +1,6 @@
 -- The journal, schema version 3. An instance is the fold of its entries, in order of id;
 -- status, wake_ms and ended_ms repeat what the fold says, so that a start need not fold them all.
--- One row may hold several entries of a step: rows.py.
+-- One row may hold several entries of a step: rows.py. docs/journal-format.md describes the file.
 -- What has changed since version N is in migration-N+1.sql and the files after it.
 CREATE TABLE instances (
     key        INTEGER PRIMARY KEY, -- grows with time, never given twice

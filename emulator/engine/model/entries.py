@@ -2,6 +2,7 @@
 
 An entry's `data` is of the class that `DATA` has for its kind. In the file it is JSON: `encoded`
 writes it, `decoded` reads it, and nobody but those classes knows its members' names.
+`docs/journal-format.md` tells users the same.
 
 A member that this version does not know is left out. One that cannot be done without and is missing
 raises KeyError: then the history is damaged. The others have defaults, because old journals lack

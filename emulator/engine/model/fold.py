@@ -98,11 +98,10 @@ def _resumed(instance: Instance, entry: Entry) -> None:
         if data_of(entry, Resumption).accepted:
             _set_aside(instance, instance.divergence)
         _restarted(instance, entry)
-        return
-    if instance.paused_ms is None:  # the pause had not taken effect yet
+    elif instance.paused_ms is None:  # the pause had not taken effect yet
         instance.status = Status.RUNNING
-        return
-    _restarted(instance, entry)
+    else:
+        _restarted(instance, entry)
 
 
 def _restarted(instance: Instance, entry: Entry) -> None:
@@ -118,14 +117,11 @@ def _restarted(instance: Instance, entry: Entry) -> None:
 
 def _diverged(instance: Instance, entry: Entry) -> None:
     found = data_of(entry, FoundDivergence)
-    match found.action:
-        case Policy.HOLD:
-            instance.status = Status.PAUSED
-            instance.divergence = found
-        case Policy.WARN:
-            _set_aside(instance, found)
-        case Policy.FAIL:
-            pass  # the end of the instance follows
+    if found.action is Policy.HOLD:
+        instance.status = Status.PAUSED
+        instance.divergence = found
+    elif found.action is Policy.WARN:  # if it is to fail, its end follows
+        _set_aside(instance, found)
 
 
 def _set_aside(instance: Instance, found: FoundDivergence) -> None:
@@ -270,8 +266,7 @@ def _wait_started(instance: Instance, entry: Entry) -> None:
 
 def _wait_completed(instance: Instance, entry: Entry) -> None:
     """The oldest buffered event of the type has been delivered to this step."""
-    buffered = instance.events[instance.steps[entry.step].event_type]
-    buffered.popleft()
+    instance.events[instance.steps[entry.step].event_type].popleft()
     _step_succeeded(instance, entry)
 
 
@@ -302,8 +297,8 @@ def _rollback_failed(instance: Instance, entry: Entry) -> None:
 
 
 def _event_received(instance: Instance, entry: Entry) -> None:
-    event_type = data_of(entry, ReceivedEvent).event
-    instance.events.setdefault(event_type, deque()).append((entry.at_ms, entry.value))
+    events = instance.events.setdefault(data_of(entry, ReceivedEvent).event, deque())
+    events.append((entry.at_ms, entry.value))
 
 
 _STATUSES = {
