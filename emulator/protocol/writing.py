@@ -227,7 +227,7 @@ def _where(stack: list[_Frame]) -> str:
         if name is None:
             break
         steps.append(f".{name}" if in_object else f"[{index}]")
-    shown = "".join(steps).lstrip(".")
+    shown = "".join(steps).removeprefix(".")
     if len(shown) <= _WHERE_MAX_CHARS:
         return shown
     half = _WHERE_MAX_CHARS // 2

@@ -137,6 +137,13 @@ def test_of_a_run_that_ended_nothing_is_left_to_be_reached() -> None:
     assert divergence.later == ()
 
 
+def test_a_divergence_says_how_the_replay_ended_and_why() -> None:
+    divergence = found("a b", "a", stands="ended", why="ValueError: no")
+
+    assert divergence is not None
+    assert (divergence.stands, divergence.why) == ("ended", "ValueError: no")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

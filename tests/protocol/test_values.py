@@ -18,6 +18,7 @@ from emulator.protocol.values import (
     MapValue,
     NotCloneable,
     StreamValue,
+    TooManyCopies,
     TypedArray,
 )
 
@@ -113,6 +114,27 @@ def test_shared_references_stay_shared(shared: Any) -> None:
     assert first == shared
 
 
+@pytest.mark.parametrize(
+    "make", [lambda n: [n], lambda n: {"n": n}, lambda n: {n}, lambda n: MapValue([("n", n)])]
+)
+def test_what_a_conversion_makes_anew_for_each_value_is_never_taken_for_shared(make: Any) -> None:
+    """Nothing else keeps what was made, and Python gives its memory to the next at once."""
+    made = values.encode([complex(n) for n in range(20)], lambda found: make(int(found.real)))
+
+    assert values.decode(made) == [make(n) for n in range(20)]
+
+
+@pytest.mark.parametrize(("shared", "containers"), [([], 4), ({}, 4), ({"a": []}, 7)])
+def test_what_is_shared_is_written_anew_up_to_so_many_lists_and_dicts(
+    shared: Any, containers: int
+) -> None:
+    value = [shared, shared, shared]
+
+    assert json.loads(values.encode(value, copies_max=containers)) == value
+    with pytest.raises(TooManyCopies, match=f"more than {containers - 1} lists and dicts"):
+        values.encode(value, copies_max=containers - 1)
+
+
 def test_nan_infinities_and_minus_zero_survive() -> None:
     nan, up, down, zero = _round_trip([math.nan, math.inf, -math.inf, -0.0])
 
@@ -159,6 +181,14 @@ def test_a_long_place_is_shortened_in_the_middle() -> None:
     assert refused.value.where.endswith("[0][0][0].score")
     assert len(refused.value.where) == 101
     assert refused.value.where.count("…") == 1
+
+
+@pytest.mark.parametrize("key", [".hidden", "XX", "x" * 100])
+def test_a_place_of_up_to_a_hundred_characters_is_told_as_it_is(key: str) -> None:
+    with pytest.raises(NotCloneable) as refused:
+        values.encode({key: 1j})
+
+    assert refused.value.where == key
 
 
 @pytest.mark.parametrize(
