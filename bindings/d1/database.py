@@ -6,8 +6,8 @@ anything, and the call goes to the writer.
 
 Most queries take a few microseconds; to hand one to a thread and back takes a hundred. So a query
 that has been quick on a reader's thread later runs on the event loop's thread, on a connection that
-stops after `QUICK_MS`. A query that is stopped there runs on a thread again. Next: `session` runs
-it, `authorizer` says what is allowed.
+stops after `QUICK_MS`. A query that is stopped there runs on a thread again. Next:
+`ruled_connection` runs it, `authorizer` says what is allowed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from bindings.d1.jobs import Job, NeedsWriter, Query, TooSlow
 from bindings.d1.limits import QUERY_TIMEOUT_MS, SQL_MAX_BYTES
 from bindings.d1.quickness import Call, Quickness
 from bindings.d1.rows import EncodedRows, encoded
-from bindings.d1.session import Session
+from bindings.d1.ruled_connection import RuledConnection
 from bindings.d1.splitter import QUERY_KEYWORDS, split_statements
-from bindings.d1.threads import SessionThread
+from bindings.d1.threads import ConnectionThread
 from bindings.d1.values import to_parameter, to_text
 from emulator.answers.d1 import Result
 from emulator.clock import SystemClock
@@ -70,11 +70,11 @@ class D1:
         self._synchronous = synchronous
         self._timeout_ms = query_timeout_ms
         self._opening = asyncio.Lock()
-        self._writer: SessionThread | None = None
-        self._quick: Session | None = None
+        self._writer: ConnectionThread | None = None
+        self._quick: RuledConnection | None = None
         self._gone = ""  # the message, once the file was removed while it was open
         self._quickness = Quickness()
-        self._idle_readers: list[SessionThread] = []
+        self._idle_readers: list[ConnectionThread] = []
         self._reader_slots = asyncio.Semaphore(READERS_MAX)
         self._jobs: set[Job] = set()
         # Only the order of bookmarks matters, and it must not depend on a virtual clock.
@@ -151,7 +151,7 @@ class D1:
         """
         try:
             if self._writer is not None:
-                self._writer.session.check_place(log=True)
+                self._writer.ruled.check_place(log=True)
         except WorkerError as error:
             self._gone = error.message
         return self._gone
@@ -172,7 +172,7 @@ class D1:
 
     async def _read(self, job: Job) -> list[Result]:
         writer = await self._open_writer()
-        job.last_row_id = writer.session.last_row_id
+        job.last_row_id = writer.ruled.last_row_id
         call = tuple(query.sql for query in job.queries)
         if self._quickness.is_proven(call):
             try:
@@ -202,8 +202,10 @@ class D1:
         try:
             if self._quick is None:
                 if self._writer is not None:
-                    self._writer.session.check_place()
-                self._quick = Session(self._path, self._synchronous, reads_only=True, quick=True)
+                    self._writer.ruled.check_place()
+                self._quick = RuledConnection(
+                    self._path, self._synchronous, reads_only=True, quick=True
+                )
             results = self._quick.run(here)
         except apsw.Error:  # a reader's thread can report the error, or wait for a lock
             raise TooSlow from None
@@ -216,7 +218,7 @@ class D1:
         judge(call)
         return results
 
-    async def _open_writer(self) -> SessionThread:
+    async def _open_writer(self) -> ConnectionThread:
         if self._gone:
             raise WorkerError(self._gone)
         if self._writer is not None:
@@ -226,13 +228,13 @@ class D1:
                 self._writer = await self._open(reads_only=False)
             return self._writer
 
-    async def _open(self, *, reads_only: bool) -> SessionThread:
+    async def _open(self, *, reads_only: bool) -> ConnectionThread:
         if reads_only and self._writer is not None:
-            self._writer.session.check_place()  # a reader would create a new file there
+            self._writer.ruled.check_place()  # a reader would create a new file there
         try:
             make_folder(self._path.parent)
             refuse_foreign_link(self._path)
-            return await SessionThread.open(self._path, self._synchronous, reads_only=reads_only)
+            return await ConnectionThread.open(self._path, self._synchronous, reads_only=reads_only)
         except OSError as error:
             reason = error.strerror or str(error)
         except apsw.Error as error:

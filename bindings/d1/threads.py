@@ -1,4 +1,4 @@
-"""Sessions on threads of their own: connects aiosqlite and `Session`.
+"""Connections on threads of their own: connects aiosqlite and `RuledConnection`.
 
 aiosqlite gives each connection a thread and a queue. Its public coroutines would cost one hop
 between threads per statement and per fetch, 60 µs each, and a D1 call is BEGIN, the statements,
@@ -17,28 +17,30 @@ import aiosqlite
 import apsw
 
 from bindings.d1.jobs import Job
-from bindings.d1.session import Session
+from bindings.d1.ruled_connection import RuledConnection
 from emulator.answers.d1 import Result
 from emulator.sqlite import Synchronous
 
 CLOSE_MAX_S = 2.0  # SQLite cannot be interrupted inside a function
 
 
-class SessionThread(aiosqlite.Connection):
-    """A `Session` and its thread; await `open` before anything else."""
+class ConnectionThread(aiosqlite.Connection):
+    """A `RuledConnection` and its thread; await `open` before anything else."""
 
-    session: Session
+    ruled: RuledConnection
 
     @classmethod
-    async def open(cls, path: Path, synchronous: Synchronous, *, reads_only: bool) -> SessionThread:
+    async def open(
+        cls, path: Path, synchronous: Synchronous, *, reads_only: bool
+    ) -> ConnectionThread:
         """Open `path` on a new thread. Raises apsw.Error when the file cannot be used."""
 
         failures: list[apsw.Error] = []
 
         def connect() -> Any:
             try:
-                thread.session = Session(path, synchronous, reads_only=reads_only)
-                return thread.session.connection
+                thread.ruled = RuledConnection(path, synchronous, reads_only=reads_only)
+                return thread.ruled.connection
             except apsw.Error as error:
                 # If this raised, aiosqlite's thread could end after the event loop, with an
                 # exception in the thread. An empty connection can be closed.
@@ -59,7 +61,7 @@ class SessionThread(aiosqlite.Connection):
         Raises WorkerError or NeedsWriter. Jobs of one thread run one after another.
         """
         try:
-            results: list[Result] = await self._execute(self.session.run, job)  # type: ignore[no-untyped-call]
+            results: list[Result] = await self._execute(self.ruled.run, job)  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
             job.abandoned = True
             raise

@@ -41,7 +41,7 @@ def test_a_write_under_way_when_its_file_is_removed_is_not_acknowledged(tmp_path
     async def work(database: D1) -> Any:
         await opened(database)
         assert database._writer is not None
-        connection = database._writer.session.connection
+        connection = database._writer.ruled.connection
 
         def lower(*_: object) -> None:
             remove(path)

@@ -57,11 +57,11 @@ class _UndecodableText(Exception):
     """A TEXT cell is not UTF-8; nothing was committed."""
 
 
-class Session:
+class RuledConnection:
     """A connection to `path`, opened on the thread that constructs it.
 
     With `reads_only` it cannot change anything and never waits for a writer; then `path` must have
-    been opened for writing before. A `quick` session raises TooSlow when it would wait, when the
+    been opened for writing before. A `quick` one raises TooSlow when it would wait, when the
     job takes too long, and at an error. Raises apsw.Error when the file cannot be used.
     """
 
