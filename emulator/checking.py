@@ -11,20 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from emulator.config.model import Config
-from emulator.engine.guard.replay_guard import Guard
+from emulator.engine.guard.probes import Probe, Probes
 from emulator.engine.guests.blame import Loss
 from emulator.engine.guests.feeding import Feed
-from emulator.engine.guests.opening import opening
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Instance, Status
 from emulator.errors import EmulatorError
-from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.message import ProtocolError
 from emulator.protocol.runs import (
-    Replayed,
-    RunAbort,
     RunMessage,
-    StepBegin,
     StepChunk,
     StepDelayed,
     StepEnd,
@@ -77,9 +73,9 @@ async def check(
 
     Raises EmulatorError when the code cannot be loaded or the guest ends.
     """
-    probes = _Probes(now_ms)
+    checks = _Checks(now_ms)
     runner = Runner(
-        source, probes, lambda line: None, probes.report, config.settings.hang_timeout_ms
+        source, checks, lambda line: None, checks.report, config.settings.hang_timeout_ms
     )
     await runner.start()
     try:
@@ -95,7 +91,7 @@ async def check(
             if problem:
                 return Checked(instance.workflow, instance.id, problem=problem)
             async with room:
-                divergence = await probes.replay(guest, instance, classes[instance.workflow])
+                divergence = await checks.replay(guest, instance, classes[instance.workflow])
             return Checked(instance.workflow, instance.id, divergence)
 
         return list(await asyncio.gather(*map(one, instances)))
@@ -111,13 +107,13 @@ def _missing(instance: Instance, classes: dict[str, str], exported: dict[str, st
     return ""
 
 
-class _Probes:
-    """Hears what probes say; a `RunHandler` that lets nothing begin."""
+class _Checks:
+    """Hears what probes say, as the engine does for the runs of a server."""
 
     def __init__(self, now_ms: int) -> None:
         self._now_ms = now_ms
-        self._next_run = 1
-        self._guards: dict[int, Guard] = {}
+        self._last = 0
+        self._probes = Probes(self._judged, self._damaged)
         self._verdicts: dict[int, asyncio.Future[Divergence | None]] = {}
         self._names: dict[int, str] = {}
         self._reported = ""
@@ -125,74 +121,54 @@ class _Probes:
 
     async def replay(self, guest: Guest, instance: Instance, class_name: str) -> Divergence | None:
         """Return how the code differs from the history of `instance`, or None."""
-        number = self._next_run
-        self._next_run += 1
-        self._guards[number] = Guard(instance)
+        self._last += 1
+        number = self._last
         self._names[number] = f'{instance.workflow} instance "{instance.id}"'
         verdict: asyncio.Future[Divergence | None] = asyncio.get_running_loop().create_future()
         self._verdicts[number] = verdict
         try:
             self._feed = self._feed or Feed(guest)
-            self._feed.put(self._opening(number, instance, class_name, verdict))
+            self._probes.start(number, instance, class_name, guest, self._feed)
             return await verdict
         finally:
-            guest.send(RunAbort(number))
-            del self._guards[number], self._verdicts[number], self._names[number]
+            self._probes.drop(number)
+            del self._verdicts[number], self._names[number]
 
-    def _opening(
-        self,
-        number: int,
-        instance: Instance,
-        class_name: str,
-        verdict: asyncio.Future[Divergence | None],
-    ) -> Iterator[Message]:
-        try:
-            for message in opening(number, instance, class_name, probe=True):
-                if verdict.done():
-                    return
-                yield message
-        except ValueError as error:
-            if not verdict.done():
-                text = f"{self._names[number]}: a recorded value is damaged: {error}"
-                verdict.set_exception(EmulatorError(text))
+    def _judged(self, probe: Probe, divergence: Divergence | None) -> None:
+        verdict = self._verdicts[probe.number]
+        if not verdict.done():
+            verdict.set_result(divergence)
+
+    def _damaged(self, probe: Probe, error: Exception) -> None:
+        text = f"{self._names[probe.number]}: a recorded value is damaged: {error}"
+        self._fail(probe.number, text)
+
+    def _fail(self, number: int, text: str) -> None:
+        verdict = self._verdicts.get(number)
+        if verdict is not None and not verdict.done():
+            verdict.set_exception(EmulatorError(text))
 
     def report(self, text: str) -> None:
         self._reported = text
 
     def hear(self, guest: Guest, message: RunMessage) -> None:
         """A probe says what it asks for; no step may begin in it."""
-        guard = self._guards.get(message.run)
-        match message:
-            case StepBegin() if guard is not None:
-                guard.hear_step(message, self._now_ms)
-                self._judge(message.run, guard)
-            case Replayed() if guard is not None:
-                guard.hear(message)
-                self._judge(message.run, guard)
-            case StepEnd() | StepDelayed() | StepChunk():
-                raise ProtocolError(f"{message.type} of a probe, in which no step may begin")
-            case _:  # it is over; or it reads a stream, of which a history holds no bytes
-                return
-
-    def _judge(self, number: int, guard: Guard) -> None:
-        verdict = self._verdicts[number]
-        if guard.is_decided and not verdict.done():
-            verdict.set_result(guard.divergence(self._now_ms))
+        if isinstance(message, StepEnd | StepDelayed | StepChunk):
+            raise ProtocolError(f"{message.type} of a probe, in which no step may begin")
+        self._probes.hear(message, self._now_ms)
 
     def all_heard(self) -> None:
         """Nothing is recorded here."""
 
     def mishap(self, guest: Guest, number: int, problem: str) -> None:
-        verdict = self._verdicts.get(number)
-        if verdict is not None and not verdict.done():
-            verdict.set_exception(EmulatorError(f"{self._names[number]}: {problem}"))
+        if number in self._names:
+            self._fail(number, f"{self._names[number]}: {problem}")
 
     def guest_lost(self, guest: Guest, loss: Loss) -> None:
         doing = ", ".join(self._names.values())
         text = self._reported or f"the worker {loss.reason} while it was replaying {doing}"
-        for verdict in self._verdicts.values():
-            if not verdict.done():
-                verdict.set_exception(EmulatorError(text))
+        for number in self._verdicts:
+            self._fail(number, text)
 
     def work_of(self, guest: Guest) -> list[str]:
         return list(self._names.values())

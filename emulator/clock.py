@@ -36,6 +36,11 @@ class Clock(Protocol):
         ...
 
 
+def call_after(clock: Clock, span_ms: int, callback: Callable[[], None]) -> Alarm:
+    """Call `callback` once, after so many milliseconds."""
+    return clock.call_at(clock.now_ms() + span_ms, callback)
+
+
 class _SystemAlarm:
     def __init__(self, clock: SystemClock, when_ms: int, callback: Callable[[], None]) -> None:
         self._clock = clock

@@ -77,7 +77,7 @@ class Supervisor:
         self._ready = asyncio.Event()  # a first load has been tried
         self._tasks: set[asyncio.Task[None]] = set()
         self.engine = worker.engine
-        self.engine.on_diverged = terminal.diverged
+        self.engine.divergences.told = terminal.diverged
         self._apart: dict[int, Guest] = {}  # by generation
         self.engine.apart.open = lambda: self._spawn(self._open_apart(), "a worker apart")
         self.engine.apart.close = lambda generation: self._spawn(

@@ -60,14 +60,14 @@ class Worker:
         self.bindings = Bindings(state, self.control, announce, self.engine.journal.place.check)
         self.started_ms = clock.now_ms()
         self.control.admission.limits = limits(config)
-        self.engine.policy = Policy(config.settings.on_divergence)
+        self.engine.divergences.policy = Policy(config.settings.on_divergence)
 
     def configure(self, config: Config) -> None:
         """Take over a configuration; its workflows count from the next `define` on."""
         settings = config.settings
         self.config = config
         self.control.admission.limits = limits(config)
-        self.engine.policy = Policy(settings.on_divergence)
+        self.engine.divergences.policy = Policy(settings.on_divergence)
         self.engine.tune(concurrency=settings.concurrency, grace_ms=settings.reload_grace_ms)
 
     def define(self) -> None:

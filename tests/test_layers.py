@@ -101,10 +101,10 @@ ALLOWED: dict[str, set[str]] = {
     },
     "emulator.cli": {"emulator", "bindings"},
 }
-# The layers inside the engine: a folder imports itself and those named before it. What lies in none
-# of them puts them together.
+# The layers inside the engine: each imports itself and those named before it. The modules that are
+# in none of them put these together.
 ENGINE = "emulator.engine"
-ENGINE_LAYERS = ("model", "decide", "guests", "journal", "guard", "runs", "views")
+ENGINE_LAYERS = ("model", "actions", "decide", "guests", "journal", "guard", "runs", "views")
 STANDARD_LIBRARY_ONLY = ("emulator.guest", "emulator.protocol")
 
 

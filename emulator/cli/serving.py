@@ -218,7 +218,7 @@ def _goes_on(engine: Engine) -> bool:
     from emulator.engine.journal.lists import goes_on
 
     try:
-        return not engine.is_lost and goes_on(engine.journal)
+        return not engine.recovery.is_lost and goes_on(engine.journal)
     except StateError:
         return True
 

@@ -9,45 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emulator.clock import Alarm
+from emulator.clock import Alarm, Clock, call_after
 from emulator.engine.guests.blame import Blame
 from emulator.engine.guests.feeding import Feed
 from emulator.engine.guests.guest import Guest
+from emulator.engine.roster import Roster
 from emulator.engine.runs.run import Run
 
 
 class Apart:
-    """Owns the queue of suspects, and the guest while there is one.
+    """Owns the guest while there is one, and lets the suspects that wait for it begin.
 
     open: brings a guest up, and then `use` is called with it, or `failed`. close: the guest of this
-    generation is not needed any more. start: starts an instance; returns its run, or None when
-    there is none. after: calls something after so many milliseconds.
+    generation is not needed any more. start: starts an instance, if it is still to begin. clock: of
+    real time.
     """
 
     def __init__(
         self,
-        start: Callable[[int, Guest, Feed], Run | None],
+        roster: Roster,
+        clock: Clock,
         blame: Blame,
-        after: Callable[[int, Callable[[], None]], Alarm],
+        start: Callable[[int, Guest, Feed], None],
     ) -> None:
         self.open: Callable[[], None] = lambda: None
         self.close: Callable[[int], None] = lambda generation: None
         self.guest: Guest | None = None
-        self._start = start
+        self._roster = roster
+        self._clock = clock
         self._blame = blame
-        self._after = after
+        self._start = start
         self._feed: Feed | None = None
         self._opening = False
-        self._waiting: dict[int, None] = {}  # keys, in order
+        self._waiting = roster.suspects
         self._runs: set[int] = set()  # numbers of those in the guest
         self._on_trial = 0  # number of the run that has the guest for itself
         self._alarm: Alarm | None = None
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def __contains__(self, key: int) -> bool:
-        return key in self._waiting
 
     def add(self, key: int) -> None:
         """Let an instance begin apart when it is its turn."""
@@ -126,11 +123,13 @@ class Apart:
                 return
             key = max(self._waiting, key=self._blame.losses)
             del self._waiting[key]
-            run = self._start(key, self.guest, self._feed)
+            self._start(key, self.guest, self._feed)
+            run = self._roster.run_of(key)
             if run is not None:
                 self._runs.add(run.number)
                 self._on_trial = run.number
-                self._alarm = self._after(self._blame.trial_ms(key), self._end_trial)
+                trial_ms = self._blame.trial_ms(key)
+                self._alarm = call_after(self._clock, trial_ms, self._end_trial)
         if self.guest is not None and not self._waiting and not self._runs:
             generation = self.guest.generation
             self._forget_guest()

@@ -68,7 +68,7 @@ class Timekeeper:
 
     def next_ms(self) -> int | None:
         """Return when the next thing is due: a step's deadline or a schedule; None: nothing."""
-        candidates = (self._engine.next_due_ms(), self._other_deadline())
+        candidates = (self._engine.roster.next_due_ms(), self._other_deadline())
         return min((due_ms for due_ms in candidates if due_ms is not None), default=None)
 
     def begin(self, report: Callable[[str], None]) -> None:

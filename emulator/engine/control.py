@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from emulator.engine.actions import Admit, Decision, Wake
 from emulator.engine.decide import checks, lifecycle, skips
 from emulator.engine.decide.admission import Admission
 from emulator.engine.decide.checks import BATCH_MAX as BATCH_MAX
-from emulator.engine.decide.lifecycle import Verdict
 from emulator.engine.decide.restarts import parse_restart_point, rewind
 from emulator.engine.decide.skips import Skipped
 from emulator.engine.engine import Engine
@@ -132,7 +132,7 @@ class Control:
 
     def _count(self, workflow: str, count: int = 1) -> None:
         """Refuse creations and restarts that are too many."""
-        self.admission.admit(workflow, count, self._engine.queued, self._clock.now_ms())
+        self.admission.admit(workflow, count, self._engine.roster.queued, self._clock.now_ms())
 
     def _admit(
         self,
@@ -145,10 +145,9 @@ class Control:
     ) -> None:
         now_ms = self._clock.now_ms()
         key = self._journal.new_instance(workflow, instance_id, now_ms)
-        self._engine.admit(
-            Instance(key, workflow, instance_id),
-            lifecycle.queued(key, now_ms, params or b"{}", source, schedule, retention),
-        )
+        instance = Instance(key, workflow, instance_id)
+        first = lifecycle.queued(key, now_ms, params or b"{}", source, schedule, retention)
+        self._engine.obey(instance, Decision(actions=[Admit(instance, first)]))
 
     def fire(self, tick: Tick) -> None:
         """Create the instance of a schedule's tick, unless it exists: it is durable soon after."""
@@ -172,7 +171,7 @@ class Control:
 
         Differs: the official local engine passes outputs through JSON, which damages Dates.
         """
-        instance = self._engine.instance(self._key(workflow, instance_id), steps=False)
+        instance = self._engine.roster.instance(self._key(workflow, instance_id), steps=False)
         rolling_back = instance.status is Status.ROLLING_BACK
         shown = Status.RUNNING if rolling_back else instance.status
         status: dict[str, Json] = {"status": shown.value, "error": None}
@@ -195,9 +194,9 @@ class Control:
 
     async def pause(self, workflow: str, instance_id: str) -> None:
         """Pause; attempts in flight end first."""
-        await self._engine.held(self._find(workflow, instance_id))
+        await self._engine.knows_all(self._find(workflow, instance_id))
         instance = self._find(workflow, instance_id)
-        executing = self._engine.is_executing(instance)
+        executing = self._engine.roster.is_executing(instance)
         await self._obey(instance, lifecycle.pause(instance, executing, self._clock.now_ms()))
 
     async def resume(self, workflow: str, instance_id: str) -> None:
@@ -208,7 +207,6 @@ class Control:
         instance = self._find(workflow, instance_id)
         held.refuse_plain_resume(instance)
         self._engine.obey(instance, lifecycle.resume(instance, self._clock.now_ms()))
-        self._engine.deliver_events(instance)
         await self._recorded()
 
     async def resume_held(
@@ -235,19 +233,18 @@ class Control:
                 if other.key != instance.key and held.divergence_of(other).signature == signature
             ]
         now_ms = self._clock.now_ms()
-        verdicts = [
+        decisions = [
             held.accept(each, now_ms) if renames is None else held.rename(each, renames, now_ms)
             for each in alike
         ]
-        for each, verdict in zip(alike, verdicts, strict=True):
-            self._engine.obey(each, verdict)
-            self._engine.deliver_events(each)
+        for each, decision in zip(alike, decisions, strict=True):
+            self._engine.obey(each, decision)
         await self._recorded()
         return [each.id for each in alike]
 
     def _held(self, workflow: str) -> list[Instance]:
         paused = [
-            self._engine.sound(row.key)
+            self._engine.roster.sound(row.key)
             for row in self._journal.unfinished()
             if row.workflow == workflow and row.status is Status.PAUSED
         ]
@@ -259,8 +256,8 @@ class Control:
         Returns when that is recorded; a rollback then goes on by itself.
         """
         instance = self._find(workflow, instance_id)
-        verdict = lifecycle.terminate(instance, self._clock.now_ms(), rollback=rollback)
-        await self._obey(instance, verdict)
+        decision = lifecycle.terminate(instance, self._clock.now_ms(), rollback=rollback)
+        await self._obey(instance, decision)
 
     async def restart(
         self, workflow: str, instance_id: str, start: RestartPoint | None = None
@@ -273,11 +270,11 @@ class Control:
         self._count(workflow)
         now_ms = self._clock.now_ms()
         if start is None:
-            verdict = lifecycle.restart(instance, now_ms)
+            decision = lifecycle.restart(instance, now_ms)
         else:
             left = rewind(list(self._journal.numbered(instance.key)), start)
-            verdict = lifecycle.restart_from(instance, start, left, now_ms)
-        await self._obey(instance, verdict)
+            decision = lifecycle.restart_from(instance, start, left, now_ms)
+        await self._obey(instance, decision)
 
     async def restart_from(self, workflow: str, instance_id: str, start: Json) -> None:
         """Restart from `{"name", "count"?, "type"?}`, as users write it."""
@@ -325,9 +322,8 @@ class Control:
         """Deliver an event to the step that waits for its type, or keep it for the next one."""
         instance = self._find(workflow, instance_id)
         checks.check_event(event_type, payload)
-        verdict = lifecycle.send_event(instance, event_type, payload, self._clock.now_ms())
-        self._engine.obey(instance, verdict)
-        self._engine.deliver_events(instance)
+        decision = lifecycle.send_event(instance, event_type, payload, self._clock.now_ms())
+        self._engine.obey(instance, decision)
         await self._recorded()
 
     async def skip(self, workflow: str, instance_id: str, label: str | None = None) -> Skipped:
@@ -337,7 +333,7 @@ class Control:
         """
         instance = self._find(workflow, instance_id)
         entry, skipped = skips.skip(instance, label, self._clock.now_ms())
-        self._engine.skip(instance, entry)
+        self._engine.obey(instance, Decision([entry], [Wake(instance)]))
         await self._recorded()
         return skipped
 
@@ -349,7 +345,7 @@ class Control:
             raise WorkerError(str(error), name="WorkflowInternalError") from error
 
     def _find(self, workflow: str, instance_id: str) -> Instance:
-        return self._engine.instance(self._key(workflow, instance_id))
+        return self._engine.roster.instance(self._key(workflow, instance_id))
 
     def _key(self, workflow: str, instance_id: str) -> int:
         key = self._journal.find(workflow, instance_id)
@@ -357,8 +353,8 @@ class Control:
             raise WorkerError(_NOT_FOUND_TEXT)
         return key
 
-    async def _obey(self, instance: Instance, verdict: Verdict) -> None:
-        self._engine.obey(instance, verdict)
+    async def _obey(self, instance: Instance, decision: Decision) -> None:
+        self._engine.obey(instance, decision)
         await self._recorded()
 
 

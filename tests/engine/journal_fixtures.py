@@ -129,7 +129,7 @@ async def _held_story(world: World) -> None:
     await world.advance(2 * HOUR)
     for policy in ("warn", "fail", "hold"):
         await world.create(f"{policy}-1")
-        world.engine.policy = type(world.engine.policy)(policy)
+        world.engine.divergences.policy = type(world.engine.divergences.policy)(policy)
         world.load({CLASS: _charging("charge card")})
         await world.advance(MINUTE)
         world.load({CLASS: _charging("charge")})

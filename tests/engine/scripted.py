@@ -410,7 +410,9 @@ class ScriptedGuest:
         return answer
 
     def _label(self, number: int, call: int) -> None:
-        key = self._engine._runs[number].calls.key_of(call)
+        run = self._engine.roster.run(number)
+        assert run is not None
+        key = run.calls.key_of(call)
         if key is not None:
             self._runs[number].calls[call].label = StepKey.of(key).label
 

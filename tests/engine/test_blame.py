@@ -428,7 +428,7 @@ def test_users_may_act_on_a_suspect_that_waits_for_its_turn(tmp_path: Path, deed
 
         assert world.status("a") == "complete"
         assert deed == "delete" or world.status("b") == ends.get(deed, "complete")
-        assert not world.engine.queued
+        assert not world.engine.roster.queued
         assert not world.engine.in_flight()
 
     play(tmp_path, gated(gates), story)
@@ -444,7 +444,7 @@ def test_a_suspect_takes_a_place_of_its_workflow_as_ever(tmp_path: Path) -> None
         for _ in range(3):
             await world.advance(SECOND)
             open_gates = [gates[name] for name in "abc" if name in gates]
-            assert len(world.engine._queue._active) <= 2
+            assert world.engine.roster.check().places <= 2
             for gate in open_gates:
                 gate.set()
         await world.advance(HOUR)

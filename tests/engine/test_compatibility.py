@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from emulator.engine.actions import Reject
 from emulator.engine.decide import steps
-from emulator.engine.decide.steps import Reject, StepCall
+from emulator.engine.decide.steps import StepCall
 from emulator.engine.model.definition import STEP_LIMIT, Definition
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.plain import REDACTED
@@ -136,7 +137,7 @@ def test_an_event_that_comes_while_nothing_of_the_instance_is_in_memory_is_recei
     async def story(world: World) -> None:
         await world.create()
         await world.advance(HOUR)
-        assert (world.guest.runs, len(world.engine._instances)) == (0, 0)
+        assert (world.guest.runs, world.engine.roster.check().instances) == (0, 0)
 
         await world.send("go", 7)
 
@@ -155,7 +156,7 @@ def test_with_the_highest_limit_the_25001st_step_is_refused(before: int, refused
 
     decision = steps.begin(instance, StepCall(StepKind.DO, "work", 1, {}), 0, 25_000)
 
-    assert (type(decision.answer) is Reject) is refused
+    assert ([type(each) for each in decision.actions] == [Reject]) is refused
     assert (decision.entries == ()) is refused
 
 

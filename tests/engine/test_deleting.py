@@ -45,12 +45,10 @@ def rows(world: World) -> tuple[int, int]:
     return instances, entries
 
 
-def remembered(world: World) -> list[object]:
-    """Everything the engine still holds of any instance."""
-    engine = world.engine
-    tables = [engine._instances, engine._runs, engine._run_of, engine._timers._due]
-    sets = [engine._queue._active, engine._queue._queued, engine._homeless, engine._blame._records]
-    return [table for table in [*tables, *sets, engine._admitting] if table]
+def remembered(world: World) -> set[int]:
+    """The instances that the engine still knows something of."""
+    world.engine.roster.check()
+    return world.engine.roster.keys() | world.engine.blame.keys()
 
 
 @pytest.mark.parametrize("before", list(Status))
@@ -66,7 +64,7 @@ def test_an_instance_can_be_deleted_in_every_status(tmp_path: Path, before: Stat
         await world.advance(DAY)
 
         assert rows(world) == (0, 0)
-        assert remembered(world) == []
+        assert remembered(world) == set()
         assert world.guest.runs == 0
         with pytest.raises(WorkerError, match=r"^\(instance.not_found\) Instance not found$"):
             world.status()
@@ -108,7 +106,7 @@ def test_an_instance_deleted_in_the_turn_it_was_created_never_was(tmp_path: Path
         await world.settle()
 
         assert (rows(world), told) == ((0, 0), [])
-        assert remembered(world) == []
+        assert remembered(world) == set()
 
     play(tmp_path, echo, story)
 
@@ -176,7 +174,7 @@ def test_an_instance_that_deletes_itself_stops_there(tmp_path: Path, inside_step
 
         assert went_on == []
         assert rows(world) == (0, 0)
-        assert remembered(world) == []
+        assert remembered(world) == set()
         assert [type(m) for m in world.guest.sent][-1] is RunAbort
         assert world.reports == []
 
@@ -193,7 +191,7 @@ def test_an_instance_whose_code_is_gone_can_be_deleted(tmp_path: Path) -> None:
 
         assert world.status("b") == "complete"
         assert rows(world)[0] == 1
-        assert remembered(world) == []
+        assert remembered(world) == set()
 
     play(tmp_path, echo, story)
 

@@ -301,7 +301,7 @@ def test_large_values_of_steps_are_not_kept_in_memory(tmp_path: Path) -> None:
         await world.advance(SECOND)
         key = world.journal.find(NAME, "a")
         assert key is not None
-        live = world.engine.instance(key)
+        live = world.engine.roster.instance(key)
         loaded = world.journal.load(key)
 
         assert live == loaded

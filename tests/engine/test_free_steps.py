@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from emulator.engine.engine import HOLD_MAX_MS
 from emulator.engine.guests.blame import Loss
+from emulator.engine.handover import RECALL_MAX_MS
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.runs.idle import IDLE_GRACE_MS
@@ -288,7 +288,7 @@ def test_a_guest_that_does_not_say_what_it_began_holds_the_pause_up(tmp_path: Pa
     async def story(world: World) -> None:
         puppet = await started(world)
         pause = await pausing(world)
-        await world.advance(HOLD_MAX_MS)
+        await world.advance(RECALL_MAX_MS)
         await pause
         assert world.status() == "waitingForPause"
         puppet.asks_first()
@@ -313,7 +313,7 @@ def test_a_resume_before_the_guest_answers_calls_the_pause_off(tmp_path: Path) -
     async def story(world: World) -> None:
         puppet = await started(world)
         pause = await pausing(world)
-        await world.advance(HOLD_MAX_MS)
+        await world.advance(RECALL_MAX_MS)
         await pause
         await world.resume()
         puppet.begin("charge")
@@ -378,7 +378,7 @@ def test_a_generation_that_does_not_say_what_it_began_is_not_waited_for_long(
     async def story(world: World) -> None:
         old = await started(world)
         new = Puppet(world)
-        await world.advance(HOLD_MAX_MS)
+        await world.advance(RECALL_MAX_MS)
         assert old.got(RunAbort) == [RunAbort(old.run)]
         assert len(new.got(RunStart)) == 1
 

@@ -74,13 +74,13 @@ def test_generations_keep_their_numbers_when_the_host_is_started_again(tmp_path:
             world.code = code
             world.load()
             await world.settle()
-            numbers.append(world.engine.generation)
+            numbers.append(world.engine.serving.generation)
         world.code = "def"
         await world.crash_and_boot()
-        numbers.append(world.engine.generation)
+        numbers.append(world.engine.serving.generation)
         world.code = "ghi"
         await world.crash_and_boot()
-        numbers.append(world.engine.generation)
+        numbers.append(world.engine.serving.generation)
 
         assert numbers == [2, 3, 2, 3, 4]  # the first is the code that the world began with
 

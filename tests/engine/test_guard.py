@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.engine import HOLD_MAX_MS
 from emulator.engine.guard import held
+from emulator.engine.handover import RECALL_MAX_MS
 from emulator.engine.model.divergence import Change, Diverged, Policy
 from emulator.engine.model.entries import members_of
 from emulator.engine.model.instance_data import RestartPoint
@@ -39,7 +39,7 @@ def charging(name: str = "charge", nap: Any = "1 hour") -> Workflow:
 def told(world: World) -> list[Diverged]:
     """Collect what the person at the terminal is told."""
     diverged: list[Diverged] = []
-    world.engine.on_diverged = diverged.append
+    world.engine.divergences.told = diverged.append
     return diverged
 
 
@@ -214,7 +214,7 @@ def test_of_a_held_instance_the_steps_that_the_last_code_misses_are_recorded(
 
         key = world.journal.find(NAME, "a")
         assert key is not None
-        missing = held.divergence_of(world.engine.instance(key)).missing
+        missing = held.divergence_of(world.engine.roster.instance(key)).missing
         assert missing == ("do:2:charge", "do:3:charge")
 
     play(tmp_path, calling(3), story)
@@ -405,7 +405,7 @@ def test_a_held_instance_is_still_held_after_a_crash(tmp_path: Path) -> None:
         await world.advance(2 * HOUR)
 
         assert world.status() == "paused"
-        instance = world.engine.instance(1)
+        instance = world.engine.roster.instance(1)
         assert held.divergence_of(instance).missing == ("do:1:charge", "sleep:1:settle")
 
     play(tmp_path, charging(), story)
@@ -461,7 +461,7 @@ def test_a_held_instance_can_be_ended_or_begun_anew(tmp_path: Path, verb: str) -
 
 def test_under_warn_the_instance_goes_on_and_what_it_lost_is_told(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        world.engine.policy = Policy.WARN
+        world.engine.divergences.policy = Policy.WARN
         await world.create()
         diverged = told(world)
         world.load({CLASS: charging("charge_card")})
@@ -476,7 +476,7 @@ def test_under_warn_the_instance_goes_on_and_what_it_lost_is_told(tmp_path: Path
 
 def test_under_fail_the_instance_ends_with_an_error_that_says_why(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        world.engine.policy = Policy.FAIL
+        world.engine.divergences.policy = Policy.FAIL
         await world.create()
         world.load({CLASS: charging("charge_card")})
         await world.advance(SECOND)
@@ -704,7 +704,7 @@ def test_an_instance_that_still_leaves_its_old_guest_is_looked_at_once_it_has(
         diverged = told(world)
         world.guest.answers_ask_first = False
         world.load({CLASS: charging("charge_card")})
-        await world.advance(HOLD_MAX_MS - 1)
+        await world.advance(RECALL_MAX_MS - 1)
         assert diverged == []
 
         await world.advance(GRACE_MS)

@@ -169,7 +169,7 @@ def story_of(
         done = Counter(ran)
         world.load({CLASS: workflow(new, ran)})
         if not swept:
-            world.engine._sweep.stop()
+            world.engine.sweep.stop()
         await world.advance(24 * HOUR)
         check(world, done, ran)
         if world.status() == "paused":
@@ -220,7 +220,7 @@ def test_what_is_held_is_held_for_a_reason(
 
     def check(world: World, done: Ran, ran: Ran) -> None:
         if world.status() == "paused":
-            divergence = world.engine.instance(1).divergence
+            divergence = world.engine.roster.instance(1).divergence
             assert divergence is not None
             missing = divergence.divergence.missing
             assert missing, divergence

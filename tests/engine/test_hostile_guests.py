@@ -27,7 +27,7 @@ def test_a_step_that_is_begun_twice_breaks_the_protocol(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create("one")
         await world.settle()
-        run = next(iter(world.engine._runs.values()))
+        run = next(iter(world.engine.roster.runs))
         again = StepBegin(run.number, 99, "sleep", "nap", 1, {"duration": 1000})
 
         with pytest.raises(ProtocolError, match="begun twice"):
@@ -40,7 +40,7 @@ def test_a_kind_of_step_that_does_not_exist_breaks_the_protocol(tmp_path: Path) 
     async def story(world: World) -> None:
         await world.create("one")
         await world.settle()
-        run = next(iter(world.engine._runs.values()))
+        run = next(iter(world.engine.roster.runs))
 
         with pytest.raises(ProtocolError, match="'teleport' is no kind of step"):
             world.engine.hear(run.guest, StepBegin(run.number, 99, "teleport", "x", 1, {}))
@@ -112,7 +112,7 @@ def test_a_message_that_the_engine_cannot_cope_with_ends_its_instance_only(tmp_p
         await world.create("bad")
         await world.create("good")
         await world.settle()
-        runs = world.engine._runs.values()
+        runs = world.engine.roster.runs
         bad = next(run for run in runs if run.instance.id == "bad")
 
         world.engine.mishap(bad.guest, bad.number, "step_begin could not be handled: KeyError()")
@@ -152,7 +152,7 @@ def test_a_call_whose_number_is_not_new_breaks_the_protocol(tmp_path: Path, numb
     async def story(world: World) -> None:
         await world.create("one")
         await world.settle()
-        run = next(iter(world.engine._runs.values()))
+        run = next(iter(world.engine.roster.runs))
         other = StepBegin(run.number, number, "sleep", "another nap", 1, {"duration": 1000})
 
         with pytest.raises(ProtocolError, match="no number of a new call"):

@@ -234,7 +234,7 @@ def test_an_instance_that_waits_for_nothing_is_run_when_its_timer_goes_off(tmp_p
     async def story(world: World) -> None:
         await world.create()
         await world.advance(MINUTE)  # without a run
-        instance = world.engine.instance(world.journal.find(NAME, "a") or 0)
+        instance = world.engine.roster.instance(world.journal.find(NAME, "a") or 0)
         now_ms = world.clock.now_ms()
         value = received_event("go", now_ms, b"7")
         entries = [

@@ -12,6 +12,7 @@ import pytest
 
 from emulator.engine.model.instance import Status
 from emulator.engine.model.kinds import EntryKind
+from emulator.engine.roster import Census
 from emulator.errors import WorkerError
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import DAY, HOUR, MINUTE, SECOND, World, play
@@ -187,7 +188,7 @@ def test_restart_starts_over_in_every_status(tmp_path: Path, before: Status) -> 
 
         assert world.status() == "complete"
         assert world.kinds()[:2] == [EntryKind.WORKFLOW_QUEUED, EntryKind.WORKFLOW_START]
-        assert world.engine._queue._active == {}
+        assert world.engine.roster.check().places == 0
 
     play(tmp_path, stage.workflow, story)
 
@@ -478,7 +479,7 @@ def test_a_paused_instance_is_not_kept_in_memory(tmp_path: Path) -> None:
         await world.settle()
 
         assert world.status() == "paused"
-        assert (world.engine._instances, world.engine._runs) == ({}, {})
+        assert world.engine.roster.check() == Census()
 
     play(tmp_path, stage.workflow, story)
 

@@ -124,7 +124,7 @@ def in_time(
 
     async def main() -> None:
         world = World(directory, {CLASS: workflow}, start_ms=WRITTEN_AT_MS)
-        world.engine.policy = Policy.WARN  # the code of that time is not at hand
+        world.engine.divergences.policy = Policy.WARN  # the code of that time is not at hand
         try:
             await story(world)
         finally:

@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from emulator.engine.decide import rollbacks
-from emulator.engine.engine import Engine
 from emulator.engine.model.entries import Entry, data_of, members_of
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.instance_data import ReceivedEvent, RestartPoint
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import StepState
 from emulator.engine.model.step_key import StepKey
+from emulator.engine.roster import Census, Roster
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Undo
@@ -418,7 +418,7 @@ class EngineModel(RuleBasedStateMachine):
     @rule()
     def lose_guest(self) -> None:
         async def lose() -> None:
-            if self.world.engine._guest is not None:
+            if self.world.engine.serving.guest is not None:
                 self.world.lose_guest()
             await self.world.settle()
 
@@ -444,7 +444,7 @@ class EngineModel(RuleBasedStateMachine):
         """Something happens to an instance between a save and the end of its run in old code."""
         self.create([{"kind": "wait", "type": EVENT_TYPES[0]}, *plan], False, None, False)
         self.load_guest(True, True)
-        leaving = sorted(r.instance.id for r in self.world.engine._runs.values() if r.state.leaves)
+        leaving = sorted(r.instance.id for r in self.world.engine.roster.runs if r.state.leaves)
         name = data.draw(st.sampled_from(leaving)) if leaving else ""
         crash_after = data.draw(self.crashes)
         match what if name else "":
@@ -616,10 +616,8 @@ class EngineModel(RuleBasedStateMachine):
                     paused_ms = None
 
     @invariant()
-    def memory_is_the_fold_of_the_journal(self) -> None:
-        for key, instance in list(self.world.engine._instances.items()):
-            if key not in self.world.engine._unrecorded:
-                assert self.world.journal.load(key) == instance
+    def memory_fits_itself_and_the_journal(self) -> None:
+        self.world.engine.roster.check()
 
     @invariant()
     def the_journal_is_sound(self) -> None:
@@ -628,46 +626,45 @@ class EngineModel(RuleBasedStateMachine):
     @invariant()
     def nothing_is_forgotten(self) -> None:
         """Whoever is not finished or paused runs, is queued for a reason, or has a timer."""
-        engine = self.world.engine
-        assert set(engine._run_of) == {run.instance.key for run in engine._runs.values()}
-        assert engine._queue._active.keys() <= engine._run_of.keys()
+        roster = self.world.engine.roster
         for name in self.known:
             instance = self._instance(name)
             key = instance.key
+            run = roster.run_of(key)
             if instance.is_terminal or instance.status is Status.PAUSED:
-                assert key not in engine._run_of
-                assert key not in engine._instances or key in engine._queue
-            elif key in engine._unrecorded:
-                assert engine._refused
-            elif key not in engine._run_of:
-                self._check_dormant(engine, instance)
-            elif not engine._run_of[key].executing:
-                run = engine._run_of[key]
-                assert run.state.leaves or (run.blocked and run in engine._idle)
+                assert run is None
+            elif key in roster.unrecorded:
+                assert roster.refused
+            elif run is None:
+                self._check_dormant(roster, instance)
+            elif not run.executing:
+                assert run.state.leaves or (run.blocked and run in self.world.engine.idle)
 
-    def _check_dormant(self, engine: Engine, instance: Instance) -> None:
+    def _check_dormant(self, roster: Roster, instance: Instance) -> None:
         if instance.status is Status.WAITING:
             due_ms = instance.next_due_ms()
             assert due_ms is not None and due_ms > self.world.clock.now_ms()
-            assert engine._timers._due[instance.key] <= due_ms
+            woken_ms = roster.timers.due_ms(instance.key)
+            assert woken_ms is not None and woken_ms <= due_ms
             assert not any(
                 step.state is StepState.WAITING and instance.events.get(step.event_type)
                 for step in instance.steps.values()
             )
-        elif rollbacks.retry_ms(instance) is not None and instance.key not in engine._queue:
+        elif rollbacks.retry_ms(instance) is not None and instance.key not in roster.ready:
             due_ms = rollbacks.retry_ms(instance)
             assert due_ms is not None and due_ms > self.world.clock.now_ms()
-            assert engine._timers._due[instance.key] <= due_ms
+            woken_ms = roster.timers.due_ms(instance.key)
+            assert woken_ms is not None and woken_ms <= due_ms
         else:
             assert instance.status in (Status.QUEUED, Status.RUNNING, Status.ROLLING_BACK)
-            assert instance.key in engine._queue
-            full = len(engine._queue._active) >= CONCURRENCY
-            assert full or engine._guest is None or engine._refused
+            assert instance.key in roster.ready
+            full = len(roster.ready.active) >= CONCURRENCY
+            assert full or self.world.engine.serving.guest is None or roster.refused
 
     def _instance(self, name: str) -> Instance:
         key = self.world.journal.find(NAME, name)
         assert key is not None
-        return self.world.engine.instance(key)
+        return self.world.engine.roster.instance(key)
 
     @invariant()
     def nothing_is_left_of_deleted_instances(self) -> None:
@@ -676,11 +673,7 @@ class EngineModel(RuleBasedStateMachine):
         query = journal.query
         assert {key for (key,) in query("SELECT key FROM instances")} == there
         assert {key for (key,) in query("SELECT DISTINCT instance FROM entries")} <= there
-        held: list[Iterable[int]] = [
-            *(engine._instances, engine._run_of, engine._timers._due, engine._homeless),
-            *(engine._queue._queued, engine._queue._active),
-        ]
-        assert {key for table in held for key in table} <= there
+        assert engine.roster.keys() <= there
 
     # --- the end: without further disturbance every instance ends as its plan says
 
@@ -704,8 +697,8 @@ class EngineModel(RuleBasedStateMachine):
                 assert ended == "complete", (name, known.plan)
                 self._check_outcome(known, known.plan, self.world.output(name))
         engine = self.world.engine
-        assert (engine._runs, engine._instances, engine._queue._active) == ({}, {}, {})
-        assert (self.world.guest.runs, len(engine._timers)) == (0, 0)
+        assert engine.roster.check() == Census()
+        assert self.world.guest.runs == 0
         self.user_code_never_saw_anything_wrong()
         self.every_history_is_sound()
 
@@ -717,7 +710,7 @@ class EngineModel(RuleBasedStateMachine):
 
     async def _resume_all(self) -> None:
         self._hear()
-        if self.world.engine._guest is None:
+        if self.world.engine.serving.guest is None:
             self.world.load()
         await self.world.advance(MINUTE)  # time to find that the disk accepts again
         for name in self.known:

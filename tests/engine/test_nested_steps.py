@@ -699,7 +699,7 @@ def test_children_follow_a_parent_that_is_renamed(tmp_path: Path) -> None:
 
 def _check_export(world: World) -> None:
     """What is exported and read again has every step at the same place."""
-    instance = world.engine.instance(1)
+    instance = world.engine.roster.instance(1)
     document = export.export(instance, world.entries())
     read = Instance(0, NAME, "a")
     for place, item in enumerate(document["entries"]):
@@ -745,7 +745,7 @@ def test_a_replay_fits_once_all_that_run_itself_called_is_asked_for(tmp_path: Pa
 
     async def story(world: World) -> None:
         await world.create()
-        guard = Guard(world.engine.instance(1))
+        guard = Guard(world.engine.roster.instance(1))
         assert not guard.is_decided
 
         guard.hear_step(StepBegin(1, 1, "do", "order A", 1, {"config": AT_ONCE}), 0)
@@ -772,7 +772,7 @@ def test_a_callback_is_compared_with_its_own_children_only(tmp_path: Path, polic
         return workflow
 
     async def story(world: World) -> None:
-        world.engine.policy = policy
+        world.engine.divergences.policy = policy
         await world.create()
         world.load({CLASS: code("mail", "ship")})
         await world.advance(2 * HOUR)
@@ -808,7 +808,7 @@ def test_a_step_called_after_its_parent_has_ended_is_not_one_of_run(tmp_path: Pa
 
     async def story(world: World) -> None:
         await world.create()
-        key = world.engine.instance(1)
+        key = world.engine.roster.instance(1)
         assert [each.parent for each in key.steps.values()] == ["", "do:1:order", ""]
         await world.advance(HOUR)
 
@@ -822,7 +822,7 @@ def test_a_call_in_a_callback_that_was_never_called_breaks_the_protocol(tmp_path
 
     async def story(world: World) -> None:
         await world.create()
-        run = next(iter(world.engine._runs.values()))
+        run = next(iter(world.engine.roster.runs))
         begun = StepBegin(run.number, 99, "do", "charge", 1, {}, parent=77)
 
         with pytest.raises(ProtocolError, match="call 77, which was never made"):

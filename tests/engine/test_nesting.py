@@ -131,7 +131,7 @@ def test_an_undone_edit_lets_it_go_on_by_itself(tmp_path: Path) -> None:
 )
 def test_policy_decides_about_callbacks_too(tmp_path: Path, policy: Policy, status: str) -> None:
     async def story(world: World) -> None:
-        world.engine.policy = policy
+        world.engine.divergences.policy = policy
         await world.create()
         diverged = told(world)
         world.load({CLASS: calling("load", "charge card")})

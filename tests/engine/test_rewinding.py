@@ -33,8 +33,8 @@ def steps(world: World) -> list[str]:
 
 def is_fold(world: World) -> bool:
     """Whether what the engine remembers is the fold of what is on file."""
-    memory = world.engine._instances
-    return all(world.journal.load(key) == instance for key, instance in memory.items())
+    world.engine.roster.check()
+    return True
 
 
 def three() -> Workflow:

@@ -12,6 +12,7 @@ from emulator.engine.model.entries import members_of
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_data import RestartPoint
 from emulator.engine.model.kinds import EntryKind
+from emulator.engine.roster import Census
 from emulator.engine.views import report
 from emulator.protocol.runs import RollbackRun
 from tests.engine.scripted import Context, Handler, Step, StepError, Undo, Workflow
@@ -989,7 +990,6 @@ def test_a_rollback_holds_no_deadline_of_the_steps_before_it(tmp_path: Path) -> 
         await world.advance(HOUR)
 
         assert world.kinds()[-1] is EntryKind.WORKFLOW_FAILURE
-        assert len(world.engine._timers) == 0
-        assert world.engine._queue._active == {}
+        assert world.engine.roster.check() == Census()
 
     play(tmp_path, workflow, story)

@@ -12,6 +12,7 @@ import pytest
 
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.kinds import EntryKind
+from emulator.engine.roster import Census
 from emulator.engine.runs.idle import CROWD, CROWDED_GRACE_MS, IDLE_GRACE_MS
 from emulator.protocol.runs import RunAbort, RunStart
 from tests.engine.scripted import Step, StepError
@@ -161,8 +162,7 @@ def test_an_engine_keeps_nothing_of_a_sleeping_instance_but_its_timer(tmp_path: 
         await world.create()
         await world.advance(IDLE_GRACE_MS)
 
-        engine = world.engine
-        assert (len(engine._runs), len(engine._instances), len(engine._timers)) == (0, 0, 1)
+        assert world.engine.roster.check() == Census(timers=1)
 
     play(tmp_path, sleeps_an_hour, story)
 
@@ -172,9 +172,8 @@ def test_a_finished_instance_leaves_nothing_in_memory(tmp_path: Path) -> None:
         await world.create()
         await world.advance(HOUR)
 
-        engine = world.engine
-        assert (len(engine._runs), len(engine._instances), len(engine._timers)) == (0, 0, 0)
-        assert (world.guest.runs, engine._queue._active) == (0, {})
+        assert world.engine.roster.check() == Census()
+        assert world.guest.runs == 0
 
     play(tmp_path, sleeps_an_hour, story)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engine import engine
+from emulator.engine import dispatch
 from emulator.engine.runs.turns import Turns
 from tests.engine.scripted import Context, Step
 from tests.engine.world import GRACE_MS, HOUR, MINUTE, NAME, World, play
@@ -94,8 +94,8 @@ def test_nothing_is_called_once_it_is_stopped() -> None:
 
 
 def one_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "TURN_S", 0.0)
-    monkeypatch.setattr(world.engine._turns, "_turn_s", 0.0)
+    monkeypatch.setattr(dispatch, "TURN_S", 0.0)
+    world.engine.turns.turn_s = 0.0
 
 
 def test_sleepers_that_are_due_at_once_are_woken_bit_by_bit(
@@ -113,7 +113,7 @@ def test_sleepers_that_are_due_at_once_are_woken_bit_by_bit(
         await world.control.delete(NAME, "20")
         world.clock.advance(HOUR)
 
-        assert len(world.engine._turns) == 28
+        assert len(world.engine.turns) == 28
         assert world.engine.in_flight()  # virtual time stands still meanwhile
         await world.control.delete(NAME, "21")  # before it is its turn
         await world.settle()
@@ -177,7 +177,7 @@ def test_a_lost_guest_with_many_runs_is_cleared_up_bit_by_bit(
         one_at_a_time(world, monkeypatch)
         world.lose_guest()
         world.load()  # before all is cleared up
-        assert world.engine._turns
+        assert world.engine.turns
         await world.settle()
 
         assert [world.output(name) for name in names] == [2] * 30

@@ -148,7 +148,7 @@ class World:
         self.journal._batch = type(self.journal._batch)()
         self.journal._waiting.clear()
         self.journal._connection.close()
-        self.engine._closed = True
+        self.engine.roster.closed = True
         self.clock = VirtualClock(self.clock.now_ms())
         for guest in self.guests:
             guest.die()
@@ -232,7 +232,7 @@ class World:
         """The status the engine knows, which REST shows; `status` is what workers are told."""
         key = self.journal.find(NAME, instance)
         assert key is not None
-        return self.engine.instance(key).status
+        return self.engine.roster.instance(key).status
 
     def output(self, instance: str = "a") -> Any:
         return self.control.status(NAME, instance)["output"]

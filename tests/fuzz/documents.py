@@ -50,7 +50,7 @@ def history() -> dict[str, Json]:
         await world.resume()
         key = world.journal.find(NAME, "a")
         assert key is not None
-        instance = world.engine.instance(key)
+        instance = world.engine.roster.instance(key)
         document = export.export(instance, world.journal.entries(key))
         world.crash()
         return document

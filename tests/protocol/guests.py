@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections import defaultdict, deque
+from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -139,7 +139,8 @@ class ScriptedPeer:
         known = SimpleNamespace(calls=SimpleNamespace(key_of=lambda call: None))
         engine: Any = SimpleNamespace(
             hear=lambda guest, message: self._said.append(message),
-            _runs=defaultdict(lambda: known),  # which it asks for the labels of free steps
+            # which it asks for the labels of free steps
+            roster=SimpleNamespace(run=lambda number: known),
         )
         self._guest = ScriptedGuest(engine, 1, WORKFLOWS, [])
 

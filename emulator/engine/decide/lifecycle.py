@@ -1,4 +1,4 @@
-"""What a lifecycle operation means in every status. Pure: entries to record, and what then follows.
+"""What a lifecycle operation means in every status. Pure.
 
 Source: docs/platform/workflows.md, "Operations by status". Where production is silent on a
 status, the choice stands beside it.
@@ -7,10 +7,18 @@ status, the choice stands beside it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import assert_never
 
+from emulator.engine.actions import (
+    CallOff,
+    Decision,
+    Deliver,
+    Drop,
+    Evict,
+    PauseAtRest,
+    Queue,
+    StartOver,
+)
 from emulator.engine.decide import rollbacks
 from emulator.engine.decide.restarts import Rewound
 from emulator.engine.model.entries import Entry
@@ -26,28 +34,7 @@ from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 
 
-class Effect(StrEnum):
-    """What the engine does once the entries are recorded."""
-
-    NOTHING = "nothing"
-    HOLD = "hold"  # let nothing new begin in the run
-    DROP = "drop"  # drop the run in progress, if any
-    QUEUE = "queue"  # start a run when there is room
-    RELEASE = "release"  # answer the step calls that were held back
-    ROLL_BACK = "roll back"  # drop the run in progress, if any, and start one that rolls back
-    RESTART = "restart"  # drop the run, forget the history or what was struck from it, queue
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Entries to record in this order, then the effect. `history`: what a restart leaves."""
-
-    entries: list[Entry] = field(default_factory=list)
-    effect: Effect = Effect.NOTHING
-    history: Rewound | None = None
-
-
-def pause(instance: Instance, executing: bool, now_ms: int) -> Verdict:
+def pause(instance: Instance, executing: bool, now_ms: int) -> Decision:
     """Pause: at once, or when the step attempts in flight (`executing`) have ended.
 
     executing: also where it is not known for sure that there are none.
@@ -55,44 +42,45 @@ def pause(instance: Instance, executing: bool, now_ms: int) -> Verdict:
     match instance.status:
         case Status.RUNNING | Status.WAITING | Status.QUEUED:
             kind = EntryKind.WORKFLOW_PAUSING if executing else EntryKind.WORKFLOW_PAUSED
-            effect = Effect.HOLD if executing else Effect.DROP
-            return Verdict([Entry(instance.key, now_ms, kind)], effect)
+            follows = PauseAtRest(instance) if executing else Drop(instance)
+            return Decision([Entry(instance.key, now_ms, kind)], [follows])
         case Status.WAITING_FOR_PAUSE | Status.PAUSED:
-            return Verdict()
+            return Decision()
         case Status.ROLLING_BACK:
-            return Verdict()  # not documented: a rollback goes through
+            return Decision()  # not documented: a rollback goes through
         case Status.COMPLETE | Status.ERRORED | Status.TERMINATED:
-            return Verdict()
+            return Decision()
         case _:
             assert_never(instance.status)
 
 
-def attempts_ended(instance: Instance, now_ms: int) -> Verdict:
+def attempts_ended(instance: Instance, now_ms: int) -> Decision:
     """The last attempt in flight has ended: a pause that waited for it takes effect."""
     if instance.status is not Status.WAITING_FOR_PAUSE:
-        return Verdict()
-    return Verdict([Entry(instance.key, now_ms, EntryKind.WORKFLOW_PAUSED)], Effect.DROP)
+        return Decision()
+    paused = Entry(instance.key, now_ms, EntryKind.WORKFLOW_PAUSED)
+    return Decision([paused], [Drop(instance), Evict(instance)])
 
 
-def resume(instance: Instance, now_ms: int) -> Verdict:
+def resume(instance: Instance, now_ms: int) -> Decision:
     """Resume a paused instance, or call off a pause that has not taken effect."""
     resumed = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=Resumption())
     match instance.status:
         case Status.PAUSED:
-            return Verdict([resumed], Effect.QUEUE)
+            return Decision([resumed], [Queue(instance), Deliver(instance)])
         case Status.WAITING_FOR_PAUSE:
-            return Verdict([resumed], Effect.RELEASE)
+            return Decision([resumed], [CallOff(instance), Deliver(instance)])
         case Status.QUEUED | Status.RUNNING | Status.WAITING:
-            return Verdict()  # docs: no effect (the type comment says it throws)
+            return Decision()  # docs: no effect (the type comment says it throws)
         case Status.ROLLING_BACK:
-            return Verdict()
+            return Decision()
         case Status.COMPLETE | Status.ERRORED | Status.TERMINATED:
-            return Verdict()
+            return Decision()
         case _:
             assert_never(instance.status)
 
 
-def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Verdict:
+def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Decision:
     """End the instance now; attempts in flight are not awaited. Raises WorkerError when ended.
 
     rollback: execute the rollback handlers of the steps that started first.
@@ -103,16 +91,16 @@ def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Ver
         )
     if instance.status is Status.ROLLING_BACK:  # not documented: what was asked for is under way,
         if rollback:  # or it is to stop at once
-            return Verdict()
-        return Verdict(rollbacks.cut_short(instance, now_ms), Effect.DROP)
+            return Decision()
+        return Decision(rollbacks.cut_short(instance, now_ms), [Drop(instance)])
     if rollback:
         entries = rollbacks.start(instance, rollbacks.TERMINATED, now_ms, terminates=True)
         if entries:
-            return Verdict(entries, Effect.ROLL_BACK)
-    return Verdict([rollbacks.terminated(instance, now_ms)], Effect.DROP)
+            return Decision(entries, [Drop(instance), Queue(instance)])
+    return Decision([rollbacks.terminated(instance, now_ms)], [Drop(instance)])
 
 
-def restart(instance: Instance, now_ms: int) -> Verdict:
+def restart(instance: Instance, now_ms: int) -> Decision:
     """Start over from nothing, in any status: same id and params; the timestamp stays."""
     data = Queued(instance.trigger, instance.schedule, instance.retention, restarted=True)
     first = Entry(
@@ -122,16 +110,16 @@ def restart(instance: Instance, now_ms: int) -> Verdict:
         data=data,
         value=instance.params,
     )
-    return Verdict([first], Effect.RESTART)
+    return Decision(actions=[StartOver(instance, first)])
 
 
-def restart_from(instance: Instance, point: RestartPoint, left: Rewound, now_ms: int) -> Verdict:
+def restart_from(instance: Instance, point: RestartPoint, left: Rewound, now_ms: int) -> Decision:
     """Start over with the history that was `left` by `restarts`, in any status."""
     entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESTARTED, data=point)
-    return Verdict([entry], Effect.RESTART, left)
+    return Decision(actions=[StartOver(instance, entry, left.struck, left.kept)])
 
 
-def send_event(instance: Instance, event_type: str, payload: bytes, now_ms: int) -> Verdict:
+def send_event(instance: Instance, event_type: str, payload: bytes, now_ms: int) -> Decision:
     """Buffer an event. Raises WorkerError when the instance has ended.
 
     Differs: the official local engine stores it in silence, and nobody ever sees it.
@@ -142,7 +130,7 @@ def send_event(instance: Instance, event_type: str, payload: bytes, now_ms: int)
         )
     data = ReceivedEvent(event_type)
     entry = Entry(instance.key, now_ms, EntryKind.EVENT_RECEIVED, data=data, value=payload)
-    return Verdict([entry])
+    return Decision([entry], [Deliver(instance)])
 
 
 def queued(

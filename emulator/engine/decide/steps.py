@@ -1,7 +1,8 @@
 """What to do when a guest calls a step, finishes an attempt, or a deadline passes. Pure.
 
-Each function looks at the instance as recorded and returns a `Decision`: entries to record, and the
-answer to give once they are durable. Nothing is changed and nobody is told here.
+Each function looks at the instance as recorded and returns a `Decision`: entries to record, and one
+action, the answer to give once they are durable. Without an action the call waits. Nothing is
+changed and nobody is told here.
 Source: docs/platform/workflows.md, "A step from call to result", "Retries and delays", "Sleeping"
 and "Events".
 """
@@ -11,11 +12,11 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeGuard
 
 from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.engine.actions import Action, Ask, Decision, Execute, Reject, Resolve
 from emulator.engine.decide import payloads
 from emulator.engine.decide.retries import (
     LONGEST_WAIT_MS,
@@ -137,42 +138,6 @@ class StepCall:
         self.key = step_key(self.kind.value, self.name, self.count)
 
 
-class Execute(NamedTuple):
-    """Run the callback as this attempt."""
-
-    attempt: int
-    config: dict[str, Json]
-
-
-class Resolve(NamedTuple):
-    """The call returns `value`."""
-
-    value: bytes = b""
-
-
-class Reject(NamedTuple):
-    """The call raises `error`."""
-
-    error: ErrorInfo
-
-
-class Ask(NamedTuple):
-    """Ask the step's delay function how long to wait, now that this attempt has failed."""
-
-    attempt: int
-    error: ErrorInfo
-
-
-Answer = Execute | Resolve | Reject | Ask
-
-
-class Decision(NamedTuple):
-    """Entries to record in this order, and the answer to the call; no answer: it waits."""
-
-    entries: Sequence[Entry] = ()
-    answer: Answer | None = None
-
-
 def begin(
     instance: Instance, call: StepCall, now_ms: int, step_limit: int = STEP_LIMIT
 ) -> Decision:
@@ -181,11 +146,11 @@ def begin(
     if step is None and call.key in instance.aside:
         found = Entry(instance.key, now_ms, EntryKind.STEP_FOUND, call.key)
         decision = _again(instance, instance.aside[call.key], now_ms)
-        return Decision([found, *decision.entries], decision.answer)
+        return Decision([found, *decision.entries], decision.actions)
     if step is None:
         problem = "" if call.kind is StepKind.ROLLBACK else _name_problem(call.name)
         if problem:
-            return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", problem)))
+            return Decision(actions=[Reject(ErrorInfo("WorkflowFatalError", problem))])
         match call.kind:
             case StepKind.DO:
                 return _first_do(instance, call, now_ms, step_limit)
@@ -202,15 +167,15 @@ def _again(instance: Instance, step: Step, now_ms: int) -> Decision:
     """Decide what a call of a recorded step gets."""
     match step.state:
         case StepState.SUCCEEDED:
-            return Decision(answer=Resolve(step.value))
+            return Decision(actions=[Resolve(step.value)])
         case StepState.FAILED:
-            return Decision(answer=Reject(step.error or ErrorInfo("Error", "")))
+            return Decision(actions=[Reject(step.error or ErrorInfo("Error", ""))])
         case StepState.RUNNING:
             return _again_after_interruption(instance, step, now_ms, "restart")
         case StepState.STARTED:
             return _attempt(instance, step, now_ms)
         case StepState.DELAYING:
-            return Decision(answer=_ask(step))
+            return Decision(actions=[_ask(step)])
         case StepState.RETRYING | StepState.SLEEPING:
             return due(instance, step, now_ms) or Decision()
         case StepState.WAITING:
@@ -229,7 +194,7 @@ def due(instance: Instance, step: Step, now_ms: int) -> Decision | None:
             return _attempt(instance, step, now_ms)
         case StepState.SLEEPING:
             entry = Entry(instance.key, now_ms, EntryKind.SLEEP_COMPLETE, step.key)
-            return Decision([entry], Resolve())
+            return Decision([entry], [Resolve()])
         case StepState.WAITING:
             arrived = instance.events.get(step.event_type)
             if arrived and arrived[0][0] <= step.due_ms:  # in time, while the instance was held
@@ -266,33 +231,33 @@ def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decisi
             Entry(key, now_ms, kinds.attempt_success, step.key, step.attempts),
             Entry(key, now_ms, kinds.success, step.key, value=value),
         ],
-        Resolve(),
+        [Resolve()],
     )
 
 
 def stored(instance: Instance, step: Step, stream: bytes, now_ms: int) -> Decision:
     """Decide what a stream means that has been kept to its end; `stream` is its recorded value."""
     decision = succeed(instance, step, stream, now_ms)
-    return Decision(decision.entries, Resolve(stream))
+    return Decision(decision.entries, [Resolve(stream)])
 
 
 def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decision:
     """Decide what a failed attempt means: another one later, or the end of the step."""
     kinds = _kinds(step.key)
     failure = AttemptFailure(error)
-    answer: Answer | None = None
+    follows: list[Action] = []
     end: list[Entry] = []
     if not may_retry(step, error):
         end = [Entry(instance.key, now_ms, kinds.failure, step.key, data=Failure(error))]
-        answer = Reject(error)
+        follows = [Reject(error)]
     elif step.delay_ms is None:
         failure = AttemptFailure(error, asks_delay=True)
-        answer = Ask(step.attempts, error)
+        follows = [Ask(step.attempts, error)]
     else:
         backoff = step.config["retries"]["backoff"]
         failure = AttemptFailure(error, next_delay_ms(step.delay_ms, backoff, step.charged + 1))
     attempt = Entry(instance.key, now_ms, kinds.attempt_failure, step.key, step.attempts, failure)
-    return Decision([attempt, *end], answer)
+    return Decision([attempt, *end], follows)
 
 
 def delayed(instance: Instance, step: Step, given: Json, problem: str, now_ms: int) -> Decision:
@@ -313,7 +278,7 @@ def delayed(instance: Instance, step: Step, given: Json, problem: str, now_ms: i
     text = f'The delay function for step "{step.label}" {why}'
     error = ErrorInfo("NonRetryableDelayError", text)
     end = Entry(instance.key, now_ms, EntryKind.STEP_FAILURE, step.key, data=Failure(error))
-    return Decision([end], Reject(error))
+    return Decision([end], [Reject(error)])
 
 
 def _ask(step: Step) -> Ask:
@@ -340,7 +305,7 @@ def deliver(instance: Instance, step: Step, now_ms: int) -> Decision:
     at_ms, payload = instance.events[step.event_type][0]
     value = payloads.received_event(step.event_type, at_ms, payload)
     entry = Entry(instance.key, now_ms, EntryKind.WAIT_COMPLETE, step.key, value=value)
-    return Decision([entry], Resolve(value))
+    return Decision([entry], [Resolve(value)])
 
 
 def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) -> Decision:
@@ -349,7 +314,7 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
             f"The limit of {step_limit} steps has been reached."
             " This limit can be changed in your worker configuration."
         )
-        return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", message)))
+        return Decision(actions=[Reject(ErrorInfo("WorkflowFatalError", message))])
     data = _default_start(call.line)
     if call.options or call.nth:
         try:
@@ -358,7 +323,7 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
             return _refused(call, str(error))
     start = Entry(instance.key, now_ms, EntryKind.STEP_START, call.key, data=data)
     attempt = _attempt_start(instance, call.key, 1, now_ms)
-    return Decision([start, attempt], Execute(1, shown_config(data.config.config)))
+    return Decision([start, attempt], [Execute(1, shown_config(data.config.config))])
 
 
 def _given_start(call: StepCall) -> StepStart:
@@ -382,7 +347,7 @@ def _first_rollback(instance: Instance, call: StepCall, now_ms: int) -> Decision
     assert step.rollback is not None
     start = Entry(instance.key, now_ms, EntryKind.ROLLBACK_STEP_START, call.key, data=step.rollback)
     attempt = _attempt_start(instance, call.key, 1, now_ms)
-    return Decision([start, attempt], Execute(1, step.rollback.config))
+    return Decision([start, attempt], [Execute(1, step.rollback.config)])
 
 
 def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
@@ -396,7 +361,7 @@ def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:
             return _refused(call, f"the time is {until_ms!r}; expected a datetime")
         if until_ms < now_ms:
             message = "You can't sleep until a time in the past, time-traveler"
-            return Decision(answer=Reject(ErrorInfo("Error", message)))
+            return Decision(actions=[Reject(ErrorInfo("Error", message))])
         duration_ms = int(until_ms) - now_ms
     else:
         try:
@@ -428,7 +393,7 @@ def _first_wait(instance: Instance, call: StepCall, now_ms: int) -> Decision:
     at_ms, payload = instance.events[event_type][0]
     value = payloads.received_event(event_type, at_ms, payload)
     end = Entry(instance.key, now_ms, EntryKind.WAIT_COMPLETE, call.key, value=value)
-    return Decision([start, end], Resolve(value))
+    return Decision([start, end], [Resolve(value)])
 
 
 def _again_after_interruption(instance: Instance, step: Step, now_ms: int, reason: str) -> Decision:
@@ -436,13 +401,13 @@ def _again_after_interruption(instance: Instance, step: Step, now_ms: int, reaso
         interrupt(instance, step, now_ms, reason),
         _attempt_start(instance, step.key, step.attempts + 1, now_ms),
     ]
-    return Decision(entries, Execute(step.attempts + 1, shown_config(step.config)))
+    return Decision(entries, [Execute(step.attempts + 1, shown_config(step.config))])
 
 
 def _attempt(instance: Instance, step: Step, now_ms: int) -> Decision:
     attempt = step.attempts + 1
     entry = _attempt_start(instance, step.key, attempt, now_ms)
-    return Decision([entry], Execute(attempt, shown_config(step.config)))
+    return Decision([entry], [Execute(attempt, shown_config(step.config))])
 
 
 def _attempt_start(instance: Instance, key: str, attempt: int, now_ms: int) -> Entry:
@@ -452,7 +417,7 @@ def _attempt_start(instance: Instance, key: str, attempt: int, now_ms: int) -> E
 def _wait_timed_out(instance: Instance, step: Step, now_ms: int) -> Decision:
     error = ErrorInfo("WorkflowTimeoutError", f"Execution timed out after {step.timeout_ms}ms")
     entry = Entry(instance.key, now_ms, EntryKind.WAIT_TIMED_OUT, step.key, data=Failure(error))
-    return Decision([entry], Reject(error))
+    return Decision([entry], [Reject(error)])
 
 
 def _name_problem(name: str) -> str:
@@ -471,4 +436,4 @@ def _name_problem(name: str) -> str:
 def _refused(call: StepCall, problem: str) -> Decision:
     where = f"{call.line}: " if call.line else ""
     message = f'{where}step "{call.name}": {problem}'
-    return Decision(answer=Reject(ErrorInfo("WorkflowFatalError", message)))
+    return Decision(actions=[Reject(ErrorInfo("WorkflowFatalError", message))])

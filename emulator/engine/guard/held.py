@@ -1,6 +1,6 @@
 """What follows from a divergence, and how a person lets an instance go on that is held. Pure.
 
-Returns entries to record, or a `Verdict` for the engine to carry out, as `lifecycle` does.
+Returns entries to record, or a whole `Decision`, as `lifecycle` does.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from emulator.engine.actions import Decision, Deliver, Queue
 from emulator.engine.decide.endings import failed
-from emulator.engine.decide.lifecycle import Effect, Verdict
 from emulator.engine.model.divergence import UNNOTICED, Change, Divergence, Finding, Policy
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo
@@ -84,22 +84,22 @@ def refuse_plain_resume(instance: Instance) -> None:
     )
 
 
-def accept(instance: Instance, now_ms: int) -> Verdict:
+def accept(instance: Instance, now_ms: int) -> Decision:
     """Let a held instance go on as the code has it; steps it asks for no more are set aside."""
     _require_held(instance, "accept")
     data = Resumption(accepted=True)
     entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=data)
-    return Verdict([entry], Effect.QUEUE)
+    return Decision([entry], [Queue(instance), Deliver(instance)])
 
 
-def fits_again(instance: Instance, generation: int, now_ms: int) -> Verdict:
+def fits_again(instance: Instance, generation: int, now_ms: int) -> Decision:
     """A held instance fits the code that has come since: it goes on by itself."""
     data = Resumption(fits=generation)
     entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=data)
-    return Verdict([entry], Effect.QUEUE)
+    return Decision([entry], [Queue(instance)])
 
 
-def rename(instance: Instance, names: Mapping[str, str], now_ms: int) -> Verdict:
+def rename(instance: Instance, names: Mapping[str, str], now_ms: int) -> Decision:
     """Let a held instance go on with recorded steps under the names the code has for them now.
 
     names: old -> new, every call of that name. Raises WorkerError, naming what could be renamed.
@@ -111,7 +111,7 @@ def rename(instance: Instance, names: Mapping[str, str], now_ms: int) -> Verdict
         entries += _rename(instance, old, new, taken, now_ms)
     data = Resumption(renamed=dict(names))
     entries.append(Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=data))
-    return Verdict(entries, Effect.QUEUE)
+    return Decision(entries, [Queue(instance), Deliver(instance)])
 
 
 def _rename(

@@ -103,6 +103,10 @@ class Blame:
                 if not record.losses:
                     del self._records[key]
 
+    def keys(self) -> set[int]:
+        """Return the instances that were there at losses."""
+        return {*self._records}
+
     def is_suspect(self, key: int) -> bool:
         """Whether an instance is to begin in a guest apart."""
         return self.losses(key) >= SUSPECTED_AFTER

@@ -9,7 +9,7 @@ Source: docs/platform/workflows.md, "The queue".
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from itertools import count
 
 
@@ -50,6 +50,15 @@ class ReadyQueue:
 
     def __contains__(self, key: int) -> bool:
         return key in self._queued
+
+    @property
+    def active(self) -> Set[int]:
+        """The instances that take up a place."""
+        return self._active.keys()
+
+    def keys(self) -> set[int]:
+        """Return every instance that is queued or takes up a place."""
+        return {*self._queued, *self._active}
 
     def add(self, key: int, workflow: str, waking: bool) -> None:
         """Queue an instance once."""

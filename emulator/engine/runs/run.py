@@ -9,12 +9,15 @@ import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from emulator.engine.decide.steps import interrupt
 from emulator.engine.guard.callback_guard import Nesting
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guests.feeding import Feed
 from emulator.engine.guests.guest import Guest
+from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.places import Place
+from emulator.engine.model.step import Step
 from emulator.engine.runs.states import RunState
 from emulator.engine.runs.streams import Output
 from emulator.protocol.runs import StepBegin
@@ -68,6 +71,11 @@ class Call:
             calls.tally(self._state, -1)
             calls.tally(state, 1)
         self._state = state
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the calls that get its answer."""
+        return (self.number, *self.earlier) if self.earlier else (self.number,)
 
     def is_attempt(self, attempt: int) -> bool:
         """Whether this attempt is the one in flight; any other is late."""
@@ -171,6 +179,24 @@ class Run:
         A callback in flight may end where it is; `run()` itself goes on elsewhere.
         """
         return call.nested or not self.state.leaves
+
+    def in_flight(self) -> list[Step]:
+        """Return the steps whose callbacks execute."""
+        steps, executing = self.instance.steps, CallState.EXECUTING
+        return [steps[key] for key, call in self.calls.items() if call.state is executing]
+
+    def interruptions(self, now_ms: int) -> list[Entry]:
+        """Return the entries for callbacks in flight that are cut off because of other code."""
+        return [interrupt(self.instance, step, now_ms, "reload") for step in self.in_flight()]
+
+    def work(self) -> list[str]:
+        """Return what it does, in words, for the person at the terminal."""
+        where = f'{self.instance.workflow} instance "{self.instance.id}"'
+        executing = [
+            f'{where}, step "{step.name}" #{step.count}, attempt {self.calls[step.key].attempt}'
+            for step in self.in_flight()
+        ]
+        return executing or ([] if self.calls else [f"{where}, outside steps"])
 
     def only_executes(self, key: str) -> bool:
         """Whether no callback is in flight but that of this step, and those it was called in."""

@@ -7,7 +7,7 @@ wake-up that comes too early (its deadline moved) costs one look and is set agai
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from emulator.clock import Alarm, Clock
 
@@ -27,6 +27,14 @@ class Timers:
 
     def __len__(self) -> int:
         return len(self._due)
+
+    def keys(self) -> Set[int]:
+        """Return the instances that are woken some time."""
+        return self._due.keys()
+
+    def due_ms(self, key: int) -> int | None:
+        """Return when an instance is looked at next; None: never."""
+        return self._due.get(key)
 
     def set(self, key: int, due_ms: int | None) -> None:
         """Wake `key` at `due_ms`, unless it is woken earlier already; None changes nothing."""

@@ -18,7 +18,7 @@ class Turns:
     """Calls what it is given in order: at once, until a turn's time is spent, then turn by turn."""
 
     def __init__(self, turn_s: float = TURN_S) -> None:
-        self._turn_s = turn_s
+        self.turn_s = turn_s
         self._waiting: deque[Callable[[], None]] = deque()
         self._until = 0.0
         self._counted = False  # the time of this turn
@@ -43,7 +43,7 @@ class Turns:
     def _count(self) -> None:
         if not self._counted:
             self._counted = True
-            self._until = monotonic() + self._turn_s
+            self._until = monotonic() + self.turn_s
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:

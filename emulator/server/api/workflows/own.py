@@ -49,7 +49,7 @@ class Own:
         """GET …/export: the history of an instance, as a document for `check`."""
         resource = Resource.of(self._worker, V4, request)
         summary = resource.summary(request)
-        instance = self._worker.engine.instance(summary.key)
+        instance = self._worker.engine.roster.instance(summary.key)
         entries = self._worker.engine.journal.entries(summary.key)
         try:
             return Answer(export.export(instance, entries))

@@ -123,7 +123,7 @@ class Reads:
                 self._dialect.show_output,
             )
         if instance.status not in TERMINAL:
-            going = self._worker.engine.instance(instance.key)
+            going = self._worker.engine.roster.instance(instance.key)
             report.tell_due_times(detail, going)
             if going.is_held:
                 found = held.divergence_of(going).findings

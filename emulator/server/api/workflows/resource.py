@@ -53,7 +53,7 @@ class Resource:
     def version_id(self, generation: int = 0) -> str:
         """Return the id of the version with this generation of code; 0: the code in use."""
         engine = self.worker.engine
-        code = engine.journal.code(generation) or engine.journal.code(engine.generation)
+        code = engine.journal.code(generation) or engine.journal.code(engine.serving.generation)
         return str(uuid.uuid5(_NAMESPACE, f"{self.id}/{code or 'not loaded yet'}"))
 
     def summary(self, request: Request) -> Summary:

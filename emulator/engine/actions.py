@@ -1,0 +1,238 @@
+"""Decisions, and the closed set of actions that can follow from one. `engine.py` performs them.
+
+Whoever returns an action has not done it. So a part of the engine can be understood, and tested,
+without the others, and nothing is told to anybody before `engine.py` does. Actions are performed
+in order, each with everything that follows from it before the next.
+
+The first four answer a step call. `calls.py` turns them into messages; all others `engine.py`
+performs itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.failure import ErrorInfo
+from emulator.engine.model.instance import Instance
+from emulator.protocol.message import Message
+from emulator.protocol.runs import StepBegin
+
+Json = Any
+
+# --- what a step call gets
+
+
+class Execute(NamedTuple):
+    """Run the callback as this attempt."""
+
+    attempt: int
+    config: dict[str, Json]
+
+
+class Resolve(NamedTuple):
+    """The call returns `value`."""
+
+    value: bytes = b""
+
+
+class Reject(NamedTuple):
+    """The call raises `error`."""
+
+    error: ErrorInfo
+
+
+class Ask(NamedTuple):
+    """Ask the step's delay function how long to wait, now that this attempt has failed."""
+
+    attempt: int
+    error: ErrorInfo
+
+
+Answer = Execute | Resolve | Reject | Ask
+
+# --- what becomes of an instance
+
+
+class Drop(NamedTuple):
+    """Forget the run of an instance, if it has one. tell: its guest does not know yet."""
+
+    instance: Instance
+    tell: bool = True
+
+
+class Queue(NamedTuple):
+    """Run an instance again as soon as there is room."""
+
+    instance: Instance
+
+
+class GoOn(NamedTuple):
+    """An instance has lost its run: it pauses, waits, or runs again, as its status says."""
+
+    instance: Instance
+
+
+class PauseAtRest(NamedTuple):
+    """Let nothing new begin in the run of an instance; it pauses when the rest has ended."""
+
+    instance: Instance
+
+
+class CallOff(NamedTuple):
+    """A pause that has not taken effect is called off."""
+
+    instance: Instance
+
+
+class StartOver(NamedTuple):
+    """Forget the history of an instance, record `first`, and queue it.
+
+    struck: ids of the entries to forget, where the others, `kept`, stay; None: all of them.
+    """
+
+    instance: Instance
+    first: Entry
+    struck: Sequence[int] | None = None
+    kept: Sequence[Entry] = ()
+
+
+class End(NamedTuple):
+    """Record the entries that end an instance."""
+
+    instance: Instance
+    entries: Sequence[Entry]
+
+
+class Admit(NamedTuple):
+    """Record the first entry of a new instance, and queue it once that is durable."""
+
+    instance: Instance
+    first: Entry
+
+
+class Deliver(NamedTuple):
+    """Hand events that have arrived to the steps that wait for them."""
+
+    instance: Instance
+
+
+class Wake(NamedTuple):
+    """A deadline of an instance was moved to now: do what is due."""
+
+    instance: Instance
+
+
+class Evict(NamedTuple):
+    """Have an instance in memory no longer, unless it runs or is about to."""
+
+    instance: Instance
+
+
+# --- what happens to a run, by its number
+
+
+class Tell(NamedTuple):
+    """Send a message to the guest of a run."""
+
+    run: int
+    message: Message
+
+
+class Put(NamedTuple):
+    """Send messages to the guest of a run as fast as it reads, then perform `then`."""
+
+    run: int
+    messages: Iterator[Message]
+    then: Sequence[Action] = ()
+
+
+class Begin(NamedTuple):
+    """Let a step call begin that was held back."""
+
+    run: int
+    call: StepBegin
+
+
+class Rested(NamedTuple):
+    """Nothing executes in a run: what has waited for that happens."""
+
+    run: int
+
+
+class RollBack(NamedTuple):
+    """Execute the next rollback handler, or end the rollback."""
+
+    run: int
+
+
+# --- what happens later
+
+Then = Callable[[], "Actions"]  # returns what follows, when its time has come
+
+
+class WhenDurable(NamedTuple):
+    """Once everything recorded so far is durable. If that fails, never."""
+
+    then: Then
+
+
+class Soon(NamedTuple):
+    """In this turn of the event loop, or in a later one if it is a busy one."""
+
+    then: Then
+
+
+class Later(NamedTuple):
+    """After so much real time."""
+
+    span_ms: int
+    then: Then
+
+
+class StartQueued(NamedTuple):
+    """Start queued instances, as many as there is room for."""
+
+
+class Report(NamedTuple):
+    """Tell the person at the terminal."""
+
+    text: str
+
+
+Action = (
+    Answer
+    | Drop
+    | Queue
+    | GoOn
+    | PauseAtRest
+    | CallOff
+    | StartOver
+    | Admit
+    | Deliver
+    | Wake
+    | End
+    | Evict
+    | Tell
+    | Put
+    | Begin
+    | Rested
+    | RollBack
+    | WhenDurable
+    | Soon
+    | Later
+    | StartQueued
+    | Report
+)
+Actions = Iterable[Action]
+
+
+class Decision(NamedTuple):
+    """Entries to record in this order, then the actions that follow, in order.
+
+    About a step call there is one action, its answer, or none: the call waits.
+    """
+
+    entries: Sequence[Entry] = ()
+    actions: Sequence[Action] = ()

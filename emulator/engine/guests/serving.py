@@ -1,0 +1,22 @@
+"""What serves now: a guest, and the code that it has loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.guest import Guest
+
+
+@dataclass(slots=True)
+class Serving:
+    """The guest that serves, with its feed; None of both between two guests.
+
+    generation: durable number of the code in use, the same for the same code. grace_ms: how long
+    callbacks of a run may take to end, when other code is to serve.
+    """
+
+    guest: Guest | None = None
+    feed: Feed | None = None
+    generation: int = 0
+    grace_ms: int = 0

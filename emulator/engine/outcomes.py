@@ -1,0 +1,115 @@
+"""How runs end: what `run()` returned or raised, what its steps undo then, and what went wrong."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from emulator.engine.actions import (
+    Actions,
+    Drop,
+    End,
+    Evict,
+    Queue,
+    Report,
+    RollBack,
+    WhenDurable,
+)
+from emulator.engine.calls import StepCalls
+from emulator.engine.decide import endings, rollbacks, steps
+from emulator.engine.decide.steps import StepCall
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.failure import ErrorInfo
+from emulator.engine.model.step_key import StepKind
+from emulator.engine.roster import Roster
+from emulator.engine.runs.run import Call, CallState, Run
+from emulator.engine.runs.states import Event, Gate
+from emulator.errors import StateError
+from emulator.protocol.message import ProtocolError
+from emulator.protocol.runs import RunEnd
+
+
+class Outcomes:
+    """Ends instances as their runs end, and rolls them back first."""
+
+    def __init__(self, roster: Roster, calls: StepCalls) -> None:
+        self._roster = roster
+        self._calls = calls
+
+    def ended(self, run: Run, message: RunEnd) -> Actions:
+        """`run()` returned or raised: the instance has ended, or is rolled back first."""
+        if run.state.gate is Gate.REFUSING:
+            return ()
+        if run.state.gate is Gate.GUARDED and not message.damaged:
+            raise ProtocolError("run_end of a guarded run that has not said what it asked for")
+        warnings = self._unfinished(run, "raised" if message.name else "returned")
+        run.calls.clear()
+        error = self._error(run, message)
+        if error is None:
+            now_ms = self._roster.clock.now_ms()
+            success = endings.succeeded(run.instance, message.payload, now_ms)
+            return (*warnings, Drop(run.instance, tell=False), End(run.instance, [success]))
+        return (*warnings, *self._fail(run, error, message.kept))
+
+    def _unfinished(self, run: Run, ended: str) -> Actions:
+        unfinished = run.unfinished()
+        if not unfinished:
+            return ()
+        text = (
+            f"{run.instance.workflow} {run.instance.id}: run() {ended} before the end of"
+            f" {', '.join(unfinished)}; await every step"
+        )
+        return (Report(text),)
+
+    def _error(self, run: Run, message: RunEnd) -> ErrorInfo | None:
+        if not message.name:
+            return endings.problem_of(message.payload)
+        definition = self._roster.definitions.get(run.instance.workflow)
+        return endings.raised(ErrorInfo(message.name, message.message), definition)
+
+    def _fail(self, run: Run, error: ErrorInfo, kept: bool) -> Actions:
+        """`run()` failed. kept: the guest keeps the run, for its rollback handlers."""
+        instance, now_ms = run.instance, self._roster.clock.now_ms()
+        rollback = rollbacks.start(instance, error, now_ms, terminates=False)
+        if not rollback:
+            return (Drop(instance, kept), End(instance, [endings.failed(instance, error, now_ms)]))
+        self._roster.record(instance, rollback)
+        if not kept or run.state.leaves:
+            return (Drop(instance, kept), Queue(instance))
+        run.state.happens(Event.ROLLS_BACK)
+        return (WhenDurable(partial(self._begin_rollback, run)),)
+
+    def _begin_rollback(self, run: Run) -> Actions:
+        """That it rolls back is durable: it can never go on as if nothing had been undone."""
+        if not self._roster.has(run) or run.state.leaves:
+            return ()
+        return (RollBack(run.number),)
+
+    def roll_back(self, run: Run) -> Actions:
+        """Execute the next rollback handler, or end the rollback and with it the instance."""
+        instance, now_ms = run.instance, self._roster.clock.now_ms()
+        step = rollbacks.next_step(instance)
+        if step is None:
+            return (Drop(instance), End(instance, rollbacks.end(instance, now_ms)))
+        run.handlers += 1
+        call = StepCall(StepKind.ROLLBACK, step.name, step.count, {})
+        run.calls[call.key] = Call(-run.handlers, CallState.WAITING)
+        return self._calls.carry_out(run, call.key, steps.begin(instance, call, now_ms))
+
+    def mishap(self, run: Run, problem: str) -> Actions:
+        """Something about a run could not be handled: its instance fails, and no other."""
+        return (Drop(run.instance), End(run.instance, [self._failure(run, problem)]))
+
+    def unreadable(self, run: Run, error: StateError | ValueError) -> Actions:
+        """What a run is to be sent cannot be read. The next start tries it again.
+
+        Unless it is a ValueError: a guest sent what is no value, and it was recorded.
+        """
+        if isinstance(error, ValueError):
+            return self.mishap(run, f"A recorded value is damaged: {error}")
+        instance = run.instance
+        self._roster.tell_damage(instance.key, f"{instance.workflow} {instance.id}: {error}")
+        return (Drop(instance), Evict(instance))
+
+    def _failure(self, run: Run, problem: str) -> Entry:
+        error = ErrorInfo("WorkflowInternalError", problem)
+        return endings.failed(run.instance, error, self._roster.clock.now_ms())
