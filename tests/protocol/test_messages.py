@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import struct
 import typing
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.protocol import framing
@@ -52,16 +53,16 @@ def test_every_message_comes_back_as_it_was(message: Message) -> None:
     assert decode(*encode(message)) == message
 
 
-@given(st.lists(any_message, max_size=5), st.data())
-def test_frames_survive_every_way_of_cutting_them(sent: list[Message], data: Any) -> None:
+@settings(max_examples=30)
+@given(st.lists(any_message, max_size=3), st.lists(st.floats(0, 1), max_size=8))
+def test_frames_survive_every_way_of_cutting_them(sent: list[Message], cuts: list[float]) -> None:
     stream = b"".join(map(frame, sent))
     reader = FrameReader()
     received: list[Message] = []
 
-    while stream:
-        size = data.draw(st.integers(1, len(stream)))
-        received += reader.receive(stream[:size])
-        stream = stream[size:]
+    places = sorted(round(cut * len(stream)) for cut in cuts)
+    for start, end in itertools.pairwise([0, *places, len(stream)]):
+        received += reader.receive(stream[start:end])
 
     assert received == sent
     assert reader.at_boundary()
