@@ -67,9 +67,9 @@ def broken_save(peer: Peer) -> str:
         meanwhile = _answer(server, seconds=1)
         server.source.write_text(good.replace("version 0", "version 1"))
         began = time.perf_counter()
-        mended = within(PATIENCE_SECONDS, lambda: _answer(server) == "version 1")
+        corrected = within(PATIENCE_SECONDS, lambda: _answer(server) == "version 1")
         seconds = time.perf_counter() - began
-        after = f"mended in {seconds:.2f} s" if mended else "not mended by the next save"
+        after = f"corrected in {seconds:.2f} s" if corrected else "not corrected by the next save"
         return f"meanwhile {meanwhile}; {after}; {_outcome(order)}"
 
 
@@ -189,6 +189,6 @@ CASES: dict[str, Callable[[Peer], str]] = {
     "saved with the duration of its sleep changed": sleep_changed,
     "all processes killed (SIGKILL) while it sleeps, then started": killed_asleep,
     "all processes killed (SIGKILL) while a step is in flight, then started": killed_in_a_step,
-    "a syntax error saved while it sleeps, mended 2 s later": broken_save,
+    "a syntax error saved while it sleeps, corrected 2 s later": broken_save,
     "20 saves under continuous requests": requests_during_saves,
 }

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 METRICS = ("cosine", "euclidean", "dot-product")
 METADATA_TYPES = ("string", "number", "boolean")
-DIMENSIONS_MAX = 1_536  # docs "Vectorize limits"
-METADATA_INDEXES_MAX = 10  # docs "Vectorize limits"
+
+# Source: docs/platform/vectorize.md, "Limits".
+DIMENSIONS_MAX = 1_536
+METADATA_INDEXES_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
