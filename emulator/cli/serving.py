@@ -62,7 +62,9 @@ def run(arguments: DevArguments, launched: Launched) -> None:
     state = State.locate(config, arguments.persist_to)
     interpreter = guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
     forkserver = Forkserver(interpreter, launched if launched.interpreter == interpreter else None)
+    gc.freeze()  # what was imported stays
     gc.set_threshold(GARBAGE_LOOK_OBJECTS)
+    gc.enable()
     with (
         closing(ConsoleTerminal(arguments.level, Path.cwd())) as terminal,
         asyncio.Runner(loop_factory=loop_factory()) as runner,
