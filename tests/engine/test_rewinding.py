@@ -668,7 +668,7 @@ def test_the_binding_restarts_from_a_step(tmp_path: Path) -> None:
     ("given", "message"),
     [
         ("b", 'from is "b"'),
-        ([], "from is []"),
+        ([], 'from is []; expected {"name", "count"?, "type"?}'),
         ({}, "from.name is None; expected the name of a step"),
         ({"name": 1}, "from.name is 1"),
         ({"name": "b", "count": 0}, "from.count is 0; expected a whole number from 1"),

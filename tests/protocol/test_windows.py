@@ -46,6 +46,15 @@ def test_credit_lets_a_sender_go_on() -> None:
     assert window.take(100) == 10
 
 
+def test_credit_is_added_to_the_room_that_is_left() -> None:
+    window = SendWindow()
+    assert window.take(CHUNK_BYTES) == CHUNK_BYTES
+
+    window.credit(10)
+
+    assert sum(window.take(WINDOW_BYTES) for _ in range(9)) == WINDOW_BYTES - CHUNK_BYTES + 10
+
+
 def test_a_peer_that_overruns_the_window_is_noticed() -> None:
     window = ReceiveWindow()
 
