@@ -5,21 +5,18 @@ from __future__ import annotations
 import sys
 import traceback
 from pathlib import Path
-from unicodedata import category
 
+from .printable import printable
 from .sdk.pyodide.ffi import JsException
 
 _OUR_FOLDERS = (str(Path(__file__).parent), str(Path(__file__).parents[2] / "protocol"))
 
 
 def format_error(error: BaseException) -> str:
-    """Return `error` as Python prints it, cut at our frames, causes and contexts included.
-
-    Its message may be anybody's, the body of a request even: nothing in it drives a terminal.
-    """
+    """Return `error` as Python prints it, cut at our frames, causes and contexts included."""
     report = traceback.TracebackException.from_exception(error)
     _cut(report)
-    return "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in "".join(report.format()))
+    return printable("".join(report.format()))
 
 
 def print_error(error: BaseException) -> None:
@@ -75,7 +72,3 @@ def _cut(report: traceback.TracebackException) -> None:
 
 def _is_users(frame: traceback.FrameSummary) -> bool:
     return not is_ours(frame.filename) and not frame.filename.startswith("<frozen importlib")
-
-
-def _is_shown(character: str) -> bool:
-    return character.isprintable() or character in "\n\t" or category(character) == "Zs"
