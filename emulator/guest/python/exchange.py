@@ -59,9 +59,7 @@ class Exchange:
     async def _exchange(self) -> None:
         self._begun = True
         try:
-            if (
-                self._given_up
-            ):  # before it began: a task that is cancelled then would not run at all
+            if self._given_up:  # before it began; cancelling the task then would end it unheard
                 raise asyncio.CancelledError
             await self._answer()
         except BaseException as error:  # everything user code raises is the answer to its caller
