@@ -78,16 +78,16 @@ class StepCalls:
 
     def begun(self, run: Run, message: StepBegin) -> Actions:
         """User code called a step."""
-        match run.state.gate:
-            case Gate.GUARDED:
-                return self._divergences.hear_step(run, message)
-            case Gate.REFUSING:
-                text = "Cannot execute steps during rollback phase"
-                refusal = StepFailed(run.number, message.call, "WorkflowFatalError", text)
-                return (Tell(run.number, refusal),)
-            case Gate.SHUT if not message.parent and not message.started:
-                run.deferred.append(message)
-                return ()
+        gate = run.state.gate
+        if gate is Gate.GUARDED:
+            return self._divergences.hear_step(run, message)
+        if gate is Gate.REFUSING:
+            text = "Cannot execute steps during rollback phase"
+            refusal = StepFailed(run.number, message.call, "WorkflowFatalError", text)
+            return (Tell(run.number, refusal),)
+        if gate is Gate.SHUT and not message.parent and not message.started:
+            run.deferred.append(message)
+            return ()
         parent = _caller(run, message)
         if run.nesting is None or not parent:
             return self._begin(run, message, parent)
