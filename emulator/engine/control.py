@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.engine.actions import Admit, Decision, Wake
-from emulator.engine.decide import checks, lifecycle, skips
+from emulator.engine.decide import batches, checks, lifecycle, skips
 from emulator.engine.decide.admission import Admission
 from emulator.engine.decide.checks import BATCH_MAX as BATCH_MAX
 from emulator.engine.decide.restarts import parse_restart_point, rewind
@@ -28,12 +28,7 @@ Json = Any
 # An instance to create: its id, its params in tagged JSON, its own retention in milliseconds.
 New = tuple[str | None, bytes | None, dict[str, int] | None]
 
-# What a batch reports of one of its items: production's code and message.
-INTERNAL_ERROR = (10001, "workflows.api.error.internal_server")
-NOT_FOUND = (10400, "workflows.api.error.instance.not_found")
-ALREADY_EXISTS = (10405, "workflows.api.error.instance.already_exists")
 _NOT_FOUND_TEXT = "(instance.not_found) Instance not found"
-DUPLICATE_IN_BATCH = (10415, "workflows.api.error.instance.duplicate_in_batch")
 
 
 class Control:
@@ -111,9 +106,13 @@ class Control:
                 created.append({"id": self._create(workflow, item)})
                 continue
             if instance_id in seen:
-                errors.append(_item_error(DUPLICATE_IN_BATCH, index=index, id=instance_id))
+                errors.append(
+                    batches.item_error(batches.DUPLICATE_IN_BATCH, index=index, id=instance_id)
+                )
             elif self._journal.find(workflow, instance_id) is not None:
-                errors.append(_item_error(ALREADY_EXISTS, index=index, id=instance_id))
+                errors.append(
+                    batches.item_error(batches.ALREADY_EXISTS, index=index, id=instance_id)
+                )
             else:
                 created.append({"id": self._create(workflow, item)})
             seen.add(instance_id)
@@ -301,20 +300,11 @@ class Control:
         for key in found.values():
             if key is not None:
                 self._engine.delete(key)
-        missed: tuple[int, str] | None = None
         try:
             await self._journal.committed()
         except StateError:  # the engine has said why; nothing was deleted
-            missed = INTERNAL_ERROR
-        deleted: list[Json] = []
-        errors: list[Json] = []
-        for instance_id in ids:
-            problem = NOT_FOUND if found[instance_id] is None else missed
-            if problem is None:
-                deleted.append({"id": instance_id})
-            else:
-                errors.append(_item_error(problem, id=instance_id))
-        return {"deleted": deleted, "errors": errors}
+            return batches.deletions(ids, found, recorded=False)
+        return batches.deletions(ids, found, recorded=True)
 
     async def send_event(
         self, workflow: str, instance_id: str, event_type: str, payload: bytes
@@ -356,8 +346,3 @@ class Control:
     async def _obey(self, instance: Instance, decision: Decision) -> None:
         self._engine.obey(instance, decision)
         await self._recorded()
-
-
-def _item_error(problem: tuple[int, str], **item: Json) -> dict[str, Json]:
-    code, message = problem
-    return {**item, "code": code, "message": message}

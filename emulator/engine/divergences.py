@@ -21,7 +21,7 @@ from emulator.engine.actions import (
     Tell,
     WhenDurable,
 )
-from emulator.engine.decide.steps import StepCall
+from emulator.engine.decide.step_call import StepCall
 from emulator.engine.guard import held, mixups
 from emulator.engine.guard.callback_guard import PATIENCE_MS
 from emulator.engine.guard.probes import Probes

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -88,7 +87,6 @@ class Engine:
         self._outputs = Outputs(roster, idle)
         self._outcomes = Outcomes(roster, self._calls)
         self._waking = waking = Waking(roster, self._dispatch, self._calls)
-        self._handover = handover = Handover(roster, serving, blame, idle, apart, waking)
         self.recovery = Recovery(roster, waking)
         self.sweep = Sweep(
             journal,
@@ -96,6 +94,9 @@ class Engine:
             self.divergences.is_moving,
             self.divergences.probe,
             lambda key, divergence: self._perform(self.divergences.probed(key, divergence)),
+        )
+        self._handover = handover = Handover(
+            roster, serving, blame, idle, apart, waking, self.sweep
         )
         self._hearing: dict[type[Message], Callable[[Run, Any], Actions]] = {
             said.StepBegin: self._calls.begun,
@@ -144,13 +145,11 @@ class Engine:
         code: equal for equal user code, whenever it was loaded; without it every guest number is
         taken for a version of its own.
         """
-        self.sweep.stop()
         feed = Feed(guest, partial(self._perform, (actions.StartQueued(),)))
         self._perform(self._handover.use(guest, feed, code))
-        self.sweep.begin(self.serving.generation)
 
     def use_apart(self, guest: Guest, code: str = "") -> None:
-        """Let suspects begin in `guest`, which was asked for, if it is still of the code in use."""
+        """Let suspects begin in `guest`, which was asked for, if it is of the code in use."""
         self._handover.use_apart(guest, code)
 
     async def released(self, guest: Guest) -> None:
@@ -159,10 +158,6 @@ class Engine:
 
     def guest_lost(self, guest: Guest, loss: Loss) -> None:
         """A guest ended by itself: who is to blame is charged, and all its runs start again."""
-        if self.serving.guest is guest:
-            loss = replace(loss, others=loss.others or bool(self.sweep.probes))
-            self.sweep.stop()
-            self.serving.guest = None
         self._perform(self._handover.lost(guest, loss))
 
     def work_of(self, guest: Guest) -> list[str]:
@@ -313,7 +308,7 @@ class Engine:
             self._perform(then())
 
     def _start_queued(self, _error: sqlite3.Error | None) -> None:
-        """Start what is queued, now that the histories of runs are durable."""
+        """Start what is queued: the histories of runs are durable now."""
         self._dispatching = False
         self._perform(self._dispatch.start_queued())
 

@@ -26,6 +26,7 @@ from emulator.engine.actions import (
 )
 from emulator.engine.apart import Apart
 from emulator.engine.decide import endings, lifecycle, steps
+from emulator.engine.guard.sweep import Sweep
 from emulator.engine.guests import blame
 from emulator.engine.guests.blame import Blame, Loss, Present
 from emulator.engine.guests.feeding import Feed
@@ -55,6 +56,7 @@ class Handover:
         idle: IdleRuns,
         apart: Apart,
         waking: Waking,
+        sweep: Sweep,
     ) -> None:
         self._roster = roster
         self._serving = serving
@@ -62,12 +64,14 @@ class Handover:
         self._idle = idle
         self._apart = apart
         self._waking = waking
+        self._sweep = sweep
         self._released: dict[int, asyncio.Future[None]] = {}  # by generation of a guest
 
     # --- another guest
 
     def use(self, guest: Guest, feed: Feed, code: str) -> Actions:
         """Let `guest` serve; runs elsewhere move there. code: equal for equal user code."""
+        self._sweep.stop()
         self._serving.guest, self._serving.feed = guest, feed
         follows: list[Action] = []
         if self._is_other_code(guest, code):
@@ -84,6 +88,7 @@ class Handover:
         for key, workflow in sorted(self._roster.homeless.items()):
             self._roster.ready.add(key, workflow, waking=False)
         self._roster.homeless.clear()
+        self._sweep.begin(self._serving.generation)
         return (*follows, StartQueued())
 
     def use_apart(self, guest: Guest, code: str) -> None:
@@ -211,6 +216,11 @@ class Handover:
 
     def lost(self, guest: Guest, loss: Loss) -> Actions:
         """A guest ended by itself: who is to blame is charged, and all its runs start again."""
+        others = loss.others
+        if self._serving.guest is guest:
+            others = others or bool(self._sweep.probes)
+            self._sweep.stop()
+            self._serving.guest = None
         self._apart.lost(guest)
         lost = self._roster.runs_in(guest)
         present = [
@@ -218,7 +228,7 @@ class Handover:
             for run in lost
             if run.state.allowance is not Allowance.OPENING
         ]
-        others = loss.others or any(run.feed.is_aborting for run in lost)
+        others = others or any(run.feed.is_aborting for run in lost)
         blamed, suspects = self._blame.lost(replace(loss, others=others), present)
         follows: list[Action] = []
         if suspects:

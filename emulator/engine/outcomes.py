@@ -16,7 +16,7 @@ from emulator.engine.actions import (
 )
 from emulator.engine.calls import StepCalls
 from emulator.engine.decide import endings, rollbacks, steps
-from emulator.engine.decide.steps import StepCall
+from emulator.engine.decide.step_call import StepCall
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.step_key import StepKind

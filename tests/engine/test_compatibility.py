@@ -18,7 +18,7 @@ import pytest
 
 from emulator.engine.actions import Reject
 from emulator.engine.decide import steps
-from emulator.engine.decide.steps import StepCall
+from emulator.engine.decide.step_call import StepCall
 from emulator.engine.model.definition import STEP_LIMIT, Definition
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.plain import REDACTED

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from emulator.engine.decide.steps import is_event_type, is_too_large
+from emulator.engine.decide.beginnings import is_event_type
+from emulator.engine.decide.steps import is_too_large
 from emulator.errors import WorkerError
 from emulator.protocol import values
 

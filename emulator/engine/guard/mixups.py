@@ -8,7 +8,7 @@ Source: docs/platform/workflows.md, "Steps in callbacks".
 
 from __future__ import annotations
 
-from emulator.engine.decide.steps import StepCall
+from emulator.engine.decide.step_call import StepCall
 from emulator.engine.model.instance import Instance
 
 
