@@ -71,7 +71,7 @@ class Divergences:
         guard, instance = run.guard, run.instance
         assert guard is not None
         now_ms, generation = self._roster.clock.now_ms(), self._serving.generation
-        if not guard.is_decided:
+        if not guard.is_decided or run.state.leaves:  # it is judged again on the code it comes to
             return ()
         divergence = guard.divergence(now_ms)
         if divergence is not None:

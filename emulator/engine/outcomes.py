@@ -9,6 +9,7 @@ from emulator.engine.actions import (
     Drop,
     End,
     Evict,
+    GoOn,
     Queue,
     Report,
     RollBack,
@@ -40,6 +41,8 @@ class Outcomes:
         if run.state.gate is Gate.REFUSING:
             return ()
         if run.state.gate is Gate.GUARDED and not message.damaged:
+            if run.state.leaves:  # on the code it comes to it may not end
+                return (Drop(run.instance, message.kept), GoOn(run.instance))
             raise ProtocolError("run_end of a guarded run that has not said what it asked for")
         warnings = self._unfinished(run, "raised" if message.name else "returned")
         run.calls.clear()

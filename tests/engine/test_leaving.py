@@ -328,3 +328,37 @@ def test_a_branch_does_not_go_on_in_old_code_while_another_still_executes(
         assert world.status() == "complete"
 
     play(tmp_path, waits, story)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_guarded_run_that_is_to_leave_is_judged_by_the_code_it_comes_to(
+    tmp_path: Path, ends: bool
+) -> None:
+    """It fits the code that it leaves, which says nothing of the code that serves now."""
+
+    def paying(name: str, last: bool = False) -> Workflow:
+        async def workflow(event: Event, step: Step) -> Any:
+            await step.do(name, lambda ctx: "paid")
+            await step.sleep("settle", "1 hour")
+            return None if last else await step.do("ship", lambda ctx: "gone")
+
+        return workflow
+
+    async def story(world: World) -> None:
+        world.load({CLASS: paying("charge")})
+        await world.create()
+        await world.advance(MINUTE)
+        world.load({CLASS: paying("charge", last=ends)})
+        await world.advance(HOUR - MINUTE - 1)
+        world.clock.advance(1)
+        while not world.guest.runs:
+            await asyncio.sleep(0)
+        world.guest.deaf = True
+        world.load({CLASS: paying("charge_card")})
+        await world.settle()
+        await hear(world)  # no time passes: the old guest is not waited for
+
+        assert world.status() == "paused"
+        assert world.attempts("charge_card-1") == []
+
+    play(tmp_path, waits, story)
