@@ -149,7 +149,7 @@ class Put(NamedTuple):
 
 
 class Begin(NamedTuple):
-    """Let a step call begin that was held back."""
+    """Let a step call begin that was put aside."""
 
     run: int
     call: StepBegin

@@ -1,6 +1,6 @@
 """The guest apart: where suspects run, so that the next loss tells who takes guests down.
 
-They begin one after the other, the one that was there at most losses first. Each has the guest for
+They begin one after the other, the one with the most losses first. Each has the guest for
 itself until it rests or ends, or for a while; then the next one begins. It is opened for the first
 suspect and closed after the last. Who is a suspect is decided in `blame.py`.
 """

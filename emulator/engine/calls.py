@@ -128,10 +128,10 @@ class StepCalls:
 
     def ended(self, run: Run, message: StepEnd) -> Actions:
         """A callback returned or raised. The end of an attempt that is over already is ignored."""
-        key = run.calls.key_of(message.call)
-        if key is None or not run.calls[key].is_attempt(message.attempt):
+        found = run.calls.executing_as(message.call, message.attempt)
+        if found is None:
             return ()
-        call = run.calls[key]
+        key, call = found
         call.state = CallState.WAITING
         instance, now_ms = run.instance, self._roster.clock.now_ms()
         self._blame.clear(instance.key)
@@ -155,8 +155,8 @@ class StepCalls:
 
     def delayed(self, run: Run, message: StepDelayed) -> Actions:
         """A delay function has said how long to wait, or has failed."""
-        key = run.calls.key_of(message.call)
-        if key is None or not run.calls[key].is_asked(message.attempt):
+        key = run.calls.asked_after(message.call, message.attempt)
+        if key is None:
             return ()
         given, problem = None, message.problem
         try:

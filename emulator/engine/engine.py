@@ -165,7 +165,7 @@ class Engine:
         return [text for run in self.roster.runs_in(guest) for text in run.work()]
 
     def hear(self, guest: Guest, message: RunMessage) -> None:
-        """A workflow run says something. Raises ProtocolError for what no guest says."""
+        """A workflow run says something. Raises ProtocolError when that breaks the protocol."""
         run = self.roster.run(message.run)
         if run is None:
             self.divergences.hear_probe(self.sweep.probes, message)

@@ -26,11 +26,11 @@ class Outputs:
 
     def came(self, run: Run, message: StepChunk) -> Actions:
         """The callback of an attempt returned a stream, and this is the next piece of it."""
-        journal, key = self._roster.journal, run.calls.key_of(message.call)
-        if key is None or not run.calls[key].is_attempt(message.attempt):
+        found = run.calls.executing_as(message.call, message.attempt)
+        if found is None:
             over = StepTaken(run.number, message.call, message.attempt, over=True)
             return (Tell(run.number, over),)
-        call, instance = run.calls[key], run.instance
+        (key, call), instance, journal = found, run.instance, self._roster.journal
         if call.output is None:
             call.output = Output(journal.chunks.new())
         position = call.output.take(message.payload)

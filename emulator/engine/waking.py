@@ -132,7 +132,7 @@ class Waking:
                 continue
             step = run.instance.steps[key]
             if run.state.pauses and step.state is StepState.RETRYING and not call.nested:
-                continue  # the next attempt would hold the pause up
+                continue  # the next attempt would delay the pause
             decision = steps.due(run.instance, step, now_ms)
             if decision is not None:
                 if call.state is CallState.EXECUTING:

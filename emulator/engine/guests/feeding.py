@@ -1,8 +1,8 @@
 """What a guest is sent about runs, no faster than it reads: histories, starts, large answers.
 
 At most a window of it is on the way. The rest stays where it is, as iterators that make the next
-message when there is room for it: so the host holds little, and a request that comes meanwhile
-does not stand behind everything that is due.
+message when there is room for it: so the host keeps little in memory, and a request that comes
+meanwhile does not wait behind everything that is due.
 """
 
 from __future__ import annotations

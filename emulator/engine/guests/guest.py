@@ -24,5 +24,5 @@ class Guest(Protocol):
         ...
 
     def broke_protocol(self, error: ProtocolError) -> None:
-        """End the guest: it turns out that what it said before is what no guest says."""
+        """End the guest: what it said earlier turns out to break the protocol."""
         ...

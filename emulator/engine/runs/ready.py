@@ -1,7 +1,7 @@
 """Who runs next: instances that wake up before new ones, each in order, as far as there are places.
 
-There are `concurrency` places in all, and each workflow may have a limit of its own. One that has
-reached it holds no other up: its instances are passed over until one of them waits or ends.
+There are `concurrency` places in all, and each workflow may have a limit of its own. A workflow at
+its limit delays no other: its instances are passed over until one that runs waits or ends.
 Only running instances count; one that wakes has priority over queued ones.
 Source: docs/platform/workflows.md, "The queue".
 """

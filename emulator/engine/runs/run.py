@@ -133,6 +133,20 @@ class Calls(dict[str, Call]):
         key = self._keys.get(number)
         return key if key in self else None
 
+    def executing_as(self, number: int, attempt: int) -> tuple[str, Call] | None:
+        """Return the step and the call with a number while this attempt of it is in flight.
+
+        None: the attempt is over, or never was.
+        """
+        key = self._keys.get(number)
+        call = None if key is None else self.get(key)
+        return None if key is None or call is None or not call.is_attempt(attempt) else (key, call)
+
+    def asked_after(self, number: int, attempt: int) -> str | None:
+        """Return the step of a call that waits for the delay after this attempt, or None."""
+        key = self.key_of(number)
+        return key if key is not None and self[key].is_asked(attempt) else None
+
     def is_new(self, number: int) -> bool:
         """Whether a guest may give this number to its next call: from 1, each once."""
         return number > 0 and number not in self._keys

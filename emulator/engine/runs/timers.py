@@ -11,7 +11,7 @@ from collections.abc import Callable, Set
 
 from emulator.clock import Alarm, Clock
 
-_STALE_MAX = 1_000  # heap entries of nobody that are put up with
+_STALE_MAX = 1_000  # heap entries that no longer count, before the heap is made anew
 
 
 class Timers:
