@@ -207,6 +207,19 @@ def test_no_module_of_the_engine_imports_itself_through_others() -> None:
     assert imported == {}
 
 
+def test_only_the_roster_appends_to_the_journal() -> None:
+    found = {
+        module
+        for module, path in KNOWN.items()
+        if is_inside(module, ENGINE)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith(("journal.append", "Journal.append"))
+    }
+
+    assert found == {f"{ENGINE}.roster"}
+
+
 def test_one_binding_does_not_import_another() -> None:
     """They share `binding.py`, the protocol all of them satisfy, `http.py` and `messages.py`."""
     shared = ("bindings", "bindings.binding", "bindings.http", "bindings.messages")
