@@ -45,7 +45,7 @@ class Location:
 
 
 class NotFound(Fault):
-    """No configuration was found; `probed` is what would have been one."""
+    """No configuration was found; `probed` lists the files looked for."""
 
     def __init__(self, text: str, fix: str, shown: str, probed: list[Path]) -> None:
         super().__init__(text, fix)
@@ -79,7 +79,7 @@ def locate(start_dir: Path, config_path: Path | None, report: Report) -> Locatio
 
 
 def _absolute(path: Path) -> Path:
-    # Not `resolve`: a project behind a symbolic link keeps the name its user knows it by.
+    # Not `resolve`: a project behind a symbolic link keeps the name that its user knows.
     return Path(os.path.abspath(path))
 
 

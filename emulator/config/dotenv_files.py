@@ -1,4 +1,4 @@
-"""Which of `.dev.vars`, `.env` and the process's own variables a worker sees, and which wins.
+"""Which of `.dev.vars`, `.env` and the process's variables a worker sees, and their priority.
 
 Source: docs/platform/configuration.md, "Variables and secrets".
 """
@@ -35,7 +35,7 @@ class EnvFiles:
         return [self.project_dir / name for name in (*names, ".dev.vars")]
 
     def dot_env(self) -> list[Path]:
-        """Return the `.env` candidates; all that exist are merged, later ones win."""
+        """Return the `.env` candidates; all that exist are merged, later ones have priority."""
         if self.given:
             return [Path(os.path.abspath(self.project_dir / path)) for path in self.given]
         names = [".env", ".env.local"]
@@ -46,7 +46,7 @@ class EnvFiles:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What the files say. `shown` is the file each name was read from."""
+    """The values in the files. `shown` is the file each name was read from."""
 
     values: dict[str, str] = field(repr=False)
     shown: dict[str, str]
@@ -58,7 +58,7 @@ def load_secrets(
     """Return the secrets for the worker.
 
     `always_include_env`: take the process's variables as well, as `secrets.required` asks for
-    (those of `.dev.vars` still win over them).
+    (those of `.dev.vars` still have priority).
     """
     include_env = _flag(process_env, INCLUDE_PROCESS_ENV, False, report) or always_include_env
     load_dot_env = _flag(process_env, LOAD_DOT_ENV, True, report)

@@ -29,14 +29,14 @@ _BLANKS = " \t\n\r\v\f\u00a0\ufeff\u1680\u2028\u2029\u202f\u205f\u3000" + "".joi
 
 @dataclass(frozen=True, slots=True)
 class DotenvLine:
-    """A line that says something else than a reader might think; `text` holds no value."""
+    """A line that a reader may misunderstand; `text` contains no value."""
 
     line: int
     text: str
 
 
 class EndlessExpansion(ValueError):
-    """References that lead to one another; `key` is where the expansion was given up."""
+    """References that refer to each other; `key` is where the expansion stopped."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)

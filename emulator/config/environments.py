@@ -41,7 +41,7 @@ class Selected:
 
 
 def chosen_environment(requested: str | None, process_env: Mapping[str, str]) -> str | None:
-    """Return the environment's name; `--env=""` asks for the top level and beats CLOUDFLARE_ENV."""
+    """Return the environment's name; `--env=""` means the top level, despite CLOUDFLARE_ENV."""
     if requested is None:
         requested = process_env.get("CLOUDFLARE_ENV")
     return requested or None

@@ -1,9 +1,9 @@
 """JSON with comments and trailing commas -> plain data and the line of every key, or a Fault.
 
-`.json` and `.jsonc` are read alike.
+`.json` and `.jsonc` are read in the same way.
 Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/parse.ts
 (parseJSONC).
-Differs: half of a surrogate pair and numbers beyond a double are refused, being typing mistakes.
+Differs: half of a surrogate pair, and numbers beyond a double, are refused as typing mistakes.
 """
 
 from __future__ import annotations

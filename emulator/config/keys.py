@@ -1,4 +1,4 @@
-"""Every documented key of the wrangler configuration: where it may stand and what is done with it.
+"""Every documented key of the wrangler configuration: where it may be and what is done with it.
 
 Tables only; `environments.py` and `unsupported.py` apply them.
 Source: docs/platform/configuration.md, "Environments" and "Unknown keys".
@@ -6,7 +6,7 @@ Source: docs/platform/configuration.md, "Environments" and "Unknown keys".
 
 from __future__ import annotations
 
-# Taken from the environment when it is there, else from the top level; never merged.
+# Taken from the environment if it is there, else from the top level; never merged.
 INHERITABLE = frozenset(
     """
     access account_id assets base_dir build cache compatibility_date compatibility_flags
@@ -45,7 +45,7 @@ EMULATED = frozenset(
 )
 
 # What only matters when deploying or bundling, or has no meaning on one machine: accepted silently.
-# `migrations` says which classes are Durable Objects; `durable_objects` is what gets named.
+# `migrations` says which classes are Durable Objects; warnings name `durable_objects` instead.
 SILENT = frozenset(
     """
     account_id addresses cache compliance_region dependencies_instrumentation
@@ -56,7 +56,7 @@ SILENT = frozenset(
     """.split()
 )
 
-# Documented, and would change what the worker does here: named in one warning when used, unless a
+# Documented, and would change what the worker does here. One warning names those in use, unless a
 # kind in `emulator/kinds/` reads it.
 NOT_EMULATED = TOP_LEVEL - EMULATED - SILENT - {"pages_build_output_dir"}
 

@@ -1,6 +1,6 @@
 """Reads a project's whole configuration: every file, every rule, one report.
 
-Start here; each step below is a module of its own.
+Start here; each step below is a separate module.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def load_config(
 
     `config_path` (`--config`) is relative to `start_dir` and used as it is. `environment` None
     leaves the choice to CLOUDFLARE_ENV, "" chooses the top level. `env_files` (`--env-file`) are
-    relative to the configuration's directory. Without `runs_code` nothing need be right about
-    `main`, which is then the configuration's directory.
-    Raises InvalidConfig, whose text lists every problem, and whose `files` are worth watching.
+    relative to the configuration's directory. Without `runs_code`, `main` is not checked: then it is
+    the configuration's directory.
+    Raises InvalidConfig; its text lists every problem, and its `files` should be watched.
     """
     report = Report()
     try:
@@ -83,7 +83,7 @@ def _load(inputs: _Inputs, report: Report) -> Config:
     settings_file = read_source(settings_path, shown, report)
     settings = _read_settings(settings_file, inputs)
     if selected is None:
-        # The rest cannot be read; what the other files say is still worth reporting.
+        # The rest cannot be read; problems in the other files are still reported.
         load_secrets(inputs.env_files, inputs.process_env, report, always_include_env=False)
         raise InvalidConfig(report.problems, report.warnings, _unique(files))
     config = _read_config(selected, inputs, settings, report)

@@ -18,7 +18,7 @@ class Problem:
     """One thing wrong with the configuration, as it is shown to the person at the terminal.
 
     `where` is `"wrangler.toml:14"` (or the file alone). `text` says what was found and what was
-    expected; `fix` how to mend it.
+    expected; `fix` says how to correct it.
     """
 
     where: str
@@ -80,7 +80,7 @@ class Settings:
     reload_grace_ms: int = 5_000
     hang_timeout_ms: int = 30_000  # production's default CPU limit for a request or step
     on_divergence: Literal["hold", "warn", "fail"] = "hold"  # code that does not fit an instance
-    kinds: dict[str, Any] = field(default_factory=dict)  # what kinds of bindings have read there
+    kinds: dict[str, Any] = field(default_factory=dict)  # what each kind of binding has read
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ QUOTED_MAX_CHARS = 60
 class InvalidConfig(ConfigError):
     """The configuration cannot be used; `str(error)` is the whole report, worst first.
 
-    `problems` must be mended, `warnings` need not. `files` is what was read or looked for: a
-    change to one of them is worth another try.
+    `problems` must be corrected, `warnings` need not. `files` is what was read or looked for: when
+    one of them changes, another try may succeed.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class Report:
     warnings: list[Problem] = field(default_factory=list)
 
     def error(self, where: str, text: str, fix: str = "") -> None:
-        """Add something that must be mended before the worker can run."""
+        """Add a problem that must be corrected before the worker can run."""
         self.problems.append(Problem(where, text, fix))
 
     def warn(self, where: str, text: str, fix: str = "") -> None:
-        """Add something that is worth saying and does not stop the worker."""
+        """Add a warning; it does not stop the worker."""
         self.warnings.append(Problem(where, text, fix))
 
 
@@ -92,7 +92,7 @@ def quoted(value: Json) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the one of `known` that `name` was probably meant to be, or None."""
-    import difflib  # for what is wrong only
+    import difflib  # only needed for problems
 
     by_folded = {key.lower().replace("-", "_"): key for key in known}
     folded = name[:QUOTED_MAX_CHARS].lower().replace("-", "_")

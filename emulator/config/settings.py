@@ -34,7 +34,7 @@ CREATION_RATE_MAX = 1_000_000
 
 
 def read_source(path: Path, shown: str, report: Report) -> Table:
-    """Return what stands in the file at `path`; nothing when it is missing or cannot be read."""
+    """Return the contents of the file at `path`; empty if it is missing or cannot be read."""
     empty = Source(shown, Parsed({}, {}))
     source = empty
     if os.path.exists(path):

@@ -1,6 +1,6 @@
-"""A configuration file as data, with the line every key stands on.
+"""A configuration file as data, with the line of every key.
 
-`toml_source.py` and `jsonc_source.py` produce it, everything after them reads it through `Table`.
+`toml_source.py` and `jsonc_source.py` produce it; all others read it through `Table`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A table of a configuration file, read one typed key at a time.
 
-Every getter reports a wrong type with its line and answers None, so that the section that reads it
-goes on and finds the other problems too.
+Every getter reports a wrong type with its line and returns None, so that its caller goes on and
+finds the other problems too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from emulator.config.source import KeyPath, Source, key_name
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`data` stands at `path` in `source`; what is wrong with it goes to `report`."""
+    """The `data` at `path` in `source`; problems go to `report`."""
 
     data: dict[str, Json]
     path: KeyPath
@@ -133,7 +133,7 @@ class Table:
     ) -> None:
         """Report every key that is not in `known`, naming the nearest one that is.
 
-        `found(where, text, fix)` is told of each; by default that is a warning.
+        `found(where, text, fix)` is called for each; by default it gives a warning.
         """
         known = frozenset(known)
         for key in self.data:

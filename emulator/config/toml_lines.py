@@ -1,8 +1,8 @@
-"""Finds the line every key of a TOML document stands on.
+"""Finds the line of every key of a TOML document.
 
-tomli gives positions for syntax errors only. This reads a document that tomli has accepted, so it
-walks over values without understanding them and never reports an error: on a text that is not TOML
-the answer is merely incomplete.
+tomli gives positions for syntax errors only. This reads a document that tomli has accepted. So it
+skips values without understanding them, and never reports an error: for a text that is not TOML,
+the answer is incomplete.
 """
 
 from __future__ import annotations

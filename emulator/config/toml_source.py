@@ -1,4 +1,4 @@
-"""TOML text -> plain JSON data and the line of every key, or a Fault that says how to mend it."""
+"""TOML text -> plain JSON data and the line of every key, or a Fault that says what to correct."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emulator.config.problems import Fault
 from emulator.config.source import KeyPath, Parsed, key_name
 from emulator.config.toml_lines import find_lines
 
-# tomli's message -> how to mend it; the first that is found in the message counts.
+# tomli's message -> how to correct it; the first that is found in the message counts.
 _FIXES = {
     "Cannot overwrite a value": "The key is given twice in one table: remove one of the two.",
     "Cannot declare": "The table is opened twice: merge the two, or use [[name]] for a list.",

@@ -1,6 +1,6 @@
 """What the configuration asks for and Groundfog does not emulate: checked, listed, and said once.
 
-The worker runs all the same; using such a binding raises an error that names it.
+The worker still runs; using such a binding raises an error that names it.
 """
 
 from __future__ import annotations

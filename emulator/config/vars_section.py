@@ -1,7 +1,7 @@
-"""What stands on `env` as plain values: `vars`, secrets from files, and `--var`.
+"""The plain values on `env`: `vars`, secrets from files, and `--var`.
 
-Values that came from a file or from the process are secrets: their names are kept, so that nobody
-prints them.
+Values from a file or from the process are secrets: their names are kept, so that they are never
+printed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from emulator.config.model import Json
 from emulator.config.toml_source import plain_json
 from emulator.errors import UsageError
 
-# Wrangler's names for what stands on `env` without being a binding.
+# Wrangler's names for the values on `env` that are not bindings.
 VARIABLE = "Environment Variable"
 SECRET = "Secret"
-# Keys that stand in [vars] because a table header came too early, never because they are variables.
+# Keys that are in [vars] only because a table header came too early: they are never variables.
 _STRAYED = ("compatibility_date", "compatibility_flags", "main", "workers_dev", "account_id")
 
 
