@@ -95,7 +95,7 @@ def _open(settings: AiSettings, places: Places) -> Binding:
 
 
 def _source(settings: AiSettings, places: Places) -> Source | None:
-    """Return who answers in place of the stub: None, a cassette, an upstream or both."""
+    """Return what answers in place of the stub: None, a cassette, an upstream or both."""
     if settings.mode == "stub":
         return None
     from bindings.ai.cassettes import Cassette
@@ -117,7 +117,7 @@ def _source(settings: AiSettings, places: Places) -> Source | None:
 
 
 def _secrets(settings: AiSettings, places: Places) -> tuple[str, ...]:
-    """Return what neither cassette nor ledger may hold: the worker's secrets, the upstream's."""
+    """Return what cassette and ledger may not contain: the worker's and the upstream's secrets."""
     upstream = settings.upstream
     if upstream is None:
         return places.secrets

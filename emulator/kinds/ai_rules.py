@@ -38,7 +38,7 @@ PIECES_MAX = 1_000_000
 
 
 def read_rules(ai: Table) -> tuple[Rule, ...]:
-    """Return the rules that can be used, in their order; what is wrong is reported."""
+    """Return the valid rules, in their order; wrong ones are reported."""
     items = ai.tables("rules", 'Write [[ai.rules]] with model = "*" and text = "…" below it.')
     return tuple(rule for rule in map(read_rule, items) if rule is not None)
 
@@ -121,7 +121,7 @@ def _read_input(item: Table) -> dict[str, Json]:
 
 
 def _check_test(test: Table) -> None:
-    """A table as what is expected is a test: `{ matches = "…" }` or `{ exists = true }`."""
+    """A table as the expected value is a test: `{ matches = "…" }` or `{ exists = true }`."""
     if test.data.keys() == {"matches"}:
         _read_pattern(test, "matches")
     elif test.data.keys() == {"exists"}:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Bindings:
-    """What a worker has open. A binding stays open over reloads as long as it is the same thing."""
+    """A worker's open bindings. A binding stays open over reloads as long as it is the same one."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Bindings:
         self._made: dict[Hashable, _Lazy] = {}
 
     def of(self, config: Config) -> Mapping[str, Binding]:
-        """Return the bindings of `config` by name; none of them touches a file before its use."""
+        """Return the bindings of `config` by name; no file is opened before a binding is used."""
         places = self._places(config)
         kinds = [(bound, kind_named(bound.kind)) for bound in config.bindings]
         return {
@@ -51,7 +51,7 @@ class Bindings:
         return self._lazy(kind, record, self._places(config)).opened()
 
     def removed(self) -> list[str]:
-        """Return what to tell of files that were removed under bindings in use."""
+        """Return messages about files that were removed while bindings used them."""
         return [told for binding in self._made.values() if (told := binding.removed())]
 
     async def close(self) -> None:
@@ -85,10 +85,10 @@ def synchronous(config: Config) -> Synchronous:
 
 @runtime_checkable
 class _OnFile(Protocol):
-    """A binding with a file that may be removed under it."""
+    """A binding with a file that may be removed while it is in use."""
 
     def removed(self) -> str:
-        """Return what to tell of a file that was removed or replaced; "" where it is in place."""
+        """Return a message about a file that was removed or replaced; "" if it is in place."""
         ...
 
 

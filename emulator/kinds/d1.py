@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from emulator.kinds.places import Places
 
 NAME = "d1"
-# Wrangler's keys of a database; `jurisdiction` and the like mean nothing on one machine.
+# Wrangler's keys of a database; some, such as `jurisdiction`, mean nothing on one machine.
 KEYS = frozenset(
     """
     binding database_id database_internal_env database_name jurisdiction migrations_dir
@@ -42,7 +42,7 @@ class Database:
     migrations: Migrations
 
     def path(self, state: State) -> Path:
-        """Return its SQLite file, which need not exist yet."""
+        """Return its SQLite file; it may not exist yet."""
         return state.database("d1", self.local_id)
 
 

@@ -1,4 +1,4 @@
-"""What a kind of binding is to the rest of Groundfog.
+"""A kind of binding, as the rest of Groundfog sees it.
 
 A kind reads its bindings from the configuration, opens each at its first call, and says how it is
 shown. It imports what is needed to read; what is needed to open is imported then.
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from bindings.binding import Binding
     from emulator.kinds.places import Places
 
-Record = Any  # what one kind reads of one binding: a frozen dataclass of its own
+Record = Any  # what one kind reads of one binding: a frozen dataclass of that kind
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Where the bindings of one kind stand in the wrangler configuration.
+    """Where the bindings of one kind are in the wrangler configuration.
 
     settings: what `Kind.read_settings` has returned.
     """
@@ -43,7 +43,7 @@ class Section:
         return self.selected.owner(self.kind.section)
 
     def items(self, example: str) -> Iterator[Table]:
-        """Yield the bindings of a section that is a list. `example` says what stands in one."""
+        """Yield the bindings of a section that is a list. `example` shows what one contains."""
         header = f"[[{self.selected.prefix()}{self.kind.section}]]"
         for item in self.owner.tables(self.kind.section, f"Write {header} {example}"):
             item.unknown_keys(self.kind.keys)

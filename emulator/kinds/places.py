@@ -1,4 +1,4 @@
-"""What a binding is opened with, beside what its configuration says."""
+"""What a binding is opened with, besides its configuration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Places:
     """What a worker gives to its bindings.
 
     project_dir: what relative paths are relative to. executor: executes workflows. synchronous: how
-    SQLite files are made durable. secrets: values that nothing written may hold. announce: tells
+    SQLite files are made durable. secrets: values that no file may contain. announce: tells
     the person at the terminal. look: raises Removed when the state directory is gone.
     """
 
@@ -36,14 +36,14 @@ class Places:
     kept: dict[str, Any]
 
     def check(self) -> None:
-        """Raise WorkerError where a new, empty file would take the place of lost state."""
+        """Raise WorkerError if a new, empty file would replace lost state."""
         try:
             self.look()
         except Removed as error:
             raise WorkerError(str(error)) from None
 
     def keep(self, name: str, make: Callable[[], Kept]) -> Kept:
-        """Return what was made under this name before, else make it: reloads leave it alone."""
+        """Return what was made under this name before, else make it: it outlives reloads."""
         if name not in self.kept:
             self.kept[name] = make()
         found: Kept = self.kept[name]

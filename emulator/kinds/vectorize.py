@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NAME = "vectorize"
 KEYS = frozenset({"binding", "index_name", "remote"})
 INDEX_KEYS = ("dimensions", "metric", "metadata_indexes", "visibility_lag", "filter_unindexed")
-INDEX_NAME_MAX_BYTES = 64  # docs "Vectorize limits"
+INDEX_NAME_MAX_BYTES = 64  # Source: docs/platform/vectorize.md, "Limits".
 _EXAMPLE = 'with binding = "INDEX" and index_name = "my-index" below it.'
 _SETTINGS_EXAMPLE = "Write [vectorize.my-index] with its settings below it."
 
@@ -40,7 +40,7 @@ Indexes = dict[str, IndexConfig]  # by their names
 
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
-    """One `[[vectorize]]` entry, with what groundfog.toml says of its index."""
+    """One `[[vectorize]]` entry, with the settings of its index in groundfog.toml."""
 
     name: str
     config: IndexConfig = IndexConfig()

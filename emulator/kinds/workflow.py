@@ -1,6 +1,6 @@
 """Workflows: `[[workflows]]`, and the check of their class names against the loaded code.
 
-What is read goes to the engine, which executes them; the binding only speaks for it.
+The engine gets what is read and executes the workflows; the binding only passes calls to it.
 
 Source: docs/platform/configuration.md, "Workflows";
 https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/config/validation.ts
@@ -45,8 +45,9 @@ STEPS_MAX = 2**31 - 1
 STEPS_WARNING = 25_000  # production's highest step limit; wrangler warns above it
 
 CONCURRENCY_MAX = 2**31 - 1
-SCHEDULES_MAX = 100  # docs "Limits"
-RETENTION_MAX_MS = 30 * 86_400_000  # docs "Limits", paid plan
+# Source: https://developers.cloudflare.com/workflows/reference/limits/ (schedules, paid plan).
+SCHEDULES_MAX = 100
+RETENTION_MAX_MS = 30 * 86_400_000  # Source: docs/platform/workflows.md, "Retention".
 
 _RETENTION_EXAMPLE = 'Write default_retention = { success_retention = "7 days" }.'
 _EXAMPLE = 'with binding = "MY_WORKFLOW", name = "my-workflow" and class_name = "MyWorkflow".'
@@ -54,7 +55,7 @@ _EXAMPLE = 'with binding = "MY_WORKFLOW", name = "my-workflow" and class_name = 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One `[[workflows]]` entry of this worker's.
+    """One `[[workflows]]` entry of this worker.
 
     schedules: cron expressions. where, index: `"wrangler.toml:14"` and its place in the list, for
     messages about its class.
@@ -77,7 +78,7 @@ def check_exports(
     """Return a problem for every workflow whose class the loaded code does not define.
 
     `exports`: each workflow class of the main module and where it stands, `"OrderWorkflow"` ->
-    `"src/entry.py:8"`. `other_classes`: its classes that are no workflows.
+    `"src/entry.py:8"`. `other_classes`: its other classes.
     """
     return tuple(
         _missing_class(config, bound.record, exports, other_classes)
