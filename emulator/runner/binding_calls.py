@@ -21,19 +21,20 @@ from emulator.runner import payloads
 log = logging.getLogger(__name__)
 
 INTERNAL_ERROR = "internal error"
-# A guest's calls in flight. Production allows 1,000 per request (docs "Limits": subrequests), so
-# that many at once in twenty requests; each costs the host a few KB.
+# A guest's calls in flight. Production allows 1,000 subrequests per request, so this is enough for
+# twenty requests at once; each call costs the host a few KB.
+# Source: https://developers.cloudflare.com/workers/platform/limits/ (subrequests).
 CALLS_MAX = 20_000
 BODIES_MAX = 1_000  # each may hold a window of 256 KiB
-# More is decoded in a thread that lets the loop go on.
+# Larger arguments are decoded in a thread, so that the loop goes on.
 DECODED_AT_ONCE_MAX_BYTES = 512 * 1024
 _PLAIN = values.Shapes(typed=lambda array: array.view().tolist())
-# What may wait to be read when another result comes: some of the largest size.
+# Results that may wait to be read when another one comes: a few of the largest size.
 RESULTS_MAX_BYTES = 4 * MAX_FRAME_BYTES
 
 
 class Line(Protocol):
-    """The way to the guest."""
+    """The connection to the guest."""
 
     def send(self, message: Message) -> None: ...
     async def room(self) -> None:
@@ -58,7 +59,7 @@ class _Call:
 class BindingCalls:
     """Runs each call in a task it owns; a call from a run that was dropped fails.
 
-    A call begins when the guest has read most of what it was sent before.
+    A call begins when the guest has read most of what was sent to it before.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class BindingCalls:
     def start(self, message: BindingCall, run_is_live: bool) -> None:
         """Answer `message`.
 
-        Raises ProtocolError for an id that is in use or the host's to give.
+        Raises ProtocolError for an id that is in use, or that only the host may give.
         """
         if message.id in self._open or message.id % 2 == 0:
             raise ProtocolError(f"binding call with id {message.id}, which is not free")
@@ -94,7 +95,7 @@ class BindingCalls:
         call.task.add_done_callback(lambda _: self._ended(message.id))
 
     def receive(self, message: Data | End | Credit | Cancel) -> None:
-        """Handle a message about a body of a call; of one that is over it is ignored.
+        """Handle a message about a body of a call; ignore it if the call is over.
 
         Raises ProtocolError for more data than there was room for.
         """
@@ -176,7 +177,7 @@ class BindingCalls:
                 await payloads.close(stream)
 
     def _check_room(self, size_bytes: int) -> None:
-        """Refuse a result of calls made side by side that the guest is far from reading."""
+        """Refuse a result if too many results of other calls have not been read yet."""
         unread_bytes = self._line.unread_bytes
         if unread_bytes and unread_bytes + size_bytes > RESULTS_MAX_BYTES:
             raise WorkerError(
@@ -189,7 +190,7 @@ class BindingCalls:
 async def _arguments(
     message: BindingCall, binding: Binding, where: str, body: Incoming | None
 ) -> list[Any]:
-    """Return what a call is made with. Raises WorkerError when it is too much, or no values."""
+    """Return a call's arguments. Raises WorkerError if they are too large or damaged."""
     size = len(message.payload)
     most = getattr(binding, "arguments_max_bytes", {}).get(message.method, size)
     if size > most:
@@ -206,7 +207,7 @@ async def _arguments(
     except values.MalformedValue as error:
         raise WorkerError(f"{where}: the arguments are damaged: {error}") from error
     if not isinstance(args, list):
-        raise WorkerError(f"{where}: the arguments are no list")
+        raise WorkerError(f"{where}: the arguments are not a list")
     return args
 
 

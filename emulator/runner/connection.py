@@ -1,7 +1,7 @@
 """The host's end of one conversation: bytes <-> messages, exchanges, binding calls, routing.
 
-It decides nothing: what user code asks of a workflow goes to the handler, what it asks of a binding
-to the binding. A guest that breaks the protocol is killed; the host goes on.
+It decides nothing: messages about workflow runs go to the handler, binding calls to the binding.
+A guest that breaks the protocol is killed; the host goes on.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from emulator.runner.exchanges import Exchanges
 
 log = logging.getLogger(__name__)
 
-# With so much unread, nothing more is heard from a guest, and none of its calls begins, until it
-# has read most of it: what it asks for would otherwise fill the host's memory. One that reads
-# nothing for long is ended by the runner.
+# When so much is unread, the host reads nothing more from the guest and begins none of its calls
+# until the guest has read most of it: the answers would otherwise fill the host's memory. The
+# runner ends a guest that reads nothing for long.
 UNREAD_HIGH_BYTES = 16 * 1024 * 1024
 UNREAD_LOW_BYTES = 4 * 1024 * 1024
 PENDING_MAX_BYTES = 1024 * 1024  # of one turn of the loop, written together
@@ -52,14 +52,14 @@ _OF_BODY = (Data, End, Cancel)
 
 
 class Runs(Protocol):
-    """Who hears what workflow runs in this guest say."""
+    """Receives the messages of workflow runs in this guest."""
 
     def hear(self, message: RunMessage) -> None:
-        """A run says something. Raises ProtocolError for what no guest says."""
+        """Handle a message of a run. Raises ProtocolError for a message no guest may send."""
         ...
 
     def all_heard(self) -> None:
-        """Everything that has arrived by now has been handed on."""
+        """All messages that have arrived by now have been passed on."""
         ...
 
     def mishap(self, number: int, problem: str) -> None:
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
         }
 
     def attach(self, runs: Runs) -> None:
-        """Hand what workflow runs say to `runs`."""
+        """Pass messages of workflow runs to `runs`."""
         self._routes |= dict.fromkeys(RUN_MESSAGES.values(), runs.hear)
         self._routes[RunEnd] = lambda message: self._on_run_end(message, runs)
         self._heard_by = runs
@@ -137,13 +137,13 @@ class Connection(asyncio.Protocol):
     def unanswered(self) -> tuple[int, int] | None:
         """Return the first ping without an answer, and how much the guest has read so far.
 
-        The latter is 0 where all was taken over by the system, so that nobody can know.
+        The latter is 0 if the system took over everything: then it cannot be known.
         None: all pings are answered.
         """
         if not self._marks:
             return None
         unread_bytes = self.unread_bytes
-        # With some unread, the system's own buffer is full: what it takes, the guest has read.
+        # While something is unread, the system's buffer is full: it takes what the guest reads.
         return self._marks[0].number, self._sent_bytes - unread_bytes if unread_bytes else 0
 
     def when_read(self, callback: Callable[[], None]) -> None:
@@ -177,7 +177,7 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._flush)
         self._pending.append(data)
         self._pending_bytes += len(data)
-        if self._pending_bytes > PENDING_MAX_BYTES:  # so that it is known whether there is room
+        if self._pending_bytes > PENDING_MAX_BYTES:  # then it is known whether there is room
             self._flush()
 
     def close(self) -> None:
@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # uvloop's is no asyncio.Transport
+        self._transport = transport  # type: ignore[assignment]  # uvloop's is not an asyncio.Transport
         assert self._transport is not None
         self._transport.set_write_buffer_limits(UNREAD_HIGH_BYTES, UNREAD_LOW_BYTES)
 
@@ -211,7 +211,7 @@ class Connection(asyncio.Protocol):
             self._broken(error, self._about)
         if self._runs and self._heard_by is not None:
             self._heard_by.all_heard()
-            self._flush()  # a turn of the loop later is a tenth of a short step
+            self._flush()  # the next turn of the loop would cost a tenth of a short step
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.closed.done():
@@ -234,14 +234,14 @@ class Connection(asyncio.Protocol):
             route(message)
         except ProtocolError:
             raise
-        except Exception as error:  # a defect of ours, but only this guest's message has met it
+        except Exception as error:  # a defect of ours, but only this message fails
             log.exception("%s of a guest failed inside Groundfog", message.type)
             self._fail(message, f"{message.type} could not be handled: {error!r}", error)
 
     def _fail(self, message: Message, problem: str, error: Exception) -> None:
-        """Fail what a message is about that could not be handled, and nothing else.
+        """Fail only the call or run of a message that could not be handled.
 
-        Raises ProtocolError when that is not known: then the guest cannot go on.
+        Raises ProtocolError if that is unknown: then the guest cannot go on.
         """
         run, exchange = getattr(message, "run", 0), getattr(message, "id", None)
         try:

@@ -38,7 +38,7 @@ BODY_CUT_OFF = "The client disconnected before it had sent the whole request bod
 
 
 class _Exchange:
-    """One call: its answer, its bodies. `shown` is what it is in messages, `"GET /orders"`."""
+    """One call: its answer, its bodies. `shown` is its name in messages, `"GET /orders"`."""
 
     __slots__ = ("shown", "answer", "answered", "body", "outflow", "pump")
 
@@ -75,7 +75,7 @@ class Exchanges:
         return [each.shown for each in self._open.values()]
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
-        """Hand `request` to the guest and return its reply; cancelling cancels the handler.
+        """Send `request` to the guest and return its reply; cancelling cancels the handler.
 
         Raises HandlerError, GuestLost.
         """
@@ -141,7 +141,7 @@ class Exchanges:
     def receive(self, message: Message) -> None:
         """Handle a message about an exchange.
 
-        Raises ProtocolError for an overrun window, a second answer, or headers that are none.
+        Raises ProtocolError for an overrun window, a second answer, or wrong headers.
         """
         exchange = self._open.get(message.id)  # type: ignore[attr-defined]
         if exchange is None:
@@ -172,7 +172,7 @@ class Exchanges:
             self._abandon(exchange_id, exchange)
 
     def fail_all(self, describe: Callable[[str], str]) -> None:
-        """The guest is gone: everything open raises GuestLost, worded by `describe(work)`."""
+        """The guest is gone: every open call raises GuestLost, with the text `describe(work)`."""
         for exchange_id, exchange in list(self._open.items()):
             exchange.fail(GuestLost(describe(exchange.shown)))
             self._close(exchange_id, exchange)

@@ -1,4 +1,4 @@
-"""One guest as the host sees it: a process, a conversation, what it prints, and how it ends."""
+"""One guest as the host sees it: its process, its conversation, its output, and its end."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _STACK_QUIET_MS = 50
 
 
 class RunHandler(Protocol):
-    """Who decides about workflow runs; the engine is one."""
+    """Decides about workflow runs, as the engine does."""
 
     def hear(self, guest: Guest, message: RunMessage) -> None:
-        """A run in this guest says something. Raises ProtocolError for what no guest says."""
+        """Handle a message of a run. Raises ProtocolError for a message no guest may send."""
         ...
 
     def mishap(self, guest: Guest, number: int, problem: str) -> None:
@@ -37,7 +37,7 @@ class RunHandler(Protocol):
 
     def guest_lost(self, guest: Guest, loss: Loss) -> None: ...
     def all_heard(self) -> None:
-        """What guests have said by now has been handed on: it can be recorded and answered."""
+        """All messages that have arrived by now have been passed on and can be recorded."""
         ...
 
     def work_of(self, guest: Guest) -> list[str]:
@@ -71,14 +71,14 @@ class Guest:
         self._handler = handler
         self._stopping = False
         self._serving = False
-        self._cause = ""  # why we killed it, where we did
-        self._culprit = 0  # number of the run that was the reason, where it is known
-        self._is_request = False  # it is known that a request was
+        self._cause = ""  # why we killed it, if we did
+        self._culprit = 0  # number of the run that was the reason, if it is known
+        self._is_request = False  # a request is known to be the reason
         connection.attach(self)
         self._end = asyncio.create_task(self._watch_end(), name=f"guest {generation}")
 
     def serve(self, loaded: Loaded) -> None:
-        """The code is loaded: from now on the handler hears of the guest's end."""
+        """The code is loaded: from now on the handler is told when the guest ends."""
         self.loaded = loaded
         self._serving = True
 
@@ -114,7 +114,7 @@ class Guest:
     def kill(self, cause: str, stuck_in: str = "") -> None:
         """End it at once; `cause` is the reason that is reported, e.g. `"broke the protocol"`.
 
-        stuck_in: whose code hangs in it, `"workflow run 12"` or `"a request"`, where it is known.
+        stuck_in: whose code hangs in it, `"workflow run 12"` or `"a request"`, if it is known.
         """
         self._cause = self._cause or cause
         if stuck_in.startswith("workflow run "):
@@ -123,12 +123,12 @@ class Guest:
         self._process.kill()
 
     def stuck_in(self) -> str:
-        """Return whose code it said to hang in, after `stack`; "" when it did not say so."""
+        """Return whose code hangs, as the guest said after `stack`; "" if it did not say so."""
         found = [line for line in self._pipes[1].recent if line.startswith(STUCK_IN)]
         return found[-1].removeprefix(STUCK_IN).strip() if found else ""
 
     def broke_protocol(self, error: ProtocolError, run: int = 0) -> None:
-        """It sent what no guest sends, in a message about `run`: it cannot go on."""
+        """End it: it sent a message about `run` that no guest may send."""
         self._culprit = self._culprit or run
         self.kill(f"broke the runner protocol ({error}) and was killed")
 
@@ -149,13 +149,13 @@ class Guest:
         return "\n".join(self._pipes[1].recent)
 
     def work(self) -> list[str]:
-        """Return what is in flight in it, in words; `listed` makes one phrase of it."""
+        """Return what is in flight in it, in words; `listed` joins them."""
         requests = [f"handling {work}" for work in self.connection.exchanges.work()]
         return requests + [f"running {work}" for work in self._handler.work_of(self)]
 
     @property
     def was_interrupted(self) -> bool:
-        """Whether it has ended, and neither its code nor a decision of ours was the reason."""
+        """Whether it has ended for a reason other than its code or a decision of ours."""
         exited = self._process.exited
         return (
             exited.done()

@@ -54,7 +54,7 @@ class OutputPipe:
         self._end()
 
     def _read(self) -> bool:
-        """Take in what is there; return whether there may be more at once."""
+        """Read what has arrived; return whether there may be more already."""
         try:
             data = os.read(self._descriptor, _READ_BYTES)
         except BlockingIOError:

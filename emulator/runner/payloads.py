@@ -13,7 +13,7 @@ from emulator.protocol.values import BODY, NotCloneable
 def encode(value: Any) -> tuple[bytes, ByteStream | None]:
     """Return `value` as tagged JSON, and the stream in it, if there is one.
 
-    Raises NotCloneable for what cannot be carried, and for a second stream.
+    Raises NotCloneable for values that cannot be sent, and for a second stream.
     """
     found: list[ByteStream] = []
 
@@ -30,7 +30,7 @@ def encode(value: Any) -> tuple[bytes, ByteStream | None]:
 
 
 async def close(stream: ByteStream) -> None:
-    """Give a stream up, read to its end or not."""
+    """Close a stream, whether or not it was read to its end."""
     aclose: Callable[[], Any] | None = getattr(stream.chunks, "aclose", None)
     if aclose is not None:
         await aclose()

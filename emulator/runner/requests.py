@@ -1,4 +1,4 @@
-"""What the layers above exchange with a worker: a request and its reply, bodies as streams."""
+"""A request to a worker and its reply, as the layers above see them; bodies are streams."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from emulator.errors import EmulatorError, GuestError
 class FetchRequest:
     """An HTTP request for the worker. Header order and repeats are kept; names as received.
 
-    With `web_socket` the client asks for one: `body`, and that of a reply with status 101, are its
-    messages (`protocol/web_sockets.py`).
+    With `web_socket`, the client asks for a WebSocket: its messages are `body`, and the `body` of a
+    reply with status 101 (`protocol/web_sockets.py`).
     """
 
     method: str

@@ -42,10 +42,10 @@ class WorkerSpec:
 
 
 class Runner:
-    """Brings up guests from one source, which is its caller's and goes on when the runner stops.
+    """Brings up guests from one source. The source belongs to the caller; `stop` does not end it.
 
     `report` gets messages for the person at the terminal. `on_lost(guest, reason)` is called when
-    the current guest has ended by itself; bringing up another is its caller's business.
+    the current guest has ended by itself; the caller brings up another one.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Runner:
         await self._source.start()
 
     async def load(self, spec: WorkerSpec, bindings: Mapping[str, Binding]) -> Guest:
-        """Return a new guest that has loaded the code as it is now; it serves nobody yet.
+        """Return a new guest that has loaded the present code, and does not serve yet.
 
         Raises LoadError when the code cannot be imported, GuestError when no guest can be started.
         """
@@ -111,7 +111,7 @@ class Runner:
         return await self.current.fetch(request)
 
     async def stop(self) -> None:
-        """Stop every guest of this runner's."""
+        """Stop every guest of this runner."""
         self.current = None
         watches = dict(self._guests)
         await asyncio.gather(*(guest.stop() for guest in watches))
@@ -136,7 +136,7 @@ class Runner:
     async def _loaded(self, guest: Guest, spec: WorkerSpec) -> Any:
         """Wait for the import to end.
 
-        Raises LoadError when it hangs or takes the guest down, GuestError when something else does.
+        Raises LoadError when it hangs or ends the guest, GuestError when something else ends it.
         """
         answered: asyncio.Future[Any] = guest.connection.loaded
         ended: asyncio.Future[Any] = asyncio.ensure_future(guest.ended())
@@ -151,7 +151,7 @@ class Runner:
         file = _shown(spec)
         if ended in done:
             text = f"guest {guest.generation} {ended.result()} while importing {file}"
-            if guest.was_interrupted:  # the code may be as good as ever
+            if guest.was_interrupted:  # the code may still be good
                 raise GuestError(f"{text}; something outside ended it.")
             raise LoadError(LOAD_CRASHED, text, guest.last_words(), file, 0)
         ended.cancel()
@@ -162,7 +162,7 @@ class Runner:
     async def _watch(self, guest: Guest) -> None:
         """Ping a busy guest; when it does not answer for the hang timeout, end it.
 
-        As long as it goes on reading what was sent, it is given the time to do so.
+        As long as it goes on reading what was sent, it gets more time.
         """
         loop = asyncio.get_running_loop()
         connection = guest.connection

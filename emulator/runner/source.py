@@ -1,7 +1,7 @@
-"""What a runner asks for guest processes, and what it gets: whatever the guests are written in.
+"""Where a runner gets guest processes from, in whatever language the guests are written.
 
-A source belongs to whoever made it. It outlives the runners that use it, so that stopping one
-worker does not stop another's.
+A source belongs to its maker. It outlives the runners that use it, so that stopping one worker
+does not stop the guests of another.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class GuestSource(Protocol):
         ...
 
     async def new_guest(self, generation: int) -> GuestProcess:
-        """Return a process that waits for `load`. Raises GuestError with why it cannot be."""
+        """Return a process that waits for `load`. Raises GuestError with the reason it cannot."""
         ...
 
     async def stop(self) -> None:
-        """End every guest that is left, and what started them."""
+        """End every remaining guest, and the process that started them."""
         ...

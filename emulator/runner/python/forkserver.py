@@ -1,6 +1,6 @@
 """The forkserver process, seen from the host: the source of Python guests.
 
-`emulator/guest/python/forkserver.py` is its other side and describes what is said.
+`emulator/guest/python/forkserver.py` is the other side and describes the messages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Forked = tuple[int, "asyncio.Future[Ending]"]  # pid, how it ends
 class Forkserver:
     """Starts the process on first use, and again when it has died.
 
-    One that was `launched` already, by the same interpreter, is taken over.
+    A process that was already `launched`, with the same interpreter, is taken over.
     """
 
     def __init__(self, interpreter: Path, launched: Launched | None = None) -> None:
@@ -119,7 +119,7 @@ class Forkserver:
     def _report(self, record: dict[str, int]) -> None:
         if "pid" in record:
             pid, answer = record["pid"], self._answers.popleft()
-            # Made here and not by the waiter: the report of its end may be the next line.
+            # Made here, not by the waiter: the report of its end may be the next line.
             exited: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
             self._exits[pid] = exited
             if answer.done():  # nobody waits for this guest any more
@@ -136,12 +136,12 @@ class Forkserver:
         self._exits.pop(record["exited"]).set_result(_ending(record["status"]))
 
     def _lost(self) -> None:
-        """The process died: what it was asked for fails, its guests have no one to reap them."""
+        """The process died: pending forks fail, and nobody can reap its guests."""
         text = self._end_of_process()
         self._fail_forks(text)
 
     def _end_of_process(self) -> str:
-        """Clean up after a process that died; return what is to be said of it."""
+        """Clean up after a process that died; return a message about its end."""
         process = self._process
         self._disconnect()
         for pid in self._exits:
@@ -170,7 +170,7 @@ class Forkserver:
         self._answers.clear()
 
     def _settle_exits(self, ending: str) -> None:
-        """Nobody reports the ends of these guests any more."""
+        """Settle the ends of these guests: nobody reports them any more."""
         for exited in self._exits.values():
             if not exited.done():
                 exited.set_result(Ending(ending, Cause.HOST))
@@ -192,7 +192,7 @@ class Forkserver:
 
 
 def _channels() -> tuple[tuple[socket.socket, socket.socket], tuple[int, int], tuple[int, int]]:
-    """Return a socket and two pipes to a guest to be. Raises GuestError, leaving none open."""
+    """Return a socket and two pipes for a new guest. Raises GuestError, and closes them then."""
     with contextlib.ExitStack() as made:
         try:
             ours, theirs = socket.socketpair()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# `.venv` is what people make, `.venv-workers` what pywrangler makes.
+# People usually make `.venv`; pywrangler makes `.venv-workers`.
 VIRTUAL_ENVIRONMENTS = (".venv", ".venv-workers")
 _CONFIGURATIONS = ("wrangler.json", "wrangler.jsonc", "wrangler.toml")
 

@@ -1,4 +1,4 @@
-"""Starts the forkserver process: the first thing a server does, so this imports next to nothing.
+"""Starts the forkserver process: the first thing a server does, so this imports very little.
 
 The process then imports what guests need while its host still imports its own.
 """
@@ -14,7 +14,7 @@ from emulator.errors import GuestError
 
 BOOT = Path(__file__).parents[2] / "guest" / "python" / "boot.py"
 
-# A worker sees nothing of the host's environment but what Python and TLS need to work at all.
+# Of the host's environment, a worker sees only what Python and TLS need.
 KEPT_VARIABLES = frozenset(
     {"PATH", "HOME", "USER", "LANG", "LANGUAGE", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV"}
     | {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "SSL_CERT_FILE", "SSL_CERT_DIR"}
@@ -38,7 +38,7 @@ class Launched:
         self.control = control
 
     def discard(self) -> None:
-        """End a process that nobody took over: it ends when its control socket closes."""
+        """End a process that nobody took over, by closing its control socket."""
         self.control.close()
         if self.process.stderr is not None:
             self.process.stderr.close()
