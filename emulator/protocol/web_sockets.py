@@ -15,8 +15,8 @@ import struct
 from .message import ProtocolError
 
 TEXT, BINARY, CLOSE = 1, 2, 8
-MESSAGE_MAX_BYTES = 32 * 1024 * 1024  # docs "WebSockets": 32 MiB since 2025-10
-NO_STATUS, ABNORMAL = 1005, 1006  # what RFC 6455 calls a close without a code, and no close at all
+MESSAGE_MAX_BYTES = 32 * 1024 * 1024  # Source: docs/platform/hosting.md, "Limits of a request".
+NO_STATUS, ABNORMAL = 1005, 1006  # RFC 6455: a close without a code, and no close
 
 _HEAD = struct.Struct(">BI")
 _CODE = struct.Struct(">H")
