@@ -56,7 +56,7 @@ def load_config(
 
     `config_path` (`--config`) is relative to `start_dir` and used as it is. `environment` None
     leaves the choice to CLOUDFLARE_ENV, "" chooses the top level. `env_files` (`--env-file`) are
-    relative to the configuration's directory. Without `runs_code`, `main` is not checked: then it is
+    relative to the configuration's directory. Without `runs_code`, `main` is not checked: it is
     the configuration's directory.
     Raises InvalidConfig; its text lists every problem, and its `files` should be watched.
     """

@@ -1,7 +1,7 @@
 """Entry of the forkserver process: `INTERPRETER -u …/boot.py <control fd>`.
 
 Loads our own modules under the private name `_groundfog` and takes our folders off `sys.path`.
-Kept to syntax that older Pythons parse, so that they can say why they will not do.
+Has only syntax that older Pythons parse, so that they can say why they are too old.
 """
 
 import importlib
@@ -40,7 +40,7 @@ def hide_our_folders() -> None:
     root = os.path.dirname(EMULATOR_DIR)
     ours = {HERE} if os.path.basename(root) in ("site-packages", "dist-packages") else {HERE, root}
     sys.path[:] = [p for p in sys.path if os.path.abspath(p or os.curdir) not in ours]
-    # An editable installation is not a folder but a finder with a table of names.
+    # An editable installation has no folder, but a finder with a table of names.
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _maps_our_names(finder)]
 
 

@@ -1,4 +1,4 @@
-"""Whatever has a buffer <-> typed arrays, as Pyodide converts them.
+"""Objects with a buffer <-> typed arrays, as Pyodide converts them.
 
 Source: https://github.com/pyodide/pyodide/blob/main/src/core/python2js_buffer.js
 (processBufferFormatString, get_converter).
@@ -33,7 +33,7 @@ _BIG_ENDIAN = ("!", ">") if sys.byteorder == "little" else ()
 
 
 def view_of(value: Any) -> memoryview | None:
-    """Return a view of what has a buffer, None of what has not."""
+    """Return a view of an object with a buffer; None if it has none."""
     try:
         return memoryview(value)
     except (TypeError, ValueError, BufferError):
@@ -41,9 +41,9 @@ def view_of(value: Any) -> memoryview | None:
 
 
 def to_value(view: memoryview) -> Any:
-    """Return what a view becomes: bytes, a TypedArray, of several dimensions a list of them.
+    """Return what a view becomes: bytes, a TypedArray, or for several dimensions a list of them.
 
-    Raises JsException for items that JavaScript has no array of.
+    Raises JsException for items that no array of JavaScript can hold.
     """
     code = view.format[-1:]
     kind = _KINDS.get(code)
@@ -94,9 +94,9 @@ def _unknown(format: str) -> JsException:
 
 
 def numbers(value: Any) -> Any:
-    """Return the elements of what has a buffer as a list, and everything else as it is.
+    """Return the elements of an object with a buffer as a list, and other values unchanged.
 
-    Raises JsException for items that JavaScript has no array of.
+    Raises JsException for items that no array of JavaScript can hold.
     """
     if isinstance(value, list | str | bytearray):
         return value

@@ -9,14 +9,14 @@ from typing import Any
 
 
 async def settle(result: Any) -> Any:
-    """Return `result`, awaited when it can be: handlers may be sync or async."""
+    """Return `result`, awaited if possible: handlers may be sync or async."""
     return await result if inspect.isawaitable(result) else result
 
 
 async def settle_coroutine(result: Any) -> Any:
-    """Return `result`, awaited only when it is a coroutine: so are workflows and their steps.
+    """Return `result`, awaited if it is a coroutine, as for workflows and their steps.
 
-    What else can be awaited, such as `asyncio.gather(…)`, is a value that cannot be sent.
+    Other awaitables, such as `asyncio.gather(…)`, are values that cannot be sent.
     Source: https://github.com/cloudflare/workers-py/blob/main/packages/runtime-sdk/src/workers/entrypoints.py
     (_do_call, wrapped_run).
     """

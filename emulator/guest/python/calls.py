@@ -98,7 +98,7 @@ class BindingCalls:
         return run in self._runs.values()
 
     def drop(self, run: int) -> None:
-        """Wait for nothing any more that this workflow run has called."""
+        """Stop waiting for all calls of this workflow run."""
         for exchange_id in [number for number, of in self._runs.items() if of == run]:
             self._waiting[exchange_id][0].cancel()
             upload = self._uploads.pop(exchange_id, None)
@@ -158,7 +158,7 @@ class BindingCalls:
 
 
 def answer_of(answer: asyncio.Future[Any], binding: str) -> Answer:
-    """Return a coroutine that waits for `answer`, which is under way already."""
+    """Return a coroutine that waits for `answer`; the call has been sent."""
     waiting = _awaited(answer)
     # What CPython calls one that is never awaited.
     waiting.__qualname__ = f"call of env.{binding}"  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """The guest's end of the conversation: bytes <-> messages on the event loop.
 
 It decides nothing. Messages of one turn of the loop leave in one write. When the host goes away, or
-breaks the protocol, the process ends at once: a guest owns nothing that could be missed.
+breaks the protocol, the process ends at once: a guest owns nothing that could be lost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ...protocol.framing import FrameReader, frame
 from ...protocol.message import Message, ProtocolError
 
-_PENDING_MAX = 32  # messages; with so many at hand the host may as well begin with them
+_PENDING_MAX = 32  # messages; with more, the host had better begin to read
 _RECEIVE_BYTES = 256 * 1024  # in one piece, into memory that is kept: 3 system calls less for each
 _PROTOCOL_BROKEN = 76  # sysexits.h EX_PROTOCOL
 
@@ -65,7 +65,7 @@ class Connection(asyncio.BufferedProtocol):
             print(f"groundfog: the host broke the protocol: {error}", file=sys.stderr)
             _leave(_PROTOCOL_BROKEN)
         if not self._scheduled:
-            self._schedule()  # behind all that was woken: what it says leaves in the same turn
+            self._schedule()  # after all woken tasks: their messages leave in the same turn
 
     def connection_lost(self, exc: Exception | None) -> None:
         _leave(0)

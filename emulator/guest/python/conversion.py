@@ -29,11 +29,11 @@ _CALLABLES = (
 
 
 def encode(value: Any, convert: Callable[[Any], Any] | None = None) -> bytes:
-    """Return `value` as tagged JSON; `convert` is asked about what the protocol does not know.
+    """Return `value` as tagged JSON; `convert` converts what the protocol does not know.
 
     Raises TypeError for tuples, bytearrays, awaitables and patterns, and a JsException named
-    "DataCloneError", which says where the culprit sits, for all else JavaScript does not know;
-    RecursionError for what contains itself.
+    "DataCloneError", which names the place, for other values JavaScript does not know;
+    RecursionError for a value that contains itself.
     """
     convert = convert or _convert
     try:
@@ -72,14 +72,14 @@ def encode_with_stream(value: Any) -> tuple[bytes, Any]:
 def decode(data: bytes, body: Any = None) -> Any:
     """Return the Python value that `data` carries, in the shapes the SDK gives.
 
-    body: what stands where the body belongs that follows `data`. Raises MalformedValue.
+    body: takes the place of the body that follows `data`. Raises MalformedValue.
     """
     shapes = GUEST_SHAPES if body is None else replace(GUEST_SHAPES, body=lambda: body)
     return values.decode(data, shapes)
 
 
 def copy(value: Any) -> Any:
-    """Return what `value` becomes by crossing once."""
+    """Return `value` as it arrives after it was sent once."""
     return decode(encode(value))
 
 

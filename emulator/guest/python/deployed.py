@@ -1,4 +1,4 @@
-"""Tells of what works here and goes otherwise when it is deployed: once, with the user's line."""
+"""Warns of what works here but differs when it is deployed: once, with the user's line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _told: set[tuple[str, str]] = set()
 
 
 def warn(text: str, where: str = "") -> None:
-    """Print `text` on stderr behind the line of user code that runs now, or `where`; once each."""
+    """Print `text` once on stderr, after the line of user code that runs now, or `where`."""
     where = where or place()
     if (where, text) in _told:
         return
@@ -23,7 +23,7 @@ def warn(text: str, where: str = "") -> None:
 def place() -> str:
     """Return the line of user code that runs now, `"src/entry.py:12"`, or nothing.
 
-    That of a file in the project where there is one, else of the innermost that is not ours.
+    The innermost line in the project; if there is none, the innermost one that is not ours.
     """
     project = Path.cwd()  # the loader has gone there
     frame: FrameType | None = sys._getframe(1)

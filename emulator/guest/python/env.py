@@ -1,4 +1,4 @@
-"""`env`, as user code sees it. `members.py` says what stands on it."""
+"""`env`, as user code sees it. `members.py` makes what is on it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Exchange:
         return self._task
 
     def cancel(self) -> None:
-        """Nobody waits for the answer: stop the handler, or the body of the answer."""
+        """Stop the handler, or the body of the answer: nobody waits for it."""
         self.outgoing.cancel()
         self._given_up = True
         if self._task is not None and self._begun and not self._answered:
@@ -100,7 +100,7 @@ class Exchange:
 
 
 async def _reported(awaitable: Awaitable[Any]) -> None:
-    """Await a promise given to `wait_until`; nobody but the terminal hears that it failed."""
+    """Await a promise given to `wait_until`; a failure is only shown in the terminal."""
     try:
         await awaitable
     except Exception as error:

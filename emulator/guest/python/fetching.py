@@ -118,6 +118,6 @@ def _described(result: Any) -> str:
 
 
 def _with_length(headers: HeaderList, length: int) -> HeaderList:
-    """A body that is known whole goes out with its true length, whatever user code said."""
+    """A body that is complete is sent with its true length, not with the one user code gave."""
     kept = [pair for pair in headers if pair[0].lower() != "content-length"]
     return [*kept, ("content-length", str(length))]

@@ -29,7 +29,7 @@ _FLAGS = (
 
 
 def resolve(compatibility_date: str, given: list[str]) -> dict[str, bool]:
-    """Return every known flag and whether it is on: named ones win over the date."""
+    """Return every known flag and whether it is on; `given` has priority over the date."""
     resolved = {}
     for name, opposite, implied_from in _FLAGS:
         on = name in given or compatibility_date >= implied_from

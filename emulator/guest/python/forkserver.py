@@ -1,6 +1,6 @@
 """The forkserver: a single-threaded process that guests are forked from.
 
-It has imported the guest's modules and nothing of the user's, so every fork starts from the same
+It has imported the guest's modules but no user code, so every fork starts from the same
 clean state. It has no event loop and no thread, and never runs user code. When its control socket
 closes, the host is gone: it kills its guests and ends; when it is killed itself, they end with it
 (`parent`). Each guest leads a process group of its own; what user code started in it ends with it.
@@ -96,14 +96,14 @@ class _Forkserver:
             self._tell({"refused": refused.errno or 0})
             return
         try:
-            os.setpgid(pid, pid)  # the child says so too: whoever comes first
+            os.setpgid(pid, pid)  # the child does the same: either may come first
         except OSError:
             pass
         self._children.add(pid)
         self._tell({"pid": pid})
 
     def _leave_to_child(self) -> None:
-        """In the child: give up everything that is the forkserver's."""
+        """In the child: close everything that belongs to the forkserver."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._selector.close()

@@ -1,4 +1,4 @@
-"""The guest: takes the host's messages and hands each to what it is about."""
+"""The guest: takes the host's messages and passes each to the exchange or run it is about."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Guest:
         let_go_without_a_word()
 
     def receive(self, message: Message) -> None:
-        """Handle one message. Raises ProtocolError for one that a guest does not get."""
+        """Handle one message. Raises ProtocolError for a message that is not for guests."""
         route = self._routes.get(type(message))
         if route is None:
             raise ProtocolError(f"{message.type} is not for guests")
@@ -97,11 +97,11 @@ class Guest:
             route(message)
         except ProtocolError:
             raise
-        except Exception as error:  # a defect of ours, or a damaged value: only this has met it
+        except Exception as error:  # a defect of ours, or a damaged value: only this message fails
             self._fail(message, error)
 
     def _fail(self, message: Message, error: Exception) -> None:
-        """Fail what a message is about that could not be handled, and nothing else."""
+        """Fail only the exchange or run of a message that could not be handled."""
         text = f"{message.type} could not be handled: {error!r}"
         run = self._runs.pop(getattr(message, "run", 0), None)
         if run is not None:
@@ -195,7 +195,7 @@ class Guest:
     def _to_run(self, method: Callable[[Run, Any], None]) -> Callable[[Any], None]:
         def route(message: Any) -> None:
             run = self._runs.get(message.run)
-            if run is not None:  # a run that was dropped, or is over: nothing to tell
+            if run is not None:  # else it was dropped or is over
                 method(run, message)
 
         return route

@@ -22,7 +22,7 @@ from .sdk import absent, js, pyodide, workers
 from .sdk.pyodide import ffi
 from .sdk.workers import blob, entrypoints, formdata, headers, request, response, rpc, workflows
 
-# What users import -> our module. These win over python_modules/workers and over a user's own.
+# What users import -> our module. These have priority over python_modules and the user's own.
 PUBLIC: dict[str, ModuleType] = {
     "js": js,
     "pyodide": pyodide,

@@ -1,4 +1,4 @@
-"""A call of a method of the worker's: a handler that is no `fetch`, or an RPC method."""
+"""A call of a method of the worker: a handler other than `fetch`, or an RPC method."""
 
 from __future__ import annotations
 

@@ -42,7 +42,11 @@ class Worker:
             return ""
         try:
             return f"{self.shown(file)}:{inspect.getsourcelines(cls)[1]}"
-        except (OSError, TypeError, SyntaxError):  # what has been saved since may be no Python
+        except (
+            OSError,
+            TypeError,
+            SyntaxError,
+        ):  # the file may have changed since
             return self.shown(file)
 
     def shown(self, file: str) -> str:
@@ -74,7 +78,7 @@ def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
     worker = Worker(env, main.parent, project_dir, compat)
     try:
         _discover(_import_main(main), worker)
-    except BaseException as error:  # whatever the import raises, SystemExit too, is the answer
+    except BaseException as error:  # any error of the import, SystemExit too, is the answer
         return _failure(error, worker)
     return worker
 

@@ -1,4 +1,4 @@
-"""What stands on `env`: text variables as they are, JSON as JavaScript objects, binding clients.
+"""What is on `env`: text variables as they are, JSON as JavaScript objects, binding clients.
 
 The client of a kind is the `CLIENT` of the module in `clients/` that has the kind's name. All of
 them are imported here, so before guests are forked: user code may have modules of the same names as
@@ -37,7 +37,7 @@ _CLIENTS = _import_clients()
 def members(
     caller: Caller, bindings: Mapping[str, Mapping[str, Any]], variables: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what stands on `env`, by name.
+    """Return what is on `env`, by name.
 
     bindings: name -> `{"kind", "friendly"?}`; only a kind that is not emulated has `friendly`.
     """

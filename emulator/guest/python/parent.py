@@ -1,7 +1,7 @@
 """A guest ends when the process that forked it has ended, however busy the guest is.
 
-The host and the forkserver end their guests. Killed together, as when memory is short, neither
-does: then the kernel must, or where it cannot, a thread that sees the host's socket close.
+The host and the forkserver end their guests. If both are killed, as when memory is short, the
+kernel ends the guests; where it cannot, a thread does that sees the host's socket close.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _prctl = _find_prctl()  # once, before guests are forked
 def end_with(parent: int, connection: int) -> None:
     """In a fork of `parent`, whose one thread has forked it: end when that process does.
 
-    connection: the socket to the host, for where the kernel sends no signal.
+    connection: the socket to the host, needed if the kernel sends no signal.
     """
     if _prctl is None or _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         end_at_hang_up(connection)
@@ -50,7 +50,7 @@ def end_at_hang_up(connection: int) -> None:
 
 def _watch(connection: int) -> None:
     poll = select.poll()
-    poll.register(connection, 0)  # a hang-up is told without being asked for
+    poll.register(connection, 0)  # a hang-up is always reported
     while not any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll()):
         pass
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,6 +1,6 @@
 """A freshly forked child becomes a guest: its descriptors, its streams, its event loop.
 
-It has no way back: whatever happens, the process ends here.
+It never returns: the process always ends here.
 """
 
 from __future__ import annotations

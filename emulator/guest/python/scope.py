@@ -16,7 +16,7 @@ from .sdk.pyodide.ffi import JsException
 class RunDropped(BaseException):
     """Raised into code of a run that was dropped. Not an Exception, so that no retry loop of the
 
-    user's goes on in a run nobody waits for.
+    user goes on in a run that nobody waits for.
     """
 
 

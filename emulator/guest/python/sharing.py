@@ -1,6 +1,6 @@
 """One list or dict in several places of a value: deployed, it arrives as several.
 
-Each list and dict is made anew wherever it stands; sets stay one.
+Each list and dict is copied wherever it occurs; sets stay shared.
 Source: https://github.com/cloudflare/workers-py/blob/main/packages/runtime-sdk/src/workers/rpc.py
 (_replace_none_with_jsnull).
 """
@@ -14,12 +14,12 @@ from ...protocol import values
 from ...protocol.values import TooDeep, TooManyCopies
 from .sdk.pyodide.ffi import JsException
 
-MARK = b'{"$ref":'  # what the encoding writes where something stands for the second time
-COPIES_MAX = 1_000_000  # a few doublings in one another would otherwise take all memory there is
+MARK = b'{"$ref":'  # what the encoding writes when a list or dict occurs again
+COPIES_MAX = 1_000_000  # else a few nested doublings would need all memory
 
 
 def encode_apart(value: Any, convert: Callable[[Any], Any]) -> bytes:
-    """Return `value` as tagged JSON with a list or dict of its own at every place.
+    """Return `value` as tagged JSON with a separate list or dict at every place.
 
     Raises RecursionError for one that contains itself, JsException for far too many copies.
     """

@@ -115,7 +115,7 @@ class _Reader:
 
 
 class _Tee:
-    """One stream that is read by two; what one of them has yet to read is kept for it."""
+    """One stream for two readers; items that one of them has not read yet are kept for it."""
 
     def __init__(self, stream: ReadableStream) -> None:
         self.branches = [_Branch(self), _Branch(self)]

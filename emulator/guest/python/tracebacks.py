@@ -35,7 +35,7 @@ def error_message(error: BaseException) -> str:
         return error.message
     try:
         return str(error)
-    except Exception:  # a broken __str__ of the user's must not hide that something was raised
+    except Exception:  # a broken __str__ of the user must not hide that something was raised
         return f"<{type(error).__name__} whose str() fails>"
 
 

@@ -1,7 +1,7 @@
 """`js.WebSocketPair` and its two `WebSocket`s: events for user code, messages for the exchange.
 
-A pair is two ends of one pipe inside the guest. User code keeps one and accepts it; the other it
-returns in a Response, which couples it to the client's connection.
+A pair is two ends of one pipe inside the guest. User code keeps one and accepts it, and returns the
+other in a Response, which couples it to the client's connection.
 Source: docs/platform/hosting.md, "WebSockets"; docs/platform/python-workers.md, "WebSockets".
 """
 
@@ -116,7 +116,7 @@ class WebSocket(JsObject):
         self._listeners.setdefault(type, []).append(listener)
 
     def removeEventListener(self, type: str, listener: Any, options: Any = None) -> None:
-        """Call `listener` no more."""
+        """Stop calling `listener`."""
         listeners = self._listeners.get(type, [])
         if listener in listeners:
             listeners.remove(listener)
@@ -155,7 +155,7 @@ class WebSocket(JsObject):
         self._peer.receive(kind, payload)
 
     def disconnected(self) -> None:
-        """The client is gone; say so to the other end, unless it closed."""
+        """Tell the other end that the client is gone, unless the client has closed."""
         self._peer.lose()
         if self._coupled is not None:
             self._coupled.put_nowait(None)

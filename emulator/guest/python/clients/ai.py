@@ -1,7 +1,7 @@
 """The Workers AI client: `env.AI`. Source: docs/platform/workers-ai.md, "The client".
 
-The answers are made by the host. What is done here is what workerd's own client does before and
-after: uploads are read, options that are not the service's are left out, the ids of a call kept.
+The host makes the answers. This does what workerd's own client does before and after: it reads
+uploads, leaves out options that are not for the service, and keeps the ids of a call.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Ai(_BindingWrapper):
     lastRequestInternalStatusCode: int | None = None
 
     def run(self, model: str, /, *given: Any, **keywords: Any) -> Answer:
-        """Run `model` with inputs and options; keywords are the first of both that is not given.
+        """Run `model` with inputs and options; keywords are used for the first that is missing.
 
         Returns a JSON value, a ReadableStream of events or of a file, or with `returnRawResponse`
         a Response. Raises JsException.

@@ -12,7 +12,7 @@ from ..sdk.jsproxy import plain
 class _BindingWrapper:
     """A binding on `env`. Calls are sent when they are made; awaiting only waits for the answer.
 
-    Arguments go by their places, as JavaScript's do: keywords are one options object behind them.
+    Arguments are positional, as in JavaScript; keywords become one options object after them.
 
     Source: docs/platform/python-workers.md, "Bindings".
     """
@@ -32,7 +32,7 @@ class _BindingWrapper:
     def _options(self, method: str, given: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
         """Return the options of a call, none or one: a dict, or else its keywords.
 
-        Warns of keywords beside a dict: they would be one argument more than JavaScript reads.
+        Warns of keywords beside a dict: JavaScript would not read that further argument.
         """
         if given and keywords:
             deployed.warn(

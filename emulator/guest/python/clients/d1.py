@@ -28,7 +28,7 @@ class _Queries(_BindingWrapper):
     def batch(self, statements: list[D1PreparedStatement], /) -> Answer:
         """Run statements in one transaction; returns their results in order.
 
-        Raises TypeError for anything that is no prepared statement.
+        Raises TypeError for anything but prepared statements.
         """
         for statement in statements:
             if not isinstance(statement, D1PreparedStatement):
@@ -48,7 +48,7 @@ class D1Database(_Queries):
     def exec(self, sql: str, /) -> Answer:
         """Run one statement per line, in one transaction; returns `{"count", "duration"}`."""
         lines = sql.strip().split("\n")
-        # The answer tells of the first error only, not of its line: line 1 is what is named.
+        # The answer has the first error only, and not its line: always line 1 is named.
         return self._caller.call(
             self._name,
             "exec",
@@ -64,7 +64,7 @@ class D1Database(_Queries):
     def withSession(self, constraint: str | None = None, /) -> D1DatabaseSession:
         """Return a session that begins with `constraint`, or at a bookmark.
 
-        None, jsnull and empty text mean "first-unconstrained". Raises JsException for no text.
+        None, jsnull and empty text mean "first-unconstrained". Raises JsException for other types.
         """
         given = None if isinstance(constraint, JsNull) else constraint
         if given is not None and not isinstance(given, str):
@@ -163,7 +163,7 @@ def _prefixed(prefix: str, place: str = "") -> Callable[[str, str], Exception]:
 def _all(result: Any) -> JsDict:
     data = result["results"]
     columns = data["columns"]
-    # Like Object.fromEntries: the last of several columns with one name wins.
+    # As in Object.fromEntries, the last of several columns with one name counts.
     rows = [JsDict(zip(columns, map(_cell, row), strict=True)) for row in data["rows"]]
     return JsDict(success=True, meta=result["meta"], results=rows)
 

@@ -1,4 +1,4 @@
-"""What `bind()` takes and what it makes of it, as the SDK and the platform's own D1 client do.
+"""What `bind()` takes and how it is sent, as by the SDK and the platform's own D1 client.
 
 Source: docs/platform/d1.md, "Parameters and values"; docs/platform/python-workers.md, "From Python
 to JavaScript".
@@ -21,7 +21,7 @@ _MAX_SAFE_INTEGER = 2**53 - 1
 def parameter(value: Any) -> Any:
     """Return `value` as it is sent: None, int, float, str or bytes.
 
-    Raises TypeError for what no call of a binding takes, a tuple or a bytearray, and JsException
+    Raises TypeError for what no binding takes, such as a tuple or a bytearray, and JsException
     `D1_TYPE_ERROR: Type 'object' not supported for value '[object Object]'`.
     """
     _refuse_what_no_binding_takes(value)
@@ -74,7 +74,7 @@ _JAVASCRIPT_DATE = "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)"
 
 
 def _element(item: Any) -> int:
-    """Elements are sent, not bytes, as Array.from(view) gives them."""
+    """Sends elements, not bytes, as Array.from(view) has them."""
     return int(item) & 0xFF if math.isfinite(item) else 0
 
 

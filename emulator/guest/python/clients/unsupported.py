@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 
 class Unsupported:
-    """Stands on `env` under the binding's name, so that the error comes from its use."""
+    """Is on `env` under the binding's name, so that only its use raises an error."""
 
     def __init__(self, name: str, kind: str, friendly: str) -> None:
         self.__dict__["_problem"] = (

@@ -28,7 +28,7 @@ class VectorizeIndex(_BindingWrapper):
         return self._call("queryById", vector_id, found)
 
     def insert(self, vectors: Any, /) -> Answer:
-        """Add vectors; ids that exist are left alone."""
+        """Add vectors; those whose ids exist are not changed."""
         return self._call("insert", _plain_values(vectors))
 
     def upsert(self, vectors: Any, /) -> Answer:

@@ -1,7 +1,7 @@
 """The Workflow client. Source: docs/platform/python-workers.md, "Bindings".
 
-As in the published SDK, what goes by a Python name of its own (`create`, `get`, `create_batch`,
-`send_event`) is sent when it is awaited; what goes by JavaScript's name, when it is called.
+As in the published SDK, methods with a Python name (`create`, `get`, `create_batch`,
+`send_event`) send when they are awaited; those with JavaScript's name, when they are called.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Workflow(_BindingWrapper):
 
 
 class WorkflowInstance(_BindingWrapper):
-    """A handle of one instance; it holds nothing but the id and never goes stale."""
+    """A handle of one instance. It holds only the id, so it never becomes outdated."""
 
     def __init__(self, caller: Caller, name: str, id: str) -> None:
         super().__init__(caller, name)

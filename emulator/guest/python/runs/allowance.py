@@ -1,7 +1,7 @@
 """Which steps a run may begin to execute without asking the host first. PROTOCOL.md, section 8.
 
-Only what the host would answer with "execute it" as a matter of course: everything it could refuse,
-or knows more about, is asked.
+Only steps that the host would certainly have executed: for those it could refuse, or knows more
+about, the guest asks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""All that is read of asyncio's private parts: what loops, tasks and futures have in hand.
+"""Reads asyncio's private parts: what loops, tasks and futures are about to do or wait for.
 
-Python 3.11 to 3.14 have it alike. `self_test` tries it before any user code runs; if an interpreter
-differs, `trusted` is False, and nobody reads any of this.
+They are the same in Python 3.11 to 3.14. `self_test` tries them before any user code runs; if an
+interpreter differs, `trusted` is False, and none of this is used.
 """
 
 from __future__ import annotations
@@ -62,6 +62,6 @@ def is_of_thread(future: Future) -> bool:
 
 
 def say_nothing_when_dropped(task: Task) -> None:
-    """Keep asyncio from "Task was destroyed but it is pending", as `gather` does."""
+    """Prevent asyncio's message "Task was destroyed but it is pending", as `gather` does."""
     if hasattr(task, "_log_destroy_pending"):
         task._log_destroy_pending = False

@@ -1,6 +1,6 @@
 """What the host orders in a run: callbacks of steps, their delay functions, rollback handlers.
 
-Each is executed in a task of its own, in the context of the run; what comes of it is told.
+Each is executed in its own task, in the context of the run, and its outcome is sent to the host.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Call:
 
 
 class _Over:
-    """What is left of a run that is over."""
+    """Takes the place of a run that is over."""
 
     run = 0
     dropped = True
@@ -86,7 +86,7 @@ class Attempts:
         self._send = send
 
     def forget(self) -> None:
-        """Nothing more is ordered: refer to the run no longer."""
+        """Drop the reference to the run: nothing more is ordered."""
         self._of = _Over()
         self._context = contextvars.Context()
 
@@ -118,7 +118,7 @@ class Attempts:
             return
         call.count = message.count or call.count
         context = self._context.copy()
-        # It calls after the callback: what it asks for is not what the callback has called.
+        # Its calls are counted after those of the callback, so the two are never confused.
         context.run(running.set, Caller(message.call, after=CALLS_MAX * message.attempt))
         self._loop.create_task(self._delayed(message, call), context=context)
 
@@ -146,7 +146,7 @@ class Attempts:
         except InvalidOutput as error:
             payload = b""
             end = StepEnd(run, number, attempt, error.name, error.message, fatal=True, stream=True)
-        except BaseException as error:  # whatever the callback raises is the attempt's outcome
+        except BaseException as error:  # any error of the callback is the attempt's outcome
             if self._of.dropped:
                 raise
             tracebacks.print_error(error)
@@ -169,7 +169,7 @@ class Attempts:
         call.upload = upload
         try:
             await upload.send_all(stream)
-        except BaseException:  # where it was cut off, whatever its source made of that
+        except BaseException:  # it was cut off; how its source reacts does not matter
             if not upload.over:
                 raise
         return not upload.over
@@ -188,7 +188,7 @@ class Attempts:
             context["output"] = self._downloads.received(output, context["stepName"], self._of)
             await settle(relaxed_call(handler, context))
             end = StepEnd(message.run, message.call, message.attempt)
-        except BaseException as error:  # whatever the handler raises is the attempt's outcome
+        except BaseException as error:  # any error of the handler is the attempt's outcome
             if self._of.dropped:
                 raise
             tracebacks.print_error(error)

@@ -55,7 +55,7 @@ def _parameters(function: Function) -> tuple[tuple[str, bool], ...]:
 
 @functools.lru_cache(maxsize=1024)
 def _parameters_of_code(code: CodeType) -> tuple[tuple[str, bool], ...]:
-    """The same from a code object: steps are defined anew in every run, their code is not."""
+    """The same from a code object: every run defines new functions, but their code is shared."""
     named = code.co_argcount + code.co_kwonlyargcount
     count = named + bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
     names = code.co_varnames[:count]

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-CALLS_MAX = 1_000_000  # of one name by one execution: more than a run may have steps
+CALLS_MAX = 1_000_000  # of one name by one execution: more than the steps a run may have
 
 
 class Caller:
     """Who calls steps: one execution of a callback, or `run()` itself, as call 0.
 
-    Below 0: a rollback handler, which may not call steps. Each counts its calls by itself.
-    after: the number its counts follow on, where what came before it may have counted up to there.
+    Below 0: a rollback handler, which may not call steps. Each caller counts its own calls.
+    after: the number its counts start after, if an earlier caller may have counted up to there.
     """
 
     __slots__ = ("call", "attempt", "_after", "_counts")

@@ -14,11 +14,11 @@ from ..calling import relaxed_call, settle
 from ..sdk.jsdict import JsDict
 from .step_errors import step_error
 
-DEFAULT_MS = 10_000  # where the code has a function no more; docs "Sleeping and retrying"
+DEFAULT_MS = 10_000  # where the code no longer has a function
 
 
 async def answer(message: StepDelay, ctx: Any, delay: Any) -> StepDelayed:
-    """Return what `delay`, a function or now something else, says about this failed attempt."""
+    """Return the delay after this failed attempt. `delay` is a function, or no longer one."""
     told = message.run, message.call, message.attempt
     if not callable(delay):
         delay = DEFAULT_MS if delay is None else delay
@@ -30,12 +30,12 @@ async def answer(message: StepDelay, ctx: Any, delay: Any) -> StepDelayed:
             delay = await settle(relaxed_call(delay, given))
     except GeneratorExit:
         raise  # the run has been dropped
-    except BaseException as error:  # whatever it raises is what it says
+    except BaseException as error:  # any error of the function is its answer
         if limit.expired():
             return StepDelayed(*told, problem=f"did not return within {DELAY_TIMEOUT_S} seconds")
         tracebacks.print_error(error)
         return StepDelayed(*told, problem=f"threw an error: {tracebacks.error_message(error)}")
     try:
         return StepDelayed(*told, payload=conversion.encode(delay))
-    except Exception:  # whatever it is, it is no duration
+    except Exception:  # it is not a duration
         return StepDelayed(*told, payload=conversion.encode(None))

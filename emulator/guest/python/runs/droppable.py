@@ -1,7 +1,7 @@
-"""Tasks of a workflow run, which can be dropped without user code noticing more than a close.
+"""Tasks of a workflow run that can be dropped; user code only sees that it is closed.
 
-A dropped coroutine is closed (GeneratorExit), as a generator nobody reads any more: its `finally`
-blocks run, no `except Exception` of it does, and it never goes on.
+A dropped coroutine is closed (GeneratorExit), like a generator that is no longer read: its
+`finally` blocks run, its `except Exception` blocks do not, and it never goes on.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Droppable(Coroutine[Any, Any, Any]):
         return self._inner
 
     def drop(self) -> None:
-        """Close the coroutine, whatever it makes of it."""
+        """Close the coroutine, even if it raises."""
         self._dropped = True
         _close_generators(self._inner)
         try:
             self._inner.close()
-        except BaseException:  # its own clean-up failed, or it awaits in it; nobody waits for it
+        except BaseException:  # its clean-up failed, or awaits something; nobody waits for it
             pass
 
     def send(self, value: Any) -> Any:
@@ -64,14 +64,14 @@ class Droppable(Coroutine[Any, Any, Any]):
 def _close_generators(coroutine: Coroutine[Any, Any, Any]) -> None:
     """Close the asynchronous generators whose next item a coroutine waits for, the innermost first.
 
-    Python before 3.13 does not when the coroutine is closed: they stay as they are for ever, and
-    closing them later fails with "asynchronous generator is already running".
+    Python before 3.13 does not do so when the coroutine is closed. They would stay open for ever,
+    and closing them later would fail with "asynchronous generator is already running".
     """
     for waiting in reversed(list(_awaited_items(coroutine))):
         for _ in range(_CLOSINGS_MAX):
             try:
                 waiting.throw(GeneratorExit)  # it returns what a clean-up waits for: once more
-            except BaseException:  # closed, whatever it made of it
+            except BaseException:  # it is closed, even if it raised
                 break
 
 
@@ -88,7 +88,7 @@ def _awaited_items(awaited: Any) -> Iterator[Any]:
             case _ if type(awaited) in _THROUGH:
                 if type(awaited) in _ITEMS:
                     yield awaited
-                # Only the collector can tell whose item it is.
+                # Only the garbage collector knows whose item it is.
                 known = (CoroutineType, AsyncGeneratorType, *_THROUGH)
                 found = (each for each in gc.get_referents(awaited) if isinstance(each, known))
                 awaited = next(found, None)
@@ -135,7 +135,7 @@ class RunTasks:
         return iter(self._tasks)
 
     def drop(self) -> None:
-        """Close every coroutine, then cancel the tasks, which reach user code no more."""
+        """Close every coroutine, then cancel the tasks; user code does not see that."""
         global _dropping
         tasks = dict(self._tasks)
         _dropping = True
@@ -152,7 +152,7 @@ class RunTasks:
 
 
 def let_go_without_a_word() -> None:
-    """Have Python say nothing of a coroutine that a dropped run had made and not awaited yet."""
+    """Prevent Python's warning of a coroutine that a dropped run had made and not awaited yet."""
     shown = warnings.showwarning
 
     def show(*warning: Any, **more: Any) -> None:
@@ -165,18 +165,18 @@ def let_go_without_a_word() -> None:
 def task_factory(
     loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
 ) -> asyncio.Task[Any]:
-    """Make a task; one that belongs to a run is made droppable and told to it."""
+    """Make a task; if it belongs to a run, make it droppable and add it to the run."""
     context = options.get("context")
     current = scope.find() if context is None else scope.find_in(context)
     tasks = getattr(current, "tasks", None)
     if not isinstance(tasks, RunTasks) or not asyncio.iscoroutine(coroutine):
-        return asyncio.Task(coroutine, loop=loop, **options)  # which refuses what is no coroutine
+        return asyncio.Task(coroutine, loop=loop, **options)  # refuses all but coroutines
     droppable = Droppable(coroutine)
     task = asyncio.Task(droppable, loop=loop, **options)
-    if current is not None and current.dropped:  # what is left of the run cleans up: in silence
+    if current is not None and current.dropped:  # a dropped run cleans up, without warnings
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    # What run() leaves waiting for a step is never answered, and goes with the run. The host says
-    # which step that was.
+    # A task that still waits for a step when run() ends is never answered, and is dropped with the
+    # run. The host says which step that was.
     say_nothing_when_dropped(task)
     tasks.add(task, droppable)
     return task

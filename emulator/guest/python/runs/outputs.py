@@ -1,7 +1,7 @@
 """Byte streams that steps return: sent to the host while the attempt runs, and read back from it.
 
-What user code gets of such a step is never the stream it returned, but one that reads what was
-stored: the same bytes live and in every replay. PROTOCOL.md, section 9, has the rules.
+User code gets from such a step a stream that reads what was stored, never the stream it returned:
+so the bytes are the same live and in every replay. PROTOCOL.md, section 9, has the rules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INPUT_CHUNK_MAX_BYTES = 16 * 1024 * 1024
 
 
 class InvalidOutput(Exception):
-    """The stream cannot be kept, whatever is tried again: the instance fails."""
+    """The stream cannot be kept, and a retry cannot help: the instance fails."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -173,5 +173,5 @@ class Downloads:
             found.set_result(message.payload)
 
     def clear(self) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting for pieces."""
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""What a run is told of its past: its event, and the finished steps that `run()` called."""
+"""What a run knows of its past: its event, and the finished steps that `run()` called."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .. import conversion
 
 
 class Past:
-    """History of one run, as far as it has not been asked for. `damage`: what is wrong with it."""
+    """History of one run that has not been asked for yet. `damage`: what is wrong with it."""
 
     def __init__(self) -> None:
         self.damage = ""
@@ -25,7 +25,7 @@ class Past:
         try:
             for kind, name, count, outcome, value in conversion.decode(payload):
                 self._steps[kind, name, count] = (outcome == "ok", value)
-        except (ValueError, TypeError) as error:  # told when the run starts, which it then does not
+        except (ValueError, TypeError) as error:  # reported when the run would start
             self.damage = _damage_of(payload, error)
 
     def pop(self, kind: str, name: str, count: int) -> tuple[bool, Any] | None:
@@ -46,7 +46,7 @@ class Past:
 
 
 def _damage_of(history: bytes, error: Exception) -> str:
-    """Return what is wrong with a history, with the step whose value it is if that can be told."""
+    """Return what is wrong with a history, with the step whose value it is, if it can be found."""
     try:
         place = error.path[0] if isinstance(error, MalformedValue) else None
         _, name, count, *_ = json.loads(history)[place]

@@ -1,6 +1,6 @@
-"""A guarded run: what it asks for, told to the host when it has come to rest without any new step.
+"""A guarded run: tells the host what it has asked for when it rests, without any new step.
 
-PROTOCOL.md, section 8, has the rules. What rest is, `rest.py` says; user code notices nothing.
+PROTOCOL.md, section 8, has the rules; `rest.py` defines rest. User code notices nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .rest import Waits, innermost_frame, is_at_rest, restless_task
 _SOON = 3  # looks at once; later ones are further and further apart
 _FIRST_DELAY_S = 0.001
 _LONGEST_DELAY_S = 0.05
-_PATIENCE_S = 0.02  # when history is through, the host most often knows enough without the rest
+_PATIENCE_S = 0.02  # after all history, the host most often knows enough without waiting for rest
 
 
 class Replay:
@@ -42,7 +42,7 @@ class Replay:
         self._declared: dict[str, str] = {}  # by name: where
         self._looks = 0
         self._limit = loop.time() + REST_TIMEOUT_S
-        self._context = contextvars.Context()  # of nobody: looking is nothing the run does
+        self._context = contextvars.Context()  # empty: looking is not part of the run
         self._handle: asyncio.Handle | None = None
         self._over = False
         self._patience_s = 0.0
@@ -67,18 +67,18 @@ class Replay:
         self._tell("ended", error)
 
     def give_up(self, what: str) -> None:
-        """It is about to do what cannot be undone; `what` says what: `"env.DB.exec()"`."""
+        """It is about to do something that cannot be undone, such as `"env.DB.exec()"`."""
         frame: Any = sys._getframe()
         while frame is not None and not self._is_users(frame):
             frame = frame.f_back
         self._tell("restless", f"{what} at {self._shown(frame)}")
 
     def doubt(self, why: str) -> None:
-        """It cannot begin at all, and says nothing of the code."""
+        """It cannot begin, which tells nothing about the code."""
         self._tell("restless", why)
 
     def stop(self) -> None:
-        """The host wants to hear no more."""
+        """Send no more: the host does not need it."""
         self._over = True
         if self._handle is not None:
             self._handle.cancel()

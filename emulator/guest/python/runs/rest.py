@@ -1,13 +1,13 @@
 """Whether a run has come to rest: each of its tasks waits for a step, and for nothing else.
 
-What a task waits for is told in this order: futures of steps and of other tasks of the run, and
-what asyncio hangs on them (`gather`, `shield`, `wait`, `wait_for`), are steps in the end. A timer,
-a thread, a binding call or a foreign task are not. What is left (an `Event`, a `Queue`, a
-`TaskGroup`) is set by the run itself, unless it has a call, timer or socket open that could do so.
+What a task waits for is decided in this order. Futures of steps and of other tasks of the run, and
+asyncio's futures on top of them (`gather`, `shield`, `wait`, `wait_for`), count as steps. A timer,
+a thread, a binding call or a foreign task do not. Everything else (an `Event`, a `Queue`, a
+`TaskGroup`) can only be set by the run itself, unless it has a call, timer or socket open.
 
-This needs asyncio's private parts (`asyncio_privates`). Where they cannot be trusted, no run is
-found at rest: a guarded run is then restless, and what waits for rest waits as long as it would
-for a run that does I/O. Slower, and never wrong.
+This needs asyncio's private parts (`asyncio_privates`). If they cannot be trusted, no run counts as
+at rest: a guarded run is then restless, and waiting for rest takes as long as for a run that does
+I/O. This is slower, but never wrong.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def is_at_rest(waits: Waits, loop: Any) -> bool:
 
 
 def restless_task(waits: Waits, loop: Any) -> Task | None:
-    """Return a task that waits for something that is no step, or is about to run."""
+    """Return a task that waits for something other than a step, or is about to run."""
     if not asyncio_privates.trusted:
         return next(iter(waits.tasks), None)
     look = _Look(waits, loop)
@@ -80,7 +80,7 @@ class _Look:
             return False
         frame = innermost_frame(task)
         if frame is not None and frame.f_globals.get("__name__", "").startswith(_OUR_PACKAGE):
-            return False  # a binding call, a body: whatever is ours and no step is I/O
+            return False  # a binding call or a body: a future of ours that is not a step is I/O
         return not self._has_open_ends()
 
     def _is_timed(self, future: Future) -> bool:
@@ -97,7 +97,7 @@ class _Look:
     def _timers(self) -> Iterator[tuple[Context, tuple[Any, ...]]]:
         """Yield context and arguments of timers that are pending or go off now.
 
-        The limit of a `timeout` is none of them: it only breaks off.
+        The limit of a `timeout` does not count: it only breaks off.
         """
         for callback, context, args in asyncio_privates.timers(self._loop):
             if not isinstance(getattr(callback, "__self__", None), asyncio.Timeout):

@@ -1,7 +1,7 @@
 """The rollback handlers of a run: kept from the step calls that gave them, executed when asked for.
 
-After the guest or the host was replaced, `run()` gives them again by being replayed; an order for
-one that has not come yet waits for it. Source: docs/platform/workflows.md, "Rollbacks".
+After the guest or the host was replaced, `run()` is replayed and gives them again; an order for a
+handler that is not there yet waits for it. Source: docs/platform/workflows.md, "Rollbacks".
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Handlers:
             self._give_up(self._order)
 
     def forget(self) -> None:
-        """The run is over, and no more is asked of it: refer to it no longer."""
+        """Drop the reference to the run: it is over."""
         self._handlers.clear()
         self._call = lambda order, handler: None
         self._at_rest = lambda: True

@@ -75,7 +75,7 @@ class Run:
         self._calls: dict[int, Call] = {}
         self._last_call = 0
         self._allowance = Allowance()
-        self._rolling_back = False  # run() is only here to give its handlers again
+        self._rolling_back = False  # run() is only executed to give its handlers again
         self._step: StepObject | None = None
         self._failures: list[Exception] = []  # of steps; their tracebacks have been printed
         self._context = contextvars.copy_context()
@@ -116,9 +116,9 @@ class Run:
         self._let_go()
 
     def _let_go(self) -> None:
-        """Break the circles it is part of: its memory is free at once.
+        """Break its reference cycles, so that its memory is free at once.
 
-        The collector would look seldom, and thousands of runs may be dropped in between.
+        The garbage collector runs seldom, and thousands of runs may be dropped in between.
         """
         self._context = contextvars.Context()
         self.attempts.forget()
@@ -128,12 +128,12 @@ class Run:
             self._step = None
 
     def ask_first(self) -> None:
-        """Begin nothing by itself any more; the host knows of what has begun when it reads this."""
+        """Begin no more steps without asking; the host reads of those begun before the answer."""
         self._allowance.revoke()
         self._send(RunAsking(self.run))
 
     def release(self) -> None:
-        """It is guarded no more."""
+        """It is no longer guarded."""
         if self.replay is not None:
             self.replay.stop()
             self.replay = None
@@ -217,7 +217,7 @@ class Run:
     def _is_first(self, caller: Caller) -> bool:
         """Whether nothing that `caller` calls can have been called before.
 
-        That is so while its step is in the first attempt, and this one is it.
+        That holds during the first attempt of its step.
         """
         call = self._calls.get(caller.call)
         return caller.attempt == 1 and call is not None and call.attempt == 1
@@ -270,7 +270,7 @@ class Run:
             result = await settle_coroutine(self._enter(message, worker, make_step))
             if not self._rolling_back:
                 self._tell_end(RunEnd(self.run, payload=conversion.encode(result)))
-        except BaseException as error:  # whatever run() raises is the instance's outcome
+        except BaseException as error:  # any error of run() is the instance's outcome
             if self.dropped:
                 raise
             if not self._rolling_back:
@@ -315,7 +315,7 @@ class Run:
             return
         if self.replay is not None and self.refuse is not None:
             self.replay.doubt(self.past.damage)
-        self.release()  # nothing of it has been asked, which says nothing of the code
+        self.release()  # it has asked for nothing, which tells nothing about the code
         raise step_error("WorkflowInternalError", self.past.damage)
 
 

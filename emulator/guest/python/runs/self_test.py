@@ -1,4 +1,4 @@
-"""Whether this interpreter's asyncio is one that `rest` can read: tried on what is known."""
+"""Tries on known cases whether `rest` can read the asyncio of this interpreter."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def run() -> None:
 
 
 def passes() -> bool:
-    """Return whether rest is told from what is not, in every case that is known."""
+    """Return whether rest is recognised correctly in every known case."""
     try:
         loop = asyncio.new_event_loop()
         try:
             return loop.run_until_complete(_tells_all_apart(loop))
         finally:
             loop.close()
-    except Exception:  # an attribute that is not there, or is something else
+    except Exception:  # an attribute is missing, or is something else
         return False
 
 
@@ -99,7 +99,10 @@ _CASES: tuple[tuple[Any, bool], ...] = (
 
 
 async def _tells_all_apart(loop: asyncio.AbstractEventLoop) -> bool:
-    users = {**globals(), "__name__": "__main__"}  # our own code waits for nothing that rests
+    users = {
+        **globals(),
+        "__name__": "__main__",
+    }  # waiting in our own modules is never rest
     for wait, expected in _CASES:
         found = await _looks(loop, FunctionType(wait.__code__, users))
         if found != (False, expected, False):

@@ -50,7 +50,7 @@ class _WorkflowStepWrapper:
         self._in_flight: dict[_Step, asyncio.Future[Any]] = {}
 
     def forget(self) -> None:
-        """Let go of what was declared, which refers back to this."""
+        """Forget what was declared: it refers back to this."""
         self._by_name.clear()
         self._by_decorated.clear()
         self._results.clear()
@@ -114,7 +114,7 @@ class _WorkflowStepWrapper:
         except BaseException as error:
             if isinstance(error, Exception):
                 running.set_exception(error)
-                running.exception()  # retrieved: whoever shares it raises it too
+                running.exception()  # marked as retrieved: each caller that shares it raises it too
             else:
                 running.cancel()
             raise

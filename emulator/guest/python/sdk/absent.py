@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from .. import tracebacks
 
 _TEXT = "Groundfog does not emulate it yet, or there is no such name."
-# Modules of the runtime and the SDK besides those packages. A user's own of that name wins.
+# Modules of the runtime and the SDK besides those packages. A user's module has priority.
 TOP_LEVEL = ("asgi", "micropip", "pyodide_js", "_pyodide", "_pyodide_entrypoint_helper")
 
 
@@ -66,7 +66,7 @@ class JsClass(type):
 
 
 class JsObject(metaclass=JsClass):
-    """What such a class makes."""
+    """An instance of such a class."""
 
     __slots__ = ()
 

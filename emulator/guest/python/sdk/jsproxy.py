@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from .jsnull import JsNull, jsnull
 from .jstext import js_text
 
-# Named so that no property of a variable is called alike.
+# Named so that no property of a variable has the same name.
 _OWN = ("_js_target", "_js_where")
 
 
@@ -125,7 +125,7 @@ class JsProxy:
 
 
 class _Array(JsProxy, MutableSequence[Any]):
-    """A JavaScript array: a sequence, and no list."""
+    """A JavaScript array: a sequence, but not a list."""
 
     __slots__ = ()
     __iter__ = MutableSequence.__iter__

@@ -12,7 +12,7 @@ _MOST_ZEROS = 6  # after the point; numbers with more are written with an expone
 
 
 def js_text(value: Any) -> str:
-    """Return `value` as text; what is no JavaScript value as Python writes it.
+    """Return `value` as text; a value JavaScript does not have as Python writes it.
 
     None crosses as undefined. Source: https://tc39.es/ecma262/#sec-tostring.
     """

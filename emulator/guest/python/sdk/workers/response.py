@@ -137,7 +137,7 @@ class Response(Body):
 
     @staticmethod
     def redirect(url: str, status: int = 302) -> Response:
-        """Return a redirect. Raises ValueError for a status that is none."""
+        """Return a redirect. Raises ValueError for other statuses."""
         if status not in _REDIRECTS:
             raise ValueError(f"{status} is not a redirect status code.")
         parts = urlsplit(url)
@@ -181,7 +181,7 @@ Response.__module__ = "workers"
 def head_and_body(response: Response) -> tuple[HeaderList, Any]:
     """Return the headers as written, repeats kept, and the body, which is then used.
 
-    Warns of a clone: the published SDK's is a FetchResponse, and no Response.
+    Warns of a clone: in the published SDK it is a FetchResponse, not a Response.
     """
     if response._cloned_at:
         deployed.warn(
