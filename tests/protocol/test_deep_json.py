@@ -202,6 +202,7 @@ def test_other_threads_may_run_while_the_same_text_is_written() -> None:
         ([[None] * 2_500, {str(n): 0 for n in range(2_498)}], False),
         ([[None] * 2_500, {str(n): 0 for n in range(2_499)}], True),
         ({"a": {"b": [None] * 5_000}}, True),
+        ([[None], *[0] * 4_999], True),
         ("x" * (200 * 5_001 - 1), False),
         ("x" * (200 * 5_001), True),
         (["x" * 199] * 4_999, False),

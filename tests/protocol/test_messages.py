@@ -130,6 +130,25 @@ def test_fields_that_hold_their_default_are_left_out() -> None:
     assert json.loads(header) == {"type": "run_end", "run": 7}
 
 
+def _emptiest(hint: Any) -> Any:
+    return None if hint is Any else (typing.get_origin(hint) or hint)()
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGE_TYPES))
+def test_only_what_a_message_must_have_is_written_of_one_that_has_nothing_else(name: str) -> None:
+    cls = MESSAGE_TYPES[name]
+    needed = {
+        f.name: typing.get_type_hints(cls)[f.name]
+        for f in dataclasses.fields(cls)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
+    message = cls(**{each: _emptiest(hint) for each, hint in needed.items()})
+    header, payload = encode(message)
+
+    assert set(json.loads(header)) - {"type"} == set(needed) - {"payload"}
+    assert decode(header, payload) == message
+
+
 def test_a_message_that_does_not_fit_is_not_sent() -> None:
     with pytest.raises(FrameTooLarge, match="over the limit of 67,108,864 bytes"):
         frame(Data(1, b"x" * framing.MAX_FRAME_BYTES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -208,6 +209,36 @@ def test_a_refused_key_is_named_with_the_place_of_its_object(value: Any, told: s
     with pytest.raises(NotCloneable) as refused:
         values.encode(value)
     assert str(refused.value) == f"{told}; object keys are strings"
+
+
+class Level(IntEnum):
+    """An int that is not of the type int."""
+
+    LOW = 1
+    HIGH = 2**53
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (2**53 - 1, b"9007199254740991"),
+        (1 - 2**53, b"-9007199254740991"),
+        (2**53, b'{"$bigint":"9007199254740992"}'),
+        (-(2**53), b'{"$bigint":"-9007199254740992"}'),
+        (Level.LOW, b"1"),
+        (Level.HIGH, b'{"$bigint":"9007199254740992"}'),
+    ],
+)
+def test_an_int_is_a_number_as_far_as_javascript_tells_them_apart(
+    value: int, written: bytes
+) -> None:
+    assert values.encode(value) == written
+    assert values.encode([value, {"a": value}]) == b'[%b,{"a":%b}]' % (written, written)
+
+
+@pytest.mark.parametrize(("made", "written"), [(None, b"[null]"), (True, b"[true]"), (1, b"[1]")])
+def test_a_conversion_may_make_what_json_has(made: Any, written: bytes) -> None:
+    assert values.encode([object()], lambda _: made) == written
 
 
 @pytest.mark.parametrize(
