@@ -7,8 +7,7 @@ Source: docs/platform/workflows.md, "Restarting".
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from emulator.engine.model.entries import Entry, data_of
 from emulator.engine.model.instance_data import ReceivedEvent, RestartPoint
@@ -32,8 +31,7 @@ _ENDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Rewound:
+class Rewound(NamedTuple):
     """A history after it was cut: the ids of the entries that go, and the entries that stay."""
 
     struck: list[int]

@@ -6,7 +6,7 @@ A wait for an event that is skipped has therefore timed out. Running code is nev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance, Status
@@ -15,8 +15,7 @@ from emulator.engine.model.step import BLOCKED, Step, StepState
 from emulator.errors import WorkerError
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """What was skipped: the step `"rest-1"`, what it did, and when it would have ended.
 
     `type` is `"sleep"`, `"waitForEvent"` or `"retry"`.

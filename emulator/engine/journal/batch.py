@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from emulator.engine.journal import rows
 from emulator.engine.journal.rows import Row
@@ -32,20 +31,20 @@ _RAISE_HIGH_WATER = "UPDATE high_water SET entry = max(entry, ?), instance = max
 GenerationRow = tuple[int, str, int]  # number, code, since when
 
 
-@dataclass(slots=True)
 class Rows:
     """What is still to be written; rows are as their statements take them."""
 
-    wiped: list[tuple[int]] = field(default_factory=list)
-    deleted: list[tuple[int]] = field(default_factory=list)
-    struck: list[tuple[int]] = field(default_factory=list)
-    instances: list[tuple[object, ...]] = field(default_factory=list)
-    entries: list[Row | None] = field(default_factory=list)  # None: in a later row by now
-    last: dict[int, int] = field(default_factory=dict)  # instance -> place of its last entry
-    statuses: dict[int, tuple[object, ...]] = field(default_factory=dict)  # by key: the last one
-    generations: list[GenerationRow] = field(default_factory=list)
-    chunks: list[tuple[int, int, int, bytes]] = field(default_factory=list)
-    dropped: list[tuple[int]] = field(default_factory=list)  # streams
+    def __init__(self) -> None:
+        self.wiped: list[tuple[int]] = []
+        self.deleted: list[tuple[int]] = []
+        self.struck: list[tuple[int]] = []
+        self.instances: list[tuple[object, ...]] = []
+        self.entries: list[Row | None] = []  # None: in a later row by now
+        self.last: dict[int, int] = {}  # instance -> place of its last entry
+        self.statuses: dict[int, tuple[object, ...]] = {}  # by key: the last one
+        self.generations: list[GenerationRow] = []
+        self.chunks: list[tuple[int, int, int, bytes]] = []
+        self.dropped: list[tuple[int]] = []  # streams
 
     def __bool__(self) -> bool:
         return bool(
@@ -115,7 +114,6 @@ class Rows:
         connection.executemany(_SET_STATUS, self.statuses.values())
 
 
-@dataclass(slots=True)
 class Batch:
     """All that is recorded in one turn of the event loop: one transaction.
 
@@ -124,12 +122,13 @@ class Batch:
     values. keys: the instances that it concerns. generations: all of it that is, written or not.
     """
 
-    rows: Rows = field(default_factory=Rows)
-    written: bool = False
-    failure: sqlite3.Error | None = None
-    entries: list[Entry] = field(default_factory=list)
-    keys: set[int] = field(default_factory=set)
-    generations: list[GenerationRow] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.rows = Rows()
+        self.written = False
+        self.failure: sqlite3.Error | None = None
+        self.entries: list[Entry] = []
+        self.keys: set[int] = set()
+        self.generations: list[GenerationRow] = []
 
     def __bool__(self) -> bool:
         return self.written or self.failure is not None or bool(self.rows)

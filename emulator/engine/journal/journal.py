@@ -330,8 +330,10 @@ class Journal(Reader):
         if self._connection.in_transaction:
             return False
         probe: Row = (self._next_entry, 0, 0, -1, "", 0, None, bytes(_PROBE_BYTES))
-        steps = (Batch(Rows(entries=[probe])), Batch(Rows(wiped=[(0,)])))
-        if any(self._commit(each) is not None for each in steps):
+        there, gone = Batch(), Batch()
+        there.rows.entries.append(probe)
+        gone.rows.wiped.append((0,))
+        if self._commit(there) is not None or self._commit(gone) is not None:
             return False
         if self._batch:
             self._schedule()  # generations of code that could not be recorded before

@@ -6,7 +6,6 @@ The journal commits what is pending first, so a list shows what was answered bef
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from emulator.engine.journal.journal import Journal
@@ -32,8 +31,7 @@ _COLUMNS = f"""
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """An instance in a list. Times are epoch milliseconds; `trigger` is `"api"`, `"binding"`, …
 
     generation: of the code it started on; 0 when it has not started, or before there were numbers.
@@ -50,8 +48,7 @@ class Summary:
     trigger: str
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """Which instances of one workflow; bounds of the creation time are inclusive."""
 
     workflow: str
@@ -71,8 +68,7 @@ class Filter:
         return " AND ".join(text for text, _ in conditions), tuple(v for _, v in conditions)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Which part of the list: newest first unless `ascending`, past the instance `after`."""
 
     limit: int

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -85,8 +84,7 @@ class Finding(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DiffLine:
+class DiffLine(NamedTuple):
     """One step in the comparison. `sign`: " " asked for, "-" recorded only, "+" new, "~" changed.
 
     state: of a recorded step, as `StepState` has it. line: of the new code; for "-" of the old.
@@ -95,7 +93,7 @@ class DiffLine:
     sign: str
     kind: str
     name: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides the method of tuples
     state: str = ""
     line: str = ""
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from emulator.engine.model.divergence import Divergence, Policy
@@ -146,15 +145,14 @@ class RollbackEnd(NamedTuple):
         return told if self.error is None else told | {"error": self.error.as_json()}
 
 
-@dataclass(frozen=True, slots=True)
-class RestartPoint:
+class RestartPoint(NamedTuple):
     """A step to restart from: the `count`-th that started with this name and type.
 
     `type` is `"do"`, `"sleep"` (also for `sleep_until`) or `"waitForEvent"`.
     """
 
     name: str
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # hides the method of tuples
     type: str = "do"
 
     @classmethod

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.entries import Entry
@@ -22,8 +21,7 @@ from emulator.protocol.values import MAX_SAFE_INTEGER
 _PAGE_ROWS = 64  # each may hold a value of 1 MiB
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Which events: those past `cursor`, of the types in `filter` if it is given.
 
     local: what only Groundfog tells is wanted as well.
