@@ -219,7 +219,7 @@ HISTORY: dict[str, Any] = {
         (json.dumps(HISTORY | {"id": 7}), "bad.json: workflow and id must be strings"),
         (
             json.dumps(HISTORY | {"entries": [{"at": 1, "kind": "NOPE"}]}),
-            "bad.json: entries[0]: kind is 'NOPE', which is no kind of entry",
+            "bad.json: entries[0]: kind is 'NOPE', which is not a kind of entry",
         ),
         (
             json.dumps(HISTORY | {"entries": [{"at": "now", "kind": "WORKFLOW_QUEUED"}]}),
@@ -229,7 +229,7 @@ HISTORY: dict[str, Any] = {
             json.dumps(
                 HISTORY | {"entries": [{"at": 1, "kind": "STEP_SUCCESS", "step": "do:1:a"}]}
             ),
-            "bad.json: entries[0]: STEP_SUCCESS of do:1:a does not follow from what is before it",
+            "bad.json: entries[0]: STEP_SUCCESS of do:1:a does not follow from the entries before it",
         ),
     ],
 )

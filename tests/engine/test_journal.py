@@ -127,9 +127,9 @@ def killed_journal(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (emptied, "the journal is empty. Groundfog never leaves it so"),
-        (emptied_beside_its_log, "the journal is empty. Groundfog never leaves it so"),
-        (without_its_tables, "the journal is empty. Groundfog never leaves it so"),
+        (emptied, "the journal is empty. Groundfog never does that"),
+        (emptied_beside_its_log, "the journal is empty. Groundfog never does that"),
+        (without_its_tables, "the journal is empty. Groundfog never does that"),
         (corrupt, "the journal is damaged and cannot be opened"),
         (cut_off, "the journal is damaged and cannot be opened"),
         (text, "this is not a SQLite database"),

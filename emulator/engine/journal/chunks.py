@@ -1,4 +1,4 @@
-"""Stored streams: the bytes that attempts of steps have returned, in pieces."""
+"""Stored streams: the bytes that attempts have returned, in pieces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from emulator.engine.journal.batch import Rows
 from emulator.engine.journal.reading import Reader
 
-# Each instance is found by one look into the index, however many chunks it has.
+# Each instance is found by one look into the index, for any number of chunks.
 _WITH_CHUNKS = (
     "WITH RECURSIVE found (key) AS (SELECT min(instance) FROM stream_chunks UNION ALL"
     " SELECT (SELECT min(instance) FROM stream_chunks WHERE instance > key)"
@@ -48,7 +48,7 @@ class Chunks:
         self._rows_of(key).chunks.append((stream, position, key, chunk))
 
     def drop(self, key: int, stream: int) -> None:
-        """Delete what there is of a stream."""
+        """Delete all stored pieces of a stream."""
         self._rows_of(key).drop_stream(stream)
 
     def keep(self, key: int, kept: Collection[int]) -> None:

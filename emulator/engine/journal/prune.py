@@ -1,7 +1,7 @@
-"""History hygiene: deleting finished instances on request, and what the journal takes up on disk.
+"""Deletes ended instances on request, and measures how much space the journal takes.
 
-Only instances that have ended are ever pruned. What prunes is handed the way to delete, so that it
-serves a running engine, whose memory must follow, and a journal that nobody else has open.
+Only ended instances are pruned. The caller passes the function that deletes: for a running engine,
+memory must follow; for a journal without an engine, it need not.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from emulator.engine.journal.journal import Journal
 from emulator.engine.model.instance import TERMINAL, Status
 from emulator.errors import StateError
 
-_AT_ONCE = 500  # instances per commit: others are answered in between
-_ROW_BYTES = 24  # about what SQLite adds to a row and to its place in the index
+_AT_ONCE = 500  # instances per commit; requests are answered in between
+_ROW_BYTES = 24  # roughly what SQLite adds to a row, with its place in the index
 LARGEST_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Prunable:
-    """Which of the finished instances: of one workflow, with these statuses, ended until then."""
+    """Which ended instances: of one workflow, with these statuses, ended until a time."""
 
     workflow: str | None = None
     statuses: frozenset[Status] = TERMINAL
@@ -51,10 +51,10 @@ def count(journal: Journal, wanted: Prunable) -> int:
 
 
 async def prune(journal: Journal, wanted: Prunable, delete: Callable[[int], None]) -> int:
-    """Delete finished instances for good and return how many; `delete` takes a journal key.
+    """Delete ended instances and return how many; `delete` takes a journal key.
 
-    Returns once it is durable. Raises StateError when the journal cannot be read or written; what
-    was deleted until then stays deleted.
+    Returns when it is durable. Raises StateError when the journal cannot be read or written;
+    instances deleted before that stay deleted.
     """
     where, parameters = wanted.where()
     statement = f"SELECT key FROM instances WHERE {where} ORDER BY key LIMIT {_AT_ONCE}"
@@ -69,7 +69,7 @@ async def prune(journal: Journal, wanted: Prunable, delete: Callable[[int], None
 
 @dataclass(frozen=True, slots=True)
 class WorkflowSize:
-    """What the history of a workflow holds; `history_bytes` is about what it takes up on disk."""
+    """The size of a workflow's history; `history_bytes`: roughly on disk."""
 
     workflow: str
     instances: int
@@ -79,7 +79,7 @@ class WorkflowSize:
 
 @dataclass(frozen=True, slots=True)
 class InstanceSize:
-    """What the history of one instance holds."""
+    """The size of one instance's history."""
 
     workflow: str
     id: str
@@ -90,7 +90,7 @@ class InstanceSize:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a journal takes up. `free_bytes` is the part of `file_bytes` that can be used again."""
+    """The size of a journal. `free_bytes`: the part of `file_bytes` that can be used again."""
 
     file_bytes: int
     log_bytes: int  # the write-ahead log beside it, which a stop of the server empties
@@ -100,9 +100,9 @@ class Sizes:
 
 
 def measure(path: Path, largest: int = 10) -> Sizes:
-    """Return what the journal at `path` takes up; reads all of it, so call it in a thread.
+    """Return the size of the journal at `path`; it reads all of it, so call it on a thread.
 
-    What is not committed yet is not counted; a journal that does not exist takes up nothing.
+    Uncommitted entries are not counted; a missing journal has size 0.
     Raises StateError when it cannot be read.
     """
     if not path.exists():
@@ -119,7 +119,7 @@ def measure(path: Path, largest: int = 10) -> Sizes:
 
 def _measured(connection: sqlite3.Connection, path: Path, largest: int) -> Sizes:
     connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("BEGIN")  # all figures are of one moment
+    connection.execute("BEGIN")  # all figures are from one moment
     row = f"length(step) + ifnull(length(data), 0) + ifnull(length(value), 0) + {_ROW_BYTES}"
     connection.execute(
         "CREATE TEMP TABLE sizes AS SELECT instance AS key, count(*) AS entries,"

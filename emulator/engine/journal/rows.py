@@ -1,13 +1,13 @@
 """Entries <-> rows of the `entries` table. Pure.
 
-An entry is a row, but for what every ordinary step records: it takes less time to write one row
-than two or four, and these entries always come together.
+An entry is a row, except the entries of an ordinary step: they always come together, and one row is
+written faster than two or four.
 
     STEP_START, ATTEMPT_START 1                                       -> one row, _BEGUN
     ATTEMPT_SUCCESS n, STEP_SUCCESS                                   -> one row, _DONE
-    the former followed by the latter, nothing of the instance between -> one row, _AT_ONCE
+    both, without another entry of the instance in between              -> one row, _AT_ONCE
 
-Each entry keeps an id of its own: those of one row follow one another, and the row has the last.
+Each entry keeps its own id. The ids of one row follow one another, and the row has the last one.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _BEGUN = 1000
 _DONE = 1001
 _AT_ONCE = 1002  # at_ms is that of its end; data that of its start, with "tookMs"
 _TOOK = ',"tookMs":'  # the last member; inside a JSON string its quotes would have backslashes
-# The rows that tell that a step began.
+# The rows that say that a step began.
 STEP_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START, _BEGUN, _AT_ONCE)
 
 
 def pack(entries: Sequence[Entry], first_id: int) -> list[Row]:
-    """Return the rows of entries that were decided together; each takes an id from `first_id`."""
+    """Return the rows of entries that were decided together; ids begin with `first_id`."""
     if len(entries) == 2:
         first, second = entries
         if first.kind is EntryKind.STEP_START:
@@ -41,7 +41,7 @@ def pack(entries: Sequence[Entry], first_id: int) -> list[Row]:
 
 
 def at_once(begun: Row, done: Row, first_id: int) -> Row | None:
-    """Return two rows as one that takes four ids from `first_id`, if they are of one attempt."""
+    """Return two rows as one with four ids from `first_id`, if they are of one attempt."""
     if begun[3] != _BEGUN or done[3] != _DONE or begun[4] != done[4] or done[5] != 1:
         return None
     began_ms, data = begun[2], begun[6]
@@ -54,7 +54,7 @@ def at_once(begun: Row, done: Row, first_id: int) -> Row | None:
 def unpack(row: Row) -> list[tuple[int, Entry]]:
     """Return the entries of a row, each with its id. Damage raises any exception."""
     number, instance, at_ms, kind, step, attempt, text, value = row
-    if isinstance(value, str):  # SQLite believes what a row says of its own types
+    if isinstance(value, str):  # a damaged row may have the wrong type
         raise ValueError("its value is text; expected bytes")
     began_ms = at_ms
     entries: list[Entry] = []

@@ -1,9 +1,8 @@
-"""The journal's file format: what is no journal is refused, a new one gets the newest schema.
+"""The journal's file format: other files are refused, a new journal gets the newest schema.
 
-A new journal is a whole file from its first moment on, so an empty one was emptied by others and is
-refused too. A journal of an earlier version is carried forward in one transaction, which either
-succeeds as a whole or leaves the file as it was; there is no way back, so a newer journal is
-refused untouched.
+A new journal is a complete file from the beginning. So an empty file was emptied by something else,
+and is refused too. A journal of an earlier version is converted in one transaction, completely or
+not at all. There is no way back, so a newer journal is refused unchanged.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from emulator.errors import StateError
 SCHEMA_VERSION = 3
 _FOLDER = Path(__file__).parent
 _SQLITE_MAGIC = b"SQLite format 3\x00"
-_BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
+_BESIDE = ("-wal", "-shm", "-journal")  # SQLite's files beside a database
 
 
 def open_journal(path: Path, synchronous: sqlite.Synchronous) -> sqlite3.Connection:
-    """Return a connection to the journal at `path`, created or brought up to date if need be.
+    """Return a connection to the journal at `path`, which is created or converted if needed.
 
-    Raises StateError, having changed nothing, when it is no journal, empty, damaged, or was written
-    by a newer Groundfog.
+    Raises StateError when it is not a journal, is empty or damaged, or was written by a newer
+    Groundfog; then nothing was changed.
     """
     exists = _is_there(path)
     try:
@@ -54,10 +53,10 @@ def open_journal(path: Path, synchronous: sqlite.Synchronous) -> sqlite3.Connect
 
 
 def read_journal(path: Path) -> sqlite3.Connection:
-    """Return a connection for reading the journal at `path`, which stays as it is to the last byte.
+    """Return a connection for reading the journal at `path`; no byte of the file changes.
 
-    Where there is none yet, it is an empty one in memory; one of an earlier version is carried
-    forward in memory. Raises StateError when it is no journal, empty, or a newer Groundfog's.
+    A missing journal is an empty one in memory; one of an earlier version is converted in memory.
+    Raises StateError when it is not a journal, is empty, or was written by a newer Groundfog.
     """
     memory = sqlite3.connect(":memory:", isolation_level=None)
     try:
@@ -82,9 +81,9 @@ def read_journal(path: Path) -> sqlite3.Connection:
 
 
 def _create(path: Path) -> None:
-    """Make a journal, wholly or not at all, whatever ends this process. Raises OSError."""
+    """Create a journal, completely or not at all, also if this process ends. Raises OSError."""
     file = Path(os.path.realpath(path))
-    for suffix in _BESIDE:  # of one that was removed: SQLite would take what is there as its own
+    for suffix in _BESIDE:  # left over from a removed journal: SQLite would use them
         file.with_name(f"{file.name}{suffix}").unlink(missing_ok=True)
     memory = sqlite3.connect(":memory:", isolation_level=None)
     try:
@@ -95,7 +94,7 @@ def _create(path: Path) -> None:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is a SQLite file to look into. Raises StateError for any other file."""
+    """Whether there is a SQLite file. Raises StateError for any other file."""
     try:
         with path.open("rb") as file:
             header = file.read(len(_SQLITE_MAGIC))
@@ -103,11 +102,11 @@ def _is_there(path: Path) -> bool:
         return False
     except OSError as error:
         raise StateError(refusal(path, "the journal cannot be opened", error)) from error
-    if not header:  # SQLite must not open it: it would remove the log beside it
+    if not header:  # SQLite must not open it, as it would remove the log beside it
         raise _emptied(path)
     if header != _SQLITE_MAGIC:
         raise StateError(
-            f"{path}: this is not a SQLite database, so it is no journal. Nothing was changed.\n"
+            f"{path}: this is not a SQLite database, so it is not a journal. Nothing was changed.\n"
             f"  {AFRESH}"
         )
     return True
@@ -136,7 +135,7 @@ def _own_version(path: Path, connection: sqlite3.Connection) -> int:
         )
     try:
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    except UnicodeDecodeError as error:  # SQLite names the damage in words of the file
+    except UnicodeDecodeError as error:  # SQLite's message quotes the damaged file
         raise sqlite3.DatabaseError(f"damaged: {error}") from error
     if not tables:
         raise _emptied(path)
@@ -150,15 +149,15 @@ def _own_version(path: Path, connection: sqlite3.Connection) -> int:
 
 def _emptied(path: Path) -> StateError:
     return StateError(
-        f"{path}: the journal is empty. Groundfog never leaves it so: something else has emptied"
-        f" it, and what it held is gone. Nothing was changed.\n  {AFRESH}"
+        f"{path}: the journal is empty. Groundfog never does that: something else has emptied"
+        f" it, and its content is lost. Nothing was changed.\n  {AFRESH}"
     )
 
 
 def unusable(path: Path, error: sqlite3.Error | OSError) -> StateError:
     """Return the error for a journal that SQLite cannot use.
 
-    Only what is damaged is to be replaced; a full disk, say, has done the journal no harm.
+    Only a damaged journal must be replaced; a full disk, for example, does not harm it.
     """
     damaged = trouble_of(path, error) is Trouble.DAMAGED
     what = "the journal is damaged and" if damaged else "the journal"

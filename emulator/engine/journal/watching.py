@@ -1,4 +1,4 @@
-"""Who waits for news of an instance: called after each commit that concerns it."""
+"""Callbacks for news of an instance: called after each commit about it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class Watchers:
     """Callbacks by the key of an instance. Use from the event loop's thread only."""
 
     def __init__(self) -> None:
-        self.is_open = True  # False: nothing is to come
+        self.is_open = True  # False: there will be no more news
         self._callbacks: dict[int, list[Callback]] = {}
 
     def add(self, key: int, callback: Callback) -> None:
-        """Call `callback` after every commit that concerns an instance, and once at `close`."""
+        """Call `callback` after every commit about an instance, and once at `close`."""
         self._callbacks.setdefault(key, []).append(callback)
 
     def remove(self, key: int, callback: Callback) -> None:
-        """Stop calling `callback`; one that was removed already is no error."""
+        """Stop calling `callback`; it may be removed already."""
         callbacks = self._callbacks.get(key, [])
         if callback in callbacks:
             callbacks.remove(callback)
@@ -27,7 +27,7 @@ class Watchers:
                 del self._callbacks[key]
 
     def wake(self, keys: Collection[int]) -> None:
-        """Call those who wait for news of these instances."""
+        """Call the callbacks of these instances."""
         if not self._callbacks:
             return
         for key in self._callbacks.keys() & keys:
@@ -35,6 +35,6 @@ class Watchers:
                 callback()
 
     def close(self) -> None:
-        """Let everyone who waits for news go: the host is about to stop."""
+        """Call all callbacks a last time: the host is about to stop."""
         self.is_open = False
         self.wake(list(self._callbacks))

@@ -1,1 +1,1 @@
-"""Instances as people and programs outside see them: details, events, exports."""
+"""Instances for people and other programs: details, events, exports."""

@@ -1,7 +1,7 @@
-"""The history of an instance as a JSON document, and back: for `groundfog workflows check`. Pure.
+"""The history of an instance <-> a JSON document, for `groundfog workflows check`. Pure.
 
-Version 1, documented in docs/reload.md: what the journal has, entry by entry, values as tagged
-JSON. Outputs of `sensitive` steps are left out, as everywhere outside the journal.
+Version 1, documented in docs/reload.md: all entries of the journal, with values as tagged JSON.
+Outputs of `sensitive` steps are left out, as everywhere outside the journal.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _OF_THE_INSTANCE = frozenset(
     or kind.name
     in ("EVENT_RECEIVED", "CODE_CHANGED", "ROLLBACK_START", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 )
-# What a history raises that cannot have happened.
+# The errors of a history that cannot have happened.
 _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError)
 
 
 def export(instance: Instance, entries: Iterable[Entry]) -> dict[str, Json]:
-    """Return the document about an instance. Raises ValueError for a value that is none."""
+    """Return the document about an instance. Raises ValueError for a malformed value."""
     sensitive: set[str] = set()
     shown = []
     for _, entry in with_current_names(enumerate(entries)):
@@ -65,9 +65,9 @@ def export(instance: Instance, entries: Iterable[Entry]) -> dict[str, Json]:
 
 
 def parse_history(text: str, shown: str) -> Instance:
-    """Return the instance a document tells of; `shown` is the file, for messages.
+    """Return the instance of a document; `shown` is the file, for messages.
 
-    Raises UsageError: what is no such document, or tells of what cannot have happened.
+    Raises UsageError for any other document, and for a history that cannot have happened.
     """
     try:
         document = deep_json.loads(text)
@@ -107,7 +107,7 @@ def _entry(item: Json, where: str) -> Entry:
         raise UsageError(f"{where} is {type(item).__name__}; expected an object")
     kind = EntryKind.__members__.get(str(item.get("kind")))
     if kind is None:
-        raise UsageError(f"{where}: kind is {item.get('kind')!r}, which is no kind of entry")
+        raise UsageError(f"{where}: kind is {item.get('kind')!r}, which is not a kind of entry")
     types: tuple[tuple[str, type, Json], ...] = (
         ("at", int, None),
         ("step", str, ""),
@@ -139,4 +139,4 @@ def _entry(item: Json, where: str) -> Entry:
 
 def _impossible(where: str, kind: EntryKind, step: str) -> UsageError:
     of = f" of {step}" if step else ""
-    return UsageError(f"{where}: {kind.name}{of} does not follow from what is before it")
+    return UsageError(f"{where}: {kind.name}{of} does not follow from the entries before it")

@@ -1,8 +1,8 @@
-"""The event log: history entries -> the events that `subscribe()` tells. Pure.
+"""The event log: entries -> the events of `subscribe()`. Pure.
 
-An event's id is its entry's, so it grows, is never given twice, and serves as a cursor. What only
-Groundfog knows of an event (line of code, generation, duration) is in `local`, and what production
-does not log at all is a `local_…` event: neither is told unless asked for.
+An event has the id of its entry: it grows, is never used twice, and serves as a cursor. Facts that
+only Groundfog knows (line of code, generation, duration) are in `local`, and events that production
+does not log are `local_…` events. Both are shown only on demand.
 Source: docs/platform/workflows-rest.md, "The event log" and "Subscriptions".
 """
 
@@ -36,7 +36,7 @@ from emulator.protocol import values
 Json = Any
 Record = dict[str, Any]
 
-# The events of production. What its local engine logs but never tells is not among them.
+# The events of production, without those that its local engine logs but never shows.
 TYPES: dict[int, str] = {
     EntryKind.WORKFLOW_QUEUED: "workflow_queued",
     EntryKind.WORKFLOW_START: "workflow_started",
@@ -101,9 +101,9 @@ _STEP_ENDS = (
 
 
 class LogEvent(NamedTuple):
-    """One event. `fields` is JSON, `values` tagged JSON, both by the names of the event's members.
+    """One event. `fields`: JSON, `values`: tagged JSON, both by the names of the members.
 
-    local: `{"line"?, "generation"?, "durationMs"?}`, what only Groundfog knows.
+    local: `{"line"?, "generation"?, "durationMs"?}`, known only to Groundfog.
     """
 
     id: int
@@ -119,7 +119,7 @@ class LogEvent(NamedTuple):
         return self.type in TERMINAL_TYPES
 
     def as_json(self, instance_id: str, *, local: bool = False) -> Record:
-        """Return the event as plain JSON, with its `local` member if asked for."""
+        """Return the event as plain JSON, with its `local` member on demand."""
         told = self._head(instance_id) | self.fields
         told |= {name: plain(value) for name, value in self.values.items()}
         return told | {"local": self.local} if local and self.local else told
@@ -151,8 +151,8 @@ class _Open:
 
 
 class Log:
-    """The fold of one instance's entries into events. Entries must come in their order, from the
-    first; it remembers the params until the instance starts, and of steps only those not ended.
+    """Makes events of one instance's entries. Entries must come in order, from the first. It
+    remembers the params until the instance starts, and the steps that have not ended.
     """
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class Log:
         self._open: dict[str, _Open] = {}
 
     def event(self, number: int, entry: Entry) -> LogEvent | None:
-        """Return what the entry with this id tells, or None when nobody is told of it."""
+        """Return the event for the entry with this id, or None if it makes no event."""
         kind = entry.kind
         name = TYPES.get(kind) or LOCAL_TYPES.get(kind)
         if entry.step:
@@ -269,5 +269,5 @@ def _failure_fields(entry: Entry) -> Record:
 
 
 def _value(name: str, value: bytes) -> dict[str, bytes]:
-    """Return a recorded value as a member, which `undefined` does not become."""
+    """Return a recorded value as a member; nothing for `undefined`."""
     return {} if value == _UNDEFINED else {name: value or b"null"}

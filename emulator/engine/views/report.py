@@ -1,4 +1,4 @@
-"""History entries -> what REST tells about an instance: its detail, and single steps. Pure.
+"""Entries -> the details of an instance in REST, and single steps. Pure.
 
 Source: docs/platform/workflows-rest.md, "An instance over REST".
 """
@@ -43,10 +43,10 @@ def instance_detail(
     version_id: str,
     show_output: Callable[[Json], Json] = lambda output: output,
 ) -> InstanceDetail:
-    """Return an instance as REST describes it, steps in the order they first began.
+    """Return the details of an instance for REST, with steps in the order they first began.
 
-    show_output: what becomes of each step's output, which REST may shorten.
-    Steps also tell where in the code they are, as `line`, which is ours.
+    show_output: changes each step's output, which REST may shorten.
+    Steps also have `line`, our own: their place in the code.
     """
     history = _History(show_output)
     for _, entry in with_current_names(enumerate(entries)):
@@ -72,9 +72,9 @@ def instance_detail(
 
 
 def tell_due_times(detail: InstanceDetail, instance: Instance) -> None:
-    """Add `due` to the steps of a detail that wait: when a sleep, event wait or retry delay ends.
+    """Add `due` to the waiting steps: when a sleep, event wait or retry delay ends.
 
-    It is ours, beside what Cloudflare tells, and absent from steps that wait for nothing.
+    It is our own addition. Steps that do not wait have none.
     """
     due = {
         (_REST_TYPES[step.kind], step.label): iso(step.due_ms)
@@ -95,8 +95,8 @@ def step_detail(
 ) -> StepResult | None:
     """Return one step with its whole output: `{"status", "error", "output", "event_type"?}`.
 
-    label: its name and count, `"charge-1"`. attempt: tell of this attempt instead of the step.
-    Returns None when there is no such step or attempt.
+    label: its name and count, `"charge-1"`. attempt: return this attempt instead of the step.
+    Returns None if the step or the attempt does not exist.
     """
     name, _, count = label.rpartition("-")
     sought = step_key(kind, name, count)
@@ -128,7 +128,7 @@ def step_detail(
     return {"status": stands, "error": told["error"], "output": output}
 
 
-CUT_OFF_BY = {  # what an interrupted attempt was cut off by, by the reason that is recorded
+CUT_OFF_BY = {  # recorded reason -> what cut the attempt off, in words
     "reload": "a reload",
     "restart": "a restart",
     "loss": "the end of the worker it ran in",
@@ -136,7 +136,7 @@ CUT_OFF_BY = {  # what an interrupted attempt was cut off by, by the reason that
 
 
 def interruption(data: Interruption) -> ErrorDetail:
-    """Return the error that an attempt is told to have ended with when it was cut off."""
+    """Return the error of an attempt that was cut off."""
     text = f"The attempt was cut off by {CUT_OFF_BY.get(data.reason, data.reason)}"
     return {"name": _INTERRUPTED, "message": text}
 
@@ -148,14 +148,14 @@ def _success(status: Status) -> bool | None:
 def _step_status(
     finished: bool, error: ErrorDetail | None, unfinished: str, instance: Status
 ) -> str:
-    """Return the status of a step; one left behind by an ended instance shares that one's."""
+    """Return the status of a step; an unfinished step of an ended instance has its status."""
     if finished:
         return Status.ERRORED.value if error else Status.COMPLETE.value
     return instance.value if instance in TERMINAL else unfinished
 
 
 class _History:
-    """The fold of entries into records of steps, each as REST has it."""
+    """Makes records of steps for REST from entries."""
 
     def __init__(self, show_output: Callable[[Json], Json]) -> None:
         self._show_output = show_output
