@@ -1,11 +1,11 @@
-"""Moving virtual time while workflows run, so that they notice no difference to waiting.
+"""Moves virtual time while workflows run, so that for them it is like waiting.
 
-Time goes from one deadline to the next and stops at each until everything has come to rest that
-follows from it: code in flight takes no time. Code that does not come to rest within a grace of
-real time is left behind, and its timeouts count.
+Time goes from one deadline to the next. At each it stops until everything that follows is at rest:
+running code takes no time. Code that is not at rest within a grace of real time is left behind, and
+its timeouts count.
 
-Time never goes back: where it is going to is saved before it moves, and a clock begins no earlier
-than the last entry of the journal.
+Time never goes back: the target is saved before time moves, and a clock never begins before the
+last entry of the journal.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from emulator.durations import format_duration
 from emulator.engine.engine import Engine
 from emulator.errors import UsageError
 
-LATEST_MS = 250_000_000_000_000  # in the year 9892: later times are no dates any more
-BEHIND_MAX_MS = 60_000  # a real clock may be behind the journal by so much without a word
+LATEST_MS = 250_000_000_000_000  # in the year 9892; much later times cannot be dates
+BEHIND_MAX_MS = 60_000  # a real clock may be so much behind the journal without a warning
 _POLL_S = 0.001  # while time is moved
 
 
 @dataclass(frozen=True, slots=True)
 class ClockRecord:
-    """What is kept of a virtual clock: where it stands still, or how far it runs ahead."""
+    """The saved state of a virtual clock: its time if it stands still, or how far it is ahead."""
 
     now_ms: int | None = None
     ahead_ms: int | None = None
 
 
 class Timekeeper:
-    """Owns the movement of an engine's clock. Every operation returns once all is at rest."""
+    """Moves an engine's clock. Every operation returns when everything is at rest."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Timekeeper:
         return min((due_ms for due_ms in candidates if due_ms is not None), default=None)
 
     def begin(self, report: Callable[[str], None]) -> None:
-        """Take the journal into account, before anything runs."""
+        """Compare the clock with the journal, before anything runs."""
         last_ms = self._engine.journal.last_ms()
         behind_ms = last_ms - self._clock.now_ms()
         if isinstance(self._clock, VirtualClock):
@@ -94,7 +94,7 @@ class Timekeeper:
             self._save(ClockRecord(now_ms=clock.now_ms()))
 
     async def run(self) -> None:
-        """Let time go on at its usual rate. Raises UsageError on a real clock."""
+        """Let time go on at its usual speed. Raises UsageError on a real clock."""
         clock = self._virtual()
         async with self._moving:
             clock.run()
@@ -144,7 +144,7 @@ class Timekeeper:
             if due_ms > clock.now_ms():
                 arrived = monotonic()
             elif monotonic() - arrived > self._grace_ms / 1000:
-                break  # deadlines at one moment without end: a loop of sleeps of no length
+                break  # endless deadlines at one moment: a loop of sleeps without length
             clock.advance(max(0, due_ms - clock.now_ms()))
             await rest.reached()
         clock.advance(max(0, end_ms - clock.now_ms()))
@@ -169,10 +169,10 @@ class Timekeeper:
 
 
 class _Rest:
-    """Waits until nothing is in flight; leaves behind what makes no progress for a grace.
+    """Waits until nothing is in progress; leaves code behind that makes no progress for a grace.
 
-    Progress is an attempt or a run that was not seen before, or a run that comes to rest for the
-    first time. A loop of sleeps of no length is in flight for ever and makes none.
+    Progress is an attempt or a run that was not seen before, or a run that rests for the first
+    time. A loop of sleeps without length never ends and makes no progress.
     """
 
     def __init__(self, engine: Engine, grace_ms: int) -> None:
@@ -197,5 +197,5 @@ class _Rest:
             seen |= busy
             rested |= running - runs
             running = runs
-            # With thousands in flight a look takes a while; most of the time is for them.
+            # With thousands in progress a look takes a while; most of the time must be for them.
             await asyncio.sleep(max(_POLL_S, 10 * (monotonic() - now)))

@@ -1,7 +1,7 @@
-"""Deleting finished instances whose time is over.
+"""Deletes ended instances that have expired.
 
-The journal says when each expires, so a sweep finds them without reading histories, and memory
-keeps nothing for them but one alarm, for the next. How long each is kept: `decide/retention.py`.
+The journal says when each expires, so they are found without reading histories. In memory there is
+only one alarm, for the next one. `decide/retention.py` decides how long each is kept.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from emulator.clock import Alarm, Clock
 from emulator.engine.journal.journal import Journal
 from emulator.errors import StateError
 
-_AT_ONCE = 500  # instances per commit: others are answered in between
-_PAUSE_MS = 1_000  # between two sweeps, so that a disk that refuses is not asked without end
+_AT_ONCE = 500  # instances per commit; requests are answered in between
+_PAUSE_MS = 1_000  # between two searches, for the case that the disk refuses
 
 
 class Expiry:
-    """Deletes instances whose time is over; `delete` takes a journal key."""
+    """Deletes expired instances; `delete` takes a journal key."""
 
     def __init__(self, journal: Journal, clock: Clock, delete: Callable[[int], None]) -> None:
         self._journal = journal
@@ -28,7 +28,7 @@ class Expiry:
         self._due_ms = 0
 
     def start(self) -> None:
-        """Look after what the journal holds; what expired while nobody looked goes soon."""
+        """Begin; instances that have expired before are deleted soon."""
         self.expect(self._journal.next_expiry_ms())
 
     def expect(self, due_ms: int | None) -> None:
@@ -49,7 +49,7 @@ class Expiry:
         self._alarm = None
         now_ms = self._clock.now_ms()
         next_ms: int | None = now_ms
-        with contextlib.suppress(StateError):  # a disk that cannot be read is asked again
+        with contextlib.suppress(StateError):  # if the disk cannot be read, it is tried again
             for key in self._journal.expired(now_ms, _AT_ONCE):
                 self._delete(key)
             next_ms = self._journal.next_expiry_ms()

@@ -1,9 +1,8 @@
-"""Workflows that start by themselves: when each schedule fires next. A cache of config and clock.
+"""Schedules: when each fires next. A cache of configuration and clock.
 
-Each tick has an instance id of its own, `"0 9 * * *-1786001400000"`, so it fires at most once,
-whatever crashes. Ticks that nobody was there for are not made up for: at a start, and when a
-schedule is new, the first one is the next one. Only one that falls due while the machine is
-suspended fires late.
+Each tick has its own instance id, `"0 9 * * *-1786001400000"`, so it fires at most once, also after
+a crash. Ticks that passed while no server ran make no instance: at a start, and for a new schedule,
+the first tick is the next one. Only a tick that passes while the machine is suspended fires late.
 Source: docs/platform/workflows.md, "Schedules".
 """
 
@@ -32,7 +31,7 @@ class Tick:
 
 
 class Schedules:
-    """Calls `fire` for every tick of the schedules it is told of."""
+    """Calls `fire` for every tick of its schedules."""
 
     def __init__(self, clock: Clock, fire: Callable[[Tick], None]) -> None:
         self._clock = clock
@@ -40,9 +39,9 @@ class Schedules:
         self._armed: dict[tuple[str, str], tuple[int, Alarm]] = {}
 
     def set(self, wanted: Iterable[tuple[str, str]]) -> None:
-        """Follow these schedules from now on: (workflow, expression) of each.
+        """Use these schedules from now on: (workflow, expression) of each.
 
-        Those that were followed already keep their next tick.
+        Schedules that were used already keep their next tick.
         """
         pairs = set(wanted)
         for pair in self._armed.keys() - pairs:
@@ -55,7 +54,7 @@ class Schedules:
         return min((at_ms for at_ms, _ in self._armed.values()), default=None)
 
     def stop(self) -> None:
-        """Follow none any more."""
+        """Use no schedules any more."""
         self.set(())
 
     def _arm(self, workflow: str, expression: str, after_ms: int) -> None:
@@ -65,8 +64,8 @@ class Schedules:
             self._armed[workflow, expression] = (at_ms, self._clock.call_at(at_ms, ring))
 
     def _ring(self, tick: Tick) -> None:
-        # The following tick is not lost when this one rings a little late, but neither are all that
-        # were missed in a night of sleep made up for.
+        # If this tick is a little late, the next one is not lost. But after a night of sleep, the
+        # missed ticks make no instances.
         recent_ms = max(tick.scheduled_ms, self._clock.now_ms() - MINUTE_MS)
         del self._armed[tick.workflow, tick.cron]
         self._arm(tick.workflow, tick.cron, recent_ms)

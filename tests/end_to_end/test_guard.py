@@ -229,7 +229,8 @@ HISTORY: dict[str, Any] = {
             json.dumps(
                 HISTORY | {"entries": [{"at": 1, "kind": "STEP_SUCCESS", "step": "do:1:a"}]}
             ),
-            "bad.json: entries[0]: STEP_SUCCESS of do:1:a does not follow from the entries before it",
+            "bad.json: entries[0]: STEP_SUCCESS of do:1:a "
+            "does not follow from the entries before it",
         ),
     ],
 )

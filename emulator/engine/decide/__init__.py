@@ -1,1 +1,1 @@
-"""What follows from a call, a deadline or a wish. Pure: a module never waits, writes or sends."""
+"""What follows from a call, a deadline or a user's command. Pure: no waiting, writing, sending."""

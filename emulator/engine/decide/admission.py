@@ -1,7 +1,7 @@
-"""Whether another instance may be created now: how many wait already, and how fast they come.
+"""Whether another instance may be created now: how many are queued, and how fast they come.
 
-The queue is as long as production's. The rate is production's only when asked for: a local engine
-can take more, and tests and imports create thousands at once.
+The queue is as long as production's. Production's rate is a setting: a local engine is faster, and
+tests and imports create thousands of instances at once.
 Source: docs/platform/workflows.md, "Limits" and "The queue".
 """
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from emulator.errors import WorkerError
 
-QUEUED_MAX = 2_000_000  # docs "Limits", paid plan
+QUEUED_MAX = 2_000_000  # on the paid plan. Source: docs/platform/workflows.md, "Limits".
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is enforced. `creation_rate`: instances per second and workflow, or None."""
+    """The enforced limits. `creation_rate`: instances per second and workflow, or None."""
 
     queued: int = QUEUED_MAX
     creation_rate: int | None = None
@@ -27,12 +27,12 @@ class Admission:
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self.limits = limits
-        self._spent: dict[str, tuple[int, float]] = {}  # workflow -> when, and how many were left
+        self._spent: dict[str, tuple[int, float]] = {}  # workflow -> time, and how many were left
 
     def admit(self, workflow: str, count: int, queued: int, now_ms: int) -> None:
         """Count `count` creations, with `queued` instances in the queue.
 
-        Raises WorkerError, having counted nothing, when that is one too many.
+        Raises WorkerError when that is too many; then nothing is counted.
         """
         if queued + count > self.limits.queued:
             raise WorkerError(

@@ -1,4 +1,4 @@
-"""What may be asked for: ids, sizes, numbers of instances. Pure; each refusal is a WorkerError.
+"""Checks ids, sizes and numbers of instances. Pure; each refusal is a WorkerError.
 
 Source: docs/platform/workflows.md, "Identifiers" and "Batches".
 """
@@ -15,7 +15,7 @@ from emulator.protocol import values
 
 INSTANCE_ID_MAX_CHARS = 100  # workers-sdk workflows-shared/src/lib/validators.ts
 ADDRESSABLE_ID_MAX_CHARS = 271  # the longest cron expression, a hyphen, and a time
-BATCH_MAX = 100  # docs "Limits": createBatch and deleteBatch
+BATCH_MAX = 100  # instances. Source: docs/platform/workflows.md, "Limits".
 
 _INSTANCE_ID = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9\-_]*")
 _ADDRESSABLE_ID = re.compile(r"[a-zA-Z0-9, */#_\-]+")
@@ -30,7 +30,7 @@ def check_new(instance_id: str | None, params: bytes | None) -> None:
 
 
 def check_new_in_batch(instance_id: str | None, params: bytes | None) -> None:
-    """Refuse the same for the object form of a batch, where some good ids are reserved."""
+    """Refuse the same for the object form of a batch, in which some valid ids are reserved."""
     if instance_id is not None and (
         not _is_instance_id(instance_id) or _RESERVED_ID.fullmatch(instance_id)
     ):
@@ -39,7 +39,7 @@ def check_new_in_batch(instance_id: str | None, params: bytes | None) -> None:
 
 
 def check_addressable(instance_id: str) -> None:
-    """Refuse what cannot be the id of any instance; those that cron made can be addressed too."""
+    """Refuse a text that cannot be the id of any instance; ids made by schedules are allowed."""
     if (
         not isinstance(instance_id, str)
         or len(instance_id) > ADDRESSABLE_ID_MAX_CHARS

@@ -1,4 +1,4 @@
-"""How an instance ends: what `run()` returning, raising or losing its guest is recorded as. Pure.
+"""How an instance ends: the entries when `run()` returns, raises or loses its guest. Pure.
 
 Source: docs/platform/workflows.md, "How an instance ends" and "Errors".
 """
@@ -17,7 +17,7 @@ from emulator.engine.model.step_data import AttemptFailure
 
 
 def problem_of(output: bytes) -> ErrorInfo | None:
-    """Return why `run()` cannot return `output`: it is held to the same 1 MiB as a step's."""
+    """Return why `run()` cannot return `output`: the limit is 1 MiB, as for a step."""
     if not steps.is_too_large(output):
         return None
     text = "Workflow output is too large. Maximum allowed size is 1MiB."
@@ -65,7 +65,7 @@ def invalid_stream(instance: Instance, step: Step, error: ErrorInfo, now_ms: int
 
 
 def storage_full(instance: Instance, step: Step, now_ms: int) -> list[Entry]:
-    """Return the entries for a stream that is too much.
+    """Return the entries for a stream that is too large.
 
     Source: docs/platform/workflows.md, "Errors".
     """
@@ -88,7 +88,7 @@ def _fatal(instance: Instance, step: Step, error: ErrorInfo, text: str, now_ms: 
 
 
 def hopeless(instance: Instance, losses: int, reason: str, now_ms: int) -> Entry:
-    """Return the entry for an instance whose own code, outside steps, took guest after guest."""
+    """Return the entry for an instance whose code outside steps took several guests down."""
     text = f"The worker went away {losses} times while it ran this instance: {reason}"
     return failed(instance, ErrorInfo("WorkflowInternalError", text), now_ms)
 

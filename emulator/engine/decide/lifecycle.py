@@ -1,7 +1,7 @@
 """What a lifecycle operation means in every status. Pure.
 
-Source: docs/platform/workflows.md, "Operations by status". Where production is silent on a
-status, the choice stands beside it.
+Where production does not document a status, a comment has our choice.
+Source: docs/platform/workflows.md, "Operations by status".
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from emulator.errors import WorkerError
 
 
 def pause(instance: Instance, executing: bool, now_ms: int) -> Decision:
-    """Pause: at once, or when the step attempts in flight (`executing`) have ended.
+    """Pause: at once, or when the attempts in progress (`executing`) have ended.
 
-    executing: also where it is not known for sure that there are none.
+    executing: also True if it is not certain that there are none.
     """
     match instance.status:
         case Status.RUNNING | Status.WAITING | Status.QUEUED:
@@ -55,7 +55,7 @@ def pause(instance: Instance, executing: bool, now_ms: int) -> Decision:
 
 
 def attempts_ended(instance: Instance, now_ms: int) -> Decision:
-    """The last attempt in flight has ended: a pause that waited for it takes effect."""
+    """The last attempt in progress has ended: a pause that waited for it takes effect."""
     if instance.status is not Status.WAITING_FOR_PAUSE:
         return Decision()
     paused = Entry(instance.key, now_ms, EntryKind.WORKFLOW_PAUSED)
@@ -63,7 +63,7 @@ def attempts_ended(instance: Instance, now_ms: int) -> Decision:
 
 
 def resume(instance: Instance, now_ms: int) -> Decision:
-    """Resume a paused instance, or call off a pause that has not taken effect."""
+    """Resume a paused instance, or cancel a pause that has not taken effect."""
     resumed = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=Resumption())
     match instance.status:
         case Status.PAUSED:
@@ -81,7 +81,7 @@ def resume(instance: Instance, now_ms: int) -> Decision:
 
 
 def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Decision:
-    """End the instance now; attempts in flight are not awaited. Raises WorkerError when ended.
+    """End the instance now; attempts in progress are not awaited. Raises WorkerError when ended.
 
     rollback: execute the rollback handlers of the steps that started first.
     """
@@ -89,8 +89,8 @@ def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Dec
         raise WorkerError(
             "(instance.cannot_terminate) Cannot terminate instance since its on a finite state",
         )
-    if instance.status is Status.ROLLING_BACK:  # not documented: what was asked for is under way,
-        if rollback:  # or it is to stop at once
+    if instance.status is Status.ROLLING_BACK:  # not documented: the rollback is in progress,
+        if rollback:  # or it must stop at once
             return Decision()
         return Decision(rollbacks.cut_short(instance, now_ms), [Drop(instance)])
     if rollback:
@@ -101,7 +101,7 @@ def terminate(instance: Instance, now_ms: int, *, rollback: bool = False) -> Dec
 
 
 def restart(instance: Instance, now_ms: int) -> Decision:
-    """Start over from nothing, in any status: same id and params; the timestamp stays."""
+    """Start again from the beginning, in any status: with the same id, params and timestamp."""
     data = Queued(instance.trigger, instance.schedule, instance.retention, restarted=True)
     first = Entry(
         instance.key,
@@ -114,7 +114,7 @@ def restart(instance: Instance, now_ms: int) -> Decision:
 
 
 def restart_from(instance: Instance, point: RestartPoint, left: Rewound, now_ms: int) -> Decision:
-    """Start over with the history that was `left` by `restarts`, in any status."""
+    """Start again with the history that `restarts` has `left`, in any status."""
     entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESTARTED, data=point)
     return Decision(actions=[StartOver(instance, entry, left.struck, left.kept)])
 
@@ -122,7 +122,7 @@ def restart_from(instance: Instance, point: RestartPoint, left: Rewound, now_ms:
 def send_event(instance: Instance, event_type: str, payload: bytes, now_ms: int) -> Decision:
     """Buffer an event. Raises WorkerError when the instance has ended.
 
-    Differs: the official local engine stores it in silence, and nobody ever sees it.
+    Differs: the official local engine stores it without an error, and nobody ever gets it.
     """
     if instance.is_terminal:
         raise WorkerError(

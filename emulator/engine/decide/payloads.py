@@ -1,8 +1,8 @@
-"""Values put together from recorded values, without decoding them. Pure.
+"""Builds values from recorded values without decoding them. Pure.
 
-Recorded values are bytes of tagged JSON, so a list or record of them is written around them as
-text. The one exception: a `$ref` counts containers from the start of its own value; inside a larger
-value it is moved on by what opened before it.
+Recorded values are bytes of tagged JSON, so the text of a list or record is written around them.
+The only exception is a `$ref`, which counts containers from the start of its own value: inside a
+larger value, the containers that open before it are added.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def text(value: str) -> bytes:
 
 
 def received_event(event_type: str, at_ms: int, payload: bytes) -> bytes:
-    """Return what `wait_for_event` gives back. Source: docs/platform/workflows.md, "Events"."""
+    """Return the result of `wait_for_event`. Source: docs/platform/workflows.md, "Events"."""
     return record({"payload": payload, "timestamp": date(at_ms), "type": text(event_type)})
 
 
 def moved(values: list[bytes], *, opened: int, around: int = 0) -> list[bytes]:
-    """Return values whose references count from the start of what they are put into.
+    """Return values whose references count from the start of the larger value.
 
     `opened` containers open before the first value, `around` more in front of each.
     """

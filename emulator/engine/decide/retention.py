@@ -1,4 +1,4 @@
-"""Retention: how long finished instances are kept. Pure.
+"""Retention: how long ended instances are kept. Pure.
 
 Source: docs/platform/workflows.md, "Retention" and "Limits".
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from emulator.engine.model.definition import DAY_MS, Retention
 from emulator.engine.model.instance import Instance, Status
 
-LONGEST_MS = 30 * DAY_MS  # docs "Limits", paid plan
+LONGEST_MS = 30 * DAY_MS  # on the paid plan
 
 
 def expires_ms(instance: Instance, default: Retention) -> int | None:
-    """Return when an instance is to be deleted; None while it has not ended.
+    """Return when an instance expires; None while it has not ended.
 
-    What was terminated counts as not succeeded. More than 30 days are taken for 30.
+    A terminated instance has not succeeded. More than 30 days count as 30.
     """
     if not instance.is_terminal or instance.ended_ms is None:
         return None

@@ -1,4 +1,4 @@
-"""Step configuration and retries: what user code may ask for, and how long to wait. Pure.
+"""Step configuration and retries: checked and completed, and how long to wait. Pure.
 
 Source: docs/platform/workflows.md, "Step configuration" and "Retries and delays".
 """
@@ -21,12 +21,14 @@ DEFAULT_DELAY_MS = 10_000
 DEFAULT_BACKOFF = "exponential"
 DEFAULT_TIMEOUT = "10 minutes"
 BACKOFFS = ("constant", "linear", "exponential")
-RETRIES_MAX = 10_000  # docs "Limits": retries per step
-LONGEST_WAIT_MS = 365 * 86_400_000  # docs "Limits": longest sleep
+# The most retries of a step, and the longest sleep.
+# Source: docs/platform/workflows.md, "Limits".
+RETRIES_MAX = 10_000
+LONGEST_WAIT_MS = 365 * 86_400_000
 NON_RETRYABLE = "NonRetryableError"
 FUNCTION = {"$function": 1}  # what a guest writes for a `delay` that is a function
-DYNAMIC = "[dynamic]"  # and what is recorded and shown of it
-# What a guest says when user code has not given the handler again.
+DYNAMIC = "[dynamic]"  # how it is recorded and shown
+# A guest's error when user code has not given the handler again.
 # Source: docs/platform/workflows.md, "Rollbacks".
 ROLLBACK_MISSING = "RollbackMissing"
 
@@ -36,11 +38,11 @@ class InvalidStepConfig(ValueError):
 
 
 def resolve_config(given: Json) -> StepConfig:
-    """Return a step's full configuration: what was given, over the defaults.
+    """Return a step's full configuration: the given one, completed with the defaults.
 
     `{"timeout": "1 minute"}` -> `{"retries": {"limit": 5, "delay": 10000, "backoff":
     "exponential"}, "timeout": "1 minute"}`, 60000 and 10000.
-    `retries` is strict: `limit` and `delay` are both required when it is given, as in production.
+    If `retries` is given, it needs both `limit` and `delay`, as in production.
     Raises InvalidStepConfig.
     """
     given = _record("config", {} if given is None else given, {"retries", "timeout", "sensitive"})
@@ -142,14 +144,14 @@ def next_delay_ms(delay_ms: int, backoff: str, failed: int) -> int:
 
 
 def may_retry(step: Step, error: ErrorInfo) -> bool:
-    """Whether another attempt of `step` follows the one that has just failed with `error`."""
+    """Whether another attempt of `step` follows the one that failed with `error`."""
     return not is_final(step, error) and step.charged + 1 <= step.config["retries"]["limit"]
 
 
 def asked_delay_ms(step: Step, given: object) -> int | None:
-    """Return the wait after what a delay function has returned, in ms; None when it is no duration.
+    """Return the wait for the result of a delay function, in ms; None if it is not a duration.
 
-    The backoff applies to it as to any other delay.
+    The backoff applies, as for any other delay.
     Source: docs/platform/workflows.md, "Delay functions".
     """
     try:
@@ -160,7 +162,7 @@ def asked_delay_ms(step: Step, given: object) -> int | None:
 
 
 def shown_config(config: dict[str, Json]) -> dict[str, Json]:
-    """Return a configuration as `ctx.config` has it: without a delay that is a function."""
+    """Return a configuration for `ctx.config`: without a delay that is a function."""
     retries = config["retries"]
     if retries["delay"] != DYNAMIC:
         return config
@@ -175,7 +177,7 @@ def is_final(step: Step, error: ErrorInfo) -> bool:
 
 
 def is_non_retryable(error: ErrorInfo) -> bool:
-    """Return whether user code asked for no further attempt.
+    """Return whether user code forbids a further attempt.
 
     Source: docs/platform/workflows.md, "NonRetryableError".
     """

@@ -1,7 +1,7 @@
-"""Rolling back: which handlers are executed, in which order, and how it ends. Pure.
+"""Rollback: which handlers are executed, in which order, and how it ends. Pure.
 
-A handler is executed like a step, under the key of its own kind, so that attempts, retries and
-timeouts are those of steps. Handlers run one at a time, that of the last started step first.
+A handler is executed like a step, with a key of its own kind. So attempts, retries and timeouts
+work as for steps. Handlers run one at a time; the handler of the last started step is first.
 Source: docs/platform/workflows.md, "Rollbacks".
 """
 
@@ -19,7 +19,7 @@ TERMINATED = ErrorInfo("Terminated", "Instance terminated during rollback")
 
 
 def start(instance: Instance, trigger: ErrorInfo, now_ms: int, *, terminates: bool) -> list[Entry]:
-    """Return the entry that begins a rollback; none when no step that started has a handler."""
+    """Return the entry that begins a rollback; an empty list if no started step has a handler."""
     steps = _with_handler(instance)
     if not steps:
         return []
@@ -28,7 +28,7 @@ def start(instance: Instance, trigger: ErrorInfo, now_ms: int, *, terminates: bo
 
 
 def next_step(instance: Instance) -> Step | None:
-    """Return the step whose handler comes next; None when there is none, or one has failed."""
+    """Return the step whose handler comes next; None after the last, or after a failed one."""
     for step in _with_handler(instance):
         handler = handler_of(instance, step)
         if handler is None or handler.state is not StepState.SUCCEEDED:
@@ -37,18 +37,18 @@ def next_step(instance: Instance) -> Step | None:
 
 
 def handler_of(instance: Instance, step: Step) -> Step | None:
-    """Return what is recorded of the handler of `step`; None before it has started."""
+    """Return the record of the handler of `step`; None before it has started."""
     return instance.steps.get(step_key(StepKind.ROLLBACK, step.name, step.count))
 
 
 def retry_ms(instance: Instance) -> int | None:
-    """Return when a handler that failed is to be tried again; None when none waits."""
+    """Return when a failed handler is tried again; None when no handler waits."""
     waiting = (step for step in instance.open.values() if step.state is StepState.RETRYING)
     return next((step.due_ms for step in waiting if step.kind is StepKind.ROLLBACK), None)
 
 
 def end(instance: Instance, now_ms: int) -> list[Entry]:
-    """Return the entries that end a rollback and its instance, as what made it roll back says."""
+    """Return the entries that end a rollback and its instance; its trigger decides how."""
     assert instance.rollback is not None
     failed = next(
         (
@@ -71,7 +71,7 @@ def cut_short(instance: Instance, now_ms: int) -> list[Entry]:
 
 
 def terminated(instance: Instance, now_ms: int) -> Entry:
-    """Return the entry of an instance that a user has ended."""
+    """Return the entry for an instance that a user has ended."""
     data = Termination("api")
     return Entry(instance.key, now_ms, EntryKind.WORKFLOW_TERMINATED, data=data)
 

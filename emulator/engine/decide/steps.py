@@ -1,4 +1,4 @@
-"""What to do when a guest calls a step, finishes an attempt, or a deadline passes. Pure.
+"""What follows when a guest calls a step or ends an attempt, or a deadline passes. Pure.
 
 Each function looks at the instance as recorded and returns a `Decision`: entries to record, and one
 action, the answer to give once they are durable. Without an action the call waits. Nothing is
@@ -43,7 +43,7 @@ VALUE_MAX_BYTES = 1_048_576  # docs "Limits": step result, params, event payload
 def begin(
     instance: Instance, call: StepCall, now_ms: int, step_limit: int = STEP_LIMIT
 ) -> Decision:
-    """Decide what a step call gets: replayed, executed, made to wait, or refused."""
+    """Decide what a step call gets: its recorded result, an execution, a wait, or a refusal."""
     step = instance.steps.get(call.key)
     if step is not None:
         return _again(instance, step, now_ms)
@@ -77,7 +77,7 @@ def _again(instance: Instance, step: Step, now_ms: int) -> Decision:
 
 
 def due(instance: Instance, step: Step, now_ms: int) -> Decision | None:
-    """Decide what a passed deadline means for a step; None when nothing is due yet."""
+    """Decide what follows for a step when a deadline has passed; None if nothing is due yet."""
     if step.due_ms is None or step.due_ms > now_ms:
         return None
     match step.state:
@@ -101,15 +101,15 @@ def due(instance: Instance, step: Step, now_ms: int) -> Decision | None:
 
 
 def is_too_large(value: bytes) -> bool:
-    """Whether an encoded value exceeds what production stores of a result, params or a payload."""
+    """Whether an encoded value is over production's limit for a result, params or a payload."""
     if len(value) <= VALUE_MAX_BYTES:
         return False
-    # Of a value far too large nothing need be counted: bytes count three quarters of their base64.
+    # A value that is far too large need not be counted: bytes are three quarters of their base64.
     return len(value) > 2 * VALUE_MAX_BYTES or values.size(value) > VALUE_MAX_BYTES
 
 
 def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decision:
-    """Decide what a returned callback means: recorded, or too large and therefore failed."""
+    """Decide what follows when a callback returned: it is recorded, or fails as too large."""
     if is_too_large(value):
         error = ErrorInfo(
             "WorkflowInternalError",
@@ -127,13 +127,13 @@ def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decisi
 
 
 def stored(instance: Instance, step: Step, stream: bytes, now_ms: int) -> Decision:
-    """Decide what a stream means that has been kept to its end; `stream` is its recorded value."""
+    """Decide what follows when a stream was stored to its end; `stream` is its recorded value."""
     decision = succeed(instance, step, stream, now_ms)
     return Decision(decision.entries, [Resolve(stream)])
 
 
 def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decision:
-    """Decide what a failed attempt means: another one later, or the end of the step."""
+    """Decide what follows after a failed attempt: another one later, or the end of the step."""
     kinds = attempt_kinds(step.key)
     failure = AttemptFailure(error)
     follows: list[Action] = []
@@ -152,7 +152,7 @@ def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decis
 
 
 def delayed(instance: Instance, step: Step, given: Json, problem: str, now_ms: int) -> Decision:
-    """Decide what a delay function means that returned `given`, or did not: `problem` says why.
+    """Decide what follows when a delay function returned `given`, or failed with `problem`.
 
     Source: docs/platform/workflows.md, "Delay functions".
     """
@@ -177,7 +177,7 @@ def _ask(step: Step) -> Ask:
 
 
 def interrupt(instance: Instance, step: Step, now_ms: int, reason: str) -> Entry:
-    """Return the entry for an attempt that was cut off through no fault of the user's code.
+    """Return the entry for an attempt that was cut off, but not because of the user's code.
 
     It keeps its number and does not count against the user's retries.
     """
@@ -192,7 +192,7 @@ def interrupt(instance: Instance, step: Step, now_ms: int, reason: str) -> Entry
 
 
 def deliver(instance: Instance, step: Step, now_ms: int) -> Decision:
-    """Give the oldest buffered event of its type to a waiting step."""
+    """Give a waiting step the oldest buffered event of its type."""
     at_ms, payload = instance.events[step.event_type][0]
     value = payloads.received_event(step.event_type, at_ms, payload)
     entry = Entry(instance.key, now_ms, EntryKind.WAIT_COMPLETE, step.key, value=value)

@@ -1,10 +1,9 @@
-"""Steps called in a callback that new code runs again: the guard of one run, for its callbacks.
+"""The guard of one run for its callbacks: steps in callbacks that new code runs again.
 
-A replay runs no callbacks, so the guard of `run()` cannot see what they ask for. It matters where a
-step is not finished, and its callback had done steps of its own on other code: should the new code
-ask for one of them under another name, it would run a second time. So a new step is held back
-there until the callback has asked for everything that it had done. Decides nothing else; what is
-compared is in `comparison.py`, what follows in `held.py`.
+A replay runs no callbacks, so the guard of `run()` cannot see what they ask for. That matters if a
+step is not finished and its callback had done steps on other code. If the new code asked for one of
+them under another name, it would run a second time. So a new step there waits until the callback
+has asked for everything that it had done. `comparison.py` compares, `held.py` says what follows.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ PATIENCE_MS = 500  # branches of a callback have this long to ask for what is re
 
 
 def stale_children(instance: Instance, generation: int) -> list[Step]:
-    """Return the steps that were called on other code, in callbacks that will run again.
+    """Return the steps that were called on other code in callbacks that will run again.
 
-    Not those that have failed and are tried again with the callback.
+    Failed steps are not among them: they are tried again with the callback.
     """
     if not instance.places:
         return []
@@ -40,11 +39,11 @@ def stale_children(instance: Instance, generation: int) -> list[Step]:
 
 @dataclass(slots=True)
 class _Callback:
-    """What is known of the callback of one step. asked: with the attempt that it was asked in."""
+    """What is known about the callback of one step. asked: each with its attempt."""
 
     recorded: list[Step]
     asked: list[tuple[Asked, int]] = field(default_factory=list)
-    begun: list[StepBegin] = field(default_factory=list)  # held back
+    begun: list[StepBegin] = field(default_factory=list)  # they wait
 
     def missing(self) -> list[Step]:
         names = {(asked.kind, asked.name) for asked, _ in self.asked}
@@ -82,7 +81,7 @@ class Nesting:
         return []
 
     def divergence(self, parent: str, instance: Instance, now_ms: int) -> Divergence | None:
-        """Return how a callback differs from what it had done; None when nothing is held back."""
+        """Return how a callback differs from what it had done; None if no step waits."""
         callback = self._callbacks.get(parent)
         if callback is None or not callback.begun:
             return None
@@ -95,7 +94,7 @@ class Nesting:
 
 
 def _is_next(step: Step, asked: Asked, attempt: int) -> bool:
-    """Whether the name is that of `step` in another attempt: `fetch-1`, and then `fetch-2`."""
+    """Whether the names differ only by the attempt: `fetch-1`, and then `fetch-2`."""
     if attempt == step.parent_attempt:
         return False
     then = asked.name.replace(str(attempt), str(step.parent_attempt))

@@ -1,12 +1,12 @@
-"""Recorded steps against the steps that the code asks for now: does it still fit? Pure.
+"""Compares recorded steps with those that the code asks for now: does it still fit? Pure.
 
-Steps are told apart by kind, name and the how-manieth call of the two, never by position, so
-branches of a `gather` may change places. What is recorded and not asked for is a divergence; a step
-beyond the recorded ones, another body or another retry configuration is none. Of a step that sleeps
-or waits, what it sleeps or waits for counts too; of one that has ended it no longer does.
+Steps are identified by kind, name and their number among the calls of this kind and name, never by
+position. So branches of a `gather` may change places. A recorded step that is not asked for is a
+divergence. A step after the recorded ones, another body and another retry configuration are not.
+For a step that still sleeps or waits, the duration or event counts too; after its end it does not.
 
-Steps called in the callback of another are compared by themselves (`callback_guard.py`):
-callbacks do not run in a replay.
+Steps in callbacks are compared separately (`callback_guard.py`), as callbacks do not run in a
+replay.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from emulator.engine.model.step_key import StepKind
 
 Json = Any
 
-_UNTIL_TOLERANCE_MS = 2_000  # "an hour from now" is asked for anew in each replay
+_UNTIL_TOLERANCE_MS = 2_000  # "an hour from now" is a new time in each replay
 _CONTEXT = 3  # unchanged steps shown around a change
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A step as the code asked for it; `options` as in StepBegin, None where history answered."""
+    """A step as the code asked for it; `options` as in StepBegin, None if history answered."""
 
     kind: str
     name: str
@@ -47,10 +47,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a guarded run did: everything it asked for, in order, and where it stands.
+    """What a guarded run did: everything it asked for, in order, and how it ended.
 
     stands: "rested", "ended" or "restless"; why: what `run()` raised, or did outside steps.
-    declared: name -> line of the steps that the code has and did not call.
+    declared: name -> line of steps that the code has but did not call.
     """
 
     asked: Sequence[Asked]
@@ -62,9 +62,9 @@ class Replay:
 def compare(
     steps: Iterable[Step], replay: Replay, now_ms: int, parent: str = ""
 ) -> Divergence | None:
-    """Return how `replay` differs from the recorded `steps`, or None when it fits.
+    """Return how `replay` differs from the recorded `steps`, or None if it fits.
 
-    parent: the step whose callback called them; empty: those that `run()` called.
+    parent: the step whose callback called them; empty if `run()` called them.
     """
     recorded = [s for s in steps if s.parent == parent and s.kind is not StepKind.ROLLBACK]
     asked = {each.place: each for each in replay.asked}
@@ -88,7 +88,7 @@ def compare(
 
 
 def pending_change(step: Step, asked: Asked, now_ms: int) -> Finding | None:
-    """Return what is different about a step that still sleeps or waits."""
+    """Return what differs about a step that still sleeps or waits."""
     if step.has_ended or asked.options is None:
         return None
     changed = _changed(step, asked.options, now_ms)
@@ -116,7 +116,7 @@ def _changed(step: Step, options: dict[str, Json], now_ms: int) -> tuple[Change,
 
 
 def _moved(step: Step, timestamp: Json, now_ms: int) -> tuple[Change, str, str] | None:
-    """Tell a time that was moved from one that is worked out anew from the time of day."""
+    """Return the change of a time, unless it only follows the time of day."""
     until_ms = step.since_ms + step.timeout_ms
     if isinstance(timestamp, int | float) and math.isfinite(timestamp):
         if int(timestamp) == until_ms:
@@ -129,7 +129,7 @@ def _moved(step: Step, timestamp: Json, now_ms: int) -> tuple[Change, str, str] 
 def _shown_time(timestamp: Json) -> str:
     try:
         return iso_date(timestamp)
-    except (TypeError, ValueError, OverflowError, OSError):  # no time, or one beyond all years
+    except (TypeError, ValueError, OverflowError, OSError):  # not a time, or out of range
         return repr(timestamp)
 
 
@@ -141,7 +141,7 @@ def _duration_ms(given: Json) -> int | None:
 
 
 class _Comparison:
-    """Finds, for each missing step, what became of it."""
+    """Finds out what happened to each missing step."""
 
     def __init__(self, recorded: list[Step], missing: list[Step], replay: Replay) -> None:
         self._recorded = recorded
@@ -152,7 +152,7 @@ class _Comparison:
         self._new = [each for each in replay.asked if each.place not in known]
         self._names = {(each.kind, each.name) for each in replay.asked}
         self._known_names = {(step.kind.value, step.name) for step in recorded}
-        # The furthest recorded position asked for before each new step.
+        # For each new step, the last recorded position that was asked for before it.
         self._before: dict[Place, int] = {}
         furthest = -1
         for each in replay.asked:
@@ -189,7 +189,7 @@ class _Comparison:
                 note(step, *paired)
         passed = {step.place for step in left.values() if self._is_passed(step)}
         if not found and not passed:
-            passed = set(left)  # nothing else explains that they were not reached
+            passed = set(left)  # they were not reached, and there is no other reason
         for step in list(left.values()):
             if (step.kind.value, step.name) in self._names:
                 note(step, Change.COUNT, None)
@@ -212,7 +212,7 @@ class _Comparison:
         ]
 
     def _counterpart(self, step: Step, unpaired: dict[Place, Asked]) -> tuple[Change, Asked] | None:
-        """Return the new step that stands where `step` stood, if there is one."""
+        """Return the new step at the place of `step`, or None."""
         other_kind = None
         for new in unpaired.values():
             if new.name == step.name and new.count == step.place[2] and new.kind != step.kind:
@@ -228,15 +228,15 @@ class _Comparison:
         return None if other_kind is None else (Change.REPLACED, other_kind)
 
     def _lies_beyond(self, step: Step, new: Asked) -> bool:
-        """Whether a recorded step between the two was asked for: then they are not one place."""
+        """Whether a recorded step between the two was asked for: then the places differ."""
         return self._before[new.place] > self._position[step.place]
 
     def _is_passed(self, step: Step) -> bool:
-        """Whether the run went on without it, rather than not having come to it yet."""
+        """Whether the run went on without the step, and has not only not reached it yet."""
         return self._replay.stands == "ended" or self._furthest > self._position[step.place]
 
     def diff(self, changed: Collection[Place]) -> list[DiffLine]:
-        """Return recorded and new steps in one order: the recorded one, new ones where asked."""
+        """Return all steps in the recorded order, with new ones where they were asked for."""
         asked = {each.place: each for each in self._replay.asked}
         following: dict[Place | None, list[Asked]] = {None: []}
         last = None
@@ -265,7 +265,7 @@ def _added(asked: Asked) -> DiffLine:
 
 
 def _shortened(lines: list[DiffLine]) -> list[DiffLine]:
-    """Keep what changed and a little around it; `DiffLine("…", …)` stands for what was left out."""
+    """Keep changes and a few lines around them; `DiffLine("…", …)` marks left out lines."""
     near: set[int] = set()
     for place, line in enumerate(lines):
         if line.sign != " ":

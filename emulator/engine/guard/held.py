@@ -1,4 +1,4 @@
-"""What follows from a divergence, and how a person lets an instance go on that is held. Pure.
+"""What follows from a divergence, and how a person lets a held instance go on. Pure.
 
 Returns entries to record, or a whole `Decision`, as `lifecycle` does.
 """
@@ -24,12 +24,12 @@ from emulator.errors import WorkerError
 
 Json = Any
 
-DIVERGED = "WorkflowDivergedError"  # ours: production runs on and says nothing
+DIVERGED = "WorkflowDivergedError"  # our own: production goes on and says nothing
 _WORDS = {"do": "do", "sleep": "sleep", "waitForEvent": "wait_for_event"}
 
 
 def action_for(divergence: Divergence, policy: Policy) -> Policy:
-    """Return what is done: a run that cannot be waited for is warned about, never held."""
+    """Return the action: a run that never rests only causes a warning, and is not held."""
     return Policy.WARN if divergence.stands == "restless" else policy
 
 
@@ -52,9 +52,9 @@ def divergence_of(instance: Instance) -> Divergence:
 
 
 def is_known(instance: Instance, divergence: Divergence) -> bool:
-    """Whether `instance` is held for this very reason, so that nothing new is to be recorded.
+    """Whether `instance` is already held for the same reason, so that nothing is recorded.
 
-    What it was compared with is part of the reason where a sleep or wait differs.
+    If a sleep or wait differs, the compared value is a part of the reason.
     """
     if not instance.is_held or any(f.change in UNNOTICED for f in divergence.findings):
         return False
@@ -63,9 +63,9 @@ def is_known(instance: Instance, divergence: Divergence) -> bool:
 
 
 def unseen(instance: Instance, generation: int) -> Divergence | None:
-    """Return why `instance` is held, if that was found in a callback, which no replay runs.
+    """Return why `instance` is held, if that was found in a callback.
 
-    On code other than that of `generation` it is to be tried again.
+    A replay runs no callbacks. On code of another generation it must be tried again.
     """
     divergence = divergence_of(instance)
     same = instance.divergence is not None and instance.divergence.generation == generation
@@ -73,7 +73,7 @@ def unseen(instance: Instance, generation: int) -> Divergence | None:
 
 
 def refuse_plain_resume(instance: Instance) -> None:
-    """Raise WorkerError when `instance` is held: it cannot go on before someone has chosen how."""
+    """Raise WorkerError when `instance` is held: first a person must choose how it goes on."""
     if not instance.is_held:
         return
     raise WorkerError(
@@ -85,7 +85,7 @@ def refuse_plain_resume(instance: Instance) -> None:
 
 
 def accept(instance: Instance, now_ms: int) -> Decision:
-    """Let a held instance go on as the code has it; steps it asks for no more are set aside."""
+    """Let a held instance go on with its code; steps that the code does not call are set aside."""
     _require_held(instance, "accept")
     data = Resumption(accepted=True)
     entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=data)
@@ -93,14 +93,14 @@ def accept(instance: Instance, now_ms: int) -> Decision:
 
 
 def fits_again(instance: Instance, generation: int, now_ms: int) -> Decision:
-    """A held instance fits the code that has come since: it goes on by itself."""
+    """Let a held instance go on by itself, as it fits the new code."""
     data = Resumption(fits=generation)
     entry = Entry(instance.key, now_ms, EntryKind.WORKFLOW_RESUMED, data=data)
     return Decision([entry], [Queue(instance)])
 
 
 def rename(instance: Instance, names: Mapping[str, str], now_ms: int) -> Decision:
-    """Let a held instance go on with recorded steps under the names the code has for them now.
+    """Let a held instance go on, with recorded steps under their new names in the code.
 
     names: old -> new, every call of that name. Raises WorkerError, naming what could be renamed.
     """
@@ -151,12 +151,12 @@ def _require_held(instance: Instance, what: str) -> None:
 
 
 def summary(divergence: Divergence) -> str:
-    """Return in one line what was found: `"charge" was renamed to "charge-card"; …`."""
+    """Return one line with all findings: `"charge" was renamed to "charge-card"; …`."""
     return "; ".join(map(sentence, divergence.findings))
 
 
 def sentence(finding: Finding) -> str:
-    """Return in words what became of a recorded step."""
+    """Return a sentence about a recorded step."""
     name, new = f'"{finding.name}"', f'"{finding.new_name}"'
     kind = _WORDS.get(finding.kind, finding.kind)
     times = len(finding.counts)
@@ -185,7 +185,7 @@ def sentence(finding: Finding) -> str:
 
 
 def runs_again(divergence: Divergence) -> str:
-    """Return in words what would be executed a second time, or be different, if it continued."""
+    """Return in words what would run again, or be different, if it continued."""
     again = [
         f'"{f.new_name}" would run, although "{f.name}" is done'
         for f in divergence.findings

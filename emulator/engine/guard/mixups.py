@@ -1,8 +1,8 @@
-"""Nested calls that the official engine may give each other's results. Pure.
+"""Nested calls whose results the official engine may mix up. Pure.
 
 It counts the calls of a name over the whole run, and a replay does not run the callbacks of
-finished steps. So once a step that has called a name in its callback has ended, a replay gives what
-it got to whoever calls that name next. Here each call gets its own result; people are told.
+finished steps. So after a step with a call of that name in its callback has ended, a replay gives
+the result to the next call of the name. Here each call gets its own result, and a line warns.
 Source: docs/platform/workflows.md, "Steps in callbacks".
 """
 
@@ -13,9 +13,9 @@ from emulator.engine.model.instance import Instance
 
 
 def mixed_with(instance: Instance, call: StepCall) -> str:
-    """Return the key of the step that called this name before, if a replay may mix the two up.
+    """Return the key of the step with an earlier call of this name, if a replay may mix them up.
 
-    Not one whose callback runs again wherever this call is made.
+    It is not one whose callback always runs again when this call is made.
     """
     other = instance.places.first_caller(call.kind.value, call.name)
     around = call.parent
@@ -25,7 +25,7 @@ def mixed_with(instance: Instance, call: StepCall) -> str:
 
 
 def warning(instance: Instance, call: StepCall, other: str) -> str:
-    """Return what the person at the terminal is told of a call and the one that came before it."""
+    """Return the message about a call and the earlier call."""
     where = f"{call.line}: " if call.line else ""
     step = instance.steps.get(call.parent)
     caller = f'the step "{step.name}"' if step is not None else "run()"

@@ -1,7 +1,7 @@
-"""The guard of one run: hears what a guarded replay asks for, and says whether the code still fits.
+"""The guard of one run: collects what a guarded replay asks for, and says whether the code fits.
 
-It holds back the step calls of the run until that is known, and decides nothing else. What is
-compared is in `comparison.py`, what follows in `held.py`.
+The step calls of the run wait until that is known. `comparison.py` compares, `held.py` says what
+follows.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _STANDS = ("rested", "ended", "restless")
 
 
 class Guard:
-    """What one guarded run has said so far.
+    """What one guarded run has reported so far.
 
-    begun: its step calls, held back, in order. replay: what it did, once it has come to rest or
-    cannot be waited for.
+    begun: its waiting step calls, in order. replay: what it did, after it rests or when nobody can
+    wait for that.
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -36,7 +36,7 @@ class Guard:
         self._is_through = not any(step.has_ended for step in self._steps)
 
     def hear_step(self, message: StepBegin, now_ms: int) -> None:
-        """The run called a step that History does not answer."""
+        """Note a call of a step that is not in the history."""
         self.begun.append(message)
         asked = _asked(message)
         step = self._open.get(asked.place)
@@ -44,7 +44,7 @@ class Guard:
             del self._open[asked.place]
 
     def hear(self, message: Replayed) -> None:
-        """The run has come to some point. Raises ProtocolError for what a guest does not say."""
+        """Note a report of the run. Raises ProtocolError for a report that breaks the rules."""
         if message.state == "through":
             self._is_through = True
         elif message.state in _STANDS:
@@ -54,19 +54,19 @@ class Guard:
 
     @property
     def is_decided(self) -> bool:
-        """Whether it is known if the code fits.
+        """Whether it is known that the code fits, or does not fit.
 
-        It fits as soon as everything recorded has been asked for, wherever the run is then: so one
-        that does I/O outside steps need not come to rest.
+        It fits as soon as everything recorded has been asked for. So a run that does I/O outside
+        steps need not rest.
         """
         return self.replay is not None or (self._is_through and not self._open)
 
     def divergence(self, now_ms: int) -> Divergence | None:
-        """Return how the code differs from what is recorded; None when it fits."""
+        """Return how the code differs from the record; None if it fits."""
         return None if self.replay is None else compare(self._steps, self.replay, now_ms)
 
     def other_configs(self) -> list[str]:
-        """Return the names of unfinished steps that are asked for with another configuration."""
+        """Return the names of unfinished steps whose configuration differs from the record."""
         begun = {asked.place: asked for asked in map(_asked, self.begun)}
         return [
             step.name

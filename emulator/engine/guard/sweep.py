@@ -1,9 +1,8 @@
-"""The sweep after a change of code: which sleeping instances no longer fit, found before they wake.
+"""The sweep after a change of code: finds sleeping instances that no longer fit, before they wake.
 
-Every instance is guarded when it next runs, so nothing depends on the sweep: it tells people early.
-It replays in the background, few at a time, and of instances that have done the same steps at first
-only one; the others follow when that one diverges. Instances that are held are all looked at, for
-the new code may fit them again.
+Every instance is guarded at its next run, so the sweep is only an early warning. It replays in the
+background, few at a time. Of instances that have done the same steps, it first replays one, and the
+others if that one diverges. Held instances are all replayed, as the new code may fit them again.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Status
 
 AT_ONCE = 4  # probes in flight
-SLICE = 50  # instances looked at in one go
+SLICE = 50  # instances looked at without a pause
 PAUSE_MS = 10  # between two slices: requests and due instances come first
 
 
@@ -62,9 +61,9 @@ class Sweep:
         self._alarm: Alarm | None = None
 
     def begin(self, generation: int) -> None:
-        """Look at everything again: code of this generation runs now.
+        """Look at all instances again: code of this generation runs now.
 
-        Once for each: a replay that takes its guest down must not do so again in the next.
+        Each instance is probed once: a replay that took its guest down must not do it again.
         """
         self.stop()
         if generation == self._generation:
@@ -74,7 +73,7 @@ class Sweep:
         self._schedule()
 
     def stop(self) -> None:
-        """Look at nothing more."""
+        """Begin no more probes."""
         self.probes.stop()
         self._alike_of.clear()
         self._alike.clear()
@@ -88,7 +87,7 @@ class Sweep:
         alike = self._alike_of.pop(probe.number)
         self._schedule()
         if divergence is not None and divergence.stands == "restless":
-            return  # it cannot be told without doing what it does; its next run will show
+            return  # only a real run can find out
         if divergence is not None and alike is not None:
             alike.diverges = True
             self._due.extend((key, alike) for key in alike.rest)
@@ -118,14 +117,14 @@ class Sweep:
             number = self._start(key, self.probes)
             if number is not None and self.probes.get(number) is not None:
                 self._alike_of[number] = alike
-            elif alike is not None and alike.rest:  # it runs, and is guarded: try the next one
+            elif alike is not None and alike.rest:  # it has a guarded run already: try the next one
                 self._due.append((alike.rest.pop(0), alike))
         self._due.extend(moving)
         if self._last_key is not None or (self._due and len(self._alike_of) < AT_ONCE):
             self._schedule()
 
     def _look(self, after: int) -> None:
-        """Take up the next instances that wait or are held."""
+        """Probe the next instances that wait or are held."""
         rows = self._journal.dormant(after, SLICE)
         self._last_key = rows[-1].key if rows else None
         for row in rows:
@@ -134,7 +133,7 @@ class Sweep:
                 continue
             try:
                 generation, steps = self._journal.shape(row.key)
-            except DamagedHistory:  # told when it is due
+            except DamagedHistory:  # reported when the instance is due
                 continue
             if generation == self._generation:
                 continue

@@ -1,12 +1,13 @@
-"""Who is to blame when a guest goes away, and what becomes of what ran in it. No I/O.
+"""Finds the instance that takes guests down. No I/O.
 
-A guest runs many instances and requests at once, and one of them may take it down. Who was alone in
-it is to blame: only then are attempts charged. Where several may have done it nobody is charged;
-their attempts are interrupted and run again. Instances that were there twice in a row are suspects:
-each of them begins in a guest apart, so that the next loss tells, and spares everyone else.
+A guest runs many instances and requests at once, and one of them may take it down. An instance that
+was alone in it is to blame: only then are attempts charged. If there were several, nobody is
+charged; their attempts are interrupted and run again. Instances that were in two lost guests in a
+row are suspects: each begins in a guest apart, so that the next loss shows which one it was and
+harms nobody else.
 
-A guest that something outside killed (a person, the system when memory runs out) is an
-interruption. It tells something only when it happens again and again to one that is alone.
+When something outside kills a guest (a person, the system when memory runs out), that is an
+interruption. It counts only if it happens several times in a row to an instance that is alone.
 """
 
 from __future__ import annotations
@@ -16,28 +17,28 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 SUSPECTED_AFTER = 2  # losses in a row
-KILLS_MAX = 3  # in a row that count as interruptions: then memory has run out for what it does
-LOSSES_MAX = 5  # in a row, while one instance's own code was running outside steps
+KILLS_MAX = 3  # kills in a row that count as interruptions; then it probably needs too much memory
+LOSSES_MAX = 5  # in a row, while one instance's code was running outside steps
 _SHOWN = 3  # names
-TRIAL_MS = 2_000  # that a suspect has the guest apart for itself, the first time
+TRIAL_MS = 2_000  # how long a suspect has the guest apart for itself, the first time
 
 
 class Cause(StrEnum):
     """How a guest ended."""
 
     ITSELF = "itself"  # user code ended it: an exit, a segmentation fault
-    KILLED = "killed"  # something outside did
-    ENDED = "ended"  # the host did, for what ran in it: a hang, a breach of the protocol
-    HOST = "host"  # the host or its forkserver did, and nothing in it was the reason
-    REQUEST = "request"  # the host did, for a request that hung
+    KILLED = "killed"  # something outside ended it
+    ENDED = "ended"  # the host ended it because of its code: a hang, a breach of the protocol
+    HOST = "host"  # the host or its forkserver ended it, but not because of its code
+    REQUEST = "request"  # the host ended it because a request hung
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
     """A guest that went away.
 
-    reason: `"exited with status 3"`. run: the number of the run that did it, where that is known.
-    others: whether anything else was in flight that may have done it, such as a request.
+    reason: `"exited with status 3"`. run: the number of the run that caused it, if known.
+    others: whether anything else may have caused it, such as a request in progress.
     """
 
     reason: str
@@ -48,7 +49,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """An instance that had a run in the guest. active: its code ran, as far as is known."""
+    """An instance that had a run in the guest. active: its code ran, as far as we know."""
 
     key: int
     run: int
@@ -57,24 +58,24 @@ class Present:
 
 @dataclass(slots=True)
 class _Record:
-    """The losses an instance was there at since it last got further, by number; some were kills."""
+    """The losses of an instance since it last made progress, by number; some were kills."""
 
     losses: set[int] = field(default_factory=set)
     kills: set[int] = field(default_factory=set)
 
 
 class Blame:
-    """Remembers, by instance, the guests in a row that were lost while it may have been why."""
+    """Remembers, for each instance, the guests in a row that it may have taken down."""
 
     def __init__(self) -> None:
         self._records: dict[int, _Record] = {}
         self._number = 0  # of the last loss
 
     def lost(self, loss: Loss, present: Sequence[Present]) -> tuple[set[int], set[int]]:
-        """Take a loss in. Return the keys of the one that is to blame, if any, and of new suspects.
+        """Note a loss. Return the key of the instance to blame, if any, and of new suspects.
 
-        present: whose code may have run in the guest. Who was there at losses of the one that is to
-        blame, and at no others, is suspected no more.
+        present: the instances whose code may have run in the guest. An instance whose losses are
+        all losses of the one to blame is no longer a suspect.
         """
         if loss.cause in (Cause.HOST, Cause.REQUEST):
             return set(), set()
@@ -108,11 +109,11 @@ class Blame:
         return {*self._records}
 
     def is_suspect(self, key: int) -> bool:
-        """Whether an instance is to begin in a guest apart."""
+        """Whether an instance must begin in a guest apart."""
         return self.losses(key) >= SUSPECTED_AFTER
 
     def is_hopeless(self, key: int) -> bool:
-        """Whether an instance that is to blame is tried no more."""
+        """Whether an instance that is to blame is not tried again."""
         return self.losses(key) >= LOSSES_MAX
 
     def losses(self, key: int) -> int:
@@ -124,16 +125,16 @@ class Blame:
         return int(TRIAL_MS * 2 ** min(self.losses(key) - SUSPECTED_AFTER, 5))
 
     def clear(self, key: int) -> None:
-        """An instance got further than before, or is no more."""
+        """Forget an instance: it made progress, or was deleted."""
         self._records.pop(key, None)
 
     def forget_all(self) -> None:
-        """Other code runs now."""
+        """Forget all: other code runs now."""
         self._records.clear()
 
 
 def suspicion(names: Sequence[str]) -> str:
-    """Return what the person at the terminal is told of new suspects, such as `"orders a"`."""
+    """Return the message about new suspects, such as `"orders a"`."""
     if len(names) == 1:
         return (
             f"{names[0]}: was running each time the worker went away; it begins in a worker apart"
@@ -147,7 +148,7 @@ def suspicion(names: Sequence[str]) -> str:
 
 
 def _candidates(loss: Loss, present: Sequence[Present]) -> list[Present]:
-    """Return those that may have done it; the ones that only waited if nobody else was there."""
+    """Return the possible causes: active instances, or all if none was active."""
     known = [each for each in present if loss.run and each.run == loss.run]
     if known:
         return known

@@ -1,4 +1,4 @@
-"""What a guest is sent about runs, no faster than it reads: histories, starts, large answers.
+"""Sends a guest messages about runs as fast as it reads: histories, starts, large answers.
 
 At most a window of it is on the way. The rest stays where it is, as iterators that make the next
 message when there is room for it: so the host keeps little in memory, and a request that comes
@@ -17,7 +17,7 @@ from emulator.protocol.runs import RunAbort, RunStart
 
 WINDOW_BYTES = 2 * 1024 * 1024
 RUN_BYTES = 64 * 1024  # what starting a run counts for: code runs then, which takes time
-BURST_RUN_BYTES = RUN_BYTES // 4  # the same, while the guest keeps up
+BURST_RUN_BYTES = RUN_BYTES // 4  # the same, while the guest reads fast enough
 AT_ONCE = 4  # runs whose histories are on the way; their messages take turns
 
 _MARK_BYTES = WINDOW_BYTES // 4
@@ -25,7 +25,7 @@ Parcel = Iterator[Message]
 
 
 class Reader(Protocol):
-    """A guest, as far as its feed knows it."""
+    """What a feed needs of a guest."""
 
     def send(self, message: Message) -> None: ...
     def when_read(self, callback: Callable[[], None]) -> None:
@@ -36,8 +36,8 @@ class Reader(Protocol):
 class Feed:
     """The feed of one guest.
 
-    A parcel makes messages one after the other, each at the moment it is sent; one that is no
-    longer wanted ends. `has_room_again` is called when there may be room for another.
+    A parcel makes messages one by one, each when it is sent. A parcel that is no longer needed
+    ends. `has_room_again` is called when there may be room for another.
     """
 
     def __init__(self, guest: Reader, has_room_again: Callable[[], None] = lambda: None) -> None:
@@ -45,9 +45,9 @@ class Feed:
         self._has_room_again = has_room_again
         self._parcels: deque[Parcel] = deque()
         self._unread = 0  # bytes, or what counts as such
-        self._unmarked = 0  # those of them whose reading nobody waits for yet
+        self._unmarked = 0  # bytes of them that no `when_read` is about yet
         self._sending = False
-        self._is_behind = False  # the window was full, and has not been nearly empty since
+        self._is_behind = False  # the window was full, and was not nearly empty since
         self._aborting = 0
         self.sent = 0  # messages, since the beginning
 
@@ -61,13 +61,13 @@ class Feed:
         return len(self._parcels) < AT_ONCE and self._unread < WINDOW_BYTES
 
     def put(self, parcel: Parcel) -> None:
-        """Send the messages of a parcel as there is room for them, in their order."""
+        """Send the messages of a parcel in order, as fast as there is room."""
         self._parcels.append(parcel)
         self._send_on()
 
     @property
     def is_aborting(self) -> bool:
-        """Whether code of a run that is over may still work: its guest has not read that yet."""
+        """Whether code of an ended run may still work: its guest has not read of the end yet."""
         return self._aborting > 0
 
     def abort(self, run: int, *, works: bool) -> None:

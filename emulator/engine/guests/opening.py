@@ -1,4 +1,4 @@
-"""What a guest is sent to begin a run or to undo a step, made of what is recorded. Pure."""
+"""The messages that begin a run or order a rollback handler, from what is recorded. Pure."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def opening(
     free_steps: int = 0,
     read: Read = bytes,
 ) -> Iterator[Message]:
-    """Yield the messages that begin a run of `instance`, each as it then stands.
+    """Yield the messages that begin a run of `instance`, each with its present state.
 
-    free_steps: how many new steps the guest may begin by itself. read: returns what is recorded as
-    the value of a step.
+    free_steps: how many new steps the guest may begin by itself. read: returns the recorded value
+    of a step.
 
-    Raises MalformedValue when what a guest has recorded is no value.
+    Raises MalformedValue when a recorded value is malformed.
     """
     ended = [step for step in instance.steps.values() if step.has_ended]
     for payload in history(ended, read):
@@ -83,7 +83,7 @@ def _begun(instance: Instance) -> list[Json]:
 def history(steps: Iterable[Step], read: Read = bytes) -> Iterator[bytes]:
     """Yield the finished steps of `run()` as payloads of History messages, each about 1 MiB.
 
-    What callbacks called is not among them: should one run again, it asks.
+    Steps in callbacks are not among them: a callback that runs again asks for them.
     """
     items: list[tuple[bytes, bytes]] = []
     size = 0

@@ -1,4 +1,4 @@
-"""A workflow as it is configured. Imports next to nothing: every command reads the configuration.
+"""A workflow as it is configured. It imports almost nothing, as every command reads it.
 
 Source: docs/platform/workflows.md, "Limits" and "Retention".
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-STEP_LIMIT = 10_000  # docs "Limits": step.do calls per instance, paid plan
+STEP_LIMIT = 10_000  # step.do calls per instance, on the paid plan
 DAY_MS = 86_400_000
-RETENTION_MS = 7 * DAY_MS  # docs "Limits", paid plan, for workflows created after 2026-09-10
+RETENTION_MS = 7 * DAY_MS  # on the paid plan, for workflows created after 2026-09-10
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long instances are kept after their end, by whether they succeeded."""
+    """How long instances are kept after their end: after success, and after any other end."""
 
     success_ms: int = RETENTION_MS
     error_ms: int = RETENTION_MS
@@ -30,7 +30,7 @@ class Retention:
 class Definition:
     """A workflow as configured. `plain_non_retryable`: keep a NonRetryableError's own message.
 
-    concurrency: how many of its instances may run at once; None for as many as all together.
+    concurrency: how many of its instances may run at once; None: no limit of its own.
     Source: docs/platform/workflows.md, "NonRetryableError".
     """
 

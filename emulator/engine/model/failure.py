@@ -1,4 +1,4 @@
-"""What an entry says when a step, an event wait or an instance has failed for good. Pure."""
+"""What an entry says when a step, an event wait or an instance has finally failed. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ErrorInfo(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An instance, a step or an event wait has failed for good."""
+    """An instance, a step or an event wait has finally failed."""
 
     error: ErrorInfo
 

@@ -1,7 +1,7 @@
 """How each journal entry changes an instance. Pure.
 
-`apply` is the one place where a state changes: an instance in memory is always the fold of its
-entries, whether they were just decided or read back after a crash.
+`apply` is the only place where a state changes: an instance in memory is always the fold of its
+entries, both of new ones and of those read after a crash.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from emulator.engine.model.step_data import (
 
 
 def apply(instance: Instance, entry: Entry) -> None:
-    """Change the state as `entry` says. Entries must come in the order they were decided."""
+    """Change the state as `entry` says. Entries must come in the order of the decisions."""
     _APPLY[entry.kind](instance, entry)
 
 
@@ -59,7 +59,7 @@ def _started(instance: Instance, entry: Entry) -> None:
 
 
 def _code_changed(instance: Instance, entry: Entry) -> None:
-    """From here on, what is recorded comes from this generation of the code."""
+    """Later entries come from this generation of the code."""
     instance.generation = data_of(entry, CodeVersion).generation
 
 
@@ -93,19 +93,19 @@ def _paused(instance: Instance, entry: Entry) -> None:
 
 
 def _resumed(instance: Instance, entry: Entry) -> None:
-    """Resume: every deadline moves by the time that was spent paused, not that spent held."""
+    """Resume: every deadline moves by the time of the pause, but not by the time as held."""
     if instance.divergence is not None:
         if data_of(entry, Resumption).accepted:
             _set_aside(instance, instance.divergence)
         _restarted(instance, entry)
-    elif instance.paused_ms is None:  # the pause had not taken effect yet
+    elif instance.paused_ms is None:  # the pause had no effect yet
         instance.status = Status.RUNNING
     else:
         _restarted(instance, entry)
 
 
 def _restarted(instance: Instance, entry: Entry) -> None:
-    """Begin again with the steps that are left, from a pause or from a step."""
+    """Begin again with the remaining steps, from a pause or from a step."""
     if instance.paused_ms is not None:
         for step in instance.open.values():
             if step.due_ms is not None and step.state in BLOCKED:
@@ -120,15 +120,15 @@ def _diverged(instance: Instance, entry: Entry) -> None:
     if found.action is Policy.HOLD:
         instance.status = Status.PAUSED
         instance.divergence = found
-    elif found.action is Policy.WARN:  # if it is to fail, its end follows
+    elif found.action is Policy.WARN:  # for FAIL, the end of the instance follows
         _set_aside(instance, found)
 
 
 def _set_aside(instance: Instance, found: FoundDivergence) -> None:
-    """Go on without the steps that are asked for no more: what they wait for does not count."""
+    """Go on without the steps that the code does not call; their deadlines do not count."""
     for key in found.divergence.missing:
         step = instance.steps.pop(key, None)
-        if step is not None:  # a restart may have struck it meanwhile
+        if step is not None:  # a restart may have deleted it in between
             instance.aside[key] = step
             instance.open.pop(key, None)
     instance.generation = found.generation
@@ -150,7 +150,7 @@ def _step_renamed(instance: Instance, entry: Entry) -> None:
                 steps[old].nth = nth
             renamed = {step.key: step for step in steps.values()}
             steps.clear()
-            steps.update(renamed)  # the order in which they began is kept
+            steps.update(renamed)  # keeps the order in which they began
     for step in (*instance.steps.values(), *instance.aside.values()):
         if step.parent == old:
             step.parent = entry.step
@@ -199,7 +199,7 @@ def _attempt_started(instance: Instance, entry: Entry) -> None:
 
 
 def _attempt_succeeded(instance: Instance, entry: Entry) -> None:
-    """Nothing, for a step that has begun: its own success follows."""
+    """Do nothing for a step that has begun: its own success follows."""
     _ = instance.steps[entry.step]
 
 
@@ -208,7 +208,7 @@ def _attempt_failed(instance: Instance, entry: Entry) -> None:
     failure = data_of(entry, AttemptFailure)
     step.charged += 1
     step.error = failure.error
-    if instance.places:  # what has failed in the callback is tried again with it
+    if instance.places:  # failed steps in the callback are tried again with it
         for key in (*instance.places.called_by(step.key), *instance.places.called_by(SHARED)):
             child = instance.steps.get(key)
             if child and child.parent == step.key and child.state is StepState.FAILED:
@@ -265,7 +265,7 @@ def _wait_started(instance: Instance, entry: Entry) -> None:
 
 
 def _wait_completed(instance: Instance, entry: Entry) -> None:
-    """The oldest buffered event of the type has been delivered to this step."""
+    """The step got the oldest buffered event of its type."""
     instance.events[instance.steps[entry.step].event_type].popleft()
     _step_succeeded(instance, entry)
 
@@ -275,7 +275,7 @@ def _timer_skipped(instance: Instance, entry: Entry) -> None:
 
 
 def _rollback_started(instance: Instance, entry: Entry) -> None:
-    """From now on only handlers are executed: what steps still waited for matters no more."""
+    """From now on only handlers are executed; the deadlines of steps do not matter."""
     start = data_of(entry, RollbackStart)
     instance.status = Status.ROLLING_BACK
     instance.paused_ms = None

@@ -1,8 +1,8 @@
-"""Which step a call asks for: one that is recorded, or a new one. Pure.
+"""Which step a call asks for: a recorded one, or a new one. Pure.
 
-What identifies a call is its place (`places.py`). The key of a new step is made so that labels
-such as `"charge-1"` stay unambiguous: its count goes over all steps of its kind and name in the
-instance, whoever calls them. Where no callback calls steps, count and place are the same.
+The place of a call identifies it (`places.py`). The key of a new step keeps labels such as
+`"charge-1"` unique: its count goes over all steps of its kind and name in the instance, for all
+callers. If no callback calls steps, the count equals the number in the place.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from emulator.protocol.runs import StepBegin
 
 
 def key_for(instance: Instance, kind: str, begun: StepBegin, parent: str) -> tuple[str, str]:
-    """Return the key of the step that a message asks for, and the caller it is counted with.
+    """Return the key of the step that a message asks for, and the caller that counts it.
 
-    parent: key of the step in whose callback the call was made; empty: in none.
+    parent: key of the step in whose callback the call was made; empty for `run()`.
     """
     name, place = begun.name, (kind, begun.name, begun.count)
     key = key_of(instance, parent, place)

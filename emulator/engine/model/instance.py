@@ -1,4 +1,4 @@
-"""What the engine remembers of an instance. How entries change it is in `fold.py`. Pure."""
+"""What the engine remembers of an instance. `fold.py` says how entries change it. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGE_STEPS = 32
 
 
 class Status(StrEnum):
-    """The statuses `status()` reports. Source: docs/platform/workflows.md, "Statuses"."""
+    """The statuses of `status()`. Source: docs/platform/workflows.md, "Statuses"."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -36,7 +36,7 @@ TERMINAL = frozenset({Status.ERRORED, Status.TERMINATED, Status.COMPLETE})
 class Rollback:
     """The rollback of an instance. `outcome` is "complete", "failed", or "" while it goes on."""
 
-    trigger: ErrorInfo  # what made `run()` fail, or that a user terminated the instance
+    trigger: ErrorInfo  # the error of `run()`, or that a user terminated the instance
     terminates: bool
     outcome: str = ""
     error: ErrorInfo | None = None
@@ -55,36 +55,36 @@ class Instance:
     ended_ms: int | None = None
     paused_ms: int | None = None
     trigger: str = "binding"  # what created it: "api", "binding", "cron"
-    schedule: Schedule | None = None  # what cron created it for
+    schedule: Schedule | None = None  # the schedule that created it
     retention: Mapping[str, int] = field(default_factory=dict)  # its own: {"success"?, "error"?}
     params: bytes = b""
     output: bytes = b""
     error: ErrorInfo | None = None
     rollback: Rollback | None = None
     steps: dict[str, Step] = field(default_factory=dict)  # in the order they started
-    open: dict[str, Step] = field(default_factory=dict)  # those of them that have not ended
+    open: dict[str, Step] = field(default_factory=dict)  # the steps that have not ended
     events: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)  # (at_ms, payload)
-    do_steps: int = 0  # how many different `do` steps it has recorded
+    do_steps: int = 0  # how many `do` steps are recorded
     generation: int = 0  # of the code that its last run started on; 0: none yet, or not recorded
-    aside: dict[str, Step] = field(default_factory=dict)  # that the code asks for no more, by key
+    aside: dict[str, Step] = field(default_factory=dict)  # steps the code does not call, by key
     places: Places = field(default_factory=Places)
     divergence: FoundDivergence | None = None  # why it is held
 
     @property
     def is_held(self) -> bool:
-        """Whether it is paused because the code does not fit what it has done."""
+        """Whether it is paused because the code does not fit."""
         return self.divergence is not None
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing will ever happen to it again, unless it is restarted."""
+        """Whether it has ended; only a restart changes that."""
         return self.status in TERMINAL
 
     @property
     def only_waits(self) -> bool:
-        """Whether it is `waiting`, and an open sleep, event wait or retry has a deadline.
+        """Whether it is `waiting` and has a deadline: of an open sleep, event wait or retry.
 
-        One that is `waiting` without must run: nothing else would ever wake it.
+        A `waiting` instance without a deadline must run: nothing would ever wake it.
         """
         return self.status is Status.WAITING and any(
             step.state in BLOCKED and step.due_ms is not None for step in self.open.values()
@@ -92,7 +92,7 @@ class Instance:
 
     @property
     def is_large(self) -> bool:
-        """Whether it takes up more memory than one is given that only waits for its turn."""
+        """Whether it takes more memory than an instance may have while it waits for its turn."""
         if len(self.steps) > LARGE_STEPS or self.events:
             return True
         values = (len(step.value) for step in self.steps.values())
@@ -110,7 +110,7 @@ class Instance:
         )
 
     def may_be_asked_for(self, step: Step) -> bool:
-        """Whether a call can still get what becomes of `step`: no callback around it is done."""
+        """Whether a call can still ask for `step`: no callback around it has ended."""
         while step.parent:
             caller = self.steps.get(step.parent)
             if caller is None or caller.has_ended:

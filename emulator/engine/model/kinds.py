@@ -1,4 +1,4 @@
-"""What an entry of the journal can say happened. The numbers are in the file and never change."""
+"""The kinds of entries of the journal. The numbers are in the file and never change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class EntryKind(IntEnum):
-    """What an entry says happened; `entries.py` has what each says about it.
+    """What happened; `entries.py` has the data of each kind.
 
     Codes below 100 are `InstanceEvent` of workers-sdk (workflows-shared/src/instance.ts); the
     others are ours, for what production does not log.
@@ -44,8 +44,8 @@ class EntryKind(IntEnum):
     WORKFLOW_RESUMED = 104
     ATTEMPT_INTERRUPTED = 105
     EVENT_RECEIVED = 106
-    WORKFLOW_RESTARTED = 107  # from a step; a whole restart leaves nothing to say it in
-    TIMER_SKIPPED = 108  # someone did not want to wait for a step's deadline
+    WORKFLOW_RESTARTED = 107  # from a step; a complete restart deletes all entries
+    TIMER_SKIPPED = 108  # a user skipped a step's deadline
     RETRY_DELAYED = 115  # a step's delay function has said how long to wait
     CODE_CHANGED = 109  # a run starts on another generation than the one before it
     WORKFLOW_DIVERGED = 110  # the code does not fit what was done
@@ -53,5 +53,5 @@ class EntryKind(IntEnum):
     STEP_FOUND = 112  # a step that was set aside is asked for again
 
 
-# The entries with which the steps begin that `run()` and callbacks call.
+# The entries with which steps begin.
 STEP_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START)

@@ -1,12 +1,12 @@
-"""Which recorded step answers which call, once callbacks of steps have called steps themselves.
+"""Which recorded step answers which call, if callbacks of steps have called steps.
 
-A replay does not run the callbacks of finished steps, so what they call cannot be counted over the
-whole run: the identity of a call belongs to its caller. A **place** is the caller, the kind, the
-name, and the how-manieth call of that kind and name by that caller. The caller is `run()`, or one
-step's callback: each of its attempts counts anew, and gets what the attempts before it have done.
+A replay does not run the callbacks of finished steps, so their calls cannot be counted over the
+whole run: a call belongs to its caller. A **place** is the caller, the kind, the name, and the
+number among that caller's calls of this kind and name. The caller is `run()`, or one step's
+callback. Each attempt of a callback counts from 1 again, and gets the results of earlier attempts.
 
-`Instance` keeps this up to date as entries are applied; `identity.py` asks it. Nothing is kept here
-before the first nested step: until then the key of a step says its place.
+`fold.py` updates it, `identity.py` asks it. It is empty before the first nested step: until then
+the key of a step shows its place.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from emulator.engine.model.step_key import StepKey
 
 Place = tuple[str, str, int]  # kind, name, nth
-SHARED = "*"  # the caller of what all callers share: dependencies that callbacks have asked for
+SHARED = "*"  # the caller of shared dependencies that callbacks have asked for
 
 
 @dataclass(slots=True)
 class _Name:
     """All steps of one kind and name since the first nested step of the instance.
 
-    highest: the highest count in a key. first_caller: key of the step that first called one in its
-    callback. unplaced: nested steps that were recorded without their place, as journals of before
-    2026-09 have them: there one count ran over the whole run.
+    highest: the highest count in a key. first_caller: key of the step whose callback first called
+    one. unplaced: nested steps recorded without their place, as in journals from before 2026-09,
+    where one count was for the whole run.
     """
 
     highest: int = 0
@@ -63,10 +63,10 @@ class Places:
         return "" if known is None else known.first_caller
 
     def add(self, key: str, caller: str, nth: int) -> int:
-        """Take in a step that has begun; return its `nth`, which old journals leave out (0).
+        """Add a step that has begun; return its `nth`, which is 0 in old journals.
 
-        The n-th step of a kind and name that an old journal has for a caller is its n-th call; of
-        `run()` it is counted without the nested ones, with which it shared its count there.
+        In an old journal, the n-th step of a kind and name for a caller is its n-th call. For
+        `run()`, nested steps are not counted, although they had the same count there.
         """
         of = StepKey.of(key)
         kind, count, name = of.kind.value, of.count, of.name
@@ -86,11 +86,11 @@ class Places:
         return nth
 
     def free(self, caller: str, place: Place) -> None:
-        """Let the next call at a place begin a step of its own."""
+        """Let the next call at a place begin a new step."""
         self._keys.get(caller, {}).pop(place, None)
 
     def rename(self, old: str, new: str, caller: str, place: Place) -> None:
-        """A step has another key, and another place with the same caller."""
+        """Give a step another key, and another place with the same caller."""
         if old in self._keys:
             self._keys[new] = self._keys.pop(old)
         for known in self._names.values():

@@ -1,7 +1,7 @@
-"""Recorded values as plain JSON, for people and programs outside. Pure; it never raises.
+"""Recorded values as plain JSON, for people and other programs. Pure; it never raises.
 
-What JSON cannot carry becomes what one would write down instead: a date its ISO text, bytes a
-label such as `"[Uint8Array(200000 bytes)]"`, a cycle `"[Circular]"`, a step's stream its preview.
+Values that JSON cannot carry become text: a date its ISO text, bytes a label such as
+`"[Uint8Array(200000 bytes)]"`, a cycle `"[Circular]"`, a step's stream its preview.
 Source: docs/platform/workflows.md, "Values".
 """
 
@@ -28,23 +28,23 @@ _CYCLE_S = 146_097 * 86_400  # the calendar repeats itself after 400 years
 _DATE_MAX_MS = 8_640_000_000_000_000  # ECMAScript "Time Values and Time Range"
 
 REDACTED = "[REDACTED]"
-NODES_MAX = 300_000  # a value that shares its parts can be far larger written out than recorded
+NODES_MAX = 300_000  # a value with shared parts can be far larger when it is written out
 TEXT_MAX_CHARS = 1_024  # miniflare's preview of a stream; production's own limit is not documented
 TRUNCATED = "[truncated output]"
 _FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799  # 0001-01-01 and 9999-12-31T23:59:59, UTC
 
 
 class StreamText(str):
-    """What is shown of a byte stream that a step returned; `stream` says where its bytes are."""
+    """The shown text of a byte stream that a step returned; `stream` says where its bytes are."""
 
     __slots__ = ("stream",)
     stream: StreamValue
 
 
 def iso(at_ms: float) -> str:
-    """Return a time as REST shows it: `"2026-01-01T00:00:00.000Z"`.
+    """Return a time for REST: `"2026-01-01T00:00:00.000Z"`.
 
-    One beyond the years 1 to 9999, which only damage can record, is shown as their start or end.
+    A damaged record may have a time outside the years 1 to 9999: then it is their start or end.
     """
     seconds, milliseconds = divmod(int(at_ms), 1000)
     seconds = min(max(seconds, _FIRST_S), _LAST_S)
@@ -52,9 +52,9 @@ def iso(at_ms: float) -> str:
 
 
 def iso_date(epoch_ms: float) -> str:
-    """Return a Date as `Date.toISOString` does: a far year has six digits and a sign.
+    """Return a Date like `Date.toISOString`: a year far away has six digits and a sign.
 
-    Raises ValueError for what is no Date.
+    Raises ValueError if it is not a Date.
     """
     seconds, milliseconds = divmod(int(epoch_ms), 1000)
     if _FIRST_S <= seconds <= _LAST_S:
@@ -68,7 +68,7 @@ def iso_date(epoch_ms: float) -> str:
     return f"{shown}{text[4:]}.{milliseconds:03d}Z"
 
 
-@lru_cache(maxsize=256)  # a history has many times within few seconds
+@lru_cache(maxsize=256)  # a history has many times in a few seconds
 def _second(epoch_s: int) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).isoformat().removesuffix("+00:00")
 
@@ -76,7 +76,7 @@ def _second(epoch_s: int) -> str:
 def plain(value: bytes) -> Json:
     """Return a value in tagged JSON as plain JSON: `b'{"$date":0}'` -> `"1970-01-01T00:…Z"`."""
     try:
-        if b'"$' not in value:  # no tag anywhere: it is plain JSON as it stands
+        if b'"$' not in value:  # no tag anywhere: it is plain JSON already
             return deep_json.loads(value) if value else None
         return _Flattener().flatten(values.decode(value, _SHAPES))
     except (ValueError, RecursionError):
@@ -84,7 +84,7 @@ def plain(value: bytes) -> Json:
 
 
 def as_text(value: Json) -> str:
-    """Return plain JSON as the string REST has for a step's output, cut off when it is long."""
+    """Return plain JSON as a string, as REST shows a step's output; a long one is cut."""
     if isinstance(value, StreamText):
         return str(value)
     text = deep_json.dumps(value, ascii_only=False)
@@ -124,7 +124,7 @@ _SHAPES = values.Shapes(
 
 
 class _Flattener:
-    """Writes out a tree of containers that may be shared or contain themselves."""
+    """Writes out containers that may be shared or contain themselves."""
 
     def __init__(self) -> None:
         self._open: set[int] = set()

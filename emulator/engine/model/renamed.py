@@ -1,6 +1,6 @@
-"""Histories in which steps were renamed, told with the names they have now. Pure.
+"""Histories with renamed steps, shown with their present names. Pure.
 
-Entries are never rewritten: what happened before a renaming is recorded under the old key.
+Entries are never changed: those from before a renaming have the old key.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Numbered = tuple[int, Entry]  # an entry and its id in the journal
 
 
 def with_current_names(history: Iterable[Numbered]) -> list[Numbered]:
-    """Return a history as if every step had had its present name from the beginning."""
+    """Return a history as if every step had its present name from the beginning."""
     told: list[Numbered] = []
     for number, entry in history:
         if entry.kind is EntryKind.STEP_RENAMED:

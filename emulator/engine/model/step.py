@@ -1,4 +1,4 @@
-"""One step of an instance as it stands in memory. Pure."""
+"""One step of an instance in memory. Pure."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LARGE_BYTES = 16 * 1024  # of values
 
 
 class StepState(StrEnum):
-    """How far a step is."""
+    """The state of a step."""
 
-    STARTED = "started"  # recorded, no attempt in flight
-    RUNNING = "running"  # an attempt is in flight, or was when its guest or host went away
-    DELAYING = "delaying"  # the attempt has failed, its delay function says when the next is due
+    STARTED = "started"  # recorded, no attempt in progress
+    RUNNING = "running"  # an attempt is in progress, or was when its guest or host went away
+    DELAYING = "delaying"  # an attempt has failed, and its delay function is asked
     RETRYING = "retrying"  # the next attempt is due at `due_ms`
     SLEEPING = "sleeping"
     WAITING = "waiting"
@@ -34,7 +34,7 @@ BLOCKED = frozenset({StepState.RETRYING, StepState.SLEEPING, StepState.WAITING})
 
 
 class Left(bytes):
-    """In place of a large value: the id of the row of the journal that holds it, in digits.
+    """In place of a large value: the id of its row in the journal, in digits.
 
     An instance may keep a gigabyte in its steps. `Journal.value` reads it when it is needed.
     """
@@ -42,13 +42,13 @@ class Left(bytes):
 
 @dataclass(slots=True)
 class Step:
-    """One step of an instance, as recorded so far."""
+    """One step of an instance, as it is recorded so far."""
 
     key: str
     state: StepState
-    config: Record = field(default_factory=dict)  # resolved; of the first encounter; never changed
-    rollback: StepConfig | None = None  # how its handler is run, if it has one
-    timeout_ms: int = 0  # of an attempt or a wait; the length of a sleep, as first asked for
+    config: Record = field(default_factory=dict)  # complete; from the first call; never changed
+    rollback: StepConfig | None = None  # the configuration of its handler, if it has one
+    timeout_ms: int = 0  # of an attempt or a wait; for a sleep, its first duration
     delay_ms: int | None = 0  # before a retry, without backoff; None: a function says
     attempts: int = 0  # number of the last attempt started
     charged: int = 0  # attempts that failed and count against the user's retries
@@ -56,13 +56,13 @@ class Step:
     event_type: str = ""
     value: bytes = b""  # or `Left`
     error: ErrorInfo | None = None
-    since_ms: int = 0  # when it was first asked for
-    line: str = ""  # of user code, then: "src/entry.py:31"
+    since_ms: int = 0  # the time of the first call
+    line: str = ""  # of user code at the first call: "src/entry.py:31"
     parent: str = ""  # key of the step whose callback called it
     parent_attempt: int = 0  # which attempt of that step called it
-    shared: bool = False  # it is a dependency: whoever else asks for it gets the same
-    nth: int = 0  # of the calls of its kind and name by the same caller; 0: as its count says
-    generation: int = 0  # of the code that called it; only of a step with a parent
+    shared: bool = False  # it is a dependency: all callers get the same result
+    nth: int = 0  # among the calls of its kind and name by the same caller; 0: equal to its count
+    generation: int = 0  # of the code that called it; only for a step with a parent
 
     @property
     def kind(self) -> StepKind:
@@ -71,36 +71,36 @@ class Step:
 
     @property
     def count(self) -> int:
-        """Which step of this name and kind it is in its instance, from 1."""
+        """Its number among the steps of this name and kind in its instance, from 1."""
         return StepKey.of(self.key).count
 
     @property
     def name(self) -> str:
-        """The name user code gave it."""
+        """The name from user code."""
         return StepKey.of(self.key).name
 
     @property
     def other_count(self) -> int:
-        """Its count, where that is not which call of its caller it is; else 0."""
+        """Its count, if that differs from the number in its place; else 0."""
         return self.count if self.nth and self.nth != self.count else 0
 
     @property
     def caller(self) -> str:
-        """Whose calls its place is counted among: `parent`, as a rule."""
+        """The caller of its place: usually `parent`."""
         return SHARED if self.shared else self.parent
 
     @property
     def place(self) -> Place:
-        """Which call of its caller gets it."""
+        """The place of its call."""
         key = StepKey.of(self.key)
         return key.kind.value, key.name, self.nth or key.count
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is recorded what became of it."""
+        """Whether its end is recorded."""
         return self.state in (StepState.SUCCEEDED, StepState.FAILED)
 
     @property
     def label(self) -> str:
-        """The display name of logs and REST: `"charge-1"`."""
+        """Its name in logs and REST: `"charge-1"`."""
         return StepKey.of(self.key).label

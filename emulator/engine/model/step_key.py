@@ -1,7 +1,7 @@
-"""Which step of an instance: its kind, its count, its name, and the text that is recorded. Pure.
+"""The key of a step in its instance: its kind, count and name, and the recorded text. Pure.
 
-Entries, dictionaries and messages have the text, `"do:1:charge"`: one string is one step. Only this
-module makes the text and takes it apart.
+Entries, dictionaries and messages use the text, `"do:1:charge"`: one string is one step. Only this
+module makes the text and splits it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from enum import StrEnum
 
-_KNOWN_KEYS = 1024  # the same few texts are read again and again, in all instances of a workflow
+_KNOWN_KEYS = 1024  # all instances of a workflow have the same few texts
 
 
 class StepKind(StrEnum):
@@ -31,12 +31,12 @@ _HANDLER = f"{StepKind.ROLLBACK}:"
 
 
 class StepKey:
-    """The parts of the key under which a step is recorded; no other step of its instance has it.
+    """The parts of the key of a step; no other step of its instance has the same key.
 
-    `step_key` makes the text of it, `StepKey.of` takes it apart.
-    count: which step of this kind and name it is in its instance, from 1. Which call a step answers
-    is its place (`places.py`).
-    Differs: the official local engine hashes the duration of a sleep in as well.
+    `step_key` makes its text, `StepKey.of` splits it.
+    count: its number among the steps of this kind and name in its instance, from 1. The place
+    (`places.py`) says which call it answers.
+    Differs: in the official local engine, the key of a sleep also has its duration.
     """
 
     __slots__ = ("kind", "count", "name")
@@ -49,7 +49,7 @@ class StepKey:
     @staticmethod
     @functools.lru_cache(maxsize=_KNOWN_KEYS)
     def of(text: str) -> StepKey:
-        """Return the parts of `"do:1:charge"`. Raises ValueError for a text of another form."""
+        """Return the parts of `"do:1:charge"`. Raises ValueError for any other text."""
         kind, count, name = text.split(":", 2)
         return StepKey(StepKind(kind), int(count), name)
 

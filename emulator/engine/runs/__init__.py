@@ -1,1 +1,1 @@
-"""Runs in memory: one pass of user code each, its deadlines, and who runs next."""
+"""Runs in memory, deadlines, and which instance runs next."""

@@ -1,8 +1,8 @@
-"""Runs that only wait: each is kept in its guest for a moment, then dropped.
+"""Runs that only wait: each stays in its guest for a moment, then it is dropped.
 
-The moment is for an event that comes soon, and for a branch of `run()` that works outside steps.
-Where many wait at once it is shorter: thousands of runs begun in one second would cost a guest
-memory that it cannot give back.
+In that moment an event may come, or a branch of `run()` may work outside steps. If many runs wait,
+the moment is shorter: thousands of runs begun in one second would cost a guest memory that it
+cannot give back.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ CROWDED_GRACE_MS = 50
 
 
 class IdleRuns:
-    """Calls `over(run)` when an idle run has had its moment.
+    """Calls `over(run)` when the moment of an idle run is over.
 
-    clock: measures the moment. now_ms: tells the time that the deadlines of instances are in.
+    clock: for the moment. now_ms: the time for the deadlines of instances.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class IdleRuns:
             return IDLE_GRACE_MS
         due_ms = run.instance.next_due_ms()
         soon = due_ms is not None and due_ms < self._now_ms() + IDLE_GRACE_MS
-        return IDLE_GRACE_MS if soon else CROWDED_GRACE_MS  # it would only be replayed at once
+        return IDLE_GRACE_MS if soon else CROWDED_GRACE_MS  # if soon, it would be replayed at once
 
     def _ring(self, run: Run) -> None:
         del self._alarms[run.number]

@@ -1,4 +1,4 @@
-"""Who runs next: instances that wake up before new ones, each in order, as far as there are places.
+"""Which instance runs next: woken ones before new ones, in order, while there is room.
 
 There are `concurrency` places in all, and each workflow may have a limit of its own. A workflow at
 its limit delays no other: its instances are passed over until one that runs waits or ends.
@@ -25,16 +25,16 @@ class _Lane:
 
     @property
     def next_turn(self) -> tuple[bool, int]:
-        """Where its next instance stands among those of all workflows: the least runs first."""
+        """The order of its next instance among those of all workflows: the smallest runs first."""
         queue = self.waking or self.new
         return not self.waking, queue[next(iter(queue))]
 
 
 class ReadyQueue:
-    """The queue of instances to start, and the places that running ones take up.
+    """The queue of instances to start, and the count of running ones.
 
-    What an operation costs does not depend on how many instances there are, only `take` on how
-    many workflows.
+    The cost of an operation does not depend on the number of instances; `take` depends on the
+    number of workflows.
     """
 
     def __init__(self, concurrency: int) -> None:
@@ -67,7 +67,7 @@ class ReadyQueue:
             (lane.waking if waking else lane.new)[key] = next(self._turns)
 
     def take(self) -> int | None:
-        """Return the next instance to start; None when there is none, or no place for it."""
+        """Return the next instance to start; None if there is none, or no room for it."""
         if not self._queued or len(self._active) >= self.concurrency:
             return None
         startable = (lane for name, lane in self._lanes.items() if self._may_start(name, lane))
@@ -79,7 +79,7 @@ class ReadyQueue:
         return key
 
     def remove(self, key: int) -> None:
-        """Take an instance out of the queue and free its place."""
+        """Remove an instance from the queue and from the running ones."""
         lane = self._queued.pop(key, None)
         if lane is not None:
             lane.waking.pop(key, None)
@@ -87,13 +87,13 @@ class ReadyQueue:
         self.vacate(key)
 
     def occupy(self, key: int, workflow: str) -> None:
-        """The instance runs and takes up a place."""
+        """Count the instance as running."""
         if key not in self._active:
             lane = self._active[key] = self._lane(workflow)
             lane.running += 1
 
     def vacate(self, key: int) -> None:
-        """The instance waits or has ended; its place is free."""
+        """Count the instance as not running: it waits or has ended."""
         lane = self._active.pop(key, None)
         if lane is not None:
             lane.running -= 1

@@ -1,4 +1,4 @@
-"""Byte streams that steps return: how large they may be, what is recorded, how they are read.
+"""Byte streams that steps return: their limit, what is recorded, how they are read.
 
 Their bytes are rows of their own in the journal, written while the attempt still runs; the success
 of the step is recorded last and names the stream. Decides and words; `engine.py` carries out.
@@ -19,7 +19,8 @@ from emulator.protocol.message import ProtocolError
 from emulator.protocol.runs import OUTPUT_CHUNK_BYTES, StreamPiece, StreamRead
 from emulator.protocol.values import StreamValue
 
-# docs "Limits": persisted state per instance, streams included. Here streams alone are counted.
+# Production's limit for all stored state of an instance. Here only streams are counted.
+# Source: docs/platform/workflows.md, "Limits".
 STORAGE_MAX_BYTES = 1024 * 1024 * 1024
 CORRUPT = "Step has completed but its stored stream output is corrupt or incomplete"
 
@@ -28,7 +29,7 @@ _HEAD_BYTES = 4 * TEXT_MAX_CHARS  # of UTF-8 for what is shown
 
 
 class Output:
-    """What an attempt in flight has sent of its stream."""
+    """The part of a stream that an attempt in progress has sent."""
 
     __slots__ = ("id", "chunks", "size", "_head")
 
@@ -39,7 +40,7 @@ class Output:
         self._head = b""
 
     def take(self, chunk: bytes) -> int:
-        """Count a chunk and return its position. Raises ProtocolError for one cut wrongly."""
+        """Count a chunk and return its position. Raises ProtocolError for a wrong size."""
         if not 0 < len(chunk) <= OUTPUT_CHUNK_BYTES:
             raise ProtocolError(f"a step_chunk of {len(chunk)} bytes")
         if len(self._head) < _HEAD_BYTES:
@@ -49,13 +50,13 @@ class Output:
         return self.chunks - 1
 
     def value(self) -> bytes:
-        """Return what is recorded as the value of the step, now that the stream is complete."""
+        """Return the value of the step to record, after the stream is complete."""
         shown = _preview(self._head, self.size)
         return values.encode(StreamValue(self.id, self.chunks, self.size, shown))
 
 
 def stream_of(value: bytes) -> StreamValue | None:
-    """Return the stream that a recorded value names; None for every other value."""
+    """Return the stream that a recorded value names; None for any other value."""
     if not value.startswith(_TAGS):
         return None
     try:
@@ -66,7 +67,7 @@ def stream_of(value: bytes) -> StreamValue | None:
 
 
 def kept_streams(instance: Instance) -> set[int]:
-    """Return the numbers of the streams that successes of its steps name."""
+    """Return the numbers of the streams that results of its steps name."""
     steps = [*instance.steps.values(), *instance.aside.values()]
     found = [stream_of(step.value) for step in steps if step.state is StepState.SUCCEEDED]
     return {stream.id for stream in found if stream is not None}
@@ -87,7 +88,7 @@ def piece(journal: Journal, instance: int, wanted: StreamRead) -> StreamPiece:
 
 
 def damage(journal: Journal, instance: int, stream: StreamValue, step: str) -> str:
-    """Return what is wrong with a stored stream, in production's words; "" when it is whole."""
+    """Return what is wrong with a stored stream, in production's words; "" if it is complete."""
     try:
         chunks, first, last, size = journal.chunks.extent(instance, stream.id)
     except StateError as error:
@@ -104,7 +105,7 @@ def damage(journal: Journal, instance: int, stream: StreamValue, step: str) -> s
 
 
 def _preview(head: bytes, size: int) -> str:
-    """Return the beginning of a stream if it is text, else what it is."""
+    """Return the beginning of a stream if it is text, else a label."""
     whole = len(head) == size
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)

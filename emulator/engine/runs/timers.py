@@ -1,6 +1,6 @@
 """Wake-ups: at most one per instance, at its earliest deadline. A cache of the journal.
 
-Deadlines live in the instances; this heap only knows which instance to look at next and when. A
+The deadlines are in the instances; this heap only knows which instance to look at next, and when. A
 wake-up that comes too early (its deadline moved) costs one look and is set again.
 """
 
@@ -15,13 +15,13 @@ _STALE_MAX = 1_000  # heap entries that no longer count, before the heap is made
 
 
 class Timers:
-    """Calls `wake(key)` when the instance `key` may have something due."""
+    """Calls `wake(key)` when a deadline of the instance `key` may have passed."""
 
     def __init__(self, clock: Clock, wake: Callable[[int], None]) -> None:
         self._clock = clock
         self._wake = wake
         self._heap: list[tuple[int, int]] = []
-        self._due: dict[int, int] = {}  # key -> the only heap entry of it that counts
+        self._due: dict[int, int] = {}  # key -> its only valid heap entry
         self._alarm: Alarm | None = None
         self._alarm_ms = 0
 

@@ -1,7 +1,7 @@
-"""Much work that becomes due at one moment, done a little in each turn of the event loop.
+"""Work that is due at one moment, done bit by bit in several turns of the event loop.
 
-Twenty thousand instances may wake at once, and a save may move thousands of runs. Requests are
-answered and what was decided is committed in between.
+Twenty thousand instances may wake at once, and a save may move thousands of runs. In between,
+requests are answered and entries are committed.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ TURN_S = 0.005  # of work in one turn; a request waits for a few turns
 
 
 class Turns:
-    """Calls what it is given in order: at once, until a turn's time is spent, then turn by turn."""
+    """Makes calls in order: at once, until the time of this turn is over, then in later turns."""
 
     def __init__(self, turn_s: float = TURN_S) -> None:
         self.turn_s = turn_s
         self._waiting: deque[Callable[[], None]] = deque()
         self._until = 0.0
-        self._counted = False  # the time of this turn
+        self._counted = False  # whether the time of this turn is counted
         self.done = 0  # calls, since the beginning
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def add(self, call: Callable[[], None]) -> None:
-        """Call `call` in this turn or a later one, after everything that was added before."""
+        """Call `call` in this turn or a later one, after all earlier calls."""
         if self._waiting or (self._counted and monotonic() >= self._until):
             self._waiting.append(call)
             return
@@ -37,7 +37,7 @@ class Turns:
         call()
 
     def stop(self) -> None:
-        """Call nothing more."""
+        """Make no more calls."""
         self._waiting.clear()
 
     def _count(self) -> None:
@@ -50,7 +50,7 @@ class Turns:
         self._counted = False
         if not self._waiting:
             return
-        self._count()  # first: one call that fails must not keep the others waiting
+        self._count()  # first, as a call that fails must not stop the others
         while self._waiting:
             self.done += 1
             self._waiting.popleft()()
