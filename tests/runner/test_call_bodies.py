@@ -21,6 +21,7 @@ TOTAL_BYTES = PIECES * CHUNK_BYTES
 
 # `put` and `get` as the client of a store would make them; `sent` and `closed` are what they did.
 WORKER = f"""
+import asyncio
 from js import ReadableStream
 from workers import Response, WorkerEntrypoint
 
@@ -55,6 +56,11 @@ class Default(WorkerEntrypoint):
         if path == "two":
             two = [ReadableStream(pieces()), ReadableStream(pieces())]
             return Response.json(await self.call("put", "a", *two))
+        if path == "impatient":
+            reading = asyncio.create_task(self.call("get", "a"))
+            await asyncio.sleep(0)
+            reading.cancel()
+            return Response("gone")
         if path == "get":
             found = await self.call("get", "a")
             return Response(found.body, headers={{"x-size": str(found.size)}})
@@ -69,6 +75,7 @@ class Store:
     def __init__(self) -> None:
         self.may_read = asyncio.Event()
         self.given = 0
+        self.closed = False
 
     async def call(self, method: str, args: list[Any]) -> Any:
         if method == "get":
@@ -81,9 +88,20 @@ class Store:
     async def close(self) -> None: ...
 
     async def _pieces(self) -> AsyncIterator[bytes]:
-        for _ in range(PIECES):
-            self.given += CHUNK_BYTES
-            yield b"y" * CHUNK_BYTES
+        try:
+            for _ in range(PIECES):
+                self.given += CHUNK_BYTES
+                yield b"y" * CHUNK_BYTES
+        finally:
+            self.closed = True
+
+
+class Slow(Store):
+    """One that gives its streams late."""
+
+    async def call(self, method: str, args: list[Any]) -> Any:
+        await self.may_read.wait()
+        return await super().call(method, args)
 
 
 class Careless(Store):
@@ -157,6 +175,18 @@ def test_what_the_binding_leaves_unread_is_closed(tmp_path: Path) -> None:
         while not (await sent(it))[1]:
             pass
         assert (await sent(it))[0] < TOTAL_BYTES
+
+    run(store(tmp_path), scenario)
+
+
+def test_a_stream_that_nobody_waits_for_any_more_is_closed(tmp_path: Path) -> None:
+    async def scenario(it: Running) -> None:
+        binding = Slow()
+        await it.load({"STORE": binding})
+        assert await it.get("/impatient") == b"gone"
+        binding.may_read.set()
+        await until(lambda: binding.closed, "the stream is closed")
+        assert binding.given < TOTAL_BYTES
 
     run(store(tmp_path), scenario)
 

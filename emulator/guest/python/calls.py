@@ -109,22 +109,30 @@ class BindingCalls:
     def result(self, message: BindingResult) -> None:
         """The host answered."""
         self._runs.pop(message.id, None)
-        stream = None
+        body = stream = None
         if message.has_body:
             body = self._streams[message.id] = IncomingBody(message.id, self._send)
             stream = ReadableStream(body)
+        if not self._resolve(message, stream) and body is not None:
+            body.cancel()
+            del self._streams[message.id]
+
+    def _resolve(self, message: BindingResult, stream: ReadableStream | None) -> bool:
+        """Give the result to the call; return whether anybody has got it."""
         try:
             value = conversion.decode(message.payload, stream)
         except MalformedValue as error:
             self.failure(BindingFailed(message.id, "Error", f"An answer is damaged: {error}"))
-            return
+            return False
         answer, then, _ = self._waiting.pop(message.id, (None, None, None))
         if answer is None or answer.done():
-            return
+            return False
         try:
             answer.set_result(value if then is None else then(value))
         except Exception as error:  # e.g. D1's first("no such column")
             answer.set_exception(error)
+            return False
+        return True
 
     def failure(self, message: BindingFailed) -> None:
         """The host raised."""
