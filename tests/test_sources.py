@@ -31,13 +31,12 @@ _REFERENCE = re.compile(
 )
 # Only PROTOCOL.md has numbered sections; no other page of this repository has.
 _NUMBERED_PAGE = re.compile(r"[a-z]\.md (?:sections? )?\d")
+# `docs "Limits"`, `docs workers/limits`, `workers-sdk packages/x.ts`: nobody can open these.
+_INFORMAL = re.compile(r'\bdocs (?:"|[a-z0-9-]+/)|\b(?:workers-sdk|workers-py|workerd) [a-z-]+/')
 
 
-def comments_and_docstrings(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield each docstring and block of comment lines of a module with sources, and its line."""
-    source = path.read_text(encoding="utf-8")
-    if "Source:" not in source:
-        return
+def comments_and_docstrings(source: str) -> Iterator[tuple[int, str]]:
+    """Yield each docstring and block of comment lines of a module, and its line."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             if isinstance(node.value.value, str):
@@ -88,10 +87,13 @@ def test_every_source_in_the_code_can_be_looked_up() -> None:
     count = 0
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            for line, text in comments_and_docstrings(path):
-                for source in sources(text):
+            source = path.read_text(encoding="utf-8")
+            if "Source:" not in source:
+                continue
+            for line, text in comments_and_docstrings(source):
+                for found in sources(text):
                     count += 1
-                    if problem := problem_of(source):
+                    if problem := problem_of(found):
                         problems.append(f"{path.relative_to(ROOT)}:{line}: {problem}")
     assert not problems, "\n".join(problems)
     assert count > 100  # they were looked at
@@ -124,6 +126,33 @@ def test_no_page_is_named_by_numbered_sections() -> None:
         if _NUMBERED_PAGE.search(path.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+def test_no_source_is_named_informally() -> None:
+    found = []
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            source = path.read_text(encoding="utf-8")
+            if not _INFORMAL.search(source):
+                continue
+            for line, text in comments_and_docstrings(source):
+                if match := _INFORMAL.search(text):
+                    found.append(f"{path.relative_to(ROOT)}:{line}: {match[0]}")
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("text", "informal"),
+    [
+        ('100  # docs "Limits", paid plan', True),
+        ("see docs workers/platform/limits", True),
+        ("workers-sdk workflows-shared/src/lib/streams.ts", True),
+        ('Source: docs/platform/workflows.md, "Limits".', False),
+        ("https://github.com/cloudflare/workers-sdk/blob/main/packages/a.ts", False),
+    ],
+)
+def test_an_informal_source_is_recognised(text: str, informal: bool) -> None:
+    assert bool(_INFORMAL.search(text)) is informal
 
 
 @pytest.mark.parametrize("page", sorted(PLATFORM.glob("*.md")), ids=lambda page: page.stem)

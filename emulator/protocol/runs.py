@@ -8,7 +8,8 @@ from dataclasses import field
 from .message import MESSAGE_TYPES, Json, Message, message
 
 # A step's stream: how it is cut, and how many pieces may be on their way to the disk.
-OUTPUT_CHUNK_BYTES = 256 * 1024  # workers-sdk workflows-shared/src/lib/streams.ts
+# Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workflows-shared/src/lib/streams.ts
+OUTPUT_CHUNK_BYTES = 256 * 1024
 OUTPUT_WINDOW_CHUNKS = 4
 DELAY_TIMEOUT_S = 5  # for a delay function
 REST_TIMEOUT_S = 5  # for a guarded run to come to rest; it does I/O outside steps after that

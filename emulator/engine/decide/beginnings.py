@@ -37,7 +37,8 @@ from emulator.engine.model.step_key import StepKind, step_key
 
 Json = Any
 
-STEP_NAME_MAX_CHARS = 256  # workers-sdk workflows-shared/src/lib/validators.ts
+# Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workflows-shared/src/lib/validators.ts
+STEP_NAME_MAX_CHARS = 256
 DEFAULT_EVENT_TIMEOUT_MS = 86_400_000
 SHORTEST_EVENT_TIMEOUT_MS = 1_000
 

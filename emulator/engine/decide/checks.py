@@ -13,7 +13,8 @@ from emulator.engine.decide.steps import is_too_large
 from emulator.errors import WorkerError
 from emulator.protocol import values
 
-INSTANCE_ID_MAX_CHARS = 100  # workers-sdk workflows-shared/src/lib/validators.ts
+# Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workflows-shared/src/lib/validators.ts
+INSTANCE_ID_MAX_CHARS = 100
 ADDRESSABLE_ID_MAX_CHARS = 271  # the longest cron expression, a hyphen, and a time
 BATCH_MAX = 100  # instances. Source: docs/platform/workflows.md, "Limits".
 

@@ -37,7 +37,8 @@ from emulator.protocol import values
 
 Json = Any
 
-VALUE_MAX_BYTES = 1_048_576  # docs "Limits": step result, params, event payload, 1 MiB
+# A step's result, params, an event's payload. Source: docs/platform/workflows.md, "Limits".
+VALUE_MAX_BYTES = 1_048_576
 
 
 def begin(

@@ -22,7 +22,8 @@ from .. import scope
 from ..sdk.pyodide.ffi import JsException
 from ..streams import Chunk, ReadableStream, Send
 
-# workers-sdk workflows-shared/src/lib/streams.ts, MAX_STREAM_OUTPUT_INPUT_CHUNK_BYTES
+# Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workflows-shared/src/lib/streams.ts
+# (MAX_STREAM_OUTPUT_INPUT_CHUNK_BYTES).
 INPUT_CHUNK_MAX_BYTES = 16 * 1024 * 1024
 
 
