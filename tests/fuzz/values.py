@@ -89,7 +89,7 @@ def random_value(random: Random, depth: int = 4) -> Any:
         case 4:
             return frozenset(_hashable(one) for one in inner)
         case 5:
-            tag = random.choice(("$date", "$ref", "$bytes", "$map", "$object", "$set", "$stream"))
+            tag = random.choice(("$date", "$ref", "$bytes", "$map", "$object", "$set", "$stored"))
             return {tag: inner[0] if inner else 0}
         case 6:
             return _cycle(random) if random.random() < 0.5 else _deep(random)
@@ -113,7 +113,12 @@ _CORPUS = (
     *(b'{"$bigint":"123"}', b'{"$number":"NaN"}', b'{"$map":[["k",{"a":1}]]}', b'{"$set":[1,"b"]}'),
     *(b'{"$regexp":["a","g"]}', b'{"$error":{"name":"E","message":"m"}}', b'[[],{"$ref":1}]'),
     *(b'{"$object":{"$date":1}}', b'{"$undefined":1}', b'[{"a":[1,2.5,"x",null,true]},{"$ref":0}]'),
-    *(b'{"$stream":[1,2,3,"p"]}', b'{"$buffer":"AA=="}'),
+    *(
+        b'{"$stored":[1,2,3,"p"]}',
+        b'{"$stream":[1,2,3,"p"]}',
+        b'{"$body":1}',
+        b'{"$buffer":"AA=="}',
+    ),
 )
 _TOKENS = (
     *(
@@ -125,7 +130,9 @@ _TOKENS = (
         b"$typed",
         b"$object",
         b"$error",
+        b"$stored",
         b"$stream",
+        b"$body",
     ),
     *(b"{", b"}", b"[", b"]", b'"', b",", b":", b"0", b"-1", b"1e400", b"1152921504606846976"),
     *(
