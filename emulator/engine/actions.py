@@ -11,15 +11,14 @@ performs itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.instance import Instance
+from emulator.json_types import Json
 from emulator.protocol.message import Message
 from emulator.protocol.runs import StepBegin
-
-Json = Any
 
 # --- what a step call gets
 

@@ -44,6 +44,7 @@ from emulator.engine.runs.idle import IdleRuns
 from emulator.engine.runs.run import Call, CallState, Run
 from emulator.engine.runs.states import Gate
 from emulator.engine.runs.streams import Output
+from emulator.json_types import Json
 from emulator.protocol import values
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import (
@@ -198,7 +199,7 @@ class StepCalls:
         progress = self._dispatch.progressed(run)
         return (*follows, *progress) if progress else follows
 
-    def _order(self, run: Run, key: str, call: Call, config: dict[str, object]) -> Action:
+    def _order(self, run: Run, key: str, call: Call, config: dict[str, Json]) -> Action:
         """Order an attempt of a callback, or of a rollback handler, which gets a recorded value."""
         if call.number < 0:
             return Put(run.number, self._rollback_order(run, key, call, call.attempt))

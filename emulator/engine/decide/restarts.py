@@ -7,7 +7,7 @@ Source: docs/platform/workflows.md, "Restarting".
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from emulator.engine.model.entries import Entry, data_of
 from emulator.engine.model.instance_data import ReceivedEvent, RestartPoint
@@ -16,8 +16,7 @@ from emulator.engine.model.renamed import Numbered, with_current_names
 from emulator.engine.model.step_data import WaitStart
 from emulator.engine.model.step_key import CALLED, StepKey, is_handler
 from emulator.errors import WorkerError
-
-Json = Any
+from emulator.json_types import Json
 
 _ENDS = frozenset(
     {

@@ -6,7 +6,6 @@ Returns entries to record, or a whole `Decision`, as `lifecycle` does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from emulator.engine.actions import Decision, Deliver, Queue
 from emulator.engine.decide.endings import failed
@@ -21,8 +20,6 @@ from emulator.engine.model.places import Place
 from emulator.engine.model.step_data import Renaming
 from emulator.engine.model.step_key import StepKind
 from emulator.errors import WorkerError
-
-Json = Any
 
 DIVERGED = "WorkflowDivergedError"  # our own: production goes on and says nothing
 _WORDS = {"do": "do", "sleep": "sleep", "waitForEvent": "wait_for_event"}
