@@ -1,4 +1,4 @@
-"""Numbers in sentences."""
+"""Numbers and foreign text in sentences."""
 
 from __future__ import annotations
 
@@ -10,3 +10,13 @@ def counted(count: int, one: str, many: str = "") -> str:
     `counted(2, "vector is", "vectors are")` -> `"2 vectors are"`.
     """
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def escaped(text: str) -> str:
+    """Return `text` with an escape for each character that is invisible or controls a terminal.
+
+    `"a\\nb"` -> `"a\\\\nb"`; a space stays, a no-break space does not.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

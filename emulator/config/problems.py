@@ -12,6 +12,7 @@ from pathlib import Path
 
 from emulator.config.model import Json, Problem
 from emulator.errors import ConfigError
+from emulator.words import escaped
 
 QUOTED_MAX_CHARS = 60
 
@@ -78,7 +79,7 @@ def quoted(value: Json) -> str:
     if isinstance(value, str):
         cut = value if len(value) <= QUOTED_MAX_CHARS else value[: QUOTED_MAX_CHARS - 1] + "…"
         mark = "'" if '"' in cut and "'" not in cut else '"'
-        return mark + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut) + mark
+        return mark + escaped(cut) + mark
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emulator.config.model import Json
+from emulator.words import escaped
 
 KeyPath = tuple[str | int, ...]  # ("env", "staging", "workflows", 0, "name")
 
@@ -55,4 +56,4 @@ def key_name(path: KeyPath) -> str:
         else:
             key = part if _BARE_KEY.fullmatch(part) else f'"{part}"'
             name += f".{key}" if name else key
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:200])
+    return escaped(name[:200])
