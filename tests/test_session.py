@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from emulator.config.model import Config
 from emulator.errors import StateError
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.requests import FetchRequest
+from emulator.server.http.listen import PortInUse
 from emulator.session import Door, Project, Running, Session
 from emulator.state import State
 from tests.waiting import DEADLINE_S
@@ -161,6 +163,22 @@ def test_a_state_has_one_worker_at_a_time_and_the_refused_one_takes_nothing(tmp_
             session.open(running.project, Told(), Door("127.0.0.1", 0))
 
         assert await fetch(running) == "one"
+
+    in_session(scenario)
+
+
+def test_a_port_in_use_is_told_before_a_journal_is_made_and_leaves_the_state_free(
+    tmp_path: Path,
+) -> None:
+    one = project(tmp_path / "one")
+
+    async def scenario(session: Session, forkserver: Forkserver) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            with pytest.raises(PortInUse):
+                session.open(one, Told(), Door("127.0.0.1", taken.getsockname()[1]))
+        assert not one.state.journal.exists()
+
+        assert await fetch(await started(session, one)) == "one"
 
     in_session(scenario)
 
