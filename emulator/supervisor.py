@@ -21,7 +21,7 @@ from emulator.disk import refusal
 from emulator.engine.journal.lists import unfinished_text
 from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError
-from emulator.kinds.workflow import check_exports
+from emulator.kinds.workflow_classes import check_exports
 from emulator.runner.guest import Guest
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
 from emulator.runner.runner import OutputLine, Runner

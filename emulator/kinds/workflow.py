@@ -1,4 +1,4 @@
-"""Workflows: `[[workflows]]`, and the check of their class names against the loaded code.
+"""Workflows: `[[workflows]]`. `workflow_classes.py` checks their class names against loaded code.
 
 The engine gets what is read and executes the workflows; the binding only passes calls to it.
 
@@ -10,14 +10,13 @@ https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/c
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emulator.config.model import Bound, Config, Problem, Unsupported
-from emulator.config.problems import listed, nearest, quoted
+from emulator.config.model import Bound, Unsupported
+from emulator.config.problems import quoted
 from emulator.config.table import Table
-from emulator.config.text_files import shown_path
 from emulator.cron import Cron, InvalidCron
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.model.definition import RETENTION_MS, STEP_LIMIT, Definition, Retention
@@ -72,21 +71,6 @@ class Workflow:
         return self.definition.name
 
 
-def check_exports(
-    config: Config, exports: Mapping[str, str], other_classes: Mapping[str, str]
-) -> tuple[Problem, ...]:
-    """Return a problem for every workflow whose class the loaded code does not define.
-
-    `exports`: each workflow class of the main module and where it stands, `"OrderWorkflow"` ->
-    `"src/entry.py:8"`. `other_classes`: its other classes.
-    """
-    return tuple(
-        _missing_class(config, bound.record, exports, other_classes)
-        for bound in config.bound(Workflow)
-        if bound.record.definition.class_name not in exports
-    )
-
-
 def _read(section: Section) -> list[Bound[Any]]:
     """Return the workflows of this worker, and bindings to workflows that another one defines."""
     bounds: list[Bound[Any]] = []
@@ -94,7 +78,8 @@ def _read(section: Section) -> list[Bound[Any]]:
         bound = _read_workflow(item, section)
         if bound is None:
             continue
-        if item.data.get("script_name") not in (None, section.worker_name):
+        script = item.data.get("script_name")
+        if isinstance(script, str) and script != section.worker_name:
             _check_only_the_owner_sets_limits(item)
             bounds.append(Bound(bound.name, section.kind.section, Unsupported(FRIENDLY)))
         else:
@@ -225,34 +210,6 @@ def _report_duplicate_names(owner: Table) -> None:
             fix = "Give each workflow a name of its own: it is where its instances are kept."
             item.error("name", f"{found} already ({first[name].where('name')})", fix)
         first.setdefault(name, item)
-
-
-def _missing_class(
-    config: Config,
-    workflow: Workflow,
-    exports: Mapping[str, str],
-    other_classes: Mapping[str, str],
-) -> Problem:
-    wanted = workflow.definition.class_name
-    main = shown_path(config.main, config.project_dir)
-    found = f"workflows[{workflow.index}].class_name is {quoted(wanted)}"
-    if wanted in other_classes:
-        return Problem(
-            workflow.where,
-            f"{found}, but that class is not a subclass of WorkflowEntrypoint.",
-            f"It stands at {other_classes[wanted]}. "
-            f"Write class {wanted}(WorkflowEntrypoint) and give it a run method.",
-        )
-    text = f"{found}, but {main} defines no such class."
-    if not exports:
-        fix = f"It defines no workflow class at all. Add class {wanted}(WorkflowEntrypoint)."
-        return Problem(workflow.where, text, fix)
-    defined = listed(f"{name} ({where})" for name, where in sorted(exports.items()))
-    close = nearest(wanted, exports) if len(exports) > 1 else None
-    advice = f'Did you mean "{close}"?' if close else "Rename one of the two."
-    if len(exports) > 1 and not close:
-        advice = "Use one of these names, or add the class."
-    return Problem(workflow.where, text, f"It defines {defined}. {advice}")
 
 
 def _index(item: Table) -> int:

@@ -6,7 +6,8 @@ import pytest
 
 from emulator.config.model import Bound, Config, Unsupported
 from emulator.engine.model.definition import Definition, Retention
-from emulator.kinds.workflow import NAME_RULE, Workflow, check_exports
+from emulator.kinds.workflow import NAME_RULE, Workflow
+from emulator.kinds.workflow_classes import check_exports
 from tests.config.project import Project, texts
 
 
@@ -196,6 +197,12 @@ def test_limits_for_a_workflow_of_another_worker_are_refused(project: Project) -
     project.toml(workflow(more='script_name = "billing"\nlimits = { steps = 5 }\n'))
 
     assert 'says that the worker "billing" defines this workflow' in project.problem()
+
+
+def test_a_script_name_of_another_type_is_the_one_problem(project: Project) -> None:
+    project.toml(workflow(more="script_name = 5\nlimits = { steps = 5 }\n"))
+
+    assert "workflows[0].script_name is 5; expected a string" in project.problem()
 
 
 class TestCheckExports:
