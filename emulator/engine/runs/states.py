@@ -1,41 +1,41 @@
 """The state of a run: what its guest may begin, what becomes of new steps, what happens at rest.
 
-Rule 1: everything that decides whether a run begins a step, waits, pauses, moves or goes lives
-here. As much as possible is in the tables; nothing outside of this file changes a state but by an
+Rule 1: everything that decides whether a run begins a step, waits, pauses, moves or is dropped is
+here. As much as possible is in the tables; code outside of this file changes a state only by an
 `Event`.
 
-Rule 2: this file knows neither messages nor instances nor time. Who calls `happens` has recorded
-what is to be recorded; who reads a state does what it says.
+Rule 2: this file knows neither messages nor instances nor time. The caller of `happens` has
+recorded what must be recorded; code that reads a state acts on it.
 
 Theory of operation
 ===================
 
-A run is three small machines that hear the same events.
+A run is three small machines that get the same events.
 
 1. The **allowance**: what the guest may begin by itself. It answers one question: does the engine
    know every callback that is in flight? A run begins `OPENING`: its history is on the way, no
    code runs. With its start it becomes `FREE`, when its guest may begin steps before the engine
    has heard of them, or `ASKING`, when it asks before each. Nobody can pause, move or drop a
-   `FREE` run, for nobody knows what it does. So the allowance is recalled (`RECALLING`: the guest
-   was told, and has not answered), and the answer makes it `ASKING`. There is no way back: a run
-   that was recalled asks for as long as it lives.
+   `FREE` run, because nobody knows what it does. So the allowance is recalled (`RECALLING`: the
+   guest was told, and has not answered), and the answer makes it `ASKING`. It stays so: a run that
+   was recalled asks until it ends.
 
 2. The **gate**: what becomes of a step that the code calls. `OPEN`: it begins. `GUARDED`: the code
-   was changed since the instance last ran; the step is compared with what is recorded, and none
-   begins before it is known that the code fits. `SHUT`: a call that `run()` makes is put aside, for
-   the run is to pause or to leave. What a callback calls still begins, for the callback could not
-   end without it; so does what a free guest had begun before it heard. `REFUSING`: the instance
-   rolls back, and steps fail.
+   was changed since the instance last ran; the step is compared with the record, and no step
+   begins before it is known that the code fits. `SHUT`: a call by `run()` is put aside, because
+   the run is to pause or to leave. A step that a callback calls still begins, because the callback
+   cannot end without it; so does a step that a free guest began before it was told. `REFUSING`:
+   the instance rolls back, and steps fail.
 
 3. **At rest**: what happens as soon as nothing executes: `NOTHING`, it is dropped because it only
    waits (`DROP`), its instance pauses (`PAUSE`), or the run leaves its guest and starts again in
-   the one that serves (`MOVE`). A pause can be called off, a save cannot. So a run that is to do
-   both remembers both (`PAUSE_OR_MOVE`): it pauses, and moves when the pause is called off.
+   the one that serves (`MOVE`). A pause can be cancelled, a save cannot. So a run that is to do
+   both remembers both (`PAUSE_OR_MOVE`): it pauses, and moves if the pause is cancelled.
 
 The machines are coupled in one place (`_GATE_AT_REST`): a run that is to pause or move shuts an
-open gate, and one that is to do neither any more opens a shut one. A guarded gate stays as it is
-until the code is known to fit; only then does it matter what is to happen at rest. A refusing gate
-stays so.
+open gate, and a run that is to do neither any more opens a shut one. A guarded gate stays guarded
+until the code is known to fit; only then it matters what is to happen at rest. A refusing gate
+stays refusing.
 
 A run **is at rest** when no callback of it executes, and no one can without anybody here knowing:
 its allowance is `OPENING` or `ASKING` (`RunState.knows_all`). That is looked at after every event
