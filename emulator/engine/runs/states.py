@@ -34,10 +34,10 @@ A run is three small machines that get the same events.
 
 The machines are coupled in one place (`_GATE_AT_REST`): a run that is to pause or move shuts an
 open gate, and a run that is to do neither any more opens a shut one. A guarded gate stays guarded
-until the code is known to fit; only then it matters what is to happen at rest. A refusing gate
-stays refusing.
+until the code is known to fit; only then it matters what is to happen at rest. A guarded run that
+is to leave is not judged at all: the code that it comes to counts. A refusing gate stays refusing.
 
-A run **is at rest** when no callback of it executes, and no one can without anybody here knowing:
+A run **is at rest** when no callback of it executes, and none can begin without the engine knowing:
 its allowance is `OPENING` or `ASKING` (`RunState.knows_all`). That is looked at after every event
 that can bring it about: the end of a callback, a deadline, the guest's answer to the recall.
 
