@@ -226,7 +226,9 @@ class StepCalls:
         call = run.calls.take(key)
         if call.number < 0:
             return (RollBack(run.number),)
-        follows = [self._told(run, key, call, number, answer) for number in call.numbers]
+        follows = [self._told(run, key, call, call.number, answer)]
+        for number in call.earlier:
+            follows.append(self._told(run, key, call, number, answer))
         if run.blocked and not run.state.leaves:
             self._idle.add(run)  # unless the branch that has just been answered goes on
         return follows

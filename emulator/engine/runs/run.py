@@ -72,11 +72,6 @@ class Call:
             calls.tally(state, 1)
         self._state = state
 
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The numbers of the calls that get its answer."""
-        return (self.number, *self.earlier) if self.earlier else (self.number,)
-
     def is_attempt(self, attempt: int) -> bool:
         """Whether this attempt is the one in flight; any other is late."""
         return self._state is CallState.EXECUTING and self.attempt == attempt
