@@ -434,6 +434,22 @@ def test_a_run_that_began_a_step_just_before_it_was_to_be_dropped_is_kept(tmp_pa
     act(tmp_path, story)
 
 
+def test_a_run_that_went_on_and_waits_again_keeps_another_moment(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        puppet = await started(world)
+        puppet.sleep("nap", 1)
+        await world.advance(IDLE_GRACE_MS)
+        puppet.begin("charge", 2)
+        puppet.asks_first()
+        puppet.end(2, name="Error", message="not yet")  # it is tried again in ten seconds
+        await world.settle()
+        assert puppet.got(RunAbort) == []
+        await world.advance(IDLE_GRACE_MS)
+        assert puppet.got(RunAbort) == [RunAbort(puppet.run)]
+
+    act(tmp_path, story)
+
+
 def test_steps_that_a_terminated_run_began_in_between_are_ignored(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         puppet = await started(world)
