@@ -59,8 +59,8 @@ def wrap(text: str, width: int) -> list[str]:
         broken = head.rfind(" ")
         if broken > len(head) // 2:
             head = head[:broken]
-        lines.append(head.rstrip())
-        text = text[len(head) :].lstrip()
+        lines.append(head.rstrip(" "))
+        text = text[len(head) :].lstrip(" ")
     return [*lines, text] if text or not lines else lines
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emulator.cli.cells import columns, pad, printable, shorten, wrap
@@ -26,6 +26,7 @@ def test_a_wide_character_is_not_cut_in_half() -> None:
 
 
 @given(st.text(), st.integers(2, 30))
+@example("00\xa0", 2)
 def test_wrapped_lines_fit_and_lose_nothing_but_spaces(text: str, width: int) -> None:
     text = printable(text)
     lines = wrap(text, width)
