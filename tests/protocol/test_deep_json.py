@@ -75,6 +75,13 @@ def test_an_error_says_the_same_as_that_of_the_json_module(text: str) -> None:
     assert str(refused.value) == str(expected.value)
 
 
+@pytest.mark.parametrize(
+    "text", ["1.5", "-2", '{"a":-2.5e3,"b":2E+1,"c":-0.0,"d":7e-1,"e":0,"f":12345678901234567890}']
+)
+def test_numbers_are_those_of_the_json_module(text: str) -> None:
+    assert repr(read(text)) == repr(json.loads(text))
+
+
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("text", ["{}", "[{}]", '["a",{}]'])
 def test_constants_that_are_no_json_are_read_by_a_function(constant: str, text: str) -> None:

@@ -98,6 +98,20 @@ def test_wrong_tags_raise_malformed_value_only(tree: Any) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("damaged", "path"),
+    [
+        (b'{"users":[1,{"score":{"$date":"x"}}]}', ("users", 1, "score")),
+        (b'{"a":{"b":1},"c":{"$number":"one"}}', ("c",)),
+        (b"[", ()),
+    ],
+)
+def test_a_damaged_value_is_told_with_its_place(damaged: bytes, path: tuple[Any, ...]) -> None:
+    with pytest.raises(MalformedValue, match="^not tagged JSON: ") as refused:
+        values.decode(damaged)
+    assert refused.value.path == path
+
+
 def test_a_cycle_is_tied_again() -> None:
     value: dict[str, Any] = {"name": "loop"}
     value["self"] = [value]
