@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.model.instance import Status
+from emulator.engine.actions import StartOver
+from emulator.engine.decide import lifecycle, rollbacks
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.instance import Instance, Status
+from emulator.engine.model.instance_data import Queued, Schedule, Termination
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Census
 from emulator.errors import WorkerError
@@ -171,6 +175,26 @@ def test_nothing_follows_a_termination(tmp_path: Path, before: Status) -> None:
         assert world.kinds()[-1] is EntryKind.WORKFLOW_TERMINATED
 
     play(tmp_path, stage.workflow, story)
+
+
+def test_a_restart_records_all_that_the_instance_was_created_with() -> None:
+    schedule, retention = Schedule("0 9 * * *", 5), {"success": 7}
+    instance = Instance(
+        3, "orders", "a", Status.ERRORED, 11, trigger="cron", schedule=schedule,
+        retention=retention, params=b"[1]",
+    )  # fmt: skip
+    data = Queued("cron", schedule, retention, restarted=True)
+
+    (start_over,) = lifecycle.restart(instance, now_ms=99).actions
+
+    first = Entry(3, 11, EntryKind.WORKFLOW_QUEUED, data=data, value=b"[1]")
+    assert start_over == StartOver(instance, first)
+
+
+def test_a_termination_is_recorded_as_one_by_the_api() -> None:
+    entry = rollbacks.terminated(Instance(3, "orders", "a"), now_ms=99)
+
+    assert entry == Entry(3, 99, EntryKind.WORKFLOW_TERMINATED, data=Termination("api"))
 
 
 @pytest.mark.parametrize("before", list(Status))

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.protocol import framing
+from emulator.protocol import message as message_module
 from emulator.protocol.exchanges import Data
 from emulator.protocol.framing import FrameReader, FrameTooLarge, frame
 from emulator.protocol.life import Ping
@@ -116,6 +117,18 @@ def test_a_bad_header_is_named(header: dict[str, Any], problem: str) -> None:
 def test_a_payload_where_none_belongs_is_refused() -> None:
     with pytest.raises(ProtocolError, match="ping carries no payload"):
         decode(b'{"type":"ping","number":1}', b"x")
+
+
+def test_a_type_is_read_that_was_never_written_before() -> None:
+    @message_module.message
+    class Probe(Message):
+        type = "probe"
+        number: int
+
+    try:
+        assert decode(b'{"type":"probe","number":7}', b"") == Probe(7)
+    finally:
+        del MESSAGE_TYPES["probe"]
 
 
 def test_unknown_fields_are_ignored_for_the_sake_of_newer_peers() -> None:

@@ -19,6 +19,7 @@ from emulator.protocol.values import (
     MapValue,
     NotCloneable,
     StreamValue,
+    TooDeep,
     TooManyCopies,
     TypedArray,
 )
@@ -96,6 +97,36 @@ def test_wrong_tags_raise_malformed_value_only(tree: Any) -> None:
         values.decode(json.dumps(tree).encode())
     except MalformedValue:
         pass
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"a": 1.5, "b": -0.0, "c": None}, b'{"a":1.5,"b":{"$number":"-0"},"c":null}'),
+        ([0, 1.5, {"$a": []}, 0], b'[0,1.5,{"$object":{"$a":[]}},0]'),
+        (
+            {"x": {"$a": 1}, "y": {"$a": 1, "b": 2}},
+            b'{"x":{"$object":{"$a":1}},"y":{"$a":1,"b":2}}',
+        ),
+    ],
+)
+def test_members_are_written_where_they_stand(value: Any, written: bytes) -> None:
+    assert values.encode(value) == written
+    assert values.decode(written) == value
+
+
+def test_containers_are_nested_up_to_the_limit_and_no_further() -> None:
+    deepest: Any = []
+    for _ in range(values.DEPTH_MAX - 1):
+        deepest = [deepest]
+
+    assert values.encode(deepest) == b"[" * values.DEPTH_MAX + b"]" * values.DEPTH_MAX
+    with pytest.raises(TooDeep, match="nested more than 1,024 deep"):
+        values.encode([deepest])
+
+
+def test_undefined_is_read_as_none() -> None:
+    assert values.decode(b'[{"$undefined":1},{"a":{"$undefined":1}}]') == [None, {"a": None}]
 
 
 @pytest.mark.parametrize(
