@@ -71,6 +71,13 @@ def running_again(server: Server) -> Iterator[Server]:
         yield again
 
 
+def _environment(peer: Peer, home: Path) -> dict[str, str]:
+    """Return the environment of a peer. It may keep bytecode, as it does on a user's machine."""
+    environment = {**os.environ, **peer.environment, "HOME": str(home)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
+
+
 @contextlib.contextmanager
 def _started(peer: Peer, project: Path, port: int, log: Path) -> Iterator[Server]:
     began = time.perf_counter()
@@ -78,7 +85,7 @@ def _started(peer: Peer, project: Path, port: int, log: Path) -> Iterator[Server
         process = subprocess.Popen(
             [part.format(port=port) for part in peer.command],
             cwd=project,
-            env={**os.environ, **peer.environment, "HOME": str(project.parent / "home")},
+            env=_environment(peer, project.parent / "home"),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
