@@ -26,9 +26,9 @@ from emulator.protocol.runs import (
     StepEnd,
 )
 from emulator.runner.guest import Guest
+from emulator.runner.guest_source import GuestSource
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import Runner
-from emulator.runner.source import GuestSource
 from emulator.worker import definitions, worker_spec
 
 AT_ONCE = 16  # replays in flight

@@ -25,8 +25,8 @@ from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.custody import Custody
 from emulator.kinds.registry import KINDS, attribute
+from emulator.runner.guest_source import GuestSource
 from emulator.runner.runner import Runner
-from emulator.runner.source import GuestSource
 from emulator.server.app import create_app
 from emulator.server.http.listen import DEFAULT_PORT, bind
 from emulator.server.http.serve import Server

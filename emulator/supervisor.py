@@ -14,6 +14,7 @@ from typing import Protocol
 
 from emulator import watch
 from emulator.clock import Clock
+from emulator.code_version import fingerprint
 from emulator.config.model import Config
 from emulator.config.problems import InvalidConfig
 from emulator.config.text_files import shown_path
@@ -25,7 +26,6 @@ from emulator.kinds.workflow_classes import check_exports
 from emulator.runner.guest import Guest
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
 from emulator.runner.runner import OutputLine, Runner
-from emulator.source import fingerprint
 from emulator.worker import Worker, worker_spec
 
 DRAIN_LIMIT_MS = 30_000  # an old generation may finish its requests for this long

@@ -15,14 +15,14 @@ from emulator.clock import Clock, SystemClock, VirtualClock
 from emulator.config.model import Config, Unsupported
 from emulator.engine.clock_control import ClockRecord, Timekeeper
 from emulator.engine.control import Control
-from emulator.engine.decide.admission import Limits
+from emulator.engine.creation_limits import Limits
 from emulator.engine.engine import Engine
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.divergence import Policy
 from emulator.engine.schedules import Schedules
-from emulator.kinds.bindings import Bindings, synchronous
 from emulator.kinds.kind import Kind, Record
+from emulator.kinds.open_bindings import Bindings, synchronous
 from emulator.kinds.workflow import Workflow
 from emulator.runner.runner import WorkerSpec
 from emulator.state import State

@@ -14,7 +14,7 @@ from emulator.engine.model.divergence import Change, DiffLine, Divergence, Findi
 from emulator.engine.model.entries import DATA, Data, decoded, encoded, from_json
 from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.instance import Status
-from emulator.engine.model.instance_data import (
+from emulator.engine.model.instance_entries import (
     CodeVersion,
     FoundDivergence,
     Queued,
@@ -27,7 +27,7 @@ from emulator.engine.model.instance_data import (
     Termination,
 )
 from emulator.engine.model.kinds import EntryKind
-from emulator.engine.model.step_data import (
+from emulator.engine.model.step_entries import (
     AttemptFailure,
     Interruption,
     Origin,

@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.state": FOUNDATION | {"emulator.config", "emulator.lock"},
     "emulator.custody": FOUNDATION | {"emulator.lock", "emulator.state"},
     "emulator.watch": FOUNDATION,
-    "emulator.source": {"emulator.watch"},
+    "emulator.code_version": {"emulator.watch"},
     "emulator.kinds": FOUNDATION
     | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.state", "bindings"},
     # It reads the sections of kinds, which read with the rest of `config`.
@@ -63,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.engine",
         "emulator.runner",
         "emulator.state",
-        "emulator.source",
+        "emulator.code_version",
         "emulator.watch",
         "emulator.kinds",
         "emulator.worker",
@@ -282,7 +282,7 @@ def test_sql_is_written_only_where_a_database_is_owned() -> None:
 
 KNOW_THE_CONTENT = tuple(
     f"emulator.engine.model.{name}"
-    for name in ("entries", "instance_data", "step_data", "failure", "divergence")
+    for name in ("entries", "instance_entries", "step_entries", "failure", "divergence")
 )
 TELL_INSTANCES = ("emulator.engine", "emulator.cli", "emulator.server", "emulator.checking")
 

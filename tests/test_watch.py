@@ -12,7 +12,7 @@ import pytest
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from emulator import watch
-from emulator.source import fingerprint
+from emulator.code_version import fingerprint
 
 DEADLINE_S = 20
 Story = Callable[["Watching"], Awaitable[None]]

@@ -11,7 +11,7 @@ import pytest
 from emulator import worker
 from emulator.clock import SystemClock, VirtualClock
 from emulator.config.model import Bound, ClockSettings, Config, Settings
-from emulator.engine.decide.admission import Limits
+from emulator.engine.creation_limits import Limits
 from emulator.engine.model.definition import Definition
 from emulator.kinds.workflow import Workflow
 from emulator.state import State

@@ -7,7 +7,7 @@ import click
 from emulator.answers.clock import ClockState
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show, show_json
-from emulator.cli.workflows.remote import RemoteApi
+from emulator.cli.remote import RemoteApi
 from emulator.durations import InvalidDuration, format_duration, parse_duration_ms
 from emulator.errors import UsageError
 from emulator.json_types import Json

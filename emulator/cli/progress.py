@@ -9,7 +9,7 @@ from emulator.engine.decide.retries import ROLLBACK_MISSING
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.entries import Entry, data_of
 from emulator.engine.model.failure import ErrorInfo, Failure
-from emulator.engine.model.instance_data import (
+from emulator.engine.model.instance_entries import (
     Queued,
     RestartPoint,
     Resumption,
@@ -17,7 +17,7 @@ from emulator.engine.model.instance_data import (
     RollbackStart,
 )
 from emulator.engine.model.kinds import EntryKind
-from emulator.engine.model.step_data import (
+from emulator.engine.model.step_entries import (
     AttemptFailure,
     Interruption,
     Renaming,

@@ -25,10 +25,10 @@ from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
 from emulator.errors import EmulatorError, StateError, UsageError
 from emulator.kinds.d1 import Database
+from emulator.runner.guest_source import GuestSource
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
 from emulator.runner.python.launching import Launched
-from emulator.runner.source import GuestSource
 from emulator.server.http.serve import loop_factory
 from emulator.server.request_log import OnRequest
 from emulator.server.security import checked_host, exposure, is_control_path

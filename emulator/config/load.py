@@ -16,9 +16,9 @@ from emulator.config.binding_names import BindingNames
 from emulator.config.discover import Location, NotFound, locate
 from emulator.config.dotenv_files import EnvFiles, Secrets, load_secrets
 from emulator.config.environments import Selected, chosen_environment, select_environment
+from emulator.config.groundfog_toml import FILE_NAME, read_settings, read_source, section_of
 from emulator.config.model import Bound, Config, Settings, Unsupported
 from emulator.config.problems import Fault, InvalidConfig, Report
-from emulator.config.settings import FILE_NAME, read_settings, read_source, section_of
 from emulator.config.source import Parsed, Source, key_name
 from emulator.config.table import Table
 from emulator.config.text_files import read_text, shown_path

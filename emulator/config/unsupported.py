@@ -11,7 +11,7 @@ from emulator.config import keys
 from emulator.config.binding_names import BindingNames
 from emulator.config.environments import Selected
 from emulator.config.model import Bound, Json, Unsupported
-from emulator.config.other_kinds import OTHER_KINDS, Other
+from emulator.config.not_emulated import OTHER_KINDS, Other
 from emulator.config.problems import listed
 from emulator.config.table import Table
 

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.engine.actions import Admit, Decision, Wake
+from emulator.engine.creation_limits import Admission
 from emulator.engine.decide import batches, checks, lifecycle, skips
-from emulator.engine.decide.admission import Admission
 from emulator.engine.decide.checks import BATCH_MAX as BATCH_MAX
 from emulator.engine.decide.restarts import parse_restart_point, rewind
 from emulator.engine.decide.skips import Skipped
 from emulator.engine.engine import Engine
 from emulator.engine.guard import held
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.model.instance_data import RestartPoint, Schedule
+from emulator.engine.model.instance_entries import RestartPoint, Schedule
 from emulator.engine.schedules import Tick
 from emulator.errors import StateError, WorkerError
 from emulator.protocol import values

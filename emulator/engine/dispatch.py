@@ -23,7 +23,7 @@ from emulator.engine.journal.reading import InstanceRow
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.model.instance_data import CodeVersion
+from emulator.engine.model.instance_entries import CodeVersion
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Roster
 from emulator.engine.runs.idle import IdleRuns

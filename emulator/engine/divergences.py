@@ -30,7 +30,7 @@ from emulator.engine.model import identity
 from emulator.engine.model.divergence import Diverged, Divergence, Policy
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.model.instance_data import CodeVersion
+from emulator.engine.model.instance_entries import CodeVersion
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Roster
 from emulator.engine.runs import streams

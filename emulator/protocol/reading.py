@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .kinds import (
+from .value_types import (
     ErrorValue,
     MalformedValue,
     MapValue,

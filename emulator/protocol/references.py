@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import deep_json
-from .kinds import MalformedValue
+from .value_types import MalformedValue
 
 
 def moved(value: bytes, by: int) -> tuple[bytes, int]:

@@ -24,21 +24,21 @@ from collections.abc import Callable
 from typing import Any
 
 from . import deep_json
-from .kinds import BODY as BODY
-from .kinds import DEPTH_MAX as DEPTH_MAX
-from .kinds import HOST_SHAPES as HOST_SHAPES
-from .kinds import MAX_SAFE_INTEGER as MAX_SAFE_INTEGER
-from .kinds import ErrorValue as ErrorValue
-from .kinds import MalformedValue as MalformedValue
-from .kinds import MapValue as MapValue
-from .kinds import NotCloneable as NotCloneable
-from .kinds import RegExpValue as RegExpValue
-from .kinds import Shapes as Shapes
-from .kinds import StreamValue as StreamValue
-from .kinds import TooDeep as TooDeep
-from .kinds import TooManyCopies as TooManyCopies
-from .kinds import TypedArray as TypedArray
 from .reading import from_tree
+from .value_types import BODY as BODY
+from .value_types import DEPTH_MAX as DEPTH_MAX
+from .value_types import HOST_SHAPES as HOST_SHAPES
+from .value_types import MAX_SAFE_INTEGER as MAX_SAFE_INTEGER
+from .value_types import ErrorValue as ErrorValue
+from .value_types import MalformedValue as MalformedValue
+from .value_types import MapValue as MapValue
+from .value_types import NotCloneable as NotCloneable
+from .value_types import RegExpValue as RegExpValue
+from .value_types import Shapes as Shapes
+from .value_types import StreamValue as StreamValue
+from .value_types import TooDeep as TooDeep
+from .value_types import TooManyCopies as TooManyCopies
+from .value_types import TypedArray as TypedArray
 from .writing import to_tree
 
 # The writer ties cycles with `$ref` and tags what JSON has no number for: nothing to check again.

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from . import dates
-from .kinds import (
+from .value_types import (
     DEPTH_MAX,
     MAX_SAFE_INTEGER,
     Body,

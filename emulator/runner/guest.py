@@ -14,9 +14,9 @@ from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import RunMessage
 from emulator.runner.connection import Connection
+from emulator.runner.guest_source import Ending, GuestProcess
 from emulator.runner.output import OutputPipe
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
-from emulator.runner.source import Ending, GuestProcess
 
 STOP_GRACE_MS = 200  # from asking a guest to end to killing it
 LAST_BYTES_MS = 1_000  # a dead guest's socket may be held open by a process user code started

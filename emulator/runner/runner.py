@@ -14,9 +14,9 @@ from emulator.protocol import values
 from emulator.protocol.loading import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
 from emulator.runner.guest import Guest, RunHandler, converse, listed
+from emulator.runner.guest_source import GuestSource
 from emulator.runner.output import OutputLine, OutputPipe
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
-from emulator.runner.source import GuestSource
 
 __all__ = ["OutputLine", "RunHandler", "Runner", "WorkerSpec"]
 

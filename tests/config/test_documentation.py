@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.config import keys, settings
-from emulator.config.other_kinds import OTHER_KINDS
+from emulator.config import groundfog_toml, keys
+from emulator.config.not_emulated import OTHER_KINDS
 from emulator.kinds import ai_rules, ai_settings, vectorize
 from emulator.kinds.ai import settings_of
 from emulator.kinds.registry import KINDS
@@ -16,11 +16,11 @@ from tests.config.project import Project
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 SETTINGS = [
-    *(f"engine.{key}" for key in settings.ENGINE_KEYS),
-    *(f"clock.{key}" for key in settings.CLOCK_KEYS),
-    *(f"reload.{key}" for key in settings.RELOAD_KEYS),
-    *(f"guest.{key}" for key in settings.GUEST_KEYS),
-    *(f"workflows.{key}" for key in settings.WORKFLOWS_KEYS),
+    *(f"engine.{key}" for key in groundfog_toml.ENGINE_KEYS),
+    *(f"clock.{key}" for key in groundfog_toml.CLOCK_KEYS),
+    *(f"reload.{key}" for key in groundfog_toml.RELOAD_KEYS),
+    *(f"guest.{key}" for key in groundfog_toml.GUEST_KEYS),
+    *(f"workflows.{key}" for key in groundfog_toml.WORKFLOWS_KEYS),
     *(f"vectorize.INDEX.{key}" for key in vectorize.INDEX_KEYS),
     *(f"ai.{key}" for key in ai_settings.AI_KEYS),
     *(f"ai.upstreams.NAME.{key}" for key in ai_settings.UPSTREAM_KEYS),
@@ -35,7 +35,7 @@ def test_every_key_of_groundfog_toml_has_a_row(key: str) -> None:
 
 def test_every_section_of_groundfog_toml_has_keys_on_the_page() -> None:
     assert {name.split(".")[0] for name in SETTINGS if "." in name} == {
-        *settings.SECTIONS,
+        *groundfog_toml.SECTIONS,
         *(kind.settings for kind in KINDS if kind.settings),
     }
 

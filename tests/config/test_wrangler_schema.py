@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emulator.config import keys
-from emulator.config.other_kinds import OTHER_KINDS, Other
+from emulator.config.not_emulated import OTHER_KINDS, Other
 from emulator.kinds.registry import KINDS
 
 pytestmark = pytest.mark.wrangler

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bindings.workflow.workflow import WorkflowBinding
-from emulator.engine.decide.admission import QUEUED_MAX, Admission, Limits
+from emulator.engine.creation_limits import QUEUED_MAX, Admission, Limits
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Step

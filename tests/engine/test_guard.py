@@ -13,7 +13,7 @@ from emulator.engine.guard import held
 from emulator.engine.handover import RECALL_MAX_MS
 from emulator.engine.model.divergence import Change, Diverged, Policy
 from emulator.engine.model.entries import members_of
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 from emulator.protocol.runs import RunStart

@@ -18,7 +18,7 @@ from emulator.engine.journal.schema import SCHEMA_VERSION
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Status
 from emulator.engine.model.kinds import EntryKind
-from emulator.engine.model.step_data import StepConfig, StepStart
+from emulator.engine.model.step_entries import StepConfig, StepStart
 from emulator.errors import StateError
 from emulator.protocol.runs import RunStart, StepDone
 from tests.engine.scripted import Step

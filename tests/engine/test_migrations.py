@@ -15,7 +15,7 @@ import pytest
 from emulator.engine.journal import schema
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.divergence import Policy
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.errors import StateError
 from tests.engine.scripted import Step
 from tests.engine.world import CLASS, DAY, NAME, World

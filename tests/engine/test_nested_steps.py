@@ -17,7 +17,7 @@ from emulator.engine.model import fold
 from emulator.engine.model.divergence import Policy
 from emulator.engine.model.entries import members_of
 from emulator.engine.model.instance import Instance
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.views import export, report
 from emulator.protocol.message import ProtocolError

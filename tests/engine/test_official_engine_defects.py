@@ -18,7 +18,7 @@ from emulator.cli.progress import describe
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Window
 from emulator.engine.model.instance import Status
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.schedules import Schedules
 from emulator.engine.views import report

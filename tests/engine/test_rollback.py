@@ -10,7 +10,7 @@ import pytest
 
 from emulator.engine.model.entries import members_of
 from emulator.engine.model.instance import Status
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Census
 from emulator.engine.views import report

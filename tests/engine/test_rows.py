@@ -13,7 +13,7 @@ from emulator.engine.journal.journal import Journal
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.kinds import EntryKind
-from emulator.engine.model.step_data import AttemptFailure, Origin, SharedStart, StepConfig
+from emulator.engine.model.step_entries import AttemptFailure, Origin, SharedStart, StepConfig
 from tests.waiting import DEADLINE_S
 
 K = EntryKind

@@ -18,7 +18,7 @@ from emulator.engine.decide.retries import (
 )
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.step import Step, StepState
-from emulator.engine.model.step_data import StepConfig
+from emulator.engine.model.step_entries import StepConfig
 from emulator.engine.model.step_key import step_key
 
 YEAR_MS = 365 * 86_400_000

@@ -12,7 +12,7 @@ import pytest
 
 from emulator.engine.journal import prune
 from emulator.engine.model.entries import members_of
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_key import StepKind
 from emulator.engine.runs import streams

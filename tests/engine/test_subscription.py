@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.views.log import LOCAL_TYPES, TYPES, LogEvent
 from emulator.engine.views.subscription import Subscription, Wanted, parse_options

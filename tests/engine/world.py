@@ -15,7 +15,7 @@ from emulator.engine.journal.journal import Journal
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Status
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.kinds import EntryKind
 from emulator.protocol import values
 from emulator.protocol.message import Message

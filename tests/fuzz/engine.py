@@ -21,7 +21,7 @@ from emulator.engine.engine import Engine
 from emulator.engine.guests.blame import Cause, Loss
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.definition import Definition
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.errors import WorkerError
 from emulator.protocol.loading import Loaded
 from emulator.protocol.message import MESSAGE_TYPES, Message, ProtocolError, decode

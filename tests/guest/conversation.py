@@ -13,8 +13,8 @@ from emulator.protocol.life import Ping, Pong
 from emulator.protocol.loading import PROTOCOL_VERSION, Load, Loaded
 from emulator.protocol.message import Message
 from emulator.protocol.runs import RunStart
+from emulator.runner.guest_source import GuestProcess
 from emulator.runner.python.forkserver import Forkserver
-from emulator.runner.source import GuestProcess
 from tests.runner.running import DEADLINE_S, GUEST_PYTHON, IMPLICIT_DEPENDENCIES, write
 
 EVENT = {"payload": {"n": 1}, "instanceId": "order-17", "workflowName": "order"}

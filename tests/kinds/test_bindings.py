@@ -14,7 +14,7 @@ from bindings.ai.ai import Ai
 from bindings.workflow.workflow import Executor
 from emulator.config.model import Config
 from emulator.errors import WorkerError
-from emulator.kinds.bindings import Bindings
+from emulator.kinds.open_bindings import Bindings
 from emulator.sqlite import Removed
 from emulator.state import State
 from tests.config.project import Project

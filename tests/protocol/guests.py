@@ -13,8 +13,8 @@ from emulator.protocol.exchanges import Credit
 from emulator.protocol.loading import Load, LoadFailed
 from emulator.protocol.message import Message
 from emulator.protocol.runs import Replayed
+from emulator.runner.guest_source import GuestProcess
 from emulator.runner.python.forkserver import Forkserver
-from emulator.runner.source import GuestProcess
 from tests.engine.scripted import ScriptedGuest
 from tests.guest.conversation import Conversation
 from tests.protocol.transcripts import Record

@@ -17,7 +17,7 @@ def opened(target: Target, *, changes: bool = False) -> Iterator[Api]:
 
     changes: the command changes something; without a server it then holds the state's lock.
     """
-    from emulator.cli.workflows.remote import RemoteApi
+    from emulator.cli.remote import RemoteApi
 
     if target.port is not None:
         given = RunningServer(0, "127.0.0.1", target.port, "")

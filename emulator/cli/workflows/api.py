@@ -1,6 +1,6 @@
 """What answers a workflow command: the REST API, whoever speaks it.
 
-`remote.py` asks a running server, `local.py` the same routes in this process (docs/rest.md; the
+`cli/remote.py` asks a running server, `local.py` the same routes in this process (docs/rest.md; the
 explorer's base, where values are whole). A command cannot tell them apart except by `live`.
 """
 

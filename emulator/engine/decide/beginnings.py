@@ -26,13 +26,7 @@ from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.kinds import EntryKind
-from emulator.engine.model.step_data import (
-    Origin,
-    SharedStart,
-    SleepStart,
-    StepStart,
-    WaitStart,
-)
+from emulator.engine.model.step_entries import Origin, SharedStart, SleepStart, StepStart, WaitStart
 from emulator.engine.model.step_key import StepKind, step_key
 
 Json = Any

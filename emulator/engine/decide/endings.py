@@ -13,7 +13,7 @@ from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step
-from emulator.engine.model.step_data import AttemptFailure
+from emulator.engine.model.step_entries import AttemptFailure
 
 
 def problem_of(output: bytes) -> ErrorInfo | None:

@@ -23,7 +23,7 @@ from emulator.engine.decide import rollbacks
 from emulator.engine.decide.restarts import Rewound
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.model.instance_data import (
+from emulator.engine.model.instance_entries import (
     Queued,
     ReceivedEvent,
     RestartPoint,

@@ -11,7 +11,7 @@ from typing import Any
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.step import Step
-from emulator.engine.model.step_data import StepConfig
+from emulator.engine.model.step_entries import StepConfig
 from emulator.engine.model.step_key import StepKind
 
 Json = Any

@@ -8,7 +8,7 @@ from typing import Any
 from emulator.engine.model.identity import key_for
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.places import SHARED
-from emulator.engine.model.step_data import Origin
+from emulator.engine.model.step_entries import Origin
 from emulator.engine.model.step_key import StepKey, StepKind, step_key
 from emulator.protocol.runs import StepBegin
 

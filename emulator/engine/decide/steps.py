@@ -28,11 +28,7 @@ from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step, StepState
-from emulator.engine.model.step_data import (
-    AttemptFailure,
-    Interruption,
-    RetryDelay,
-)
+from emulator.engine.model.step_entries import AttemptFailure, Interruption, RetryDelay
 from emulator.protocol import values
 
 Json = Any

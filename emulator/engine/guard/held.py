@@ -14,10 +14,10 @@ from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.identity import key_of
 from emulator.engine.model.instance import Instance
-from emulator.engine.model.instance_data import FoundDivergence, Resumption
+from emulator.engine.model.instance_entries import FoundDivergence, Resumption
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.places import Place
-from emulator.engine.model.step_data import Renaming
+from emulator.engine.model.step_entries import Renaming
 from emulator.engine.model.step_key import StepKind
 from emulator.errors import WorkerError
 

@@ -12,7 +12,7 @@ from emulator.engine.journal.journal import Journal
 from emulator.engine.journal.reading import InstanceRow
 from emulator.engine.model.entries import decoded
 from emulator.engine.model.instance import TERMINAL, Status
-from emulator.engine.model.instance_data import CodeVersion, Queued
+from emulator.engine.model.instance_entries import CodeVersion, Queued
 from emulator.engine.model.kinds import EntryKind
 from emulator.errors import StateError
 from emulator.words import counted

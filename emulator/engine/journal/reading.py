@@ -16,7 +16,7 @@ from emulator.engine.journal.rows import Row
 from emulator.engine.model import fold
 from emulator.engine.model.entries import Entry, decoded
 from emulator.engine.model.instance import TERMINAL, Instance, Status
-from emulator.engine.model.instance_data import CodeVersion
+from emulator.engine.model.instance_entries import CodeVersion
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import LARGE_BYTES, Left
 from emulator.errors import StateError

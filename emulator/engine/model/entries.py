@@ -16,7 +16,7 @@ import json
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from emulator.engine.model.failure import Failure
-from emulator.engine.model.instance_data import (
+from emulator.engine.model.instance_entries import (
     CodeVersion,
     FoundDivergence,
     Queued,
@@ -28,7 +28,7 @@ from emulator.engine.model.instance_data import (
     Termination,
 )
 from emulator.engine.model.kinds import EntryKind
-from emulator.engine.model.step_data import (
+from emulator.engine.model.step_entries import (
     AttemptFailure,
     Interruption,
     Origin,

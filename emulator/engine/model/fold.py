@@ -13,7 +13,7 @@ from emulator.engine.model.divergence import Policy
 from emulator.engine.model.entries import Entry, data_of
 from emulator.engine.model.failure import Failure
 from emulator.engine.model.instance import Instance, Rollback, Status
-from emulator.engine.model.instance_data import (
+from emulator.engine.model.instance_entries import (
     CodeVersion,
     FoundDivergence,
     Queued,
@@ -25,7 +25,7 @@ from emulator.engine.model.instance_data import (
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.places import SHARED
 from emulator.engine.model.step import BLOCKED, Step, StepState
-from emulator.engine.model.step_data import (
+from emulator.engine.model.step_entries import (
     AttemptFailure,
     Origin,
     Renaming,

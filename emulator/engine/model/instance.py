@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from emulator.engine.model.failure import ErrorInfo
-from emulator.engine.model.instance_data import FoundDivergence, Schedule
+from emulator.engine.model.instance_entries import FoundDivergence, Schedule
 from emulator.engine.model.places import Places
 from emulator.engine.model.step import BLOCKED, LARGE_BYTES, Step
 

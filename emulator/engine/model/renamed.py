@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from emulator.engine.model.entries import Entry, data_of, origin_of, with_origin
 from emulator.engine.model.kinds import STEP_STARTS, EntryKind
-from emulator.engine.model.step_data import Renaming
+from emulator.engine.model.step_entries import Renaming
 from emulator.engine.model.step_key import StepKey
 
 Numbered = tuple[int, Entry]  # an entry and its id in the journal

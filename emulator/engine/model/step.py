@@ -8,7 +8,7 @@ from typing import Any
 
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.places import SHARED, Place
-from emulator.engine.model.step_data import StepConfig
+from emulator.engine.model.step_entries import StepConfig
 from emulator.engine.model.step_key import StepKey, StepKind
 
 Json = Any

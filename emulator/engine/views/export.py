@@ -16,7 +16,7 @@ from emulator.engine.model.instance import Instance
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED
 from emulator.engine.model.renamed import with_current_names
-from emulator.engine.model.step_data import StepStart
+from emulator.engine.model.step_entries import StepStart
 from emulator.engine.model.step_key import is_step_key
 from emulator.errors import UsageError
 from emulator.protocol import deep_json, values

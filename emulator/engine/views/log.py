@@ -15,10 +15,10 @@ from emulator.engine.decide import payloads
 from emulator.engine.model.divergence import Policy
 from emulator.engine.model.entries import Entry, data_of, origin_of
 from emulator.engine.model.failure import Failure
-from emulator.engine.model.instance_data import CodeVersion, FoundDivergence, ReceivedEvent
+from emulator.engine.model.instance_entries import CodeVersion, FoundDivergence, ReceivedEvent
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED, plain
-from emulator.engine.model.step_data import (
+from emulator.engine.model.step_entries import (
     AttemptFailure,
     Interruption,
     Renaming,

@@ -18,12 +18,12 @@ from emulator.answers.workflows import (
 from emulator.engine.model.entries import Entry, data_of, origin_of
 from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.instance import TERMINAL, Instance, Status
-from emulator.engine.model.instance_data import Queued, RollbackEnd, Termination
+from emulator.engine.model.instance_entries import Queued, RollbackEnd, Termination
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED, iso, plain
 from emulator.engine.model.renamed import with_current_names
 from emulator.engine.model.step import BLOCKED
-from emulator.engine.model.step_data import (
+from emulator.engine.model.step_entries import (
     AttemptFailure,
     Interruption,
     StepConfig,

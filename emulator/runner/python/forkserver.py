@@ -18,8 +18,8 @@ from pathlib import Path
 from emulator.disk import refusal
 from emulator.engine.guests.blame import Cause
 from emulator.errors import GuestError
+from emulator.runner.guest_source import Ending, GuestProcess
 from emulator.runner.python.launching import Launched, launch
-from emulator.runner.source import Ending, GuestProcess
 
 STOP_WAIT_S = 2.0
 _RECEIVE_BYTES = 64 * 1024

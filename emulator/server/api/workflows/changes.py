@@ -16,7 +16,7 @@ from emulator.engine.decide.checks import BATCH_MAX
 from emulator.engine.decide.restarts import parse_restart_point
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Window
-from emulator.engine.model.instance_data import RestartPoint
+from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.plain import iso
 from emulator.errors import WorkerError
 from emulator.json_types import Json

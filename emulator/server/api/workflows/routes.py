@@ -8,8 +8,8 @@ from emulator.server.api.envelope import Handler, endpoint
 from emulator.server.api.workflows.changes import Changes
 from emulator.server.api.workflows.dialects import EXPLORER, V4, Dialect
 from emulator.server.api.workflows.durable import durable
+from emulator.server.api.workflows.groundfog_only import own_routes
 from emulator.server.api.workflows.journal import journal_routes
-from emulator.server.api.workflows.own import own_routes
 from emulator.server.api.workflows.reads import Reads
 from emulator.server.api.workflows.streams import Streams
 from emulator.server.api.workflows.terminator import Terminations, Terminator

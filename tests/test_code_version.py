@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator import source
-from emulator.source import fingerprint
+from emulator.code_version import fingerprint
 
 
 @pytest.fixture
@@ -112,7 +111,7 @@ def test_vendored_packages_beside_the_code_are_not_read(project: Path) -> None:
 def test_code_past_the_first_megabytes_is_told_by_size_and_time(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "READ_MAX_BYTES", 3)
+    monkeypatch.setattr(code_version, "READ_MAX_BYTES", 3)
     before = code(project)
 
     touch(project)
