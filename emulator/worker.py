@@ -1,4 +1,4 @@
-"""A worker put together: a `Config` and a state directory -> bindings, engine, clock. No behaviour.
+"""A worker put together: a `Config` and a state directory -> bindings, engine, clock.
 
 The layers below declare what they need as small protocols; here they are handed to one another.
 *When* code is loaded and switched is the supervisor's; a command without a server uses the parts

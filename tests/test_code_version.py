@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator import code_version
 from emulator.code_version import fingerprint
 
 

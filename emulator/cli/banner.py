@@ -1,13 +1,72 @@
-"""The table of bindings shown at the start. Pure. No secret value ever gets in."""
+"""What `groundfog dev` says at its start: bindings, warnings, the clock, migrations, the address.
+
+No secret value ever gets in.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import time
+from typing import TYPE_CHECKING
 
+from emulator.cli.dev_arguments import DevArguments
+from emulator.cli.terminal import ConsoleTerminal
 from emulator.config.model import Config, Unsupported
+from emulator.kinds.d1 import Database
 from emulator.kinds.registry import KINDS
+from emulator.server.security import exposure
+from emulator.session import Project, Running
+
+if TYPE_CHECKING:
+    from emulator.engine.clock_control import Timekeeper
 
 VALUE_MAX_CHARS = 60
+
+
+def introduce(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
+    """Say what is run, its bindings, and what is wrong with its configuration."""
+    config = running.worker.config
+    where = os.path.relpath(config.path)
+    environment = f", environment {config.environment}" if config.environment else ""
+    terminal.notice(f"Groundfog runs {config.name} ({where}{environment})")
+    for line in bindings_table(config):
+        terminal.notice(f"  {line}")
+    for problem in config.warnings:
+        terminal.warning(str(problem))
+    assert running.access is not None
+    if exposed := exposure(running.access, arguments.ip or config.dev.ip):
+        terminal.warning(f"{exposed}." if arguments.ip else f"{exposed}, or take out [dev] ip.")
+
+
+def tell_ready(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
+    """Say where the worker listens, and which clock its workflows live by."""
+    if running.worker.timekeeper.is_virtual:
+        _introduce_clock(running.worker.timekeeper, terminal)
+    announced = running.announced
+    assert announced is not None
+    seconds = time.perf_counter() - arguments.began
+    is_local = (arguments.ip or running.worker.config.dev.ip) in ("localhost", "127.0.0.1")
+    url = f"http://localhost:{announced.port}" if is_local else announced.url
+    terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
+
+
+def _introduce_clock(timekeeper: Timekeeper, terminal: ConsoleTerminal) -> None:
+    from emulator.engine.model.plain import iso
+
+    now = iso(timekeeper.now_ms())
+    state = f"stands still at {now}" if timekeeper.is_frozen else f"runs, it is {now}"
+    terminal.notice(f"The clock is virtual and {state}; move it with groundfog clock")
+
+
+def tell_pending_migrations(project: Project, terminal: ConsoleTerminal) -> None:
+    """Warn about migrations of D1 databases that are not applied."""
+    databases = project.config.bound(Database)
+    if any(bound.record.migrations.directory.is_dir() for bound in databases):
+        from emulator.cli.pending import pending_warnings
+
+        for warning in pending_warnings(project.config, project.state):
+            terminal.warning(warning)
 
 
 def bindings_table(config: Config) -> list[str]:

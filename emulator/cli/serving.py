@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.cli.banner import bindings_table
+from emulator.cli.banner import introduce, tell_pending_migrations, tell_ready
 from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.levels import Level
 from emulator.cli.terminal import ConsoleTerminal, LogLines
@@ -24,20 +23,18 @@ from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
 from emulator.errors import EmulatorError, StateError, UsageError
-from emulator.kinds.d1 import Database
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
 from emulator.runner.python.launching import Launched
 from emulator.server.http.serve import loop_factory
 from emulator.server.request_log import OnRequest
-from emulator.server.security import checked_host, exposure, is_control_path
-from emulator.session import Door, Project, Running, Session
+from emulator.server.security import checked_host, is_control_path
+from emulator.session import Door, Project, Session
 from emulator.state import State
 
 if TYPE_CHECKING:
     from emulator.cli.progress import ProgressLines
-    from emulator.engine.clock_control import Timekeeper
     from emulator.engine.engine import Engine
     from emulator.engine.journal.journal import Journal
     from emulator.engine.model.entries import Entry
@@ -99,15 +96,15 @@ async def _serve(
         journal = running.worker.engine.journal
         if arguments.level >= Level.INFO:
             journal.on_commit = _progress_lines(journal, terminal)
-        _introduce(running, arguments, terminal)
+        introduce(running, arguments, terminal)
         await running.listen()
         if arguments.migrate:
             from emulator.cli.pending import apply_pending
 
             await apply_pending(project.config, project.state, terminal.notice)
         if await _started(running.start(), stop):
-            _tell_ready(running, arguments, terminal)
-            _tell_pending_migrations(project, terminal)
+            tell_ready(running, arguments, terminal)
+            tell_pending_migrations(project, terminal)
             await stop.wait()
         terminal.notice(f"stopping{_CONTINUES if _goes_on(running.worker.engine) else ''}")
 
@@ -139,48 +136,6 @@ async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -
         return False
     finally:
         stopping.cancel()
-
-
-def _introduce(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
-    config = running.worker.config
-    where = os.path.relpath(config.path)
-    environment = f", environment {config.environment}" if config.environment else ""
-    terminal.notice(f"Groundfog runs {config.name} ({where}{environment})")
-    for line in bindings_table(config):
-        terminal.notice(f"  {line}")
-    for problem in config.warnings:
-        terminal.warning(str(problem))
-    assert running.access is not None
-    if exposed := exposure(running.access, arguments.ip or config.dev.ip):
-        terminal.warning(f"{exposed}." if arguments.ip else f"{exposed}, or take out [dev] ip.")
-
-
-def _tell_ready(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
-    if running.worker.timekeeper.is_virtual:
-        _introduce_clock(running.worker.timekeeper, terminal)
-    announced = running.announced
-    assert announced is not None
-    seconds = time.perf_counter() - arguments.began
-    is_local = (arguments.ip or running.worker.config.dev.ip) in ("localhost", "127.0.0.1")
-    url = f"http://localhost:{announced.port}" if is_local else announced.url
-    terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
-
-
-def _introduce_clock(timekeeper: Timekeeper, terminal: ConsoleTerminal) -> None:
-    from emulator.engine.model.plain import iso
-
-    now = iso(timekeeper.now_ms())
-    state = f"stands still at {now}" if timekeeper.is_frozen else f"runs, it is {now}"
-    terminal.notice(f"The clock is virtual and {state}; move it with groundfog clock")
-
-
-def _tell_pending_migrations(project: Project, terminal: ConsoleTerminal) -> None:
-    databases = project.config.bound(Database)
-    if any(bound.record.migrations.directory.is_dir() for bound in databases):
-        from emulator.cli.pending import pending_warnings
-
-        for warning in pending_warnings(project.config, project.state):
-            terminal.warning(warning)
 
 
 def _progress_lines(journal: Journal, terminal: ConsoleTerminal) -> Callable[[list[Entry]], None]:

@@ -27,8 +27,8 @@ from emulator.engine.actions import (
     WhenDurable,
 )
 from emulator.engine.decide import endings, steps
-from emulator.engine.decide.retries import shown_config
 from emulator.engine.decide.step_call import StepCall
+from emulator.engine.decide.step_config import shown_config
 from emulator.engine.dispatch import Dispatch
 from emulator.engine.divergences import Divergences
 from emulator.engine.guard.callback_guard import PATIENCE_MS

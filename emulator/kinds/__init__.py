@@ -1,4 +1,4 @@
-"""The kinds of bindings that are emulated, a module each: `kind.py` says what each of them does,
+"""The kinds of bindings that are emulated. `registry.py` lists them; `kind.py` says what each does.
 
-`registry.py` lists them. Everything that differs from kind to kind asks that list.
+Everything that differs from kind to kind asks that list.
 """

@@ -1,7 +1,7 @@
 """A kind of binding, as the rest of Groundfog sees it.
 
 A kind reads its bindings from the configuration, opens each at its first call, and says how it is
-shown. It imports what is needed to read; what is needed to open is imported then.
+shown. What is needed to open is imported only when a binding is opened.
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ class Kind:
     open: makes the binding that a record describes. Called at the binding's first call.
     shown: what `groundfog dev` says of a record at its start.
     identity: equal for records that are one thing, which is opened once and outlives reloads.
-    settings: its section of groundfog.toml; `header`: how messages show one, if otherwise.
+    settings: its section of groundfog.toml; `header`: how messages write that section, if not so.
     `read_settings` reads it, empty if it is missing, and gets the variables of the process.
     review: warns about what only the whole configuration shows; gets that section too.
     files: what it keeps in the state directory, each a file or a folder.
     commands, routes: its command group, and a function from a Worker to its control routes, each as
     "module:attribute".
-    line: its place among the lines at the start; kinds with equal ones keep the order of the list.
+    line: sorts the table that `groundfog dev` shows; equal ones keep the order of the list.
     """
 
     name: str

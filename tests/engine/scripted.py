@@ -16,7 +16,7 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-from emulator.engine.decide.retries import resolve_config
+from emulator.engine.decide.step_config import resolve_config
 from emulator.engine.engine import Engine
 from emulator.engine.model.step_key import StepKey
 from emulator.protocol import values

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.decide.retries import (
+from emulator.engine.decide.retries import is_final, next_delay_ms
+from emulator.engine.decide.step_config import (
     DYNAMIC,
     FUNCTION,
     InvalidStepConfig,
-    is_final,
-    next_delay_ms,
     resolve_config,
     resolve_rollback_config,
     shown_config,

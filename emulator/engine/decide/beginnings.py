@@ -14,14 +14,14 @@ from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.actions import Decision, Execute, Reject, Resolve
 from emulator.engine.decide import payloads
 from emulator.engine.decide.attempts import attempt_start
-from emulator.engine.decide.retries import (
+from emulator.engine.decide.step_call import StepCall
+from emulator.engine.decide.step_config import (
     LONGEST_WAIT_MS,
     InvalidStepConfig,
     resolve_config,
     resolve_rollback_config,
     shown_config,
 )
-from emulator.engine.decide.step_call import StepCall
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.instance import Instance

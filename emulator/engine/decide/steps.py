@@ -15,13 +15,9 @@ from emulator.engine.actions import Action, Ask, Decision, Execute, Reject, Reso
 from emulator.engine.decide import payloads
 from emulator.engine.decide.attempts import attempt_kinds, attempt_start
 from emulator.engine.decide.beginnings import first
-from emulator.engine.decide.retries import (
-    asked_delay_ms,
-    may_retry,
-    next_delay_ms,
-    shown_config,
-)
+from emulator.engine.decide.retries import asked_delay_ms, may_retry, next_delay_ms
 from emulator.engine.decide.step_call import StepCall
+from emulator.engine.decide.step_config import shown_config
 from emulator.engine.model.definition import STEP_LIMIT
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo, Failure

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.engine.decide.retries import InvalidStepConfig, resolve_config
+from emulator.engine.decide.step_config import InvalidStepConfig, resolve_config
 from emulator.engine.guard.comparison import Asked, Replay, compare, pending_change
 from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Instance

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from emulator.engine.decide.payloads import date, moved, record, text
-from emulator.engine.decide.retries import shown_config
+from emulator.engine.decide.step_config import shown_config
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.places import SHARED, Place
 from emulator.engine.model.step import Step, StepState
