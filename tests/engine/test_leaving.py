@@ -362,3 +362,52 @@ def test_a_guarded_run_that_is_to_leave_is_judged_by_the_code_it_comes_to(
         assert world.attempts("charge_card-1") == []
 
     play(tmp_path, waits, story)
+
+
+@pytest.mark.parametrize("order", ["pause, save", "save, pause"])
+@pytest.mark.parametrize("resumed", ["while the callback runs", "once it has paused"])
+def test_an_instance_that_is_paused_around_a_save_goes_on_in_the_new_code(
+    tmp_path: Path, order: str, resumed: str
+) -> None:
+    gate = asyncio.Event()
+    went_on: list[str] = []
+
+    def saved(generation: str) -> Workflow:
+        async def workflow(event: Event, step: Step) -> Any:
+            async def callback(ctx: Context) -> None:
+                await gate.wait()
+
+            await step.do("first", callback)
+            went_on.append(generation)
+            await step.do("second", lambda ctx: None)
+
+        return workflow
+
+    async def story(world: World) -> None:
+        world.load({CLASS: saved("old")})
+        await world.create()
+        for act in order.split(", "):
+            if act == "save":
+                world.load({CLASS: saved("new")})
+            else:
+                await world.control.pause(NAME, "a")
+            await world.settle()
+        assert world.status() == "waitingForPause"
+
+        if resumed == "while the callback runs":
+            await world.control.resume(NAME, "a")
+            await world.settle()
+            gate.set()
+            await world.settle()
+        else:
+            gate.set()
+            await world.settle()
+            assert (world.status(), went_on) == ("paused", [])
+            await world.control.resume(NAME, "a")
+            await world.settle()
+
+        assert went_on == ["new"]
+        assert world.status() == "complete"
+        assert world.attempts("first-1") == [1]
+
+    play(tmp_path, waits, story)
