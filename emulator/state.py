@@ -152,7 +152,7 @@ class State:
         if fcntl is None:
             return self._read_dev_json()
         try:
-            check_owner(self.directory)  # a server that somebody else names is none of ours
+            check_owner(self.directory)  # a server that somebody else names is not ours
             handle = os.open(self.directory / "lock", os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         except OSError:
             return None

@@ -104,7 +104,9 @@ class StepCalls:
 
     def _begin(self, run: Run, message: StepBegin, parent: str) -> Actions:
         if not run.calls.is_new(message.call):
-            raise ProtocolError(f"step_begin with {message.call}, which is no number of a new call")
+            raise ProtocolError(
+                f"step_begin with {message.call}, which is not the number of a new call"
+            )
         instance = run.instance
         call = StepCall.of(message, _kind(message), parent, instance)
         if parent and "rollback" in call.options:
@@ -261,5 +263,5 @@ def _caller(run: Run, message: StepBegin) -> str:
 
 def _kind(message: StepBegin) -> StepKind:
     if message.kind not in CALLED:
-        raise ProtocolError(f"{message.kind!r} is no kind of step")
+        raise ProtocolError(f"{message.kind!r} is not a kind of step")
     return StepKind(message.kind)

@@ -147,7 +147,7 @@ class Divergences:
         return number
 
     def hear_probe(self, probes: Probes, message: RunMessage) -> None:
-        """A guest says something of what is no run here: a probe, or a run that is over."""
+        """A guest names a run that is not in the roster: a probe, or a run that is over."""
         if not isinstance(message, StreamRead):
             probes.hear(message, self._roster.clock.now_ms())
             return

@@ -105,7 +105,7 @@ class Outcomes:
     def unreadable(self, run: Run, error: StateError | ValueError) -> Actions:
         """What a run is to be sent cannot be read. The next start tries it again.
 
-        Unless it is a ValueError: a guest sent what is no value, and it was recorded.
+        Unless it is a ValueError: a guest sent bytes that are not a value, and they were recorded.
         """
         if isinstance(error, ValueError):
             return self.mishap(run, f"A recorded value is damaged: {error}")

@@ -42,7 +42,7 @@ class FrameReader:
     def receive(self, data: bytes) -> list[Message]:
         """Take `data` in and return every message that is complete by now, in order.
 
-        Raises ProtocolError when the peer sends what is no frame; the reader is then useless.
+        Raises ProtocolError when the peer's bytes do not form a frame; the reader is useless then.
         """
         kept = self._buffer
         kept_any = bool(kept)

@@ -126,7 +126,7 @@ class _Reader:
                 return self._opened[body]
             case "$object" if isinstance(body, dict):
                 return self._object(body)
-        raise ValueError(f"{tag} with a {type(body).__name__} is no tag")
+        raise ValueError(f"{tag} with a {type(body).__name__} is not a tag")
 
     def _map(self, body: list[Any]) -> Any:
         result = self._shapes.new_map()

@@ -46,7 +46,7 @@ class Decoder:
         self._rest = bytearray()
 
     def feed(self, piece: bytes) -> list[tuple[int, bytes]]:
-        """Return the messages that `piece` completes. Raises ProtocolError for what is none."""
+        """Return the messages that `piece` completes. Raises ProtocolError if it is not one."""
         self._rest += piece
         found = []
         while len(self._rest) >= _HEAD.size:

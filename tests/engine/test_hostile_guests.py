@@ -42,7 +42,7 @@ def test_a_kind_of_step_that_does_not_exist_breaks_the_protocol(tmp_path: Path) 
         await world.settle()
         run = next(iter(world.engine.roster.runs))
 
-        with pytest.raises(ProtocolError, match="'teleport' is no kind of step"):
+        with pytest.raises(ProtocolError, match="'teleport' is not a kind of step"):
             world.engine.hear(run.guest, StepBegin(run.number, 99, "teleport", "x", 1, {}))
 
     play(tmp_path, napping, story)
@@ -155,7 +155,7 @@ def test_a_call_whose_number_is_not_new_breaks_the_protocol(tmp_path: Path, numb
         run = next(iter(world.engine.roster.runs))
         other = StepBegin(run.number, number, "sleep", "another nap", 1, {"duration": 1000})
 
-        with pytest.raises(ProtocolError, match="no number of a new call"):
+        with pytest.raises(ProtocolError, match="not the number of a new call"):
             world.engine.hear(run.guest, other)
 
     play(tmp_path, napping, story)

@@ -88,7 +88,7 @@ def route(base: str, path: tuple[str, ...]) -> str:
 
 
 def read_answer(status: int, text: bytes, who: str) -> Answer:
-    """Return what an envelope holds. Raises Refused, or EmulatorError when it is none."""
+    """Return what an envelope holds. Raises Refused, or EmulatorError for anything else."""
     try:
         envelope = deep_json.loads(text)
         if envelope["success"]:

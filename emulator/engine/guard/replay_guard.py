@@ -87,7 +87,7 @@ class Guard:
                     asked.append(Asked(str(kind), str(name), int(count), str(line)))
             declared = {str(name): str(line) for name, line in message.declared}
         except (TypeError, ValueError, KeyError) as error:
-            raise ProtocolError(f"replayed.asked is no list of steps: {error!r}") from None
+            raise ProtocolError(f"replayed.asked is not a list of steps: {error!r}") from None
         return Replay(asked, message.state, message.where, declared)
 
 

@@ -76,7 +76,7 @@ class Journal(Reader):
     def open(cls, path: Path, synchronous: sqlite.Synchronous = "FULL") -> Journal:
         """Open or create the journal at `path`; one of an earlier version is carried forward.
 
-        Raises StateError, having changed nothing, when it is no journal, damaged, or was written
+        Raises StateError, having changed nothing, when it is not a journal, damaged, or was written
         by a newer Groundfog.
         """
         return cls._of(open_journal(path, synchronous), path, reads_only=False)
@@ -85,7 +85,7 @@ class Journal(Reader):
     def open_to_read(cls, path: Path) -> Journal:
         """Open the journal at `path` as it is, or as an empty one; nothing can be recorded in it.
 
-        Raises StateError when it is no journal, or was written by a newer Groundfog.
+        Raises StateError when it is not a journal, or was written by a newer Groundfog.
         """
         return cls._of(read_journal(path), path, reads_only=True)
 
@@ -298,7 +298,7 @@ class Journal(Reader):
             return failure
         try:
             self._connection.execute("COMMIT")
-            self.place.check()  # a commit to a file that is gone is none
+            self.place.check()  # a commit to a file that is gone is lost
         except sqlite3.Error as error:
             self._roll_back()
             return error

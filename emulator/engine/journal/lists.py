@@ -168,7 +168,7 @@ def _summaries(journal: Journal, where: str, parameters: tuple[object, ...]) -> 
     rows = journal.query(_COLUMNS + where, parameters)
     try:
         return [_summary(*row) for row in rows]
-    except Exception as error:  # what is no status, no JSON, no record: the disk has changed it
+    except Exception as error:  # a wrong status, bad JSON or a bad record: the disk has changed it
         text = f"what it lists of instances is damaged ({error!r})"
         raise StateError(f"{journal.path}: {text}. Restore it from a copy.") from error
 

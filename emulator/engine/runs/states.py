@@ -41,8 +41,8 @@ A run **is at rest** when no callback of it executes, and none can begin without
 its allowance is `OPENING` or `ASKING` (`RunState.knows_all`). That is looked at after every event
 that can bring it about: the end of a callback, a deadline, the guest's answer to the recall.
 
-An event that a state has no row for changes nothing: it is late, or it is no news. The tests walk
-every pair of state and event, and hold the picture in ARCHITECTURE.md against the tables.
+An event that a state has no row for changes nothing: it is late, or it says nothing new. The tests
+walk every pair of state and event, and hold the picture in ARCHITECTURE.md against the tables.
 """
 
 from __future__ import annotations
