@@ -229,9 +229,9 @@ class Driver:
         match kind:
             case "delete" | "delete-create":
                 self._gone.add(instance)
-                self._paused.discard(instance)
                 self._unsent[:] = [one for one in self._unsent if one[0] != instance]
                 self._ask(server, "DELETE", path, **asked)
+                self._paused.discard(instance)  # without an answer it may still be there, paused
                 if kind == "delete-create":
                     self._gone.discard(instance)
                     self._created.discard(instance)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.kinds import EntryKind
+from emulator.errors import StateError
 from emulator.protocol import values
 from emulator.protocol.message import Message
 from emulator.protocol.runs import RunStart
@@ -167,7 +169,8 @@ class World:
         defects = [error for guest in self.guests for error in guest.defects]
         assert not defects, defects
         if self.journal._late is not None:
-            await self.journal.committed()
+            with suppress(StateError):  # a disk that refuses; the engine hears of it by itself
+                await self.journal.committed()
             await self._rest()
 
     async def _rest(self) -> None:
