@@ -105,10 +105,11 @@ class Rows:
         if self.chunks or self.dropped:
             connection.executemany(_DROP_STREAM, self.dropped)
             connection.executemany(_INSERT_CHUNK, self.chunks)
-        connection.executemany(_WIPE, self.wiped)
-        connection.executemany(_STRIKE, self.struck)
-        connection.executemany(_DELETE_INSTANCE, self.deleted)
-        connection.executemany(_INSERT_GENERATION, self.generations)
+        if self.wiped or self.struck or self.deleted or self.generations:  # rare: steps have none
+            connection.executemany(_WIPE, self.wiped)
+            connection.executemany(_STRIKE, self.struck)
+            connection.executemany(_DELETE_INSTANCE, self.deleted)
+            connection.executemany(_INSERT_GENERATION, self.generations)
         connection.executemany(_INSERT_INSTANCE, self.instances)
         connection.executemany(_INSERT_ENTRY, filter(None, self.entries))
         connection.executemany(_SET_STATUS, self.statuses.values())
