@@ -19,7 +19,13 @@ from emulator.config.problems import quoted
 from emulator.config.table import Table
 from emulator.cron import Cron, InvalidCron
 from emulator.durations import InvalidDuration, parse_duration_ms
-from emulator.engine.model.definition import RETENTION_MS, STEP_LIMIT, Definition, Retention
+from emulator.engine.model.definition import (
+    RETENTION_MAX_MS,
+    RETENTION_MS,
+    STEP_LIMIT,
+    Definition,
+    Retention,
+)
 from emulator.kinds.kind import Kind, Section
 
 if TYPE_CHECKING:
@@ -46,7 +52,6 @@ STEPS_WARNING = 25_000  # production's highest step limit; wrangler warns above 
 CONCURRENCY_MAX = 2**31 - 1
 # Source: https://developers.cloudflare.com/workflows/reference/limits/ (schedules, paid plan).
 SCHEDULES_MAX = 100
-RETENTION_MAX_MS = 30 * 86_400_000  # Source: docs/platform/workflows.md, "Retention".
 
 _RETENTION_EXAMPLE = 'Write default_retention = { success_retention = "7 days" }.'
 _EXAMPLE = 'with binding = "MY_WORKFLOW", name = "my-workflow" and class_name = "MyWorkflow".'

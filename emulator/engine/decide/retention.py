@@ -5,10 +5,8 @@ Source: docs/platform/workflows.md, "Retention" and "Limits".
 
 from __future__ import annotations
 
-from emulator.engine.model.definition import DAY_MS, Retention
+from emulator.engine.model.definition import RETENTION_MAX_MS, Retention
 from emulator.engine.model.instance import Instance, Status
-
-LONGEST_MS = 30 * DAY_MS  # on the paid plan
 
 
 def expires_ms(instance: Instance, default: Retention) -> int | None:
@@ -20,4 +18,4 @@ def expires_ms(instance: Instance, default: Retention) -> int | None:
         return None
     kept = Retention.of(instance.retention, default)
     kept_ms = kept.success_ms if instance.status is Status.COMPLETE else kept.error_ms
-    return instance.ended_ms + min(kept_ms, LONGEST_MS)
+    return instance.ended_ms + min(kept_ms, RETENTION_MAX_MS)

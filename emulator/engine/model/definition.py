@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 STEP_LIMIT = 10_000  # step.do calls per instance, on the paid plan
 DAY_MS = 86_400_000
+RETENTION_MAX_MS = 30 * DAY_MS  # on the paid plan
 RETENTION_MS = 7 * DAY_MS  # on the paid plan, for workflows created after 2026-09-10
 
 

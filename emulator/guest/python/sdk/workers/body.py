@@ -83,6 +83,11 @@ class Body(JsObject):
     def _content_type(self) -> str | None:
         return header(self._header_list(), "content-type")
 
+    def _default_type(self, content_type: str) -> None:
+        """Add a content type, unless the headers have one."""
+        if self._content_type() is None:
+            self._header_list().append(("content-type", content_type))
+
     def _header_list(self) -> HeaderList:
         raise NotImplementedError
 

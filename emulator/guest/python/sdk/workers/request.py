@@ -80,10 +80,6 @@ class Request(Body):
             return streamed(body, "Request")
         raise TypeError(f"Unsupported type in Request: {type(body).__name__}")
 
-    def _default_type(self, content_type: str) -> None:
-        if self._content_type() is None:
-            self._headers.append(("content-type", content_type))
-
     @property
     def url(self) -> str:
         """The absolute URL."""

@@ -77,13 +77,6 @@ class Response(Body):
         kind = body.constructor.name if isinstance(body, JsProxy) else type(body).__name__
         raise TypeError(f"Unsupported type in Response: {kind}")
 
-    def _default_type(self, content_type: str) -> None:
-        if self._content_type_given() is None:
-            self._headers.append(("content-type", content_type))
-
-    def _content_type_given(self) -> str | None:
-        return next((v for name, v in self._headers if name.lower() == "content-type"), None)
-
     @property
     def headers(self) -> HTTPMessageMapping:
         """A new mapping each time: changing it does not change the response."""
@@ -171,7 +164,7 @@ class Response(Body):
         shown = f"status={self.status}"
         if self.status_text:
             shown += f", status_text={self.status_text!r}"
-        return f"Response({shown}, content_type={self._content_type_given()!r})"
+        return f"Response({shown}, content_type={self._content_type()!r})"
 
 
 FetchResponse = Response
