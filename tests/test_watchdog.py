@@ -14,7 +14,7 @@ import pytest
 from tests.end_to_end.projects import make_project
 from tests.end_to_end.server import DevServer
 from tests.waiting import eventually
-from tests.watchdog import loop_watch, server_watch
+from tests.watchdog import StoodStill, loop_watch, server_watch, unblocked
 
 STALL_S = 0.3
 
@@ -109,3 +109,18 @@ def test_a_server_that_only_answers_is_left_in_peace(tmp_path: Path) -> None:
 
     with DevServer(project) as server, server_watch(server.pid, server.url):
         assert [server.get("/").text for _ in range(20)] == ["hello"] * 20
+
+
+def test_a_stall_that_does_not_come_back_is_no_fault_and_one_that_does_is(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", WORKER)
+    stalls = [StoodStill("first"), None, StoodStill("a"), StoodStill("b"), StoodStill("c")]
+
+    def action() -> str:
+        if stall := stalls.pop(0):
+            raise stall
+        return "done"
+
+    with DevServer(project) as server:
+        assert unblocked(server.pid, server.url, action) == "done"
+        with pytest.raises(StoodStill, match="c"):
+            unblocked(server.pid, server.url, action)

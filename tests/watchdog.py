@@ -4,11 +4,13 @@
         await database.run(hostile)
     with server_watch(server.pid, server.url): # a real server: its main thread is its loop
         server.post("/", content=hostile)
+    answer = unblocked(server.pid, server.url, lambda: server.post("/", content=hostile))
 
-Both fail when one answer took more than `LIMIT_MS` of work, on the loop's own thread or on another
+All fail when one answer took more than `LIMIT_MS` of work, on the loop's own thread or on another
 thread that had the interpreter lock. A busy machine does not make them fail: the time in which the
 thread waited for a processor is subtracted, and no stall is longer than the computing time of the
-process. So waiting for a disk or a lock is not noticed.
+process. So waiting for a disk or a lock is not noticed. What a virtual machine takes away cannot be
+seen; so `unblocked` tries three times, since only a stall of our own comes back each time.
 """
 
 from __future__ import annotations
@@ -21,15 +23,23 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import psutil
 
+T = TypeVar("T")
+
 LIMIT_MS = 100
 _PAUSE_S = 0.01
+_TRIES = 3
 _UNKNOWN_PATH = "/cdn-cgi/watchdog"  # a control path, so that no worker is asked
+
+
+class StoodStill(AssertionError):
+    """The event loop stood still for longer than allowed."""
 
 
 class _Stall:
@@ -135,6 +145,15 @@ def server_watch(pid: int, url: str, limit_ms: float = LIMIT_MS) -> Iterator[Non
     _judge(stalls[0], limit_ms, "")
 
 
+def unblocked(pid: int, url: str, action: Callable[[], T], limit_ms: float = LIMIT_MS) -> T:
+    """Return what `action()` returns; fail when each of three tries holds the server up."""
+    for _ in range(_TRIES - 1):
+        with suppress(StoodStill), server_watch(pid, url, limit_ms):
+            return action()
+    with server_watch(pid, url, limit_ms):
+        return action()
+
+
 @contextmanager
 def _stack_of(
     thread_id: int, last_beat: Callable[[], float], limit_ms: float
@@ -159,6 +178,8 @@ def _stack_of(
 
 def _judge(stall: _Stall, limit_ms: float, stack: str) -> None:
     where = f"; it was here:\n{stack}" if stack else ""
-    assert stall.longest_ms <= limit_ms, (
-        f"the event loop stood still for {stall.longest_ms:.0f} ms, more than {limit_ms} ms{where}"
-    )
+    if stall.longest_ms > limit_ms:
+        raise StoodStill(
+            f"the event loop stood still for {stall.longest_ms:.0f} ms,"
+            f" more than {limit_ms} ms{where}"
+        )

@@ -41,6 +41,11 @@ class EncodedRows:
         self._pieces += pieces
         return sum(map(len, pieces))
 
+    def clear(self) -> None:
+        """Give the memory back piece by piece, so that other threads run meanwhile."""
+        while self._pieces:
+            self._pieces.pop()
+
     def pieces(self) -> Iterator[bytes]:
         """Yield the text of the array."""
         yield b"["
@@ -99,22 +104,32 @@ class Room:
 
         Raises WorkerError when there is no room for them.
         """
+        encoded = EncodedRows()
+        try:
+            return self._fetch(cursor, encodes, encoded)
+        except WorkerError:
+            encoded.clear()
+            raise
+
+    def _fetch(
+        self, cursor: Iterator[tuple[Any, ...]], encodes: bool, encoded: EncodedRows
+    ) -> tuple[list[list[Cell]] | EncodedRows, int]:
         rows: list[list[Cell]] = []
         rows_bytes = count = 0
-        encoded: EncodedRows | None = None
+        is_encoded = False
         while batch := to_rows(islice(cursor, _BATCH_ROWS)):
             count += len(batch)
             size_bytes = _size_bytes(batch)
             self._take(size_bytes)
             rows_bytes += size_bytes
-            if encoded is None:
+            if not is_encoded:
                 rows += batch
                 if not encodes or rows_bytes <= SMALL_BYTES:
                     continue
-                encoded, batch, size_bytes = EncodedRows(), rows, rows_bytes
+                is_encoded, batch, size_bytes = True, rows, rows_bytes
             # Escapes can make text six times as long.
             self._take(max(0, encoded.add(batch, size_bytes) - size_bytes))
-        return (rows if encoded is None else encoded), count
+        return (encoded if is_encoded else rows), count
 
     def _take(self, size_bytes: int) -> None:
         self._left_bytes -= size_bytes

@@ -56,6 +56,9 @@ def dev(log_level: str, allowed_hosts: tuple[str, ...], **options: object) -> No
     launched = launch(guest_interpreter(project, arguments.python, Path(sys.executable)))
     try:
         gc.disable()  # imports make no garbage, and looking for it takes 5 % of their time
+        # A thread that decodes megabytes, for example rows of D1, may keep the interpreter for this
+        # long while the event loop waits for it.
+        sys.setswitchinterval(0.001)
         from emulator.cli.serving import run
 
         run(arguments, launched)

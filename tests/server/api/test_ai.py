@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.server import DevServer
-from tests.watchdog import server_watch
+from tests.watchdog import unblocked
 
 ACCOUNT = "0" * 32
 LLAMA = "@cf/meta/llama-3.1-8b-instruct"
@@ -164,8 +164,10 @@ def test_a_form_of_a_hundred_thousand_parts_is_refused(ai: Ai, server: DevServer
     form = part * 100_000 + b"--cut--\r\n"
     kind = {"content-type": "multipart/form-data; boundary=cut"}
 
-    with server_watch(server.pid, server.url):
-        answer = ai.post("/tomarkdown", content=form, headers=kind)
+    def send() -> httpx.Response:
+        return ai.post("/tomarkdown", content=form, headers=kind)
+
+    answer = unblocked(server.pid, server.url, send)
 
     assert answer.status_code == 400
     assert "a form of more than 1,000 parts" in answer.json()["errors"][0]["message"]
@@ -176,10 +178,12 @@ def test_hostile_inputs_hold_nobody_up(ai: Ai, server: DevServer) -> None:
     form = {"type": "json_schema", "json_schema": schema}
     ai.post(f"/run/{LLAMA}", {"prompt": "warm up", "response_format": form})
 
-    with server_watch(server.pid, server.url):
+    def ask() -> None:
         for prompt in ("a" * 40 + "!", "a" * 100_000, " " * 100_000, "- " * 50_000):
             found = ai.post(f"/run/{LLAMA}", {"prompt": prompt, "response_format": form})
             assert found.status_code == 200, found.text
+
+    unblocked(server.pid, server.url, ask)
 
 
 def test_cloudflares_sdk_runs_models(server: DevServer) -> None:
