@@ -332,6 +332,19 @@ def test_the_text_of_a_step_key_is_taken_apart_in_one_module() -> None:
     assert found == []
 
 
+def test_json_has_one_type() -> None:
+    """`Any` under that name would let everything pass that reads it."""
+    found = [
+        f"{module}:{node.lineno}"
+        for module, path in KNOWN.items()
+        if module != "emulator.json_types"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Name) and node.id == "Json" and isinstance(node.ctx, ast.Store)
+    ]
+
+    assert found == []
+
+
 def test_the_runner_knows_no_language_of_guests() -> None:
     """It takes guests from a source; that one forks Python is known in `runner/python/` only."""
     runner = [

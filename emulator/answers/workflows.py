@@ -6,6 +6,7 @@ Source: docs/platform/workflows-rest.md, "REST" and "An instance over REST".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NotRequired, Required, TypedDict
 
 from emulator.json_types import Json
@@ -139,6 +140,22 @@ class AttemptDetail(TypedDict):
     error: ErrorDetail | None
 
 
+class RetriesDetail(TypedDict):
+    """The retries of a step. `delay` stands as user code wrote it; for a function "[dynamic]"."""
+
+    limit: int | float
+    delay: int | float | str
+    backoff: str
+
+
+class ConfigDetail(TypedDict):
+    """The complete configuration of a step."""
+
+    retries: RetriesDetail
+    timeout: int | float | str
+    sensitive: NotRequired[str]
+
+
 class StepDetail(TypedDict, total=False):
     """One step of an instance, or its termination; `type` says which members there are.
 
@@ -154,7 +171,7 @@ class StepDetail(TypedDict, total=False):
     end: str | None
     line: str
     success: bool | None
-    config: dict[str, Json]
+    config: ConfigDetail
     attempts: list[AttemptDetail]
     output: Json
     finished: bool
@@ -221,10 +238,35 @@ class SkippedWait(TypedDict):
     due: str
 
 
-class DeletedInstance(TypedDict):
-    """One deleted instance of a batch."""
+class NamedInstance(TypedDict):
+    """One instance of a batch that was created or deleted."""
 
     id: str
+
+
+class CreationError(TypedDict):
+    """Why one item of a batch was not created; `index` is its position in the batch."""
+
+    index: int
+    id: str
+    code: int
+    message: str
+
+
+class BatchCreation(TypedDict):
+    """The answer to the object form of `createBatch`."""
+
+    created: list[NamedInstance]
+    errors: list[CreationError]
+
+
+class InstanceStatus(TypedDict):
+    """The answer to `status()` of the binding; `output` is a decoded value."""
+
+    status: str
+    error: ErrorDetail | None
+    output: object
+    rollback: RollbackDetail | None
 
 
 class BatchError(TypedDict):
@@ -238,7 +280,7 @@ class BatchError(TypedDict):
 class BatchDeletion(TypedDict):
     """The answer to the deletion of several instances."""
 
-    deleted: list[DeletedInstance]
+    deleted: list[NamedInstance]
     errors: list[BatchError]
 
 
@@ -286,6 +328,7 @@ class LocalFacts(TypedDict, total=False):
     generation: int
     durationMs: int
     action: str
+    divergence: Mapping[str, Json]
 
 
 class LogEventRecord(TypedDict, total=False):
@@ -302,4 +345,29 @@ class LogEventRecord(TypedDict, total=False):
     error: ErrorDetail
     retryDelayMs: int | None
     oldName: str
+    config: ConfigDetail
+    params: Json
+    payload: Json
+    output: Json
     local: LocalFacts
+
+
+class HistoryEntry(TypedDict):
+    """One entry of an exported history. `value`: tagged JSON, or what a sensitive step shows."""
+
+    at: int
+    kind: str
+    step: NotRequired[str]
+    attempt: NotRequired[int]
+    data: NotRequired[Mapping[str, object]]
+    value: NotRequired[Json]
+
+
+class HistoryDocument(TypedDict):
+    """The exported history of an instance. `docs/reload.md` describes it."""
+
+    format: str
+    version: int
+    workflow: str
+    id: str
+    entries: list[HistoryEntry]

@@ -10,7 +10,6 @@ from emulator.cli.output import show, show_json
 from emulator.cli.remote import RemoteApi
 from emulator.durations import InvalidDuration, format_duration, parse_duration_ms
 from emulator.errors import UsageError
-from emulator.json_types import Json
 from emulator.state import State
 
 CLOCK = "/cdn-cgi/groundfog/clock"
@@ -67,7 +66,7 @@ def advance_to_next(options: ProjectOptions, as_json: bool) -> None:
     _say(_ask(options, "POST", "next"), as_json)
 
 
-def _ask(options: ProjectOptions, method: str, *path: str, body: Json = None) -> ClockState:
+def _ask(options: ProjectOptions, method: str, *path: str, body: object = None) -> ClockState:
     server = State.locate(load_project(options), options.persist_to).running_server()
     if server is None:
         raise UsageError(

@@ -8,15 +8,12 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlencode
 
+from emulator.answers.workflows import LogEventRecord
 from emulator.cli.workflows.api import BASE, Answer, Unreachable, read_answer, route
 from emulator.protocol import deep_json
 from emulator.state import RunningServer
-
-Json = Any
-Record = dict[str, Any]
 
 TIMEOUT_S = 60
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -46,7 +43,7 @@ class RemoteApi:
         method: str,
         *path: str,
         query: Mapping[str, str] | None = None,
-        body: Json = None,
+        body: object = None,
         base: str = BASE,
     ) -> Answer:
         """See `Api`."""
@@ -67,7 +64,7 @@ class RemoteApi:
             connection.close()
         return read_answer(response.status, text, self._server.url)
 
-    def events(self, workflow: str, instance: str, after: int) -> Iterator[Record]:
+    def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventRecord]:
         """See `Api`."""
         path = route(BASE, (workflow, "instances", instance, "subscribe"))
         connection = self._connection()

@@ -162,7 +162,7 @@ def _warn_about_missing_workflows(top: Table, env: Table, name: str) -> None:
 def _workflow_bindings(table: Table) -> list[tuple[str, int]]:
     items = table.data["workflows"]
     return [
-        (item["binding"], index)
+        (binding, index)
         for index, item in enumerate(items if isinstance(items, list) else [])
-        if isinstance(item, dict) and isinstance(item.get("binding"), str)
+        if isinstance(item, dict) and isinstance(binding := item.get("binding"), str)
     ]

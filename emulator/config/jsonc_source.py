@@ -14,9 +14,9 @@ import re
 from bisect import bisect_right
 from typing import NoReturn
 
-from emulator.config.model import Json
 from emulator.config.problems import Fault, quoted
 from emulator.config.source import KeyPath, Parsed
+from emulator.json_types import Json
 
 NESTING_MAX = 200
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-Json = Any  # any JSON value
+from emulator.json_types import Json
+
 R = TypeVar("R")
 
 

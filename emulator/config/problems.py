@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emulator.config.model import Json, Problem
+from emulator.config.model import Problem
 from emulator.errors import ConfigError
+from emulator.json_types import Json
 from emulator.words import escaped
 
 QUOTED_MAX_CHARS = 60

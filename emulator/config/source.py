@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from emulator.config.model import Json
+from emulator.json_types import Json
 from emulator.words import escaped
 
 KeyPath = tuple[str | int, ...]  # ("env", "staging", "workflows", 0, "name")

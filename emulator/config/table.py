@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from emulator.config.model import Json
 from emulator.config.problems import Report, listed, nearest, quoted
 from emulator.config.source import KeyPath, Source, key_name
+from emulator.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class Table:
         value = self.data.get(key)
         if value is None:
             return None
-        is_whole = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_whole and value == int(value) and lowest <= value <= highest:
-            return int(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if value == int(value) and lowest <= value <= highest:
+                return int(value)
         self._wrong(key, value, f"a whole number from {lowest} to {highest}")
         return None
 

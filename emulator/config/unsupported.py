@@ -10,10 +10,11 @@ from collections.abc import Collection, Sequence
 from emulator.config import keys
 from emulator.config.binding_names import BindingNames
 from emulator.config.environments import Selected
-from emulator.config.model import Bound, Json, Unsupported
+from emulator.config.model import Bound, Unsupported
 from emulator.config.not_emulated import OTHER_KINDS, Other
 from emulator.config.problems import listed
 from emulator.config.table import Table
+from emulator.json_types import Json
 
 
 def read_unsupported(

@@ -13,9 +13,9 @@ from emulator.config import keys
 from emulator.config.binding_names import BindingNames
 from emulator.config.dotenv_files import Secrets
 from emulator.config.environments import Selected
-from emulator.config.model import Json
 from emulator.config.toml_source import plain_json
 from emulator.errors import UsageError
+from emulator.json_types import Json
 
 # Wrangler's names for the values on `env` that are not bindings.
 VARIABLE = "Environment Variable"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from emulator.engine.actions import Admit, Decision, Wake
 from emulator.engine.creation_limits import Admission
@@ -22,9 +22,12 @@ from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.instance_entries import RestartPoint, Schedule
 from emulator.engine.schedules import Tick
 from emulator.errors import StateError, WorkerError
+from emulator.json_types import Json
 from emulator.protocol import values
 
-Json = Any
+if TYPE_CHECKING:
+    from emulator.answers.workflows import BatchCreation, BatchDeletion, InstanceStatus
+
 # An instance to create: its id, its params in tagged JSON, its own retention in milliseconds.
 New = tuple[str | None, bytes | None, dict[str, int] | None]
 
@@ -87,37 +90,34 @@ class Control:
         await self._recorded()
         return created
 
-    async def create_many(self, workflow: str, items: list[New]) -> dict[str, Json]:
+    async def create_many(self, workflow: str, items: list[New]) -> BatchCreation:
         """Create instances and say what became of each: the object form of `createBatch`.
 
-        Returns `{"created": [{"id"}], "errors": [{"index", "id", "code", "message"}]}`, both in the
-        order of `items`. Nothing is created when any item is wrong.
+        Returns both lists in the order of `items`. Nothing is created when any item is wrong.
         Source: docs/platform/workflows.md, "Batches".
         """
         for instance_id, params, _ in items:
             checks.check_new_in_batch(instance_id, params)
         self._count(workflow, len(items))
-        created: list[Json] = []
-        errors: list[Json] = []
+        answer: BatchCreation = {"created": [], "errors": []}
         seen: set[str] = set()
         for index, item in enumerate(items):
             instance_id = item[0]
             if instance_id is None:
-                created.append({"id": self._create(workflow, item)})
+                answer["created"].append({"id": self._create(workflow, item)})
                 continue
+            problem = None
             if instance_id in seen:
-                errors.append(
-                    batches.item_error(batches.DUPLICATE_IN_BATCH, index=index, id=instance_id)
-                )
+                problem = batches.DUPLICATE_IN_BATCH
             elif self._journal.find(workflow, instance_id) is not None:
-                errors.append(
-                    batches.item_error(batches.ALREADY_EXISTS, index=index, id=instance_id)
-                )
+                problem = batches.ALREADY_EXISTS
+            if problem is None:
+                answer["created"].append({"id": self._create(workflow, item)})
             else:
-                created.append({"id": self._create(workflow, item)})
+                answer["errors"].append(batches.creation_error(problem, index, instance_id))
             seen.add(instance_id)
         await self._recorded()
-        return {"created": created, "errors": errors}
+        return answer
 
     def _create(self, workflow: str, item: New, source: str = "binding") -> str:
         instance_id, params, retention = item
@@ -162,8 +162,8 @@ class Control:
         if self._journal.find(workflow, instance_id) is None:
             raise WorkerError(_NOT_FOUND_TEXT)
 
-    def status(self, workflow: str, instance_id: str) -> dict[str, Json]:
-        """Return `{"status", "error", "output", "rollback"}` with values decoded.
+    def status(self, workflow: str, instance_id: str) -> InstanceStatus:
+        """Return the status of an instance with its output.
 
         While it rolls back it is `running` here. Source: docs/platform/workflows-answers.md,
         "`status()`".
@@ -173,8 +173,12 @@ class Control:
         instance = self._engine.roster.instance(self._key(workflow, instance_id), steps=False)
         rolling_back = instance.status is Status.ROLLING_BACK
         shown = Status.RUNNING if rolling_back else instance.status
-        status: dict[str, Json] = {"status": shown.value, "error": None}
-        status |= {"output": None, "rollback": None}
+        status: InstanceStatus = {
+            "status": shown.value,
+            "error": None,
+            "output": None,
+            "rollback": None,
+        }
         if instance.status is Status.COMPLETE:
             try:
                 status["output"] = values.decode(instance.output)
@@ -288,23 +292,22 @@ class Control:
         self._engine.delete(self._key(workflow, instance_id))
         await self._recorded()
 
-    async def delete_batch(self, workflow: str, ids: Json) -> dict[str, Json]:
+    async def delete_batch(self, workflow: str, ids: object) -> BatchDeletion:
         """Delete up to 100 instances, a list of ids, in one transaction.
 
-        Returns `{"deleted": [{"id"}], "errors": [{"id", "code", "message"}]}`; an id that repeats
-        is reported as often. Nothing is deleted when `ids` or any id is wrong.
+        An id that repeats is reported as often. Nothing is deleted when `ids` or any id is wrong.
         Source: docs/platform/workflows.md, "Batches".
         """
-        checks.check_deletions(ids)
-        found = {instance_id: self._journal.find(workflow, instance_id) for instance_id in ids}
+        wanted = checks.check_deletions(ids)
+        found = {instance_id: self._journal.find(workflow, instance_id) for instance_id in wanted}
         for key in found.values():
             if key is not None:
                 self._engine.delete(key)
         try:
             await self._journal.committed()
         except StateError:  # the engine has said why; nothing was deleted
-            return batches.deletions(ids, found, recorded=False)
-        return batches.deletions(ids, found, recorded=True)
+            return batches.deletions(wanted, found, recorded=False)
+        return batches.deletions(wanted, found, recorded=True)
 
     async def send_event(
         self, workflow: str, instance_id: str, event_type: str, payload: bytes

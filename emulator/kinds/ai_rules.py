@@ -6,10 +6,10 @@ import re
 
 from bindings.ai.settings import Rule
 from emulator.config.durations_key import read_duration_ms
-from emulator.config.model import Json
 from emulator.config.problems import listed, quoted
 from emulator.config.table import Table
 from emulator.config.toml_source import plain_json
+from emulator.json_types import Json
 from emulator.regex import BadPattern, compile_regex
 
 CONDITION_KEYS = ("model", "task", "prompt", "input")

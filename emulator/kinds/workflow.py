@@ -207,7 +207,7 @@ def _report_duplicate_names(owner: Table) -> None:
     items = owner.data.get("workflows")
     for index, data in enumerate(items if isinstance(items, list) else []):
         name = data.get("name") if isinstance(data, dict) else None
-        if not isinstance(name, str) or not name:
+        if not isinstance(data, dict) or not isinstance(name, str) or not name:
             continue
         item = Table(data, (*owner.path, "workflows", index), owner.source, owner.report)
         if name in first:

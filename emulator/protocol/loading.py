@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .message import Json, Message, message
+from typing import Any
+
+from .message import Message, message
 
 PROTOCOL_VERSION = 2
 OTHER_VERSION = "ProtocolVersionError"  # name in LoadFailed: host and guest differ
@@ -19,7 +21,7 @@ class Load(Message):
     main: str
     compatibility_date: str
     compatibility_flags: list[str]
-    bindings: dict[str, Json]
+    bindings: dict[str, Any]
     payload: bytes = b""
 
 

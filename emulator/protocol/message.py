@@ -3,6 +3,7 @@
 A message is a flat record of JSON fields and, at most, one `payload` of bytes, which is never
 interpreted on the way (a value in tagged JSON, or a piece of a body). Fields that hold their
 default are left out on the wire. `encode` and `decode` are the only places that know the JSON.
+`Any` in the type of a field is JSON of any shape: `decode` looks no deeper.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ class ProtocolError(Exception):
     """The peer broke the protocol. The connection cannot go on."""
 
 
-Json = Any  # any JSON value
 _M = typing.TypeVar("_M")
 MESSAGE_TYPES: dict[str, type[Message]] = {}  # by their names on the wire
 
@@ -73,7 +73,7 @@ _WRITERS: dict[Any, Callable[[Any], str]] = {
     int: str,
     str: encode_basestring_ascii,
     bool: lambda value: "true" if value else "false",
-    dict[str, Json]: lambda value: _dump(value) if value else "{}",
+    dict[str, Any]: lambda value: _dump(value) if value else "{}",
 }
 
 

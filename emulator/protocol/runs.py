@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Any
 
-from .message import MESSAGE_TYPES, Json, Message, message
+from .message import MESSAGE_TYPES, Message, message
 
 # A step's stream: how it is cut, and how many pieces may be on their way to the disk.
 # Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workflows-shared/src/lib/streams.ts
@@ -45,7 +46,7 @@ class RunStart(Message):
     probe: bool = False
     rolling_back: bool = False
     free_steps: int = 0
-    begun: list[list[Json]] = field(default_factory=list)
+    begun: list[list[Any]] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
 
 
@@ -70,7 +71,7 @@ class Replayed(RunMessage):
 
     type = "replayed"
     state: str
-    asked: list[list[Json]]
+    asked: list[list[Any]]
     declared: list[list[str]]
     where: str = ""
 
@@ -113,7 +114,7 @@ class StepBegin(RunMessage):
     kind: str
     name: str
     count: int
-    options: dict[str, Json]
+    options: dict[str, Any]
     line: str = ""
     parent: int = 0
     started: bool = False
@@ -128,7 +129,7 @@ class StepRun(Message):
     run: int
     call: int
     attempt: int
-    config: dict[str, Json]
+    config: dict[str, Any]
     count: int = 0
 
 
@@ -140,7 +141,7 @@ class StepDelay(Message):
     run: int
     call: int
     attempt: int
-    config: dict[str, Json]
+    config: dict[str, Any]
     name: str
     message: str
     count: int = 0
@@ -168,7 +169,7 @@ class RollbackRun(Message):
     name: str
     count: int
     step_attempt: int
-    config: dict[str, Json]
+    config: dict[str, Any]
     error_name: str
     error_message: str
     payload: bytes = b""

@@ -46,8 +46,6 @@ from emulator.protocol.runs import (
 )
 from emulator.protocol.values import StreamValue
 
-Json = Any
-
 _REST_TURNS = 6
 RESTLESS = ("restless", "waiting at x.py:1")
 Callback = Callable[["Context"], Any]
@@ -79,7 +77,7 @@ class Context:
     """What a callback gets. Steps made with `step` are nested in it."""
 
     attempt: int
-    config: dict[str, Json]
+    config: dict[str, Any]
     step: Step
 
 
@@ -89,7 +87,7 @@ class Undo:
 
     step: str  # "charge-1"
     attempt: int  # of the step
-    config: dict[str, Json]
+    config: dict[str, Any]
     error: StepError
     output: Any
 
@@ -152,8 +150,8 @@ class _Run:
     shared: list[str] = field(default_factory=list)
 
     def config_to_begin_with(
-        self, kind: str, name: str, count: int, options: dict[str, Json]
-    ) -> Json | None:
+        self, kind: str, name: str, count: int, options: dict[str, Any]
+    ) -> Any:
         """Return the configuration of a step that may begin at once; None: ask."""
         if kind != "do" or self.free_steps <= 0:
             return None
@@ -176,10 +174,10 @@ class Step:
         self,
         name: str,
         callback: Callback,
-        config: Json = None,
+        config: Any = None,
         line: str = "",
         rollback: Handler | None = None,
-        rollback_config: Json = None,
+        rollback_config: Any = None,
         delay: Delay | None = None,
         shared: int = 0,
     ) -> asyncio.Future[Any]:
@@ -192,14 +190,14 @@ class Step:
             options["rollback"] = rollback_config or {}
         return self._call("do", name, options, callback, line, rollback, delay, shared)
 
-    def sleep(self, name: str, duration: Json, line: str = "") -> asyncio.Future[Any]:
+    def sleep(self, name: str, duration: Any, line: str = "") -> asyncio.Future[Any]:
         return self._call("sleep", name, {"duration": duration}, line=line)
 
-    def sleep_until(self, name: str, timestamp: Json) -> asyncio.Future[Any]:
+    def sleep_until(self, name: str, timestamp: Any) -> asyncio.Future[Any]:
         return self._call("sleep", name, {"timestamp": timestamp})
 
     def wait_for_event(
-        self, name: str, event_type: str, timeout: Json = None
+        self, name: str, event_type: str, timeout: Any = None
     ) -> asyncio.Future[Any]:
         options = {"type": event_type}
         if timeout is not None:
@@ -210,7 +208,7 @@ class Step:
         self,
         kind: str,
         name: str,
-        options: dict[str, Json],
+        options: dict[str, Any],
         callback: Callback | None = None,
         line: str = "",
         handler: Handler | None = None,
@@ -357,7 +355,7 @@ class ScriptedGuest:
         number: int,
         kind: str,
         name: str,
-        options: dict[str, Json],
+        options: dict[str, Any],
         callback: Callback | None,
         line: str,
         caller: Step,

@@ -120,8 +120,8 @@ def test_a_message_that_the_engine_cannot_cope_with_ends_its_instance_only(tmp_p
         await world.advance(2 * 3_600_000)
 
         assert world.status("bad") == Status.ERRORED
-        error = world.control.status(NAME, "bad")["error"]
-        assert error["message"] == "step_begin could not be handled: KeyError()"
+        _, message = world.error("bad")
+        assert message == "step_begin could not be handled: KeyError()"
         assert world.status("good") == Status.COMPLETE
 
     play(tmp_path, napping, story)

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from emulator.engine.decide.step_config import resolve_config
 from emulator.engine.journal.journal import Journal
 from emulator.engine.journal.schema import SCHEMA_VERSION
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Status
 from emulator.engine.model.kinds import EntryKind
-from emulator.engine.model.step_entries import StepConfig, StepStart
+from emulator.engine.model.step_entries import StepStart
 from emulator.errors import StateError
 from emulator.protocol.runs import RunStart, StepDone
 from tests.engine.scripted import Step
@@ -42,7 +43,7 @@ def write_journal(path: Path) -> None:
                     1,
                     EntryKind.STEP_START,
                     step,
-                    data=StepStart(StepConfig({"x": "y" * 100}, 1, 1)),
+                    data=StepStart(resolve_config(None)),
                 )
             )
         journal.close()

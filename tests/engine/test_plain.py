@@ -70,7 +70,7 @@ def test_a_date_is_shown_as_javascript_shows_it(value: bytes, shown: str) -> Non
 
 @pytest.mark.parametrize("damaged", [b'{"$date":1152921504606846976}', b'{"$ref":3}', b'{"$x":'])
 def test_a_damaged_value_is_described(damaged: bytes) -> None:
-    assert "too unusual to be shown" in plain(damaged)
+    assert "too unusual to be shown" in str(plain(damaged))
 
 
 def test_a_value_nested_as_deeply_as_any_is_shown() -> None:
@@ -80,7 +80,7 @@ def test_a_value_nested_as_deeply_as_any_is_shown() -> None:
 
 
 def test_a_value_nested_too_deeply_is_described() -> None:
-    assert "too deep" in plain(b"[" * 5_000 + b"]" * 5_000)
+    assert "too deep" in str(plain(b"[" * 5_000 + b"]" * 5_000))
 
 
 def test_long_text_is_cut_off_and_says_so() -> None:

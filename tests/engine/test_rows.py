@@ -9,15 +9,16 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.engine.decide.step_config import resolve_config
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo, Failure
 from emulator.engine.model.kinds import EntryKind
-from emulator.engine.model.step_entries import AttemptFailure, Origin, SharedStart, StepConfig
+from emulator.engine.model.step_entries import AttemptFailure, Origin, SharedStart
 from tests.waiting import DEADLINE_S
 
 K = EntryKind
-START = SharedStart.shared(StepConfig({"timeout": 1}, 1, 2), Origin('a"b.py:3'))
+START = SharedStart.shared(resolve_config({"timeout": 1}), Origin('a"b.py:3'))
 ERROR = ErrorInfo("E", "m")
 
 

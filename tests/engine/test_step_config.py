@@ -15,14 +15,16 @@ from emulator.engine.decide.step_config import (
     resolve_rollback_config,
     shown_config,
 )
+from emulator.engine.model.entry_json import ConfigJson, RetriesJson
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_entries import StepConfig
 from emulator.engine.model.step_key import step_key
+from emulator.json_types import Json
 
 YEAR_MS = 365 * 86_400_000
 TIMEOUT, TIMEOUT_MS = "10 minutes", 600_000
-RETRIES = {"limit": 5, "delay": 10_000, "backoff": "exponential"}
+RETRIES: RetriesJson = {"limit": 5, "delay": 10_000, "backoff": "exponential"}
 
 
 @pytest.mark.parametrize("given", [None, {}, {"retries": None, "timeout": None, "sensitive": None}])
@@ -65,9 +67,10 @@ def test_retries_are_what_was_given(given: Any, expected: Any, delay_ms: int | N
 
 
 def test_timeout_and_sensitive_are_what_was_given() -> None:
-    given = {"timeout": "365 days", "sensitive": "output"}
+    given: Json = {"timeout": "365 days", "sensitive": "output"}
 
-    assert resolve_config(given) == StepConfig({"retries": RETRIES} | given, YEAR_MS, 10_000)
+    expected: ConfigJson = {"retries": RETRIES, "timeout": "365 days", "sensitive": "output"}
+    assert resolve_config(given) == StepConfig(expected, YEAR_MS, 10_000)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_a_rollback_takes_neither_a_delay_function_nor_sensitive() -> None:
         "rollback: sensitive is not for rollbacks; expected retries, timeout"
     )
     with pytest.raises(InvalidStepConfig) as refused:
-        resolve_rollback_config({"retries": {"limit": 1, "delay": FUNCTION}})
+        resolve_rollback_config({"retries": {"limit": 1, "delay": {**FUNCTION}}})
     assert str(refused.value) == "rollback: retries.delay is a function; expected a duration"
 
 
@@ -152,8 +155,8 @@ def test_each_backoff_waits_its_own_way_and_a_year_at_the_most(
 
 
 def test_a_delay_that_is_a_function_is_not_shown_to_the_step() -> None:
-    plain = {"retries": {"limit": 1, "delay": 5, "backoff": "linear"}, "timeout": 1}
-    dynamic = {"retries": {"limit": 1, "delay": DYNAMIC, "backoff": "linear"}, "timeout": 1}
+    plain: ConfigJson = {"retries": {"limit": 1, "delay": 5, "backoff": "linear"}, "timeout": 1}
+    dynamic: ConfigJson = {**plain, "retries": {**plain["retries"], "delay": DYNAMIC}}
 
     assert shown_config(plain) == plain
     assert shown_config(dynamic) == {"retries": {"limit": 1, "backoff": "linear"}, "timeout": 1}

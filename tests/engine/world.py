@@ -245,6 +245,7 @@ class World:
 
     def error(self, instance: str = "a") -> tuple[str, str]:
         error = self.control.status(NAME, instance)["error"]
+        assert error is not None
         return error["name"], error["message"]
 
     def entries(self, instance: str = "a") -> list[Entry]:

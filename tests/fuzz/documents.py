@@ -12,6 +12,7 @@ from typing import Any
 
 from bindings.ai.cassettes import FORMAT, Cassette, CassetteError, read_cassette
 from bindings.ai.scrubbing import Scrubber
+from emulator.answers.workflows import HistoryDocument
 from emulator.clock import SystemClock
 from emulator.engine.guard.comparison import Asked, Replay, compare
 from emulator.engine.guests.opening import opening
@@ -23,10 +24,8 @@ from tests.engine.world import NAME, SECOND, World
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import changed_bytes, changed_json
 
-Json = Any
 
-
-async def _orders(event: Json, step: Step) -> Json:
+async def _orders(event: Any, step: Step) -> Any:
     async def outer(ctx: Any) -> str:
         return str(await ctx.step.do("inner", lambda ctx: "done"))
 
@@ -38,10 +37,10 @@ async def _orders(event: Json, step: Step) -> Json:
 
 
 @functools.cache
-def history() -> dict[str, Json]:
+def history() -> HistoryDocument:
     """Return the export of an instance that has done something of everything."""
 
-    async def record(folder: Path) -> dict[str, Json]:
+    async def record(folder: Path) -> HistoryDocument:
         world = World(folder, {"Orders": _orders})
         await world.create()
         await world.send("approved", 7)
@@ -66,7 +65,7 @@ class Histories(Target):
     about = "exported histories, as `groundfog workflows check --history` reads them"
 
     def make(self, random: Random) -> bytes:
-        document: Json = history()
+        document: Any = history()
         entries = list(document["entries"])
         for _ in range(random.choice((0, 1, 1, 2, 5))):
             at = random.randrange(len(entries))
@@ -131,7 +130,7 @@ class Cassettes(Target):
     about = "recorded model calls, as replay mode reads them"
 
     def make(self, random: Random) -> bytes:
-        cassette: Json = _CASSETTE
+        cassette: Any = _CASSETTE
         for _ in range(random.choice((0, 1, 1, 2, 4))):
             cassette = changed_json(random, cassette)
         data = json.dumps(cassette, indent=random.choice((None, 1))).encode()

@@ -30,7 +30,6 @@ from tests.engine.soundness import unsound
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import json_value, text
 
-Json = Any
 WORKFLOW, CLASS = "flow", "Flow"
 IDS = ("a", "b", "c")
 NAMES = ("load", "charge")
@@ -64,7 +63,7 @@ class Engines(Target):
         asyncio.run(_play(path, story))
 
 
-def _happening(random: Random) -> list[Json]:
+def _happening(random: Random) -> list[Any]:
     what = random.choices(
         ("say", "create", "event", "operate", "pass", "load", "lose", "crash"),
         (30, 3, 3, 6, 5, 1, 1, 1),
@@ -85,12 +84,12 @@ def _happening(random: Random) -> list[Json]:
     return [what]
 
 
-def _saying(random: Random) -> dict[str, Json]:
+def _saying(random: Random) -> dict[str, Any]:
     """Return a message of a guest; numbers of runs and calls are small, so they meet."""
     kind = random.choices(_HEARD, [1, 1, 1, 6, 2, 6, 2, 2][: len(_HEARD)])[0]
     cls = MESSAGE_TYPES[kind]
     hints = typing.get_type_hints(cls)
-    said: dict[str, Json] = {"type": kind}
+    said: dict[str, Any] = {"type": kind}
     for field in dataclasses.fields(cls):
         optional = field.default is not dataclasses.MISSING
         if not optional or random.random() < 0.4:
@@ -98,7 +97,7 @@ def _saying(random: Random) -> dict[str, Json]:
     return said
 
 
-def _field(random: Random, name: str, hint: Any) -> Json:
+def _field(random: Random, name: str, hint: Any) -> Any:
     match name:
         case "run" | "call":
             return random.choice((1, 1, 1, 2, 2, 3, 4, -1, 0))
@@ -138,9 +137,9 @@ def _field(random: Random, name: str, hint: Any) -> Json:
     return text(random)
 
 
-def _options(random: Random) -> Json:
+def _options(random: Random) -> Any:
     retries = {"limit": random.choice((0, 1, 3, 2**40)), "delay": random.choice((0, 10, "1 hour"))}
-    given: tuple[Json, ...] = (
+    given: tuple[Any, ...] = (
         {},
         {"config": {"retries": retries}},
         {"config": {"retries": {**retries, "delay": {"$function": 1}}}},
@@ -211,7 +210,7 @@ class _World:
             self.clock.advance(0)
             await asyncio.sleep(0)
 
-    def hear(self, said: dict[str, Json]) -> None:
+    def hear(self, said: dict[str, Any]) -> None:
         """Hand a message on as the runner does: who breaks the protocol is lost."""
         fields = {name: value for name, value in said.items() if name not in ("type", "payload")}
         header = json.dumps({"type": said["type"], **fields}).encode()
@@ -256,7 +255,7 @@ class _World:
             pass
 
 
-async def _play(path: Path, story: list[list[Json]]) -> None:
+async def _play(path: Path, story: list[list[Any]]) -> None:
     defects: list[str] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: defects.append(str(context)))

@@ -28,7 +28,6 @@ from tests.fuzz.mutation import NUMBERS, changed_json, json_bytes, text
 from tests.fuzz.rest import PROJECT, ask, parts
 from tests.server.serving import FakeWorker
 
-Json = Any
 _COLUMNS = {
     "entries": ("at_ms", "kind", "step", "attempt", "data", "value", "instance"),
     "instances": ("workflow", "id", "created_ms", "status", "wake_ms", "ended_ms", "expires_ms"),
@@ -38,7 +37,7 @@ _COLUMNS = {
 }
 
 
-async def _orders(event: Json, step: Step) -> Json:
+async def _orders(event: Any, step: Step) -> Any:
     async def outer(ctx: Any) -> str:
         return str(await ctx.step.do("inner", lambda ctx: "done"))
 
@@ -94,7 +93,7 @@ class Journals(Target):
 
     def make(self, random: Random) -> bytes:
         size = len(sound_journal())
-        changes: list[Json] = []
+        changes: list[Any] = []
         for _ in range(random.choice((1, 1, 2, 4))):
             match random.randrange(6):
                 case 0 | 1:
@@ -193,7 +192,7 @@ async def _run(path: Path) -> None:
         raise Broken(ours[0])
 
 
-def _cell(random: Random) -> Json:
+def _cell(random: Random) -> Any:
     data = {"config": {"retries": {"limit": 1, "delay": 10}}, "timeoutMs": 5, "delayMs": 1}
     return random.choice(
         (
@@ -205,7 +204,7 @@ def _cell(random: Random) -> Json:
     )
 
 
-def _damage(path: Path, change: list[Json]) -> None:
+def _damage(path: Path, change: list[Any]) -> None:
     match change:
         case ["bytes", int(at), int(run), int(byte)]:
             data = bytearray(path.read_bytes())

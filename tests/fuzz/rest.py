@@ -30,7 +30,6 @@ from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import changed_bytes, changed_json, json_bytes, json_value, text
 from tests.server.serving import FakeWorker
 
-Json = Any
 _BASES = (
     "/client/v4/accounts/0123456789abcdef0123456789abcdef/workflows",
     "/cdn-cgi/local/explorer/api/workflows",
@@ -51,7 +50,7 @@ binding = "FLOW"
 name = "orders"
 class_name = "Orders"
 """
-_BODIES: tuple[Json, ...] = (
+_BODIES: tuple[Any, ...] = (
     {"instance_id": "b", "params": {"n": 1}, "instance_retention": {"success_retention": "1 day"}},
     {"id": "c", "params": '{"n":1}'},
     [{"instance_id": "d"}, {"instance_id": "d"}],
@@ -181,7 +180,7 @@ class Rest(Target):
             world.crash()
 
 
-async def _orders(event: Json, step: Step) -> Json:
+async def _orders(event: Any, step: Step) -> Any:
     await step.do("charge", lambda ctx: {"paid": True})
     await step.sleep("rest", "1 hour")
     return event["payload"]

@@ -17,7 +17,6 @@ from emulator.regex import BadPattern, compile_regex
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import NUMBERS, changed_json, json_bytes, json_value, text
 
-Json = Any
 _LLAMA = "@cf/meta/llama-3.1-8b-instruct"
 _PATTERNS = (
     *(r"^\d{4}-\d{2}$", r"^[A-Z]{2,5}-\d+$", r"^(a+)+$", r"^(a|a)*$", r"(.*)*x", r"^.{10,}$", "["),
@@ -32,10 +31,10 @@ _PROMPTS = (
 )
 
 
-def _schema(random: Random, depth: int = 3) -> Json:
+def _schema(random: Random, depth: int = 3) -> Any:
     if random.random() < 0.08:
         return random.choice((True, False, {}, None, 3, "x", []))
-    schema: dict[str, Json] = {}
+    schema: dict[str, Any] = {}
     if random.random() < 0.85:
         kind = random.choice(_TYPES)
         schema["type"] = kind if random.random() < 0.9 else [kind, "null"]
@@ -45,8 +44,8 @@ def _schema(random: Random, depth: int = 3) -> Json:
     return schema
 
 
-def _keyword(random: Random, depth: int) -> tuple[str, Json]:
-    number: Json = random.choice((0, 1, 2, 3, 10, -1, 0.5, random.choice(NUMBERS)))
+def _keyword(random: Random, depth: int) -> tuple[str, Any]:
+    number: Any = random.choice((0, 1, 2, 3, 10, -1, 0.5, random.choice(NUMBERS)))
     flat = (
         (random.choice(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")), number),
         (random.choice(("multipleOf", "minLength", "maxLength", "minItems", "maxItems")), number),
@@ -87,7 +86,7 @@ class Schemas(Target):
     def make(self, random: Random) -> bytes:
         if random.random() < 0.75:
             return json_bytes([_schema(random), random.choice(_PROMPTS)])
-        inputs: Json = {
+        inputs: Any = {
             "messages": [{"role": "user", "content": random.choice(_PROMPTS)}],
             "stream": random.random() < 0.5,
             "max_tokens": 20,
@@ -114,7 +113,7 @@ class Schemas(Target):
             _check_answer(schema, answer.get("response"))
 
 
-async def _ask(inputs: Json) -> Json:
+async def _ask(inputs: Any) -> Any:
     """Return what a model answers; None where the call is refused."""
     ai = Ai((), Settings(), clock=VirtualClock())
     try:
@@ -132,7 +131,7 @@ async def _ask(inputs: Json) -> Json:
     return answer
 
 
-def _check_answer(schema: dict[str, Json], answer: Json) -> None:
+def _check_answer(schema: dict[str, Any], answer: Any) -> None:
     """An answer satisfies its schema, as far as the schema is one."""
     try:
         jsonschema.Draft202012Validator.check_schema(schema)

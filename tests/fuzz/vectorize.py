@@ -15,7 +15,6 @@ from emulator.errors import WorkerError
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import NUMBERS, changed_bytes, changed_json, json_bytes, json_value, text
 
-Json = Any
 _METADATA = {"area": "north", "rank": 2, "deep": {"a": True}, "list": ["x"]}
 _OPTIONS = {
     "topK": 3,
@@ -30,9 +29,9 @@ _ROUTES = [
 ]
 
 
-def _vector(random: Random, dimensions: int = 3) -> Json:
+def _vector(random: Random, dimensions: int = 3) -> Any:
     values = [random.choice((0, 1, -1, 0.5, 1e-9)) for _ in range(dimensions)]
-    vector: dict[str, Json] = {"id": random.choice(("a", "b", text(random))), "values": values}
+    vector: dict[str, Any] = {"id": random.choice(("a", "b", text(random))), "values": values}
     if random.random() < 0.5:
         vector["metadata"] = _METADATA
     if random.random() < 0.3:
@@ -40,10 +39,10 @@ def _vector(random: Random, dimensions: int = 3) -> Json:
     return vector
 
 
-def _call(random: Random) -> tuple[str, list[Json]]:
+def _call(random: Random) -> tuple[str, list[Any]]:
     vectors = [_vector(random) for _ in range(random.randint(1, 3))]
     ids = [random.choice(("a", "b", "c")) for _ in range(random.randint(1, 3))]
-    calls: tuple[tuple[str, list[Json]], ...] = (
+    calls: tuple[tuple[str, list[Any]], ...] = (
         ("insert", [vectors]),
         ("upsert", [vectors]),
         ("query", [vectors[0]["values"], _OPTIONS]),
@@ -77,7 +76,7 @@ class Vectors(Target):
         self._runner.close()
 
     def make(self, random: Random) -> bytes:
-        calls: list[Json] = []
+        calls: list[Any] = []
         for _ in range(random.randint(1, 4)):
             method, args = _call(random)
             if random.random() < 0.3:
@@ -98,7 +97,7 @@ class Vectors(Target):
                 return  # made too small
         self._runner.run(self._play([call for call in calls if len(call) == 2]))
 
-    async def _play(self, calls: list[tuple[str, Json]]) -> None:
+    async def _play(self, calls: list[tuple[str, Any]]) -> None:
         for path in self.folder.iterdir():
             path.unlink()
         config = IndexConfig(metadata_indexes={"area": "string", "rank": "number"})
@@ -109,7 +108,7 @@ class Vectors(Target):
         finally:
             await index.close()
 
-    async def _one(self, index: Vectorize, method: str, args: Json) -> None:
+    async def _one(self, index: Vectorize, method: str, args: Any) -> None:
         if isinstance(args, str):
             for verb in ("POST", "GET"):
                 found = await answer(index, verb, method, {}, args.encode("latin-1"))

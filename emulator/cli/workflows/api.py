@@ -12,12 +12,10 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from emulator.answers.workflows import LogEventRecord
 from emulator.cli.cells import printable, shorten
 from emulator.errors import EmulatorError
 from emulator.protocol import deep_json
-
-Json = Any
-Record = dict[str, Any]
 
 BASE = "/cdn-cgi/local/explorer/api/workflows"
 OWN = "/cdn-cgi/groundfog/workflows"  # what only Groundfog has
@@ -45,10 +43,13 @@ class Refused(EmulatorError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API answered; `info` is `result_info`."""
+    """What the API answered; `info` is `result_info`.
 
-    result: Json
-    info: Mapping[str, Json]
+    Which type of `emulator.answers` they have depends on the route: the caller says it.
+    """
+
+    result: Any
+    info: Any
 
 
 class Api(Protocol):
@@ -61,7 +62,7 @@ class Api(Protocol):
         method: str,
         *path: str,
         query: Mapping[str, str] | None = None,
-        body: Json = None,
+        body: object = None,
         base: str = BASE,
     ) -> Answer:
         """Send a request to a path below `base`, in segments; None sends no body.
@@ -70,7 +71,7 @@ class Api(Protocol):
         """
         ...
 
-    def events(self, workflow: str, instance: str, after: int) -> Iterator[Record]:
+    def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventRecord]:
         """Yield the events of an instance past the id `after`, as they happen, until it ends.
 
         Or until the server does. Raises Refused and Unreachable as `ask`.

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import unquote, urlencode
 
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message
 
+from emulator.answers.workflows import LogEventRecord
 from emulator.cli.workflows.api import BASE, Answer, Refused, read_answer, route
 from emulator.clock import Alarm, SystemClock
 from emulator.config.model import Config
@@ -25,9 +25,6 @@ from emulator.protocol import deep_json
 from emulator.server.api.workflows.routes import workflow_routes
 from emulator.state import State
 from emulator.worker import Worker, open_clock
-
-Json = Any
-Record = dict[str, Any]
 
 
 @contextmanager
@@ -88,7 +85,7 @@ class LocalApi:
         method: str,
         *path: str,
         query: Mapping[str, str] | None = None,
-        body: Json = None,
+        body: object = None,
         base: str = BASE,
     ) -> Answer:
         """See `Api`."""
@@ -98,7 +95,7 @@ class LocalApi:
         )
         return read_answer(status, text, "the journal")
 
-    def events(self, workflow: str, instance: str, after: int) -> Iterator[Record]:
+    def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventRecord]:
         """See `Api`; nothing happens here, so it ends with what has happened."""
         key = self._journal.find(workflow, instance)
         if key is None:

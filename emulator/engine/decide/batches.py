@@ -6,9 +6,12 @@ Source: docs/platform/workflows.md, "Batches".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
-Json = Any
+if TYPE_CHECKING:
+    from emulator.answers.workflows import BatchDeletion, BatchError, CreationError
+
+
 Problem = tuple[int, str]  # code and message
 
 INTERNAL_ERROR: Problem = (10001, "workflows.api.error.internal_server")
@@ -17,26 +20,31 @@ ALREADY_EXISTS: Problem = (10405, "workflows.api.error.instance.already_exists")
 DUPLICATE_IN_BATCH: Problem = (10415, "workflows.api.error.instance.duplicate_in_batch")
 
 
-def item_error(problem: Problem, **item: Json) -> dict[str, Json]:
-    """Return `{…item, "code": 10405, "message": "…"}`."""
+def creation_error(problem: Problem, index: int, instance_id: str) -> CreationError:
+    """Return why an item was not created."""
     code, message = problem
-    return {**item, "code": code, "message": message}
+    return {"index": index, "id": instance_id, "code": code, "message": message}
+
+
+def deletion_error(problem: Problem, instance_id: str) -> BatchError:
+    """Return why an instance was not deleted."""
+    code, message = problem
+    return {"id": instance_id, "code": code, "message": message}
 
 
 def deletions(
     ids: Iterable[str], found: Mapping[str, int | None], *, recorded: bool
-) -> dict[str, Json]:
-    """Return `{"deleted": [{"id"}], "errors": [{"id", "code", "message"}]}` in the order of `ids`.
+) -> BatchDeletion:
+    """Return what became of each id, in the order of `ids`.
 
     found: the key of each instance, or None. recorded: False when nothing could be deleted.
     """
-    deleted: list[Json] = []
-    errors: list[Json] = []
+    answer: BatchDeletion = {"deleted": [], "errors": []}
     for instance_id in ids:
         if found[instance_id] is None:
-            errors.append(item_error(NOT_FOUND, id=instance_id))
+            answer["errors"].append(deletion_error(NOT_FOUND, instance_id))
         elif recorded:
-            deleted.append({"id": instance_id})
+            answer["deleted"].append({"id": instance_id})
         else:
-            errors.append(item_error(INTERNAL_ERROR, id=instance_id))
-    return {"deleted": deleted, "errors": errors}
+            answer["errors"].append(deletion_error(INTERNAL_ERROR, instance_id))
+    return answer

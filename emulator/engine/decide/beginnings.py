@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.actions import Decision, Execute, Reject, Resolve
@@ -28,8 +28,7 @@ from emulator.engine.model.instance import Instance
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import Origin, SharedStart, SleepStart, StepStart, WaitStart
 from emulator.engine.model.step_key import StepKind, step_key
-
-Json = Any
+from emulator.json_types import Json
 
 # Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workflows-shared/src/lib/validators.ts
 STEP_NAME_MAX_CHARS = 256
@@ -100,7 +99,7 @@ def _first_rollback(instance: Instance, call: StepCall, now_ms: int) -> Decision
     assert step.rollback is not None
     start = Entry(instance.key, now_ms, EntryKind.ROLLBACK_STEP_START, call.key, data=step.rollback)
     attempt = attempt_start(instance, call.key, 1, now_ms)
-    return Decision([start, attempt], [Execute(1, step.rollback.config)])
+    return Decision([start, attempt], [Execute(1, shown_config(step.rollback.config))])
 
 
 def _first_sleep(instance: Instance, call: StepCall, now_ms: int) -> Decision:

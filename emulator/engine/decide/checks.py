@@ -6,7 +6,6 @@ Source: docs/platform/workflows.md, "Identifiers" and "Batches".
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from emulator.engine.decide.beginnings import is_event_type
 from emulator.engine.decide.steps import is_too_large
@@ -39,18 +38,19 @@ def check_new_in_batch(instance_id: str | None, params: bytes | None) -> None:
     check_size("Workflow params", params or b"")
 
 
-def check_addressable(instance_id: str) -> None:
-    """Refuse a text that cannot be the id of any instance; ids made by schedules are allowed."""
+def check_addressable(instance_id: object) -> str:
+    """Return the id; refuse what no instance can have. Schedules make ids with other characters."""
     if (
         not isinstance(instance_id, str)
         or len(instance_id) > ADDRESSABLE_ID_MAX_CHARS
         or not _ADDRESSABLE_ID.fullmatch(instance_id)
     ):
         raise _invalid_id()
+    return instance_id
 
 
-def check_deletions(ids: Any) -> None:
-    """Refuse a batch of deletions as a whole."""
+def check_deletions(ids: object) -> list[str]:
+    """Return the ids of a batch of deletions, or refuse it as a whole."""
     if not isinstance(ids, list):
         raise WorkerError("(body) Provided argument is invalid")
     if not ids:
@@ -59,8 +59,7 @@ def check_deletions(ids: Any) -> None:
         raise WorkerError(
             f"(body) batchDeleteInstances only supports {BATCH_MAX} instances at a time",
         )
-    for instance_id in ids:
-        check_addressable(instance_id)
+    return [check_addressable(instance_id) for instance_id in ids]
 
 
 def check_event(event_type: str, payload: bytes) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from emulator.engine.model.identity import key_for
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.places import SHARED
 from emulator.engine.model.step_entries import Origin
 from emulator.engine.model.step_key import StepKey, StepKind, step_key
+from emulator.json_types import Json
 from emulator.protocol.runs import StepBegin
-
-Json = Any
 
 
 @dataclass(slots=True)

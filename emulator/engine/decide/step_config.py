@@ -6,12 +6,14 @@ Source: docs/platform/workflows.md, "Step configuration".
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.model.step_entries import StepConfig
+from emulator.json_types import Json
 
-Json = Any
+if TYPE_CHECKING:
+    from emulator.engine.model.entry_json import ConfigJson
 
 DEFAULT_LIMIT = 5
 DEFAULT_DELAY_MS = 10_000
@@ -50,7 +52,7 @@ def resolve_config(given: Json) -> StepConfig:
     timeout_ms = _span("timeout", timeout)
     if timeout_ms == 0:
         raise InvalidStepConfig(f"timeout is {timeout!r}; expected more than 0")
-    resolved = {"retries": retries, "timeout": timeout}
+    resolved: dict[str, Json] = {"retries": retries, "timeout": timeout}
     delay_ms: int | None = None
     if retries["delay"] == FUNCTION:
         retries["delay"] = DYNAMIC
@@ -60,7 +62,7 @@ def resolve_config(given: Json) -> StepConfig:
         if given["sensitive"] != "output":
             raise InvalidStepConfig(f'sensitive is {given["sensitive"]!r}; expected "output"')
         resolved["sensitive"] = "output"
-    return StepConfig(resolved, timeout_ms, delay_ms)
+    return StepConfig(cast("ConfigJson", resolved), timeout_ms, delay_ms)
 
 
 def resolve_rollback_config(given: Json) -> StepConfig:
@@ -119,9 +121,10 @@ def _span(name: str, value: Json) -> int:
     return span_ms
 
 
-def shown_config(config: dict[str, Json]) -> dict[str, Json]:
+def shown_config(config: ConfigJson) -> dict[str, Json]:
     """Return a configuration for `ctx.config`: without a delay that is a function."""
     retries = config["retries"]
     if retries["delay"] != DYNAMIC:
-        return config
-    return {**config, "retries": {key: retries[key] for key in retries if key != "delay"}}
+        return config  # type: ignore[return-value]  # a typed dict is a dict
+    shown = {key: value for key, value in retries.items() if key != "delay"}
+    return {**config, "retries": shown}  # type: ignore[dict-item]

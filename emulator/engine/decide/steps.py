@@ -9,8 +9,6 @@ and "Events".
 
 from __future__ import annotations
 
-from typing import Any
-
 from emulator.engine.actions import Action, Ask, Decision, Execute, Reject, Resolve
 from emulator.engine.decide import payloads
 from emulator.engine.decide.attempts import attempt_kinds, attempt_start
@@ -25,9 +23,8 @@ from emulator.engine.model.instance import Instance
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_entries import AttemptFailure, Interruption, RetryDelay
+from emulator.json_types import Json
 from emulator.protocol import values
-
-Json = Any
 
 # A step's result, params, an event's payload. Source: docs/platform/workflows.md, "Limits".
 VALUE_MAX_BYTES = 1_048_576

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from emulator.durations import InvalidDuration, format_duration, parse_duration_ms
 from emulator.engine.model.divergence import Change, DiffLine, Divergence, Finding
@@ -22,8 +22,7 @@ from emulator.engine.model.places import Place
 from emulator.engine.model.plain import iso_date
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_key import StepKind
-
-Json = Any
+from emulator.json_types import Json
 
 _UNTIL_TOLERANCE_MS = 2_000  # "an hour from now" is a new time in each replay
 _CONTEXT = 3  # unchanged steps shown around a change
@@ -127,10 +126,10 @@ def _moved(step: Step, timestamp: Json, now_ms: int) -> tuple[Change, str, str] 
 
 
 def _shown_time(timestamp: Json) -> str:
-    try:
-        return iso_date(timestamp)
-    except (TypeError, ValueError, OverflowError, OSError):  # not a time, or out of range
-        return repr(timestamp)
+    if isinstance(timestamp, int | float):
+        with suppress(ValueError, OverflowError, OSError):  # out of range
+            return iso_date(timestamp)
+    return repr(timestamp)
 
 
 def _duration_ms(given: Json) -> int | None:

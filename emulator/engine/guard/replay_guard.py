@@ -6,7 +6,7 @@ follows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from emulator.engine.decide.step_config import InvalidStepConfig, resolve_config
 from emulator.engine.guard.comparison import Asked, Replay, compare, pending_change
@@ -16,7 +16,8 @@ from emulator.engine.model.step_key import StepKind
 from emulator.protocol.message import ProtocolError
 from emulator.protocol.runs import Replayed, StepBegin
 
-Json = Any
+if TYPE_CHECKING:
+    from emulator.engine.model.entry_json import ConfigJson
 
 _STANDS = ("rested", "ended", "restless")
 
@@ -95,8 +96,8 @@ def _asked(begun: StepBegin) -> Asked:
     return Asked(begun.kind, begun.name, begun.count, begun.line, begun.options)
 
 
-def _config(asked: Asked) -> Json:
+def _config(asked: Asked) -> ConfigJson | None:
     try:
-        return resolve_config((asked.options or {}).get("config")).as_json()["config"]
+        return resolve_config((asked.options or {}).get("config")).config
     except InvalidStepConfig:
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from emulator.engine.decide.payloads import date, moved, record, text
 from emulator.engine.decide.step_config import shown_config
@@ -15,7 +14,6 @@ from emulator.engine.model.step_key import StepKey, StepKind, is_handler, step_k
 from emulator.protocol.message import Message
 from emulator.protocol.runs import History, RollbackRun, RunStart
 
-Json = Any
 Read = Callable[[bytes], bytes]
 # Caller and place of a nested step -> the call that gave its rollback handler last.
 Given = Mapping[tuple[str, Place], int]
@@ -72,7 +70,7 @@ def opening(
     )
 
 
-def _begun(instance: Instance) -> list[Json]:
+def _begun(instance: Instance) -> list[list[str | int]]:
     """Return the `do` steps of `run()` that are known and not in the history: `[name, count]`."""
     known = [*instance.open.values(), *instance.aside.values()]
     return [

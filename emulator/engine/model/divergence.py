@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-Json = Any
+if TYPE_CHECKING:
+    from emulator.engine.model.entry_json import DivergenceJson, FindingJson
 
 
 class Change(StrEnum):
@@ -53,7 +54,7 @@ class Finding(NamedTuple):
     line: str = ""
     done: bool = False  # at least one of the recorded steps has ended
 
-    def as_json(self) -> dict[str, Json]:
+    def as_json(self) -> FindingJson:
         """Return it as plain JSON."""
         return {
             "change": self.change.value,
@@ -68,19 +69,18 @@ class Finding(NamedTuple):
         }
 
     @classmethod
-    def from_json(cls, found: dict[str, Json]) -> Finding:
+    def from_json(cls, found: FindingJson) -> Finding:
         """Return what `as_json` wrote. Raises ValueError for an unknown change."""
-        get = found.get
         return cls(
             Change(found["change"]),
-            get("kind", ""),
-            get("name", ""),
-            tuple(get("counts", ())),
-            get("newKind", ""),
-            get("newName", ""),
-            get("detail", ""),
-            get("line", ""),
-            get("done", False),
+            found.get("kind", ""),
+            found.get("name", ""),
+            tuple(found.get("counts", ())),
+            found.get("newKind", ""),
+            found.get("newName", ""),
+            found.get("detail", ""),
+            found.get("line", ""),
+            found.get("done", False),
         )
 
 
@@ -116,17 +116,17 @@ class Divergence(NamedTuple):
     within: str = ""
 
     @property
-    def signature(self) -> tuple[Json, ...]:
+    def signature(self) -> tuple[str | tuple[str, ...], ...]:
         """Equal for instances that diverge in the same way, however far each has come."""
         found = {(f.change.value, f.kind, f.name, f.new_kind, f.new_name) for f in self.findings}
         return (self.stands, self.within, *sorted(found))
 
-    def as_json(self) -> dict[str, Json]:
+    def as_json(self) -> DivergenceJson:
         """Return it as plain JSON."""
         return {
             "findings": [finding.as_json() for finding in self.findings],
             "diff": [
-                [each.sign, each.kind, each.name, each.count, each.state, each.line]
+                (each.sign, each.kind, each.name, each.count, each.state, each.line)
                 for each in self.diff
             ],
             "missing": list(self.missing),
@@ -137,17 +137,16 @@ class Divergence(NamedTuple):
         }
 
     @classmethod
-    def from_json(cls, found: dict[str, Json]) -> Divergence:
+    def from_json(cls, found: DivergenceJson) -> Divergence:
         """Return what `as_json` wrote. Raises KeyError without the steps that are missing."""
-        get = found.get
         return cls(
-            tuple(map(Finding.from_json, get("findings", ()))),
-            tuple(DiffLine(*each) for each in get("diff", ())),
+            tuple(map(Finding.from_json, found.get("findings", ()))),
+            tuple(DiffLine(*each) for each in found.get("diff", ())),
             tuple(found["missing"]),
-            tuple(get("later", ())),
-            get("stands", "rested"),
-            get("why", ""),
-            get("within", ""),
+            tuple(found.get("later", ())),
+            found.get("stands", "rested"),
+            found.get("why", ""),
+            found.get("within", ""),
         )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from emulator.engine.model.failure import Failure
@@ -41,8 +42,6 @@ from emulator.engine.model.step_entries import (
     WaitStart,
 )
 
-Json = Any
-Record = dict[str, Json]
 D = TypeVar("D")
 
 _KNOWN_STARTS = 256  # texts of STEP_START that are kept read: most steps say the same
@@ -54,10 +53,10 @@ class Data(Protocol):
     """What an entry says beside its kind, step and attempt."""
 
     @classmethod
-    def of(cls, found: Record) -> Data:
+    def of(cls, found: Any) -> Data:
         """Return what these members say. Raises KeyError for a missing one."""
 
-    def as_json(self) -> Record:
+    def as_json(self) -> Mapping[str, object]:
         """Return the members that are written; without any, nothing is."""
 
 
@@ -124,13 +123,13 @@ def decoded(kind: EntryKind, text: str | None) -> Data | None:
     return from_json(kind, members)
 
 
-def from_json(kind: EntryKind, members: Record) -> Data | None:
+def from_json(kind: EntryKind, members: dict[str, Any]) -> Data | None:
     """Return what an entry says from its JSON members, as `decoded` does."""
     content = DATA.get(kind)
     return None if content is None else content.of(members)
 
 
-def members_of(entry: Entry) -> Record:
+def members_of(entry: Entry) -> Mapping[str, Any]:
     """Return what an entry says as the JSON members in the file."""
     return {} if entry.data is None else entry.data.as_json()
 
@@ -167,7 +166,7 @@ def _step_start(text: str) -> StepStart:
     return StepStart.of(_members(text))
 
 
-def _members(text: str) -> Record:
+def _members(text: str) -> Any:
     members = json.loads(text)
     if members is None:
         return {}

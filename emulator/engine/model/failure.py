@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-Json = Any
-Record = dict[str, Json]
+if TYPE_CHECKING:
+    from emulator.engine.model.entry_json import ErrorJson, FailureJson
 
 
 class ErrorInfo(NamedTuple):
@@ -15,11 +15,11 @@ class ErrorInfo(NamedTuple):
     message: str
 
     @classmethod
-    def of(cls, found: Record) -> ErrorInfo:
+    def of(cls, found: ErrorJson) -> ErrorInfo:
         """Return what `as_json` wrote."""
         return cls(found["name"], found["message"])
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> ErrorJson:
         """Return `{"name": …, "message": …}`."""
         return {"name": self.name, "message": self.message}
 
@@ -30,8 +30,8 @@ class Failure(NamedTuple):
     error: ErrorInfo
 
     @classmethod
-    def of(cls, found: Record) -> Failure:
+    def of(cls, found: FailureJson) -> Failure:
         return cls(ErrorInfo.of(found["error"]))
 
-    def as_json(self) -> Record:
+    def as_json(self) -> FailureJson:
         return {"error": self.error.as_json()}

@@ -6,13 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from emulator.engine.model.divergence import Divergence, Policy
 from emulator.engine.model.failure import ErrorInfo
 
-Json = Any
-Record = dict[str, Json]
+if TYPE_CHECKING:
+    from emulator.engine.model.entry_json import (
+        CodeVersionJson,
+        FoundDivergenceJson,
+        QueuedJson,
+        ReceivedEventJson,
+        RestartPointJson,
+        ResumptionJson,
+        RollbackEndJson,
+        RollbackStartJson,
+        ScheduleJson,
+        TerminationJson,
+    )
 
 
 class Schedule(NamedTuple):
@@ -24,7 +35,7 @@ class Schedule(NamedTuple):
     cron: str
     scheduled_ms: int
 
-    def as_json(self) -> Record:
+    def as_json(self) -> ScheduleJson:
         """Return `{"cron": "0 9 * * *", "scheduledTime": 1786001400000}`."""
         return {"cron": self.cron, "scheduledTime": self.scheduled_ms}
 
@@ -42,7 +53,7 @@ class Queued(NamedTuple):
     restarted: bool = False
 
     @classmethod
-    def of(cls, found: Record) -> Queued:
+    def of(cls, found: QueuedJson) -> Queued:
         schedule = found.get("schedule")
         return cls(
             found.get("trigger", {}).get("source", ""),
@@ -51,8 +62,8 @@ class Queued(NamedTuple):
             found.get("restarted", False),
         )
 
-    def as_json(self) -> Record:
-        told: Record = {"trigger": {"source": self.source}} if self.source else {}
+    def as_json(self) -> QueuedJson:
+        told: QueuedJson = {"trigger": {"source": self.source}} if self.source else {}
         if self.schedule is not None:
             told["schedule"] = self.schedule.as_json()
         if self.retention:
@@ -68,10 +79,10 @@ class CodeVersion(NamedTuple):
     generation: int = 0
 
     @classmethod
-    def of(cls, found: Record) -> CodeVersion:
+    def of(cls, found: CodeVersionJson) -> CodeVersion:
         return cls(found.get("generation", 0))
 
-    def as_json(self) -> Record:
+    def as_json(self) -> CodeVersionJson:
         return {"generation": self.generation} if self.generation else {}
 
 
@@ -81,10 +92,10 @@ class Termination(NamedTuple):
     source: str = "api"
 
     @classmethod
-    def of(cls, found: Record) -> Termination:
+    def of(cls, found: TerminationJson) -> Termination:
         return cls(found.get("trigger", {}).get("source", "api"))
 
-    def as_json(self) -> Record:
+    def as_json(self) -> TerminationJson:
         return {"trigger": {"source": self.source}}
 
 
@@ -94,10 +105,10 @@ class ReceivedEvent(NamedTuple):
     event: str
 
     @classmethod
-    def of(cls, found: Record) -> ReceivedEvent:
+    def of(cls, found: ReceivedEventJson) -> ReceivedEvent:
         return cls(found["event"])
 
-    def as_json(self) -> Record:
+    def as_json(self) -> ReceivedEventJson:
         return {"event": self.event}
 
 
@@ -112,11 +123,11 @@ class RollbackStart(NamedTuple):
     terminates: bool
 
     @classmethod
-    def of(cls, found: Record) -> RollbackStart:
+    def of(cls, found: RollbackStartJson) -> RollbackStart:
         trigger = ErrorInfo.of(found["triggerError"])
         return cls(trigger, found.get("totalSteps", 0), found.get("terminates", False))
 
-    def as_json(self) -> Record:
+    def as_json(self) -> RollbackStartJson:
         return {
             "triggerError": self.trigger.as_json(),
             "totalSteps": self.steps,
@@ -132,7 +143,7 @@ class RollbackEnd(NamedTuple):
     error: ErrorInfo | None = None
 
     @classmethod
-    def of(cls, found: Record) -> RollbackEnd:
+    def of(cls, found: RollbackEndJson) -> RollbackEnd:
         error = found.get("error")
         return cls(
             found.get("totalSteps", 0),
@@ -140,9 +151,11 @@ class RollbackEnd(NamedTuple):
             None if error is None else ErrorInfo.of(error),
         )
 
-    def as_json(self) -> Record:
-        told: Record = {"totalSteps": self.steps, "completedSteps": self.completed}
-        return told if self.error is None else told | {"error": self.error.as_json()}
+    def as_json(self) -> RollbackEndJson:
+        told: RollbackEndJson = {"totalSteps": self.steps, "completedSteps": self.completed}
+        if self.error is not None:
+            told["error"] = self.error.as_json()
+        return told
 
 
 class RestartPoint(NamedTuple):
@@ -156,11 +169,11 @@ class RestartPoint(NamedTuple):
     type: str = "do"
 
     @classmethod
-    def of(cls, found: Record) -> RestartPoint:
+    def of(cls, found: RestartPointJson) -> RestartPoint:
         point = found.get("from", {})
         return cls(point.get("name", ""), point.get("count", 1), point.get("type", "do"))
 
-    def as_json(self) -> Record:
+    def as_json(self) -> RestartPointJson:
         return {"from": {"name": self.name, "count": self.count, "type": self.type}}
 
 
@@ -176,11 +189,11 @@ class Resumption(NamedTuple):
     renamed: Mapping[str, str] = {}
 
     @classmethod
-    def of(cls, found: Record) -> Resumption:
+    def of(cls, found: ResumptionJson) -> Resumption:
         return cls(found.get("accepted", False), found.get("fits"), found.get("renamed", {}))
 
-    def as_json(self) -> Record:
-        told: Record = {"accepted": True} if self.accepted else {}
+    def as_json(self) -> ResumptionJson:
+        told: ResumptionJson = {"accepted": True} if self.accepted else {}
         if self.fits is not None:
             told["fits"] = self.fits
         if self.renamed:
@@ -196,11 +209,11 @@ class FoundDivergence(NamedTuple):
     divergence: Divergence
 
     @classmethod
-    def of(cls, found: Record) -> FoundDivergence:
+    def of(cls, found: FoundDivergenceJson) -> FoundDivergence:
         divergence = Divergence.from_json(found["divergence"])
         return cls(Policy(found["action"]), found["generation"], divergence)
 
-    def as_json(self) -> Record:
+    def as_json(self) -> FoundDivergenceJson:
         return {
             "action": self.action.value,
             "generation": self.generation,

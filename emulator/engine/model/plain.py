@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from emulator.json_types import Json
 from emulator.protocol import deep_json, values
 from emulator.protocol.values import (
     MAX_SAFE_INTEGER,
@@ -21,8 +22,6 @@ from emulator.protocol.values import (
     StreamValue,
     TypedArray,
 )
-
-Json = Any
 
 _CYCLE_S = 146_097 * 86_400  # the calendar repeats itself after 400 years
 _DATE_MAX_MS = 8_640_000_000_000_000  # ECMAScript "Time Values and Time Range"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.places import SHARED, Place
 from emulator.engine.model.step_entries import StepConfig
 from emulator.engine.model.step_key import StepKey, StepKind
 
-Json = Any
-Record = dict[str, Json]
+if TYPE_CHECKING:
+    from emulator.engine.model.entry_json import ConfigJson
 
 LARGE_BYTES = 16 * 1024  # of values
+
+_no_config = cast("Callable[[], ConfigJson]", dict)  # only a `do` and a rollback handler have one
 
 
 class StepState(StrEnum):
@@ -46,7 +49,9 @@ class Step:
 
     key: str
     state: StepState
-    config: Record = field(default_factory=dict)  # complete; from the first call; never changed
+    config: ConfigJson = field(
+        default_factory=_no_config
+    )  # complete; from the first call; never changed
     rollback: StepConfig | None = None  # the configuration of its handler, if it has one
     timeout_ms: int = 0  # of an attempt or a wait; for a sleep, its first duration
     delay_ms: int | None = 0  # before a retry, without backoff; None: a function says

@@ -6,12 +6,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.engine.model.failure import ErrorInfo
 
-Json = Any
-Record = dict[str, Json]
+if TYPE_CHECKING:
+    from emulator.engine.model.entry_json import (
+        AttemptFailureJson,
+        ConfigJson,
+        InterruptionJson,
+        OriginJson,
+        RenamingJson,
+        RetryDelayJson,
+        SleepStartJson,
+        StepConfigJson,
+        StepStartJson,
+        WaitStartJson,
+    )
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -30,12 +41,16 @@ class Origin(NamedTuple):
     shared: bool = False
 
     @classmethod
-    def of(cls, found: Record) -> Origin:
-        get = found.get
-        return cls(get("line", ""), get("parent", ""), get("nth", 0), get("shared", False))
+    def of(cls, found: OriginJson) -> Origin:
+        return cls(
+            found.get("line", ""),
+            found.get("parent", ""),
+            found.get("nth", 0),
+            found.get("shared", False),
+        )
 
-    def as_json(self) -> Record:
-        told: Record = {"line": self.line}
+    def as_json(self) -> OriginJson:
+        told: OriginJson = {"line": self.line}
         if self.parent:
             told["parent"] = self.parent
         if self.nth:
@@ -52,7 +67,7 @@ class StepConfig(NamedTuple):
     backoff; None: a function of the user's says, after each failure.
     """
 
-    config: Record
+    config: ConfigJson
     timeout_ms: int
     delay_ms: int | None
 
@@ -62,10 +77,10 @@ class StepConfig(NamedTuple):
         return bool(self.config.get("sensitive") == "output")
 
     @classmethod
-    def of(cls, found: Record) -> StepConfig:
+    def of(cls, found: StepConfigJson) -> StepConfig:
         return cls(found["config"], found["timeoutMs"], found["delayMs"])
 
-    def as_json(self) -> Record:
+    def as_json(self) -> StepConfigJson:
         return {"config": self.config, "timeoutMs": self.timeout_ms, "delayMs": self.delay_ms}
 
 
@@ -82,7 +97,7 @@ class StepStart(NamedTuple):
         return self.config.is_sensitive
 
     @classmethod
-    def of(cls, found: Record) -> StepStart:
+    def of(cls, found: StepStartJson) -> StepStart:
         rollback = found.get("rollback")
         return cls(
             StepConfig.of(found),
@@ -90,8 +105,8 @@ class StepStart(NamedTuple):
             None if rollback is None else StepConfig.of(rollback),
         )
 
-    def as_json(self) -> Record:
-        told = self.config.as_json() | self.origin.as_json()
+    def as_json(self) -> StepStartJson:
+        told = cast("StepStartJson", {**self.config.as_json(), **self.origin.as_json()})
         if self.rollback is not None:
             told["rollback"] = self.rollback.as_json()
         return told
@@ -118,12 +133,15 @@ class SleepStart(NamedTuple):
     origin: Origin = Origin()
 
     @classmethod
-    def of(cls, found: Record) -> SleepStart:
+    def of(cls, found: SleepStartJson) -> SleepStart:
         return cls(found.get("durationMs", 0), found["untilMs"], Origin.of(found))
 
-    def as_json(self) -> Record:
-        own = {"durationMs": self.duration_ms, "untilMs": self.until_ms}
-        return own | self.origin.as_json()
+    def as_json(self) -> SleepStartJson:
+        return {
+            "durationMs": self.duration_ms,
+            "untilMs": self.until_ms,
+            **self.origin.as_json(),
+        }
 
 
 class WaitStart(NamedTuple):
@@ -134,11 +152,11 @@ class WaitStart(NamedTuple):
     origin: Origin = Origin()
 
     @classmethod
-    def of(cls, found: Record) -> WaitStart:
+    def of(cls, found: WaitStartJson) -> WaitStart:
         return cls(found["event"], found["timeoutMs"], Origin.of(found))
 
-    def as_json(self) -> Record:
-        return {"event": self.event, "timeoutMs": self.timeout_ms} | self.origin.as_json()
+    def as_json(self) -> WaitStartJson:
+        return {"event": self.event, "timeoutMs": self.timeout_ms, **self.origin.as_json()}
 
 
 class AttemptFailure(NamedTuple):
@@ -152,12 +170,12 @@ class AttemptFailure(NamedTuple):
     asks_delay: bool = False
 
     @classmethod
-    def of(cls, found: Record) -> AttemptFailure:
+    def of(cls, found: AttemptFailureJson) -> AttemptFailure:
         error = ErrorInfo.of(found["error"])
         return cls(error, found.get("retryDelayMs"), found.get("asksDelay", False))
 
-    def as_json(self) -> Record:
-        told: Record = {"error": self.error.as_json()}
+    def as_json(self) -> AttemptFailureJson:
+        told: AttemptFailureJson = {"error": self.error.as_json()}
         if self.asks_delay:
             told["asksDelay"] = True
         if self.retry_delay_ms is not None:
@@ -171,10 +189,10 @@ class RetryDelay(NamedTuple):
     retry_delay_ms: int
 
     @classmethod
-    def of(cls, found: Record) -> RetryDelay:
+    def of(cls, found: RetryDelayJson) -> RetryDelay:
         return cls(found["retryDelayMs"])
 
-    def as_json(self) -> Record:
+    def as_json(self) -> RetryDelayJson:
         return {"retryDelayMs": self.retry_delay_ms}
 
 
@@ -184,10 +202,10 @@ class Interruption(NamedTuple):
     reason: str = ""
 
     @classmethod
-    def of(cls, found: Record) -> Interruption:
+    def of(cls, found: InterruptionJson) -> Interruption:
         return cls(found.get("reason", ""))
 
-    def as_json(self) -> Record:
+    def as_json(self) -> InterruptionJson:
         return {"reason": self.reason}
 
 
@@ -197,8 +215,8 @@ class Renaming(NamedTuple):
     old: str
 
     @classmethod
-    def of(cls, found: Record) -> Renaming:
+    def of(cls, found: RenamingJson) -> Renaming:
         return cls(found["from"])
 
-    def as_json(self) -> Record:
+    def as_json(self) -> RenamingJson:
         return {"from": self.old}

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from emulator.answers.workflows import HistoryDocument, HistoryEntry
 from emulator.engine.model import fold
 from emulator.engine.model.entries import Entry, from_json, members_of
 from emulator.engine.model.instance import Instance
@@ -20,8 +21,6 @@ from emulator.engine.model.step_entries import StepStart
 from emulator.engine.model.step_key import is_step_key
 from emulator.errors import UsageError
 from emulator.protocol import deep_json, values
-
-Json = Any
 
 FORMAT = "groundfog-history"
 VERSION = 1
@@ -36,16 +35,16 @@ _OF_THE_INSTANCE = frozenset(
 _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError)
 
 
-def export(instance: Instance, entries: Iterable[Entry]) -> dict[str, Json]:
+def export(instance: Instance, entries: Iterable[Entry]) -> HistoryDocument:
     """Return the document about an instance. Raises ValueError for a malformed value."""
     sensitive: set[str] = set()
-    shown = []
+    shown: list[HistoryEntry] = []
     for _, entry in with_current_names(enumerate(entries)):
         if entry.kind is EntryKind.STEP_RENAMED:
             continue
         if isinstance(entry.data, StepStart) and entry.data.is_sensitive:
             sensitive.add(entry.step)
-        item: dict[str, Json] = {"at": entry.at_ms, "kind": entry.kind.name}
+        item: HistoryEntry = {"at": entry.at_ms, "kind": entry.kind.name}
         if entry.step:
             item["step"] = entry.step
         if entry.attempt:
@@ -102,13 +101,14 @@ def parse_history(text: str, shown: str) -> Instance:
     return instance
 
 
-def _entry(item: Json, where: str) -> Entry:
+def _entry(item: Any, where: str) -> Entry:
+    """Return the entry of one item of a document, which may be anything."""
     if not isinstance(item, dict):
         raise UsageError(f"{where} is {type(item).__name__}; expected an object")
     kind = EntryKind.__members__.get(str(item.get("kind")))
     if kind is None:
         raise UsageError(f"{where}: kind is {item.get('kind')!r}, which is not a kind of entry")
-    types: tuple[tuple[str, type, Json], ...] = (
+    types: tuple[tuple[str, type, object], ...] = (
         ("at", int, None),
         ("step", str, ""),
         ("attempt", int, 0),

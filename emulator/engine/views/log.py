@@ -9,7 +9,7 @@ Source: docs/platform/workflows-rest.md, "The event log" and "Subscriptions".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.engine.decide import payloads
 from emulator.engine.model.divergence import Policy
@@ -33,8 +33,10 @@ from emulator.engine.runs.streams import stream_of
 from emulator.engine.views.report import interruption
 from emulator.protocol import values
 
-Json = Any
-Record = dict[str, Any]
+if TYPE_CHECKING:
+    from emulator.answers.workflows import LogEventRecord
+
+Fields = dict[str, object]  # plain JSON, by the names of the members
 
 # The events of production, without those that its local engine logs but never shows.
 TYPES: dict[int, str] = {
@@ -109,20 +111,22 @@ class LogEvent(NamedTuple):
     id: int
     at_ms: int
     type: str
-    fields: Record
+    fields: Fields
     values: dict[str, bytes]
-    local: Record
+    local: Fields
 
     @property
     def is_terminal(self) -> bool:
         """Whether a subscription ends with it."""
         return self.type in TERMINAL_TYPES
 
-    def as_json(self, instance_id: str, *, local: bool = False) -> Record:
+    def as_json(self, instance_id: str, *, local: bool = False) -> LogEventRecord:
         """Return the event as plain JSON, with its `local` member on demand."""
         told = self._head(instance_id) | self.fields
         told |= {name: plain(value) for name, value in self.values.items()}
-        return told | {"local": self.local} if local and self.local else told
+        if local and self.local:
+            told["local"] = self.local
+        return cast("LogEventRecord", told)
 
     def encoded(self, instance_id: str) -> bytes:
         """Return the event in tagged JSON, its values as they were recorded."""
@@ -131,7 +135,7 @@ class LogEvent(NamedTuple):
             {name: values.encode(member) for name, member in members.items()} | self.values
         )
 
-    def _head(self, instance_id: str) -> Record:
+    def _head(self, instance_id: str) -> Fields:
         return {
             "instanceId": instance_id,
             "eventId": self.id,
@@ -181,7 +185,7 @@ class Log:
             return None
         return LogEvent(number, entry.at_ms, name, fields, recorded, local)
 
-    def _of_workflow(self, entry: Entry) -> tuple[Record, dict[str, bytes], Record]:
+    def _of_workflow(self, entry: Entry) -> tuple[Fields, dict[str, bytes], Fields]:
         match entry.kind:
             case EntryKind.WORKFLOW_QUEUED:
                 self._open.clear()
@@ -196,16 +200,17 @@ class Log:
             case EntryKind.WORKFLOW_SUCCESS:
                 return {}, _value("output", entry.value), {}
             case EntryKind.WORKFLOW_FAILURE:
-                return data_of(entry, Failure).as_json(), {}, {}
+                return {**data_of(entry, Failure).as_json()}, {}, {}
             case EntryKind.WORKFLOW_DIVERGED:
-                return data_of(entry, FoundDivergence).as_json(), {}, {}
+                return {**data_of(entry, FoundDivergence).as_json()}, {}, {}
             case EntryKind.EVENT_RECEIVED:
                 event = data_of(entry, ReceivedEvent).event
                 return {"eventType": event}, _value("payload", entry.value), {}
         return {}, {}, {}
 
-    def _of_step(self, entry: Entry) -> tuple[Record, dict[str, bytes], Record]:
-        kind, fields = entry.kind, dict[str, Json](stepName=StepKey.of(entry.step).label)
+    def _of_step(self, entry: Entry) -> tuple[Fields, dict[str, bytes], Fields]:
+        kind = entry.kind
+        fields: Fields = {"stepName": StepKey.of(entry.step).label}
         if kind in _STEP_STARTS:
             sensitive = isinstance(entry.data, StepStart) and entry.data.is_sensitive
             step = _Open(entry.at_ms, origin_of(entry).line, sensitive)
@@ -232,20 +237,20 @@ class Log:
         elif kind is EntryKind.ROLLBACK_STEP_FAILURE:
             fields |= data_of(entry, Failure).as_json()
         elif kind is EntryKind.RETRY_DELAYED:
-            fields |= {"attempt": entry.attempt} | data_of(entry, RetryDelay).as_json()
+            fields |= {"attempt": entry.attempt, **data_of(entry, RetryDelay).as_json()}
         if kind not in _STEP_ENDS:
             return fields, recorded, {}
         self._open.pop(entry.step, None)
         return fields, recorded, self._code(step, entry.at_ms - step.began_ms)
 
-    def _code(self, step: _Open | None = None, duration_ms: int | None = None) -> Record:
-        told: Record = {"line": step.line} if step and step.line else {}
+    def _code(self, step: _Open | None = None, duration_ms: int | None = None) -> Fields:
+        told: Fields = {"line": step.line} if step and step.line else {}
         if self._generation:
             told["generation"] = self._generation
         return told if duration_ms is None else told | {"durationMs": duration_ms}
 
 
-def _start_fields(entry: Entry) -> Record:
+def _start_fields(entry: Entry) -> Fields:
     match entry.data:
         case StepStart(StepConfig(config)) | StepConfig(config):
             return {"config": config}
@@ -257,12 +262,12 @@ def _start_fields(entry: Entry) -> Record:
             return {}
 
 
-def _failure_fields(entry: Entry) -> Record:
+def _failure_fields(entry: Entry) -> Fields:
     match entry.data:
         case Interruption() as cut_off:
             return {"error": interruption(cut_off), "retryDelayMs": 0}
         case AttemptFailure(error, retry_delay_ms):
-            told: Record = {"error": error.as_json()}
+            told: Fields = {"error": error.as_json()}
             return told if retry_delay_ms is None else told | {"retryDelayMs": retry_delay_ms}
         case _:
             return {}

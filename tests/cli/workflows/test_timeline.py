@@ -13,7 +13,6 @@ from emulator.cli.workflows.drawing.spans import span
 from emulator.cli.workflows.drawing.timeline import Page
 from emulator.engine.model.plain import iso
 
-Json = Any  # details are made with a few members only
 BOOM = {"name": "ValueError", "message": "card declined"}
 CUT = {
     "name": "WorkflowInternalError",
@@ -21,7 +20,7 @@ CUT = {
 }
 
 
-def attempt(start_ms: int, end_ms: int | None = None, error: Json = None) -> Json:
+def attempt(start_ms: int, end_ms: int | None = None, error: Any = None) -> Any:
     return {
         "start": iso(start_ms),
         "end": None if end_ms is None else iso(end_ms),
@@ -30,7 +29,7 @@ def attempt(start_ms: int, end_ms: int | None = None, error: Json = None) -> Jso
     }
 
 
-def do(name: str, *attempts: Json, success: bool | None = True, **more: Json) -> Json:
+def do(name: str, *attempts: Any, success: bool | None = True, **more: Any) -> Any:
     return {
         "name": name,
         "type": "step",
@@ -44,7 +43,7 @@ def do(name: str, *attempts: Json, success: bool | None = True, **more: Json) ->
     }
 
 
-def sleep(name: str, start_ms: int, end_ms: int | None = None, **more: Json) -> Json:
+def sleep(name: str, start_ms: int, end_ms: int | None = None, **more: Any) -> Any:
     end = None if end_ms is None else iso(end_ms)
     return {
         "name": name,
@@ -58,12 +57,12 @@ def sleep(name: str, start_ms: int, end_ms: int | None = None, **more: Json) -> 
     }
 
 
-def wait(name: str, start_ms: int, end_ms: int | None = None, **more: Json) -> Json:
+def wait(name: str, start_ms: int, end_ms: int | None = None, **more: Any) -> Any:
     given = {"type": "waitForEvent", "event_type": "approved", "output": None}
     return sleep(name, start_ms, end_ms) | given | more
 
 
-def detail(*steps: Json, status: str = "running", **more: Json) -> Json:
+def detail(*steps: Any, status: str = "running", **more: Any) -> Any:
     return {
         "status": status,
         "params": {"n": 1},
@@ -82,12 +81,12 @@ def detail(*steps: Json, status: str = "running", **more: Json) -> Json:
 
 
 def drawn(
-    told: Json, *, width: int = 80, now_ms: int = 10_000, live: bool = True, **page: Any
+    told: Any, *, width: int = 80, now_ms: int = 10_000, live: bool = True, **page: Any
 ) -> str:
     return instance_page("flow", "order-17", told, Page(width, Ink(False), now_ms, **page), live)
 
 
-def steps_of(told: Json, **options: Any) -> list[str]:
+def steps_of(told: Any, **options: Any) -> list[str]:
     return drawn(told, **options).partition("\nSteps")[2].splitlines()[2:]
 
 

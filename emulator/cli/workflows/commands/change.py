@@ -164,7 +164,7 @@ class _Change:
 
     method: str
     path: tuple[str, ...]
-    body: Json
+    body: object
     told: Callable[[Any], str]
     base: str = BASE
     step: str = ""  # the step that it names

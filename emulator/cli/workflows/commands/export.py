@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from emulator.answers.workflows import HistoryDocument
 from emulator.cli.options import ProjectOptions, project_options
 from emulator.cli.output import show_json
 from emulator.cli.workflows.access import opened
@@ -22,5 +23,5 @@ def export_command(options: ProjectOptions, name: str, id: str) -> None:
         instance = find_instance(api, name, id)
         with explained(api, name, instance):
             path = (name, "instances", instance, "export")
-            document = api.ask("GET", *path, base=OWN).result
+            document: HistoryDocument = api.ask("GET", *path, base=OWN).result
     show_json(document)

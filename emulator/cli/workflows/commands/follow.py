@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import cast
 
 from emulator.answers.workflows import LogEventRecord
 from emulator.cli.ink import Ink
@@ -29,7 +28,7 @@ def follow(api: Api, workflow: str, instance: str, as_json: bool) -> None:
         try:
             with explained(api, workflow, instance):
                 for event in api.events(workflow, instance, printer.last_id):
-                    printer.show(cast(LogEventRecord, event))
+                    printer.show(event)
         except Unreachable:
             if printer.gone_for_long():
                 raise

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 
+from emulator.answers.workflows import CreatedInstance
 from emulator.cli.output import say, show, show_json
 from emulator.cli.workflows.access import opened
 from emulator.cli.workflows.api import Refused
@@ -34,7 +35,7 @@ def trigger(target: Target, name: str, params: str, id: str | None, wait: bool) 
         if wait:
             refuse_to_wait(api)
         with explained(api, name), _id_explained(id):
-            created = api.ask("POST", name, "instances", body=given).result
+            created: CreatedInstance = api.ask("POST", name, "instances", body=given).result
         if wait:
             wait_for_end(target, api, name, created["id"])
             return
