@@ -14,7 +14,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from .. import scope
-from .asyncio_privates import say_nothing_when_dropped
+from ..loop.asyncio_privates import say_nothing_when_dropped
 
 _dropping = False
 _CLOSINGS_MAX = 100  # of a generator whose clean-up waits again and again

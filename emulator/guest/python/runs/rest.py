@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from . import asyncio_privates
-from .asyncio_privates import Future, Task, callbacks_of, gathered, is_of_thread, waited_for
+from ..loop import asyncio_privates
+from ..loop.asyncio_privates import Future, Task, callbacks_of, gathered, is_of_thread, waited_for
 
 _OUR_PACKAGE = __name__.partition(".")[0]
 

@@ -10,7 +10,7 @@ from contextvars import Context, ContextVar, copy_context
 from types import FunctionType
 from typing import Any
 
-from . import asyncio_privates
+from ..loop import asyncio_privates
 from .rest import Waits, is_at_rest
 
 Future = asyncio.Future[Any]

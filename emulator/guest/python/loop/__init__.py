@@ -1,0 +1,1 @@
+"""The event loop of a guest: waiting inside synchronous code, and loops that user code makes."""
