@@ -116,13 +116,13 @@ def wake_ms(project: Path) -> int | None:
 
 COMPUTES = """
     async def run(self, event, step):
-        import pathlib, time
+        import pathlib, threading
         folder = pathlib.Path(__file__).parent.parent
 
         @step.do("compute")
         async def compute():
             (folder / "computing").touch()
-            time.sleep(1.5)  # its guest does not answer during that time
+            threading.Event().wait(1.5)  # its guest does not answer during that time
 
         if event["instanceId"] == "computes":
             await compute()

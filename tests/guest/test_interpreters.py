@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator.guest.python.loop import asyncio_privates, rest, self_test
+from emulator.guest.python.loop import asyncio_privates
+from emulator.guest.python.runs import rest, self_test
 from emulator.protocol import values
 from emulator.protocol.runs import (
     History,
@@ -26,7 +27,8 @@ from emulator.protocol.runs import (
 from tests.guest.conversation import Conversation, play, workflow
 
 UNKNOWN = (
-    "from _groundfog.guest.python.loop import asyncio_privates, replaying, rollbacks\n"
+    "from _groundfog.guest.python.loop import asyncio_privates\n"
+    "from _groundfog.guest.python.runs import replaying, rollbacks\n"
     "asyncio_privates.trusted = False\n"
     "replaying.REST_TIMEOUT_S = rollbacks.PATIENCE_S = 0.1"
 )

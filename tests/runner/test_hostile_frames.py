@@ -200,14 +200,14 @@ def answer(size: int) -> list[dict[str, Any]]:
 
 
 ASKS_AND_DOES_NOT_READ = """
-import asyncio, time
+import asyncio, threading
 from workers import Response, WorkerEntrypoint
 
 class Default(WorkerEntrypoint):
     async def fetch(self):
         calls = asyncio.gather(*(self.env.DB.exec("x") for _ in range(20)))
         await asyncio.sleep(0.01)
-        time.sleep({seconds})
+        threading.Event().wait({seconds})
         await calls
         return Response("ok")
 """
@@ -299,12 +299,12 @@ def test_a_guest_that_reads_slowly_does_not_count_as_hung(tmp_path: Path) -> Non
         tmp_path,
         {
             "src/entry.py": """
-                import asyncio, time
+                import asyncio, threading
                 from workers import Response, WorkerEntrypoint
 
                 async def call(db):
                     await db.exec("x")
-                    time.sleep(0.3)
+                    threading.Event().wait(0.3)
 
                 class Default(WorkerEntrypoint):
                     async def fetch(self):

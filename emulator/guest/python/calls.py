@@ -7,7 +7,6 @@ as from the published SDK: it can be made a task, and be awaited once.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ from ...protocol.framing import FrameTooLarge
 from ...protocol.values import MalformedValue
 from ...protocol.windows import Outgoing
 from . import conversion, scope, tracebacks
+from .loop.web_loop import WebLoop, on_guest_loop
 from .sdk.pyodide.ffi import JsException
 from .streams import IncomingBody, ReadableStream, Send
 
@@ -42,10 +42,9 @@ class Caller(Protocol):
 class BindingCalls:
     """Every binding call in flight, by exchange id (ours are odd)."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
+    def __init__(self, loop: WebLoop, send: Send) -> None:
         self._loop = loop
         self._send = send
-        self._thread = threading.get_ident()
         self._next_id = 1
         self._waiting: dict[int, tuple[asyncio.Future[Any], Any, Any]] = {}
         self._runs: dict[int, int] = {}  # of those that a workflow run made: which run
@@ -68,8 +67,9 @@ class BindingCalls:
         the error's name and message. With `takes_stream`, one ReadableStream may stand in `args`;
         it is sent as it is read. Raises what `conversion.encode` and `scope.current` raise.
         """
-        if threading.get_ident() != self._thread:
-            raise RuntimeError(f"env.{binding}.{method}() was called from another thread")
+        if not self._loop.is_driven_here():
+            options: Any = {"then": then, "failed": failed, "takes_stream": takes_stream}
+            return self._from_thread(lambda: self.call(binding, method, args, **options))
         current = scope.current()
         if current.refuse is not None:
             return answer_of(current.refuse(f"env.{binding}.{method}()"), binding)
@@ -92,6 +92,15 @@ class BindingCalls:
         if stream is not None:
             self._upload(exchange_id, stream)
         return answer_of(answer, binding)
+
+    def _from_thread(self, call: Callable[[], Answer]) -> Answer:
+        """Make a call for another thread, on the guest's loop."""
+        outcome = on_guest_loop(call)
+
+        async def answer() -> Any:
+            return await asyncio.wrap_future(outcome)
+
+        return answer()
 
     def has_open(self, run: int) -> bool:
         """Whether an answer to this workflow run is outstanding."""

@@ -11,6 +11,7 @@ from ...protocol.exchanges import Fetch, Invoke, InvokeDone, InvokeFailed
 from ...protocol.windows import Outgoing
 from . import scope, tracebacks
 from .loader import Worker
+from .loop.web_loop import interrupt
 from .sdk.workers.entrypoints import Context
 from .streams import IncomingBody, ReadableStream, Send
 
@@ -49,7 +50,8 @@ class Exchange:
         self.outgoing.cancel()
         self._given_up = True
         if self._task is not None and self._begun and not self._answered:
-            self._task.cancel()
+            if self._task not in interrupt(self, asyncio.CancelledError):
+                self._task.cancel()
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         promise = asyncio.ensure_future(_reported(awaitable))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +32,7 @@ from .exchange import Exchange
 from .fetching import FetchExchange
 from .invoking import InvokeExchange
 from .loader import Worker
+from .loop.web_loop import WebLoop
 from .members import members
 from .runs.droppable import let_go_without_a_word, task_factory
 from .runs.run import Run
@@ -45,7 +45,7 @@ class Guest:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: WebLoop,
         generation: int,
         send: Send,
         close: Callable[[], None],

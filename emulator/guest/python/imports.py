@@ -18,8 +18,9 @@ from importlib.machinery import (
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from .package_patches import PatchedModules
 from .sdk import absent, js, pyodide, workers
-from .sdk.pyodide import ffi
+from .sdk.pyodide import ffi, webloop
 from .sdk.workers import blob, entrypoints, formdata, headers, request, response, rpc, workflows
 
 # What users import -> our module. These have priority over python_modules and the user's own.
@@ -27,6 +28,7 @@ PUBLIC: dict[str, ModuleType] = {
     "js": js,
     "pyodide": pyodide,
     "pyodide.ffi": ffi,
+    "pyodide.webloop": webloop,
     "workers": workers,
     "workers.blob": blob,
     "workers.entrypoints": entrypoints,
@@ -58,6 +60,7 @@ def prepare(module_root: Path, python_modules: Path, flags: dict[str, bool]) -> 
     compat.__dict__.update(flags)
     sys.modules[COMPAT_FLAGS] = compat
     sys.meta_path.insert(0, absent.AbsentModules(packages=("js", "pyodide", "workers")))
+    sys.meta_path.insert(0, PatchedModules())
     sys.meta_path.append(absent.AbsentModules(absent.TOP_LEVEL))
     sys.path_hooks.insert(0, _fresh_hook(module_root, python_modules))
     sys.path_importer_cache.clear()

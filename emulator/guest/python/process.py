@@ -20,6 +20,8 @@ from ...protocol.life import STUCK_IN
 from . import scope
 from .connection import Connection
 from .guest import Guest
+from .loop import asyncio_privates, own_loops
+from .loop.web_loop import WebLoop, guest_loop, set_guest_loop
 
 _CRASHED = 70  # sysexits.h EX_SOFTWARE
 
@@ -35,7 +37,8 @@ def become_guest(generation: int, connection: int, out: int, err: int) -> NoRetu
         os.environ["TZ"] = "UTC"  # Workers run in UTC
         time.tzset()
         sys.dont_write_bytecode = True
-        asyncio.run(_converse(generation, socket.socket(fileno=connection)))
+        with asyncio.Runner(loop_factory=WebLoop) as runner:
+            runner.run(_converse(generation, socket.socket(fileno=connection)))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -43,8 +46,13 @@ def become_guest(generation: int, connection: int, out: int, err: int) -> NoRetu
 
 
 def _tell_for_whom(number: int, frame: FrameType | None) -> None:
-    """Say on whose behalf the code runs that was interrupted: this runs in its context."""
-    current = scope.find()
+    """Say on whose behalf code runs. This runs in the first thread; another may drive the loop."""
+    loop = guest_loop()
+    context = None
+    if loop is not None and not loop.is_driven_here():
+        driver = sys._current_frames().get(asyncio_privates.thread_of(loop) or 0)
+        context = asyncio_privates.context_that_runs(driver)
+    current = scope.find() if context is None else scope.find_in(context)
     if current is not None:
         whom = f"workflow run {current.run}" if current.run else "a request"
         os.write(2, f"{STUCK_IN}{whom}\n".encode())
@@ -68,6 +76,9 @@ def _line_buffered(descriptor: int) -> TextIO:
 
 async def _converse(generation: int, host: socket.socket) -> None:
     loop = asyncio.get_running_loop()
+    assert isinstance(loop, WebLoop)
+    set_guest_loop(loop)
+    own_loops.install(loop, asyncio.current_task())
     connection = Connection(loop)
     guest = Guest(loop, generation, connection.send, connection.close)
     connection.attach(guest.receive)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar
 from typing import Any, Protocol
 
-from .sdk.pyodide.ffi import JsException
+from .sdk.jserror import JsException
 
 
 class RunDropped(BaseException):

@@ -7,10 +7,11 @@ interpreter differs, `trusted` is False, and none of this is used.
 from __future__ import annotations
 
 import asyncio
+import threading
 from asyncio.tasks import _GatheringFuture  # type: ignore[attr-defined]
 from collections.abc import Iterator
 from contextvars import Context
-from typing import Any
+from typing import Any, NoReturn
 
 Future = asyncio.Future[Any]
 Task = asyncio.Task[Any]
@@ -65,3 +66,56 @@ def say_nothing_when_dropped(task: Task) -> None:
     """Prevent asyncio's message "Task was destroyed but it is pending", as `gather` does."""
     if hasattr(task, "_log_destroy_pending"):
         task._log_destroy_pending = False
+
+
+# --- a loop that changes its thread, as `loop/handing_over.py` needs it
+
+enter_task = asyncio.tasks._enter_task
+leave_task = asyncio.tasks._leave_task
+
+
+def thread_of(loop: Any) -> int | None:
+    """Return the thread that drives a loop."""
+    return loop._thread_id  # type: ignore[no-any-return]
+
+
+def count_of_due(loop: Any) -> int:
+    """Return how many callbacks the loop calls next, cancelled ones included."""
+    return len(loop._ready)
+
+
+def take_over(loop: Any, due: int) -> None:
+    """The calling thread drives the loop now. It goes on with a turn that may expect `due` more.
+
+    What was due may have been called meanwhile. The turn then skips cancelled ones in their place.
+    """
+    loop._thread_id = threading.get_ident()
+    missing = due - len(loop._ready)
+    if missing > 0:
+        handle = asyncio.Handle(_nothing, (), loop, Context())
+        handle.cancel()
+        loop._ready.extend([handle] * missing)
+
+
+def turn_for_ever(loop: Any) -> NoReturn:
+    """Call what the loop has due, until something leaves it by an exception."""
+    while True:
+        loop._run_once()
+
+
+def generator_hooks(loop: Any) -> tuple[Any, Any]:
+    """Return what a thread that drives the loop tells about asynchronous generators."""
+    return loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook
+
+
+def context_that_runs(frame: Any) -> Context | None:
+    """Return the context of the innermost callback of a loop in a thread's stack."""
+    while frame is not None:
+        handle = frame.f_locals.get("self") if frame.f_code.co_name == "_run" else None
+        if isinstance(handle, asyncio.Handle):
+            return handle._context  # type: ignore[attr-defined,no-any-return]
+        frame = frame.f_back
+    return None
+
+
+def _nothing() -> None: ...

@@ -46,7 +46,16 @@ class Droppable(Coroutine[Any, Any, Any]):
     def send(self, value: Any) -> Any:
         if self._dropped:
             raise asyncio.CancelledError
-        return self._inner.send(value)
+        try:
+            waits_for = self._inner.send(value)
+        except BaseException:
+            if self._dropped:  # while it waited in `run_sync`
+                raise asyncio.CancelledError from None
+            raise
+        if self._dropped:  # the same, and it goes on all the same
+            self.drop()
+            raise asyncio.CancelledError
+        return waits_for
 
     def throw(self, *details: Any) -> Any:
         if self._dropped:

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..loop import asyncio_privates
 from ..loop.asyncio_privates import Future, Task, callbacks_of, gathered, is_of_thread, waited_for
+from ..loop.web_loop import WebLoop
 
 _OUR_PACKAGE = __name__.partition(".")[0]
 
@@ -54,7 +55,10 @@ def restless_task(waits: Waits, loop: Any) -> Task | None:
         return next(iter(waits.tasks), None)
     look = _Look(waits, loop)
     for waiting in waits.tasks:
-        if not look.is_step(waited_for(waiting), waiting):
+        future = waited_for(waiting)
+        if future is None and isinstance(loop, WebLoop):  # perhaps in synchronous code
+            future = loop.handing_over.waited_for(waiting)
+        if not look.is_step(future, waiting):
             return waiting
     return None
 

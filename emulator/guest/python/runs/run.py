@@ -24,6 +24,7 @@ from ....protocol.values import MalformedValue
 from .. import conversion, scope, tracebacks
 from ..calling import relaxed_call, settle_coroutine
 from ..loader import Worker
+from ..loop.web_loop import interrupt
 from ..sdk.workers.entrypoints import Context
 from ..streams import Send
 from .allowance import Allowance
@@ -111,6 +112,7 @@ class Run:
         self.release()
         self._calls.clear()
         self.downloads.clear()
+        interrupt(self, GeneratorExit)
         # In the run's own context: what its `finally` blocks try is refused as the run's.
         self._context.copy().run(self.tasks.drop)
         self._let_go()

@@ -6,32 +6,17 @@ variables are proxies. Source: docs/platform/python-workers.md, "JavaScript's na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
+from ...loop import web_loop as _web_loop
+from ..jserror import JsException as JsException
 from ..jsnull import JsNull as JsNull
 from ..jsnull import jsnull as jsnull
 from ..jsproxy import JsArray as JsArray
 from ..jsproxy import JsProxy as JsProxy
 
-
-class JsException(Exception):
-    """An error from the platform: `name`, `message`, `stack`; `str(e)` is `"Name: message"`.
-
-    `cause` is what the platform says it came from, or None.
-    """
-
-    def __init__(
-        self, message: str = "", name: str = "Error", cause: JsException | None = None
-    ) -> None:
-        super().__init__(message)
-        self.name = name
-        self.message = message
-        self.cause = cause
-        self.stack = f"{name}: {message}"
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.message}" if self.message else self.name
+_T = TypeVar("_T")
 
 
 def to_js(
@@ -52,6 +37,19 @@ def to_js(
     return obj
 
 
+def can_run_sync() -> bool:
+    """Return whether `run_sync` can wait here: in a handler or a workflow run."""
+    return _web_loop.can_run_sync()
+
+
+def run_sync(awaitable: Awaitable[_T]) -> _T:
+    """Return the result of `awaitable` to synchronous code, while other requests go on.
+
+    Raises what it raises, and RuntimeError where nothing can wait.
+    """
+    return _web_loop.run_sync(awaitable)
+
+
 def create_proxy(obj: Any, *, capture_this: bool = False, roundtrip: bool = True) -> Any:
     """Return `obj`: there is nothing to keep alive."""
     return obj
@@ -64,6 +62,3 @@ def create_once_callable(obj: Any) -> Any:
 
 def destroy_proxies(proxies: Any) -> None:
     """Do nothing: there are no proxies."""
-
-
-JsException.__module__ = "pyodide.ffi"

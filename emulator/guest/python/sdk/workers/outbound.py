@@ -6,7 +6,6 @@ it is seen.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Iterable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ... import scope
+from ...loop.web_loop import guest_loop
 from ..pyodide.ffi import JsException
 from .headers import HeaderList, for_fetch
 from .request import Request, wire_method
@@ -34,10 +34,10 @@ async def fetch(resource: str | Request, **options: Any) -> Response:
     request = Request(resource, **options)
     body = await request.bytes() if request.body is not None else None
     method, url, headers = wire_method(request), request.url, request._header_list()
+    loop = guest_loop()
+    assert loop is not None
     for _ in range(MAX_REDIRECTS + 1):
-        status, reason, answered, data = await asyncio.to_thread(
-            _exchange, method, url, headers, body
-        )
+        status, reason, answered, data = await loop.in_thread(_exchange, method, url, headers, body)
         location = next((v for name, v in answered if name.lower() == "location"), None)
         if status not in _REDIRECTS or location is None or request.redirect == "manual":
             return _response(url, status, reason, answered, data)

@@ -1,0 +1,25 @@
+"""`JsException`: an error from the platform."""
+
+from __future__ import annotations
+
+
+class JsException(Exception):
+    """An error from the platform: `name`, `message`, `stack`; `str(e)` is `"Name: message"`.
+
+    `cause` is what the platform says it came from, or None.
+    """
+
+    def __init__(
+        self, message: str = "", name: str = "Error", cause: JsException | None = None
+    ) -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+        self.cause = cause
+        self.stack = f"{name}: {message}"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}" if self.message else self.name
+
+
+JsException.__module__ = "pyodide.ffi"
