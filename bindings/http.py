@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """A whole response; `headers` are lower case."""
+    """A whole response; `headers` are lower case. `reason`: its phrase; "" is the usual one."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    reason: str = ""
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)

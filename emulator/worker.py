@@ -57,7 +57,9 @@ class Worker:
         self.control = Control(self.engine)
         self.schedules = Schedules(clock, self.control.fire)
         self.timekeeper = _timekeeper(config, state, self.engine, self.schedules)
-        self.bindings = Bindings(state, self.control, announce, self.engine.journal.place.check)
+        self.bindings = Bindings(
+            state, clock, self.control, announce, self.engine.journal.place.check
+        )
         self.started_ms = clock.now_ms()
         self.control.admission.limits = limits(config)
         self.engine.divergences.policy = Policy(config.settings.on_divergence)
@@ -129,7 +131,7 @@ def definitions(config: Config) -> list[Definition]:
 
 def worker_spec(config: Config) -> WorkerSpec:
     """Return what a guest must know to load the user's code."""
-    bindings = {bound.name: {"kind": bound.kind} for bound in config.bindings}
+    bindings = {bound.name: {"kind": bound.kind} for bound in config.bindings if bound.name}
     for other in config.bound(Unsupported):
         bindings[other.name]["friendly"] = other.record.friendly
     return WorkerSpec(

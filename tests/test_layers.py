@@ -221,8 +221,9 @@ def test_only_the_roster_appends_to_the_journal() -> None:
 
 
 def test_one_binding_does_not_import_another() -> None:
-    """They share `binding.py`, the protocol all of them satisfy, `http.py` and `messages.py`."""
-    shared = ("bindings", "bindings.binding", "bindings.http", "bindings.messages")
+    """They share `binding.py`, the protocol all satisfy, `http.py` and the like."""
+    names = ("binding", "http", "messages", "multipart", "store", "wrangler_files")
+    shared = ("bindings", *(f"bindings.{name}" for name in names))
     wrong = [
         str(found)
         for found in EVERY_IMPORT

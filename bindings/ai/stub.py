@@ -16,9 +16,9 @@ from bindings.ai.catalogue import JSON, Api, Model
 from bindings.ai.classify import classify_sentiment, guard, rerank, similarity
 from bindings.ai.errors import bad_input, not_emulated
 from bindings.ai.language import count_tokens
-from bindings.ai.multipart import NotAForm, read_form
 from bindings.ai.pictures import draw
 from bindings.ai.replies import Events, Media
+from bindings.multipart import NotAForm, read_form
 
 DEFAULT_SUMMARY_TOKENS = 1024
 DEFAULT_SIDE = 1024

@@ -6,32 +6,22 @@ Source: docs/platform/d1.md, "Where wrangler keeps a local database".
 
 from __future__ import annotations
 
-import hmac
 import tempfile
 from contextlib import closing
-from hashlib import sha256
 from pathlib import Path
 
 import apsw
 
 from bindings.d1.authorizer import RESERVED_PREFIX
 from bindings.d1.opening import open_read_only, open_whole
+from bindings.wrangler_files import object_file
 from emulator.disk import make_folder
 from emulator.errors import EmulatorError
 
-_NAMESPACE = "miniflare-D1DatabaseObject"
-
 
 def wrangler_file(state: Path, local_id: str) -> Path:
-    """Return the file of the database `local_id` below wrangler's folder `state`.
-
-    `".wrangler/state"`, `"1234-abc"` ->
-    `.wrangler/state/v3/d1/miniflare-D1DatabaseObject/cceb6ea7….sqlite`.
-    """
-    key = sha256(_NAMESPACE.encode()).digest()
-    base = hmac.digest(key, local_id.encode(), "sha256")[:16]
-    check = hmac.digest(key, base, "sha256")[:16]
-    return state / "v3" / "d1" / _NAMESPACE / f"{(base + check).hex()}.sqlite"
+    """Return the file of the database `local_id` below wrangler's folder `state`."""
+    return object_file(state, "d1", "miniflare-D1DatabaseObject", local_id)
 
 
 def user_tables(path: Path) -> list[str]:

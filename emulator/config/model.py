@@ -34,6 +34,7 @@ class Problem:
 class Bound(Generic[R]):
     """A binding: its name on `env`, what kind it is, and what that kind has read of it.
 
+    name: "" for what is configured and not on `env`.
     kind: a kind's name (`"d1"`), or the configuration key of one that is not emulated.
     """
 

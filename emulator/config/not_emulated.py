@@ -36,7 +36,6 @@ class Other:
 _REMOTE = ("remote",)
 
 OTHER_KINDS = (
-    Other("kv_namespaces", "KV Namespace", optional=("id", "preview_id", "remote")),
     Other(
         "r2_buckets",
         "R2 Bucket",

@@ -26,7 +26,6 @@ KEYS = frozenset({"binding", "remote", "staging"})
 LEDGER = "ai-calls.jsonl"  # a full one is kept beside it with `.1` added
 # Names another cassette than groundfog.toml does: one for each test, say.
 CASSETTE_VARIABLE = "GROUNDFOG_AI_CASSETTE"
-_EXAMPLE = 'Write [ai] with binding = "AI" below it: a single object, not a list.'
 
 
 def settings_of(config: Config) -> AiSettings:
@@ -40,13 +39,11 @@ def ledger_path(state: State) -> Path:
 
 
 def _read(section: Section) -> list[Bound[AiSettings]]:
-    ai = section.owner.table("ai", _EXAMPLE)
+    ai = section.item('with binding = "AI" below it')
     if ai is None:
         return []
-    ai.unknown_keys(KEYS)
     binding = section.name(ai, "AI")
     ai.boolean("staging")
-    section.note_remote(ai, "Workers AI")
     return [Bound(binding, NAME, section.settings)] if binding else []
 
 

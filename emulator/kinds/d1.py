@@ -61,7 +61,6 @@ def _read(section: Section) -> list[Bound[Database]]:
         table = item.string("migrations_table") or "d1_migrations"
         directory = Path(os.path.abspath(section.config_dir / folder))
         migrations = Migrations(directory, table, _read_pattern(item))
-        section.note_remote(item, "D1 database")
         if binding:
             local_id = preview_id or database_id or binding
             database = Database(local_id, database_name or binding, migrations)
@@ -98,7 +97,6 @@ def _read_pattern(item: Table) -> str:
 def _open(database: Database, places: Places) -> Binding:
     from bindings.d1.database import D1
 
-    places.check()
     path = database.path(places.state)
     return D1(path, database.name, synchronous=places.synchronous)
 

@@ -44,24 +44,41 @@ class Section:
 
     def items(self, example: str) -> Iterator[Table]:
         """Yield the bindings of a section that is a list. `example` shows what one contains."""
-        header = f"[[{self.selected.prefix()}{self.kind.section}]]"
-        for item in self.owner.tables(self.kind.section, f"Write {header} {example}"):
-            item.unknown_keys(self.kind.keys)
+        kind, owner = self.kind, self.owner
+        key, _, inner = kind.section_key.partition(".")
+        example = f"Write [[{self.selected.prefix()}{kind.section_key}]] {example}"
+        if inner:
+            outer = owner.table(key, example)
+            if outer is None:
+                return
+            owner, key = outer, inner
+        for item in owner.tables(key, example):
+            self._checked(item)
             yield item
 
-    def name(self, item: Table, example: str) -> str | None:
+    def item(self, example: str) -> Table | None:
+        """Return the section, when it is one object. `example` shows what it contains."""
+        header = f"[{self.selected.prefix()}{self.kind.section}]"
+        example = f"Write {header} {example}: a single object, not a list."
+        found = self.owner.table(self.kind.section, example)
+        if found is not None:
+            self._checked(found)
+        return found
+
+    def name(self, item: Table, example: str, *, required: bool = True) -> str | None:
         """Return the name on `env` that a binding asks for; None when it is missing or wrong."""
-        name = item.string("binding", required=True, example=example)
-        self.names.add(name, self.kind.friendly, item.where("binding"))
+        name = item.string(self.kind.name_key, required=required, example=example)
+        self.names.add(name, self.kind.friendly, item.where(self.kind.name_key))
         return name
 
-    def note_remote(self, item: Table, what: str) -> None:
-        """Warn about `remote = true`: nothing is sent to Cloudflare."""
-        if item.boolean("remote"):
+    def _checked(self, item: Table) -> None:
+        """Report unknown keys, and `remote = true`: nothing is sent to Cloudflare."""
+        item.unknown_keys(self.kind.keys)
+        if "remote" in self.kind.keys and item.boolean("remote"):
             item.warn(
                 "remote",
-                f"{item.name('remote')} is true, but this {what} is emulated on this machine; "
-                "nothing is sent to Cloudflare",
+                f"{item.name('remote')} is true, but this {self.kind.friendly} is emulated on "
+                "this machine; nothing is sent to Cloudflare",
             )
 
 
@@ -82,14 +99,19 @@ class Kind:
     """One kind of binding.
 
     name: also the name of its client's module in a guest, and the `kind` of its `Bound`s.
-    section: the key of the wrangler configuration that lists its bindings.
+    section: the key of the wrangler configuration that has its bindings.
+    inner: the list of them in that section, if the section is not the list: `"producers"`.
+    name_key: the key of a binding that holds its name on `env`.
     friendly: wrangler's name for one. keys: those a binding of it may have in the configuration.
-    read: returns the bindings of a section; what is wrong is reported to its tables.
-    open: makes the binding that a record describes. Called at the binding's first call.
+    read: returns the bindings of a section; what is wrong is reported to its tables. One whose name
+    is "" is configured, but not on `env`.
+    open: makes the binding that a record describes. Called at the binding's first call; never where
+    the state directory was removed, if the kind keeps `files` there.
     shown: what `groundfog dev` says of a record at its start.
     identity: equal for records that are one thing, which is opened once and outlives reloads.
     settings: its section of groundfog.toml; `header`: how messages write that section, if not so.
     `read_settings` reads it, empty if it is missing, and gets the variables of the process.
+    setting_keys: what may stand there, as documented: `"vectorize.INDEX.metric"`.
     review: warns about what only the whole configuration shows; gets that section too.
     files: what it keeps in the state directory, each a file or a folder.
     commands, routes: its command group, and a function from a Worker to its control routes, each as
@@ -105,7 +127,10 @@ class Kind:
     open: Callable[[Record, Places], Binding]
     shown: Callable[[Record], str]
     identity: Callable[[Record, Places], Hashable] = _by_record
+    inner: str = ""
+    name_key: str = "binding"
     settings: str = ""
+    setting_keys: tuple[str, ...] = ()
     header: str = ""
     read_settings: Callable[[Table, Mapping[str, str]], Any] = _no_settings
     review: Callable[[Config, Table], None] = _no_review
@@ -113,3 +138,8 @@ class Kind:
     commands: str = ""
     routes: str = ""
     line: int = 3
+
+    @property
+    def section_key(self) -> str:
+        """What messages call the list of its bindings: `queues.producers`."""
+        return f"{self.section}.{self.inner}" if self.inner else self.section

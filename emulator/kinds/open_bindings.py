@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from emulator.clock import Clock
 from emulator.config.model import Config
 from emulator.kinds.kind import Kind, Record
 from emulator.kinds.places import Places
@@ -24,12 +25,14 @@ class Bindings:
     def __init__(
         self,
         state: State,
+        clock: Clock,
         executor: Executor,
         announce: Callable[[str], None],
         look: Callable[[], None],
     ) -> None:
         """See `Places`."""
         self._state = state
+        self._clock = clock
         self._executor = executor
         self._announce = announce
         self._look = look
@@ -43,7 +46,7 @@ class Bindings:
         return {
             bound.name: self._lazy(kind, bound.record, places)
             for bound, kind in kinds
-            if kind is not None
+            if kind is not None and bound.name
         }
 
     def opened(self, kind: Kind, record: Record, config: Config) -> Binding:
@@ -62,13 +65,14 @@ class Bindings:
 
     def _lazy(self, kind: Kind, record: Record, places: Places) -> _Lazy:
         key = kind.name, kind.identity(record, places)
-        return self._made.setdefault(key, _Lazy(kind.name, partial(kind.open, record, places)))
+        return self._made.setdefault(key, _Lazy(kind.name, partial(_open, kind, record, places)))
 
     def _places(self, config: Config) -> Places:
         secrets = sorted(config.secret_names & config.vars.keys())
         return Places(
             state=self._state,
             project_dir=config.project_dir,
+            clock=self._clock,
             executor=self._executor,
             synchronous=synchronous(config),
             secrets=tuple(str(config.vars[name]) for name in secrets),
@@ -76,6 +80,12 @@ class Bindings:
             look=self._look,
             kept=self._kept,
         )
+
+
+def _open(kind: Kind, record: Record, places: Places) -> Binding:
+    if kind.files:
+        places.check()
+    return kind.open(record, places)
 
 
 def synchronous(config: Config) -> Synchronous:

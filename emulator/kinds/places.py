@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from emulator.clock import Clock
 from emulator.errors import WorkerError
 from emulator.sqlite import Removed, Synchronous
 from emulator.state import State
@@ -21,13 +22,15 @@ Kept = TypeVar("Kept")
 class Places:
     """What a worker gives to its bindings.
 
-    project_dir: what relative paths are relative to. executor: executes workflows. synchronous: how
-    SQLite files are made durable. secrets: values that no file may contain. announce: tells
-    the person at the terminal. look: raises Removed when the state directory is gone.
+    project_dir: what relative paths are relative to. clock: the one that workflows live by, which
+    may be virtual. executor: executes workflows. synchronous: how SQLite files are made durable.
+    secrets: values that no file may contain. announce: tells the person at the terminal. look:
+    raises Removed when the state directory is gone.
     """
 
     state: State
     project_dir: Path
+    clock: Clock
     executor: Executor
     synchronous: Synchronous
     secrets: tuple[str, ...]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from emulator.kinds import ai, d1, vectorize, workflow
+from emulator.kinds import ai, d1, kv, vectorize, workflow
 from emulator.kinds.kind import Kind
 
 # In the order in which their sections are read.
 KINDS: tuple[Kind, ...] = (
     workflow.KIND,
     d1.KIND,
+    kv.KIND,
     vectorize.KIND,
     ai.KIND,
 )

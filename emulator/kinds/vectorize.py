@@ -62,7 +62,6 @@ def _read(section: Section) -> list[Bound[VectorIndex]]:
     for item in section.items(_EXAMPLE):
         binding = section.name(item, "INDEX")
         name = item.string("index_name", required=True, example="my-index")
-        section.note_remote(item, "Vectorize index")
         if name and len(name.encode()) > INDEX_NAME_MAX_BYTES:
             found = f"{item.name('index_name')} is {quoted(name)}"
             item.error("index_name", f"{found}; expected at most {INDEX_NAME_MAX_BYTES} bytes")
@@ -119,7 +118,6 @@ def _review(config: Config, settings: Table) -> None:
 def _open(index: VectorIndex, places: Places) -> Binding:
     from bindings.vectorize.vectorize import Vectorize
 
-    places.check()
     return Vectorize(index.path(places.state), index.name, index.config, announce=places.announce)
 
 
@@ -132,6 +130,7 @@ KIND = Kind(
     open=_open,
     shown=lambda index: index.name,
     settings="vectorize",
+    setting_keys=tuple(f"vectorize.INDEX.{key}" for key in INDEX_KEYS),
     header="vectorize.my-index",
     read_settings=_read_settings,
     review=_review,

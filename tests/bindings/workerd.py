@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from bindings.http import HttpAnswer
 
@@ -33,12 +32,13 @@ const config :Workerd.Config = (
 const user :Workerd.Worker = (
   modules = [ (name = "worker.mjs", esModule = embed "worker.mjs") ],
   compatibilityDate = "2026-08-01",
-  bindings = [ (name = "BINDING", wrapped = (
-    moduleName = "cloudflare-internal:%(module)s",
-    innerBindings = [ (name = "fetcher", service = "binding")%(inner)s ],
-  )) ],
+  bindings = [ (name = "BINDING", %(binding)s) ],
 );
 """
+_WRAPPED = """wrapped = (
+    moduleName = "cloudflare-internal:%(module)s",
+    innerBindings = [ (name = "fetcher", service = "binding")%(inner)s ],
+  )"""
 
 
 def ask_workerd(
@@ -54,24 +54,34 @@ def ask_workerd(
     Its `env.BINDING` is the client module `module` with `answer` behind it; `inner` are more
     bindings of that module, as capnp text that begins with a comma.
     """
+    binding = _WRAPPED % {"module": module, "inner": inner}
+    return ask_workerd_with(folder, worker, binding, answer, calls)
+
+
+def ask_workerd_with(
+    folder: Path, worker: Path, binding: str, answer: Answer, calls: list[dict[str, Any]]
+) -> list[Any]:
+    """Do the same with any binding, such as `kvNamespace = "binding"`; the service is "binding"."""
+
+    conversations: set[asyncio.Task[Any] | None] = set()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversations.add(asyncio.current_task())
+        try:
+            await _converse(reader, writer, answer)
+        finally:
+            writer.close()
 
     async def scenario() -> list[Any]:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            config = uvicorn.Config(_asgi(answer), log_level="error", lifespan="off")
-            server = uvicorn.Server(config)
-            server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-            serving = asyncio.create_task(server.serve([listener]))
-            values = {"port": listener.getsockname()[1], "module": module, "inner": inner}
-            try:
-                with run_workerd(folder, worker, _CONFIG % values) as port:
-                    async with httpx.AsyncClient(timeout=60) as client:
-                        found = await client.post(f"http://127.0.0.1:{port}/", json=calls)
-                assert found.status_code == 200, found.text
-                answers: list[Any] = found.json()
-                return answers
-            finally:
-                server.should_exit = True
-                await serving
+        async with await asyncio.start_server(converse, "127.0.0.1", 0) as server:
+            values = {"port": server.sockets[0].getsockname()[1], "binding": binding}
+            with run_workerd(folder, worker, _CONFIG % values) as port:
+                async with httpx.AsyncClient(timeout=60) as client:
+                    found = await client.post(f"http://127.0.0.1:{port}/", json=calls)
+            await asyncio.gather(*filter(None, conversations))  # workerd has ended
+            assert found.status_code == 200, found.text
+            answers: list[Any] = found.json()
+            return answers
 
     return asyncio.run(scenario())
 
@@ -83,20 +93,32 @@ def _program() -> Path:
     return Path(folder) / "node_modules" / "workerd" / "bin" / "workerd"
 
 
-def _asgi(answer: Answer) -> Callable[..., Awaitable[None]]:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        target = f"{scope['path']}?{scope['query_string'].decode()}"
-        found = await answer(scope["method"], target, headers, body)
-        raw = [(name.encode(), value.encode()) for name, value in found.headers.items()]
-        await send({"type": "http.response.start", "status": found.status, "headers": raw})
-        await send({"type": "http.response.body", "body": found.body})
+async def _converse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer
+) -> None:
+    """Answer the requests of one connection. Unlike ASGI, it can send a reason phrase."""
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
+            first, *lines = head.strip().split("\r\n")
+            method, target, _ = first.split(" ")
+            pairs = [line.split(":", 1) for line in lines]
+            headers = {name.strip().lower(): value.strip() for name, value in pairs}
+            found = await answer(method, target, headers, await _body(reader, headers))
+            reason = found.reason or HTTPStatus(found.status).phrase
+            sent = {**found.headers, "content-length": str(len(found.body))}
+            told = [f"HTTP/1.1 {found.status} {reason}", *(f"{n}: {v}" for n, v in sent.items())]
+            writer.write("\r\n".join([*told, "", ""]).encode("latin-1") + found.body)
+            await writer.drain()
 
-    return app
+
+async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    if headers.get("transfer-encoding") != "chunked":
+        return await reader.readexactly(int(headers.get("content-length", 0)))
+    body = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readuntil(b"\r\n")
+    return body
 
 
 @contextmanager

@@ -154,12 +154,12 @@ def test_an_unknown_key_of_a_binding_is_a_warning(project: Project) -> None:
 class TestUniqueNames:
     def test_two_kinds_with_one_name_are_refused_at_the_second(self, project: Project) -> None:
         project.toml(
-            '[[d1_databases]]\nbinding = "X"\n[[kv_namespaces]]\nbinding = "X"\nid = "1"\n'
+            '[[d1_databases]]\nbinding = "X"\n[[artifacts]]\nbinding = "X"\nnamespace = "1"\n'
         )
 
         problem = project.problem()
         assert problem.startswith(
-            "wrangler.toml:8: X assigned to D1 Database and KV Namespace bindings."
+            "wrangler.toml:8: X assigned to D1 Database and Artifacts bindings."
         )
         assert "Bindings must have unique names" in problem
         assert "wrangler.toml:6" in problem
@@ -190,29 +190,29 @@ class TestUniqueNames:
 class TestUnsupported:
     def test_everything_not_emulated_is_named_in_one_warning(self, project: Project) -> None:
         project.toml(
-            '[[kv_namespaces]]\nbinding = "CACHE"\nid = "1"\n[[r2_buckets]]\nbinding = "FILES"\n'
-            '[triggers]\ncrons = ["* * * * *"]\n[dev]\nlocal_protocol = "https"\n'
+            '[[artifacts]]\nbinding = "REPOS"\nnamespace = "1"\n[browser]\nbinding = "CHROME"\n'
+            '[site]\nbucket = "public"\n[dev]\nlocal_protocol = "https"\n'
         )
 
         assert project.warnings() == [
-            "wrangler.toml: not emulated yet: kv_namespaces (line 5), r2_buckets (line 8), "
-            "triggers (line 10), dev.local_protocol (line 13)\n"
-            "  The worker runs without. Using env.CACHE and env.FILES raises an error that "
+            "wrangler.toml: not emulated yet: artifacts (line 5), browser (line 8), "
+            "site (line 10), dev.local_protocol (line 13)\n"
+            "  The worker runs without. Using env.CHROME and env.REPOS raises an error that "
             "says so."
         ]
 
     def test_every_binding_of_it_is_listed(self, project: Project) -> None:
         project.toml(
-            '[[queues.producers]]\nbinding = "JOBS"\nqueue = "jobs"\n'
-            '[[durable_objects.bindings]]\nname = "ROOM"\nclass_name = "Room"\n'
-            '[assets]\ndirectory = "public"\n[version_metadata]\nbinding = "META"\n'
+            '[[unsafe.bindings]]\nname = "JOBS"\ntype = "jobs"\n'
+            '[[mtls_certificates]]\nbinding = "CERT"\ncertificate_id = "1"\n'
+            '[media]\nbinding = "MEDIA"\n'
         )
 
         found = project.load().bound(Unsupported)
         assert {(bound.name, bound.kind, bound.record.friendly) for bound in found} == {
-            ("JOBS", "queues.producers", "Queue"),
-            ("ROOM", "durable_objects.bindings", "Durable Object"),
-            ("META", "version_metadata", "Worker Version Metadata"),
+            ("JOBS", "unsafe.bindings", "Unsafe"),
+            ("CERT", "mtls_certificates", "mTLS Certificate"),
+            ("MEDIA", "media", "Media"),
         }
 
     def test_what_only_matters_for_deploying_is_silent(self, project: Project) -> None:
@@ -224,21 +224,21 @@ class TestUnsupported:
         assert project.warnings() == []
 
     def test_an_empty_section_asks_for_nothing(self, project: Project) -> None:
-        project.toml("kv_namespaces = []\n[triggers]\ncrons = []\n")
+        project.toml("artifacts = []\n[site]\nexclude = []\n")
 
         assert project.warnings() == []
 
     def test_binding_in_place_of_name_is_explained(self, project: Project) -> None:
-        project.toml('[[durable_objects.bindings]]\nbinding = "ROOM"\nclass_name = "Room"\n')
+        project.toml('[[unsafe.bindings]]\nbinding = "ROOM"\ntype = "room"\n')
 
         assert project.problem() == (
-            'wrangler.toml:6: durable_objects.bindings[0] has "binding"; expected "name" for a '
-            'Durable Object binding\n  Rename the key to "name".'
+            'wrangler.toml:6: unsafe.bindings[0] has "binding"; expected "name" for a '
+            'Unsafe binding\n  Rename the key to "name".'
         )
 
     @pytest.mark.parametrize(
         "text",
-        ["[kv_namespaces]\nbinding = 'K'\n", "[[browser]]\nbinding = 'B'\n", "queues = []\n"],
+        ["[artifacts]\nbinding = 'K'\n", "[[browser]]\nbinding = 'B'\n", "unsafe = []\n"],
     )
     def test_a_wrong_shape_is_refused_as_wrangler_does(self, project: Project, text: str) -> None:
         project.toml(text)

@@ -5,10 +5,16 @@ import pytest
 from bindings.ai.settings import AiSettings, Budget, Rule, UpstreamSettings
 from bindings.vectorize.settings import IndexConfig
 from emulator.config.model import Settings
+from emulator.config.problems import Report
+from emulator.config.source import Parsed, Source
+from emulator.config.table import Table
 from emulator.kinds.ai import settings_of
+from emulator.kinds.registry import KINDS
 from tests.config.project import Project
 
-DEFAULTS = Settings(kinds={"vectorize": {}, "ai": AiSettings()})
+EMPTY = Table({}, (), Source("groundfog.toml", Parsed({}, {})), Report())
+UNSET = {kind.name: kind.read_settings(EMPTY, {}) for kind in KINDS if kind.settings}
+DEFAULTS = Settings(kinds=UNSET)
 
 
 def settings(project: Project, text: str) -> Settings:
@@ -67,7 +73,8 @@ text = ""
         concurrency=10,
         reload_grace_ms=2_000,
         hang_timeout_ms=1_500,
-        kinds={
+        kinds=UNSET
+        | {
             "vectorize": {
                 "skills": IndexConfig(768, "dot-product", {"area": "string", "level": "number"})
             },

@@ -504,13 +504,13 @@ out = [[each.id for each in made["created"]], made.errors, gone]
 def test_a_binding_that_is_not_emulated_says_so_when_it_is_used(tmp_path: Path) -> None:
     code = """
 try:
-    await env.CACHE.get("key")
+    await env.REPOS.get("key")
 except NotImplementedError as error:
     out = str(error)
 """
-    kinds = {"CACHE": {"kind": "kv_namespaces", "friendly": "KV Namespace"}}
+    kinds = {"REPOS": {"kind": "artifacts", "friendly": "Artifacts"}}
     assert seen(tmp_path, code, {}, kinds=kinds) == (
-        "env.CACHE is a binding of kind kv_namespaces (KV Namespace), "
+        "env.REPOS is a binding of kind artifacts (Artifacts), "
         "which Groundfog does not emulate yet."
     )
 

@@ -12,6 +12,7 @@ import pytest
 
 from bindings.ai.ai import Ai
 from bindings.workflow.workflow import Executor
+from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.errors import WorkerError
 from emulator.kinds.open_bindings import Bindings
@@ -28,7 +29,7 @@ def nothing(*told: Any) -> None:
 
 
 def bindings(folder: Path, look: Any = nothing) -> Bindings:
-    return Bindings(State(folder / "state"), cast(Executor, None), nothing, look)
+    return Bindings(State(folder / "state"), SystemClock(), cast(Executor, None), nothing, look)
 
 
 def configured(folder: Path, text: str, settings: str = "") -> Config:

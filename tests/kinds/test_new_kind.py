@@ -12,8 +12,8 @@ from tests.end_to_end.server import DevServer
 ROOT = Path(__file__).parents[2]
 
 BINDING = """
-class Kv:
-    kind = "kv"
+class Artifacts:
+    kind = "artifacts"
 
     def __init__(self, path):
         self._path = path
@@ -43,17 +43,17 @@ class Namespace:
 
 def read(section):
     found = []
-    for item in section.items('with binding = "CACHE" and id = "1" below it.'):
-        name = section.name(item, "CACHE")
+    for item in section.items('with binding = "REPOS" and namespace = "1" below it.'):
+        name = section.name(item, "REPOS")
         if name:
-            found.append(Bound(name, "kv", Namespace(item.string("id") or name)))
+            found.append(Bound(name, "artifacts", Namespace(item.string("namespace") or name)))
     return found
 
 
 def open_namespace(namespace, places):
-    from bindings.kv.kv import Kv
+    from bindings.artifacts.artifacts import Artifacts
 
-    return Kv(places.state.directory / "kv" / namespace.id)
+    return Artifacts(places.state.directory / "artifacts" / namespace.id)
 
 
 def routes(worker):
@@ -62,7 +62,7 @@ def routes(worker):
 
     names = [bound.name for bound in worker.config.bound(Namespace)]
     answer = lambda request: PlainTextResponse(" ".join(names))
-    return [Route("/cdn-cgi/groundfog/kv", answer)]
+    return [Route("/cdn-cgi/groundfog/artifacts", answer)]
 
 
 def settings(table, process_env):
@@ -70,18 +70,18 @@ def settings(table, process_env):
 
 
 KIND = Kind(
-    name="kv",
-    section="kv_namespaces",
-    friendly="KV Namespace",
-    keys=frozenset({"binding", "id"}),
+    name="artifacts",
+    section="artifacts",
+    friendly="Artifacts",
+    keys=frozenset({"binding", "namespace"}),
     read=read,
     open=open_namespace,
     shown=lambda namespace: namespace.id,
-    settings="kv",
+    settings="artifacts",
     read_settings=settings,
-    files=("kv",),
+    files=("artifacts",),
     commands="emulator.cli.clock:clock",
-    routes="emulator.kinds.kv:routes",
+    routes="emulator.kinds.artifacts:routes",
 )
 """
 
@@ -89,7 +89,7 @@ CLIENT = """
 from .binding import _BindingWrapper
 
 
-class KvNamespace(_BindingWrapper):
+class Repositories(_BindingWrapper):
     def put(self, key, value):
         return self._call("put", key, value)
 
@@ -97,7 +97,7 @@ class KvNamespace(_BindingWrapper):
         return self._call("get", key)
 
 
-CLIENT = KvNamespace
+CLIENT = Repositories
 """
 
 WORKER = """
@@ -106,8 +106,8 @@ from workers import Response, WorkerEntrypoint
 
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
-        await self.env.CACHE.put("greeting", "hello")
-        return Response(await self.env.CACHE.get("greeting"))
+        await self.env.REPOS.put("greeting", "hello")
+        return Response(await self.env.REPOS.get("greeting"))
 """
 
 CONFIGURATION = """
@@ -116,25 +116,25 @@ main = "entry.py"
 compatibility_date = "2026-04-01"
 compatibility_flags = ["python_workers"]
 
-[[kv_namespaces]]
-binding = "CACHE"
-id = "one"
+[[artifacts]]
+binding = "REPOS"
+namespace = "one"
 """
 
 
-def copy_with_kv(tree: Path) -> None:
+def copy_with_artifacts(tree: Path) -> None:
     """Copy our packages to `tree` and add a kind there, as one would add it here."""
     for package in ("emulator", "bindings", "groundfog"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, tree / package, ignore=ignored)
-    write(tree / "bindings/kv/__init__.py", "")
-    write(tree / "bindings/kv/kv.py", BINDING)
-    write(tree / "emulator/kinds/kv.py", KIND)
-    write(tree / "emulator/guest/python/clients/kv.py", CLIENT)
+    write(tree / "bindings/artifacts/__init__.py", "")
+    write(tree / "bindings/artifacts/artifacts.py", BINDING)
+    write(tree / "emulator/kinds/artifacts.py", KIND)
+    write(tree / "emulator/guest/python/clients/artifacts.py", CLIENT)
     listed = tree / "emulator/kinds/registry.py"
     text = listed.read_text(encoding="utf-8")
-    added = text.replace("import ai, d1,", "import ai, kv, d1,").replace(
-        "    d1.KIND,\n", "    d1.KIND,\n    kv.KIND,\n"
+    added = text.replace("import ai,", "import ai, artifacts,").replace(
+        "    d1.KIND,\n", "    d1.KIND,\n    artifacts.KIND,\n"
     )
     listed.write_text(added, encoding="utf-8")
 
@@ -146,21 +146,21 @@ def write(path: Path, text: str) -> None:
 
 def test_a_worker_calls_a_kind_that_was_added_by_its_modules_and_a_line(tmp_path: Path) -> None:
     tree, project = tmp_path / "tree", tmp_path / "project"
-    copy_with_kv(tree)
+    copy_with_artifacts(tree)
     write(project / "wrangler.toml", CONFIGURATION)
-    write(project / "groundfog.toml", "[kv]\nstrict = true\n")
+    write(project / "groundfog.toml", "[artifacts]\nstrict = true\n")
     write(project / "entry.py", WORKER)
 
     with DevServer(project, cwd=tree) as server:
-        assert "env.CACHE   KV Namespace   one" in server.output
+        assert "env.REPOS   Artifacts   one" in server.output
         assert "not emulated" not in server.output
         assert server.client.get(server.url).text == "hello"
-        assert server.client.get(f"{server.url}/cdn-cgi/groundfog/kv").text == "CACHE"
+        assert server.client.get(f"{server.url}/cdn-cgi/groundfog/artifacts").text == "REPOS"
 
-    assert (project / ".groundfog" / "kv" / "one" / "greeting").read_text() == "hello"
+    assert (project / ".groundfog" / "artifacts" / "one" / "greeting").read_text() == "hello"
     reset = groundfog(tree, "state", "reset", "--yes", "--cwd", str(project))
-    assert reset.startswith("Deleted journal.sqlite, kv in ")
-    assert "  kv  " in groundfog(tree, "--help")
+    assert reset.startswith("Deleted journal.sqlite, artifacts in ")
+    assert "  artifacts  " in groundfog(tree, "--help")
 
 
 def groundfog(tree: Path, *arguments: str) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import click
 
 from bindings.d1.database import D1
 from bindings.d1.limits import QUERY_TIMEOUT_MS
 from bindings.d1.migration_files import Migrations
-from emulator.cli.options import ProjectOptions, load_project, project_options
+from emulator.cli.local_options import local_options
+from emulator.cli.options import ProjectOptions, load_project
 from emulator.config.model import Bound, Config
 from emulator.errors import UsageError
 from emulator.kinds.d1 import Database
@@ -55,26 +53,7 @@ class Chosen:
             await database.close()
 
 
-def database_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the project's options, and wrangler's options for where a database is."""
-    for option in (
-        # Every database here is local; scripts for wrangler use these options.
-        click.option("--local", is_flag=True, expose_value=False, hidden=True),
-        click.option("--preview", is_flag=True, expose_value=False, hidden=True),
-        click.option(
-            "--remote", is_flag=True, expose_value=False, hidden=True, callback=_refuse_remote
-        ),
-    ):
-        command = option(command)
-    return project_options(command)
-
-
-def _refuse_remote(context: click.Context, option: click.Parameter, value: bool) -> None:
-    if value:
-        raise UsageError(
-            "--remote: Groundfog knows only the databases on this machine.\n"
-            "  For the one at Cloudflare, run the same command with `wrangler`."
-        )
+database_options = local_options("databases")
 
 
 def choose(options: ProjectOptions, name: str) -> Chosen:

@@ -9,6 +9,7 @@ import click
 
 from bindings.d1.wrangler_state import take_over, user_tables, wrangler_file
 from emulator.cli.d1.databases import Chosen, choose, choose_all, database_options
+from emulator.cli.local_options import import_options, wrangler_folder
 from emulator.cli.options import ProjectOptions
 from emulator.cli.output import show
 from emulator.errors import UsageError
@@ -17,13 +18,7 @@ from emulator.words import counted
 
 @click.command("import")
 @click.argument("name", required=False)
-@click.option("--from-wrangler", is_flag=True, help="Copy what `wrangler dev` keeps.")
-@click.option(
-    "--wrangler-state",
-    type=click.Path(path_type=Path),
-    help="wrangler's state [.wrangler/state beside the configuration].",
-)
-@click.option("--yes", "-y", is_flag=True, help="Replace what is there without asking.")
+@import_options
 @database_options
 def import_database(
     options: ProjectOptions,
@@ -52,8 +47,7 @@ def import_database(
 
 
 def _source(found: Chosen, wrangler_state: Path | None) -> Path:
-    # wrangler's --persist-to names a folder to use instead of .wrangler/state.
-    state = wrangler_state or found.project.path.parent / ".wrangler" / "state"
+    state = wrangler_folder(found.project, wrangler_state)
     return wrangler_file(state, found.database.local_id)
 
 

@@ -228,7 +228,7 @@ async def _read(content: bytes) -> Any:
 
 def _form(content: bytes, kind: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the files of a form, and its options. Raises ApiError when it is not a form."""
-    from bindings.ai.multipart import NotAForm, read_form
+    from bindings.multipart import NotAForm, read_form
 
     expected = "tomarkdown expects multipart/form-data with a field files"
     try:

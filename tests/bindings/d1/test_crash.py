@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from bindings.d1.database import D1
 from tests.bindings.d1.calls import rows, with_d1
+from tests.bindings.killed import running
 from tests.waiting import eventually
 
-ROOT = Path(__file__).parents[3]
 SEED = 20_261_122
 KILLS = 8
 
@@ -56,17 +52,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@contextmanager
-def running(program: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run `program` in a process that is killed at the end."""
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def test_a_kill_between_two_statements_of_a_batch_leaves_neither(tmp_path: Path) -> None:

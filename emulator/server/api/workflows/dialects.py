@@ -14,6 +14,7 @@ from emulator.engine.model.plain import as_text
 from emulator.errors import WorkerError
 from emulator.json_types import Json
 from emulator.protocol.deep_json import TooMuch
+from emulator.server.api import bases
 from emulator.server.api.bodies import read_json
 from emulator.server.api.envelope import INTERNAL, ApiError
 
@@ -97,5 +98,5 @@ def _as_it_is(value: Json) -> Json:
     return value
 
 
-V4 = Dialect("/client/v4/accounts/{account}", as_text, params_or_json_text, acknowledges=False)
-EXPLORER = Dialect("/cdn-cgi/local/explorer/api", _as_it_is, _as_it_is, acknowledges=True)
+V4 = Dialect(bases.V4, as_text, params_or_json_text, acknowledges=False)
+EXPLORER = Dialect(bases.EXPLORER, _as_it_is, _as_it_is, acknowledges=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bindings.ai.multipart import PARTS_MAX, NotAForm, read_form
+from bindings.multipart import PARTS_MAX, NotAForm, read_form
 
-from ...growth import check_growth
+from ..growth import check_growth
 
 KIND = "multipart/form-data; boundary=cut"
 

@@ -1,4 +1,4 @@
-"""The parts of a multipart form: the files for `toMarkdown`, the fields of flux-2.
+"""The parts of a multipart form, as several services take them.
 
 `python-multipart`, the parser of Starlette, reads them. It is imported at the first form.
 """

@@ -1,0 +1,1 @@
+"""`groundfog kv`: reads and changes the project's local KV namespaces."""
