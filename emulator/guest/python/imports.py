@@ -7,12 +7,14 @@ time in whole seconds, and two saves within one second are normal here.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
     ExtensionFileLoader,
     FileFinder,
+    ModuleSpec,
     SourceFileLoader,
 )
 from pathlib import Path
@@ -21,7 +23,19 @@ from types import CodeType, ModuleType
 from .package_patches import PatchedModules
 from .sdk import absent, js, pyodide, workers
 from .sdk.pyodide import ffi, webloop
-from .sdk.workers import blob, entrypoints, formdata, headers, request, response, rpc, workflows
+from .sdk.workers import (
+    asgi,
+    blob,
+    entrypoints,
+    formdata,
+    gateway,
+    headers,
+    request,
+    response,
+    rpc,
+    workflows,
+    wsgi,
+)
 
 # What users import -> our module. These have priority over python_modules and the user's own.
 PUBLIC: dict[str, ModuleType] = {
@@ -30,17 +44,21 @@ PUBLIC: dict[str, ModuleType] = {
     "pyodide.ffi": ffi,
     "pyodide.webloop": webloop,
     "workers": workers,
+    "workers.asgi": asgi,
     "workers.blob": blob,
     "workers.entrypoints": entrypoints,
     "workers.formdata": formdata,
+    "workers.gateway": gateway,
     "workers.headers": headers,
     "workers.request": request,
     "workers.response": response,
     "workers.rpc": rpc,
     "workers.workflows": workflows,
+    "workers.wsgi": wsgi,
 }
 for _name, _module in PUBLIC.items():
     absent.speak_for(_module, _name)
+OTHER_NAMES = {"asgi": asgi}
 COMPAT_FLAGS = "_cloudflare_compat_flags"
 
 
@@ -53,6 +71,20 @@ class FreshLoader(SourceFileLoader):
         return code
 
 
+class OtherNames(MetaPathFinder, Loader):
+    """Finds our modules under names that users' modules may have too, after these."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of one of ours."""
+        return ModuleSpec(fullname, self) if fullname in OTHER_NAMES else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Put ours in its place."""
+        sys.modules[module.__name__] = OTHER_NAMES[module.__name__]
+
+
 def prepare(module_root: Path, python_modules: Path, flags: dict[str, bool]) -> None:
     """Set up importing for user code in `module_root`."""
     sys.modules.update(PUBLIC)
@@ -61,6 +93,7 @@ def prepare(module_root: Path, python_modules: Path, flags: dict[str, bool]) -> 
     sys.modules[COMPAT_FLAGS] = compat
     sys.meta_path.insert(0, absent.AbsentModules(packages=("js", "pyodide", "workers")))
     sys.meta_path.insert(0, PatchedModules())
+    sys.meta_path.append(OtherNames())
     sys.meta_path.append(absent.AbsentModules(absent.TOP_LEVEL))
     sys.path_hooks.insert(0, _fresh_hook(module_root, python_modules))
     sys.path_importer_cache.clear()

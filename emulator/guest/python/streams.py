@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from ...protocol.windows import Incoming
@@ -176,6 +176,58 @@ class _Branch:
         self.closed = True
         self._items.clear()
         await self._tee.close()
+
+
+class Channel:
+    """A stream that is written: source of a ReadableStream. A piece is written once it is read."""
+
+    def __init__(self, cancelled: Callable[[], None] | None = None) -> None:
+        self.is_cancelled = False
+        self._cancelled = cancelled
+        self._piece: Any = None
+        self._closed = False
+        self._changed = asyncio.Event()  # a piece is there, or none comes
+        self._taken = asyncio.Event()
+
+    async def write(self, piece: Any) -> None:
+        """Give a piece, and wait until it is read. Raises JsException if nobody reads on."""
+        self._check_reader()
+        self._piece = piece
+        self._taken.clear()
+        self._changed.set()
+        await self._taken.wait()
+        self._check_reader()
+
+    def close(self) -> None:
+        """Give no more."""
+        self._closed = True
+        self._changed.set()
+
+    def __aiter__(self) -> Channel:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._piece is None and not self._closed:
+            await self._changed.wait()
+        if self._piece is None:
+            raise StopAsyncIteration
+        piece, self._piece = self._piece, None
+        if not self._closed:
+            self._changed.clear()
+        self._taken.set()
+        return piece
+
+    async def aclose(self) -> None:
+        """Stop reading (the name async generators use)."""
+        if not self._closed:
+            self.is_cancelled = self._closed = True
+            self._taken.set()
+            if self._cancelled is not None:
+                self._cancelled()
+
+    def _check_reader(self) -> None:
+        if self.is_cancelled:
+            raise JsException("This WritableStream has been closed: nobody reads.", "TypeError")
 
 
 def is_streamable(value: Any) -> bool:

@@ -17,7 +17,7 @@ from .. import tracebacks
 
 _TEXT = "Groundfog does not emulate it yet, or there is no such name."
 # Modules of the runtime and the SDK besides those packages. A user's module has priority.
-TOP_LEVEL = ("asgi", "micropip", "pyodide_js", "_pyodide", "_pyodide_entrypoint_helper")
+TOP_LEVEL = ("micropip", "pyodide_js", "_pyodide", "_pyodide_entrypoint_helper")
 
 
 def speak_for(module: ModuleType, public: str) -> None:

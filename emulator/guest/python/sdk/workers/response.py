@@ -171,6 +171,15 @@ FetchResponse = Response
 Response.__module__ = "workers"
 
 
+def raw_response(
+    status: int, headers: HeaderList, body: Any, reason: str = "", web_socket: Any = None
+) -> Response:
+    """Return a response with a body of bytes, a stream or None, of which nothing is warned."""
+    response = Response(None, status, reason, headers, web_socket)
+    response._content = body
+    return response
+
+
 def head_and_body(response: Response) -> tuple[HeaderList, Any]:
     """Return the headers as written, repeats kept, and the body, which is then used.
 
