@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.state": FOUNDATION | {"emulator.config", "emulator.lock"},
     "emulator.custody": FOUNDATION | {"emulator.lock", "emulator.state"},
     "emulator.watch": FOUNDATION,
+    "emulator.bundling": FOUNDATION | {"emulator.config", "emulator.watch"},
     "emulator.code_version": {"emulator.watch"},
     "emulator.kinds": FOUNDATION
     | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.state", "bindings"},

@@ -5,6 +5,7 @@ Everything below this layer trusts these values and never looks at TOML or JSON 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -86,6 +87,47 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class ModuleRule:
+    """One of `rules`: which files become modules of their own. `fallthrough` None: not given."""
+
+    type: Literal["ESModule", "CommonJS", "CompiledWasm", "Text", "Data"]
+    globs: tuple[str, ...]
+    fallthrough: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomBuild:
+    """`build`: a command that makes `main`. It runs again when a file in `watched` changes."""
+
+    command: str
+    cwd: Path
+    watched: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundling:
+    """How TypeScript and JavaScript become what workerd runs. Paths are absolute.
+
+    base_dir: the folder of additional modules; None: that of `main`. Values of `define` are
+    expressions of JavaScript.
+    """
+
+    no_bundle: bool = False
+    find_additional_modules: bool = False
+    base_dir: Path | None = None
+    preserve_file_names: bool = False
+    minify: bool = False
+    keep_names: bool = True
+    tsconfig: Path | None = None
+    jsx_factory: str | None = None
+    jsx_fragment: str | None = None
+    alias: Mapping[str, str] = field(default_factory=dict)
+    define: Mapping[str, str] = field(default_factory=dict)
+    rules: tuple[ModuleRule, ...] = ()
+    build: CustomBuild | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A project, ready to run."""
 
@@ -100,6 +142,7 @@ class Config:
     secret_names: frozenset[str] = frozenset()  # never show the values of these
     bindings: tuple[Bound[Any], ...] = ()
     dev: DevConfig = DevConfig()
+    bundling: Bundling = Bundling()
     settings: Settings = Settings()
     warnings: tuple[Problem, ...] = ()
     files: tuple[Path, ...] = ()  # every file that was read or looked for: a change reloads

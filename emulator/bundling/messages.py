@@ -1,0 +1,75 @@
+"""esbuild's errors and warnings as text, with wrangler's advice where it has some."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from emulator.bundling import node_builtins
+from emulator.bundling.hooks import Ask
+from emulator.bundling.node_builtins import Mode
+from emulator.bundling.packets import Value
+
+_UNRESOLVED = re.compile(r'Could not resolve "(.+?)"')
+_EXTERNAL_NOTE = "as external to exclude it from the bundle"
+_ALIAS_ADVICE = 'To fix this, you can add an entry to "alias" in your Wrangler configuration.'
+
+
+async def shown_messages(ask: Ask, messages: Value, *, are_warnings: bool) -> tuple[str, ...]:
+    """Return messages as esbuild shows them at a terminal: text, place and code."""
+    if not messages:
+        return ()
+    found = await ask(
+        {"command": "format-msgs", "messages": messages, "isWarning": are_warnings, "color": False}
+    )
+    shown = found["messages"]
+    assert isinstance(shown, list)
+    return tuple(str(text).rstrip() for text in shown)
+
+
+def with_advice(messages: Value, mode: Mode) -> Value:
+    """Return errors with wrangler's advice about imports that could not be resolved."""
+    assert isinstance(messages, list)
+    changed: list[Value] = []
+    for message in messages:
+        assert isinstance(message, dict)
+        found = _UNRESOLVED.fullmatch(str(message["text"]))
+        notes = message["notes"]
+        if found and isinstance(notes, list):
+            text = node_builtins.advice(found[1], mode)
+            if text:
+                notes = [_note(text)]
+            elif any(_EXTERNAL_NOTE in _text(note) for note in notes):
+                notes = [note for note in notes if _EXTERNAL_NOTE not in _text(note)]
+                notes.append(_note(_ALIAS_ADVICE))
+        changed.append({**message, "notes": notes})
+    return changed
+
+
+def unresolved(messages: Value) -> Iterator[tuple[str, str]]:
+    """Yield each import that could not be resolved, and the file that has it."""
+    for message in messages if isinstance(messages, list) else ():
+        assert isinstance(message, dict)
+        found = _UNRESOLVED.fullmatch(str(message["text"]))
+        file = place(message)
+        if found and file:
+            yield found[1], file
+
+
+def place(message: Value) -> str:
+    """Return the file that a message is about, relative to the project; "" without a place."""
+    location = message["location"] if isinstance(message, dict) else None
+    return str(location["file"]) if isinstance(location, dict) else ""
+
+
+def joined(shown: Sequence[str]) -> str:
+    """Return several shown messages as one text."""
+    return "\n\n".join(shown)
+
+
+def _text(note: Value) -> str:
+    return str(note["text"]) if isinstance(note, dict) else ""
+
+
+def _note(text: str) -> Value:
+    return {"text": text, "location": None}

@@ -1,0 +1,196 @@
+"""Files that workerd gets as modules of their own: text, data, WebAssembly, and further JavaScript.
+
+Which files these are is said by rules: the project's own, then wrangler's defaults.
+Source: docs/platform/bundling.md, "Modules that are not JavaScript".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha1
+from pathlib import Path
+
+from emulator.bundling import globs
+from emulator.bundling.bundle import Module, ModuleKind
+from emulator.bundling.hooks import Hooks, Import, failure
+from emulator.bundling.service import Message
+from emulator.config.model import ModuleRule
+
+DEFAULT_RULES = (
+    ModuleRule("Text", ("**/*.txt", "**/*.html", "**/*.sql")),
+    ModuleRule("Data", ("**/*.bin",)),
+    ModuleRule("CompiledWasm", ("**/*.wasm", "**/*.wasm?module")),
+)
+KINDS: dict[str, ModuleKind] = {
+    "ESModule": "esm",
+    "CommonJS": "commonjs",
+    "CompiledWasm": "wasm",
+    "Text": "text",
+    "Data": "data",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules that count, those that an earlier one of their type shuts out, and a warning."""
+
+    used: tuple[ModuleRule, ...]
+    shut_out: tuple[ModuleRule, ...]
+    warnings: tuple[str, ...]
+
+
+def effective(own: Sequence[ModuleRule]) -> Rules:
+    """Return which of the project's rules and of the defaults count.
+
+    The first rule of a type shuts out the later ones, unless it has `fallthrough = true`.
+    """
+    used: list[ModuleRule] = []
+    shut_out: list[ModuleRule] = []
+    last: dict[str, ModuleRule] = {}  # by type: the rule that shuts out the later ones
+    for rule in (*own, *DEFAULT_RULES):
+        if rule.type in last:
+            shut_out.append(rule)
+            continue
+        used.append(rule)
+        if rule.fallthrough is not True:
+            last[rule.type] = rule
+    warnings = [
+        _warning(rule, ignored)
+        for rule in last.values()
+        if rule.fallthrough is None
+        and (ignored := [other for other in shut_out if other.type == rule.type])
+    ]
+    return Rules(tuple(used), tuple(shut_out), tuple(warnings))
+
+
+@dataclass(slots=True)
+class Collected:
+    """The modules that one build has found beside its main module."""
+
+    modules: dict[str, Module] = field(default_factory=dict)
+    files: set[Path] = field(default_factory=set)
+
+    def add(self, name: str, kind: ModuleKind, file: Path, content: bytes) -> None:
+        """Add a module, in place of another of its name."""
+        self.modules[name] = Module(name, kind, content)
+        self.files.add(file)
+
+    def clear(self) -> None:
+        """Forget everything: another build begins."""
+        self.modules.clear()
+        self.files.clear()
+
+
+def add_hooks(
+    hooks: Hooks,
+    rules: Rules,
+    collected: Collected,
+    root: Path | None,
+    preserve_file_names: bool,
+) -> None:
+    """Let esbuild leave imports that fit a rule as they are, and collect their files.
+
+    root: the folder of additional modules; None without `find_additional_modules`.
+    """
+    for rule in rules.used:
+        kind = KINDS[rule.type]
+        if kind in ("esm", "commonjs") and root is None:
+            continue
+
+        async def collect(found: Import, kind: ModuleKind = kind) -> Message | None:
+            return await _collect(hooks, found, kind, collected, root, preserve_file_names)
+
+        for glob in rule.globs:
+            hooks.on_resolve(globs.of_imports(glob), collect)
+    for rule in rules.shut_out:
+
+        async def refuse(found: Import, rule: ModuleRule = rule) -> Message | None:
+            return failure(
+                f"The file {found.path} matched a module rule in your configuration"
+                f" ({_shown(rule)}), but was ignored because a previous rule with the same type was"
+                " not marked as `fallthrough = true`."
+            )
+
+        for glob in rule.globs:
+            hooks.on_resolve(globs.of_imports(glob), refuse)
+
+
+def additional_modules(
+    root: Path, rules: Rules, without: Sequence[Path], collected: Collected
+) -> None:
+    """Collect every file below `root` that fits a rule. without: files and folders to leave out."""
+    left_out = {os.fspath(path) for path in without}
+    patterns = [
+        (KINDS[rule.type], re.compile(globs.of_files(glob)))
+        for rule in rules.used
+        for glob in rule.globs
+    ]
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if os.path.join(folder, name) not in left_out)
+        for file in sorted(files):
+            path = Path(folder, file)
+            if os.fspath(path) in left_out:
+                continue
+            name = path.relative_to(root).as_posix()
+            kind = next((kind for kind, pattern in patterns if pattern.search(name)), None)
+            if kind is not None:
+                collected.add(name, kind, path, path.read_bytes())
+
+
+async def _collect(
+    hooks: Hooks,
+    found: Import,
+    kind: ModuleKind,
+    collected: Collected,
+    root: Path | None,
+    preserve_file_names: bool,
+) -> Message | None:
+    """Answer an import that fits a rule: where the file is as a module of its own."""
+    path = found.path.partition("?")[0]  # `./add.wasm?module`
+    beside = Path(os.path.normpath(os.path.join(found.folder, path)))
+    if root is not None and beside in collected.files:
+        return {"path": f"./{beside.relative_to(root).as_posix()}", "external": True}
+    if kind in ("esm", "commonjs"):
+        return None
+    where = await hooks.resolve(Import(path, found.importer, found.folder, found.kind))
+    file = Path(where) if where else beside
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None  # esbuild says that it is not there
+    name = _name(path, content, preserve_file_names)
+    collected.add(name, kind, file, content)
+    return {"path": f"./{name}", "external": True}
+
+
+def _name(path: str, content: bytes, preserve_file_names: bool) -> str:
+    digest = sha1(content, usedforsecurity=False).hexdigest()
+    if not preserve_file_names:
+        return f"{digest}-{os.path.basename(path)}"
+    name = os.path.normpath(path)
+    if os.path.isabs(name) or name.startswith(".."):
+        return f"{digest}/{os.path.basename(path)}"
+    return name
+
+
+def _warning(rule: ModuleRule, ignored: Sequence[ModuleRule]) -> str:
+    others = "".join(
+        f"\n  {_shown(other)}{' (DEFAULT)' if other in DEFAULT_RULES else ''}" for other in ignored
+    )
+    return (
+        f"The module rule {_shown(rule)} does not have a fallback, the following rules will be"
+        f" ignored:{others}\n"
+        "  Add `fallthrough = true` to rule to allow next rule to be used or `fallthrough = false`"
+        " to silence this warning"
+    )
+
+
+def _shown(rule: ModuleRule) -> str:
+    shown: dict[str, object] = {"type": rule.type, "globs": list(rule.globs)}
+    if rule.fallthrough is not None:
+        shown["fallthrough"] = rule.fallthrough
+    return json.dumps(shown, separators=(",", ":"))

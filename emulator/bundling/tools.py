@@ -1,0 +1,227 @@
+"""Finds the programs that TypeScript and JavaScript workers need: `esbuild` and `workerd`.
+
+Every project that has wrangler installed has both. They are looked up as Node.js would do it, from
+the project's folder and upwards; wrangler's own esbuild has priority over another version beside
+it. Then come a folder named by GROUNDFOG_TOOLS and what is on PATH. Node.js itself is not needed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.errors import EmulatorError
+
+TOOLS_VARIABLE = "GROUNDFOG_TOOLS"
+_VERSION_TIMEOUT_S = 10.0
+
+
+class ToolError(EmulatorError):
+    """A program is missing, or is there for another kind of machine. The text says what to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is known of a program before it is looked for.
+
+    chains: the npm packages to go through, from the project to the program; "" stands for the
+    package of this machine's binary. override: a variable that names the binary itself, the same
+    as its own launcher reads.
+    """
+
+    name: str
+    scope: str
+    override: str
+    chains: tuple[tuple[str, ...], ...]
+
+
+ESBUILD = Program(
+    "esbuild", "@esbuild/", "ESBUILD_BINARY_PATH", (("wrangler", "esbuild"), ("esbuild",), ())
+)
+WORKERD = Program(
+    "workerd",
+    "@cloudflare/workerd-",
+    "MINIFLARE_WORKERD_PATH",
+    (("wrangler", "workerd"), ("wrangler", "miniflare", "workerd"), ("workerd",), ()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A program that is there: its version as npm counts it, and where it is."""
+
+    path: Path
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The programs for one project. wrangler: the folder of that package, if it is installed."""
+
+    esbuild: Found
+    workerd: Found
+    wrangler: Path | None = None
+
+
+def find_tools(project_dir: Path, process_env: Mapping[str, str]) -> Tools:
+    """Return the programs to use for a project. Raises ToolError, which says what to install."""
+    return Tools(
+        find_program(ESBUILD, project_dir, process_env),
+        find_program(WORKERD, project_dir, process_env),
+        next(
+            (
+                found
+                for at in _starts(project_dir, process_env)
+                if (found := package("wrangler", at))
+            ),
+            None,
+        ),
+    )
+
+
+def find_program(program: Program, project_dir: Path, process_env: Mapping[str, str]) -> Found:
+    """Return where a program is, and its version. Raises ToolError."""
+    if named := process_env.get(program.override):
+        return _named(program, Path(named))
+    foreign: list[Path] = []
+    for start in _starts(project_dir, process_env):
+        for chain in program.chains:
+            found = _follow(program, chain, start, foreign)
+            if found is not None:
+                return found
+    if on_path := shutil.which(program.name, path=process_env.get("PATH", "")):
+        return _named(program, Path(on_path))
+    raise ToolError(_missing(program, project_dir, foreign))
+
+
+def package(name: str, start: Path) -> Path | None:
+    """Return the folder of the npm package that code in `start` would import, links resolved.
+
+    Source: https://nodejs.org/api/modules.html (Loading from node_modules folders).
+    """
+    for folder in (start, *start.parents):
+        found = folder / "node_modules" / name
+        if (found / "package.json").is_file():
+            return found.resolve()
+    return None
+
+
+def package_version(folder: Path) -> str:
+    """Return the version in a package's package.json, or "" when there is none."""
+    try:
+        found = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+        return str(found["version"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def machine_of(program: Program) -> str:
+    """Return the end of the name of the npm package with the binary for this machine."""
+    system = {"win32": "windows" if program is WORKERD else "win32"}.get(sys.platform, sys.platform)
+    machine = platform.machine().lower()
+    arm = machine in ("arm64", "aarch64")
+    x64 = "64" if program is WORKERD else "x64"
+    return f"{system}-{'arm64' if arm else x64 if machine in ('x86_64', 'amd64') else machine}"
+
+
+def install_command(project_dir: Path) -> str:
+    """Return the command that installs what is missing, for the project's own package manager."""
+    by_lock = {
+        "pnpm-lock.yaml": ("pnpm install", "pnpm add -D wrangler"),
+        "yarn.lock": ("yarn install", "yarn add -D wrangler"),
+        "bun.lock": ("bun install", "bun add -d wrangler"),
+        "bun.lockb": ("bun install", "bun add -d wrangler"),
+    }
+    install, add = "npm install", "npm install -D wrangler"
+    listed = False
+    for folder in (project_dir, *project_dir.parents):
+        for lock, commands in by_lock.items():
+            if (folder / lock).is_file():
+                install, add = commands
+        if (folder / "package.json").is_file():
+            listed = _lists_wrangler(folder)
+            break
+    return install if listed else add
+
+
+def _starts(project_dir: Path, process_env: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the folders from which packages are looked for, in order."""
+    yield project_dir.absolute()
+    if named := process_env.get(TOOLS_VARIABLE):
+        yield Path(named).absolute()
+    for command in ("wrangler", "workerd", "esbuild"):
+        if on_path := shutil.which(command, path=process_env.get("PATH", "")):
+            yield Path(os.path.realpath(on_path)).parent
+
+
+def _follow(
+    program: Program, chain: tuple[str, ...], start: Path, foreign: list[Path]
+) -> Found | None:
+    at = start
+    for name in chain:
+        found = package(name, at)
+        if found is None:
+            return None
+        at = found
+    holder = package(program.scope + machine_of(program), at)
+    if holder is not None:
+        return Found(holder / "bin" / program.name, package_version(holder))
+    foreign += _foreign(program, at)
+    return None
+
+
+def _foreign(program: Program, at: Path) -> list[Path]:
+    """Return the packages with binaries for other machines that code in `at` would find."""
+    scope, _, prefix = program.scope.partition("/")
+    for folder in (at, *at.parents):
+        found = sorted((folder / "node_modules" / scope).glob(f"{prefix}*/bin/{program.name}"))
+        if found:
+            return [binary.parents[1] for binary in found]
+    return []
+
+
+def _named(program: Program, path: Path) -> Found:
+    """Return a program that is known by its path; it is asked for its version."""
+    try:
+        asked = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolError(
+            f"{path} cannot be run: {error}.\n  Unset {program.override}, or let it name a binary"
+            f" of {program.name} for this machine ({machine_of(program)})."
+        ) from None
+    return Found(path, asked.stdout.strip().removeprefix(program.name).strip())
+
+
+def _missing(program: Program, project_dir: Path, foreign: list[Path]) -> str:
+    command = install_command(project_dir)
+    if foreign:
+        machines = ", ".join(sorted({folder.name.removeprefix("workerd-") for folder in foreign}))
+        return (
+            f"{foreign[0].parent} has {program.name} for {machines}, and this machine is"
+            f" {machine_of(program)}: it was installed on another machine.\n"
+            f"  Delete node_modules and run `{command}` here."
+        )
+    return (
+        f"{program.name} was not found. TypeScript and JavaScript workers need it; it comes with"
+        " wrangler.\n"
+        f"  Run `{command}` in {project_dir}. Looked for in node_modules there and in every folder"
+        f" above, in {TOOLS_VARIABLE} and on PATH."
+    )
+
+
+def _lists_wrangler(folder: Path) -> bool:
+    try:
+        found = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+        names = {*found.get("dependencies", {}), *found.get("devDependencies", {})}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return False
+    return bool(names & {"wrangler", "@cloudflare/vite-plugin"})

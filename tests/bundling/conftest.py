@@ -1,0 +1,64 @@
+"""Projects to bundle, with the real esbuild."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from emulator.bundling.bundle import Bundle
+from emulator.bundling.bundler import Bundler
+from emulator.bundling.tools import Tools, find_tools
+from emulator.config.load import load_config
+
+
+@pytest.fixture(scope="session")
+def tools() -> Tools:
+    """The esbuild and workerd that were installed with wrangler."""
+    folder = os.environ.get("GROUNDFOG_WRANGLER")
+    if not folder:
+        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
+    return find_tools(Path(folder), {})
+
+
+class Project:
+    """A folder with a TypeScript worker. What it does not say is what a template says."""
+
+    def __init__(self, folder: Path, tools: Tools) -> None:
+        self.folder = folder
+        self._tools = tools
+
+    def write(self, files: dict[str, str | bytes]) -> None:
+        for name, content in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def configure(self, lines: str = "", date: str = "2026-08-21") -> None:
+        """Write a wrangler.toml; `lines` come before any table."""
+        main = "" if "main" in lines else 'main = "src/index.ts"'
+        head = f'name = "w"\n{main}\ncompatibility_date = "{date}"\n'
+        self.write({"wrangler.toml": head + lines})
+
+    def bundler(self, **process_env: str) -> Bundler:
+        config = load_config(self.folder, process_env=process_env)
+        return Bundler(config, self._tools, process_env)
+
+    def build(self, **process_env: str) -> Bundle:
+        async def build() -> Bundle:
+            bundler = self.bundler(**process_env)
+            try:
+                return await bundler.build()
+            finally:
+                await bundler.close()
+
+        return asyncio.run(build())
+
+
+@pytest.fixture
+def project(tmp_path: Path, tools: Tools) -> Project:
+    made = Project(tmp_path, tools)
+    made.configure()
+    return made

@@ -1,0 +1,185 @@
+"""A project becomes modules, with the real esbuild."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from emulator.bundling.bundle import BundleError
+from tests.bundling.conftest import Project
+
+HELLO = "export default { fetch() { return new Response('hello') } };"
+
+
+def test_typescript_becomes_one_module_with_a_map(project: Project) -> None:
+    project.write(
+        {
+            "src/index.ts": "import { to } from './to'; export default { go: () => to as string }",
+            "src/to.ts": "export const to: string = 'world'",
+        }
+    )
+
+    bundle = project.build()
+
+    assert (bundle.main, [module.name for module in bundle.modules]) == ("main", ["main"])
+    assert b'to = "world"' in bundle.modules[0].content
+    assert bundle.source_map is not None and b"src/to.ts" in bundle.source_map
+    assert bundle.inputs == {
+        project.folder / name for name in ("src/index.ts", "src/to.ts", "tsconfig.json")
+    }
+
+
+def test_a_second_build_sees_what_was_saved(project: Project) -> None:
+    async def scenario() -> tuple[bytes, bytes]:
+        project.write({"src/index.ts": HELLO})
+        bundler = project.bundler()
+        try:
+            first = await bundler.build()
+            project.write({"src/index.ts": HELLO.replace("hello", "again")})
+            second = await bundler.build()
+        finally:
+            await bundler.close()
+        return first.modules[0].content, second.modules[0].content
+
+    first, second = asyncio.run(scenario())
+
+    assert (b"hello" in first, b"again" in second) == (True, True)
+
+
+def test_a_build_after_an_error_works(project: Project) -> None:
+    async def scenario() -> bytes:
+        project.write({"src/index.ts": "export default {"})
+        bundler = project.bundler()
+        try:
+            with pytest.raises(BundleError):
+                await bundler.build()
+            project.write({"src/index.ts": HELLO})
+            return (await bundler.build()).modules[0].content
+        finally:
+            await bundler.close()
+
+    assert b"hello" in asyncio.run(scenario())
+
+
+def test_a_syntax_error_shows_place_and_code(project: Project) -> None:
+    project.write({"src/index.ts": "\nexport default { fetch( };\n"})
+
+    with pytest.raises(BundleError) as caught:
+        project.build()
+
+    text = str(caught.value)
+    assert 'Expected identifier but found "}"' in text
+    assert "src/index.ts:2:24:" in text
+    assert "2 │ export default { fetch( };" in text
+    assert project.folder / "src/index.ts" in caught.value.inputs
+
+
+def test_a_missing_file_is_waited_for(project: Project) -> None:
+    project.write(
+        {"src/index.ts": "import './a'; export default {}", "src/a.ts": "import './not-there'"}
+    )
+
+    with pytest.raises(BundleError, match='Could not resolve "./not-there"') as caught:
+        project.build()
+
+    assert {project.folder / f"src/{name}.ts" for name in ("index", "a", "not-there")} < (
+        caught.value.inputs
+    )
+
+
+def test_a_missing_package_is_told_with_advice(project: Project) -> None:
+    project.write({"src/index.ts": "import 'left-pad'; export default {}"})
+
+    with pytest.raises(BundleError) as caught:
+        project.build()
+
+    assert 'Could not resolve "left-pad"' in str(caught.value)
+    assert 'you can add an entry to "alias" in your Wrangler configuration' in str(caught.value)
+    assert project.folder / "node_modules" in caught.value.inputs
+
+
+def test_text_data_and_wasm_are_modules_of_their_own(project: Project) -> None:
+    wasm = b"\0asm\1\0\0\0"
+    project.write(
+        {
+            "src/index.ts": """
+                import text from "./a.txt"; import data from "./b.bin";
+                import wasm from "./c.wasm"; import again from "./c.wasm?module";
+                export default { text, data, wasm, again };
+            """,
+            **{"src/a.txt": "text", "src/b.bin": b"\0\1", "src/c.wasm": wasm},
+        }
+    )
+
+    bundle = project.build()
+
+    assert [(module.kind, module.content) for module in bundle.modules[1:]] == [
+        ("text", b"text"),
+        ("data", b"\0\1"),
+        ("wasm", wasm),
+    ]
+    for module in bundle.modules[1:]:
+        assert f'from "./{module.name}"'.encode() in bundle.modules[0].content
+    assert {project.folder / f"src/{name}" for name in ("a.txt", "b.bin", "c.wasm")} < bundle.inputs
+
+
+def test_builtins_of_node_are_left_to_workerd(project: Project) -> None:
+    project.write(
+        {
+            "src/index.ts": "import 'fs'; import 'node:path'; import './c.cjs'; export default 1",
+            "src/c.cjs": "module.exports = require('events').EventEmitter",
+        }
+    )
+
+    content = project.build().modules[0].content
+
+    for name in (b"fs", b"path", b"events"):
+        assert b'"node:%s"' % name in content
+    assert b'__require("' not in content
+
+
+def test_a_builtin_without_the_flag_is_told(project: Project) -> None:
+    project.configure(date="2024-01-01")
+    project.write({"src/index.ts": "import 'node:fs'; export default {}"})
+    assert 'The package "node:fs" wasn\'t found' in "".join(project.build().warnings)
+
+    project.write({"src/index.ts": "import 'fs'; export default {}"})
+    with pytest.raises(BundleError, match='Add the "nodejs_compat" compatibility flag'):
+        project.build()
+
+
+def test_a_script_without_exports_is_a_service_worker(project: Project) -> None:
+    project.write({"src/index.ts": "addEventListener('fetch', (event: FetchEvent) => {})"})
+
+    assert project.build().service_worker
+
+
+def test_esbuild_ends_with_the_bundler(project: Project) -> None:
+    async def scenario() -> int | None:
+        project.write({"src/index.ts": HELLO})
+        bundler = project.bundler()
+        await bundler.build()
+        assert bundler._service is not None
+        process = bundler._service._process
+        await bundler.close()
+        return process.returncode
+
+    assert asyncio.run(scenario()) is not None
+
+
+def test_an_esbuild_that_was_killed_is_started_again(project: Project) -> None:
+    async def scenario() -> bytes:
+        project.write({"src/index.ts": HELLO})
+        bundler = project.bundler()
+        try:
+            await bundler.build()
+            assert bundler._service is not None
+            process = bundler._service._process
+            process.kill()
+            await process.wait()
+            return (await bundler.build()).modules[0].content
+        finally:
+            await bundler.close()
+
+    assert b"hello" in asyncio.run(scenario())
