@@ -193,6 +193,7 @@ def _put_together(project: Project, terminal: Terminal) -> Worker:
         open_clock(project.config, project.state, SystemClock()),
         warn=terminal.warning,
         announce=terminal.notice,
+        error=terminal.error,
     )
 
 

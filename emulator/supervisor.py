@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from emulator import watch
 from emulator.clock import Clock
@@ -24,7 +24,7 @@ from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError
 from emulator.kinds.workflow_classes import check_exports
 from emulator.runner.guest import Guest
-from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
+from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, InvokeRequest, LoadError
 from emulator.runner.runner import OutputLine, Runner
 from emulator.worker import Worker, worker_spec
 
@@ -85,6 +85,7 @@ class Supervisor:
         )
         self._removed: set[str] = set()  # what has been told of
         self.runner.on_lost = self._guest_lost
+        worker.call = self.call
 
     async def start(self) -> None:
         """Load the code, take up unfinished instances, watch for changes."""
@@ -101,6 +102,7 @@ class Supervisor:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.worker.triggers.stop()
         self.worker.stop()
         await self.runner.stop()
         await self.worker.close()
@@ -122,13 +124,23 @@ class Supervisor:
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
         """Let the current generation answer. Raises LoadError, HandlerError, GuestLost."""
+        await self._runs()
+        return await self.runner.fetch(request)
+
+    async def call(self, handler: str, args: list[Any]) -> Any:
+        """Let the current generation handle an event. Raises LoadError, HandlerError, GuestLost."""
+        await self._runs()
+        reply = await self.runner.invoke(InvokeRequest("", handler, args))
+        return reply.value
+
+    async def _runs(self) -> None:
+        """Wait for the first load. Raises LoadError, GuestLost if no generation runs after it."""
         if self.runner.current is None:
             await self._ready.wait()
             if self.runner.current is None:
                 if self._failed is not None:
                     raise self._failed
                 raise GuestLost("the worker is not running; see the terminal for why")
-        return await self.runner.fetch(request)
 
     def failed_load(self) -> LoadError | None:
         """Return why the newest code does not run, when it does not."""
@@ -177,6 +189,7 @@ class Supervisor:
             self._started_ms = self._clock.now_ms()
             self.worker.define()
             old = self.runner.switch(guest)
+            self.worker.triggers.follow(config)
             self.engine.use_guest(guest, code)
             if old is not None:
                 self._spawn(self._retire(old), f"retire generation {old.generation}")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from bindings.binding import Binding
 from emulator.clock import Clock, SystemClock, VirtualClock
 from emulator.config.model import Config, Unsupported
-from emulator.engine.clock_control import ClockRecord, Timekeeper
+from emulator.engine.clock_control import ClockRecord, Timekeeper, Work
 from emulator.engine.control import Control
 from emulator.engine.creation_limits import Limits
 from emulator.engine.engine import Engine
@@ -24,8 +25,11 @@ from emulator.engine.schedules import Schedules
 from emulator.kinds.kind import Kind, Record
 from emulator.kinds.open_bindings import Bindings, synchronous
 from emulator.kinds.workflow import Workflow
+from emulator.runner.requests import GuestLost
 from emulator.runner.runner import WorkerSpec
 from emulator.state import State
+from emulator.triggers.trigger import Around, Call
+from emulator.triggers.triggers import Triggers
 
 # The compatibility date from which a NonRetryableError keeps its own message.
 # Source: docs/platform/workflows.md, "NonRetryableError".
@@ -36,8 +40,9 @@ PLAIN_NON_RETRYABLE_FLAG = "workflows_preserve_non_retryable_error_message"
 class Worker:
     """The parts of one project, and its configuration as it is now.
 
-    clock: what workflows live by; see `open_clock`. warn, announce: what the person at the terminal
-    is told. to_read: the journal stays as it is, and the engine can only be asked.
+    clock: what workflows live by; see `open_clock`. warn, announce, error: what the person at the
+    terminal is told. to_read: the journal stays as it is, and the engine can only be asked.
+    call: calls a handler of the worker's code; the supervisor sets it.
     Raises StateError.
     """
 
@@ -49,6 +54,7 @@ class Worker:
         *,
         warn: Callable[[str], None] = lambda text: None,
         announce: Callable[[str], None] = lambda text: None,
+        error: Callable[[str], None] = lambda text: None,
         to_read: bool = False,
     ) -> None:
         self.config = config
@@ -56,7 +62,11 @@ class Worker:
         self.engine = _open_engine(config, state, clock, warn, to_read=to_read)
         self.control = Control(self.engine)
         self.schedules = Schedules(clock, self.control.fire)
-        self.timekeeper = _timekeeper(config, state, self.engine, self.schedules)
+        self.call: Call = _not_running
+        self.triggers = Triggers(Around(clock, self._call, self.opened, announce, error))
+        self.timekeeper = _timekeeper(
+            config, state, self.engine, self._other_deadline, self.triggers.in_flight
+        )
         self.bindings = Bindings(
             state, clock, self.control, announce, self.engine.journal.place.check
         )
@@ -77,6 +87,14 @@ class Worker:
         self.engine.define(definitions(self.config))
         self.schedules.set(schedules(self.config))
 
+    async def _call(self, handler: str, args: list[Any]) -> Any:
+        return await self.call(handler, args)
+
+    def _other_deadline(self) -> int | None:
+        """Return when something besides the engine is due next."""
+        due = (self.schedules.next_ms(), self.triggers.next_ms())
+        return min((each for each in due if each is not None), default=None)
+
     def opened(self, kind: Kind, record: Record) -> Binding:
         """Return what a record describes, open, whether or not it is bound to a name."""
         return self.bindings.opened(kind, record, self.config)
@@ -90,6 +108,10 @@ class Worker:
         """Close bindings and journal, once everything has stopped."""
         await self.bindings.close()
         self.engine.journal.close()
+
+
+async def _not_running(handler: str, args: list[Any]) -> Any:
+    raise GuestLost("no generation of the worker is running")
 
 
 def open_clock(config: Config, state: State, real: Clock) -> Clock:
@@ -158,7 +180,13 @@ def _open_engine(
     )
 
 
-def _timekeeper(config: Config, state: State, engine: Engine, schedules: Schedules) -> Timekeeper:
+def _timekeeper(
+    config: Config,
+    state: State,
+    engine: Engine,
+    other_deadline: Callable[[], int | None],
+    other_work: Callable[[], set[Work]],
+) -> Timekeeper:
     """Return what moves the engine's clock, and keeps it in the state directory."""
 
     def save(record: ClockRecord) -> None:
@@ -170,5 +198,6 @@ def _timekeeper(config: Config, state: State, engine: Engine, schedules: Schedul
         engine.clock,
         save,
         grace_ms=config.settings.clock.grace_ms,
-        other_deadline=schedules.next_ms,
+        other_deadline=other_deadline,
+        other_work=other_work,
     )

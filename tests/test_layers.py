@@ -48,8 +48,11 @@ ALLOWED: dict[str, set[str]] = {
     | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.state", "bindings"},
     # It reads the sections of kinds, which read with the rest of `config`.
     "emulator.config.load": FOUNDATION | {"emulator.config", "emulator.kinds"},
+    "emulator.triggers": FOUNDATION
+    | {"emulator.config", "emulator.kinds", "emulator.engine", "emulator.runner", "bindings"},
     "emulator.worker": FOUNDATION
     | {
+        "emulator.triggers",
         "emulator.config",
         "emulator.kinds",
         "emulator.engine",
@@ -85,6 +88,7 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.protocol",
         "emulator.engine",
         "emulator.runner",
+        "emulator.triggers",
         "emulator.worker",
         "bindings",
     },

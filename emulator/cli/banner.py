@@ -70,28 +70,32 @@ def tell_pending_migrations(project: Project, terminal: ConsoleTerminal) -> None
 
 
 def bindings_table(config: Config) -> list[str]:
-    """Return one aligned line per binding: `env.DB   D1 Database   brief-db`."""
+    """Return one aligned line per binding or trigger: `env.DB   D1 Database   brief-db`."""
     rows = _emulated(config)
     for other in config.bound(Unsupported):
-        rows.append((other.name, other.record.friendly, "not emulated yet"))
+        rows.append((f"env.{other.name}", other.record.friendly, "not emulated yet"))
     for name, value in config.vars.items():
         if name in config.secret_names:
-            rows.append((name, "Secret", "(hidden)"))
+            rows.append((f"env.{name}", "Secret", "(hidden)"))
         else:
-            rows.append((name, "Environment Variable", _short(json.dumps(value, default=str))))
+            shown = _short(json.dumps(value, default=str))
+            rows.append((f"env.{name}", "Environment Variable", shown))
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
-    return [
-        f"env.{name:<{widths[0]}}   {kind:<{widths[1]}}   {detail}" for name, kind, detail in rows
-    ]
+    return [f"{name:<{widths[0]}}   {kind:<{widths[1]}}   {detail}" for name, kind, detail in rows]
 
 
 def _emulated(config: Config) -> list[tuple[str, str, str]]:
     return [
-        (bound.name, kind.friendly, kind.shown(bound.record))
+        (_place(bound.name, kind.section), kind.friendly, kind.shown(bound.record))
         for kind in sorted(KINDS, key=lambda kind: kind.line)
         for bound in config.bindings
         if bound.kind == kind.name
     ]
+
+
+def _place(name: str, section: str) -> str:
+    """Return where user code finds a binding; what is not on `env` has its section's name."""
+    return f"env.{name}" if name else section
 
 
 def _short(text: str) -> str:

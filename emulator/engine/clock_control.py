@@ -22,6 +22,8 @@ from emulator.errors import UsageError
 
 LATEST_MS = 250_000_000_000_000  # in the year 9892; much later times cannot be dates
 BEHIND_MAX_MS = 60_000  # a real clock may be so much behind the journal without a warning
+# What runs now: the number of a run, a name, the number of an attempt.
+Work = tuple[int, str, int]
 _POLL_S = 0.001  # while time is moved
 
 
@@ -34,7 +36,10 @@ class ClockRecord:
 
 
 class Timekeeper:
-    """Moves an engine's clock. Every operation returns when everything is at rest."""
+    """Moves an engine's clock. Every operation returns when everything is at rest.
+
+    other_deadline, other_work: what else waits for the clock, and what else runs because of it.
+    """
 
     def __init__(
         self,
@@ -44,12 +49,14 @@ class Timekeeper:
         *,
         grace_ms: int,
         other_deadline: Callable[[], int | None] = lambda: None,
+        other_work: Callable[[], set[Work]] = set,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._save = save
         self._grace_ms = grace_ms
         self._other_deadline = other_deadline
+        self._other_work = other_work
         self._moving = asyncio.Lock()
 
     @property
@@ -113,7 +120,7 @@ class Timekeeper:
         """
         clock = self._virtual()
         async with self._moving:
-            await _Rest(self._engine, self._grace_ms).reached()
+            await _Rest(self._in_flight, self._grace_ms).reached()
             next_ms = self.next_ms()
             if next_ms is not None:
                 await self._move(clock, max(next_ms, clock.now_ms()))
@@ -137,7 +144,7 @@ class Timekeeper:
 
     async def _walk(self, clock: VirtualClock, end_ms: int) -> None:
         """Stop at every deadline up to `end_ms`, then go there."""
-        rest = _Rest(self._engine, self._grace_ms)
+        rest = _Rest(self._in_flight, self._grace_ms)
         await rest.reached()
         arrived = monotonic()
         while (due_ms := clock.next_ms()) is not None and due_ms <= end_ms:
@@ -149,6 +156,9 @@ class Timekeeper:
             await rest.reached()
         clock.advance(max(0, end_ms - clock.now_ms()))
         await rest.reached()
+
+    def _in_flight(self) -> set[Work]:
+        return self._engine.in_flight() | self._other_work()
 
     def _caught_up(self, clock: VirtualClock, behind_ms: int) -> ClockRecord:
         runs = clock.ahead_ms is not None
@@ -175,18 +185,18 @@ class _Rest:
     time. A loop of sleeps without length never ends and makes no progress.
     """
 
-    def __init__(self, engine: Engine, grace_ms: int) -> None:
-        self._engine = engine
+    def __init__(self, in_flight: Callable[[], set[Work]], grace_ms: int) -> None:
+        self._in_flight = in_flight
         self._grace_s = grace_ms / 1000
-        self._left_behind: set[tuple[int, str, int]] = set()  # attempts only: they end once
+        self._left_behind: set[Work] = set()  # attempts only: they end once
 
     async def reached(self) -> None:
-        seen: set[tuple[int, str, int]] = set()
+        seen: set[Work] = set()
         running: set[int] = set()
         rested: set[int] = set()
         await asyncio.sleep(0)
         progressed = monotonic()
-        while busy := self._engine.in_flight() - self._left_behind:
+        while busy := self._in_flight() - self._left_behind:
             now = monotonic()
             runs = {run for run, _, _ in busy}
             if busy - seen or running - runs - rested:

@@ -116,6 +116,8 @@ class Kind:
     files: what it keeps in the state directory, each a file or a folder.
     commands, routes: its command group, and a function from a Worker to its control routes, each as
     "module:attribute".
+    trigger: of a kind that calls the worker by itself: what makes the trigger from an `Around`
+    (`emulator/triggers/trigger.py`), as "module:attribute".
     line: sorts the table that `groundfog dev` shows; equal ones keep the order of the list.
     """
 
@@ -137,6 +139,7 @@ class Kind:
     files: tuple[str, ...] = ()
     commands: str = ""
     routes: str = ""
+    trigger: str = ""
     line: int = 3
 
     @property

@@ -14,10 +14,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from emulator.config.cron_key import is_cron
 from emulator.config.model import Bound, Unsupported
 from emulator.config.problems import quoted
 from emulator.config.table import Table
-from emulator.cron import Cron, InvalidCron
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.engine.model.definition import (
     RETENTION_MAX_MS,
@@ -176,19 +176,7 @@ def _read_schedules(item: Table) -> tuple[str, ...]:
         found = f"{item.name('schedules')} is empty; expected at least one cron expression"
         item.error("schedules", found, 'For example schedules = ["0 9 * * *"].')
         return ()
-    return tuple(dict.fromkeys(text for text in schedules if _is_schedule(item, text)))
-
-
-def _is_schedule(item: Table, text: str) -> bool:
-    try:
-        never = Cron.parse(text).next_after_ms(0) is None
-        problem = "it never fires; no month it names has such a day" if never else ""
-    except InvalidCron as error:
-        problem = str(error)
-    if problem:
-        fix = 'Five fields, weekdays 1 (Sunday) to 7: schedules = ["0 9 * * MON-FRI"].'
-        item.error("schedules", f"{item.name('schedules')} has {quoted(text)}: {problem}", fix)
-    return not problem
+    return tuple(dict.fromkeys(text for text in schedules if is_cron(item, "schedules", text)))
 
 
 def _check_only_the_owner_sets_limits(item: Table) -> None:

@@ -16,7 +16,13 @@ from emulator.protocol.runs import RunMessage
 from emulator.runner.connection import Connection
 from emulator.runner.guest_source import Ending, GuestProcess
 from emulator.runner.output import OutputPipe
-from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
+from emulator.runner.requests import (
+    FetchReply,
+    FetchRequest,
+    GuestLost,
+    InvokeReply,
+    InvokeRequest,
+)
 
 STOP_GRACE_MS = 200  # from asking a guest to end to killing it
 LAST_BYTES_MS = 1_000  # a dead guest's socket may be held open by a process user code started
@@ -96,6 +102,13 @@ class Guest:
         if self._process.exited.done() or self.connection.closed.done():
             raise GuestLost(f"guest {self.generation} is not running any more")
         return await self.connection.exchanges.fetch(request)
+
+    async def invoke(self, request: InvokeRequest) -> InvokeReply:
+        """Call a method of the user's code. Raises HandlerError, GuestLost."""
+        await self.connection.room()
+        if self._process.exited.done() or self.connection.closed.done():
+            raise GuestLost(f"guest {self.generation} is not running any more")
+        return await self.connection.exchanges.invoke(request)
 
     async def drain(self, limit_ms: int) -> None:
         """Return when no request is open. Raises TimeoutError after `limit_ms`."""

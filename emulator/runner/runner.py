@@ -16,7 +16,14 @@ from emulator.runner.connection import Connection
 from emulator.runner.guest import Guest, RunHandler, converse, listed
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.output import OutputLine, OutputPipe
-from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, LoadError
+from emulator.runner.requests import (
+    FetchReply,
+    FetchRequest,
+    GuestLost,
+    InvokeReply,
+    InvokeRequest,
+    LoadError,
+)
 
 __all__ = ["OutputLine", "RunHandler", "Runner", "WorkerSpec"]
 
@@ -109,6 +116,12 @@ class Runner:
         if self.current is None:
             raise GuestLost("no generation of the worker is running")
         return await self.current.fetch(request)
+
+    async def invoke(self, request: InvokeRequest) -> InvokeReply:
+        """Call a method of the current guest. Raises HandlerError, GuestLost."""
+        if self.current is None:
+            raise GuestLost("no generation of the worker is running")
+        return await self.current.invoke(request)
 
     async def stop(self) -> None:
         """Stop every guest of this runner."""

@@ -23,7 +23,7 @@ from workers import WorkerEntrypoint, wait_until
 kept = []
 
 class Default(WorkerEntrypoint):
-    async def scheduled(self, event):
+    async def planned(self, event):
         return f"{event.cron} in {self.env.PLACE}"
 
     def none(self):
@@ -81,7 +81,7 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
 
 def test_a_method_gets_its_arguments_and_its_value_comes_back(tmp_path: Path) -> None:
     async def scenario(guest: Guest) -> None:
-        assert await call(guest, "", "scheduled", {"cron": "* * * * *"}) == "* * * * * in Paris"
+        assert await call(guest, "", "planned", {"cron": "* * * * *"}) == "* * * * * in Paris"
         assert await call(guest, "Admin", "add", 1, 2) == 3
         assert await call(guest, "Admin", "add", 1) == 11
         assert await call(guest, "Default", "none") is None

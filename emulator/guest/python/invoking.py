@@ -8,6 +8,7 @@ from ...protocol.exchanges import Invoke, InvokeResult
 from ...protocol.framing import FrameTooLarge
 from . import conversion
 from .calling import settle
+from .events import EVENTS
 from .exchange import Exchange
 from .loader import Worker
 from .sdk.pyodide.ffi import JsException
@@ -26,10 +27,13 @@ class InvokeExchange(Exchange):
         self._payload = message.payload
 
     async def _answer(self) -> None:
-        method = self._bound_method()
         body = None if self.incoming is None else ReadableStream(self.incoming)
         args = conversion.decode(self._payload, body) or []
-        result = await settle(method(*args))
+        event = EVENTS.get(self._method)
+        if event is not None:
+            result: Any = await event(self._instance(), args)
+        else:
+            result = await settle(self._bound_method()(*args))
         payload, stream = conversion.encode_with_stream(result)
         try:
             self._send(InvokeResult(self.id, stream is not None, payload))

@@ -1,0 +1,54 @@
+"""Handlers that the platform calls, besides `fetch`: `scheduled`.
+
+The host calls one like a method, by its name, and gets `{"outcome", "error"?, …}`: a handler may
+raise and still have said something, such as `controller.noRetry()`.
+Source: docs/platform/python-workers.md, "Handlers".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from . import tracebacks
+from .calling import settle
+from .sdk.absent import JsObject
+from .sdk.pyodide.ffi import JsException
+
+Told = dict[str, Any]
+
+
+class ScheduledController(JsObject):
+    """What `scheduled` gets. `cron` is the expression; `scheduledTime` is in milliseconds."""
+
+    def __init__(self, cron: str, scheduled_ms: int, told: Told) -> None:
+        self.cron = cron
+        self.scheduledTime = scheduled_ms
+        self.type = "scheduled"
+        self._told = told
+
+    def noRetry(self) -> None:
+        """Do not call the handler again when it fails."""
+        self._told["noRetry"] = True
+
+
+async def scheduled(instance: Any, args: list[Any]) -> Told:
+    """Call `scheduled(controller, env, ctx)`; args: cron expression, milliseconds."""
+    told: Told = {"outcome": "ok", "noRetry": False}
+    return await _called(instance, "scheduled", ScheduledController(args[0], args[1], told), told)
+
+
+async def _called(instance: Any, name: str, event: Any, told: Told) -> Told:
+    """Call a handler with three arguments, as the runtime does; what it raises is told."""
+    try:
+        handler = getattr(instance, name, None)
+        if handler is None:
+            raise JsException(f"Handler does not export a {name}() function.")
+        await settle(handler(event, None, None))
+    except Exception as error:
+        told["outcome"] = "exception"
+        told["error"] = list(tracebacks.told(error))
+    return told
+
+
+EVENTS: dict[str, Callable[[Any, list[Any]], Awaitable[Told]]] = {"scheduled": scheduled}
