@@ -143,6 +143,11 @@ class VirtualClock:
             self._arm()
         return alarm
 
+    @property
+    def pending(self) -> int:
+        """How many alarms are still to ring."""
+        return sum(alarm.callback is not None for _, _, alarm in self._alarms)
+
     def next_ms(self) -> int | None:
         """Return when the next alarm is due, or None without one."""
         while self._alarms and self._alarms[0][2].callback is None:

@@ -107,14 +107,14 @@ def _linked_files(folder: Path) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
+class Scope:
     """What is watched: everything that matters in some folders, and single files elsewhere."""
 
     trees: frozenset[Path]
     single: frozenset[Path]
 
     @classmethod
-    def of(cls, roots: Iterable[Path], files: Iterable[Path]) -> _Scope:
+    def of(cls, roots: Iterable[Path], files: Iterable[Path]) -> Scope:
         found = (folder.resolve() for root in roots if root.is_dir() for folder in folders(root))
         trees = frozenset(found)
         single = {path.resolve() for path in files}
@@ -154,7 +154,7 @@ class _Scope:
 
 def snapshot(roots: Iterable[Path], files: Iterable[Path]) -> Snapshot:
     """Return the present state of the files that `changes` watches. Raises OSError: `folders`."""
-    return _Scope.of(roots, files).snapshot()
+    return Scope.of(roots, files).snapshot()
 
 
 async def saved_again(roots: Iterable[Path], files: Iterable[Path]) -> None:
@@ -162,7 +162,7 @@ async def saved_again(roots: Iterable[Path], files: Iterable[Path]) -> None:
 
     It is for the short time in which nobody reads `changes`.
     """
-    scope = _Scope.of(roots, files)
+    scope = Scope.of(roots, files)
     before = scope.snapshot()
     while scope.snapshot() == before:
         await asyncio.sleep(LOOK_EVERY_S)
@@ -183,20 +183,20 @@ async def changes(
     while the caller handles a burst are in the next one.
     """
     scope = await _scope(roots, files)
-    known = _look(scope, {}) if known is None else known
+    known = look(scope, {}) if known is None else known
     while True:
         bursts = _bursts(scope, tell)
         burst = asyncio.ensure_future(anext(bursts))
         try:
             await asyncio.sleep(0)  # now it watches
-            before, known = known, _look(scope, known)
+            before, known = known, look(scope, known)
             unheard = frozenset(path for path, _ in before.items() ^ known.items())
             if unheard:
                 yield unheard
             while (now := await _scope(roots, files)) == scope:
                 paths = {Path(name) for _, name in await burst}
                 burst = asyncio.ensure_future(anext(bursts))
-                before, known = known, _look(scope, known)
+                before, known = known, look(scope, known)
                 # A file that was created and removed in one burst was not a file of the project.
                 files_known = before.keys() | known.keys()
                 if lasting := frozenset(p for p in paths if p in files_known or p.is_dir()):
@@ -208,18 +208,16 @@ async def changes(
             await bursts.aclose()
 
 
-async def _scope(
-    roots: Callable[[], Iterable[Path]], files: Callable[[], Iterable[Path]]
-) -> _Scope:
+async def _scope(roots: Callable[[], Iterable[Path]], files: Callable[[], Iterable[Path]]) -> Scope:
     """Return what to watch; wait until a file descriptor is free for it."""
     while True:
         try:
-            return _Scope.of(roots(), files())
+            return Scope.of(roots(), files())
         except OSError:
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _look(scope: _Scope, known: Snapshot) -> Snapshot:
+def look(scope: Scope, known: Snapshot) -> Snapshot:
     """Return the present state of the files, or `known` if they cannot be read."""
     try:
         return scope.snapshot()
@@ -228,7 +226,7 @@ def _look(scope: _Scope, known: Snapshot) -> Snapshot:
 
 
 async def _bursts(
-    scope: _Scope, tell: Callable[[str], None]
+    scope: Scope, tell: Callable[[str], None]
 ) -> AsyncGenerator[set[FileChange], None]:
     """Yield bursts of changes: from the system if it watches, else from checks at intervals."""
     told = False
@@ -248,13 +246,13 @@ async def _bursts(
             yield burst
 
 
-async def _looked_for(scope: _Scope) -> AsyncGenerator[set[FileChange], None]:
+async def _looked_for(scope: Scope) -> AsyncGenerator[set[FileChange], None]:
     """Yield the changes that repeated checks find, for `WATCH_AGAIN_S` seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + WATCH_AGAIN_S
-    known = _look(scope, {})
+    known = look(scope, {})
     while loop.time() < end:
         await asyncio.sleep(LOOK_EVERY_S)
-        before, known = known, _look(scope, known)
+        before, known = known, look(scope, known)
         if changed := {path for path, _ in before.items() ^ known.items()}:
             yield {(Change.modified, os.fspath(path)) for path in changed}

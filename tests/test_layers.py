@@ -377,3 +377,43 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
             del imports[module]
 
     assert sorted(imports) == []  # circles, and what leads to them
+
+
+# Where a test touches what is private, and why it must.
+PRIVATE_ALL_THE_SAME = {
+    # The moment of a commit has no other name, and product code is to know nothing of bombs.
+    ("tests/crash/launcher.py", "_commit"),
+    ("tests/watchdog.py", "_current_frames"),  # a documented function of Python, for debuggers
+    # Numbers of the file format; the module is for writing rows as fast as can be.
+    ("tests/test_journal_format.py", "_BEGUN"),
+    ("tests/test_journal_format.py", "_DONE"),
+    ("tests/test_journal_format.py", "_AT_ONCE"),
+}
+PUBLIC_ALL_THE_SAME = {"_replace", "_asdict", "_fields", "_exit"}  # of Python's own
+
+
+def _private_names(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the private names of others that a test reads, or gives to `setattr` to replace."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Attribute | ast.Call):
+            continue
+        name = ""
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            name = node.attr
+        elif isinstance(node, ast.Call) and len(node.args) > 2:
+            second = node.args[1]  # of setattr and the like
+            name = str(second.value) if isinstance(second, ast.Constant) else ""
+        if name.startswith("_") and not name.startswith("__") and name not in PUBLIC_ALL_THE_SAME:
+            yield name, node.lineno
+
+
+def test_tests_reach_no_private_state() -> None:
+    """What a test needs to see or to disturb has a name of its own: a property, a seam, a disk."""
+    found = [
+        (str(path.relative_to(ROOT)), name, line)
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for name, line in _private_names(path)
+    ]
+
+    assert [each for each in found if each[:2] not in PRIVATE_ALL_THE_SAME] == []
+    assert {each[:2] for each in found} >= PRIVATE_ALL_THE_SAME  # none is out of date

@@ -141,16 +141,16 @@ def test_stopping_one_worker_leaves_the_forkserver_and_the_other_worker_alive(
     async def scenario(session: Session, forkserver: Forkserver) -> None:
         first = await started(session, project(tmp_path / "one"))
         second = await started(session, project(tmp_path / "two"))
-        process = forkserver._process
-        assert process is not None
+        pid = forkserver.pid
+        assert pid is not None
 
         await session.close(first)
 
-        assert process.poll() is None and forkserver._process is process
+        assert forkserver.pid == pid
         assert await fetch(second) == "two"
         again = await started(session, first.project)
         assert await fetch(again) == "one"
-        assert forkserver._process is process
+        assert forkserver.pid == pid
 
     in_session(scenario)
 

@@ -326,7 +326,7 @@ def test_files_are_not_gone_when_no_descriptor_is_left_to_see_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "entry.py").write_text("1")
-    scope = watch._Scope.of([tmp_path], [])
+    scope = watch.Scope.of([tmp_path], [])
     before = scope.snapshot()
 
     def refuse(path: object) -> object:
@@ -338,4 +338,4 @@ def test_files_are_not_gone_when_no_descriptor_is_left_to_see_them(
         watch.folders(tmp_path)
     with pytest.raises(OSError, match="Too many open files"):
         fingerprint(tmp_path, tmp_path / "python_modules")
-    assert watch._look(scope, before) == before
+    assert watch.look(scope, before) == before

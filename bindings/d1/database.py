@@ -156,6 +156,20 @@ class D1:
             self._gone = error.message
         return self._gone
 
+    def is_quick(self, sql: str) -> bool:
+        """Whether a query of this text runs on the event loop's thread: it was quick before."""
+        return self._quickness.is_proven((sql,))
+
+    @property
+    def idle_readers(self) -> int:
+        """How many threads with a connection wait for a query."""
+        return len(self._idle_readers)
+
+    async def close_idle_readers(self) -> None:
+        """Close their connections; a query that needs one opens it again."""
+        readers, self._idle_readers = self._idle_readers, []
+        await asyncio.gather(*(reader.close() for reader in readers))
+
     async def close(self) -> None:
         """Stop what still runs, undo it, and close every connection."""
         for job in self._jobs:

@@ -63,10 +63,10 @@ class Namespace:
     """
 
     def __init__(self, path: Path, now_ms: Callable[[], int], synchronous: Synchronous) -> None:
-        self._store = Store(path, SCHEMA, synchronous)
+        self.store = Store(path, SCHEMA, synchronous)
         self._now_ms = now_ms
-        self.removed = self._store.removed
-        self.close = self._store.close
+        self.removed = self.store.removed
+        self.close = self.store.close
 
     def now_s(self) -> int:
         """Return the time, in seconds since 1970."""
@@ -84,9 +84,9 @@ class Namespace:
                 return None
             return _entry(connection, key) if row[0] <= SHORT_MAX_BYTES else True
 
-        found = self._store.read(short)
+        found = self.store.read(short)
         if isinstance(found, bool):
-            return await self._store.read_long(lambda connection: _entry(connection, key))
+            return await self.store.read_long(lambda connection: _entry(connection, key))
         return found
 
     async def get_many(self, keys: Sequence[bytes]) -> list[Entry | None]:
@@ -106,12 +106,12 @@ class Namespace:
             connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", rows)
             _delete_expired(connection, now_s)
 
-        await self._store.write(write)
+        await self.store.write(write)
 
     async def delete(self, keys: Sequence[bytes]) -> None:
         """Delete keys, those that exist; durable when this returns."""
         rows = [(key,) for key in keys]
-        await self._store.write(
+        await self.store.write(
             lambda connection: (
                 connection.executemany("DELETE FROM entries WHERE key = ?", rows) and None
             )
@@ -136,7 +136,7 @@ class Namespace:
             keys = [Listed(key.decode(), *rest) for key, *rest in rows[:limit]]
             return Page(keys, _to_cursor(rows[limit - 1][0]) if len(rows) > limit else None)
 
-        return self._store.read(read)
+        return self.store.read(read)
 
 
 def _entry(connection: sqlite3.Connection, key: bytes) -> Entry | None:

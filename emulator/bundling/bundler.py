@@ -58,6 +58,11 @@ class Bundler:
         self._keys = 0
         self._building = asyncio.Lock()
 
+    @property
+    def esbuild_pid(self) -> int | None:
+        """Of esbuild, while it runs."""
+        return None if self._service is None or self._service.has_ended else self._service.pid
+
     async def build(self) -> Bundle:
         """Return the bundle of the code as it is now. Raises BundleError."""
         async with self._building:

@@ -37,6 +37,7 @@ class Service:
         self._last_lines: deque[str] = deque(maxlen=_STDERR_LINES)
         self._tasks: set[asyncio.Task[None]] = set()
         self.has_ended = False
+        self.pid = process.pid
 
     @classmethod
     async def start(cls, esbuild: Found, folder: Path, answer: Answerer) -> Service:

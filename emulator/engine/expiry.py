@@ -13,7 +13,7 @@ from emulator.clock import Alarm, Clock
 from emulator.engine.journal.journal import Journal
 from emulator.errors import StateError
 
-_AT_ONCE = 500  # instances per commit; requests are answered in between
+AT_ONCE = 500  # instances per commit; requests are answered in between
 _PAUSE_MS = 1_000  # between two searches, for the case that the disk refuses
 
 
@@ -50,7 +50,7 @@ class Expiry:
         now_ms = self._clock.now_ms()
         next_ms: int | None = now_ms
         with contextlib.suppress(StateError):  # if the disk cannot be read, it is tried again
-            for key in self._journal.expired(now_ms, _AT_ONCE):
+            for key in self._journal.expired(now_ms, AT_ONCE):
                 self._delete(key)
             next_ms = self._journal.next_expiry_ms()
         if next_ms is not None:

@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
         self.calls = BindingCalls(loop, self, bindings)
         self.loaded: asyncio.Future[Loaded | LoadFailed] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
-        self._routes: dict[type[Message], Callable[[Any], None]] = {
+        self.routes: dict[type[Message], Callable[[Any], None]] = {
             **dict.fromkeys(_TO_EXCHANGE, self.exchanges.receive),
             **dict.fromkeys(_OF_BODY, self._on_body),
             BindingCall: self._on_binding_call,
@@ -119,8 +119,8 @@ class Connection(asyncio.Protocol):
 
     def attach(self, runs: Runs) -> None:
         """Pass messages of workflow runs to `runs`."""
-        self._routes |= dict.fromkeys(RUN_MESSAGES.values(), runs.hear)
-        self._routes[RunEnd] = lambda message: self._on_run_end(message, runs)
+        self.routes |= dict.fromkeys(RUN_MESSAGES.values(), runs.hear)
+        self.routes[RunEnd] = lambda message: self._on_run_end(message, runs)
         self._heard_by = runs
 
     @property
@@ -174,11 +174,11 @@ class Connection(asyncio.Protocol):
         data = frame(message)
         self._sent_bytes += len(data)
         if not self._pending:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._pending.append(data)
         self._pending_bytes += len(data)
         if self._pending_bytes > PENDING_MAX_BYTES:  # then it is known whether there is room
-            self._flush()
+            self.flush()
 
     def close(self) -> None:
         """Cut the conversation."""
@@ -211,7 +211,7 @@ class Connection(asyncio.Protocol):
             self._broken(error, self._about)
         if self._runs and self._heard_by is not None:
             self._heard_by.all_heard()
-            self._flush()  # the next turn of the loop would cost a tenth of a short step
+            self.flush()  # the next turn of the loop would cost a tenth of a short step
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.closed.done():
@@ -227,7 +227,7 @@ class Connection(asyncio.Protocol):
 
     def _hand_on(self, message: Message) -> None:
         self._about = getattr(message, "run", 0)
-        route = self._routes.get(type(message))
+        route = self.routes.get(type(message))
         if route is None:
             raise ProtocolError(f"{message.type} is not for the host")
         try:
@@ -259,7 +259,8 @@ class Connection(asyncio.Protocol):
             log.exception("%s of a guest failed inside Groundfog, twice", message.type)
             raise ProtocolError(problem) from second
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was sent in this turn of the event loop."""
         pending, self._pending = self._pending, []
         self._pending_bytes = 0
         transport = self._transport

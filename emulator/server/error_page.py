@@ -56,7 +56,7 @@ _PLACE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class Report:
     title: str
     explanation: str
     traceback: str
@@ -92,12 +92,12 @@ async def send(
     await send({"type": "http.response.body", "body": body})
 
 
-def as_text(report: _Report) -> str:
+def as_text(report: Report) -> str:
     """Return the report for a terminal: explanation, then the traceback or the title."""
     return f"{report.explanation}\n\n{(report.traceback or report.title).rstrip()}\n"
 
 
-def as_html(report: _Report, may_refresh: bool) -> str:
+def as_html(report: Report, may_refresh: bool) -> str:
     """Return the report as a whole HTML document."""
     refresh = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if may_refresh else ""
     traceback = f"<pre>{_marked(report.traceback.rstrip())}</pre>" if report.traceback else ""
@@ -111,7 +111,7 @@ def as_html(report: _Report, may_refresh: bool) -> str:
     )
 
 
-def _report(error: EmulatorError, request: str, still_serving: bool) -> _Report:
+def _report(error: EmulatorError, request: str, still_serving: bool) -> Report:
     match error:
         case LoadError():
             place = f" ({error.file}:{error.line})" if error.file else ""
@@ -120,7 +120,7 @@ def _report(error: EmulatorError, request: str, still_serving: bool) -> _Report:
                 if still_serving
                 else "Nothing is served until the code is repaired."
             )
-            return _Report(
+            return Report(
                 title=str(error),
                 explanation=f"Your worker's code could not be loaded{place}. {serving} "
                 "Save the file to try again.",
@@ -128,13 +128,13 @@ def _report(error: EmulatorError, request: str, still_serving: bool) -> _Report:
                 refresh=True,
             )
         case HandlerError():
-            return _Report(
+            return Report(
                 title=str(error),
                 explanation=f"Your worker raised this and did not catch it, in {request}.",
                 traceback=error.traceback,
             )
         case _:
-            return _Report(
+            return Report(
                 title=str(error),
                 explanation=f"Your worker could not answer {request}.",
                 traceback="",

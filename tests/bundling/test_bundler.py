@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 
 import pytest
 
 from emulator.bundling.bundle import BundleError
 from tests.bundling.conftest import Project
+from tests.runner.test_requests import until
 
 HELLO = "export default { fetch() { return new Response('hello') } };"
 
@@ -156,16 +159,17 @@ def test_a_script_without_exports_is_a_service_worker(project: Project) -> None:
 
 
 def test_esbuild_ends_with_the_bundler(project: Project) -> None:
-    async def scenario() -> int | None:
+    async def scenario() -> int:
         project.write({"src/index.ts": HELLO})
         bundler = project.bundler()
         await bundler.build()
-        assert bundler._service is not None
-        process = bundler._service._process
+        assert bundler.esbuild_pid is not None
+        pid = bundler.esbuild_pid
         await bundler.close()
-        return process.returncode
+        return pid
 
-    assert asyncio.run(scenario()) is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(asyncio.run(scenario()), 0)
 
 
 def test_an_esbuild_that_was_killed_is_started_again(project: Project) -> None:
@@ -174,10 +178,9 @@ def test_an_esbuild_that_was_killed_is_started_again(project: Project) -> None:
         bundler = project.bundler()
         try:
             await bundler.build()
-            assert bundler._service is not None
-            process = bundler._service._process
-            process.kill()
-            await process.wait()
+            assert bundler.esbuild_pid is not None
+            os.kill(bundler.esbuild_pid, signal.SIGKILL)
+            await until(lambda: bundler.esbuild_pid is None, "the end of esbuild")
             return (await bundler.build()).modules[0].content
         finally:
             await bundler.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,16 +102,17 @@ def test_names_are_quoted_for_the_shell() -> None:
     assert """resume orders 'it'"'"'s' --rename 'charge=charge card'""" in shown
 
 
-@pytest.mark.parametrize("then", ["progress", "reloaded"])
+@pytest.mark.parametrize(
+    ("then", "last"), [("progress", "the code fits again"), ("reloaded", "reloaded in")]
+)
 def test_what_is_told_of_an_instance_is_told_in_the_order_in_which_it_happened(
-    monkeypatch: pytest.MonkeyPatch, then: str
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], then: str, last: str
 ) -> None:
     """A block waits for others alike; what happens to its instance meanwhile comes after it."""
-    written: list[str] = []
+    monkeypatch.setattr(sys, "stdout", sys.stderr)  # as for a person, who sees both in one place
 
     async def main() -> None:
         terminal = ConsoleTerminal(Level.INFO, Path())
-        monkeypatch.setattr(terminal, "_write", lambda level, stream, text: written.append(text))
         terminal.diverged(diverged())
         terminal.progress("orders order-18: created")
         if then == "progress":
@@ -121,5 +123,6 @@ def test_what_is_told_of_an_instance_is_told_in_the_order_in_which_it_happened(
 
     asyncio.run(main())
 
-    assert ["order-18" in written[0], "order-17 is held" in written[1]] == [True, True]
-    assert len(written) == 3
+    told = capfd.readouterr().err
+    places = [told.index(text) for text in ("order-18: created", "order-17 is held", last)]
+    assert places == sorted(places)

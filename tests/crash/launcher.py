@@ -6,6 +6,7 @@ code knows nothing of it. At the n-th passage the point kills the host or the gu
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -106,7 +107,7 @@ def _at(send: Original, bomb: _Bomb, kind: type[Message], act: Callable[[Guest],
 
 
 def _reply_then_die(guest: Guest) -> None:
-    guest.connection._flush()
+    guest.connection.flush()
     _die()
 
 
@@ -116,8 +117,8 @@ def _kill_guest(guest: Guest) -> None:
 
 
 def _kill_guest_soon(guest: Guest) -> None:
-    guest.connection._flush()
-    guest.connection._loop.call_later(0.01, _kill_guest, guest)
+    guest.connection.flush()
+    asyncio.get_running_loop().call_later(0.01, _kill_guest, guest)
 
 
 if __name__ == "__main__":

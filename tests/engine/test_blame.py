@@ -465,7 +465,7 @@ def test_suspects_wait_when_no_guest_can_be_brought_up_and_go_on_later(tmp_path:
         assert len(asked) == 1
         assert world.engine.in_flight()
 
-        world.engine.apart.open = world._open_apart
+        world.engine.apart.open = world.open_apart
         world.engine.apart.failed()
         await world.settle()
         gates["a"].set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.protocol.runs import RunAbort
 from tests.engine.scripted import Context, Step
-from tests.engine.test_full_disk import full_disk
 from tests.engine.test_lifecycle import Stage
 from tests.engine.world import CLASS, DAY, MINUTE, NAME, World, play
 
@@ -217,12 +215,12 @@ def test_deleting_a_running_instance_gives_its_place_to_the_next(tmp_path: Path)
 def test_a_deletion_that_cannot_be_recorded_deletes_nothing(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create("a", 7)
-        refuse_commits(world, True)
+        world.disk.refuse_commits()
         with pytest.raises(WorkerError, match="not recorded"):
             await world.control.delete(NAME, "a")
         assert world.status() == "waiting"
 
-        refuse_commits(world, False)
+        world.disk.accept_commits()
         await world.advance(DAY)
 
         assert world.output() == 7
@@ -235,7 +233,7 @@ def test_room_can_be_made_on_a_full_disk_by_deleting(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         await world.create("old", big)
-        with full_disk(world):
+        with world.disk.full():
             with pytest.raises(WorkerError, match="not recorded"):
                 await world.create("new", big)
             await world.advance(MINUTE)
@@ -246,14 +244,6 @@ def test_room_can_be_made_on_a_full_disk_by_deleting(tmp_path: Path) -> None:
             assert world.status("new") == "complete"
 
     play(tmp_path, echo, story)
-
-
-def refuse_commits(world: World, refuse: bool) -> None:
-    def authorize(action: int, first: str | None, *rest: str | None) -> int:
-        is_commit = action == sqlite3.SQLITE_TRANSACTION and first == "COMMIT"
-        return sqlite3.SQLITE_DENY if is_commit else sqlite3.SQLITE_OK
-
-    world.journal._connection.set_authorizer(authorize if refuse else None)
 
 
 # What cannot be an id is the same for one deletion and for a batch of them.
@@ -323,7 +313,7 @@ def test_a_batch_reports_an_id_as_often_as_it_was_given(tmp_path: Path) -> None:
 def test_a_batch_that_cannot_be_recorded_says_so_for_each_instance(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create("a", 7)
-        refuse_commits(world, True)
+        world.disk.refuse_commits()
         result = await binding(world).call("deleteBatch", [["a", "missing"]])
         internal = {"code": 10001, "message": "workflows.api.error.internal_server"}
         assert result == {
@@ -331,7 +321,7 @@ def test_a_batch_that_cannot_be_recorded_says_so_for_each_instance(tmp_path: Pat
             "errors": [{"id": "a", **internal}, {"id": "missing", **NOT_FOUND}],
         }
 
-        refuse_commits(world, False)
+        world.disk.accept_commits()
         await world.advance(DAY)
 
         assert world.output() == 7
@@ -365,8 +355,7 @@ def test_a_hundred_deletions_are_one_transaction(tmp_path: Path) -> None:
         ids = [f"i{n}" for n in range(100)]
         await world.control.create_batch(NAME, [(instance, None, None) for instance in ids])
         await world.settle()
-        statements: list[str] = []
-        world.journal._connection.set_trace_callback(statements.append)
+        statements = world.disk.statements()
         result = await world.control.delete_batch(NAME, ids)
 
         assert result["deleted"] == [{"id": instance} for instance in ids]

@@ -231,7 +231,7 @@ def test_a_thousand_runs_that_are_due_at_once_start_as_the_guest_takes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feeding, "WINDOW_BYTES", 4 * BURST_RUN_BYTES)
-    monkeypatch.setattr(feeding, "_MARK_BYTES", BURST_RUN_BYTES)
+    monkeypatch.setattr(feeding, "MARK_BYTES", BURST_RUN_BYTES)
 
     async def workflow(event: Event, step: Step) -> None:
         await step.sleep("nap", "1 hour")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,6 @@ from tests.engine.world import HOUR, MINUTE, NAME, SECOND, World, play
 Event = dict[str, Any]
 
 
-@contextmanager
-def full_disk(world: World) -> Iterator[None]:
-    """Let the journal grow no further while the block runs."""
-    execute = world.journal._connection.execute
-    pages = execute("PRAGMA page_count").fetchone()[0]
-    execute(f"PRAGMA max_page_count = {pages}")
-    yield
-    execute("PRAGMA max_page_count = 4294967294")
-
-
 BIG = "x" * 100_000
 
 
@@ -36,7 +25,7 @@ async def big_step(event: Event, step: Step) -> int:
 
 def test_create_on_a_full_disk_fails_and_leaves_nothing(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        with full_disk(world):
+        with world.disk.full():
             with pytest.raises(WorkerError, match="not recorded: database or disk is full"):
                 await world.create("a", BIG)
         await world.advance(MINUTE)
@@ -52,7 +41,7 @@ def test_create_on_a_full_disk_fails_and_leaves_nothing(tmp_path: Path) -> None:
 def test_a_batch_on_a_full_disk_is_created_wholly_or_not_at_all(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         big = b'"' + BIG.encode() + b'"'
-        with full_disk(world):
+        with world.disk.full():
             with pytest.raises(WorkerError, match="not recorded"):
                 await world.control.create_batch(NAME, [("small", None, None), ("big", big, None)])
         await world.advance(MINUTE)
@@ -75,7 +64,7 @@ def test_a_stream_that_a_full_disk_cut_off_is_streamed_again(tmp_path: Path) -> 
 
     async def story(world: World) -> None:
         await world.create()
-        with full_disk(world):
+        with world.disk.full():
             gate.set()
             await world.settle()
             assert world.status() == "running"
@@ -100,7 +89,7 @@ def test_running_instances_go_on_when_there_is_room_again(tmp_path: Path) -> Non
 
     async def story(world: World) -> None:
         await world.create()
-        with full_disk(world):
+        with world.disk.full():
             gate.set()
             await world.advance(10 * MINUTE)
             assert world.status() == "running"
@@ -121,7 +110,7 @@ def test_callbacks_are_not_executed_again_and_again_while_the_disk_is_full(
 
     async def story(world: World) -> None:
         await world.create()
-        with full_disk(world):
+        with world.disk.full():
             await world.advance(HOUR)
 
             assert len(world.executions) == 1
@@ -142,7 +131,7 @@ def test_a_full_disk_and_its_end_are_reported_once_each(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         for name in "abc":
             await world.create(name)
-        with full_disk(world):
+        with world.disk.full():
             gate.set()
             await world.advance(10 * MINUTE)
         await world.advance(MINUTE)
@@ -161,7 +150,7 @@ def test_a_sleep_that_comes_due_on_a_full_disk_ends_when_there_is_room(tmp_path:
 
     async def story(world: World) -> None:
         await world.create()
-        with full_disk(world):
+        with world.disk.full():
             await world.advance(2 * HOUR)
         await world.advance(MINUTE)
 
@@ -175,7 +164,7 @@ def test_instances_queued_behind_a_failed_one_start_when_there_is_room(tmp_path:
         world.lose_guest()
         for name in "abc":
             await world.create(name)
-        with full_disk(world):
+        with world.disk.full():
             world.load()
             await world.advance(MINUTE)
         await world.advance(MINUTE)
@@ -193,7 +182,7 @@ def test_terminate_on_a_full_disk_is_either_recorded_or_refused(tmp_path: Path) 
     async def story(world: World) -> None:
         await world.create()
         await world.advance(2 * SECOND)
-        with full_disk(world):
+        with world.disk.full():
             try:
                 await world.terminate()
                 expected = "terminated"

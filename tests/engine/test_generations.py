@@ -89,11 +89,10 @@ def test_generations_keep_their_numbers_when_the_host_is_started_again(tmp_path:
 
 def test_a_generation_whose_commit_failed_is_recorded_with_the_next(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        world.journal._connection.execute("PRAGMA query_only = 1")
-        world.code = "new"
-        world.load()
-        await world.settle()
-        world.journal._connection.execute("PRAGMA query_only = 0")
+        with world.disk.read_only():
+            world.code = "new"
+            world.load()
+            await world.settle()
         await world.advance(MINUTE)
         await world.create()
 

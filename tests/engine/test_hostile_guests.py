@@ -95,7 +95,7 @@ def test_a_malformed_recorded_value_ends_its_instance_only(tmp_path: Path, damag
         await world.settle()
         key = world.journal.find(NAME, "bad")
         await world.journal.committed()
-        world.journal._connection.execute(
+        world.disk.execute(
             "UPDATE entries SET value = ? WHERE instance = ? AND step <> ''", (damaged, key)
         )
         await world.crash_and_boot()

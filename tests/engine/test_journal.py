@@ -22,6 +22,7 @@ from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import StepStart
 from emulator.errors import StateError
 from emulator.protocol.runs import RunStart, StepDone
+from tests.engine.disk import Disk
 from tests.engine.scripted import Step
 from tests.engine.world import HOUR, SECOND, World, play
 from tests.waiting import DEADLINE_S
@@ -235,9 +236,8 @@ def test_what_is_still_in_the_write_ahead_log_is_read_after_a_crash(tmp_path: Pa
 
 def test_everything_written_in_one_turn_is_one_transaction(tmp_path: Path) -> None:
     async def main() -> int:
-        journal = Journal.open(tmp_path / "journal.sqlite")
-        statements: list[str] = []
-        journal._connection.set_trace_callback(statements.append)
+        disk = Disk(tmp_path / "journal.sqlite")
+        journal, statements = disk.journal, disk.statements()
         for number in range(50):
             key = journal.new_instance("orders", f"i{number}", 1)
             journal.append(Entry(key, 1, EntryKind.WORKFLOW_QUEUED))
@@ -255,8 +255,7 @@ def test_instances_side_by_side_share_their_transactions(tmp_path: Path) -> None
             await step.do(f"step {number}", lambda ctx: None)
 
     async def story(world: World) -> None:
-        statements: list[str] = []
-        world.journal._connection.set_trace_callback(statements.append)
+        statements = world.disk.statements()
         await world.control.create_batch("orders", [(f"i{n}", None, None) for n in range(50)])
         await world.settle()
 
@@ -269,15 +268,16 @@ def test_instances_side_by_side_share_their_transactions(tmp_path: Path) -> None
 
 def test_a_commit_that_fails_writes_nothing_and_tells_all_who_wait(tmp_path: Path) -> None:
     async def main() -> None:
-        journal = Journal.open(tmp_path / "journal.sqlite")
-        refuse_commits(journal)
+        disk = Disk(tmp_path / "journal.sqlite")
+        journal = disk.journal
+        disk.refuse_commits()
         journal.new_instance("orders", "a", 1)
         outcomes: list[Exception | None] = []
         journal.after_commit(outcomes.append)
         journal.after_commit(outcomes.append)
         with pytest.raises(StateError, match="not recorded: not authorized"):
             await journal.committed()
-        allow_commits(journal)
+        disk.accept_commits()
 
         assert [str(outcome) for outcome in outcomes] == ["not authorized"] * 2
         assert journal.find("orders", "a") is None
@@ -301,21 +301,6 @@ def test_an_unforeseen_failure_does_not_leave_a_transaction_open(tmp_path: Path)
         journal.close()
 
     asyncio.run(main())
-
-
-def refuse_commits(journal: Journal) -> None:
-    """Make every COMMIT fail from now on."""
-
-    def authorize(action: int, first: str | None, *rest: str | None) -> int:
-        is_commit = action == sqlite3.SQLITE_TRANSACTION and first == "COMMIT"
-        return sqlite3.SQLITE_DENY if is_commit else sqlite3.SQLITE_OK
-
-    journal._connection.set_authorizer(authorize)
-
-
-def allow_commits(journal: Journal) -> None:
-    """Let commits succeed again."""
-    journal._connection.set_authorizer(None)
 
 
 def test_a_read_sees_what_is_pending_and_calls_nobody(tmp_path: Path) -> None:
@@ -343,16 +328,17 @@ def test_a_read_sees_what_is_pending_and_calls_nobody(tmp_path: Path) -> None:
 
 def test_what_was_read_in_a_turn_is_lost_with_the_rest_of_it(tmp_path: Path) -> None:
     async def main() -> None:
-        journal = Journal.open(tmp_path / "journal.sqlite")
+        disk = Disk(tmp_path / "journal.sqlite")
+        journal = disk.journal
         failed: list[set[int]] = []
         journal.on_failure = lambda keys, error: failed.append(keys)
-        refuse_commits(journal)
+        disk.refuse_commits()
         first = journal.new_instance("orders", "a", 1)
         assert len(journal.every()) == 1
         second = journal.new_instance("orders", "b", 1)
         with pytest.raises(StateError, match="not recorded"):
             await journal.committed()
-        allow_commits(journal)
+        disk.accept_commits()
 
         assert failed == [{first, second}]
         assert journal.every() == []
@@ -427,11 +413,11 @@ def test_no_step_is_answered_before_its_commit(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         await world.create()
-        refuse_commits(world.journal)
+        world.disk.refuse_commits()
         gate.set()
         await world.settle()
         assert world.sent(StepDone) == []
-        allow_commits(world.journal)
+        world.disk.accept_commits()
         await world.advance(10 * SECOND)
 
         assert world.status() == "complete"
@@ -447,11 +433,11 @@ def test_a_run_gets_no_history_before_its_commit(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create()
         await world.advance(2 * SECOND)
-        refuse_commits(world.journal)
+        world.disk.refuse_commits()
         world.guest.sent.clear()
         await world.advance(2 * HOUR)
         assert world.sent(RunStart) == []
-        allow_commits(world.journal)
+        world.disk.accept_commits()
         await world.advance(SECOND)
 
         assert world.status() == "complete"
@@ -467,10 +453,10 @@ def test_no_event_is_acknowledged_that_was_not_recorded(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create()
         await world.advance(2 * SECOND)
-        refuse_commits(world.journal)
+        world.disk.refuse_commits()
         with pytest.raises(Exception, match="not recorded"):
             await world.send("answer", "lost")
-        allow_commits(world.journal)
+        world.disk.accept_commits()
         await world.advance(2 * SECOND)
         await world.send("answer", "kept")
 

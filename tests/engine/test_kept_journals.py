@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.clock import VirtualClock
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.instance import TERMINAL, Status
 from tests.engine.journal_fixtures import FEATURES, restore, told
@@ -40,7 +41,7 @@ def test_what_an_earlier_version_began_goes_on(tmp_path: Path, feature: str) -> 
         journal = Journal.open_to_read(tmp_path / "journal.sqlite")
         start_ms = journal.last_ms()
         journal.close()
-        world = World(tmp_path, {CLASS: FEATURES[feature][0]}, start_ms=start_ms)
+        world = World(tmp_path, {CLASS: FEATURES[feature][0]}, clock=VirtualClock(start_ms))
         waits = [row.id for row in world.journal.every() if row.status is Status.WAITING]
         await world.advance(2 * DAY)
 

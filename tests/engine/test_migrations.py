@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from emulator.clock import VirtualClock
 from emulator.engine.journal import schema
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.divergence import Policy
@@ -123,7 +124,7 @@ def in_time(
     """Run `story` on the journal of the first release, soon after it was written."""
 
     async def main() -> None:
-        world = World(directory, {CLASS: workflow}, start_ms=WRITTEN_AT_MS)
+        world = World(directory, {CLASS: workflow}, clock=VirtualClock(WRITTEN_AT_MS))
         world.engine.divergences.policy = Policy.WARN  # the code of that time is not at hand
         try:
             await story(world)
@@ -164,7 +165,7 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(
         shutil.copy(script, folder)
     with (folder / f"migration-{schema.SCHEMA_VERSION}.sql").open("a") as last:
         last.write("\nINSERT INTO nowhere VALUES (1);")
-    monkeypatch.setattr(schema, "_FOLDER", folder)
+    monkeypatch.setattr(schema, "FOLDER", folder)
     before = rows(path, "sqlite_schema", "name, sql")
 
     with pytest.raises(StateError, match="nowhere"):

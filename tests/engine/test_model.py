@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import sys
 import tempfile
 from collections import Counter
@@ -474,18 +473,14 @@ class EngineModel(RuleBasedStateMachine):
     @precondition(lambda self: not self.refusing)
     @rule()
     def disk_refuses(self) -> None:
-        def authorize(action: int, first: str | None, *rest: str | None) -> int:
-            is_commit = action == sqlite3.SQLITE_TRANSACTION and first == "COMMIT"
-            return sqlite3.SQLITE_DENY if is_commit else sqlite3.SQLITE_OK
-
         self.refusing = True
-        self.world.journal._connection.set_authorizer(authorize)
+        self.world.disk.refuse_commits()
 
     @precondition(lambda self: self.refusing)
     @rule()
     def disk_accepts(self) -> None:
         self.refusing = False
-        self.world.journal._connection.set_authorizer(None)
+        self.world.disk.accept_commits()
 
     def _charge_all(self) -> None:
         for known in self.known.values():
@@ -680,7 +675,7 @@ class EngineModel(RuleBasedStateMachine):
     def _end(self) -> None:
         self.hurry = True
         self.gate.set()
-        self.world.journal._connection.set_authorizer(None)
+        self.world.disk.accept_commits()
         self.do(self._resume_all())
         self.do(self.world.advance(2 * DAY))
         for name, known in self.known.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -12,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from emulator.clock import VirtualClock
 from emulator.engine.guard.replay_guard import Guard
-from emulator.engine.model import fold
 from emulator.engine.model.divergence import Policy
 from emulator.engine.model.entries import members_of
 from emulator.engine.model.instance import Instance
@@ -701,9 +702,7 @@ def _check_export(world: World) -> None:
     """What is exported and read again has every step at the same place."""
     instance = world.engine.roster.instance(1)
     document = export.export(instance, world.entries())
-    read = Instance(0, NAME, "a")
-    for place, item in enumerate(document["entries"]):
-        fold.apply(read, export._entry(item, f"entries[{place}]"))
+    read = export.parse_history(json.dumps(document), "it")
 
     def steps(of: Instance) -> list[tuple[Any, ...]]:
         return [(each.key, each.parent, each.place, each.state) for each in of.steps.values()]
@@ -961,7 +960,7 @@ def test_instances_of_a_journal_without_places_go_on(tmp_path: Path, same_code: 
                 return [first, last[0], last[1]["payload"]]
 
     async def story() -> None:
-        world = World(tmp_path, {CLASS: workflow}, start_ms=RECORDED_MS, guest=False)
+        world = World(tmp_path, {CLASS: workflow}, clock=VirtualClock(RECORDED_MS), guest=False)
         world.generation = 0 if same_code else 1
         world.load()
         await world.advance(2 * HOUR)

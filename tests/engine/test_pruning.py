@@ -111,7 +111,7 @@ def test_one_workflow_is_pruned_and_the_others_are_left_alone(tmp_path: Path) ->
 def test_more_instances_than_are_pruned_at_once_are_all_pruned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prune, "_AT_ONCE", 3)
+    monkeypatch.setattr(prune, "AT_ONCE", 3)
 
     async def story(world: World) -> None:
         for _ in range(10):
@@ -137,10 +137,8 @@ def test_the_id_of_a_pruned_instance_can_be_used_again(tmp_path: Path) -> None:
 def test_a_disk_that_refuses_loses_nothing_and_is_told_of(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create("a", "ok")
-        world.journal._connection.execute("PRAGMA query_only = 1")
-        with pytest.raises(StateError, match="not recorded"):
+        with world.disk.read_only(), pytest.raises(StateError, match="not recorded"):
             await prune_all(world)
-        world.journal._connection.execute("PRAGMA query_only = 0")
         await world.advance(HOUR)
 
         assert world.status() == "complete"
@@ -152,7 +150,7 @@ def test_the_space_of_pruned_instances_is_given_back_to_the_disk(tmp_path: Path)
     async def story(world: World) -> None:
         await world.create("large", "large")
         await world.create("kept", "ok")
-        world.journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        world.disk.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         before = world.path.stat().st_size
         assert before > 2_000_000
         await world.control.delete(NAME, "large")

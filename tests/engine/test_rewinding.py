@@ -19,7 +19,6 @@ from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Workflow
-from tests.engine.test_deleting import refuse_commits
 from tests.engine.world import CLASS, DAY, HOUR, MINUTE, NAME, SECOND, World, play
 
 Event = dict[str, Any]
@@ -609,12 +608,12 @@ def test_a_restart_from_a_step_that_cannot_be_recorded_changes_nothing(tmp_path:
     async def story(world: World) -> None:
         await world.create()
         before = world.entries()
-        refuse_commits(world, True)
+        world.disk.refuse_commits()
         with pytest.raises(WorkerError, match="not recorded"):
             await world.control.restart(NAME, "a", RestartPoint("work"))
         assert world.entries() == before
 
-        refuse_commits(world, False)
+        world.disk.accept_commits()
         await world.advance(HOUR)
 
         assert world.output() == "done"

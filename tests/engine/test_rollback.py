@@ -16,7 +16,6 @@ from emulator.engine.roster import Census
 from emulator.engine.views import report
 from emulator.protocol.runs import RollbackRun
 from tests.engine.scripted import Context, Handler, Step, StepError, Undo, Workflow
-from tests.engine.test_journal import allow_commits, refuse_commits
 from tests.engine.world import CLASS, DAY, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play
 
 Event = dict[str, Any]
@@ -752,7 +751,7 @@ def test_no_handler_is_asked_for_before_the_rollback_is_durable(tmp_path: Path) 
     async def fails_later(event: Event, step: Step) -> None:
         await step.do("a", lambda ctx: 1, rollback=saga.undo)
         await step.do("work", lambda ctx: gate.wait())
-        refuse_commits(world_of[0].journal)
+        world_of[0].disk.refuse_commits()
         raise StepError("Error", "too late")
 
     world_of: list[World] = []
@@ -765,7 +764,7 @@ def test_no_handler_is_asked_for_before_the_rollback_is_durable(tmp_path: Path) 
         assert world.sent(RollbackRun) == []
 
         world.load({CLASS: workflow})
-        allow_commits(world.journal)
+        world.disk.accept_commits()
         await world.advance(2 * HOUR)
 
         assert (world.status(), saga.undone) == ("complete", [])
@@ -784,12 +783,12 @@ def test_no_handler_is_asked_for_before_the_one_before_it_is_durable(tmp_path: P
 
     async def story(world: World) -> None:
         await world.create()
-        refuse_commits(world.journal)
+        world.disk.refuse_commits()
         gate.set()
         await world.settle()
         assert [order.name for order in world.sent(RollbackRun)] == ["b"]
 
-        allow_commits(world.journal)
+        world.disk.accept_commits()
         await world.advance(MINUTE)
 
         assert [order.name for order in world.sent(RollbackRun)] == ["b", "b", "a"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.clock import SystemClock
+from emulator.clock import SystemClock, VirtualClock
 from emulator.engine.clock_control import Timekeeper
 from emulator.engine.model.instance import Status
 from emulator.engine.schedules import Schedules
@@ -92,11 +92,12 @@ def test_a_tick_that_was_answered_before_a_crash_is_not_made_again(tmp_path: Pat
     async def story(world: World, schedules: Schedules) -> None:
         await world.advance(HOUR)
         await world.crash_and_boot()
-        again = Schedules(world.clock, world.control.fire)
+        before = VirtualClock(T0)  # the same tick comes again
+        again = Schedules(before, world.control.fire)
         again.set([HOURLY])
-        again._arm(*HOURLY, T0)  # as if it had been armed just before its time
 
-        await world.advance(SECOND)
+        before.advance(HOUR)
+        await world.settle()
 
         assert instances(world) == [f"0 * * * *-{T0 + HOUR}"]
         assert world.reports == []

@@ -371,7 +371,7 @@ def test_closing_a_subscription_wakes_its_reader(tmp_path: Path) -> None:
         subscription.close()
 
         assert await waiting is None
-        assert world.journal.watchers._callbacks == {}
+        assert len(world.journal.watchers) == 0
 
     play(tmp_path, sleeper, story)
 
@@ -401,7 +401,7 @@ def test_a_subscription_that_nobody_reads_holds_a_page_at_the_most(tmp_path: Pat
         await world.settle()
         await world.settle()
 
-        assert len(subscription._page) <= 4 * 64 and len(subscription._log._open) <= 1
+        assert subscription.kept() <= 4 * 64 + 1
         assert len(told(subscription)) == 300 * 4 + 2
 
     play(tmp_path, workflow, story)
@@ -413,12 +413,8 @@ def test_a_journal_that_cannot_be_read_ends_the_subscription_with_its_error(
     async def story(world: World) -> None:
         await world.create()
         subscription = subscribe(world)
-        world.journal._connection.set_authorizer(lambda *_: 1)
-        try:
-            with pytest.raises(StateError, match="not read"):
-                await subscription.next()
-        finally:
-            world.journal._connection.set_authorizer(None)
+        with world.disk.unreadable(), pytest.raises(StateError, match="not read"):
+            await subscription.next()
 
         assert await subscription.next() is None
 

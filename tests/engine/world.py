@@ -12,7 +12,6 @@ from emulator.clock import VirtualClock
 from emulator.engine.control import Control
 from emulator.engine.engine import Engine
 from emulator.engine.guests.blame import Cause, Loss
-from emulator.engine.journal.journal import Journal
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Status
@@ -22,6 +21,7 @@ from emulator.errors import StateError
 from emulator.protocol import values
 from emulator.protocol.message import Message
 from emulator.protocol.runs import RunStart
+from tests.engine.disk import Disk
 from tests.engine.scripted import Execution, ScriptedGuest, Workflow
 
 NAME = "orders"
@@ -49,7 +49,7 @@ class World:
         *,
         concurrency: int = 50_000,
         definitions: list[Definition] | None = None,
-        start_ms: int | None = None,
+        clock: VirtualClock | None = None,
         guest: bool = True,
         free_steps: bool = True,
     ) -> None:
@@ -60,7 +60,7 @@ class World:
         self.reports: list[str] = []
         self.generation = 0
         self.code = ""  # what `use_guest` is told of it
-        self.clock = VirtualClock() if start_ms is None else VirtualClock(start_ms)
+        self.clock = clock or VirtualClock()
         self.definitions = definitions or [Definition(NAME, CLASS)]
         self._concurrency = concurrency
         self._commits = 0
@@ -70,7 +70,8 @@ class World:
 
     def boot(self, *, guest: bool = True) -> None:
         """Start a host on the journal as it is, with a guest unless told otherwise."""
-        self.journal = Journal.open(self.path, "NORMAL")
+        self.disk = Disk(self.path)
+        self.journal = self.disk.journal
         self.journal.on_commit = self._committed
         self.engine = Engine(
             self.journal,
@@ -82,7 +83,7 @@ class World:
         self.control = Control(self.engine)
         self.engine.define(self.definitions)
         self.apart: ScriptedGuest | None = None  # where suspects run
-        self.engine.apart.open = self._open_apart
+        self.engine.apart.open = self.open_apart
         self.engine.apart.close = self._close_apart
         self.engine.start()
         self.guests: list[ScriptedGuest] = []
@@ -117,7 +118,7 @@ class World:
         guest.die()
         self.engine.guest_lost(guest, Loss(reason, cause, run, others))
 
-    def _open_apart(self) -> None:
+    def open_apart(self) -> None:
         """Bring up a guest for suspects, which takes some turns of the loop."""
 
         def opened(turns: int = _QUIET_TURNS // 2) -> None:
@@ -147,9 +148,7 @@ class World:
 
     def crash(self) -> None:
         """Kill the host: what is not committed is lost, guests die with it."""
-        self.journal._batch = type(self.journal._batch)()
-        self.journal._waiting.clear()
-        self.journal._connection.close()
+        self.journal.abandon()
         self.engine.roster.closed = True
         self.clock = VirtualClock(self.clock.now_ms())
         for guest in self.guests:
@@ -168,7 +167,7 @@ class World:
         await self._rest()
         defects = [error for guest in self.guests for error in guest.defects]
         assert not defects, defects
-        if self.journal._late is not None:
+        if self.journal.has_late:
             with suppress(StateError):  # a disk that refuses; the engine hears of it by itself
                 await self.journal.committed()
             await self._rest()
@@ -279,6 +278,7 @@ def play(
     *,
     concurrency: int = 50_000,
     definitions: list[Definition] | None = None,
+    clock: VirtualClock | None = None,
     guest: bool = True,
     free_steps: bool = True,
 ) -> None:
@@ -290,6 +290,7 @@ def play(
             {CLASS: workflow},
             concurrency=concurrency,
             definitions=definitions,
+            clock=clock,
             guest=guest,
             free_steps=free_steps,
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import ByteStream
+from emulator.clock import VirtualClock
 from emulator.engine.model.definition import Definition
 from emulator.errors import WorkerError
 from emulator.protocol import values
@@ -53,7 +54,7 @@ class EngineSide(World):
         self.said: deque[tuple[Puppet, Message]] = deque()
         self._of_run: dict[int, Puppet] = {}
         definitions = [Definition(NAME, setup["class"])]
-        super().__init__(directory, {}, definitions=definitions, start_ms=START_MS)
+        super().__init__(directory, {}, definitions=definitions, clock=VirtualClock(START_MS))
 
     def _new_guest(self) -> ScriptedGuest:
         guest = Puppet(self)

@@ -80,12 +80,12 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 def heard_by_guests() -> set[str]:
     guest = Guest(_Loop(), 1, lambda message: None, lambda: None)  # type: ignore[arg-type]
-    return {cls.type for cls in guest._routes}
+    return {cls.type for cls in guest.routes}
 
 
 def heard_by_hosts() -> set[str]:
     connection = Connection(_Loop(), {}, lambda error, run: None)  # type: ignore[arg-type]
-    return {cls.type for cls in connection._routes} | set(RUN_MESSAGES)
+    return {cls.type for cls in connection.routes} | set(RUN_MESSAGES)
 
 
 class _Loop:

@@ -12,12 +12,10 @@ from typing import Any
 import pytest
 
 from bindings.binding import Binding
-from emulator.protocol.exchanges import FetchResponse
 from emulator.protocol.runs import RunMessage, RunStart, StepBegin
-from emulator.runner import binding_calls, connection
-from emulator.runner.exchanges import Exchanges
+from emulator.runner import binding_calls, connection, exchanges
 from emulator.runner.guest import Guest
-from emulator.runner.requests import GuestLost, HandlerError
+from emulator.runner.requests import FetchReply, GuestLost, HandlerError
 from emulator.server.http.serve import loop_factory
 from tests.runner.running import Recorder, Running, run, write
 
@@ -142,14 +140,13 @@ def test_a_message_that_the_host_cannot_cope_with_costs_its_request_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     hostile(tmp_path, "return Response('fine', int(request.url.rpartition('/')[2]))")
-    respond = Exchanges._respond
 
-    def cannot(self: Exchanges, exchange: Any, message: FetchResponse) -> None:
-        if message.status == 201:
-            raise KeyError(message.status)
-        respond(self, exchange, message)
+    def cannot(status: int, *rest: Any) -> FetchReply:
+        if status == 201:
+            raise KeyError(status)
+        return FetchReply(status, *rest)
 
-    monkeypatch.setattr(Exchanges, "_respond", cannot)
+    monkeypatch.setattr(exchanges, "FetchReply", cannot)
 
     async def scenario(it: Running) -> None:
         await it.load()

@@ -155,7 +155,7 @@ async def main():
     runner = Runner(forkserver, heard, lambda line: print(line.text, flush=True), print, 30_000)
     await runner.start()
     guest = await runner.load(spec(Path(sys.argv[1])), {})
-    print(forkserver._process.pid, guest.pid, flush=True)
+    print(forkserver.pid, guest.pid, flush=True)
     runner.switch(guest)
     from emulator.runner.requests import FetchRequest
     await runner.fetch(FetchRequest("GET", "http://localhost/", []))
@@ -192,9 +192,8 @@ def test_stopping_the_runner_leaves_no_process_behind(tmp_path: Path) -> None:
     async def scenario(it: Running) -> None:
         for _ in range(2):
             pids.append((await it.load()).pid)
-        process = it.source._process
-        assert process is not None
-        pids.append(process.pid)
+        assert it.source.pid is not None
+        pids.append(it.source.pid)
 
     run(tmp_path, scenario)
     assert not any(map(_is_running, pids))

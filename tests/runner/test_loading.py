@@ -314,9 +314,8 @@ def test_a_forkserver_that_died_is_replaced_at_the_next_load(tmp_path: Path) -> 
 
     async def scenario(it: Running) -> None:
         guest = await it.load()
-        process = it.source._process
-        assert process is not None
-        process.send_signal(signal.SIGKILL)
+        assert it.source.pid is not None
+        os.kill(it.source.pid, signal.SIGKILL)
         assert "forkserver" in await guest.lost
 
         await it.load()
@@ -340,8 +339,7 @@ def test_a_load_that_is_given_up_leaves_no_guest_and_confuses_no_other(tmp_path:
         guest = await it.load()
 
         assert await it.get() == b"hello"
-        exits = it.source._exits
-        await until(lambda: list(exits) == [guest.pid], "the end of the others")
+        await until(lambda: it.source.guest_pids == [guest.pid], "the end of the others")
 
     run(tmp_path, scenario)
 
@@ -359,13 +357,13 @@ def test_a_process_that_the_system_has_no_room_for_is_told_and_can_be_tried_agai
     async def scenario(it: Running) -> None:
         with pytest.raises(GuestError, match=r"no further process \(Resource temporarily"):
             await it.load()
-        process = it.source._process
+        pid = it.source.pid
         (tmp_path / "full").unlink()
 
         await it.load()
 
         assert await it.get() == b"hello"
-        assert it.source._process is process
+        assert it.source.pid == pid
 
     run(tmp_path, scenario, interpreter=str(interpreter))
 

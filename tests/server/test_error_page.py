@@ -81,7 +81,7 @@ def test_hostile_text_from_user_code_stays_text() -> None:
 @pytest.mark.parametrize("unit", ["a", ":", "a:1:", "1", ":1", 'File "', "file://", "(", "a:1:1 "])
 def test_marking_places_costs_in_step_with_the_traceback(unit: str) -> None:
     def page(text: str) -> str:
-        return error_page.as_html(error_page._Report("Error", "", text), False)
+        return error_page.as_html(error_page.Report("Error", "", text), False)
 
     check_growth(page, lambda size: (unit * size)[:size] + "\0", 5_000)
 

@@ -64,7 +64,7 @@ def test_a_bound_port_is_owned_at_once() -> None:
     ports(first)
 
 
-@pytest.mark.skipif(not listen._has_ipv6_loopback(), reason="this machine has no ::1")
+@pytest.mark.skipif(not listen.has_ipv6_loopback(), reason="this machine has no ::1")
 def test_localhost_is_both_families_on_one_port() -> None:
     sockets = bind("localhost", 0, explicit=True)
 
@@ -72,7 +72,7 @@ def test_localhost_is_both_families_on_one_port() -> None:
     assert len(ports(sockets)) == 1
 
 
-@pytest.mark.skipif(not listen._has_ipv6_loopback(), reason="this machine has no ::1")
+@pytest.mark.skipif(not listen.has_ipv6_loopback(), reason="this machine has no ::1")
 def test_a_port_that_another_program_has_on_ipv6_is_not_shared_with_it() -> None:
     with occupied("::1") as port, pytest.raises(PortInUse, match=r"\[::1\]"):
         bind("localhost", port, explicit=True)

@@ -20,7 +20,7 @@ RUN_BYTES = 64 * 1024  # what starting a run counts for: code runs then, which t
 BURST_RUN_BYTES = RUN_BYTES // 4  # the same, while the guest reads fast enough
 AT_ONCE = 4  # runs whose histories are on the way; their messages take turns
 
-_MARK_BYTES = WINDOW_BYTES // 4
+MARK_BYTES = WINDOW_BYTES // 4
 Parcel = Iterator[Message]
 
 
@@ -107,13 +107,13 @@ class Feed:
         self._unmarked += size
         self._is_behind |= self._unread >= WINDOW_BYTES
         self._guest.send(message)
-        if self._unmarked >= _MARK_BYTES:
+        if self._unmarked >= MARK_BYTES:
             amount, self._unmarked = self._unmarked, 0
             self._guest.when_read(partial(self._was_read, amount))
 
     def _was_read(self, amount: int) -> None:
         self._unread -= amount
-        self._is_behind &= self._unread >= _MARK_BYTES
+        self._is_behind &= self._unread >= MARK_BYTES
         self._send_on()
         if self.has_room:
             self._has_room_again()

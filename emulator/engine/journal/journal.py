@@ -362,6 +362,17 @@ class Journal(Reader):
         except sqlite3.Error:
             return 0
 
+    @property
+    def has_late(self) -> bool:
+        """Whether something that is recorded `late` waits for its commit."""
+        return self._late is not None
+
+    def abandon(self) -> None:
+        """Close the file without what is pending, as when the process is killed: tests do this."""
+        self._batch = Batch()
+        self._waiting.clear()
+        self._connection.close()
+
     def close(self) -> None:
         """Commit what is pending and close the file."""
         if self._late is not None:

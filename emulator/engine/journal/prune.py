@@ -16,7 +16,7 @@ from emulator.engine.journal.journal import Journal
 from emulator.engine.model.instance import TERMINAL, Status
 from emulator.errors import StateError
 
-_AT_ONCE = 500  # instances per commit; requests are answered in between
+AT_ONCE = 500  # instances per commit; requests are answered in between
 _ROW_BYTES = 24  # roughly what SQLite adds to a row, with its place in the index
 LARGEST_MAX = 1_000
 
@@ -57,7 +57,7 @@ async def prune(journal: Journal, wanted: Prunable, delete: Callable[[int], None
     instances deleted before that stay deleted.
     """
     where, parameters = wanted.where()
-    statement = f"SELECT key FROM instances WHERE {where} ORDER BY key LIMIT {_AT_ONCE}"
+    statement = f"SELECT key FROM instances WHERE {where} ORDER BY key LIMIT {AT_ONCE}"
     pruned = 0
     while found := journal.query(statement, parameters):
         for (key,) in found:

@@ -23,7 +23,7 @@ from emulator.disk import (
 from emulator.errors import StateError
 
 SCHEMA_VERSION = 3
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _BESIDE = ("-wal", "-shm", "-journal")  # SQLite's files beside a database
 
@@ -172,7 +172,7 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
         scripts = ["schema.sql"]
     else:
         scripts = [f"migration-{number}.sql" for number in range(version + 1, SCHEMA_VERSION + 1)]
-    statements = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in scripts)
+    statements = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in scripts)
     connection.executescript(
         f"BEGIN IMMEDIATE;\n{statements}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
     )

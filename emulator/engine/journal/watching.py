@@ -14,6 +14,9 @@ class Watchers:
         self.is_open = True  # False: there will be no more news
         self._callbacks: dict[int, list[Callback]] = {}
 
+    def __len__(self) -> int:
+        return len(self._callbacks)
+
     def add(self, key: int, callback: Callback) -> None:
         """Call `callback` after every commit about an instance, and once at `close`."""
         self._callbacks.setdefault(key, []).append(callback)

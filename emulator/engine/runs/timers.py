@@ -28,6 +28,11 @@ class Timers:
     def __len__(self) -> int:
         return len(self._due)
 
+    @property
+    def heap_size(self) -> int:
+        """How many deadlines the heap has, with those that no longer count."""
+        return len(self._heap)
+
     def keys(self) -> Set[int]:
         """Return the instances that are woken some time."""
         return self._due.keys()

@@ -165,6 +165,11 @@ class Log:
         self._paused = False
         self._open: dict[str, _Open] = {}
 
+    @property
+    def steps_in_progress(self) -> int:
+        """How many steps have begun and not ended."""
+        return len(self._open)
+
     def event(self, number: int, entry: Entry) -> LogEvent | None:
         """Return the event for the entry with this id, or None if it makes no event."""
         kind = entry.kind

@@ -124,6 +124,10 @@ class Subscription:
                 return event
         return None
 
+    def kept(self) -> int:
+        """Return how much it keeps in memory: entries it has read ahead, and steps in progress."""
+        return len(self._page) + self._log.steps_in_progress
+
     def close(self) -> None:
         """End it; whoever waits for an event gets None."""
         self.ended = True

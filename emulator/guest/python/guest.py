@@ -58,7 +58,7 @@ class Guest:
         self._calls = BindingCalls(loop, send)
         self._exchanges: dict[int, Exchange] = {}
         self._runs: dict[int, Run] = {}
-        self._routes: dict[type[Message], Callable[[Any], None]] = {
+        self.routes: dict[type[Message], Callable[[Any], None]] = {
             BindingFailed: self._calls.failure,
             BindingResult: self._calls.result,
             Cancel: self._on_cancel,
@@ -88,7 +88,7 @@ class Guest:
 
     def receive(self, message: Message) -> None:
         """Handle one message. Raises ProtocolError for a message that is not for guests."""
-        route = self._routes.get(type(message))
+        route = self.routes.get(type(message))
         if route is None:
             raise ProtocolError(f"{message.type} is not for guests")
         if self._worker is None and type(message) not in (Load, Shutdown):

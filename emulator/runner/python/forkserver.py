@@ -44,6 +44,16 @@ class Forkserver:
         self._answers: deque[asyncio.Future[_Forked]] = deque()
         self._exits: dict[int, asyncio.Future[Ending]] = {}
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process, if there is one."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def guest_pids(self) -> list[int]:
+        """Of the guests whose end it has not reported."""
+        return list(self._exits)
+
     async def start(self) -> None:
         """Start the process if it is not running, and listen to it. Raises GuestError."""
         self._connected()

@@ -65,7 +65,7 @@ def _candidates(port: int, explicit: bool) -> Iterable[int]:
 
 def _addresses(ip: str) -> list[str]:
     if ip == "localhost":
-        return ["127.0.0.1", "::1"] if _has_ipv6_loopback() else ["127.0.0.1"]
+        return ["127.0.0.1", "::1"] if has_ipv6_loopback() else ["127.0.0.1"]
     if ip == "*":
         return ["0.0.0.0"]
     try:
@@ -126,7 +126,7 @@ def _explained(error: OSError, ip: str, port: int) -> EmulatorError:
     return EmulatorError(f"Cannot listen on {_shown(ip)}:{port}: {error.strerror}.")
 
 
-def _has_ipv6_loopback() -> bool:
+def has_ipv6_loopback() -> bool:
     if not socket.has_ipv6:
         return False
     try:

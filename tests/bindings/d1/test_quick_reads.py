@@ -35,7 +35,7 @@ async def rows(database: D1, sql: str) -> list[list[Any]]:
 
 async def proven(database: D1, sql: str, *params: Any) -> None:
     """Ask until `sql` was quick on a thread: on a busy machine the first time may not be."""
-    while not database._quickness.is_proven((sql,)):
+    while not database.is_quick(sql):
         await query(database, (sql, list(params)))
 
 
@@ -43,11 +43,9 @@ def test_a_query_that_was_quick_once_needs_no_thread(tmp_path: Path) -> None:
     async def work(database: D1) -> bool:
         for _ in range(50):  # on a busy machine the event loop may seem slow, too
             await proven(database, "SELECT 1")
-            for reader in database._idle_readers:
-                await reader.close()
-            database._idle_readers.clear()
+            await database.close_idle_readers()
             assert await rows(database, "SELECT 1") == [[1]]
-            if not database._idle_readers:
+            if not database.idle_readers:
                 return True
         return False
 
@@ -58,7 +56,7 @@ def test_a_slow_query_never_runs_on_the_event_loop(tmp_path: Path) -> None:
     async def work(database: D1) -> None:
         for _ in range(3):
             assert await rows(database, SLOW) == [[300000]]
-        assert database._quick is None
+            assert not database.is_quick(SLOW)
 
     with_d1(tmp_path / "d.sqlite", work)
 
@@ -71,7 +69,7 @@ def test_a_query_that_becomes_slow_goes_back_to_a_thread(tmp_path: Path) -> None
         await proven(database, sql, 10)
         for most in (300_000, 10):
             (result,) = await query(database, (sql, [most]))
-            found.append((result["results"]["rows"], database._quickness.is_proven((sql,))))
+            found.append((result["results"]["rows"], database.is_quick(sql)))
         return found
 
     assert with_d1(tmp_path / "d.sqlite", work) == [([[300_000]], False), ([[10]], False)]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
+from bindings.d1 import ruled_connection
 from bindings.d1.database import D1
+from bindings.d1.opening import open_connection
 from tests.bindings.d1.calls import query, refusal, with_d1
 
 SAID = "was removed or replaced while it was open"
@@ -35,18 +38,23 @@ def test_a_call_to_a_removed_database_is_refused(tmp_path: Path, sql: str) -> No
     assert not path.exists()
 
 
-def test_a_write_under_way_when_its_file_is_removed_is_not_acknowledged(tmp_path: Path) -> None:
+def test_a_write_under_way_when_its_file_is_removed_is_not_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "d.sqlite"
+
+    def lower(*_: object) -> None:
+        remove(path)
+
+    def with_lower(*args: Any, **options: Any) -> apsw.Connection:
+        connection = open_connection(*args, **options)
+        connection.create_scalar_function("lower", lower, 1)
+        return connection
+
+    monkeypatch.setattr(ruled_connection, "open_connection", with_lower)
 
     async def work(database: D1) -> Any:
         await opened(database)
-        assert database._writer is not None
-        connection = database._writer.ruled.connection
-
-        def lower(*_: object) -> None:
-            remove(path)
-
-        connection.create_scalar_function("lower", lower, 1)
         return await refusal(database, "INSERT INTO t VALUES (lower('A'))")
 
     assert SAID in with_d1(path, work)
@@ -86,9 +94,7 @@ def test_the_log_stays_when_every_reader_is_closed(tmp_path: Path) -> None:
     async def work(database: D1) -> Any:
         for sql in ("SELECT 1", "SELECT 2"):
             await query(database, sql)
-        for reader in database._idle_readers:
-            await reader.close()
-        database._idle_readers.clear()
+        await database.close_idle_readers()
         return await query(database, "CREATE TABLE t(a)")
 
     assert with_d1(path, work)[0]["success"] is True

@@ -100,7 +100,7 @@ def test_an_expired_key_is_gone_and_its_room_is_freed(tmp_path: Path) -> None:
         await kv.put("new", b"x")
         await kv.put("new", b"x")
         count = "SELECT count(*) FROM entries"
-        assert kv.namespace._store.read(lambda on: on.execute(count).fetchone()) == (1,)
+        assert kv.namespace.store.read(lambda on: on.execute(count).fetchone()) == (1,)
 
     with_kv(tmp_path / "kv.sqlite", work)
 
@@ -131,7 +131,7 @@ def test_a_write_that_fails_leaves_the_others_of_its_commit(tmp_path: Path) -> N
             def fail(connection: object) -> None:
                 raise WorkerError("no")
 
-            await kv.namespace._store.write(fail)
+            await kv.namespace.store.write(fail)
 
         done = await asyncio.gather(
             kv.put("a", b"1"), broken(), kv.put("b", b"2"), return_exceptions=True

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 from starlette.requests import Request
 
-from emulator.engine.journal.journal import Journal
 from emulator.server.api.envelope import Answer
 from emulator.server.api.workflows.durable import durable
+from tests.engine.disk import Disk
 
 REQUEST = Request({"type": "http"})
 
@@ -21,17 +20,15 @@ def told(path: Path, *, refused: bool) -> list[Any]:
     """What a route tells of a new instance, and whether it was durable by then."""
 
     async def main() -> list[Any]:
-        journal = Journal.open(path / "journal.sqlite")
+        disk = Disk(path / "journal.sqlite")
+        journal = disk.journal
         host = cast(Any, SimpleNamespace(engine=SimpleNamespace(journal=journal)))
 
         async def read(request: Request) -> Answer:
             return Answer([row.id for row in journal.every()])
 
         if refused:
-            deny = sqlite3.SQLITE_DENY
-            journal._connection.set_authorizer(
-                lambda action, first, *rest: deny if first == "COMMIT" else sqlite3.SQLITE_OK
-            )
+            disk.refuse_commits()
         key = journal.new_instance("orders", "a", 1)
         answer = await durable(host, read)(REQUEST)
         assert isinstance(answer, Answer)
