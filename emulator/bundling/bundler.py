@@ -1,60 +1,66 @@
 """Bundles one project, again and again: the work of wrangler's `bundleWorker`.
 
 The first build makes a context in esbuild's service; later ones ask it to build again, and it reads
-only the files that changed. A build first finds out the format of the entry, a module or a service
-worker, then bundles it.
+only the files that changed. A build first runs the project's own command, if there is one, then
+finds out the format of the entry, a module or a service worker, then bundles it.
 Source: docs/platform/bundling.md, "What wrangler tells esbuild".
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from emulator.bundling import aliases, messages, module_rules, node_builtins
-from emulator.bundling.bundle import MAIN, Bundle, BundleError, Module
+from emulator.bundling import messages, module_rules, node_builtins
+from emulator.bundling.bundle import Bundle, BundleError
+from emulator.bundling.contexts import Context, make_context
+from emulator.bundling.custom_build import BuildCommand
 from emulator.bundling.entry import Entry, read_entry
-from emulator.bundling.hooks import Hooks
-from emulator.bundling.inputs import absolute, looked_for, tsconfigs
-from emulator.bundling.module_rules import Collected
+from emulator.bundling.inputs import looked_for, tsconfigs
 from emulator.bundling.options import Format, build_request, bundling_flags
 from emulator.bundling.packets import Value
+from emulator.bundling.result import bundle_of
 from emulator.bundling.service import Message, Service
 from emulator.bundling.tools import Tools
+from emulator.bundling.unbundled import as_they_are, find_modules, module_root
 from emulator.config.model import Config
 
+_NEEDS_MODULES = (
+    "`find_additional_modules` can only be used with an ES module entrypoint.\n  Remove"
+    " `find_additional_modules = true` from your configuration, or migrate to the ES module Worker"
+    " format: https://developers.cloudflare.com/workers/learning/migrate-to-module-workers/"
+)
 
-@dataclass(slots=True)
-class _Context:
-    """What esbuild keeps between builds of one format, and what the last build told."""
 
-    key: int
-    format: Format
-    hooks: Hooks
-    collected: Collected
-    warned: dict[str, list[str]] = field(default_factory=dict)  # builtins that may be missing
-    result: Message = field(default_factory=dict)
+def _ignore(line: str) -> None:
+    return None
 
 
 class Bundler:
-    """Bundles the project of `config`. Its esbuild runs from the first build to `close`."""
+    """Bundles the project of `config`. Its esbuild runs from the first build to `close`.
+
+    tell: gets each line that the project's own build command writes.
+    """
 
     def __init__(
-        self, config: Config, tools: Tools, process_env: Mapping[str, str] = os.environ
+        self,
+        config: Config,
+        tools: Tools,
+        process_env: Mapping[str, str] = os.environ,
+        tell: Callable[[str], None] = _ignore,
     ) -> None:
         self._config = config
         self._tools = tools
         self._process_env = process_env
+        build = config.bundling.build
+        self._command = BuildCommand(build, config.main, process_env, tell) if build else None
         self._rules = module_rules.effective(config.bundling.rules)
         self._mode = node_builtins.mode_of(config.compatibility_date, config.compatibility_flags)
         self._service: Service | None = None
-        self._context: _Context | None = None
-        self._contexts: dict[int, _Context] = {}
+        self._context: Context | None = None  # for the next build
+        self._contexts: dict[int, Context] = {}
         self._keys = 0
         self._building = asyncio.Lock()
 
@@ -66,16 +72,13 @@ class Bundler:
     async def build(self) -> Bundle:
         """Return the bundle of the code as it is now. Raises BundleError."""
         async with self._building:
+            if self._command is not None:
+                await self._command.run_if_needed()
             service = await self._running()
             entry = await read_entry(service, self._new_key(), self._config)
-            context = await self._context_for(entry.format, service)
-            context.collected.clear()
-            context.warned.clear()
-            await service.ask({"command": "rebuild", "key": context.key})
-            result = context.result
-            if result["errors"]:
-                raise await self._failed(service, context.format, result["errors"])
-            return await self._bundle(service, entry, context)
+            if self._config.bundling.no_bundle:
+                return as_they_are(self._config, self._rules, entry)
+            return await self._bundled(service, entry)
 
     async def close(self) -> None:
         """End esbuild; another `build` would start it again."""
@@ -100,66 +103,50 @@ class Bundler:
     async def _answer(self, request: Message) -> Message:
         key = request.get("key")
         context = self._contexts.get(key) if isinstance(key, int) else None
-        if context is None:
-            return {}
-        if request["command"] == "on-end":
-            context.result = request
-        if request["command"] in ("on-start", "on-end"):
-            return {"errors": [], "warnings": []}
-        return await context.hooks.answer(request)
+        return await context.answer(request) if context is not None else {}
 
-    async def _context_for(self, format: Format, service: Service) -> _Context:
+    async def _bundled(self, service: Service, entry: Entry) -> Bundle:
+        context = await self._context_for(entry.format, service)
+        context.collected.clear()
+        context.warned.clear()
+        if self._config.bundling.find_additional_modules:
+            if entry.format == "iife":
+                raise BundleError(_NEEDS_MODULES, frozenset({self._config.main}))
+            find_modules(self._config, self._rules, context.collected)
+        await service.ask({"command": "rebuild", "key": context.key})
+        errors = context.result["errors"]
+        if errors:
+            raise await self._failed(service, context.format, errors)
+        warnings = (*self._rules.warnings, *((entry.warning,) if entry.warning else ()))
+        return await bundle_of(context, service.ask, self._config, self._mode, warnings)
+
+    async def _context_for(self, format: Format, service: Service) -> Context:
         """Return the context to build with; another format needs another one."""
         if self._context is not None and self._context.format == format:
             return self._context
         if self._context is not None:
             await service.ask({"command": "dispose", "key": self._context.key})
             del self._contexts[self._context.key]
-        context = self._context = self._new_context(format, service)
-        flags = bundling_flags(self._config, format, self._process_env)
-        found = await service.ask(
-            build_request(context.key, self._config, flags, context.hooks, again=True)
-        )
-        if found["errors"]:
             self._context = None
+        context = self._new_context(format, service)
+        found = await service.ask(self._request(context, again=True))
+        if found["errors"]:
+            del self._contexts[context.key]
             shown = await messages.shown_messages(service.ask, found["errors"], are_warnings=False)
             raise BundleError(messages.joined(shown), frozenset({self._config.main}))
+        self._context = context
         return context
 
-    def _new_context(self, format: Format, service: Service) -> _Context:
-        key = self._new_key()
-        hooks, collected = Hooks(service.ask, key), Collected()
-        context = _Context(key, format, hooks, collected)
-        bundling = self._config.bundling
-        aliases.add_hooks(hooks, bundling.alias, self._config.project_dir)
-        module_rules.add_hooks(hooks, self._rules, collected, None, bundling.preserve_file_names)
-        node_builtins.add_hooks(hooks, self._mode, context.warned)
-        self._contexts[key] = context
+    def _new_context(self, format: Format, service: Service) -> Context:
+        context = make_context(
+            self._new_key(), format, service.ask, self._config, self._rules, self._mode
+        )
+        self._contexts[context.key] = context
         return context
 
-    async def _bundle(self, service: Service, entry: Entry, context: _Context) -> Bundle:
-        result = context.result
-        outputs = {Path(path).suffix: content for path, content in _outputs(result)}
-        metafile = json.loads(_bytes(result["metafile"]))
-        warnings = [entry.warning] if entry.warning else []
-        warnings += self._rules.warnings
-        warnings += await messages.shown_messages(
-            service.ask, result["warnings"], are_warnings=True
-        )
-        if self._mode in ("none", "als"):
-            warnings += [
-                node_builtins.warning(path, importers)
-                for path, importers in sorted(context.warned.items())
-            ]
-        files = absolute(metafile["inputs"], self._config.project_dir)
-        return Bundle(
-            MAIN,
-            (Module(MAIN, "esm", outputs[".js"]), *context.collected.modules.values()),
-            outputs[".map"],
-            frozenset(files | context.collected.files | self._settings_files(files)),
-            entry.format == "iife",
-            tuple(warnings),
-        )
+    def _request(self, context: Context, *, again: bool) -> Message:
+        flags = bundling_flags(self._config, context.format, self._process_env)
+        return build_request(context.key, self._config, flags, context.hooks, again=again)
 
     async def _failed(self, service: Service, format: Format, errors: Value) -> BundleError:
         advised = messages.with_advice(errors, self._mode)
@@ -168,7 +155,9 @@ class Bundler:
         files = await self._read_files(service, format)
         for path, file in messages.unresolved(errors):
             files |= looked_for(path, folder / file, folder)
-        files |= self._settings_files(files)
+        files |= tsconfigs(files, self._config)
+        if self._config.bundling.find_additional_modules:
+            files.add(module_root(self._config))
         return BundleError(messages.joined(shown), frozenset(files))
 
     async def _read_files(self, service: Service, format: Format) -> set[Path]:
@@ -181,25 +170,8 @@ class Bundler:
             return None
 
         context.hooks.on_load(".*", read, "file")
-        flags = bundling_flags(self._config, format, self._process_env)
         try:
-            await service.ask(build_request(context.key, self._config, flags, context.hooks))
+            await service.ask(self._request(context, again=False))
         finally:
             del self._contexts[context.key]
         return files | context.collected.files
-
-    def _settings_files(self, files: set[Path]) -> set[Path]:
-        given = self._config.bundling.tsconfig
-        return tsconfigs(files, given) | {self._config.project_dir / "tsconfig.json"}
-
-
-def _outputs(result: Message) -> list[tuple[str, bytes]]:
-    files = result["outputFiles"]
-    assert isinstance(files, list)
-    found: list[dict[str, Any]] = [file for file in files if isinstance(file, dict)]
-    return [(file["path"], _bytes(file["contents"])) for file in found]
-
-
-def _bytes(value: Value) -> bytes:
-    assert isinstance(value, str | bytes)
-    return value.encode() if isinstance(value, str) else value

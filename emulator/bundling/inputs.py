@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from emulator.config.jsonc_source import parse_jsonc
+from emulator.config.model import Config
 from emulator.config.problems import Fault
 
 _SUFFIXES = (".tsx", ".ts", ".jsx", ".js", ".css", ".json")
@@ -26,11 +27,15 @@ def absolute(names: Iterable[str], folder: Path) -> set[Path]:
     return {path for path in found if path.is_file()}
 
 
-def tsconfigs(files: Iterable[Path], given: Path | None) -> set[Path]:
-    """Return the tsconfig files that decide how `files` are read, and what they extend."""
+def tsconfigs(files: Iterable[Path], config: Config) -> set[Path]:
+    """Return the tsconfig files that decide how `files` are read, and what they extend.
+
+    The one beside the configuration is among them even if it does not exist yet.
+    """
+    given = config.bundling.tsconfig
     if given is not None:
         return _with_extended(given)
-    found: set[Path] = set()
+    found = {config.project_dir / "tsconfig.json"}
     seen: set[Path] = set()
     for file in files:
         for folder in file.parents:

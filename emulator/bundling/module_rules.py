@@ -67,6 +67,10 @@ def effective(own: Sequence[ModuleRule]) -> Rules:
     return Rules(tuple(used), tuple(shut_out), tuple(warnings))
 
 
+GLOBALS = "module-as-global"  # the namespace of modules that are global variables
+_NOT_OF_NAMES = re.compile(r"[^a-zA-Z0-9_$]")
+
+
 @dataclass(slots=True)
 class Collected:
     """The modules that one build has found beside its main module."""
@@ -85,24 +89,29 @@ class Collected:
         self.files.clear()
 
 
-def add_hooks(
-    hooks: Hooks,
-    rules: Rules,
-    collected: Collected,
-    root: Path | None,
-    preserve_file_names: bool,
-) -> None:
-    """Let esbuild leave imports that fit a rule as they are, and collect their files.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How modules are named and where they go.
 
-    root: the folder of additional modules; None without `find_additional_modules`.
+    root: the folder of additional modules; None without `find_additional_modules`. as_globals:
+    for a service worker, which gets each module as a global variable of the module's name.
     """
+
+    collected: Collected
+    root: Path | None = None
+    preserve_file_names: bool = False
+    as_globals: bool = False
+
+
+def add_hooks(hooks: Hooks, rules: Rules, place: Place) -> None:
+    """Let esbuild leave imports that fit a rule as they are, and collect their files."""
     for rule in rules.used:
-        kind = KINDS[rule.type]
-        if kind in ("esm", "commonjs") and root is None:
+        if rule.type in ("ESModule", "CommonJS") and place.root is None:
             continue
+        kind = KINDS[rule.type]
 
         async def collect(found: Import, kind: ModuleKind = kind) -> Message | None:
-            return await _collect(hooks, found, kind, collected, root, preserve_file_names)
+            return await _collect(hooks, found, kind, place)
 
         for glob in rule.globs:
             hooks.on_resolve(globs.of_imports(glob), collect)
@@ -117,6 +126,11 @@ def add_hooks(
 
         for glob in rule.globs:
             hooks.on_resolve(globs.of_imports(glob), refuse)
+
+    async def load_global(name: str) -> Message | None:
+        return {"contents": f"export default {name};".encode(), "loader": "js"}
+
+    hooks.on_load(".*", load_global, GLOBALS)
 
 
 def additional_modules(
@@ -141,19 +155,12 @@ def additional_modules(
                 collected.add(name, kind, path, path.read_bytes())
 
 
-async def _collect(
-    hooks: Hooks,
-    found: Import,
-    kind: ModuleKind,
-    collected: Collected,
-    root: Path | None,
-    preserve_file_names: bool,
-) -> Message | None:
+async def _collect(hooks: Hooks, found: Import, kind: ModuleKind, place: Place) -> Message | None:
     """Answer an import that fits a rule: where the file is as a module of its own."""
     path = found.path.partition("?")[0]  # `./add.wasm?module`
     beside = Path(os.path.normpath(os.path.join(found.folder, path)))
-    if root is not None and beside in collected.files:
-        return {"path": f"./{beside.relative_to(root).as_posix()}", "external": True}
+    if place.root is not None and beside in place.collected.files:
+        return {"path": f"./{beside.relative_to(place.root).as_posix()}", "external": True}
     if kind in ("esm", "commonjs"):
         return None
     where = await hooks.resolve(Import(path, found.importer, found.folder, found.kind))
@@ -162,8 +169,12 @@ async def _collect(
         content = file.read_bytes()
     except OSError:
         return None  # esbuild says that it is not there
-    name = _name(path, content, preserve_file_names)
-    collected.add(name, kind, file, content)
+    name = _name(path, content, place.preserve_file_names)
+    if place.as_globals:
+        name = _NOT_OF_NAMES.sub("_", f"./{name}")
+        place.collected.add(name, kind, file, content)
+        return {"path": name, "namespace": GLOBALS}
+    place.collected.add(name, kind, file, content)
     return {"path": f"./{name}", "external": True}
 
 

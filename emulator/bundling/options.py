@@ -66,6 +66,8 @@ def bundling_flags(config: Config, format: Format, process_env: Mapping[str, str
         "--external:__STATIC_CONTENT_MANIFEST",
         "--external:cloudflare:*",
         "--external:workerd:*",
+        f"--jsx-factory={bundling.jsx_factory}",
+        f"--jsx-fragment={bundling.jsx_fragment}",
         "--sourcemap=external",
         f"--source-root={config.project_dir.as_uri()}/",
         *_output(config.project_dir),
@@ -75,13 +77,8 @@ def bundling_flags(config: Config, format: Format, process_env: Mapping[str, str
         flags.append("--keep-names")
     if bundling.minify:
         flags.append("--minify")
-    for name, value in (
-        ("jsx-factory", bundling.jsx_factory),
-        ("jsx-fragment", bundling.jsx_fragment),
-        ("tsconfig", bundling.tsconfig),
-    ):
-        if value:
-            flags.append(f"--{name}={value}")
+    if bundling.tsconfig is not None:
+        flags.append(f"--tsconfig={bundling.tsconfig}")
     return flags
 
 

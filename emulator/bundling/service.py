@@ -36,8 +36,13 @@ class Service:
         self._next = 0
         self._last_lines: deque[str] = deque(maxlen=_STDERR_LINES)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.has_ended = False
+        self._is_closed = False
         self.pid = process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether esbuild is gone, or is to go."""
+        return self._is_closed or self._process.returncode is not None
 
     @classmethod
     async def start(cls, esbuild: Found, folder: Path, answer: Answerer) -> Service:
@@ -84,7 +89,7 @@ class Service:
 
     async def close(self) -> None:
         """End the process and wait for its end."""
-        self.has_ended = True
+        self._is_closed = True
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
@@ -122,7 +127,6 @@ class Service:
             self._process.kill()
         finally:
             await self._process.wait()
-            self.has_ended = True
             for answer in self._waiting.values():
                 if not answer.done():
                     answer.set_exception(BundleError(self._reason()))

@@ -44,21 +44,29 @@ EMULATED = frozenset(
     "$schema compatibility_date compatibility_flags dev env main name secrets vars".split()
 )
 
-# What only matters when deploying or bundling, or has no meaning on one machine: accepted silently.
+# How TypeScript and JavaScript are bundled. For a Python worker, those in the second list would
+# change what it does, and are not emulated; the others have no meaning.
+BUNDLING_ALONE = frozenset(
+    """
+    find_additional_modules jsx_factory jsx_fragment keep_names minify no_bundle preserve_file_names
+    tsconfig
+    """.split()
+)
+BUNDLING = BUNDLING_ALONE | frozenset("alias base_dir build define rules".split())
+
+# What only matters when deploying, or has no meaning on one machine: accepted silently.
 # `migrations` says which classes are Durable Objects; warnings name `durable_objects` instead.
 SILENT = frozenset(
     """
     account_id addresses cache compliance_region dependencies_instrumentation
-    find_additional_modules first_party_worker jsx_factory jsx_fragment keep_names keep_vars limits
-    logfwdr logpush migrations minify no_bundle observability placement preserve_file_names
-    preview_urls previews python_modules route routes send_metrics tsconfig upload_source_maps
-    workers_dev
+    first_party_worker keep_vars limits logfwdr logpush migrations observability placement
+    preview_urls previews python_modules route routes send_metrics upload_source_maps workers_dev
     """.split()
 )
 
 # Documented, and would change what the worker does here. One warning names those in use, unless a
-# kind in `emulator/kinds/` reads it.
-NOT_EMULATED = TOP_LEVEL - EMULATED - SILENT - {"pages_build_output_dir"}
+# kind in `emulator/kinds/` reads it, or the worker is bundled.
+NOT_EMULATED = TOP_LEVEL - EMULATED - SILENT - BUNDLING_ALONE - {"pages_build_output_dir"}
 
 # Removed from wrangler, with its own words for what to do instead.
 REMOVED = {

@@ -17,7 +17,8 @@ from emulator.config.discover import Location, NotFound, locate
 from emulator.config.dotenv_files import EnvFiles, Secrets, load_secrets
 from emulator.config.environments import Selected, chosen_environment, select_environment
 from emulator.config.groundfog_toml import FILE_NAME, read_settings, read_source, section_of
-from emulator.config.model import Bound, Config, Settings, Unsupported
+from emulator.config.keys import BUNDLING
+from emulator.config.model import Bound, Bundling, Config, Settings, Unsupported
 from emulator.config.problems import Fault, InvalidConfig, Report
 from emulator.config.source import Parsed, Source, key_name
 from emulator.config.table import Table
@@ -161,7 +162,10 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
     config_dir = location.path.parent
     names = BindingNames()
     name = worker_section.read_name(selected)
-    main = worker_section.read_main(selected, config_dir, needed=inputs.runs_code)
+    is_python = worker_section.names_python(selected)
+    bundling = Bundling() if is_python else _read_bundling(selected, config_dir)
+    made = bundling.build is not None
+    main = worker_section.read_main(selected, config_dir, needed=inputs.runs_code, made=made)
     bindings: list[Bound[Any]] = []
     for kind in KINDS:
         own = settings.kinds.get(kind.name)
@@ -181,11 +185,19 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
         secret_names=variables.secret_names,
         bindings=tuple(bindings),
         dev=worker_section.read_dev(selected),
+        bundling=bundling,
         settings=settings,
     )
     names.report_duplicates(report)
-    warn_about_unsupported(selected, config.bound(Unsupported), name, sections)
+    emulated = sections if is_python else [*sections, *BUNDLING]
+    warn_about_unsupported(selected, config.bound(Unsupported), name, emulated)
     return config
+
+
+def _read_bundling(selected: Selected, config_dir: Path) -> Bundling:
+    from emulator.config.bundling_section import read_bundling  # Python workers do without it
+
+    return read_bundling(selected, config_dir)
 
 
 def _read_variables(

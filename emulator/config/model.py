@@ -119,8 +119,8 @@ class Bundling:
     minify: bool = False
     keep_names: bool = True
     tsconfig: Path | None = None
-    jsx_factory: str | None = None
-    jsx_fragment: str | None = None
+    jsx_factory: str = "React.createElement"
+    jsx_fragment: str = "React.Fragment"
     alias: Mapping[str, str] = field(default_factory=dict)
     define: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[ModuleRule, ...] = ()

@@ -43,10 +43,19 @@ def read_name(selected: Selected) -> str:
     return name
 
 
-def read_main(selected: Selected, config_dir: Path, *, needed: bool) -> Path | None:
+def names_python(selected: Selected) -> bool:
+    """Whether `main` names a Python file."""
+    main = selected.owner("main").data.get("main")
+    return isinstance(main, str) and main.endswith(".py")
+
+
+def read_main(
+    selected: Selected, config_dir: Path, *, needed: bool, made: bool = False
+) -> Path | None:
     """Return the absolute path of the main module, or None when there is none to run.
 
-    What is wrong with it is only reported if it is `needed`.
+    What is wrong with it is only reported if it is `needed`. made: a command of the project makes
+    it later, so it need not be there yet.
     """
     owner = selected.owner("main")
     main = owner.string("main")
@@ -57,7 +66,7 @@ def read_main(selected: Selected, config_dir: Path, *, needed: bool) -> Path | N
     path = Path(os.path.abspath(config_dir / main))
     if not needed:
         return None
-    if not is_file(path):
+    if not is_file(path) and not made:
         _report_missing_main(owner, main, path, config_dir)
     elif path.suffix not in MAIN_SUFFIXES:
         found = f"{owner.name('main')} is {quoted(main)}; expected a Python, TypeScript or"

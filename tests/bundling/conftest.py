@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,13 +43,13 @@ class Project:
         head = f'name = "w"\n{main}\ncompatibility_date = "{date}"\n'
         self.write({"wrangler.toml": head + lines})
 
-    def bundler(self, **process_env: str) -> Bundler:
+    def bundler(self, tell: Callable[[str], None] = print, /, **process_env: str) -> Bundler:
         config = load_config(self.folder, process_env=process_env)
-        return Bundler(config, self._tools, process_env)
+        return Bundler(config, self._tools, {"PATH": os.environ["PATH"], **process_env}, tell)
 
     def build(self, **process_env: str) -> Bundle:
         async def build() -> Bundle:
-            bundler = self.bundler(**process_env)
+            bundler = self.bundler(print, **process_env)
             try:
                 return await bundler.build()
             finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.bundling.packets import MalformedPacket, Packet, decode, encode
@@ -14,6 +14,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**30), st.booleans(), VALUES)
 def test_a_packet_is_read_as_it_was_written(number: int, is_request: bool, value: object) -> None:
     packet = Packet(number, is_request, value)  # type: ignore[arg-type]
