@@ -21,10 +21,12 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from bindings.binding import Binding
 from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.custody import Custody
 from emulator.kinds.registry import KINDS, attribute
+from emulator.runner.guest import Guest, MakeGuest
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.runner import Runner
 from emulator.server.app import create_app
@@ -68,6 +70,21 @@ class Door:
     on_request: OnRequest | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """What may stand between the parts of a worker, as in tests; as it is here, nothing does.
+
+    source: starts its guests in place of the session's. make_guest: makes what stands for a guest
+    process. between: returns what the guest calls in place of the binding of a name.
+    follows_saves: changed files are loaded.
+    """
+
+    source: GuestSource | None = None
+    make_guest: MakeGuest = Guest
+    between: Callable[[str, Binding], Binding] | None = None
+    follows_saves: bool = True
+
+
 class Session:
     """The workers of one process. `source` starts their guests; it is stopped with the session."""
 
@@ -88,13 +105,19 @@ class Session:
     ) -> None:
         await self.stop()
 
-    def open(self, project: Project, terminal: Terminal, door: Door | None = None) -> Running:
+    def open(
+        self,
+        project: Project,
+        terminal: Terminal,
+        door: Door | None = None,
+        seams: Seams = Seams(),
+    ) -> Running:
         """Take a project's state and address, and put its parts together. Executes nothing.
 
         terminal: what a person is told of this worker. door: None for one that answers only who has
         it in hand. Raises EmulatorError, and then takes nothing.
         """
-        running = Running(project, self._source, terminal, door)
+        running = Running(project, seams.source or self._source, terminal, door, seams)
         self._running.append(running)
         return running
 
@@ -117,7 +140,12 @@ class Running:
     """One worker of a session. `announced` is its address and token, where it has a door."""
 
     def __init__(
-        self, project: Project, source: GuestSource, terminal: Terminal, door: Door | None
+        self,
+        project: Project,
+        source: GuestSource,
+        terminal: Terminal,
+        door: Door | None,
+        seams: Seams,
     ) -> None:
         self.project = project
         self._terminal = terminal
@@ -133,7 +161,7 @@ class Running:
                 taken.callback(listener.close)
             self.worker = _put_together(project, terminal)
             taken.callback(self.worker.engine.journal.close)
-            self.supervisor = _supervised(self.worker, project, source, terminal)
+            self.supervisor = _supervised(self.worker, project, source, terminal, seams)
             if door is not None:
                 self._open_door(door, sockets)
             taken.pop_all()
@@ -198,7 +226,7 @@ def _put_together(project: Project, terminal: Terminal) -> Worker:
 
 
 def _supervised(
-    worker: Worker, project: Project, source: GuestSource, terminal: Terminal
+    worker: Worker, project: Project, source: GuestSource, terminal: Terminal, seams: Seams
 ) -> Supervisor:
     runner = Runner(
         source,
@@ -206,8 +234,17 @@ def _supervised(
         terminal.output,
         terminal.error,
         worker.config.settings.hang_timeout_ms,
+        make_guest=seams.make_guest,
     )
-    return Supervisor(worker, runner, project.reread, SystemClock(), terminal)
+    return Supervisor(
+        worker,
+        runner,
+        project.reread,
+        SystemClock(),
+        terminal,
+        between=seams.between,
+        follows_saves=seams.follows_saves,
+    )
 
 
 def _routes(worker: Worker) -> Sequence[BaseRoute]:

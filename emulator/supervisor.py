@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
+from bindings.binding import Binding
 from emulator import watch
 from emulator.clock import Clock
 from emulator.code_version import fingerprint
@@ -50,6 +51,7 @@ class Supervisor:
     """Runs one worker. `fetch` and `failed_load` make it the one that ingress serves.
 
     reread: reads the worker's configuration again. Raises InvalidConfig.
+    between, follows_saves: see `Seams` in `emulator/session.py`.
     """
 
     def __init__(
@@ -59,12 +61,17 @@ class Supervisor:
         reread: Callable[[], Config],
         clock: Clock,
         terminal: Terminal,
+        *,
+        between: Callable[[str, Binding], Binding] | None = None,
+        follows_saves: bool = True,
     ) -> None:
         self.worker = worker
         self.runner = runner
         self._reread = reread
         self._clock = clock
         self._terminal = terminal
+        self._between = between
+        self._follows_saves = follows_saves
         self._config_files = set(worker.config.files)
         self._failed: LoadError | None = None
         self._has_all = False  # the code in use has every class that its configuration names
@@ -94,8 +101,11 @@ class Supervisor:
         if unfinished := self.engine.start():
             self._terminal.notice(unfinished_text(unfinished))
         await self.runner.start()
-        await self._load()
-        self._spawn(self._watch(), "watch")
+        if self._follows_saves:
+            await self._load()
+            self._spawn(self._watch(), "watch")
+        else:
+            await self._load_once()
 
     async def stop(self) -> None:
         """Stop everything; what is in flight continues at the next start."""
@@ -235,7 +245,10 @@ class Supervisor:
         return guest
 
     async def _new_guest(self, config: Config) -> Guest:
-        return await self.runner.load(worker_spec(config), self.worker.bindings.of(config))
+        bindings = self.worker.bindings.of(config)
+        if self._between is not None:
+            bindings = {name: self._between(name, bindings[name]) for name in bindings}
+        return await self.runner.load(worker_spec(config), bindings)
 
     def _code(self) -> str:
         """Return what is equal for equal code. Variables can send it another way."""

@@ -21,7 +21,7 @@ def main() -> None:
         )
     _leave_current_folder()
     for name in ("emulator", "bindings"):
-        _load_own(name)
+        load_own(name)
     from emulator.cli.main import main as run
 
     run()
@@ -36,7 +36,7 @@ def _leave_current_folder() -> None:
         del sys.path[0]
 
 
-def _load_own(name: str) -> None:
+def load_own(name: str) -> None:
     """Import our package `name`, also where PYTHONPATH leads to another of that name."""
     folder = os.path.join(ROOT, name)
     spec = importlib.util.spec_from_file_location(

@@ -103,8 +103,10 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.worker",
         "emulator.supervisor",
         "emulator.server",
+        "bindings",
     },
     "emulator.cli": {"emulator", "bindings"},
+    "emulator.testing": {"emulator", "bindings"},
 }
 # The layers inside the engine: each imports itself and those named before it. The modules that are
 # in none of them put these together.

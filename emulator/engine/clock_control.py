@@ -126,6 +126,10 @@ class Timekeeper:
                 await self._move(clock, max(next_ms, clock.now_ms()))
             return next_ms is not None
 
+    async def at_rest(self) -> None:
+        """Return when nothing is in progress that needs no time, or makes no progress."""
+        await _Rest(self._in_flight, self._grace_ms).reached()
+
     async def _move(self, clock: VirtualClock, end_ms: int) -> None:
         if end_ms > LATEST_MS:
             raise UsageError("That is beyond the last date there is. Advance by less.")

@@ -227,6 +227,11 @@ class Guest:
         self.lost.set_result(doing)
 
 
+MakeGuest = Callable[
+    [int, GuestProcess, Connection, tuple[OutputPipe, OutputPipe], RunHandler], Guest
+]
+
+
 def listed(work: list[str], shown: int = 5) -> str:
     """Return the first of these, and how many more there are."""
     more = len(work) - shown

@@ -13,7 +13,7 @@ from emulator.errors import GuestError
 from emulator.protocol import values
 from emulator.protocol.loading import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
-from emulator.runner.guest import Guest, RunHandler, converse, listed
+from emulator.runner.guest import Guest, MakeGuest, RunHandler, converse, listed
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.output import OutputLine, OutputPipe
 from emulator.runner.requests import (
@@ -52,7 +52,8 @@ class Runner:
     """Brings up guests from one source. The source belongs to the caller; `stop` does not end it.
 
     `report` gets messages for the person at the terminal. `on_lost(guest, reason)` is called when
-    the current guest has ended by itself; the caller brings up another one.
+    the current guest has ended by itself; the caller brings up another one. `make_guest`: see
+    `Seams` in `emulator/session.py`.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Runner:
         report: Callable[[str], None],
         hang_timeout_ms: int,
         load_timeout_ms: int = LOAD_TIMEOUT_MS,
+        make_guest: MakeGuest = Guest,
     ) -> None:
         self._source = source
         self._handler = handler
@@ -70,6 +72,7 @@ class Runner:
         self._report = report
         self.hang_timeout_ms = hang_timeout_ms
         self._load_timeout_ms = load_timeout_ms
+        self._make_guest = make_guest
         self._generation = 0
         self._guests: dict[Guest, asyncio.Task[None]] = {}
         self.current: Guest | None = None
@@ -143,7 +146,7 @@ class Runner:
             process,
             lambda: Connection(loop, bindings, lambda error, run: guest.broke_protocol(error, run)),
         )
-        guest = Guest(generation, process, connection, pipes, self._handler)
+        guest = self._make_guest(generation, process, connection, pipes, self._handler)
         return guest
 
     async def _loaded(self, guest: Guest, spec: WorkerSpec) -> Any:

@@ -1,0 +1,108 @@
+"""HTTP requests to a worker under test, its logs, and its end of work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from emulator.runner.requests import (
+    FetchRequest,
+    GuestLost,
+    HandlerError,
+    InvokeRequest,
+    LoadError,
+)
+from emulator.testing.operations import Args, asked, told
+from emulator.testing.refusals import HandlerRefused, TooLate
+from emulator.testing.subject import Subject, load_refused
+
+
+@asked("fetch")
+async def fetch(subject: Subject, args: Args) -> dict[str, Any]:
+    """Send a request; return `{"status", "status_text", "headers", "body"}`, the body whole."""
+    body = args["body"]
+    request = FetchRequest(
+        args["method"],
+        args["url"],
+        [(name, value) for name, value in args["headers"]],
+        _whole(body) if body is not None else None,
+    )
+    what = f"{request.method} {request.url}"
+    seconds = args["timeout_ms"] / 1000
+    try:
+        async with asyncio.timeout(seconds):
+            reply = await subject.supervisor.fetch(request)
+            chunks = [] if reply.body is None else [chunk async for chunk in reply.body]
+    except TimeoutError:
+        raise TooLate(f"{what} was not answered within {seconds:g} s.") from None
+    except LoadError as error:
+        raise load_refused(error) from None
+    except (HandlerError, GuestLost) as error:
+        raise _handler_refused(error, what) from None
+    return {
+        "status": reply.status,
+        "status_text": reply.status_text,
+        "headers": [list(pair) for pair in reply.headers],
+        "body": b"".join(chunks),
+    }
+
+
+@asked("invoke")
+async def invoke(subject: Subject, args: Args) -> Any:
+    """Call a method of a class of the worker."""
+    guest = subject.supervisor.runner.current
+    request = InvokeRequest(args["entrypoint"], args["method"], args["args"])
+    what = f"{request.entrypoint or 'Default'}.{request.method}()"
+    if guest is None:
+        raise _handler_refused(GuestLost("the worker is not running"), what)
+    try:
+        async with asyncio.timeout(args["timeout_ms"] / 1000):
+            reply = await guest.connection.exchanges.invoke(request)
+            value = reply.value
+            return b"".join([c async for c in value]) if hasattr(value, "__anext__") else value
+    except TimeoutError:
+        raise TooLate(f"{what} did not return within {args['timeout_ms'] / 1000:g} s.") from None
+    except (HandlerError, GuestLost) as error:
+        raise _handler_refused(error, what) from None
+
+
+@asked("wait_until_done")
+async def wait_until_done(subject: Subject, args: Args) -> None:
+    """Return when no request is under way, with what `waitUntil` has of it."""
+    guest = subject.supervisor.runner.current
+    if guest is None:
+        return
+    try:
+        async with asyncio.timeout(args["timeout_ms"] / 1000):
+            await guest.connection.exchanges.idle()
+    except TimeoutError:
+        work = ", ".join(guest.connection.exchanges.work())
+        seconds = args["timeout_ms"] / 1000
+        raise TooLate(f"Still under way after {seconds:g} s: {work}.") from None
+
+
+@asked("logs")
+async def logs(subject: Subject, args: Args) -> list[dict[str, Any]]:
+    """Return what was printed and told."""
+    await asyncio.sleep(0.001)  # the pipes of the guest are read in another turn of the loop
+    return subject.logs.lines
+
+
+@told("clear_logs")
+def clear_logs(subject: Subject, args: Args) -> None:
+    """Forget what was printed and told."""
+    subject.logs.lines.clear()
+
+
+def _handler_refused(error: HandlerError | GuestLost, what: str) -> HandlerRefused:
+    if isinstance(error, GuestLost):
+        return HandlerRefused(f"{what}: {error}", name="GuestLost", message=str(error))
+    traceback = error.traceback.rstrip()
+    text = f"{what}: {error}" + (f"\n{traceback}" if traceback else "")
+    return HandlerRefused(text, name=error.name, message=error.message, traceback=traceback)
+
+
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    if body:
+        yield body

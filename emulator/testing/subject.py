@@ -1,0 +1,194 @@
+"""A worker under test: opened, reset and closed in a session; who stands between its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from emulator.config.model import Config
+from emulator.engine.control import Control
+from emulator.engine.engine import Engine
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.step import StepState
+from emulator.engine.model.step_key import StepKind, step_key
+from emulator.errors import EmulatorError, StateError
+from emulator.runner.binding_calls import BindingCalls
+from emulator.runner.guest import Guest
+from emulator.runner.requests import LoadError
+from emulator.session import Project, Running, Seams, Session
+from emulator.state import State
+from emulator.supervisor import Supervisor
+from emulator.testing import options
+from emulator.testing.connection import Connection
+from emulator.testing.mocked_guest import Held, MockedGuest
+from emulator.testing.mocks import Call, Mocks
+from emulator.testing.options import Options
+from emulator.testing.refusals import LoadRefused
+from emulator.testing.terminal import Logs
+from emulator.worker import Worker
+
+
+class Subject:
+    """One worker of a test. `folder` is its own; each fresh state is a folder inside it."""
+
+    def __init__(
+        self, session: Session, config: Config, wanted: Options, folder: Path, line: Connection
+    ) -> None:
+        self.config = config
+        self.options = wanted
+        self.line = line
+        self.mocks = Mocks()
+        self.held: list[Held] = []
+        self.looked_at: set[tuple[str, str]] = set()  # instances that the test has asked for
+        self.news = asyncio.Event()  # something was committed
+        self.logs = Logs(lambda: self.worker.timekeeper.now_ms() if self._running else 0)
+        self._session = session
+        self._folder = folder
+        self._states = 0
+        self._running: Running | None = None
+        self._calls: BindingCalls | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # --- its parts
+
+    @property
+    def running(self) -> Running:
+        """The worker in its session."""
+        assert self._running is not None
+        return self._running
+
+    @property
+    def worker(self) -> Worker:
+        """Its parts."""
+        return self.running.worker
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """What runs it."""
+        return self.running.supervisor
+
+    @property
+    def engine(self) -> Engine:
+        """What executes its workflows."""
+        return self.worker.engine
+
+    @property
+    def control(self) -> Control:
+        """What may be asked of its instances."""
+        return self.worker.control
+
+    @property
+    def calls(self) -> BindingCalls:
+        """The calls of bindings that the test itself makes."""
+        assert self._calls is not None
+        return self._calls
+
+    # --- life
+
+    async def open(self) -> None:
+        """Begin with fresh state. Raises LoadRefused when the code does not load."""
+        self._states += 1
+        state = State(self._folder / f"state-{self._states}")
+        seams = Seams(make_guest=self._new_guest, follows_saves=False)
+        project = Project(self.config, lambda: options.read(self.options), state)
+        try:
+            running = self._session.open(project, self.logs, seams=seams)
+            self._running = running
+            running.worker.engine.journal.on_commit = self._committed
+            await running.listen()
+            if self.options.migrate:
+                await self._migrate(project)
+            await running.start()
+        except StateError as error:
+            raise LoadRefused(str(error)) from None
+        failed = running.supervisor.failed_load()
+        if failed is not None:
+            await self.close()
+            raise load_refused(failed)
+        bindings = running.worker.bindings.of(self.config)
+        self._calls = BindingCalls(asyncio.get_running_loop(), self.line, bindings)
+
+    async def _migrate(self, project: Project) -> None:
+        from emulator.cli.pending import apply_pending
+
+        try:
+            await apply_pending(project.config, project.state, self.logs.notice)
+        except EmulatorError as error:
+            await self.close()
+            raise LoadRefused(str(error)) from None
+
+    async def close(self) -> None:
+        """End it. Its state stays until `remove`."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._calls is not None:
+            await self._calls.close()
+            self._calls = None
+        running, self._running = self._running, None
+        if running is not None:
+            await self._session.close(running)
+
+    async def reset(self) -> None:
+        """Begin again with fresh state and without mocks, on the same code."""
+        await self.close()
+        self.remove()
+        self.mocks = Mocks()
+        self.held = []
+        self.looked_at = set()
+        self.logs.lines.clear()
+        await self.open()
+
+    def remove(self) -> None:
+        """Delete its state."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _committed(self, entries: list[Entry]) -> None:
+        self.news.set()
+
+    def _new_guest(self, *parts: Any) -> Guest:
+        guest = MockedGuest(*parts)
+        guest.world = self
+        return guest
+
+    # --- for mocks
+
+    async def call(self, function: int, *args: Any) -> Any:
+        """Call a function of the test. Raises TestFailed."""
+        return await self.line.call(function, *args)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this beside everything else, for as long as the worker is there."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        self.news.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.logs.error(f"Groundfog failed: {error!r}")
+
+    def find_step(self, call: Call, kind: StepKind) -> StepState | None:
+        """Return the recorded state of a step."""
+        journal = self.engine.journal
+        key = journal.find(call.workflow, call.instance)
+        instance = None if key is None else self.engine.roster.sound(key)
+        step = instance.steps.get(step_key(kind, call.name, call.count)) if instance else None
+        return None if step is None else step.state
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether requests, or functions of the test, are under way."""
+        guest = self.supervisor.runner.current
+        return bool(self._tasks) or (guest is not None and bool(guest.connection.exchanges))
+
+
+def load_refused(error: LoadError) -> LoadRefused:
+    """Return the error of code that does not load, for a test."""
+    place = f"{error.file}:{error.line}: " if error.file and error.line else ""
+    text = f"The worker does not load: {place}{error}"
+    return LoadRefused(text, traceback=error.traceback, name=error.name)

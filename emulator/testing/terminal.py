@@ -1,0 +1,50 @@
+"""What a worker would tell the person at the terminal, kept for its test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from emulator.engine.model.divergence import Diverged
+from emulator.runner.output import OutputLine
+from emulator.runner.requests import LoadError
+
+LOGS_MAX = 10_000
+
+
+class Logs:
+    """The lines of one worker, the newest 10,000: `{"level", "message", "at_ms"}` of each.
+
+    level: "log" and "error" are what user code prints on stdout and stderr; "notice", "warning"
+    and "problem" are Groundfog's.
+    """
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self._now_ms = now_ms
+
+    def notice(self, text: str) -> None:
+        self._add("notice", text)
+
+    def warning(self, text: str) -> None:
+        self._add("warning", text)
+
+    def error(self, text: str) -> None:
+        self._add("problem", text)
+
+    def output(self, line: OutputLine) -> None:
+        self._add("log" if line.stream == "stdout" else "error", line.text)
+
+    def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None:
+        return None
+
+    def load_failed(self, error: LoadError, still_serving: bool) -> None:
+        return None
+
+    def diverged(self, told: Diverged) -> None:
+        self._add("problem", str(told))
+
+    def _add(self, level: str, text: str) -> None:
+        self.lines.append({"level": level, "message": text, "at_ms": self._now_ms()})
+        del self.lines[:-LOGS_MAX]

@@ -1,0 +1,218 @@
+"""A worker under test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from groundfog.testing.aio.clock import AsyncClock
+from groundfog.testing.aio.workflow import AsyncInstance, AsyncWorkflow
+from groundfog.testing.env import members
+from groundfog.testing.errors import WorkerError
+from groundfog.testing.opened import Opened
+from groundfog.testing.response import Response
+from groundfog.testing.sending import _UNSET, Sending, sending
+
+_MAX_REDIRECTS = 20
+
+
+class AsyncWorker:
+    """A real worker with real bindings, with state and a clock of its own.
+
+    The fixture `async_worker` gives one to each test; `groundfog.worker()` makes others. All
+    methods work on asyncio and on trio.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._link = opened.link
+        self._env: Any = None
+
+    # --- requests
+
+    async def fetch(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        json: Any = _UNSET,
+        data: Mapping[str, Any] | str | bytes | None = None,
+        content: str | bytes | None = None,
+        files: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+        cookies: Mapping[str, str] | None = None,
+        follow_redirects: bool = False,
+        raise_worker_errors: bool = True,
+        timeout: float | None = None,
+    ) -> Response:
+        """Send a request to the worker and return its response, read to its end.
+
+        path: `"/orders"`, or a whole address. json, data, content, files, params, headers, cookies:
+        as httpx takes them. timeout: seconds of real time.
+
+        Raises WorkerError with the user's traceback when the worker raises; without
+        `raise_worker_errors`, the response then has the status 500. Raises WaitTimeout.
+        """
+        request = sending(
+            path,
+            method,
+            json=json,
+            data=data,
+            content=content,
+            files=files,
+            params=params,
+            headers=headers,
+            cookies=cookies,
+        )
+        history: list[Response] = []
+        while True:
+            response = await self._fetch_once(request, history, raise_worker_errors, timeout)
+            if not (follow_redirects and response.is_redirect) or len(history) >= _MAX_REDIRECTS:
+                return response
+            history.append(response)
+            request = request.redirected(response.status_code, response.headers["location"])
+
+    async def get(self, path: str, **options: Any) -> Response:
+        """Send a GET request; see `fetch`."""
+        return await self.fetch(path, method="GET", **options)
+
+    async def post(self, path: str, **options: Any) -> Response:
+        """Send a POST request; see `fetch`."""
+        return await self.fetch(path, method="POST", **options)
+
+    async def put(self, path: str, **options: Any) -> Response:
+        """Send a PUT request; see `fetch`."""
+        return await self.fetch(path, method="PUT", **options)
+
+    async def patch(self, path: str, **options: Any) -> Response:
+        """Send a PATCH request; see `fetch`."""
+        return await self.fetch(path, method="PATCH", **options)
+
+    async def delete(self, path: str, **options: Any) -> Response:
+        """Send a DELETE request; see `fetch`."""
+        return await self.fetch(path, method="DELETE", **options)
+
+    async def _fetch_once(
+        self,
+        request: Sending,
+        history: list[Response],
+        raises: bool,
+        timeout: float | None,
+    ) -> Response:
+        args = request.args(self._opened.timeout_ms(timeout))
+        try:
+            found = await self._link.asking(self._opened.number, "fetch", **args)
+        except WorkerError as error:
+            if raises:
+                raise
+            found = {
+                "status": 500,
+                "status_text": "Internal Server Error",
+                "headers": [("content-type", "text/plain;charset=UTF-8")],
+                "body": str(error).encode(),
+            }
+        return Response(
+            found["status"],
+            found["status_text"],
+            [(name, value) for name, value in found["headers"]],
+            found["body"],
+            request.method,
+            request.url,
+            list(history),
+        )
+
+    async def wait_until_done(self, *, timeout: float | None = None) -> None:
+        """Return when no request is under way, work given to `ctx.waitUntil` included.
+
+        Raises WaitTimeout, which names what is.
+        """
+        timeout_ms = self._opened.timeout_ms(timeout)
+        await self._link.asking(self._opened.number, "wait_until_done", timeout_ms=timeout_ms)
+
+    # --- bindings, workflows, time
+
+    @property
+    def env(self) -> Any:
+        """The bindings and variables of the worker, as its own code has them.
+
+        `await worker.env.DB.prepare("SELECT …").bind(1).all()`
+        """
+        if self._env is None:
+            self._env = members(
+                self._link, self._opened.number, self._opened.about, blocking=self._opened.blocking
+            )
+        return self._env
+
+    def introspect_workflow(self, binding: str) -> AsyncWorkflow:
+        """Return what looks into the instances of a workflow and mocks their steps.
+
+        binding: its name on `env`, or the workflow's name. As a context manager, it sees the
+        instances that are created from then on, and its mocks end with it.
+        """
+        return AsyncWorkflow(self._opened, binding)
+
+    def introspect_workflow_instance(self, binding: str, id: str) -> AsyncInstance:
+        """Return what looks into one instance, which need not exist yet, and mocks its steps."""
+        return AsyncInstance(self._opened, binding, id)
+
+    @property
+    def clock(self) -> AsyncClock:
+        """The worker's own clock, by which its workflows live."""
+        return AsyncClock(self._opened)
+
+    # --- life
+
+    async def reset(self) -> None:
+        """Begin again: fresh state, no instances, no mocks, no logs, the same code."""
+        await self._link.asking(self._opened.number, "reset")
+
+    async def close(self) -> None:
+        """End the worker. The fixtures do this themselves."""
+        if not self._opened.closed:
+            self._opened.closed = True
+            keep, folder = self._opened.keep, self._opened.folder
+            await self._link.asking(self._opened.number, "close", keep=keep, folder=folder)
+
+    async def __aenter__(self) -> AsyncWorker:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # --- what happened
+
+    @property
+    async def logs(self) -> list[dict[str, Any]]:
+        """What was printed and told: `{"level", "message", "at_ms"}` of each line.
+
+        level: "log" and "error" are lines of the worker's stdout and stderr; "notice", "warning"
+        and "problem" are Groundfog's.
+        """
+        found: list[dict[str, Any]] = await self._link.asking(self._opened.number, "logs")
+        return found
+
+    def clear_logs(self) -> None:
+        """Forget what was printed and told up to now."""
+        self._link.tell(self._opened.number, "clear_logs")
+
+    async def debug(self) -> None:
+        """Print everything that is known: logs, and the timeline of each instance."""
+        text = await self._link.asking(self._opened.number, "debug")
+        sys.stdout.write(text + os.linesep)
+
+    @property
+    def name(self) -> str:
+        """The worker's name in its configuration."""
+        return str(self._opened.about["name"])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"

@@ -1,0 +1,173 @@
+"""The workers of one test item: opened for it, judged after it, closed."""
+
+from __future__ import annotations
+
+import functools
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from groundfog.testing import mocking, options
+from groundfog.testing.aio.worker import AsyncWorker
+from groundfog.testing.errors import HostLost, UnseenError, WorkerLoadError
+from groundfog.testing.host_process import HostProcess
+from groundfog.testing.opened import Opened
+from groundfog.testing.session import Groundfog
+from groundfog.testing.sync.worker import Worker
+
+_SECTION = "groundfog"
+_FAILED_LOADS = pytest.StashKey[dict[str, str]]()
+
+
+def new_session(
+    config: pytest.Config,
+    folders: pytest.TempPathFactory,
+    stash: pytest.StashKey[HostProcess],
+) -> Groundfog:
+    """Return what opens workers in this process; the host is started when it is first needed."""
+
+    def host() -> HostProcess:
+        found = config.stash.get(stash, None)
+        if found is None or found.link.is_lost:
+            found = config.stash[stash] = HostProcess()
+        return found
+
+    base = config.inipath.parent if config.inipath is not None else config.rootpath
+    defaults = {
+        name: value
+        for name in ("project", "environment", "clock")
+        if (value := config.getini(f"groundfog_{name}"))
+    }
+    session = Groundfog(base, state=folders.mktemp("groundfog"), defaults=defaults)
+    session.use_host(host)
+    return session
+
+
+class TestWorkers:
+    """The worker of one test, in both faces."""
+
+    __test__ = False  # pytest takes classes of this name for tests
+
+    def __init__(
+        self, request: pytest.FixtureRequest, given: Mapping[str, Any], session: Groundfog
+    ) -> None:
+        self._item: pytest.Item = request.node
+        self._session = session
+        self._wanted = self._options(given)
+        self._opened = self._open()
+        self._report: pytest.TestReport | None = None
+
+    @functools.cached_property
+    def worker(self) -> Worker:
+        """The face without an event loop."""
+        return Worker(self._opened)
+
+    @functools.cached_property
+    def async_worker(self) -> AsyncWorker:
+        """The face for event loops."""
+        return AsyncWorker(self._opened.other_face())
+
+    def _options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of the fixture and of the marks, and those of the command line."""
+        marks = [dict(mark.kwargs) for mark in self._item.iter_markers("worker")]
+        for mark in self._item.iter_markers("worker"):
+            if mark.args:
+                raise options.BadOption(
+                    f"The mark worker has options with names only: worker(project={mark.args[0]!r})"
+                )
+        config = self._item.config
+        forced: dict[str, Any] = {}
+        if config.getoption("--worker-env"):
+            forced["environment"] = config.getoption("--worker-env")
+        if config.getoption("--worker-real-time"):
+            forced["clock"] = "real"
+        return options.merge(given, *reversed(marks), forced)
+
+    def _open(self) -> Opened:
+        """Open the worker. One that does not load is one error for its module, not fifty."""
+        failed = self._item.config.stash.setdefault(_FAILED_LOADS, {})
+        where = f"{self._item.path} {sorted(self._wanted.items(), key=str)!r}"
+        if where in failed:
+            pytest.fail(f"the worker does not load: see {failed[where]}", pytrace=False)
+        try:
+            return self._session.open(self._wanted)
+        except WorkerLoadError as error:
+            failed[where] = self._item.nodeid
+            pytest.fail(str(error), pytrace=False)
+        except options.BadOption as error:
+            pytest.fail(str(error), pytrace=False)
+
+    # --- after the test
+
+    def reported(self, report: pytest.TestReport) -> None:
+        """A phase of the test is over: add what the worker did to its report, if it failed."""
+        if report.when == "call":
+            self._report = report
+        shown = self._item.config.getoption("--worker-logs")
+        wanted = shown == "all" or (shown == "failed" and report.failed)
+        if report.when != "call" or not wanted or self._opened.closed:
+            return
+        try:
+            text = self._ask("debug")
+        except HostLost as lost:
+            text = str(lost)
+        if text:
+            report.sections.append((_SECTION, text))
+
+    def end(self) -> None:
+        """Judge what the test has left, and close the worker."""
+        failed = self._report is not None and self._report.failed
+        opened = self._opened
+        if opened.closed:
+            return
+        try:
+            if not failed:
+                self._judge()
+        finally:
+            self._close(keep=failed and bool(self._item.config.getoption("--worker-keep")))
+
+    def _judge(self) -> None:
+        errors, self._opened.link.errors = self._opened.link.errors, []
+        if errors:
+            raise errors[0]
+        mocking.refuse_unused(self._ask("mocks.unused"))
+        if errored := self._ask("errored"):
+            first = errored[0]
+            raise UnseenError(
+                f"{first['workflow']} / {first['id']} ended with an error, and the test has not"
+                f" looked at it. If it should, ask for its get_error().\n{first['timeline']}"
+            )
+        self._judge_unfinished()
+
+    def _judge_unfinished(self) -> None:
+        what = self._item.config.getini("groundfog_unfinished")
+        if what == "ignore":
+            return
+        if what not in ("warn", "fail"):
+            raise options.BadOption(
+                f"groundfog_unfinished is {what!r}; expected ignore, warn or fail."
+            )
+        if left := self._ask("unfinished"):
+            text = f"The test leaves instances unfinished: {', '.join(left)}."
+            if what == "fail":
+                pytest.fail(text, pytrace=False)
+            warnings.warn(text, stacklevel=2)
+
+    def _close(self, keep: bool) -> None:
+        opened = self._opened
+        opened.closed, opened.keep = True, keep
+        try:
+            self._ask("close", keep=keep, folder=opened.folder)
+        except HostLost:
+            return
+        if keep:
+            state = os.path.join(opened.folder, "state-1")
+            text = f"The state is kept. Look at it: groundfog dev --persist-to {state}"
+            if self._report is not None:
+                self._item.add_report_section("teardown", _SECTION, text)
+
+    def _ask(self, what: str, **args: Any) -> Any:
+        return self._opened.link.ask(self._opened.number, what, **args)

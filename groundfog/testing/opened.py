@@ -1,0 +1,47 @@
+"""A worker that is open in the host: what both of its faces share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from groundfog.testing import options
+from groundfog.testing.link import Link
+
+
+@dataclass(slots=True)
+class Opened:
+    """`about`: what the host has said of it. `keep`: its state outlives it.
+
+    blocking: for the face without an event loop.
+    """
+
+    link: Link
+    number: int
+    about: dict[str, Any]
+    folder: str
+    timeout_s: float
+    blocking: bool = True
+    keep: bool = False
+    closed: bool = False
+    mocks: list[int] = field(default_factory=list)
+
+    def timeout_ms(self, seconds: float | None) -> int:
+        """Return how long to wait, in milliseconds of real time."""
+        return round((self.timeout_s if seconds is None else seconds) * 1000)
+
+    def other_face(self) -> Opened:
+        """Return the same worker for the other face."""
+        return replace(self, blocking=not self.blocking)
+
+
+def open_worker(link: Link, wanted: Mapping[str, Any], base: str, folder: str) -> Opened:
+    """Open a worker and return it, for the face without an event loop.
+
+    wanted: merged options, whose paths are relative to `base`. folder: for its state.
+    Raises WorkerLoadError, BadOption.
+    """
+    timeout_s = float(wanted.get("timeout", options.DEFAULT_TIMEOUT_S))
+    about = link.ask(0, "open", options=options.for_host(wanted, base), folder=folder)
+    return Opened(link, about["worker"], about, folder, timeout_s)
