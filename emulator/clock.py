@@ -83,7 +83,8 @@ class SystemClock:
     def now_ms(self) -> int:
         # The wall clock is read first: a pause between the two reads must not count as a jump.
         wall_ns, steady_ns = self._wall_ns(), self._steady_ns()
-        self._ahead_ns = max(self._ahead_ns, wall_ns - steady_ns)
+        if wall_ns - steady_ns > self._ahead_ns:
+            self._ahead_ns = wall_ns - steady_ns
         return (steady_ns + self._ahead_ns) // 1_000_000
 
     def call_at(self, when_ms: int, callback: Callable[[], None]) -> Alarm:

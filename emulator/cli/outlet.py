@@ -45,7 +45,7 @@ class Outlet:
     def write(self, stream: TextIO, lines: Sequence[str]) -> None:
         """Write `lines` to `stream` soon, in order; beyond the limit they are only counted."""
         encoding = stream.encoding or "ascii"
-        data = "".join(f"{line}\n" for line in lines).encode(encoding, "backslashreplace")
+        data = ("\n".join(lines) + "\n").encode(encoding, "backslashreplace")
         with self._changed:
             if self._bytes and self._bytes + len(data) > self._kept_max_bytes:
                 self._left_out += len(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from emulator.durations import format_duration
@@ -149,6 +150,7 @@ def _describe_rollback(entry: Entry, step: str) -> str | None:
             return None
 
 
+@functools.lru_cache(maxsize=1024)  # all instances of a workflow have the same few keys
 def _step_name(key: str) -> str:
     """Return the name of a step, quoted where nothing would be seen of it."""
     name = StepKey.of(key).name

@@ -54,7 +54,9 @@ class ConsoleTerminal:
 
     def progress(self, text: str) -> None:
         """A workflow made progress. `text` begins with its name, the instance's id and a colon."""
-        if any(text.startswith(f"{told.workflow} {told.id}: ") for told in self._diverged):
+        if self._diverged and any(
+            text.startswith(f"{told.workflow} {told.id}: ") for told in self._diverged
+        ):
             self._tell_diverged()  # first, as it happened first
         self._say(Level.INFO, sys.stdout, _CYAN, "workflow ", text)
 
@@ -138,7 +140,8 @@ class ConsoleTerminal:
 
     def _say(self, level: Level, stream: TextIO, colour: str, label: str, text: str) -> None:
         if level <= self._level:
-            self._write(level, stream, self._paint(stream, colour, label) + printable_lines(text))
+            shown = f"{colour}{label}{_RESET}" if self._colours[stream] else label
+            self._write(level, stream, shown + printable_lines(text))
 
     def _paint(self, stream: TextIO, colour: str, text: str) -> str:
         return f"{colour}{text}{_RESET}" if self._colours[stream] else text

@@ -89,7 +89,7 @@ class StepCalls:
         if gate is Gate.SHUT and not message.parent and not message.started:
             run.deferred.append(message)
             return ()
-        parent = _caller(run, message)
+        parent = _caller(run, message) if message.parent else ""
         if run.nesting is None or not parent:
             return self._begin(run, message, parent)
         attempt = run.calls[parent].attempt
@@ -107,8 +107,11 @@ class StepCalls:
             raise ProtocolError(
                 f"step_begin with {message.call}, which is not the number of a new call"
             )
+        kind = CALLED.get(message.kind)
+        if kind is None:
+            raise ProtocolError(f"{message.kind!r} is not a kind of step")
         instance = run.instance
-        call = StepCall.of(message, _kind(message), parent, instance)
+        call = StepCall.of(message, kind, parent, instance)
         if parent and "rollback" in call.options:
             place = call.kind.value, call.name, call.nth
             run.given[SHARED if call.shared else parent, place] = message.call
@@ -223,9 +226,10 @@ class StepCalls:
 
     def _answer(self, run: Run, key: str, answer: Resolve | Reject) -> Actions:
         """Answer a call, unless its run is over or goes on elsewhere."""
-        if not self._roster.has(run) or key not in run.calls or not run.answers(run.calls[key]):
+        call = run.calls.get(key)
+        if call is None or self._roster.run(run.number) is not run or not run.answers(call):
             return ()
-        call = run.calls.take(key)
+        run.calls.take(key)
         if call.number < 0:
             return (RollBack(run.number),)
         follows = [self._told(run, key, call, call.number, answer)]
@@ -253,15 +257,9 @@ class StepCalls:
 
 
 def _caller(run: Run, message: StepBegin) -> str:
-    """Return the key of the step in whose callback a call was made; empty: in none."""
+    """Return the key of the step in whose callback a call was made."""
     try:
-        return run.calls.caller(message.parent) if message.parent else ""
+        return run.calls.caller(message.parent)
     except KeyError:
         text = f"step_begin in the callback of call {message.parent}, which was never made"
         raise ProtocolError(text) from None
-
-
-def _kind(message: StepBegin) -> StepKind:
-    if message.kind not in CALLED:
-        raise ProtocolError(f"{message.kind!r} is not a kind of step")
-    return StepKind(message.kind)

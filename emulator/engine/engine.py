@@ -170,7 +170,8 @@ class Engine:
         if run is None:
             self.divergences.hear_probe(self.sweep.probes, message)
         elif run.guest is guest:  # which may only speak of its own
-            self._perform(self._hearing[type(message)](run, message))
+            if follows := self._hearing[type(message)](run, message):
+                self._perform(follows)
 
     def mishap(self, guest: Guest, number: int, problem: str) -> None:
         """A message about a run could not be handled: its instance fails, and no other."""

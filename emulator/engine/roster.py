@@ -74,6 +74,7 @@ class Roster:
         self.closed = False
         self._instances: dict[int, Instance] = {}
         self._runs: dict[int, Run] = {}
+        self.run = self._runs.get  # the run with a number; None: it is over, or never was
         self._run_of: dict[int, Run] = {}  # by instance key
         self._next_run = 1
         self._damaged: set[int] = set()  # instances whose history makes no sense, and was told
@@ -97,10 +98,6 @@ class Roster:
     def runs_in(self, guest: Guest) -> list[Run]:
         """Return the runs in a guest."""
         return [run for run in self._runs.values() if run.guest is guest]
-
-    def run(self, number: int) -> Run | None:
-        """Return the run with a number; None: it is over, or never was."""
-        return self._runs.get(number)
 
     def run_of(self, key: int) -> Run | None:
         """Return the run of an instance, if it has one."""
@@ -187,8 +184,8 @@ class Roster:
         self.journal.append(*entries, late=late)
         for entry in entries:
             fold.apply(instance, entry)
-            if entry.step:
-                self.timers.set(instance.key, instance.steps[entry.step].due_ms)
+            if entry.step and (due_ms := instance.steps[entry.step].due_ms) is not None:
+                self.timers.set(instance.key, due_ms)
         if entries and entry.step and len(entry.value) > LARGE_BYTES:  # the disk keeps it
             instance.steps[entry.step].value = self.journal.left(instance.key)
         if instance.status is not status:

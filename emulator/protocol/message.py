@@ -118,7 +118,7 @@ def _accepted(hint: Any) -> type:
 
 def encode(message: Message) -> tuple[bytes, bytes]:
     """Return a message as its JSON header and its payload."""
-    shape = _shape(type(message))
+    shape = _SHAPES.get(message.type) or _shape(type(message))
     parts = [shape.opening]
     for name, key, default, write in shape.plain:
         value = getattr(message, name)

@@ -46,7 +46,9 @@ def is_event_type(value: Json) -> TypeGuard[str]:
 
 def first(instance: Instance, call: StepCall, now_ms: int, step_limit: int) -> Decision:
     """Decide what the first call of a step gets."""
-    problem = "" if call.kind is StepKind.ROLLBACK else _name_problem(call.name)
+    name = call.name
+    is_plain = name.isprintable() and len(name) <= STEP_NAME_MAX_CHARS
+    problem = "" if is_plain or call.kind is StepKind.ROLLBACK else _name_problem(name)
     if problem:
         return Decision(actions=[Reject(ErrorInfo("WorkflowFatalError", problem))])
     match call.kind:
@@ -149,8 +151,6 @@ def _first_wait(instance: Instance, call: StepCall, now_ms: int) -> Decision:
 
 
 def _name_problem(name: str) -> str:
-    if name.isprintable() and len(name) <= STEP_NAME_MAX_CHARS:
-        return ""
     # A lone surrogate, legal in JavaScript strings, is no text and cannot be stored as such.
     unusable = any(c < " " or "\ud800" <= c <= "\udfff" for c in name)
     if unusable or len(name) > STEP_NAME_MAX_CHARS:

@@ -48,7 +48,7 @@ def parse_restart_point(given: Json) -> RestartPoint:
     if isinstance(count, bool) or not isinstance(count, int | float) or count < 1 or count % 1:
         raise _refused("from.count", count, "a whole number from 1")
     kind = "do" if kind is None else kind
-    if kind not in CALLED:
+    if not isinstance(kind, str) or kind not in CALLED:
         raise _refused("from.type", kind, " or ".join(f'"{each}"' for each in CALLED))
     return RestartPoint(name, int(count), kind)
 

@@ -51,4 +51,4 @@ class StepCall:
         return Origin(self.line, self.parent, self.nth, self.shared)
 
     def __post_init__(self) -> None:
-        self.key = step_key(self.kind.value, self.name, self.count)
+        self.key = step_key(self.kind, self.name, self.count)

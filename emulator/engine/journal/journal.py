@@ -148,10 +148,11 @@ class Journal(Reader):
             return
         self._next_entry = self._batch.add(entries, self._next_entry)
         self._batch.keys.add(entries[0].instance)
-        if late:
-            self._schedule_late()
-        else:
-            self._schedule()
+        if not self._scheduled:
+            if not late:
+                self._schedule()
+            elif self._late is None:
+                self._schedule_late()
 
     def left(self, key: int) -> Left:
         """Return where the value is that was recorded last of an instance, before any read."""
@@ -201,7 +202,8 @@ class Journal(Reader):
     def after_commit(self, callback: CommitCallback) -> None:
         """Call `callback` once everything recorded so far is durable, or with the error if not."""
         self._waiting.append(callback)
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
 
     async def committed(self) -> None:
         """Return once everything recorded so far is durable. Raises StateError if it is not."""
@@ -231,9 +233,8 @@ class Journal(Reader):
             self._scheduled = True
 
     def _schedule_late(self) -> None:
-        if self._late is None and not self._scheduled:
-            delay_s = LATE_MS / 1000
-            self._late = asyncio.get_running_loop().call_later(delay_s, self._flush_late)
+        delay_s = LATE_MS / 1000
+        self._late = asyncio.get_running_loop().call_later(delay_s, self._flush_late)
 
     def _flush_late(self) -> None:
         self._late = None

@@ -86,6 +86,6 @@ def _row(entry: Entry, number: int, kind: int, attempt: int = 0) -> Row:
         int(kind),
         entry.step,
         attempt,
-        encoded(entry.data),
+        None if entry.data is None else encoded(entry.data),
         entry.value or None,
     )

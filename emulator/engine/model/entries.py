@@ -105,10 +105,8 @@ DATA: dict[EntryKind, type[Data]] = {
 }
 
 
-def encoded(data: Data | None) -> str | None:
+def encoded(data: Data) -> str | None:
     """Return what an entry says as it is in the file; None when it says nothing."""
-    if data is None:
-        return None
     if type(data) is SharedStart:
         return data.text
     members = data.as_json()

@@ -25,7 +25,9 @@ class StepKind(StrEnum):
     ROLLBACK = "rollback"
 
 
-CALLED = (StepKind.DO, StepKind.SLEEP, StepKind.WAIT)  # what `run()` calls
+CALLED: dict[str, StepKind] = {  # what `run()` calls, by its text
+    kind.value: kind for kind in (StepKind.DO, StepKind.SLEEP, StepKind.WAIT)
+}
 
 _HANDLER = f"{StepKind.ROLLBACK}:"
 

@@ -57,7 +57,7 @@ class Call:
         self.output: Output | None = None  # the stream of the attempt in flight, as far as it came
         self.earlier: tuple[int, ...] = ()  # numbers of the calls of the caller's earlier attempts
         self._state = state
-        self._calls: Calls | None = None
+        self._calls: Calls | None = None  # which keep count of it
 
     @property
     def state(self) -> CallState:
@@ -66,10 +66,10 @@ class Call:
 
     @state.setter
     def state(self, state: CallState) -> None:
-        calls = self._calls
-        if calls is not None:
-            calls.tally(self._state, -1)
-            calls.tally(state, 1)
+        if self._calls is not None:
+            counts = self._calls.counts
+            counts[self._state] -= 1
+            counts[state] += 1
         self._state = state
 
     def is_attempt(self, attempt: int) -> bool:
@@ -80,24 +80,19 @@ class Call:
         """Whether it waits for the delay after this attempt."""
         return self._state is CallState.ASKING and self.attempt == attempt
 
-    def enter(self, calls: Calls | None) -> None:
-        """Belong to `calls`, which keep count, or to none any more."""
-        self._calls = calls
-
 
 class Calls(dict[str, Call]):
     """The unanswered calls of a run, by step key: counted, since a run may have thousands."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.executing = 0
-        self.waiting = 0
+        self.counts = dict.fromkeys(CallState, 0)
         self._keys: dict[int, str] = {}  # by number, of all calls that were made
 
     def __setitem__(self, key: str, call: Call) -> None:
         super().__setitem__(key, call)
-        call.enter(self)
-        self.tally(call.state, 1)
+        call._calls = self
+        self.counts[call._state] += 1
         self._keys[call.number] = key
 
     def join(self, key: str, number: int) -> None:
@@ -114,8 +109,8 @@ class Calls(dict[str, Call]):
     def take(self, key: str) -> Call:
         """Remove the call of a step and return it. Raises KeyError."""
         call = super().pop(key)
-        call.enter(None)
-        self.tally(call.state, -1)
+        call._calls = None
+        self.counts[call._state] -= 1
         return call
 
     def clear(self) -> None:
@@ -133,9 +128,11 @@ class Calls(dict[str, Call]):
 
         None: the attempt is over, or never was.
         """
-        key = self._keys.get(number)
-        call = None if key is None else self.get(key)
-        return None if key is None or call is None or not call.is_attempt(attempt) else (key, call)
+        key = self._keys.get(number, "")
+        call = self.get(key)
+        if call is None or call._state is not CallState.EXECUTING or call.attempt != attempt:
+            return None
+        return key, call
 
     def asked_after(self, number: int, attempt: int) -> str | None:
         """Return the step of a call that waits for the delay after this attempt, or None."""
@@ -149,13 +146,6 @@ class Calls(dict[str, Call]):
     def caller(self, number: int) -> str:
         """Return the step of call `number`, answered or not. Raises KeyError: it was never made."""
         return self._keys[number]
-
-    def tally(self, state: CallState, by: int) -> None:
-        """Count a call that came to a state, or left it."""
-        if state is CallState.EXECUTING:
-            self.executing += by
-        elif state is CallState.WAITING:
-            self.waiting += by
 
 
 @dataclass(slots=True)
@@ -180,7 +170,7 @@ class Run:
     @property
     def executing(self) -> bool:
         """Whether a callback of user code is in flight."""
-        return self.calls.executing > 0
+        return self.calls.counts[CallState.EXECUTING] > 0
 
     def answers(self, call: Call) -> bool:
         """Whether a call may be answered here: in a run that leaves its guest, only a nested one.
@@ -226,9 +216,9 @@ class Run:
     @property
     def at_rest(self) -> bool:
         """Whether no callback is in flight, nor can be without anyone here knowing."""
-        return self.calls.executing == 0 and self.state.knows_all
+        return self.calls.counts[CallState.EXECUTING] == 0 and self.state.knows_all
 
     @property
     def blocked(self) -> bool:
         """Whether every branch of the run waits for a deadline or an event."""
-        return 0 < len(self.calls) == self.calls.waiting
+        return 0 < len(self.calls) == self.calls.counts[CallState.WAITING]
