@@ -176,7 +176,7 @@ class Guest:
         self._run(message.run).start(
             message,
             worker,
-            lambda run: make(run, str(worker.module_root), worker.project_dir),
+            lambda run: make(run, str(worker.module_root), str(worker.project_dir)),
             lambda number: self._runs.pop(number, None),  # type: ignore[arg-type]
         )
 

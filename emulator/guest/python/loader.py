@@ -5,6 +5,7 @@ Source: docs/platform/python-workers.md, "Loading".
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import sys
@@ -51,7 +52,7 @@ class Worker:
 
     def shown(self, file: str) -> str:
         """Return a path as it is shown: relative to the project where it is inside."""
-        return shown_path(file, self.project_dir)
+        return shown_path(file, str(self.project_dir))
 
     def loaded(self) -> Loaded:
         """Return the report for the host."""
@@ -83,7 +84,8 @@ def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
     return worker
 
 
-def shown_path(file: str, project_dir: Path) -> str:
+@functools.lru_cache(maxsize=1024)  # each step asks for one
+def shown_path(file: str, project_dir: str) -> str:
     """Return `file` relative to the project, with forward slashes, where it is inside."""
     path = Path(file)
     return path.relative_to(project_dir).as_posix() if path.is_relative_to(project_dir) else file

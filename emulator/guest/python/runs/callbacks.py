@@ -25,7 +25,7 @@ class StepCallback:
         self.function = function
         self._values = values
         self._parameters = _parameters(function)
-        self.wants_ctx = any(name == _CTX for name, _ in self._parameters)
+        self.wants_ctx = bool(self._parameters) and any(n == _CTX for n, _ in self._parameters)
 
     def __call__(self, ctx: Any) -> Any:
         if not self._parameters:
@@ -42,7 +42,8 @@ class StepCallback:
 
 def dependency_names(function: Function) -> list[str]:
     """Return the parameters that take results of other steps."""
-    return [name for name, _ in _parameters(function) if name != _CTX]
+    parameters = _parameters(function)
+    return [name for name, _ in parameters if name != _CTX] if parameters else []
 
 
 def _parameters(function: Function) -> tuple[tuple[str, bool], ...]:

@@ -20,7 +20,7 @@ from ....protocol.runs import (
     StepDone,
     StepFailed,
 )
-from ....protocol.values import MalformedValue
+from ....protocol.values import MalformedValue, StreamValue
 from .. import conversion, scope, tracebacks
 from ..calling import relaxed_call, settle_coroutine
 from ..loader import Worker
@@ -234,7 +234,9 @@ class Run:
                 text = f"The value of step {call.label} is damaged: {error}"
                 call.answer.set_exception(self._failure("WorkflowInternalError", text))
                 return
-            call.answer.set_result(self.downloads.received(value, call.label, self))
+            if type(value) is StreamValue:
+                value = self.downloads.stream(value, call.label, self)
+            call.answer.set_result(value)
 
     def step_failed(self, message: StepFailed) -> None:
         """The step failed for good: raise in the call."""

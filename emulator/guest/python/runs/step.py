@@ -6,7 +6,6 @@ Source: docs/platform/python-workers.md, "Steps" and "Sleeps and waits".
 from __future__ import annotations
 
 import asyncio
-import functools
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ class _Step:
 class _WorkflowStepWrapper:
     """What both ways of declaring dependencies share."""
 
-    def __init__(self, run: Run, module_root: str, project_dir: Any) -> None:
+    def __init__(self, run: Run, module_root: str, project_dir: str) -> None:
         self._run = run
         self._module_root = module_root
         self._project_dir = project_dir
@@ -165,7 +164,7 @@ class _WorkflowStepWrapper:
         while frame is not None:
             file = frame.f_code.co_filename
             if file.startswith(self._module_root):
-                return f"{_shown(file, self._project_dir)}:{frame.f_lineno}"
+                return f"{shown_path(file, self._project_dir)}:{frame.f_lineno}"
             frame = frame.f_back  # type: ignore[assignment]
         return "" if callback is None else self._declared(callback.function)
 
@@ -174,7 +173,7 @@ class _WorkflowStepWrapper:
         code = getattr(function, "__code__", None)
         if code is None:
             return ""
-        return f"{_shown(code.co_filename, self._project_dir)}:{code.co_firstlineno}"
+        return f"{shown_path(code.co_filename, self._project_dir)}:{code.co_firstlineno}"
 
 
 class ImplicitStep(_WorkflowStepWrapper):
@@ -264,6 +263,3 @@ class LegacyStep(_WorkflowStepWrapper):
                 )
             found[parameter] = self._by_decorated[dependency]
         return found
-
-
-_shown = functools.lru_cache(maxsize=1024)(shown_path)
