@@ -21,7 +21,7 @@ from typing import TextIO
 from emulator.words import counted
 
 KEPT_MAX_BYTES = 1_000_000  # of waiting lines
-GATHER_S = 0.01
+GATHER_S = 0.05
 CLOSE_WAIT_S = 1.0  # for the last lines; after that they are lost
 
 

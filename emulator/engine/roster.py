@@ -9,7 +9,7 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from emulator.clock import Clock
@@ -126,9 +126,13 @@ class Roster:
 
     def sound(self, key: int) -> Instance | None:
         """Return an instance; None when its history is damaged, or there is none."""
-        with self.leaving_damaged_alone(), suppress(KeyError):
+        try:
             return self.instance(key)
-        return None
+        except KeyError:
+            return None
+        except DamagedHistory as error:
+            self.tell_damage(error.key, str(error))
+            return None
 
     @contextmanager
     def leaving_damaged_alone(self) -> Iterator[None]:

@@ -7,12 +7,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from emulator import sqlite
 from emulator.disk import AFRESH
 from emulator.engine.journal import rows
-from emulator.engine.journal.rows import Row
 from emulator.engine.model import fold
 from emulator.engine.model.entries import Entry, decoded
 from emulator.engine.model.instance import TERMINAL, Instance, Status
@@ -25,6 +24,7 @@ _ANY_ID = 2**63 - 1
 
 # The length of a value is known without reading it.
 _IS_LARGE = f"step <> '' AND ifnull(length(value), 0) > {LARGE_BYTES}"
+_INSTANCES = "SELECT key, workflow, id, created_ms, status, wake_ms, ended_ms FROM instances"
 _FOLDED = (
     "SELECT id, instance, at_ms, kind, step, attempt, data,"
     f" iif({_IS_LARGE}, NULL, value), {_IS_LARGE} FROM entries WHERE instance = ? ORDER BY id"
@@ -92,7 +92,8 @@ class Reader:
     def row(self, key: int) -> InstanceRow | None:
         """Return the row of an instance, or None when there is none."""
         self._show_pending(key)
-        return next(self._rows("WHERE key = ?", (key,)), None)
+        found = self.first(f"{_INSTANCES} WHERE key = ?", (key,))
+        return None if found is None else self._instance_row(found)
 
     def unfinished(self) -> list[InstanceRow]:
         """Return every instance that has not ended, oldest first."""
@@ -223,7 +224,12 @@ class Reader:
 
     def first(self, statement: str, parameters: tuple[object, ...] = ()) -> tuple[Any, ...] | None:
         """Return the first row of a statement that only reads, or None. Raises StateError."""
-        return next(self.select(statement, parameters), None)
+        try:
+            found: tuple[Any, ...] | None
+            found = self._connection.execute(statement, parameters).fetchone()
+            return found
+        except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+            raise self._not_read(error) from error
 
     def select(
         self, statement: str, parameters: tuple[object, ...] = ()
@@ -232,7 +238,10 @@ class Reader:
         try:
             yield from self._connection.execute(statement, parameters)
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
-            raise StateError(f"{self.path}: not read: {error}") from error
+            raise self._not_read(error) from error
+
+    def _not_read(self, error: Exception) -> StateError:
+        return StateError(f"{self.path}: not read: {error}")
 
     def entries(self, key: int) -> Iterator[Entry]:
         """Yield the entries of an instance in the order they were decided."""
@@ -268,7 +277,7 @@ class Reader:
     ) -> Iterator[tuple[int, Entry]]:
         for row in self.select(statement, parameters):
             try:
-                entries = rows.unpack(cast(Row, row))
+                entries = rows.unpack(row)
             except Exception as error:  # no JSON, no kind, another type: the disk has changed it
                 text = f"entry {row[0]} is damaged ({error!r})"
                 raise StateError(f"{self.path}: {text}.") from error
@@ -290,17 +299,15 @@ class Reader:
         return list(self.select(statement, parameters))
 
     def _rows(self, where: str, parameters: tuple[object, ...]) -> Iterator[InstanceRow]:
-        for row in self.select(
-            "SELECT key, workflow, id, created_ms, status, wake_ms, ended_ms"
-            f" FROM instances {where}",
-            parameters,
-        ):
-            try:
-                status = Status(row[4])
-            except ValueError:
-                text = f"instance {row[0]} has the status {row[4]!r}; it is damaged"
-                raise StateError(f"{self.path}: {text}.") from None
-            yield InstanceRow(row[0], row[1], row[2], row[3], status, row[5], row[6])
+        return map(self._instance_row, self.select(f"{_INSTANCES} {where}", parameters))
+
+    def _instance_row(self, row: tuple[Any, ...]) -> InstanceRow:
+        try:
+            status = Status(row[4])
+        except ValueError:
+            text = f"instance {row[0]} has the status {row[4]!r}; it is damaged"
+            raise StateError(f"{self.path}: {text}.") from None
+        return InstanceRow(row[0], row[1], row[2], row[3], status, row[5], row[6])
 
     def one(self, statement: str) -> int:
         """Return the number that a statement finds. Raises StateError when there is none."""

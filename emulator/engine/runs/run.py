@@ -81,12 +81,15 @@ class Call:
         return self._state is CallState.ASKING and self.attempt == attempt
 
 
+_NONE = dict.fromkeys(CallState, 0)
+
+
 class Calls(dict[str, Call]):
     """The unanswered calls of a run, by step key: counted, since a run may have thousands."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.counts = dict.fromkeys(CallState, 0)
+        self.counts = _NONE.copy()  # how many wait for what
         self._keys: dict[int, str] = {}  # by number, of all calls that were made
 
     def __setitem__(self, key: str, call: Call) -> None:

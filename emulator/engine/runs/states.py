@@ -47,10 +47,10 @@ walk every pair of state and event, and hold the picture in ARCHITECTURE.md agai
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Allowance(Enum):
+class Allowance(StrEnum):
     """What the guest may begin by itself."""
 
     OPENING = "opening"  # nothing: it was not told to start the run yet
@@ -59,7 +59,7 @@ class Allowance(Enum):
     ASKING = "asking"  # nothing: it asks before each step
 
 
-class Gate(Enum):
+class Gate(StrEnum):
     """What becomes of a step that user code calls."""
 
     GUARDED = "guarded"  # it is compared with what is recorded
@@ -68,7 +68,7 @@ class Gate(Enum):
     REFUSING = "refusing"  # it fails: the instance rolls back
 
 
-class AtRest(Enum):
+class AtRest(StrEnum):
     """What happens as soon as nothing executes."""
 
     NOTHING = "nothing"
@@ -78,7 +78,7 @@ class AtRest(Enum):
     PAUSE_OR_MOVE = "pause or move"  # pause; or move, should the pause be called off
 
 
-class Event(Enum):
+class Event(StrEnum):
     """What a run hears."""
 
     # messages, to the guest and from it
