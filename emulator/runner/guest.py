@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol
 
 from emulator.engine.guests.blame import Cause, Loss
 from emulator.errors import GuestError
 from emulator.protocol.life import STUCK_IN, Shutdown
 from emulator.protocol.loading import Loaded
-from emulator.protocol.message import ProtocolError
+from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import RunMessage
 from emulator.runner.connection import Connection
 from emulator.runner.guest_source import Ending, GuestProcess
@@ -73,9 +72,6 @@ class Guest:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.on_lost: Callable[[Guest, str], None] | None = None
         self.connection = connection
-        # Every message of every step passes through these two, so they have no frame of their own.
-        self.send = connection.send  # a message about a workflow run; ignored once it is gone
-        self.hear = partial(handler.hear, self)  # what it says of a run
         self._process = process
         self._pipes = pipes
         self._handler = handler
@@ -91,6 +87,10 @@ class Guest:
         """The code is loaded: from now on the handler is told when the guest ends."""
         self.loaded = loaded
         self._serving = True
+
+    def send(self, message: Message) -> None:
+        """Send a message about a workflow run; a guest that is gone ignores it."""
+        self.connection.send(message)
 
     def when_read(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the guest has read everything that it was sent so far."""
@@ -180,6 +180,9 @@ class Guest:
         """Return, once it has ended, how: `"exited with status 3"`."""
         await asyncio.shield(self._end)
         return self._cause or self._process.exited.result().text
+
+    def hear(self, message: RunMessage) -> None:
+        self._handler.hear(self, message)
 
     def all_heard(self) -> None:
         self._handler.all_heard()
