@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 
@@ -15,6 +15,15 @@ class HttpAnswer:
     headers: dict[str, str]
     body: bytes
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedAnswer:
+    """A response whose body may be large; `headers` are lower case. No body is None."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: AsyncIterator[bytes] | None
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -133,7 +133,14 @@ class Supervisor:
     # --- the worker, as ingress sees it
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
-        """Let the current generation answer. Raises LoadError, HandlerError, GuestLost."""
+        """Let the current generation answer, or what answers before it.
+
+        Raises LoadError, HandlerError, GuestLost.
+        """
+        if self.worker.has_front:
+            reply = await self.worker.front(request)
+            if reply is not None:
+                return reply
         await self._runs()
         return await self.runner.fetch(request)
 

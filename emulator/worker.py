@@ -24,8 +24,9 @@ from emulator.engine.model.divergence import Policy
 from emulator.engine.schedules import Schedules
 from emulator.kinds.kind import Kind, Record
 from emulator.kinds.open_bindings import Bindings, synchronous
+from emulator.kinds.registry import KINDS
 from emulator.kinds.workflow import Workflow
-from emulator.runner.requests import GuestLost
+from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
 from emulator.runner.runner import WorkerSpec
 from emulator.state import State
 from emulator.triggers.trigger import Around, Call
@@ -70,6 +71,7 @@ class Worker:
         self.bindings = Bindings(
             state, clock, self.control, announce, self.engine.journal.place.check
         )
+        self._fronts = fronts(config)
         self.started_ms = clock.now_ms()
         self.control.admission.limits = limits(config)
         self.engine.divergences.policy = Policy(config.settings.on_divergence)
@@ -78,6 +80,7 @@ class Worker:
         """Take over a configuration; its workflows count from the next `define` on."""
         settings = config.settings
         self.config = config
+        self._fronts = fronts(config)
         self.control.admission.limits = limits(config)
         self.engine.divergences.policy = Policy(settings.on_divergence)
         self.engine.tune(concurrency=settings.concurrency, grace_ms=settings.reload_grace_ms)
@@ -86,6 +89,21 @@ class Worker:
         """Tell the engine which workflows there are, and when they start by themselves."""
         self.engine.define(definitions(self.config))
         self.schedules.set(schedules(self.config))
+
+    @property
+    def has_front(self) -> bool:
+        """Whether something answers requests before the worker's code does."""
+        return bool(self._fronts)
+
+    async def front(self, request: FetchRequest) -> FetchReply | None:
+        """Answer a request without the worker's code; None: only that code can answer."""
+        for kind, record in self._fronts:
+            binding: Any = self.opened(kind, record)
+            answer = await binding.front(request.method, request.url, request.headers)
+            if answer is not None:
+                closing = getattr(answer.body, "aclose", _nothing)
+                return FetchReply(answer.status, "", answer.headers, answer.body, closing)
+        return None
 
     async def _call(self, handler: str, args: list[Any]) -> Any:
         return await self.call(handler, args)
@@ -108,6 +126,16 @@ class Worker:
         """Close bindings and journal, once everything has stopped."""
         await self.bindings.close()
         self.engine.journal.close()
+
+
+def fronts(config: Config) -> list[tuple[Kind, Record]]:
+    """Return what answers requests before the worker does."""
+    kinds = [kind for kind in KINDS if kind.is_front]
+    return [(kind, each.record) for kind in kinds for each in config.bindings_of(kind.name)]
+
+
+async def _nothing() -> None:
+    return None
 
 
 async def _not_running(handler: str, args: list[Any]) -> Any:

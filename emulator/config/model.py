@@ -152,6 +152,10 @@ class Config:
         """Whether the worker's main module is Python."""
         return self.main.suffix == ".py"
 
+    def bindings_of(self, kind: str) -> tuple[Bound[Any], ...]:
+        """Return the bindings of a kind."""
+        return tuple(each for each in self.bindings if each.kind == kind)
+
     def bound(self, record: type[R]) -> tuple[Bound[R], ...]:
         """Return the bindings whose records are of this class, in their order in the file."""
         return tuple(each for each in self.bindings if isinstance(each.record, record))

@@ -57,14 +57,6 @@ OTHER_KINDS = (
         optional=("entrypoint", "props", "environment", "remote"),
     ),
     Other(
-        "assets",
-        "Assets",
-        "object",
-        name_required=False,
-        optional=("directory", "html_handling", "not_found_handling", "run_worker_first")
-        + ("base_path",),
-    ),
-    Other(
         "ratelimits",
         "Rate Limit",
         name_key="name",

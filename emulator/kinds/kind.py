@@ -118,6 +118,8 @@ class Kind:
     "module:attribute".
     trigger: of a kind that calls the worker by itself: what makes the trigger from an `Around`
     (`emulator/triggers/trigger.py`), as "module:attribute".
+    is_front: whether its binding answers requests before the worker does, where it can; its
+    `front(method, url, headers)` returns a StreamedAnswer, or None.
     line: sorts the table that `groundfog dev` shows; equal ones keep the order of the list.
     """
 
@@ -140,6 +142,7 @@ class Kind:
     commands: str = ""
     routes: str = ""
     trigger: str = ""
+    is_front: bool = False
     line: int = 3
 
     @property

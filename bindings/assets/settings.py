@@ -1,0 +1,26 @@
+"""What the configuration says of assets; `assets.py` acts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+HTML_HANDLING = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
+NOT_FOUND_HANDLING = ("none", "single-page-application", "404-page")
+
+
+@dataclass(frozen=True, slots=True)
+class AssetSettings:
+    """The `assets` section.
+
+    base_path: below which path the folder is, `"/"` or `"/app/"`. worker_first: True, False or
+    patterns, of which those that begin with `!` name paths for assets. navigation_first: whether
+    not_found_handling answers navigations of a browser before the worker does.
+    """
+
+    directory: Path
+    html_handling: str = "auto-trailing-slash"
+    not_found_handling: str = "none"
+    worker_first: bool | tuple[str, ...] = False
+    base_path: str = "/"
+    navigation_first: bool = True
