@@ -76,13 +76,15 @@ class Seams:
 
     source: starts its guests in place of the session's. make_guest: makes what stands for a guest
     process. between: returns what the guest calls in place of the binding of a name.
-    follows_saves: changed files are loaded.
+    follows_saves: changed files are loaded. follows_crons: cron triggers and schedules of workflows
+    fire when their time comes.
     """
 
     source: GuestSource | None = None
     make_guest: MakeGuest = Guest
     between: Callable[[str, Binding], Binding] | None = None
     follows_saves: bool = True
+    follows_crons: bool = True
 
 
 class Session:
@@ -159,7 +161,7 @@ class Running:
             sockets = _bound(door)
             for listener in sockets:
                 taken.callback(listener.close)
-            self.worker = _put_together(project, terminal)
+            self.worker = _put_together(project, terminal, seams)
             taken.callback(self.worker.engine.journal.close)
             self.supervisor = _supervised(self.worker, project, source, terminal, seams)
             if door is not None:
@@ -214,7 +216,7 @@ def _bound(door: Door | None) -> list[socket.socket]:
     return bind(door.ip, DEFAULT_PORT if door.port is None else door.port, door.port is not None)
 
 
-def _put_together(project: Project, terminal: Terminal) -> Worker:
+def _put_together(project: Project, terminal: Terminal, seams: Seams) -> Worker:
     return Worker(
         project.config,
         project.state,
@@ -222,6 +224,7 @@ def _put_together(project: Project, terminal: Terminal) -> Worker:
         warn=terminal.warning,
         announce=terminal.notice,
         error=terminal.error,
+        follows_crons=seams.follows_crons,
     )
 
 

@@ -43,7 +43,8 @@ class Worker:
 
     clock: what workflows live by; see `open_clock`. warn, announce, error: what the person at the
     terminal is told. to_read: the journal stays as it is, and the engine can only be asked.
-    call: calls a handler of the worker's code; the supervisor sets it.
+    follows_crons: see `Seams` in `session.py`. call: calls a handler of the worker's code; the
+    supervisor sets it.
     Raises StateError.
     """
 
@@ -57,14 +58,18 @@ class Worker:
         announce: Callable[[str], None] = lambda text: None,
         error: Callable[[str], None] = lambda text: None,
         to_read: bool = False,
+        follows_crons: bool = True,
     ) -> None:
         self.config = config
+        self._follows_crons = follows_crons
         self.state = state
         self.engine = _open_engine(config, state, clock, warn, to_read=to_read)
         self.control = Control(self.engine)
         self.schedules = Schedules(clock, self.control.fire)
         self.call: Call = _not_running
-        self.triggers = Triggers(Around(clock, self._call, self.opened, announce, error))
+        self.triggers = Triggers(
+            Around(clock, self._call, self.opened, announce, error, follows_crons)
+        )
         self.timekeeper = _timekeeper(
             config, state, self.engine, self._other_deadline, self.triggers.in_flight
         )
@@ -88,7 +93,7 @@ class Worker:
     def define(self) -> None:
         """Tell the engine which workflows there are, and when they start by themselves."""
         self.engine.define(definitions(self.config))
-        self.schedules.set(schedules(self.config))
+        self.schedules.set(schedules(self.config) if self._follows_crons else [])
 
     @property
     def has_front(self) -> bool:

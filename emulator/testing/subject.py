@@ -92,7 +92,7 @@ class Subject:
         """Begin with fresh state. Raises LoadRefused when the code does not load."""
         self._states += 1
         state = State(self._folder / f"state-{self._states}")
-        seams = Seams(make_guest=self._new_guest, follows_saves=False)
+        seams = Seams(make_guest=self._new_guest, follows_saves=False, follows_crons=False)
         project = Project(self.config, lambda: options.read(self.options), state)
         try:
             running = self._session.open(project, self.logs, seams=seams)

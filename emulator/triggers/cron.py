@@ -47,8 +47,9 @@ class CronTriggers:
 
     def follow(self, config: Config) -> None:
         """See `Trigger`."""
-        wanted = [bound.record.cron for bound in config.bound(CronTrigger)] if fires(config) else []
-        self._schedules.set(("", cron) for cron in wanted)
+        crons = [bound.record.cron for bound in config.bound(CronTrigger)]
+        follows = self._around.follows_crons and fires(config)
+        self._schedules.set(("", cron) for cron in (crons if follows else []))
 
     def next_ms(self) -> int | None:
         """See `Trigger`."""

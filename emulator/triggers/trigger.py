@@ -19,13 +19,17 @@ Call = Callable[[str, list[Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a trigger gets. notice, error: what the person at the terminal is told."""
+    """What a trigger gets. notice, error: what the person at the terminal is told.
+
+    follows_crons: see `Seams` in `session.py`.
+    """
 
     clock: Clock
     call: Call
     opened: Callable[[Kind, Record], Binding]
     notice: Callable[[str], None]
     error: Callable[[str], None]
+    follows_crons: bool = True
 
 
 class Trigger(Protocol):

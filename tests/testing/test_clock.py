@@ -56,3 +56,10 @@ def test_time_may_go_on_at_its_usual_speed(worker: Worker) -> None:
 
     assert worker.clock.freeze() >= later
     assert worker.clock.now == worker.clock.now
+
+
+@pytest.mark.worker(project="fixtures/cron")
+def test_nothing_fires_by_itself_while_a_test_moves_time(worker: Worker) -> None:
+    worker.clock.advance("2 days")
+    assert worker.clock.next() == []
+    assert worker.logs == []
