@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping
 
 # Lengths as in itty-time.
 # Source: https://github.com/cloudflare/workerd/blob/main/types/defines/workflows.d.ts
@@ -21,6 +22,7 @@ UNIT_MS = {
     "month": 2_592_000_000,
     "year": 31_557_600_000,
 }
+OUTCOMES = ("success", "error")  # for each of them, ended instances are kept for a time
 EXPECTED = 'milliseconds or "<number> <unit>", e.g. "5 minutes" (units: second to year)'
 
 _TEXT = re.compile(r"(\d+(?:\.\d+)?) +([a-z]+?)s?")
@@ -53,6 +55,27 @@ def parse_duration_ms(value: object) -> int:
             if math.isfinite(span_ms):
                 return int(span_ms)
     raise InvalidDuration(value)
+
+
+def read_retention(
+    given: Mapping[str, object], suffix: str, wrong: Callable[[str, InvalidDuration], object]
+) -> dict[str, int]:
+    """Return how long ended instances are kept, in ms: `{"success"?, "error"?}`.
+
+    `{"success_retention": "2 days"}` with the suffix "_retention" -> `{"success": 172800000}`.
+    Other members and those that are None are left out. `wrong` is called with the name of a member
+    that is no duration, and its error.
+    """
+    kept = {}
+    for name, value in given.items():
+        outcome = name.removesuffix(suffix)
+        if value is None or name == outcome or outcome not in OUTCOMES:
+            continue
+        try:
+            kept[outcome] = parse_duration_ms(value)
+        except InvalidDuration as error:
+            wrong(name, error)
+    return kept
 
 
 def format_duration(duration_ms: int) -> str:

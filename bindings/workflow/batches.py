@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bindings.binding import Value
-from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.durations import read_retention
 from emulator.errors import WorkerError
 
 BATCH_MAX = 100  # instances. Source: docs/platform/workflows.md, "Limits".
@@ -57,11 +57,7 @@ def retention_of(options: dict[str, Value]) -> dict[str, int]:
     retention = options.get("retention")
     if problems := _retention_problems(retention, "retention"):
         raise _refused("; ".join(problems))
-    return {
-        name.removesuffix("Retention"): parse_duration_ms(value)
-        for name, value in (retention or {}).items()
-        if value is not None
-    }
+    return read_retention(retention or {}, "Retention", lambda name, error: None)
 
 
 def _count(count: Any) -> int:
@@ -103,12 +99,7 @@ def _retention_problems(retention: Any, where: str) -> list[str]:
         for name in retention
         if name not in RETENTIONS
     ]
-    for name in RETENTIONS:
-        try:
-            if retention.get(name) is not None:
-                parse_duration_ms(retention[name])
-        except InvalidDuration:
-            problems.append(_BAD_DURATION)
+    read_retention(retention, "Retention", lambda name, error: problems.append(_BAD_DURATION))
     return problems
 
 

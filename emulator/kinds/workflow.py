@@ -18,10 +18,9 @@ from emulator.config.cron_key import is_cron
 from emulator.config.model import Bound, Unsupported
 from emulator.config.problems import quoted
 from emulator.config.table import Table
-from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.durations import InvalidDuration, read_retention
 from emulator.engine.model.definition import (
     RETENTION_MAX_MS,
-    RETENTION_MS,
     STEP_LIMIT,
     Definition,
     Retention,
@@ -104,7 +103,7 @@ def _read_workflow(item: Table, section: Section) -> Bound[Workflow] | None:
     item.string("script_name")
     step_limit = _read_step_limit(item)
     schedules = _read_schedules(item)
-    retention = item.table("default_retention", _RETENTION_EXAMPLE)
+    retention = _read_retention(item)
     if item.boolean("remote"):
         text = "Workflow bindings do not support accessing remote resources"
         item.error("remote", f"{item.name('remote')} is true; {text}", "Remove it.")
@@ -117,10 +116,7 @@ def _read_workflow(item: Table, section: Section) -> Bound[Workflow] | None:
         name,
         class_name,
         step_limit,
-        retention=Retention(
-            _read_retention(retention, "success_retention"),
-            _read_retention(retention, "error_retention"),
-        ),
+        retention=retention,
         concurrency=_read_concurrency(item),
     )
     return Bound(
@@ -148,23 +144,22 @@ def _read_concurrency(item: Table) -> int | None:
     return concurrency.integer("limit", 1, CONCURRENCY_MAX)
 
 
-def _read_retention(retention: Table | None, key: str) -> int:
-    """Return how long instances are kept, in milliseconds."""
+def _read_retention(item: Table) -> Retention:
+    retention = item.table("default_retention", _RETENTION_EXAMPLE)
     if retention is None:
-        return RETENTION_MS
+        return Retention()
     retention.unknown_keys({"success_retention", "error_retention"})
-    value = retention.data.get(key)
-    if value is None:
-        return RETENTION_MS
-    try:
-        kept_ms = parse_duration_ms(value)
-    except (InvalidDuration, OverflowError) as error:
+
+    def wrong(key: str, error: InvalidDuration) -> None:
         retention.error(key, f"{retention.name(key)} is {error}", _RETENTION_EXAMPLE)
-        return RETENTION_MS
-    if kept_ms > RETENTION_MAX_MS:
-        text = f"{retention.name(key)} is {quoted(value)}; Cloudflare keeps at most 30 days"
-        retention.warn(key, text)
-    return kept_ms
+
+    kept = read_retention(retention.data, "_retention", wrong)
+    for outcome, kept_ms in kept.items():
+        if kept_ms > RETENTION_MAX_MS:
+            key = f"{outcome}_retention"
+            text = f"{retention.name(key)} is {quoted(retention.data[key])}"
+            retention.warn(key, f"{text}; Cloudflare keeps at most 30 days")
+    return Retention.of(kept, Retention())
 
 
 def _read_schedules(item: Table) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from starlette.requests import Request
 
-from emulator.durations import InvalidDuration, parse_duration_ms
+from emulator.durations import InvalidDuration, read_retention
 from emulator.json_types import Json
 from emulator.server.api.envelope import INTERNAL, ApiError
 
@@ -66,13 +67,13 @@ def retention_ms(given: Json, name: str) -> dict[str, int]:
         return {}
     if not isinstance(given, dict):
         raise bad(f"'{name}' is {json.dumps(given)}; expected an object.")
-    kept = {}
+
+    def wrong(key: str, error: InvalidDuration) -> NoReturn:
+        raise bad(f"'{name}.{key}' is {error}") from None
+
+    kept: dict[str, int] = {}
     for key, value in given.items():
         if key not in ("success_retention", "error_retention"):
             raise bad(f"'{name}.{key}' is unknown; expected success_retention, error_retention.")
-        if value is not None:
-            try:
-                kept[key.removesuffix("_retention")] = parse_duration_ms(value)
-            except (InvalidDuration, OverflowError) as error:
-                raise bad(f"'{name}.{key}' is {error}") from None
+        kept |= read_retention({key: value}, "_retention", wrong)
     return kept

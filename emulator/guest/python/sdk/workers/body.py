@@ -6,21 +6,25 @@ import json
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import HTTP
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from ... import deployed
-from ...streams import Chunk, ReadableStream
+from ...streams import Chunk, ReadableStream, is_streamable
 from ..absent import JsObject
 from .blob import Blob, File
-from .formdata import FormData
+from .formdata import FormData, as_multipart
 from .headers import HeaderList
+
+Content: TypeAlias = bytes | ReadableStream
 
 
 class Body(JsObject):
     """What `Request` and `Response` share: a body and the ways to read it."""
 
     _already_used = "Body already used"
+    _whose = "Body"  # in messages
+    _buffers: Any = (bytes,)  # types: what a body may be beside text, forms and streams
 
     def __init__(self, content: bytes | ReadableStream | None) -> None:
         self._content = content
@@ -79,6 +83,28 @@ class Body(JsObject):
             f"Unrecognized Content-Type header value {content_type!r}. FormData can only parse "
             "multipart/form-data and application/x-www-form-urlencoded."
         )
+
+    def _content_of(self, given: Any) -> Content:
+        """Return what user code gives as a body, and note its content type.
+
+        Raises TypeError for what cannot be one.
+        """
+        if isinstance(given, str):
+            self._default_type("text/plain;charset=UTF-8")
+            return given.encode()
+        if isinstance(given, self._buffers):
+            return bytes(given)
+        if isinstance(given, FormData):
+            data, content_type = as_multipart(given)
+            self._default_type(content_type)
+            return data
+        if is_streamable(given):
+            return streamed(given, self._whose)
+        raise TypeError(f"Unsupported type in {self._whose}: {self._type_name(given)}")
+
+    @staticmethod
+    def _type_name(value: Any) -> str:
+        return type(value).__name__
 
     def _content_type(self) -> str | None:
         return header(self._header_list(), "content-type")

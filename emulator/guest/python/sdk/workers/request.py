@@ -6,11 +6,10 @@ from http import HTTPMethod
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...streams import ReadableStream, is_streamable
+from ...streams import ReadableStream
 from ..jsdict import JsDict
 from ..pyodide.ffi import JsException
-from .body import Body, streamed
-from .formdata import FormData, as_multipart
+from .body import Body
 from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
 
 _BODYLESS = ("GET", "HEAD")
@@ -18,6 +17,9 @@ _BODYLESS = ("GET", "HEAD")
 
 class Request(Body):
     """An HTTP request: the one being handled, or one to send with `fetch`."""
+
+    _whose = "Request"
+    _buffers = (bytes, bytearray, memoryview)
 
     def __init__(self, input: Any, **options: Any) -> None:
         if isinstance(input, Request):
@@ -59,26 +61,12 @@ class Request(Body):
         if "headers" in options:
             self._headers = from_user(options["headers"])
         if options.get("body") is not None:
-            self._content = self._body_of(options["body"])
+            self._content = self._content_of(options["body"])
         self.redirect = options.get("redirect", self.redirect)
         if "cf" in options:
             self.cf = JsDict(options["cf"])
         if self._content is not None and self._method in _BODYLESS:
             raise JsException("Request with a GET or HEAD method cannot have a body.", "TypeError")
-
-    def _body_of(self, body: Any) -> bytes | ReadableStream:
-        if isinstance(body, str):
-            self._default_type("text/plain;charset=UTF-8")
-            return body.encode()
-        if isinstance(body, bytes | bytearray | memoryview):
-            return bytes(body)
-        if isinstance(body, FormData):
-            data, content_type = as_multipart(body)
-            self._default_type(content_type)
-            return data
-        if is_streamable(body):
-            return streamed(body, "Request")
-        raise TypeError(f"Unsupported type in Request: {type(body).__name__}")
 
     @property
     def url(self) -> str:

@@ -9,13 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ... import deployed
-from ...streams import ReadableStream, is_streamable
 from ...web_sockets import WebSocket
 from ..jsproxy import JsProxy, plain
 from ..pyodide.ffi import JsException
-from .blob import Blob
-from .body import Body, streamed
-from .formdata import FormData, as_multipart
+from .body import Body
 from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
 
 NULL_BODY = (101, 204, 205, 304)
@@ -33,6 +30,7 @@ class Response(Body):
     """An HTTP response: to return, or as `fetch` gave it."""
 
     _already_used = "Response body is already used"
+    _whose = "Response"
 
     def __init__(
         self,
@@ -43,7 +41,7 @@ class Response(Body):
         web_socket: Any = None,
     ) -> None:
         self._headers = from_user(headers) if headers else []
-        super().__init__(self._body_of(body))
+        super().__init__(None if body is None else self._content_of(body))
         self.web_socket = _web_socket(web_socket)
         self.status = _status(status, web_socket is not None)
         self.status_text = status_text or ""
@@ -57,25 +55,9 @@ class Response(Body):
                 "TypeError",
             )
 
-    def _body_of(self, body: Any) -> bytes | ReadableStream | None:
-        match body:
-            case None:
-                return None
-            case str():
-                self._default_type("text/plain;charset=UTF-8")
-                return body.encode()
-            case bytes():
-                return bytes(body)
-            case FormData():
-                data, content_type = as_multipart(body)
-                self._default_type(content_type)
-                return data
-            case Blob() | bytearray() | memoryview():
-                pass
-            case _ if is_streamable(body):
-                return streamed(body, "Response")
-        kind = body.constructor.name if isinstance(body, JsProxy) else type(body).__name__
-        raise TypeError(f"Unsupported type in Response: {kind}")
+    @staticmethod
+    def _type_name(value: Any) -> str:
+        return value.constructor.name if isinstance(value, JsProxy) else type(value).__name__
 
     @property
     def headers(self) -> HTTPMessageMapping:
