@@ -1,6 +1,19 @@
-"""Numbers and foreign text in sentences."""
+"""Numbers, foreign text and names from user code in sentences."""
 
 from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Language(StrEnum):
+    """What the code of a worker is written in, by the name that REST has for it."""
+
+    PYTHON = "python"
+    TYPESCRIPT = "typescript"  # and JavaScript
+
+    def step(self, kind: str) -> str:
+        """Return how user code calls a kind of step: `"waitForEvent"` -> `"wait_for_event"`."""
+        return "wait_for_event" if self is Language.PYTHON and kind == "waitForEvent" else kind
 
 
 def counted(count: int, one: str, many: str = "") -> str:

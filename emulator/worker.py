@@ -179,7 +179,7 @@ def definitions(config: Config) -> list[Definition]:
         and f"no_{PLAIN_NON_RETRYABLE_FLAG}" not in config.compatibility_flags
     )
     return [
-        replace(bound.record.definition, plain_non_retryable=plain)
+        replace(bound.record.definition, plain_non_retryable=plain, language=config.language)
         for bound in config.bound(Workflow)
     ]
 

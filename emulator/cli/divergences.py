@@ -14,10 +14,10 @@ from emulator.cli.ink import Colour, Ink
 from emulator.engine.guard.held import runs_again, sentence
 from emulator.engine.model.divergence import Change, DiffLine, Diverged, Divergence, Policy
 from emulator.engine.model.step_key import StepKey
+from emulator.words import Language
 
 Group = tuple[object, ...]
 
-_KINDS = {"do": "do", "sleep": "sleep", "waitForEvent": "wait_for_event"}
 _STATES = {"succeeded": "done", "started": "begun", "running": "begun"}
 _COLOURS = {"-": Colour.RED, "+": Colour.GREEN, "~": Colour.YELLOW}
 _IDS_SHOWN = 5
@@ -45,7 +45,11 @@ def block(alike: Sequence[Diverged], ink: Ink, *, only_checked: bool = False) ->
     lines = [ink(Colour.BOLD, _checked(alike) if only_checked else _heading(alike)), ""]
     if first.divergence.stands == "restless":
         lines += [*_restless(first), ""]
-    lines += [*diff_lines(first.divergence.diff, ink), "", *findings(first.divergence)]
+    lines += [
+        *diff_lines(first.divergence.diff, first.language, ink),
+        "",
+        *findings(first.divergence, first.language),
+    ]
     if first.action is Policy.HOLD and not only_checked:
         lines += ["", *_choices(alike, ink)]
     return "\n".join(f"  {line}" if n and line else line for n, line in enumerate(lines))
@@ -57,7 +61,7 @@ def one_more_line(alike: Sequence[Diverged]) -> str:
     return f"{_names(alike)}: {done[alike[0].action]} in the same way"
 
 
-def diff_lines(diff: Iterable[DiffLine], ink: Ink) -> Iterator[str]:
+def diff_lines(diff: Iterable[DiffLine], language: Language, ink: Ink) -> Iterator[str]:
     """Yield the recorded steps beside the steps that the code asked for, in columns."""
     shown = [each for each in diff if each.sign != "…"]
     width = max((columns(_label(each)) for each in shown), default=0)
@@ -69,19 +73,19 @@ def diff_lines(diff: Iterable[DiffLine], ink: Ink) -> Iterator[str]:
         state = _STATES.get(each.state, each.state)
         was = "was " if each.sign == "-" and each.line else ""
         text = (
-            f"{each.sign} {_KINDS.get(each.kind, each.kind):<14} {label}"
+            f"{each.sign} {language.step(each.kind):<14} {label}"
             f"{' ' * (width - columns(label))}  {state:<9} {was}{each.line}"
         )
         yield ink(_COLOURS.get(each.sign, Colour.PLAIN), text.rstrip())
 
 
-def findings(divergence: Divergence) -> Iterator[str]:
+def findings(divergence: Divergence, language: Language) -> Iterator[str]:
     """Yield sentences: what was found, and what would run again."""
     if divergence.within:
         yield f'Called in the step "{printable(divergence.within)}", which is not finished.'
     for finding in divergence.findings:
         where = f" ({finding.line})" if finding.line else ""
-        yield f"{printable(sentence(finding))}{where}."
+        yield f"{printable(sentence(finding, language))}{where}."
     if divergence.later:
         names = dict.fromkeys(f'"{StepKey.of(key).name}"' for key in divergence.later)
         yield f"Recorded too, but not reached yet: {printable(', '.join(names))}."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from emulator.json_types import Json
+from emulator.words import Language
 
 R = TypeVar("R")
 
@@ -148,9 +149,14 @@ class Config:
     files: tuple[Path, ...] = ()  # every file that was read or looked for: a change reloads
 
     @property
+    def language(self) -> Language:
+        """The language of the worker's main module."""
+        return Language.PYTHON if self.main.suffix == ".py" else Language.TYPESCRIPT
+
+    @property
     def is_python(self) -> bool:
         """Whether the worker's main module is Python."""
-        return self.main.suffix == ".py"
+        return self.language is Language.PYTHON
 
     def bindings_of(self, kind: str) -> tuple[Bound[Any], ...]:
         """Return the bindings of a kind."""

@@ -208,7 +208,7 @@ class Control:
         Raises WorkerError when it is held because of changed code: then it must be said how.
         """
         instance = self._find(workflow, instance_id)
-        held.refuse_plain_resume(instance)
+        held.refuse_plain_resume(instance, self._engine.roster.language_of(workflow))
         self._engine.obey(instance, lifecycle.resume(instance, self._clock.now_ms()))
         await self._recorded()
 

@@ -145,7 +145,7 @@ class Dispatch:
             run.number,
             instance,
             definition.class_name,
-            guarded=run.guard is not None,
+            guarded=run.state.gate is Gate.GUARDED,
             free_steps=max(0, definition.step_limit - instance.do_steps) if free else 0,
             read=roster.journal.value,
         )
@@ -179,7 +179,7 @@ class Dispatch:
         if instance.status is Status.ROLLING_BACK:
             return []
         entries = []
-        if instance.generation != generation and run.guard is None:
+        if instance.generation != generation and run.state.gate is not Gate.GUARDED:
             entries.append(self._entry(instance, EntryKind.CODE_CHANGED, generation))
         if instance.status is not Status.RUNNING:
             entries.append(self._entry(instance, EntryKind.WORKFLOW_RUNNING))

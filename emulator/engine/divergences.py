@@ -30,7 +30,7 @@ from emulator.engine.model import identity
 from emulator.engine.model.divergence import Diverged, Divergence, Policy
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.model.instance_entries import CodeVersion
+from emulator.engine.model.instance_entries import CodeVersion, FoundDivergence
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Roster
 from emulator.engine.runs import streams
@@ -112,12 +112,14 @@ class Divergences:
     def diverge(self, instance: Instance, divergence: Divergence) -> Actions:
         """Record that the code does not fit an instance, and do what the policy says."""
         action = held.action_for(divergence, self.policy)
-        told = Diverged(instance.workflow, instance.id, divergence, action)
+        language = self._roster.language_of(instance.workflow)
+        told = Diverged(instance.workflow, instance.id, divergence, action, language)
         if action is Policy.HOLD and held.is_known(instance, divergence):
             self.told(told)
             return ()
         now_ms, generation = self._roster.clock.now_ms(), self._serving.generation
-        entries = held.diverged(instance, divergence, action, generation, now_ms)
+        found = FoundDivergence(action, generation, divergence)
+        entries = held.diverged(instance, found, language, now_ms)
         self._roster.record(instance, entries)
         follows: list[Action] = [Drop(instance)]
         if action is Policy.WARN:  # at once: what it waited for may be no more

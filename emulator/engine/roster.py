@@ -30,6 +30,7 @@ from emulator.engine.runs.ready import ReadyQueue
 from emulator.engine.runs.run import Call, CallState, Run
 from emulator.engine.runs.states import Gate
 from emulator.engine.runs.timers import Timers
+from emulator.words import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ class Roster:
         self._run_of: dict[int, Run] = {}  # by instance key
         self._next_run = 1
         self._damaged: set[int] = set()  # instances whose history makes no sense, and was told
+
+    def language_of(self, workflow: str) -> Language:
+        """Return the language of a workflow's code, for messages."""
+        definition = self.definitions.get(workflow)
+        return Language.PYTHON if definition is None else definition.language
 
     def define(self, definitions: Mapping[str, Definition]) -> None:
         """Set the workflows that exist from now on, by name, and how many of each may run."""

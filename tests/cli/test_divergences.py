@@ -15,6 +15,7 @@ from emulator.cli.terminal import ConsoleTerminal
 from emulator.engine.guard.comparison import Asked, Replay, compare
 from emulator.engine.model.divergence import Diverged, Policy
 from emulator.engine.model.step import Step, StepState
+from emulator.words import Language
 
 PAGE = Path(__file__).parents[2] / "docs" / "reload.md"
 LINE = "src/entry.py:{}"
@@ -31,11 +32,14 @@ RENAMED = Replay(
 
 
 def diverged(
-    instance: str = "order-17", replay: Replay = RENAMED, action: Policy = Policy.HOLD
+    instance: str = "order-17",
+    replay: Replay = RENAMED,
+    action: Policy = Policy.HOLD,
+    language: Language = Language.PYTHON,
 ) -> Diverged:
     divergence = compare(RECORDED, replay, now_ms=0)
     assert divergence is not None
-    return Diverged("orders", instance, divergence, action)
+    return Diverged("orders", instance, divergence, action, language)
 
 
 def test_the_block_is_the_one_in_the_documentation() -> None:
@@ -100,6 +104,23 @@ def test_names_are_quoted_for_the_shell() -> None:
     shown = block([diverged("it's")], Ink(False))
 
     assert """resume orders 'it'"'"'s' --rename 'charge=charge card'""" in shown
+
+
+@pytest.mark.parametrize(
+    ("language", "called"),
+    [(Language.PYTHON, "wait_for_event"), (Language.TYPESCRIPT, "waitForEvent")],
+)
+def test_steps_are_called_as_the_language_of_the_worker_calls_them(
+    language: Language, called: str
+) -> None:
+    waits = Replay(
+        [Asked("do", "order", 1), Asked("waitForEvent", "charge", 1, options={"type": "paid"})]
+    )
+
+    shown = block([diverged(replay=waits, language=language)], Ink(False))
+
+    assert f'"charge" was a do and is a {called} now' in shown
+    assert f"+ {called} " in shown
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from emulator.engine.model.places import Place
 from emulator.engine.model.step_entries import Renaming
 from emulator.engine.model.step_key import StepKind
 from emulator.errors import WorkerError
+from emulator.words import Language
 
 DIVERGED = "WorkflowDivergedError"  # our own: production goes on and says nothing
-_WORDS = {"do": "do", "sleep": "sleep", "waitForEvent": "wait_for_event"}
 
 
 def action_for(divergence: Divergence, policy: Policy) -> Policy:
@@ -31,13 +31,13 @@ def action_for(divergence: Divergence, policy: Policy) -> Policy:
 
 
 def diverged(
-    instance: Instance, divergence: Divergence, action: Policy, generation: int, now_ms: int
+    instance: Instance, found: FoundDivergence, language: Language, now_ms: int
 ) -> list[Entry]:
-    """Return the entries for an instance that the code of `generation` does not fit."""
-    data = FoundDivergence(action, generation, divergence)
-    entries = [Entry(instance.key, now_ms, EntryKind.WORKFLOW_DIVERGED, data=data)]
-    if action is Policy.FAIL:
-        text = f"The code no longer fits what this instance has done: {summary(divergence)}"
+    """Return the entries for an instance that the code does not fit."""
+    entries = [Entry(instance.key, now_ms, EntryKind.WORKFLOW_DIVERGED, data=found)]
+    if found.action is Policy.FAIL:
+        what = summary(found.divergence, language)
+        text = f"The code no longer fits what this instance has done: {what}"
         entries.append(failed(instance, ErrorInfo(DIVERGED, text), now_ms))
     return entries
 
@@ -69,14 +69,14 @@ def unseen(instance: Instance, generation: int) -> Divergence | None:
     return divergence if divergence.within and same else None
 
 
-def refuse_plain_resume(instance: Instance) -> None:
+def refuse_plain_resume(instance: Instance, language: Language) -> None:
     """Raise WorkerError when `instance` is held: first a person must choose how it goes on."""
     if not instance.is_held:
         return
     raise WorkerError(
         f"(instance.held) {instance.workflow} {instance.id} is held, because the code no longer"
-        f" fits what it has done: {summary(divergence_of(instance))}. Undo the edit, or choose:"
-        " resume with accept or rename, restart, or terminate"
+        f" fits what it has done: {summary(divergence_of(instance), language)}. Undo the edit,"
+        " or choose: resume with accept or rename, restart, or terminate"
         f" (groundfog workflows instances resume {instance.workflow} {instance.id} --accept)",
     )
 
@@ -147,24 +147,24 @@ def _require_held(instance: Instance, what: str) -> None:
         )
 
 
-def summary(divergence: Divergence) -> str:
+def summary(divergence: Divergence, language: Language) -> str:
     """Return one line with all findings: `"charge" was renamed to "charge-card"; …`."""
-    return "; ".join(map(sentence, divergence.findings))
+    return "; ".join(sentence(finding, language) for finding in divergence.findings)
 
 
-def sentence(finding: Finding) -> str:
+def sentence(finding: Finding, language: Language) -> str:
     """Return a sentence about a recorded step."""
     name, new = f'"{finding.name}"', f'"{finding.new_name}"'
-    kind = _WORDS.get(finding.kind, finding.kind)
+    kind = language.step(finding.kind)
     times = len(finding.counts)
     match finding.change:
         case Change.RENAMED:
             return f"{name} was renamed to {new}, or {new} was put in its place or before it"
         case Change.REPLACED:
-            new_kind = _WORDS.get(finding.new_kind, finding.new_kind)
+            new_kind = language.step(finding.new_kind)
             return f"{new_kind} {new} was put in the place of {kind} {name}, or before it"
         case Change.KIND:
-            new_kind = _WORDS.get(finding.new_kind, finding.new_kind)
+            new_kind = language.step(finding.new_kind)
             return f"{name} was a {kind} and is a {new_kind} now"
         case Change.COUNT:
             last = finding.counts[-1]

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from emulator.words import Language
+
 STEP_LIMIT = 10_000  # step.do calls per instance, on the paid plan
 DAY_MS = 86_400_000
 RETENTION_MAX_MS = 30 * DAY_MS  # on the paid plan
@@ -31,7 +33,8 @@ class Retention:
 class Definition:
     """A workflow as configured. `plain_non_retryable`: keep a NonRetryableError's own message.
 
-    concurrency: how many of its instances may run at once; None: no limit of its own.
+    concurrency: how many of its instances may run at once; None: no limit of its own. language: of
+    its code.
     Source: docs/platform/workflows.md, "NonRetryableError".
     """
 
@@ -41,3 +44,4 @@ class Definition:
     plain_non_retryable: bool = True
     retention: Retention = Retention()
     concurrency: int | None = None
+    language: Language = Language.PYTHON

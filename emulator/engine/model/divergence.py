@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from emulator.words import Language
+
 if TYPE_CHECKING:
     from emulator.engine.model.entry_json import DivergenceJson, FindingJson
 
@@ -151,9 +153,10 @@ class Divergence(NamedTuple):
 
 
 class Diverged(NamedTuple):
-    """An instance that does not fit the code, and what was done about it."""
+    """An instance that does not fit the code, and what was done about it. language: of the code."""
 
     workflow: str
     id: str
     divergence: Divergence
     action: Policy
+    language: Language

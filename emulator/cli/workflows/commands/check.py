@@ -25,7 +25,7 @@ from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
 from emulator.server.http.serve import loop_factory
 from emulator.state import State
-from emulator.words import counted
+from emulator.words import Language, counted
 
 
 @click.command("check")
@@ -75,7 +75,7 @@ def check_command(
             ended = "" if finished else " that has not ended; --all checks the others, too"
             show(f"Nothing to check: no instance{ended}.")
             return
-        for text in _told(checked, Ink.on(sys.stdout)):
+        for text in _told(checked, config.language, Ink.on(sys.stdout)):
             show_drawn(text)
     if any(each.outcome == "diverges" for each in checked):
         sys.exit(1)
@@ -118,9 +118,9 @@ def _read(path: Path) -> Iterator[Instance]:
         yield parse_history(text, str(file))
 
 
-def _told(checked: Sequence[Checked], ink: Ink) -> Iterator[str]:
+def _told(checked: Sequence[Checked], language: Language, ink: Ink) -> Iterator[str]:
     found = [
-        Diverged(each.workflow, each.id, each.divergence, Policy.HOLD)
+        Diverged(each.workflow, each.id, each.divergence, Policy.HOLD, language)
         for each in checked
         if each.divergence is not None
     ]

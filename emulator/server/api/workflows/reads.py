@@ -126,8 +126,9 @@ class Reads:
             going = self._worker.engine.roster.instance(instance.key)
             report.tell_due_times(detail, going)
             if going.is_held:
-                found = held.divergence_of(going).findings
-                detail["held"] = {"found": [held.sentence(finding) for finding in found]}
+                found, language = held.divergence_of(going).findings, self._worker.config.language
+                sentences = [held.sentence(finding, language) for finding in found]
+                detail["held"] = {"found": sentences}
         if simple == "true":
             detail["steps"] = []
         elif order == "desc":

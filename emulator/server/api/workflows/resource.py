@@ -135,7 +135,7 @@ class Resource:
             "created_on": since,
             "modified_on": since,
             "workflow_id": self.id,
-            "language": "python",
+            "language": self.worker.config.language.value,
             "limits": {"steps": definition.step_limit},
             "default_retention": {
                 "success_retention": definition.retention.success_ms,
