@@ -12,10 +12,8 @@ from typing import Any, Protocol
 
 from bindings.binding import Value
 from bindings.workflow.batches import creations, retention_of
+from emulator.answers.creation import NewInstance
 from emulator.errors import WorkerError
-
-# An instance to create: its id, its params, encoded, its own retention in milliseconds.
-New = tuple[str | None, bytes | None, dict[str, int] | None]
 
 # Enough for one value of 1 MiB as base64, and for the fields beside it.
 ARGUMENTS_MAX_BYTES = 2 * 1024 * 1024
@@ -32,8 +30,8 @@ class Executor(Protocol):
         *,
         retention: dict[str, int] | None = None,
     ) -> str: ...
-    async def create_batch(self, workflow: str, items: list[New]) -> list[str]: ...
-    async def create_many(self, workflow: str, items: list[New]) -> Mapping[str, Value]: ...
+    async def create_batch(self, workflow: str, items: list[NewInstance]) -> list[str]: ...
+    async def create_many(self, workflow: str, items: list[NewInstance]) -> Mapping[str, Value]: ...
     def check_exists(self, workflow: str, instance_id: str) -> None: ...
     def status(self, workflow: str, instance_id: str) -> Mapping[str, Value]: ...
     async def pause(self, workflow: str, instance_id: str) -> None: ...
@@ -69,9 +67,9 @@ class WorkflowBinding:
         first = args[0] if args else None
         match method:
             case "create":
-                instance_id, params, kept = self._new(first)
+                new = self._new(first)
                 created = await self._executor.create(
-                    self._workflow, instance_id, params, retention=kept
+                    self._workflow, new.id, new.params, retention=new.retention
                 )
                 return {"id": created}
             case "createBatch":
@@ -123,17 +121,17 @@ class WorkflowBinding:
         payload = self._encode(event.get("payload"))
         await self._executor.send_event(self._workflow, instance_id, event["type"], payload)
 
-    def _new(self, options: Any) -> New:
+    def _new(self, options: Any) -> NewInstance:
         """Return the instance that create's options ask for; production refuses an id of null."""
         if options is None:
-            return None, None, None
+            return NewInstance()
         if not isinstance(options, dict):
             raise WorkerError("(body) Provided argument is invalid")
         if "id" in options and not isinstance(options["id"], str):
             raise WorkerError("(instance.invalid_id) Instance has invalid id")
         params = options.get("params")
         encoded = None if params is None else self._encode(params)
-        return options.get("id"), encoded, retention_of(options)
+        return NewInstance(options.get("id"), encoded, retention_of(options))
 
     def _id(self, value: Any) -> str:
         if not isinstance(value, str):

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from emulator.answers.creation import NewInstance
 from emulator.engine.actions import Admit, Decision, Wake
 from emulator.engine.creation_limits import Admission
 from emulator.engine.decide import batches, checks, lifecycle, skips
@@ -27,9 +28,6 @@ from emulator.protocol import values
 
 if TYPE_CHECKING:
     from emulator.answers.workflows import BatchCreation, BatchDeletion, InstanceStatus
-
-# An instance to create: its id, its params in tagged JSON, its own retention in milliseconds.
-New = tuple[str | None, bytes | None, dict[str, int] | None]
 
 _NOT_FOUND_TEXT = "(instance.not_found) Instance not found"
 
@@ -59,14 +57,14 @@ class Control:
         Raises WorkerError for a bad or used id, or params over 1 MiB.
         """
         self._count(workflow)
-        created = self._create(workflow, (instance_id, params, retention), source)
+        created = self._create(workflow, NewInstance(instance_id, params, retention), source)
         await self._recorded()
         return created
 
     async def create_batch(
         self,
         workflow: str,
-        items: list[New],
+        items: list[NewInstance],
         source: str = "binding",
     ) -> list[str]:
         """Create up to 100 instances and return the ids made; ids in use are left out.
@@ -79,30 +77,30 @@ class Control:
             raise WorkerError(
                 f"WorkflowError: batchCreate only supports {BATCH_MAX} instances at a time"
             )
-        for instance_id, params, _ in items:
-            checks.check_new(instance_id, params)
+        for item in items:
+            checks.check_new(item.id, item.params)
         self._count(workflow, len(items))
         created = [
             self._create(workflow, item, source)
             for item in items
-            if item[0] is None or self._journal.find(workflow, item[0]) is None
+            if item.id is None or self._journal.find(workflow, item.id) is None
         ]
         await self._recorded()
         return created
 
-    async def create_many(self, workflow: str, items: list[New]) -> BatchCreation:
+    async def create_many(self, workflow: str, items: list[NewInstance]) -> BatchCreation:
         """Create instances and say what became of each: the object form of `createBatch`.
 
         Returns both lists in the order of `items`. Nothing is created when any item is wrong.
         Source: docs/platform/workflows.md, "Batches".
         """
-        for instance_id, params, _ in items:
-            checks.check_new_in_batch(instance_id, params)
+        for item in items:
+            checks.check_new_in_batch(item.id, item.params)
         self._count(workflow, len(items))
         answer: BatchCreation = {"created": [], "errors": []}
         seen: set[str] = set()
         for index, item in enumerate(items):
-            instance_id = item[0]
+            instance_id = item.id
             if instance_id is None:
                 answer["created"].append({"id": self._create(workflow, item)})
                 continue
@@ -119,7 +117,7 @@ class Control:
         await self._recorded()
         return answer
 
-    def _create(self, workflow: str, item: New, source: str = "binding") -> str:
+    def _create(self, workflow: str, item: NewInstance, source: str = "binding") -> str:
         instance_id, params, retention = item
         checks.check_new(instance_id, params)
         if instance_id is None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from bindings.workflow.workflow import WorkflowBinding
+from emulator.answers.creation import NewInstance
 from emulator.engine.control import BATCH_MAX
 from emulator.errors import WorkerError
 from emulator.protocol import values
@@ -169,7 +170,12 @@ def test_a_batch_leaves_ids_out_that_exist_or_repeat(tmp_path: Path) -> None:
         await world.create("old")
         created = await world.control.create_batch(
             NAME,
-            [("old", None, None), ("new", b"1", None), ("new", b"2", None), ("other", None, None)],
+            [
+                NewInstance("old"),
+                NewInstance("new", b"1"),
+                NewInstance("new", b"2"),
+                NewInstance("other"),
+            ],
         )
         await world.settle()
 
@@ -182,7 +188,7 @@ def test_a_batch_leaves_ids_out_that_exist_or_repeat(tmp_path: Path) -> None:
 def test_a_batch_with_one_bad_item_makes_nothing(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         with pytest.raises(WorkerError, match="invalid id"):
-            await world.control.create_batch(NAME, [("good", None, None), ("not good", None, None)])
+            await world.control.create_batch(NAME, [NewInstance("good"), NewInstance("not good")])
 
         assert world.journal.find(NAME, "good") is None
 
@@ -201,7 +207,7 @@ def test_a_batch_of_none_or_of_too_many_is_refused(
 ) -> None:
     async def story(world: World) -> None:
         with pytest.raises(WorkerError, match=f"^WorkflowError: {message}$"):
-            await world.control.create_batch(NAME, [(None, None, None)] * count)
+            await world.control.create_batch(NAME, [NewInstance()] * count)
 
     play(tmp_path, echo, story)
 
@@ -210,7 +216,7 @@ def test_a_batch_of_a_hundred_is_one_transaction(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         commits: list[int] = []
         world.journal.on_commit = lambda entries: commits.append(len(entries))
-        await world.control.create_batch(NAME, [(None, None, None)] * BATCH_MAX)
+        await world.control.create_batch(NAME, [NewInstance()] * BATCH_MAX)
 
         assert commits == [BATCH_MAX]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bindings.workflow.workflow import WorkflowBinding
+from emulator.answers.creation import NewInstance
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Status
 from emulator.errors import WorkerError
@@ -353,7 +354,7 @@ def test_a_wrong_batch_of_deletions_is_refused(tmp_path: Path, ids: Any, message
 def test_a_hundred_deletions_are_one_transaction(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         ids = [f"i{n}" for n in range(100)]
-        await world.control.create_batch(NAME, [(instance, None, None) for instance in ids])
+        await world.control.create_batch(NAME, [NewInstance(instance) for instance in ids])
         await world.settle()
         statements = world.disk.statements()
         result = await world.control.delete_batch(NAME, ids)

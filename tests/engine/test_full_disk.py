@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from emulator.answers.creation import NewInstance
 from emulator.errors import WorkerError
 from tests.engine.scripted import Context, Step, Stream
 from tests.engine.world import HOUR, MINUTE, NAME, SECOND, World, play
@@ -43,7 +44,9 @@ def test_a_batch_on_a_full_disk_is_created_wholly_or_not_at_all(tmp_path: Path) 
         big = b'"' + BIG.encode() + b'"'
         with world.disk.full():
             with pytest.raises(WorkerError, match="not recorded"):
-                await world.control.create_batch(NAME, [("small", None, None), ("big", big, None)])
+                await world.control.create_batch(
+                    NAME, [NewInstance("small"), NewInstance("big", big)]
+                )
         await world.advance(MINUTE)
 
         assert [world.journal.find(NAME, name) for name in ("small", "big")] == [None, None]

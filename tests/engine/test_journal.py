@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from emulator.answers.creation import NewInstance
 from emulator.engine.decide.step_config import resolve_config
 from emulator.engine.journal.journal import Journal
 from emulator.engine.journal.schema import SCHEMA_VERSION
@@ -256,7 +257,7 @@ def test_instances_side_by_side_share_their_transactions(tmp_path: Path) -> None
 
     async def story(world: World) -> None:
         statements = world.disk.statements()
-        await world.control.create_batch("orders", [(f"i{n}", None, None) for n in range(50)])
+        await world.control.create_batch("orders", [NewInstance(f"i{n}") for n in range(50)])
         await world.settle()
 
         assert all(world.status(f"i{n}") == "complete" for n in range(50))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from emulator.answers.creation import NewInstance
 from emulator.cli.progress import describe
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Window
@@ -79,9 +80,7 @@ def test_row_2_an_id_in_use_is_refused_and_its_body_not_executed_twice(tmp_path:
         await world.create()
         with pytest.raises(WorkerError, match=r"^\(instance.already_exists\)"):
             await world.create()
-        assert await world.control.create_batch(NAME, [("a", None, None), ("b", None, None)]) == [
-            "b"
-        ]
+        assert await world.control.create_batch(NAME, [NewInstance("a"), NewInstance("b")]) == ["b"]
         await world.settle()
 
         assert world.attempts("work-1") == [1]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from emulator.answers.creation import NewInstance
 from emulator.clock import VirtualClock
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.kinds import EntryKind
@@ -182,9 +183,7 @@ def test_a_finished_instance_leaves_nothing_in_memory(tmp_path: Path) -> None:
 async def create_many(world: World, count: int) -> list[str]:
     names = [f"i{n}" for n in range(count)]
     for first in range(0, count, 100):
-        await world.control.create_batch(
-            NAME, [(n, None, None) for n in names[first : first + 100]]
-        )
+        await world.control.create_batch(NAME, [NewInstance(n) for n in names[first : first + 100]])
     await world.advance(IDLE_GRACE_MS)
     world.guest.sent.clear()
     return names

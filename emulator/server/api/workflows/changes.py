@@ -10,8 +10,8 @@ from itertools import islice
 
 from starlette.requests import Request
 
+from emulator.answers.creation import NewInstance
 from emulator.answers.workflows import CreatedInstance, DeployedWorkflow, StatusChange
-from emulator.engine.control import New
 from emulator.engine.decide.checks import BATCH_MAX
 from emulator.engine.decide.restarts import parse_restart_point
 from emulator.engine.journal import lists
@@ -59,10 +59,10 @@ class Changes:
         """POST …/instances: `{"instance_id"?, "params"?}`; the explorer says `id`."""
         resource = self._resource(request)
         body = await body_bytes(request, VALUE_MAX_BYTES)
-        instance_id, params, kept = await read_apart(body, self._read_new)
+        new = await read_apart(body, self._read_new)
         try:
             created = await self._control.create(
-                resource.workflow.name, instance_id, params, source="api", retention=kept
+                resource.workflow.name, new.id, new.params, source="api", retention=new.retention
             )
         except WorkerError as error:
             raise self._dialect.refused(error) from error
@@ -207,10 +207,10 @@ class Changes:
             raise self._dialect.refused(error, instance_id) from error
         return Answer(self._acknowledgement(instance_id))
 
-    def _read_new(self, body: bytes) -> New:
+    def _read_new(self, body: bytes) -> NewInstance:
         return self._new(as_object(read_json(body)))
 
-    def _read_batch(self, body: bytes) -> list[New]:
+    def _read_batch(self, body: bytes) -> list[NewInstance]:
         """Return the instances to create: at most one more than allowed, if there are too many."""
         items = []
         for item in islice(read_items(body), BATCH_MAX + 1):
@@ -219,7 +219,7 @@ class Changes:
             items.append(self._new(item))
         return items
 
-    def _new(self, body: dict[str, Json]) -> New:
+    def _new(self, body: dict[str, Json]) -> NewInstance:
         """Return the instance to create; the engine checks its id."""
         given: str | None = None
         for field in ("id", "instance_id"):
@@ -231,8 +231,8 @@ class Changes:
         kept = retention_ms(body.get("instance_retention"), "instance_retention")
         params = body.get("params")
         if params is None:
-            return given, None, kept
-        return given, values.encode(self._dialect.read_params(params)), kept
+            return NewInstance(given, None, kept)
+        return NewInstance(given, values.encode(self._dialect.read_params(params)), kept)
 
     async def _act(
         self,
