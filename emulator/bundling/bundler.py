@@ -11,20 +11,23 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from emulator.bundling import messages, module_rules, node_builtins
+from emulator.bundling import messages, module_rules, node_builtins, unenv
 from emulator.bundling.bundle import Bundle, BundleError
-from emulator.bundling.contexts import Context, make_context
+from emulator.bundling.contexts import Context, Node, make_context
 from emulator.bundling.custom_build import BuildCommand
 from emulator.bundling.entry import Entry, read_entry
 from emulator.bundling.inputs import looked_for, tsconfigs
+from emulator.bundling.node_polyfills import Find
 from emulator.bundling.options import Format, build_request, bundling_flags
 from emulator.bundling.packets import Value
 from emulator.bundling.result import bundle_of
 from emulator.bundling.service import Message, Service
 from emulator.bundling.tools import Tools
 from emulator.bundling.unbundled import as_they_are, find_modules, module_root
+from emulator.bundling.unenv import Polyfills
 from emulator.config.model import Config
 
 _NEEDS_MODULES = (
@@ -58,6 +61,7 @@ class Bundler:
         self._command = BuildCommand(build, config.main, process_env, tell) if build else None
         self._rules = module_rules.effective(config.bundling.rules)
         self._mode = node_builtins.mode_of(config.compatibility_date, config.compatibility_flags)
+        self._lacking: tuple[str, ...] = ()  # a warning that polyfills are not there
         self._service: Service | None = None
         self._context: Context | None = None  # for the next build
         self._contexts: dict[int, Context] = {}
@@ -117,7 +121,7 @@ class Bundler:
         errors = context.result["errors"]
         if errors:
             raise await self._failed(service, context.format, errors)
-        warnings = (*self._rules.warnings, *((entry.warning,) if entry.warning else ()))
+        warnings = (*self._rules.warnings, *self._lacking, *entry.warnings)
         return await bundle_of(context, service.ask, self._config, self._mode, warnings)
 
     async def _context_for(self, format: Format, service: Service) -> Context:
@@ -128,7 +132,7 @@ class Bundler:
             await service.ask({"command": "dispose", "key": self._context.key})
             del self._contexts[self._context.key]
             self._context = None
-        context = self._new_context(format, service)
+        context = await self._new_context(format, service)
         found = await service.ask(self._request(context, again=True))
         if found["errors"]:
             del self._contexts[context.key]
@@ -137,15 +141,36 @@ class Bundler:
         self._context = context
         return context
 
-    def _new_context(self, format: Format, service: Service) -> Context:
+    async def _new_context(self, format: Format, service: Service) -> Context:
+        find = partial(self._find_polyfills, service)
+        node = Node(self._mode, await self._polyfills_at_once(find), find)
         context = make_context(
-            self._new_key(), format, service.ask, self._config, self._rules, self._mode
+            self._new_key(), format, service.ask, self._config, self._rules, node
         )
         self._contexts[context.key] = context
         return context
 
+    async def _polyfills_at_once(self, find: Find) -> Polyfills | None:
+        """Return the polyfills if workerd lacks modules at this date; a warning says if it must."""
+        config = self._config
+        self._lacking = ()
+        if self._mode != "v2" or not unenv.needed_at_once(
+            config.compatibility_date, config.compatibility_flags
+        ):
+            return None
+        try:
+            return await find()
+        except unenv.NoPolyfills as reason:
+            self._lacking = (unenv.warning(config.compatibility_date, reason),)
+            return None
+
+    async def _find_polyfills(self, service: Service) -> Polyfills:
+        date, flags = self._config.compatibility_date, self._config.compatibility_flags
+        return await unenv.find_polyfills(self._tools, date, flags, service.ask, self._new_key())
+
     def _request(self, context: Context, *, again: bool) -> Message:
         flags = bundling_flags(self._config, context.format, self._process_env)
+        flags += [f"--inject:{path}" for path in context.injected]
         return build_request(context.key, self._config, flags, context.hooks, again=again)
 
     async def _failed(self, service: Service, format: Format, errors: Value) -> BundleError:
@@ -162,7 +187,7 @@ class Bundler:
 
     async def _read_files(self, service: Service, format: Format) -> set[Path]:
         """Return the files of code that does not build; esbuild tells them as it reads them."""
-        context = self._new_context(format, service)
+        context = await self._new_context(format, service)
         files = {self._config.main}
 
         async def read(path: str) -> Message | None:

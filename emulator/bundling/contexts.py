@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from emulator.bundling import aliases, module_rules, node_builtins
+from emulator.bundling import aliases, module_rules, node_builtins, node_polyfills
 from emulator.bundling.hooks import Ask, Hooks
 from emulator.bundling.module_rules import Collected, Place, Rules
 from emulator.bundling.node_builtins import Mode
+from emulator.bundling.node_polyfills import Find
 from emulator.bundling.options import Format
 from emulator.bundling.service import Message
 from emulator.bundling.unbundled import module_root
+from emulator.bundling.unenv import Polyfills
 from emulator.config.model import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """How much of Node.js the worker has. polyfills: None if it needs none from the start."""
+
+    mode: Mode
+    polyfills: Polyfills | None
+    find_polyfills: Find
 
 
 @dataclass(slots=True)
@@ -19,6 +30,7 @@ class Context:
     """One context. `result` is what esbuild told at the end of the last build.
 
     warned: builtins of Node.js that the worker may not have, and the files that import them.
+    injected: what runs before everything else.
     """
 
     key: int
@@ -26,6 +38,7 @@ class Context:
     hooks: Hooks
     collected: Collected = field(default_factory=Collected)
     warned: dict[str, list[str]] = field(default_factory=dict)
+    injected: list[str] = field(default_factory=list)
     result: Message = field(default_factory=dict)
 
     async def answer(self, request: Message) -> Message:
@@ -38,7 +51,7 @@ class Context:
 
 
 def make_context(
-    key: int, format: Format, ask: Ask, config: Config, rules: Rules, mode: Mode
+    key: int, format: Format, ask: Ask, config: Config, rules: Rules, node: Node
 ) -> Context:
     """Return a context with wrangler's rules for imports, in wrangler's order."""
     context = Context(key, format, Hooks(ask, key))
@@ -51,5 +64,18 @@ def make_context(
         as_globals=format == "iife",
     )
     module_rules.add_hooks(context.hooks, rules, place)
-    node_builtins.add_hooks(context.hooks, mode, context.warned)
+    _add_builtins(context, node)
     return context
+
+
+def _add_builtins(context: Context, node: Node) -> None:
+    if node.mode != "v2":
+        node_builtins.add_prefixed(context.hooks, node.mode, context.warned)
+        return
+    node_builtins.add_required(context.hooks)
+    if node.polyfills is not None:
+        node_polyfills.add_hooks(context.hooks, node.polyfills)
+        context.injected += node_polyfills.injected(node.polyfills)
+    else:
+        node_polyfills.add_late_hooks(context.hooks, node.find_polyfills)
+    node_builtins.add_external(context.hooks)

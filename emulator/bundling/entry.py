@@ -12,14 +12,19 @@ from emulator.bundling.options import Format, adds_listener, build_request, entr
 from emulator.bundling.service import Service
 from emulator.config.model import Config
 
+_NO_DEFAULT = (
+    "The entrypoint {} has exports like an ES Module, but hasn't defined a default export like a"
+    ' module worker normally would. Building the worker using "service-worker" format...'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The format of the main module, the names that it exports, and a warning about them or ""."""
+    """The format of the main module, the names that it exports, and warnings about them."""
 
     format: Format
     exports: tuple[str, ...]
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 async def read_entry(service: Service, key: int, config: Config) -> Entry:
@@ -42,7 +47,5 @@ async def read_entry(service: Service, key: int, config: Config) -> Entry:
     return Entry(
         "iife",
         exports,
-        f"The entrypoint {config.main.name} has exports like an ES Module, but hasn't defined a"
-        " default export like a module worker normally would. Building the worker using"
-        ' "service-worker" format...',
+        (_NO_DEFAULT.format(config.main.name),),
     )

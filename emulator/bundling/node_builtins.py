@@ -29,9 +29,9 @@ BUILTINS = """
     stream/web string_decoder sys timers timers/promises tls trace_events tty url util util/types v8
     vm wasi worker_threads zlib
 """.split()
-PATTERN = f"^({'|'.join(map(re.escape, BUILTINS))}|node:.+)$"
+_PATTERN = f"^({'|'.join(map(re.escape, BUILTINS))}|node:.+)$"
 
-REQUIRED = "required-node-builtin"  # the namespace of a builtin that CommonJS code requires
+_REQUIRED = "required-builtin"  # the namespace of a builtin that CommonJS code requires
 
 
 def mode_of(date: str, flags: Sequence[str]) -> Mode:
@@ -47,39 +47,48 @@ def mode_of(date: str, flags: Sequence[str]) -> Mode:
     return "als" if "nodejs_als" in flags else "none"
 
 
-def add_hooks(hooks: Hooks, mode: Mode, warned: dict[str, list[str]]) -> None:
-    """Let esbuild leave imports of builtins to workerd, as far as the mode has them.
+def add_required(hooks: Hooks) -> None:
+    """Let CommonJS code require builtins: workerd has no `require` in bundled code."""
 
-    warned: gets each builtin that a worker of this mode does not have, and the files that import
-    it.
-    """
-    if mode == "v2":
-        _add_all(hooks)
-        return
-
-    async def leave(found: Import) -> Message | None:
-        if mode == "als" and re.match(r"node:async_hooks(/|$)", found.path):
-            return {"external": True}
-        if await hooks.resolve(found) is None:
-            warned.setdefault(found.path, []).append(found.importer)
-            return {"external": True}
-        return None
-
-    hooks.on_resolve("^node:", leave)
-
-
-def _add_all(hooks: Hooks) -> None:
-    async def leave(found: Import) -> Message | None:
-        if found.kind == "require-call":
-            return {"path": found.path, "namespace": REQUIRED}
-        return {"path": f"node:{found.path.removeprefix('node:')}", "external": True}
+    async def replace(found: Import) -> Message | None:
+        if found.kind != "require-call":
+            return None
+        return {"path": found.path, "namespace": _REQUIRED}
 
     async def load(path: str) -> Message | None:
         content = f"import found from '{path}'; module.exports = found;"
         return {"contents": content.encode(), "loader": "js"}
 
-    hooks.on_resolve(PATTERN, leave)
-    hooks.on_load(".*", load, REQUIRED)
+    hooks.on_resolve(_PATTERN, replace)
+    hooks.on_load(".*", load, _REQUIRED)
+
+
+def add_external(hooks: Hooks) -> None:
+    """Let esbuild leave all imports of builtins to workerd."""
+
+    async def leave(found: Import) -> Message | None:
+        return {"path": f"node:{found.path.removeprefix('node:')}", "external": True}
+
+    hooks.on_resolve(_PATTERN, leave)
+
+
+def add_prefixed(hooks: Hooks, mode: Mode, warned: dict[str, list[str]]) -> None:
+    """Let esbuild leave imports of `node:*` to workerd, if there is no such file.
+
+    warned: gets each builtin that a worker of this mode may not have, and the files that import
+    it.
+    """
+
+    async def leave(found: Import) -> Message | None:
+        if mode == "als" and re.match(r"node:async_hooks(/|$)", found.path):
+            return {"external": True}
+        if await hooks.resolve(found) is None:
+            if mode != "v1":
+                warned.setdefault(found.path, []).append(found.importer)
+            return {"external": True}
+        return None
+
+    hooks.on_resolve("^node:", leave)
 
 
 def advice(path: str, mode: Mode) -> str | None:

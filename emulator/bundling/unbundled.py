@@ -41,7 +41,7 @@ def as_they_are(config: Config, rules: Rules, entry: Entry) -> Bundle:
     collected = Collected()
     if config.bundling.find_additional_modules:
         find_modules(config, rules, collected)
-    warnings = (*rules.warnings, *((entry.warning,) if entry.warning else ()))
+    warnings = rules.warnings + entry.warnings
     inputs = frozenset({config.main, module_root(config), *collected.files})
     if entry.format == "iife":
         return Bundle(MAIN, (Module(MAIN, "esm", content),), None, inputs, True, warnings)

@@ -13,6 +13,7 @@ from emulator.bundling.bundle import Bundle
 from emulator.bundling.bundler import Bundler
 from emulator.bundling.tools import Tools, find_tools
 from emulator.config.load import load_config
+from emulator.config.model import Config
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +44,22 @@ class Project:
         head = f'name = "w"\n{main}\ncompatibility_date = "{date}"\n'
         self.write({"wrangler.toml": head + lines})
 
-    def bundler(self, tell: Callable[[str], None] = print, /, **process_env: str) -> Bundler:
-        config = load_config(self.folder, process_env=process_env)
-        return Bundler(config, self._tools, {"PATH": os.environ["PATH"], **process_env}, tell)
+    def config(self, **process_env: str) -> Config:
+        return load_config(self.folder, process_env=process_env)
 
-    def build(self, **process_env: str) -> Bundle:
+    def bundler(
+        self,
+        tell: Callable[[str], None] = print,
+        tools: Tools | None = None,
+        /,
+        **process_env: str,
+    ) -> Bundler:
+        process_env = {"PATH": os.environ["PATH"], **process_env}
+        return Bundler(self.config(**process_env), tools or self._tools, process_env, tell)
+
+    def build(self, tools: Tools | None = None, /, **process_env: str) -> Bundle:
         async def build() -> Bundle:
-            bundler = self.bundler(print, **process_env)
+            bundler = self.bundler(print, tools, **process_env)
             try:
                 return await bundler.build()
             finally:

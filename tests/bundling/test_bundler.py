@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
 from emulator.bundling.bundle import BundleError
+from emulator.bundling.tools import Tools
 from tests.bundling.conftest import Project
 from tests.runner.test_requests import until
 
@@ -186,3 +188,14 @@ def test_an_esbuild_that_was_killed_is_started_again(project: Project) -> None:
             await bundler.close()
 
     assert b"hello" in asyncio.run(scenario())
+
+
+def test_modules_that_workerd_lacks_are_told_without_wranglers_polyfills(
+    project: Project, tools: Tools
+) -> None:
+    project.configure('compatibility_flags = ["nodejs_compat"]\n', date="2025-01-01")
+    project.write({"src/index.ts": HELLO})
+
+    (warning,) = project.build(replace(tools, wrangler=None)).warnings
+
+    assert "At the compatibility date 2025-01-01 workerd does not have every module" in warning

@@ -70,8 +70,10 @@ def test_additional_modules_stay_apart(project: Project) -> None:
     )
     project.write(
         {
-            "src/index.ts": "import './lang/en.mjs'; export default {}",
+            "src/index.ts": "import './lang/en.mjs'; import fr from './lang/fr'; export default fr",
             "src/lang/en.mjs": "export default 'hello'",
+            "src/lang/fr.ts": "import text from './fr.txt'; export default text",
+            "src/lang/fr.txt": "salut",
             "src/lang/de.mjs": "export default 'hallo'",
             "src/old.cjs": "module.exports = 1",
             "src/a.txt": "a",
@@ -82,9 +84,10 @@ def test_additional_modules_stay_apart(project: Project) -> None:
 
     assert names(bundle) == {
         **{"main": "esm", "lang/en.mjs": "esm", "lang/de.mjs": "esm"},
-        **{"old.cjs": "commonjs", "a.txt": "text"},
+        **{"old.cjs": "commonjs", "a.txt": "text", "lang/fr.txt": "text"},
     }
-    assert b'import "./lang/en.mjs"' in bundle.modules[0].content
+    for name in (b"en.mjs", b"fr.txt"):
+        assert b'"./lang/%s"' % name in bundle.modules[0].content
     assert project.folder / "src" in bundle.inputs
 
 
