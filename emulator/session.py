@@ -21,6 +21,8 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from starlette.types import ASGIApp
+
 from bindings.binding import Binding
 from emulator.clock import SystemClock
 from emulator.config.model import Config
@@ -34,13 +36,16 @@ from emulator.server.http.listen import DEFAULT_PORT, bind
 from emulator.server.http.serve import Server
 from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
-from emulator.server.security import Access
+from emulator.server.security import Access, front_rules
 from emulator.state import RunningServer, State, private_files
 from emulator.supervisor import Supervisor, Terminal
+from emulator.user_code import PythonCode, UserCode
 from emulator.worker import Worker, open_clock
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
+
+    from emulator.workerd_parts import WorkerdParts
 
 
 def _ignore(method: str, target: str, error: Exception) -> None:
@@ -151,19 +156,29 @@ class Running:
     ) -> None:
         self.project = project
         self._terminal = terminal
+        self._workerd: WorkerdParts | None = None
         self.announced: RunningServer | None = None
         self.access: Access | None = None
         self._server: Server | None = None
+        self._app: ASGIApp | None = None
         self._custody: asyncio.Task[None] | None = None
         with contextlib.ExitStack() as taken:
             self._lock = project.state.lock()
             taken.callback(self._lock.release)
-            sockets = _bound(door)
+            if not project.config.is_python:
+                self._workerd = self._workerd_parts(door)
+                taken.callback(self._workerd.discard)
+            sockets = _bound(door, shared=self._workerd is not None)
             for listener in sockets:
                 taken.callback(listener.close)
             self.worker = _put_together(project, terminal, seams)
             taken.callback(self.worker.engine.journal.close)
-            self.supervisor = _supervised(self.worker, project, source, terminal, seams)
+            code: UserCode = PythonCode(self._config)
+            if self._workerd is not None:
+                code, source = self._workerd.code, self._workerd.source
+            self.supervisor = _supervised(self.worker, project, source, code, terminal, seams)
+            if self._workerd is not None:
+                self._workerd.connect(self.supervisor)
             if door is not None:
                 self._open_door(door, sockets)
             taken.pop_all()
@@ -174,7 +189,9 @@ class Running:
         state, told = self.project.state, self._terminal.error
         custody = Custody(state, self._lock, self.announced, look, told)
         self._custody = asyncio.create_task(custody.keep(), name="custody of the state")
-        if self._server is not None:
+        if self._workerd is not None and self._app is not None:
+            await self._workerd.listen(self._app)
+        elif self._server is not None:
             await self._server.start()
 
     async def start(self) -> None:
@@ -192,7 +209,11 @@ class Running:
         try:
             if self._server is not None:
                 await self._server.stop()
+            if self._workerd is not None:
+                await self._workerd.close_door()
             await self.supervisor.stop()
+            if self._workerd is not None:
+                await self._workerd.stop()
         finally:
             self._lock.release()
 
@@ -207,13 +228,28 @@ class Running:
             on_error=door.on_error,
             on_request=door.on_request,
         )
-        self._server = Server(app, sockets)
+        if self._workerd is None:
+            self._server = Server(app, sockets)
+        else:
+            self._app = app
+            self._workerd.open_door(sockets, front_rules(self.access))
+
+    def _config(self) -> Config:
+        """The configuration in use, which a save may have changed since the start."""
+        return self.worker.config if hasattr(self, "worker") else self.project.config
+
+    def _workerd_parts(self, door: Door | None) -> WorkerdParts:
+        from emulator.workerd_parts import WorkerdParts
+
+        told = (_ignore, None) if door is None else (door.on_error, door.on_request)
+        return WorkerdParts(self._config, self.project.state, self._terminal, *told)
 
 
-def _bound(door: Door | None) -> list[socket.socket]:
+def _bound(door: Door | None, *, shared: bool) -> list[socket.socket]:
     if door is None:
         return []
-    return bind(door.ip, DEFAULT_PORT if door.port is None else door.port, door.port is not None)
+    port = DEFAULT_PORT if door.port is None else door.port
+    return bind(door.ip, port, door.port is not None, shared=shared)
 
 
 def _put_together(project: Project, terminal: Terminal, seams: Seams) -> Worker:
@@ -229,7 +265,12 @@ def _put_together(project: Project, terminal: Terminal, seams: Seams) -> Worker:
 
 
 def _supervised(
-    worker: Worker, project: Project, source: GuestSource, terminal: Terminal, seams: Seams
+    worker: Worker,
+    project: Project,
+    source: GuestSource,
+    code: UserCode,
+    terminal: Terminal,
+    seams: Seams,
 ) -> Supervisor:
     runner = Runner(
         source,
@@ -242,6 +283,7 @@ def _supervised(
     return Supervisor(
         worker,
         runner,
+        code,
         project.reread,
         SystemClock(),
         terminal,

@@ -27,7 +27,7 @@ except ImportError:  # Windows
 
 DIRECTORY_NAME = ".groundfog"
 # What is kept there beside the files of bindings.
-CONTENTS = ("clock.json", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm")
+CONTENTS = ("clock.json", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "workerd")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 from bindings.binding import Binding
 from emulator import watch
 from emulator.clock import Clock
-from emulator.code_version import fingerprint
 from emulator.config.model import Config
 from emulator.config.problems import InvalidConfig
 from emulator.config.text_files import shown_path
@@ -27,6 +27,7 @@ from emulator.kinds.workflow_classes import check_exports
 from emulator.runner.guest import Guest
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, InvokeRequest, LoadError
 from emulator.runner.runner import OutputLine, Runner
+from emulator.user_code import UserCode
 from emulator.worker import Worker, worker_spec
 
 DRAIN_LIMIT_MS = 30_000  # an old generation may finish its requests for this long
@@ -50,7 +51,8 @@ class Terminal(Protocol):
 class Supervisor:
     """Runs one worker. `fetch` and `failed_load` make it the one that ingress serves.
 
-    reread: reads the worker's configuration again. Raises InvalidConfig.
+    code: the files of its code. reread: reads the worker's configuration again. Raises
+    InvalidConfig. `unserved` is called when no generation could be loaded and none serves.
     between, follows_saves: see `Seams` in `emulator/session.py`.
     """
 
@@ -58,6 +60,7 @@ class Supervisor:
         self,
         worker: Worker,
         runner: Runner,
+        code: UserCode,
         reread: Callable[[], Config],
         clock: Clock,
         terminal: Terminal,
@@ -67,6 +70,7 @@ class Supervisor:
     ) -> None:
         self.worker = worker
         self.runner = runner
+        self.code = code
         self._reread = reread
         self._clock = clock
         self._terminal = terminal
@@ -92,6 +96,7 @@ class Supervisor:
         )
         self._removed: set[str] = set()  # what has been told of
         self.runner.on_lost = self._guest_lost
+        self.unserved: Callable[[], None] = lambda: None
         worker.call = self.call
 
     async def start(self) -> None:
@@ -115,6 +120,7 @@ class Supervisor:
         await self.worker.triggers.stop()
         self.worker.stop()
         await self.runner.stop()
+        await self.code.close()
         await self.worker.close()
 
     def look_at_state(self) -> None:
@@ -172,7 +178,7 @@ class Supervisor:
         must not keep the mended code waiting.
         """
         while True:
-            saved = asyncio.ensure_future(watch.saved_again(self._roots(), self._config_files))
+            saved = asyncio.ensure_future(watch.saved_again(self.code.roots(), self._watched()))
             loading = asyncio.ensure_future(self._load_once())
             try:
                 await asyncio.wait([loading, saved], return_when=asyncio.FIRST_COMPLETED)
@@ -189,15 +195,20 @@ class Supervisor:
             self._tries += 1
             try:
                 # Before the import: what comes later is new code.
-                self._files = watch.snapshot(self._roots(), self._config_files)
-                code = self._code()
+                self._files = watch.snapshot(self.code.roots(), self._watched())
+                code = self._version()
                 guest = await self._bring_up(config)
+                if not code:
+                    code = self._version(guest.code)
+                    self._note_new_files(self._files)
             except LoadError as error:
                 self._failed = error
                 self._terminal.load_failed(error, self.runner.current is not None)
+                self._tell_unserved()
                 return False
             except (GuestError, OSError) as error:
                 self._no_guest(error)
+                self._tell_unserved()
                 return False
             finally:
                 self._ready.set()
@@ -210,7 +221,12 @@ class Supervisor:
             self.engine.use_guest(guest, code)
             if old is not None:
                 self._spawn(self._retire(old), f"retire generation {old.generation}")
+                await old.retire()
             return True
+
+    def _tell_unserved(self) -> None:
+        if self.runner.current is None:
+            self.unserved()
 
     def _no_guest(self, error: GuestError | OSError) -> None:
         """No process could be started, through no fault of the code: try it again later."""
@@ -240,8 +256,7 @@ class Supervisor:
         main = shown_path(config.main, config.project_dir)
         is_empty = not loaded.entrypoints and not loaded.workflows
         if is_empty:
-            text = f"{main} defines nothing to serve: no class Default(WorkerEntrypoint)."
-            problems.insert(0, text)
+            problems.insert(0, f"{main} {self.code.nothing_to_serve}")
         if is_empty or (problems and self._has_all and self.runner.current is not None):
             await guest.stop()
             text = "\n".join(problems)
@@ -251,24 +266,39 @@ class Supervisor:
         self._has_all = not problems
         return guest
 
-    async def _new_guest(self, config: Config) -> Guest:
+    async def _new_guest(self, config: Config, *, apart: bool = False) -> Guest:
         bindings = self.worker.bindings.of(config)
         if self._between is not None:
             bindings = {name: self._between(name, bindings[name]) for name in bindings}
-        return await self.runner.load(worker_spec(config), bindings)
+        return await self.runner.load(worker_spec(config), bindings, apart=apart)
 
-    def _code(self) -> str:
-        """Return what is equal for equal code. Variables can send it another way."""
+    def _version(self, of_guest: str = "") -> str:
+        """Return what is equal for equal code; of_guest: what only the guest can tell of it.
+
+        "": ask again with that. Variables can send the same code another way.
+        """
         config = self._config
         env = repr((sorted(config.vars.items()), config.compatibility_flags))
-        return fingerprint(*self._roots(), env)
+        if not of_guest:
+            return self.code.version(env)
+        return sha256(f"{of_guest} {env}".encode("utf-8", "backslashreplace")).hexdigest()
+
+    def _note_new_files(self, before: watch.Snapshot) -> None:
+        """Take files that are watched since the build as they are now."""
+        now = watch.snapshot(self.code.roots(), self._watched())
+        self._files = {path: before.get(path, state) for path, state in now.items()}
+
+    def _watched(self) -> set[Path]:
+        """Return the single files that are watched."""
+        return self._config_files.union(self.code.files())
 
     async def _open_apart(self) -> None:
         """Bring up a guest for instances that may be what takes guests down."""
         config = self._config
         try:
-            code = self._code()
-            guest = await self._new_guest(config)
+            code = self._version()
+            guest = await self._new_guest(config, apart=True)
+            code = code or self._version(guest.code)
         except (LoadError, GuestError, OSError) as error:
             # That new code cannot be loaded is told when it is saved.
             if not isinstance(error, LoadError) and str(error) != self._trouble:
@@ -287,22 +317,32 @@ class Supervisor:
 
     async def _retire(self, guest: Guest) -> None:
         """Let an old generation end what it is doing, then stop it."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + DRAIN_LIMIT_MS / 1000
+        grace_ms: int | None = None
+        finished = False
         try:
-            async with asyncio.timeout(DRAIN_LIMIT_MS / 1000):
+            async with asyncio.timeout_at(until):
                 await asyncio.gather(guest.drain(DRAIN_LIMIT_MS), self.engine.released(guest))
+            finished = True
+            if guest.serves_clients:  # it may be answering still
+                grace_ms = max(0, round((until - loop.time()) * 1000))
         except TimeoutError:
+            pass
+        finally:
+            ended = await guest.stop(grace_ms)
+            finished = finished and (ended or not guest.serves_clients)
+        if not finished:
             self._terminal.warning(
                 f"generation {guest.generation} still had requests after"
                 f" {DRAIN_LIMIT_MS // 1000} s; they were cut off"
             )
-        finally:
-            await guest.stop()
 
     async def _watch(self) -> None:
         if self._is_reconfigured():  # between the reading of the configuration and the first load
             await self._reload_safely(frozenset(path.resolve() for path in self._config_files))
         async for changed in watch.changes(
-            self._roots, lambda: self._config_files, self._files, self._terminal.warning
+            self.code.roots, self._watched, self._files, self._terminal.warning
         ):
             await self._reload_safely(changed)
 
@@ -317,10 +357,6 @@ class Supervisor:
             await self._reload(changed)
         except Exception as error:  # one reload may fail; the next save must still be seen
             self._terminal.error(f"the reload failed: {type(error).__name__}: {error}")
-
-    def _roots(self) -> tuple[Path, Path]:
-        """Return the folders of the user's own code and of vendored packages."""
-        return self._config.main.parent, self._config.project_dir / "python_modules"
 
     async def _reload(self, changed: frozenset[Path]) -> None:
         started = asyncio.get_running_loop().time()

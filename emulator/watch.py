@@ -19,6 +19,8 @@ from pathlib import Path
 from watchfiles import Change, awatch
 from watchfiles.main import FileChange
 
+from emulator.clock import SystemClock
+
 IGNORED_FOLDERS = frozenset(
     {
         "__pycache__",
@@ -130,6 +132,10 @@ class Scope:
         path = Path(name)
         return path in self.single or (path.parent in self.trees and matters(path))
 
+    def has(self, path: Path) -> bool:
+        """Whether a change of this file is one of the scope."""
+        return self.covers(Change.modified, str(path))
+
     def snapshot(self) -> Snapshot:
         found = {}
         for folder in self.folders:
@@ -180,32 +186,47 @@ async def changes(
     tell: gets a message when the system does not watch files.
 
     `roots` and `files` are called again after every burst, as a reload may change them. Changes
-    while the caller handles a burst are in the next one.
+    while the caller handles a burst are in the next one. A file is no change because it is watched
+    from now on, or no longer.
     """
-    scope = await _scope(roots, files)
+    before_scope = scope = await _scope(roots, files)
     known = look(scope, {}) if known is None else known
+    looked_ns = _now_ns()
     while True:
         bursts = _bursts(scope, tell)
         burst = asyncio.ensure_future(anext(bursts))
         try:
             await asyncio.sleep(0)  # now it watches
             before, known = known, look(scope, known)
-            unheard = frozenset(path for path, _ in before.items() ^ known.items())
-            if unheard:
-                yield unheard
+            changed = {path for path, _ in before.items() ^ known.items()}
+            if scope != before_scope:
+                changed = {
+                    path
+                    for path in changed
+                    if (path in before or before_scope.has(path) or known[path][0] >= looked_ns)
+                    and (path in known or scope.has(path))
+                }
+            looked_ns = _now_ns()
+            if changed:
+                yield frozenset(changed)
             while (now := await _scope(roots, files)) == scope:
                 paths = {Path(name) for _, name in await burst}
                 burst = asyncio.ensure_future(anext(bursts))
                 before, known = known, look(scope, known)
+                looked_ns = _now_ns()
                 # A file that was created and removed in one burst was not a file of the project.
                 files_known = before.keys() | known.keys()
                 if lasting := frozenset(p for p in paths if p in files_known or p.is_dir()):
                     yield lasting
-            scope = now
+            before_scope, scope = scope, now
         finally:
             burst.cancel()
             await asyncio.gather(burst, return_exceptions=True)
             await bursts.aclose()
+
+
+def _now_ns() -> int:
+    return SystemClock().now_ms() * 1_000_000
 
 
 async def _scope(roots: Callable[[], Iterable[Path]], files: Callable[[], Iterable[Path]]) -> Scope:

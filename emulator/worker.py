@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bindings.binding import Binding
 from emulator.clock import Clock, SystemClock, VirtualClock
@@ -24,13 +24,16 @@ from emulator.engine.model.divergence import Policy
 from emulator.engine.schedules import Schedules
 from emulator.kinds.kind import Kind, Record
 from emulator.kinds.open_bindings import Bindings, synchronous
-from emulator.kinds.registry import KINDS
+from emulator.kinds.registry import KINDS, kind_named
 from emulator.kinds.workflow import Workflow
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
 from emulator.runner.runner import WorkerSpec
 from emulator.state import State
 from emulator.triggers.trigger import Around, Call
 from emulator.triggers.triggers import Triggers
+
+if TYPE_CHECKING:
+    from emulator.runner.workerd.member import Member
 
 # The compatibility date from which a NonRetryableError keeps its own message.
 # Source: docs/platform/workflows.md, "NonRetryableError".
@@ -190,6 +193,7 @@ def worker_spec(config: Config) -> WorkerSpec:
     for other in config.bound(Unsupported):
         bindings[other.name]["friendly"] = other.record.friendly
     return WorkerSpec(
+        members=() if config.is_python else _members(config),
         project_dir=config.project_dir,
         main=config.main,
         compatibility_date=config.compatibility_date,
@@ -197,6 +201,18 @@ def worker_spec(config: Config) -> WorkerSpec:
         bindings=bindings,
         vars=config.vars,
     )
+
+
+def _members(config: Config) -> tuple[Member, ...]:
+    from emulator.runner.workerd.member import Member, service_of
+
+    found = []
+    for bound in config.bindings:
+        kind = kind_named(bound.kind)
+        if kind is not None and kind.workerd is not None:
+            value = kind.workerd(bound.record, service_of(bound.name))
+            found.append(Member(bound.name, value, kind.http))
+    return tuple(found)
 
 
 def _open_engine(

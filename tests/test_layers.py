@@ -37,15 +37,31 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.protocol": set(),
     "emulator.guest": {"emulator.protocol"},
     "emulator.engine": FOUNDATION | {"emulator.protocol"},
-    "emulator.runner": FOUNDATION | {"emulator.protocol", "emulator.engine", "bindings"},
+    "emulator.runner": FOUNDATION
+    | {
+        "emulator.protocol",
+        "emulator.engine",
+        "emulator.bundling",
+        "emulator.guest.javascript",
+        "bindings",
+    },
     "emulator.lock": FOUNDATION,
     "emulator.state": FOUNDATION | {"emulator.config", "emulator.lock"},
     "emulator.custody": FOUNDATION | {"emulator.lock", "emulator.state"},
     "emulator.watch": FOUNDATION,
     "emulator.bundling": FOUNDATION | {"emulator.config", "emulator.watch"},
     "emulator.code_version": {"emulator.watch"},
+    "emulator.user_code": FOUNDATION
+    | {"emulator.config", "emulator.bundling", "emulator.code_version"},
     "emulator.kinds": FOUNDATION
-    | {"emulator.config", "emulator.protocol", "emulator.engine", "emulator.state", "bindings"},
+    | {
+        "emulator.config",
+        "emulator.protocol",
+        "emulator.engine",
+        "emulator.runner.workerd",
+        "emulator.state",
+        "bindings",
+    },
     # It reads the sections of kinds, which read with the rest of `config`.
     "emulator.config.load": FOUNDATION | {"emulator.config", "emulator.kinds"},
     "emulator.triggers": FOUNDATION
@@ -67,7 +83,7 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.engine",
         "emulator.runner",
         "emulator.state",
-        "emulator.code_version",
+        "emulator.user_code",
         "emulator.watch",
         "emulator.kinds",
         "emulator.worker",
@@ -92,6 +108,16 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.worker",
         "bindings",
     },
+    "emulator.workerd_parts": FOUNDATION
+    | {
+        "emulator.bundling",
+        "emulator.config",
+        "emulator.runner",
+        "emulator.server",
+        "emulator.state",
+        "emulator.supervisor",
+        "emulator.user_code",
+    },
     "emulator.session": FOUNDATION
     | {
         "emulator.config",
@@ -104,6 +130,8 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.supervisor",
         "emulator.server",
         "bindings",
+        "emulator.user_code",
+        "emulator.workerd_parts",
     },
     "emulator.cli": {"emulator", "bindings"},
     "emulator.testing": {"emulator", "bindings"},

@@ -15,7 +15,11 @@ import click
 
 from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.levels import Level
-from emulator.runner.python.interpreter import guest_interpreter, likely_project
+from emulator.runner.python.interpreter import (
+    guest_interpreter,
+    likely_project,
+    may_run_python,
+)
 from emulator.runner.python.launching import launch
 
 _LEVELS = [level.name.lower() for level in Level]
@@ -53,7 +57,9 @@ def dev(log_level: str, allowed_hosts: tuple[str, ...], **options: object) -> No
         **options,  # type: ignore[arg-type]
     )
     project = likely_project(arguments.directory, arguments.config_path)
-    launched = launch(guest_interpreter(project, arguments.python, Path(sys.executable)))
+    launched = None
+    if may_run_python(project, arguments.config_path):
+        launched = launch(guest_interpreter(project, arguments.python, Path(sys.executable)))
     try:
         gc.disable()  # imports make no garbage, and looking for it takes 5 % of their time
         # A thread that decodes megabytes, for example rows of D1, may keep the interpreter for this
@@ -63,4 +69,5 @@ def dev(log_level: str, allowed_hosts: tuple[str, ...], **options: object) -> No
 
         run(arguments, launched)
     finally:
-        launched.discard()
+        if launched is not None:
+            launched.discard()

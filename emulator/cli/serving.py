@@ -23,6 +23,7 @@ from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
 from emulator.errors import EmulatorError, StateError, UsageError
+from emulator.kinds.registry import kind_named
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
@@ -45,20 +46,20 @@ GARBAGE_LOOK_OBJECTS = 10_000
 _CONTINUES = "; workflows in flight continue at the next start"
 
 
-def run(arguments: DevArguments, launched: Launched) -> None:
-    """Serve until the process is told to stop. Raises EmulatorError when it cannot start."""
+def run(arguments: DevArguments, launched: Launched | None) -> None:
+    """Serve until the process is told to stop. Raises EmulatorError when it cannot start.
+
+    launched: a forkserver for Python workers, if one was started already.
+    """
     hosts = frozenset(map(checked_host, arguments.allowed_hosts))
     arguments = replace(arguments, allowed_hosts=hosts)
     reread = partial(_read_config, arguments, parse_var_flags(arguments.cli_vars))
     config = reread()
-    if not config.is_python:
-        raise UsageError(
-            f"{config.path.name}: main is {config.main.name}, and this version of Groundfog runs"
-            ' Python workers only (main = "src/entry.py").'
-        )
+    _refuse_what_is_not_in_workerd(config)
     state = State.locate(config, arguments.persist_to)
     interpreter = guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
-    forkserver = Forkserver(interpreter, launched if launched.interpreter == interpreter else None)
+    fits = launched is not None and launched.interpreter == interpreter
+    forkserver = Forkserver(interpreter, launched if fits else None)
     gc.freeze()  # what was imported stays
     gc.set_threshold(GARBAGE_LOOK_OBJECTS)
     gc.enable()
@@ -68,6 +69,16 @@ def run(arguments: DevArguments, launched: Launched) -> None:
     ):
         logging.getLogger().addHandler(LogLines(terminal))
         runner.run(_serve(arguments, Project(config, reread, state), forkserver, terminal))
+
+
+def _refuse_what_is_not_in_workerd(config: Config) -> None:
+    kinds = {kind_named(bound.kind) for bound in config.bindings}
+    absent = sorted(kind.section for kind in kinds if kind is not None and kind.workerd is None)
+    if not config.is_python and absent:
+        raise UsageError(
+            f"{config.path.name}: main is {config.main.name}, and this version of Groundfog has"
+            f" {' and '.join(absent)} for Python workers only. Remove this from the configuration."
+        )
 
 
 def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bindings.ai.ai import Source
     from bindings.binding import Binding
     from emulator.kinds.places import Places
+    from emulator.runner.workerd.capnp import Value
 
 NAME = "ai"
 KEYS = frozenset({"binding", "remote", "staging"})
@@ -125,6 +126,12 @@ def _identity(settings: AiSettings, places: Places) -> Hashable:
     return repr(settings), _secrets(settings, places)
 
 
+def _in_workerd(settings: AiSettings, service: str) -> dict[str, Value]:
+    from emulator.runner.workerd.member import wrapped
+
+    return wrapped("ai-api", [{"name": "fetcher", "service": service}])
+
+
 KIND = Kind(
     name=NAME,
     section="ai",
@@ -139,5 +146,7 @@ KIND = Kind(
     files=(LEDGER, f"{LEDGER}.1"),
     commands="emulator.cli.ai:ai",
     routes="emulator.server.api.ai:routes",
+    workerd=_in_workerd,
+    http="bindings.ai.http:answer",
     line=1,
 )

@@ -21,6 +21,7 @@ from emulator.state import State
 if TYPE_CHECKING:
     from bindings.binding import Binding
     from emulator.kinds.places import Places
+    from emulator.runner.workerd.capnp import Value
 
 NAME = "d1"
 # Wrangler's keys of a database; some, such as `jurisdiction`, mean nothing on one machine.
@@ -105,6 +106,12 @@ def _identity(database: Database, places: Places) -> Hashable:
     return database.local_id, places.synchronous
 
 
+def _in_workerd(database: Database, service: str) -> dict[str, Value]:
+    from emulator.runner.workerd.member import wrapped
+
+    return wrapped("d1-api", [{"name": "fetcher", "service": service}])
+
+
 KIND = Kind(
     name=NAME,
     section="d1_databases",
@@ -116,5 +123,7 @@ KIND = Kind(
     identity=_identity,
     files=("d1",),
     commands="emulator.cli.d1.group:d1",
+    workerd=_in_workerd,
+    http="bindings.d1.http:answer",
     line=1,
 )

@@ -19,6 +19,7 @@ from emulator.config.table import Table
 if TYPE_CHECKING:
     from bindings.binding import Binding
     from emulator.kinds.places import Places
+    from emulator.runner.workerd.capnp import Value
 
 Record = Any  # what one kind reads of one binding: a frozen dataclass of that kind
 
@@ -120,6 +121,9 @@ class Kind:
     (`emulator/triggers/trigger.py`), as "module:attribute".
     is_front: whether its binding answers requests before the worker does, where it can; its
     `front(method, url, headers)` returns a StreamedAnswer, or None.
+    workerd: a binding's value in workerd's configuration, from its record and the service that its
+    client module asks; None: it does not exist there. http: what answers that module, as
+    "module:attribute"; see `Member`.
     line: sorts the table that `groundfog dev` shows; equal ones keep the order of the list.
     """
 
@@ -143,6 +147,8 @@ class Kind:
     routes: str = ""
     trigger: str = ""
     is_front: bool = False
+    workerd: Callable[[Record, str], dict[str, Value]] | None = None
+    http: str = ""
     line: int = 3
 
     @property

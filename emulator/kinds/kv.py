@@ -84,5 +84,7 @@ KIND = Kind(
     files=("kv",),
     commands="emulator.cli.kv.group:kv",
     routes="emulator.server.api.kv:routes",
+    workerd=lambda namespace, service: {"kvNamespace": service},
+    http="bindings.kv.http:answer",
     line=1,
 )

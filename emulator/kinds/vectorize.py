@@ -27,6 +27,7 @@ from emulator.state import State
 if TYPE_CHECKING:
     from bindings.binding import Binding
     from emulator.kinds.places import Places
+    from emulator.runner.workerd.capnp import Value
 
 NAME = "vectorize"
 KEYS = frozenset({"binding", "index_name", "remote"})
@@ -121,6 +122,18 @@ def _open(index: VectorIndex, places: Places) -> Binding:
     return Vectorize(index.path(places.state), index.name, index.config, announce=places.announce)
 
 
+def _in_workerd(index: VectorIndex, service: str) -> dict[str, Value]:
+    from emulator.runner.workerd.member import wrapped
+
+    inner: list[dict[str, Value]] = [
+        {"name": "fetcher", "service": service},
+        {"name": "indexId", "text": index.name},
+        {"name": "indexVersion", "text": "v2"},
+        {"name": "useNdJson", "json": "true"},
+    ]
+    return wrapped("vectorize-api", inner)
+
+
 KIND = Kind(
     name=NAME,
     section="vectorize",
@@ -136,5 +149,7 @@ KIND = Kind(
     review=_review,
     files=("vectorize",),
     commands="emulator.cli.vectorize.group:vectorize",
+    workerd=_in_workerd,
+    http="bindings.vectorize.http:answer",
     line=2,
 )

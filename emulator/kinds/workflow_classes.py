@@ -25,6 +25,12 @@ def check_exports(
     )
 
 
+def _declaration(config: Config, name: str) -> str:
+    if config.is_python:
+        return f"class {name}(WorkflowEntrypoint)"
+    return f"export class {name} extends WorkflowEntrypoint"
+
+
 def _missing_class(
     config: Config,
     workflow: Workflow,
@@ -39,11 +45,11 @@ def _missing_class(
             workflow.where,
             f"{found}, but that class is not a subclass of WorkflowEntrypoint.",
             f"It stands at {other_classes[wanted]}. "
-            f"Write class {wanted}(WorkflowEntrypoint) and give it a run method.",
+            f"Write {_declaration(config, wanted)} and give it a run method.",
         )
     text = f"{found}, but {main} defines no such class."
     if not exports:
-        fix = f"It defines no workflow class at all. Add class {wanted}(WorkflowEntrypoint)."
+        fix = f"It defines no workflow class at all. Add {_declaration(config, wanted)}."
         return Problem(workflow.where, text, fix)
     defined = listed(f"{name} ({where})" for name, where in sorted(exports.items()))
     close = nearest(wanted, exports) if len(exports) > 1 else None

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emulator.engine.guests.blame import Cause, Loss
-from emulator.errors import GuestError
 from emulator.protocol.life import STUCK_IN, Shutdown
 from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError
@@ -24,7 +23,6 @@ from emulator.runner.requests import (
     InvokeRequest,
 )
 
-STOP_GRACE_MS = 200  # from asking a guest to end to killing it
 LAST_BYTES_MS = 1_000  # a dead guest's socket may be held open by a process user code started
 STACK_WAIT_MS = 500  # for the stack of a guest that hangs to be printed
 _STACK_QUIET_MS = 50
@@ -111,18 +109,47 @@ class Guest:
         return await self.connection.exchanges.invoke(request)
 
     async def drain(self, limit_ms: int) -> None:
-        """Return when no request is open. Raises TimeoutError after `limit_ms`."""
+        """Take no new clients; return when no request is open. Raises TimeoutError in the end.
+
+        What a guest that serves clients answers by itself, `stop` waits for.
+        """
+        await self._process.retire()
         async with asyncio.timeout(limit_ms / 1000):
             await self.connection.exchanges.idle()
 
-    async def stop(self) -> None:
-        """Ask it to end, wait `STOP_GRACE_MS`, kill it; return when it is gone."""
+    @property
+    def code(self) -> str:
+        """What is equal for equal code, if the source knows it; see `GuestProcess`."""
+        return self._process.code
+
+    @property
+    def serves_clients(self) -> bool:
+        """Whether it answers HTTP by itself; see `GuestProcess`."""
+        return self._process.serves_clients
+
+    async def retire(self) -> None:
+        """It serves no more: return when it takes no new requests of clients."""
+        await self._process.retire()
+
+    def take_over(self) -> None:
+        """It serves from now on."""
+        self._process.take_over()
+
+    async def stop(self, grace_ms: int | None = None) -> bool:
+        """Ask it to end, wait, kill it; return when it is gone, and whether it ended by itself.
+
+        grace_ms: how long to wait; None: as long as such a guest usually needs.
+        """
         self._stopping = True
+        grace_ms = self._process.stop_grace_ms if grace_ms is None else grace_ms
         if not self._process.exited.done():
+            await self._process.retire()
             self.connection.send(Shutdown())
-            await asyncio.wait([self._process.exited], timeout=STOP_GRACE_MS / 1000)
+            await asyncio.wait([self._process.exited], timeout=grace_ms / 1000)
+        ended = self._process.exited.done()
         self._process.kill()
         await asyncio.shield(self._end)
+        return ended
 
     def kill(self, cause: str, stuck_in: str = "") -> None:
         """End it at once; `cause` is the reason that is reported, e.g. `"broke the protocol"`.
@@ -146,7 +173,9 @@ class Guest:
         self.kill(f"broke the runner protocol ({error}) and was killed")
 
     async def stack(self) -> str:
-        """Make the guest print its stack on stderr, and return it."""
+        """Make the guest print its stack on stderr, and return it; "" if it cannot."""
+        if not self._process.prints_stack:
+            return ""
         recent = self._pipes[1].recent
         recent.clear()
         self._process.kill(signal.SIGUSR1)
@@ -236,14 +265,3 @@ def listed(work: list[str], shown: int = 5) -> str:
     """Return the first of these, and how many more there are."""
     more = len(work) - shown
     return ", ".join(work[:shown]) + (f" and {more} more" if more > 0 else "")
-
-
-async def converse(process: GuestProcess, make: Callable[[], Connection]) -> Connection:
-    """Open the conversation with a fresh process. Raises GuestError."""
-    loop = asyncio.get_running_loop()
-    try:
-        _, connection = await loop.create_unix_connection(make, sock=process.socket)
-    except OSError as error:
-        process.kill()
-        raise GuestError(f"the guest could not be reached: {error}") from error
-    return connection

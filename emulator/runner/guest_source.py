@@ -9,11 +9,36 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from emulator.engine.guests.blame import Cause
+from emulator.runner.requests import LoadError
+
+if TYPE_CHECKING:
+    from bindings.binding import Binding
+    from emulator.runner.workerd.member import Member
+
+STOP_GRACE_MS = 200  # from asking a guest to end to killing it
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a guest must know to load user code.
+
+    `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
+    `members`: the same bindings for a guest in workerd; empty for others.
+    """
+
+    project_dir: Path
+    main: Path
+    compatibility_date: str
+    compatibility_flags: tuple[str, ...]
+    bindings: Mapping[str, Mapping[str, str]]
+    vars: Mapping[str, Any]
+    members: tuple[Member, ...] = ()
 
 
 class Ending(NamedTuple):
@@ -23,18 +48,41 @@ class Ending(NamedTuple):
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class GuestProcess:
     """A fresh guest process and the host's ends of what connects it.
 
-    `exited` is resolved with how it ended.
+    `exited` is resolved with how it ended. `prints_stack`: SIGUSR1 makes it print its stack on
+    stderr. `serves_clients`: it answers HTTP by itself, and ends when it has answered, after
+    `retire` and the end of the conversation. `stop_grace_ms`: how long it may take to end.
+    `code`: equal for equal code, where the source knows what it has built.
     """
 
     pid: int
-    socket: socket.socket
     stdout: int
     stderr: int
     exited: asyncio.Future[Ending]
+    prints_stack: bool = field(default=True, kw_only=True)
+    serves_clients: bool = field(default=False, kw_only=True)
+    stop_grace_ms: int = field(default=STOP_GRACE_MS, kw_only=True)
+    code: str = field(default="", kw_only=True)
+
+    async def connect(self, protocol: asyncio.Protocol) -> None:
+        """Open the conversation. Raises GuestError."""
+        raise NotImplementedError
+
+    def not_loaded(self, said: str) -> LoadError | None:
+        """Return why the code did not load, from what a process that has ended printed on stderr.
+
+        None: that it ended is all there is to say.
+        """
+        return None
+
+    def take_over(self) -> None:
+        """Its generation serves from now on: send new clients here."""
+
+    async def retire(self) -> None:
+        """Its generation serves no more: return when it takes no new requests of clients."""
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Signal the process if it has not ended."""
@@ -52,8 +100,13 @@ class GuestSource(Protocol):
         """Get ready to start guests. Raises GuestError."""
         ...
 
-    async def new_guest(self, generation: int) -> GuestProcess:
-        """Return a process that waits for `load`. Raises GuestError with the reason it cannot."""
+    async def new_guest(
+        self, generation: int, spec: WorkerSpec, bindings: Mapping[str, Binding], *, apart: bool
+    ) -> GuestProcess:
+        """Return a process that waits for `load`; one `apart` serves no clients.
+
+        Raises GuestError with the reason it cannot, LoadError when the code cannot be built.
+        """
         ...
 
     async def stop(self) -> None:

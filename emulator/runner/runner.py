@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from emulator.errors import GuestError
 from emulator.protocol import values
 from emulator.protocol.loading import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
-from emulator.runner.guest import Guest, MakeGuest, RunHandler, converse, listed
-from emulator.runner.guest_source import GuestSource
+from emulator.runner.guest import Guest, MakeGuest, RunHandler, listed
+from emulator.runner.guest_source import GuestProcess, GuestSource, WorkerSpec
 from emulator.runner.output import OutputLine, OutputPipe
 from emulator.runner.requests import (
     FetchReply,
@@ -31,21 +30,6 @@ LOAD_TIMEOUT_MS = 30_000
 PING_EVERY_MS = 1_000
 LOAD_TIMED_OUT = "TimeoutError"
 LOAD_CRASHED = "GuestExited"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSpec:
-    """What a guest must know to load user code.
-
-    `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
-    """
-
-    project_dir: Path
-    main: Path
-    compatibility_date: str
-    compatibility_flags: tuple[str, ...]
-    bindings: Mapping[str, Mapping[str, str]]
-    vars: Mapping[str, Any]
 
 
 class Runner:
@@ -82,13 +66,18 @@ class Runner:
         """Get the source ready. Raises GuestError."""
         await self._source.start()
 
-    async def load(self, spec: WorkerSpec, bindings: Mapping[str, Binding]) -> Guest:
+    async def load(
+        self, spec: WorkerSpec, bindings: Mapping[str, Binding], *, apart: bool = False
+    ) -> Guest:
         """Return a new guest that has loaded the present code, and does not serve yet.
 
+        One `apart` never serves.
         Raises LoadError when the code cannot be imported, GuestError when no guest can be started.
         """
         self._generation += 1
-        guest = await self._new_guest(self._generation, bindings)
+        generation = self._generation
+        process = await self._source.new_guest(generation, spec, bindings, apart=apart)
+        guest = await self._conversing(generation, process, spec, bindings)
         try:
             guest.send(_load_message(spec, guest.generation))
             answer = await self._loaded(guest, spec)
@@ -110,6 +99,7 @@ class Runner:
     def switch(self, guest: Guest) -> Guest | None:
         """Let `guest` serve from now on; return the one that did."""
         previous, self.current = self.current, guest
+        guest.take_over()
         if guest.lost.done():  # it ended between loading and now
             asyncio.get_running_loop().call_soon(self._guest_lost, guest, guest.lost.result())
         return previous
@@ -135,17 +125,39 @@ class Runner:
             watch.cancel()
         await asyncio.gather(*watches.values(), return_exceptions=True)
 
-    async def _new_guest(self, generation: int, bindings: Mapping[str, Binding]) -> Guest:
-        process = await self._source.new_guest(generation)
+    async def _conversing(
+        self,
+        generation: int,
+        process: GuestProcess,
+        spec: WorkerSpec,
+        bindings: Mapping[str, Binding],
+    ) -> Guest:
+        """Open the conversation with a process. Raises GuestError, and LoadError when it ends."""
+        early = _Early(self._output)
         pipes = (
             OutputPipe(process.stdout, generation, "stdout", self._output),
-            OutputPipe(process.stderr, generation, "stderr", self._output),
+            OutputPipe(process.stderr, generation, "stderr", early.tell),
         )
         loop = asyncio.get_running_loop()
-        connection = await converse(
-            process,
-            lambda: Connection(loop, bindings, lambda error, run: guest.broke_protocol(error, run)),
-        )
+        connection = Connection(loop, bindings, lambda error, run: guest.broke_protocol(error, run))
+        try:
+            async with asyncio.timeout(self._load_timeout_ms / 1000):
+                await process.connect(connection)
+        except BaseException as error:
+            process.kill()
+            await process.exited
+            for pipe in pipes:
+                pipe.close()
+            if isinstance(error, TimeoutError):
+                seconds = self._load_timeout_ms / 1000
+                text = f"{_shown(spec)} was still being imported after {seconds:g} s"
+                raise LoadError(LOAD_TIMED_OUT, text, text, _shown(spec), 0) from None
+            failed = process.not_loaded("\n".join(pipes[1].recent))
+            if isinstance(error, GuestError) and failed is not None:
+                raise failed from None
+            early.pass_on()
+            raise
+        early.pass_on()
         guest = self._make_guest(generation, process, connection, pipes, self._handler)
         return guest
 
@@ -189,7 +201,7 @@ class Runner:
             await asyncio.wait([connection.closed], timeout=every_s)
             before, asked = asked, connection.unanswered()
             if asked is None:
-                if connection.busy:
+                if connection.busy or guest.serves_clients:
                     guest.when_read(lambda: None)
                     asked = connection.unanswered()
                     asked_at = loop.time()
@@ -201,13 +213,13 @@ class Runner:
 
     async def _end_hanging(self, guest: Guest) -> None:
         work = guest.work()
-        await guest.stack()
+        shown = await guest.stack()
         doing = f" while {listed(work)}" if work else ""
         seconds = self.hang_timeout_ms / 1000
+        where = "; where it was stuck is shown above (stderr)" if shown else ""
         self._report(
-            f"guest {guest.generation} did not respond for {seconds:g} s{doing}. It is killed; "
-            "where it was stuck is shown above (stderr). Code that computes for long without "
-            "`await` stops every other request."
+            f"guest {guest.generation} did not respond for {seconds:g} s{doing}. It is killed"
+            f"{where}. Code that computes for long without `await` stops every other request."
         )
         guest.kill(f"did not respond for {seconds:g} s and was killed", guest.stuck_in())
 
@@ -218,6 +230,25 @@ class Runner:
                 self.on_lost(guest, reason)
         else:
             self._report(f"generation {guest.generation} {reason}")
+
+
+class _Early:
+    """Keeps what is printed until it is known whether an error will say the same."""
+
+    def __init__(self, output: Callable[[OutputLine], None]) -> None:
+        self._output = output
+        self._kept: list[OutputLine] | None = []
+
+    def tell(self, line: OutputLine) -> None:
+        if self._kept is None:
+            self._output(line)
+        else:
+            self._kept.append(line)
+
+    def pass_on(self) -> None:
+        kept, self._kept = self._kept, None
+        for line in kept or ():
+            self._output(line)
 
 
 def _load_message(spec: WorkerSpec, generation: int) -> Load:

@@ -80,16 +80,24 @@ async def send(
     error: EmulatorError, scope: Scope, send: Send, *, still_serving: bool = False
 ) -> None:
     """Answer 500 with what happened. `still_serving`: an older generation serves other clients."""
-    report = _report(error, f"{scope['method']} {target_of(scope)}", still_serving)
-    if wants_html(scope["headers"]):
-        media, text = b"text/html; charset=utf-8", as_html(report, scope["method"] == "GET")
+    method, target = scope["method"], target_of(scope)
+    headers, body = answer(error, method, target, scope["headers"], still_serving=still_serving)
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def answer(
+    error: EmulatorError, method: str, target: str, headers: RawHeaders, *, still_serving: bool
+) -> tuple[RawHeaders, bytes]:
+    """Return headers and body of the answer to such a request; the length is left out."""
+    report = _report(error, f"{method} {target}", still_serving)
+    if wants_html(headers):
+        media, text = b"text/html; charset=utf-8", as_html(report, method == "GET")
     else:
         media, text = b"text/plain; charset=utf-8", as_text(report)
     # A message of user code may have a lone surrogate, which UTF-8 cannot encode.
-    body = text.encode("utf-8", "backslashreplace")
-    headers = [(b"content-type", media), (b"content-length", b"%d" % len(body)), *_HEADERS]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    return [(b"content-type", media), *_HEADERS], text.encode("utf-8", "backslashreplace")
 
 
 def as_text(report: Report) -> str:

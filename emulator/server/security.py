@@ -12,12 +12,13 @@ import hmac
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.errors import UsageError
-from emulator.server.headers import RawHeaders, value_of, without_internal
+from emulator.server.headers import INTERNAL_PREFIXES, RawHeaders, value_of, without_internal
 from emulator.server.http.body_limit import (
     BODY_TOO_LARGE,
     REQUEST_BODY_MAX_BYTES,
@@ -30,6 +31,17 @@ CONTROL_PREFIXES = ("/cdn-cgi/", "/client/v4/")
 _CONTROL_ROOTS = ("/cdn-cgi", "/client/v4")
 # No OPTIONS: it would be a CORS preflight, and there is no CORS. GET and HEAD change nothing.
 CONTROL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+
+# What `request.cf` is without Cloudflare in front.
+# Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/miniflare/src/cf.ts.
+REQUEST_CF = {
+    **{"asn": 395747, "asOrganization": "Cloudflare", "city": "Austin", "colo": "DFW"},
+    **{"continent": "NA", "country": "US", "isEUCountry": False, "latitude": "30.27130"},
+    **{"longitude": "-97.74260", "metroCode": "635", "postalCode": "78701", "region": "Texas"},
+    **{"regionCode": "TX", "timezone": "America/Chicago", "httpProtocol": "HTTP/1.1"},
+    **{"requestPriority": "weight=192;exclusive=0", "edgeRequestKeepAliveStatus": 1},
+    **{"tlsVersion": "TLSv1.3", "tlsCipher": "AEAD-AES128-GCM-SHA256", "clientTcpRtt": 22},
+}
 
 # The names that always mean this machine, as nearly every request has them.
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -95,6 +107,24 @@ def exposure(access: Access, ip: str) -> str | None:
         " data of its bindings. Control routes (/cdn-cgi/, /client/v4/) need the token of"
         " dev.json in the state directory. For this machine only: --ip localhost"
     )
+
+
+def front_rules(access: Access) -> dict[str, Any]:
+    """Return what the worker in front of a TypeScript worker lets pass (`front.js`).
+
+    What it does not plainly allow, it sends here, where the reason is said.
+    """
+    return {
+        "host": _HOST.pattern.replace("(?P<", "(?<").replace("\\Z", "$"),
+        "names": sorted(_LOCAL_HOSTS | access.allowed_hosts),
+        "any_address": access.any_address,
+        "control_prefixes": list(CONTROL_PREFIXES),
+        "control_roots": list(_CONTROL_ROOTS),
+        "internal_prefixes": [prefix.decode("ascii") for prefix in INTERNAL_PREFIXES],
+        "cf": REQUEST_CF,
+        "body_max_bytes": REQUEST_BODY_MAX_BYTES,
+        "too_large": f"{BODY_TOO_LARGE.reason}\n",
+    }
 
 
 def is_control_path(path: str) -> bool:

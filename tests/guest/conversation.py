@@ -13,8 +13,7 @@ from emulator.protocol.life import Ping, Pong
 from emulator.protocol.loading import PROTOCOL_VERSION, Load, Loaded
 from emulator.protocol.message import Message
 from emulator.protocol.runs import RunStart
-from emulator.runner.guest_source import GuestProcess
-from emulator.runner.python.forkserver import Forkserver
+from emulator.runner.python.forkserver import ForkedProcess, Forkserver
 from tests.runner.running import DEADLINE_S, GUEST_PYTHON, IMPLICIT_DEPENDENCIES, write
 
 EVENT = {"payload": {"n": 1}, "instanceId": "order-17", "workflowName": "order"}
@@ -23,7 +22,7 @@ EVENT = {"payload": {"n": 1}, "instanceId": "order-17", "workflowName": "order"}
 class Conversation:
     """The host's end of the connection with one guest, without a host."""
 
-    def __init__(self, process: GuestProcess) -> None:
+    def __init__(self, process: ForkedProcess) -> None:
         self.process = process
         self._reader = FrameReader()
         self._unread: list[Message] = []

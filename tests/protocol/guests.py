@@ -13,8 +13,7 @@ from emulator.protocol.exchanges import Credit
 from emulator.protocol.loading import Load, LoadFailed
 from emulator.protocol.message import Message
 from emulator.protocol.runs import Replayed
-from emulator.runner.guest_source import GuestProcess
-from emulator.runner.python.forkserver import Forkserver
+from emulator.runner.python.forkserver import ForkedProcess, Forkserver
 from tests.engine.scripted import ScriptedGuest
 from tests.guest.conversation import Conversation
 from tests.protocol.transcripts import Record
@@ -84,7 +83,7 @@ class GuestSide:
 class PythonGuest:
     """A process with the worker of the transcripts; `load` is played or done before."""
 
-    def __init__(self, process: GuestProcess, project: Path) -> None:
+    def __init__(self, process: ForkedProcess, project: Path) -> None:
         self._process = process
         self._project = project
         self._conversation = Conversation(process)

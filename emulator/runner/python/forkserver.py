@@ -13,19 +13,40 @@ import signal
 import socket
 import subprocess
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emulator.disk import refusal
 from emulator.engine.guests.blame import Cause
 from emulator.errors import GuestError
-from emulator.runner.guest_source import Ending, GuestProcess
+from emulator.runner.guest_source import Ending, GuestProcess, WorkerSpec
 from emulator.runner.python.launching import Launched, launch
+
+if TYPE_CHECKING:
+    from bindings.binding import Binding
 
 STOP_WAIT_S = 2.0
 _RECEIVE_BYTES = 64 * 1024
 
 _OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _Forked = tuple[int, "asyncio.Future[Ending]"]  # pid, how it ends
+
+
+@dataclass(slots=True, eq=False)
+class ForkedProcess(GuestProcess):
+    """A Python guest; the host's end of the connection with it is `socket`."""
+
+    socket: socket.socket
+
+    async def connect(self, protocol: asyncio.Protocol) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.create_unix_connection(lambda: protocol, sock=self.socket)
+        except OSError as error:
+            self.kill()
+            raise GuestError(f"the guest could not be reached: {error}") from error
 
 
 class Forkserver:
@@ -68,8 +89,18 @@ class Forkserver:
             asyncio.get_running_loop().add_reader(self._control, self._receive)
         return self._control
 
-    async def new_guest(self, generation: int) -> GuestProcess:
-        """Return a new guest. Raises GuestError with what the interpreter said when it fails."""
+    async def new_guest(
+        self,
+        generation: int,
+        spec: WorkerSpec | None = None,
+        bindings: Mapping[str, Binding] | None = None,
+        *,
+        apart: bool = False,
+    ) -> ForkedProcess:
+        """Return a new guest, which learns what it runs from `load`.
+
+        Raises GuestError with what the interpreter said when it fails.
+        """
         control = self._connected()
         (ours, theirs), (out_read, out_write), (err_read, err_write) = _channels()
         loop = asyncio.get_running_loop()
@@ -92,7 +123,7 @@ class Forkserver:
             os.close(out_write)
             os.close(err_write)
         ours.setblocking(False)
-        return GuestProcess(pid, ours, out_read, err_read, exited)
+        return ForkedProcess(pid, out_read, err_read, exited, socket=ours)
 
     async def stop(self) -> None:
         """End the process and every guest it still has."""

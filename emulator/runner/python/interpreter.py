@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 # People usually make `.venv`; pywrangler makes `.venv-workers`.
 VIRTUAL_ENVIRONMENTS = (".venv", ".venv-workers")
 _CONFIGURATIONS = ("wrangler.json", "wrangler.jsonc", "wrangler.toml")
+_PYTHON_FILE = re.compile(r"""\.py["']""")
 
 
 def likely_project(directory: Path, config_path: Path | None) -> Path:
@@ -18,6 +20,19 @@ def likely_project(directory: Path, config_path: Path | None) -> Path:
         if any((folder / name).exists() for name in _CONFIGURATIONS):
             return folder
     return start
+
+
+def may_run_python(project: Path, config_path: Path | None) -> bool:
+    """Return whether the worker may be one in Python, by a glance at its configuration."""
+    named = [config_path.name] if config_path is not None else _CONFIGURATIONS
+    for path in (project / name for name in named):
+        try:
+            return _PYTHON_FILE.search(path.read_text(encoding="utf-8")) is not None
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError):  # what is wrong is said when it is read
+            return True
+    return True
 
 
 def guest_interpreter(project_dir: Path, chosen: Path | None, own: Path) -> Path:

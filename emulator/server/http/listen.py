@@ -33,11 +33,12 @@ class PortInUse(EmulatorError):
         self.port = port
 
 
-def bind(ip: str, port: int, explicit: bool) -> list[socket.socket]:
+def bind(ip: str, port: int, explicit: bool, *, shared: bool = False) -> list[socket.socket]:
     """Return sockets that listen on `ip` ("localhost", "*" or an address), all on one port.
 
     With `explicit`, exactly `port` (0: any free one); else `port` or the first free one after it.
     "localhost" is 127.0.0.1 and, where the machine has it, ::1, because clients may try either.
+    With `shared`, this user's programs may open more sockets on the port later.
     Raises PortInUse, UsageError for an `ip` that is not an address, EmulatorError otherwise.
     Source: docs/platform/hosting.md, "The address".
     """
@@ -45,7 +46,7 @@ def bind(ip: str, port: int, explicit: bool) -> list[socket.socket]:
     taken: PortInUse | None = None
     for candidate in _candidates(port, explicit):
         try:
-            return _bind_all(addresses, candidate)
+            return _bind_all(addresses, candidate, shared)
         except PortInUse as error:
             taken = error
             if explicit and port:
@@ -76,12 +77,12 @@ def _addresses(ip: str) -> list[str]:
         ) from None
 
 
-def _bind_all(addresses: list[str], port: int) -> list[socket.socket]:
+def _bind_all(addresses: list[str], port: int, shared: bool) -> list[socket.socket]:
     """Bind every address to one port; port 0 means the free port that the first address gets."""
     sockets: list[socket.socket] = []
     try:
         for address in addresses:
-            sockets.append(_listen(address, port))
+            sockets.append(_listen(address, port, shared))
             port = port or sockets[0].getsockname()[1]
     except BaseException:
         for open_socket in sockets:
@@ -90,7 +91,7 @@ def _bind_all(addresses: list[str], port: int) -> list[socket.socket]:
     return sockets
 
 
-def _listen(ip: str, port: int) -> socket.socket:
+def _listen(ip: str, port: int, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -101,6 +102,9 @@ def _listen(ip: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((ip, port))
+        if shared and hasattr(socket, "SO_REUSEPORT"):
+            # After `bind`: before it, the port of another program that shares would seem free.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # Only a listening socket owns its port: two sockets that are only bound may share it.
         listener.listen(BACKLOG)
         listener.setblocking(False)

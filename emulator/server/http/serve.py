@@ -83,14 +83,17 @@ class Server:
         self._servers: list[asyncio.Server] = []
 
     async def start(self) -> tuple[str, int]:
-        """Start to accept connections; return the first socket's address and port."""
+        """Start to accept connections; return the first socket's address and port.
+
+        Of a unix socket that is its path and 0.
+        """
         self._config.load()
         loop = asyncio.get_running_loop()
         for listener in self._sockets:
             server = await loop.create_server(self._protocol, sock=listener, backlog=BACKLOG)
             self._servers.append(server)
-        ip, port = self._sockets[0].getsockname()[:2]
-        return str(ip), int(port)
+        address = self._sockets[0].getsockname()
+        return (address, 0) if isinstance(address, str) else (str(address[0]), int(address[1]))
 
     async def stop(self) -> None:
         """Accept no more connections, wait GRACEFUL_STOP_S for requests, then cancel the rest."""

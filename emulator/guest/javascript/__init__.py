@@ -1,0 +1,26 @@
+"""What runs beside user code in workerd, in JavaScript; it is shipped as it is.
+
+entry.js        the main module of a user's worker: reports errors, opens the control connection
+guest.js        the guest of the runner protocol, and the modules that it is made of
+front.js        the worker in front: who may ask what
+absent.js       a binding that is not emulated
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+@cache
+def source(name: str) -> str:
+    """Return the text of one of these modules."""
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def parts() -> list[str]:
+    """Return the names of the modules that `entry.js` imports."""
+    others = {"entry.js", "front.js", "absent.js"}
+    return sorted(path.name for path in FOLDER.glob("*.js") if path.name not in others)

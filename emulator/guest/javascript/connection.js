@@ -1,0 +1,108 @@
+// The guest's end of the conversation: messages <-> frames in a WebSocket. PROTOCOL.md, section 2.
+
+import { setTimeout } from "./primitives.js";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const MAX_FRAME_BYTES = 67_108_864;
+const EMPTY = new Uint8Array(0);
+
+// A frame would be larger than MAX_FRAME_BYTES: the one operation fails.
+export class FrameTooLarge extends Error {}
+
+// Sends messages in one WebSocket message a turn, and hands received ones to `receive`.
+export class Connection {
+  #socket;
+  #reader = new FrameReader();
+  #pending = [];
+
+  constructor(socket, receive, closed) {
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer"; // its default depends on the compatibility date
+    socket.addEventListener("message", (event) => {
+      for (const message of this.#reader.receive(new Uint8Array(event.data))) receive(message);
+    });
+    socket.addEventListener("close", () => closed());
+    socket.addEventListener("error", () => closed());
+  }
+
+  // Throws FrameTooLarge.
+  send(header, payload = EMPTY) {
+    const frame = encodeFrame(header, payload);
+    if (this.#pending.length === 0) setTimeout(() => this.flush(), 0);
+    this.#pending.push(frame);
+  }
+
+  flush() {
+    const frames = this.#pending;
+    if (frames.length === 0) return;
+    this.#pending = [];
+    try {
+      this.#socket.send(frames.length === 1 ? frames[0] : joined(frames));
+    } catch {} // it is closed: the host is gone, and so are we soon
+  }
+
+  close() {
+    this.flush();
+    try {
+      this.#socket.close(1000, "");
+    } catch {}
+  }
+}
+
+function encodeFrame(header, payload) {
+  const text = encoder.encode(JSON.stringify(header));
+  const length = 4 + text.length + payload.length;
+  if (length > MAX_FRAME_BYTES) {
+    throw new FrameTooLarge(`a message of ${length.toLocaleString("en")} bytes; the limit is 64 MiB`);
+  }
+  const frame = new Uint8Array(4 + length);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, length);
+  view.setUint32(4, text.length);
+  frame.set(text, 8);
+  frame.set(payload, 8 + text.length);
+  return frame;
+}
+
+function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+class FrameReader {
+  #parts = [];
+  #size = 0;
+  #wanted = 4;
+
+  // Yields `[header, payload]` of every frame that `data` completes.
+  *receive(data) {
+    this.#parts.push(data);
+    this.#size += data.length;
+    if (this.#size < this.#wanted) return;
+    const whole = this.#parts.length === 1 ? data : joined(this.#parts);
+    const view = new DataView(whole.buffer, whole.byteOffset, whole.length);
+    let at = 0;
+    this.#wanted = 4;
+    while (whole.length - at >= 4) {
+      const length = view.getUint32(at);
+      if (whole.length - at < 4 + length) {
+        this.#wanted = 4 + length;
+        break;
+      }
+      const textLength = view.getUint32(at + 4);
+      const start = at + 8;
+      const header = JSON.parse(decoder.decode(whole.subarray(start, start + textLength)));
+      at += 4 + length;
+      yield [header, whole.subarray(start + textLength, at)];
+    }
+    const rest = whole.subarray(at);
+    this.#parts = rest.length ? [rest] : [];
+    this.#size = rest.length;
+  }
+}

@@ -1,0 +1,81 @@
+// The main module of a user's worker: the user's own module, with errors reported and a control
+// connection beside it. All of it runs in the user's isolate.
+
+import "./groundfog/primitives.js";
+import { env } from "cloudflare:workers";
+import { Guest } from "./groundfog/guest.js";
+import { answerFailure, tellRejected, useHost } from "./groundfog/failures.js";
+import * as user from "./main";
+
+export * from "./main";
+
+const HOST = "__groundfog_host";
+useHost(env[HOST]);
+delete env[HOST]; // user code does not see it
+
+// Reports rejected promises of `waitUntil`, which workerd drops without a word.
+function watched(ctx) {
+  const waitUntil = ctx.waitUntil;
+  if (typeof waitUntil === "function") {
+    Object.defineProperty(ctx, "waitUntil", {
+      configurable: true,
+      writable: true,
+      value: (promise) => waitUntil.call(ctx, Promise.resolve(promise).catch(tellRejected)),
+    });
+  }
+  return ctx;
+}
+
+function wrapClass(Default) {
+  const Wrapped = class extends Default {
+    constructor(ctx, given) {
+      super(watched(ctx), given);
+    }
+  };
+  if (typeof Default.prototype?.fetch === "function") {
+    Wrapped.prototype.fetch = async function fetch(request) {
+      try {
+        return await Default.prototype.fetch.call(this, request);
+      } catch (error) {
+        return answerFailure(error, request);
+      }
+    };
+  }
+  Object.defineProperty(Wrapped, "name", { value: Default.name });
+  return Wrapped;
+}
+
+function wrapObject(handlers) {
+  const wrapped = Object.create(handlers);
+  for (const name of ["scheduled", "queue", "email", "tail", "trace"]) {
+    if (typeof handlers[name] === "function") {
+      wrapped[name] = (event, given, ctx) => handlers[name](event, given, watched(ctx));
+    }
+  }
+  if (typeof handlers.fetch === "function") {
+    wrapped.fetch = async (request, given, ctx) => {
+      try {
+        return await handlers.fetch(request, given, watched(ctx));
+      } catch (error) {
+        return answerFailure(error, request);
+      }
+    };
+  }
+  return wrapped;
+}
+
+function wrap(exported) {
+  if (typeof exported === "function") return wrapClass(exported);
+  return typeof exported === "object" && exported !== null ? wrapObject(exported) : {};
+}
+
+export default wrap(user.default);
+
+export const __groundfog_control = {
+  fetch(request, given, ctx) {
+    const [client, server] = Object.values(new WebSocketPair());
+    server.accept();
+    new Guest(server, user, given, ctx);
+    return new Response(null, { status: 101, webSocket: client });
+  },
+};

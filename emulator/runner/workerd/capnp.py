@@ -1,0 +1,76 @@
+"""Text of a workerd configuration, from plain Python values. Pure.
+
+A dict is a struct, a list a list, and a `Reference` the name of another constant. Text is escaped,
+so that no value can leave its quotes.
+Source: https://capnproto.org/language.html (constants).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+Value: TypeAlias = Union[
+    str, bool, int, "Reference", "Embedded", "Word", list["Value"], dict[str, "Value"]
+]
+
+_ESCAPES = {
+    **{code: f"\\x{code:02x}" for code in range(32)},
+    **{ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"},
+    **{ord('"'): '\\"', ord("\\"): "\\\\", 127: "\\x7f"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Another constant of the same configuration."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One of the words that an enumeration has."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Bytes that need not be text."""
+
+    content: bytes
+
+
+def document(constants: dict[str, tuple[str, Value]]) -> bytes:
+    """Return a configuration: name -> type (`"Worker"`) and value of each constant.
+
+    Text with lone surrogates, which UTF-8 cannot carry, gets question marks in their places.
+    """
+    lines = ['using Workerd = import "/workerd/workerd.capnp";']
+    lines += [
+        f"const {name} :Workerd.{kind} = {text(value)};"
+        for name, (kind, value) in constants.items()
+    ]
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def text(value: Value) -> str:
+    """Return a value as the configuration has it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case str():
+            return f'"{value.translate(_ESCAPES)}"'
+        case Reference():
+            return f".{value.name}"
+        case Word():
+            return value.text
+        case Embedded():
+            return f'0x"{value.content.hex()}"'
+        case list():
+            return f"[{', '.join(text(item) for item in value)}]"
+        case dict():
+            return f"({', '.join(f'{name} = {text(item)}' for name, item in value.items())})"

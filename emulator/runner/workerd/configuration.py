@@ -1,0 +1,217 @@
+"""The configuration of one workerd process, from what a worker is and what it is bound to. Pure.
+
+    public sockets    -> front    who may ask what; then the user's worker
+    socket "control"  -> user     the runner protocol
+    user's bindings   -> the host, over one private unix socket
+Source: https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator.bundling.bundle import Bundle, Module
+from emulator.guest import javascript
+from emulator.runner.guest_source import WorkerSpec
+from emulator.runner.workerd.capnp import Embedded, Reference, Value, Word, document
+from emulator.runner.workerd.host_server import ASKER
+from emulator.runner.workerd.member import service_of
+
+CONTROL = "__groundfog_control"  # exported by entry.js
+HOST = "__groundfog_host"  # the same name as in entry.js
+ABSENT = "groundfog:absent"
+OWN_DATE = "2026-06-01"  # of our own workers
+# From this date the flag is the default, and naming it is an error for some versions of workerd.
+NODEJS_COMPAT_FROM = "2026-08-04"
+
+_KINDS = {
+    "esm": "esModule",
+    "commonjs": "commonJsModule",
+    "text": "text",
+    "data": "data",
+    "wasm": "wasm",
+    "json": "json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One process to configure. rules: for front.js; None: it has no door.
+
+    door, host: unix sockets of the host's HTTP server and of its `HostServer`.
+    """
+
+    generation: int
+    spec: WorkerSpec
+    bundle: Bundle
+    host: Path
+    door: Path | None
+    rules: Mapping[str, Any] | None
+
+
+def configuration(layout: Layout, sockets: Sequence[str]) -> bytes:
+    """Return the configuration as text. sockets: their names; all but `"control"` are public."""
+    services: list[Value] = [
+        {"name": "user", "worker": Reference("user")},
+        {
+            "name": "internet",
+            "network": {"allow": ["public", "private"], "tlsOptions": {"trustBrowserCas": True}},
+        },
+        _external("host:user", layout.host, f"{layout.generation} user"),
+    ]
+    constants: dict[str, tuple[str, Value]] = {"user": ("Worker", _user(layout))}
+    controlled = "user"
+    if layout.bundle.service_worker:
+        controlled = "control"
+        services.append({"name": "control", "worker": Reference("control")})
+        constants["control"] = ("Worker", _control(layout))
+    services += [
+        _external(service_of(member.name), layout.host, asker_of(layout.generation, member.name))
+        for member in layout.spec.members
+        if member.answer
+    ]
+    if layout.rules is not None and layout.door is not None:
+        services.append({"name": "front", "worker": Reference("front")})
+        services.append(_external("host:front", layout.host, f"{layout.generation} front"))
+        services.append(_external("door", layout.door, f"{layout.generation} door"))
+        constants["front"] = ("Worker", _front(layout.rules))
+    config: dict[str, Value] = {
+        "services": services,
+        "sockets": [
+            {
+                "name": name,
+                "http": {},
+                "service": {"name": controlled, "entrypoint": CONTROL}
+                if name == "control"
+                else "front",
+            }
+            for name in sockets
+        ],
+        "extensions": [
+            {
+                "modules": [
+                    {
+                        "name": ABSENT,
+                        "internal": True,
+                        "esModule": javascript.source("absent.js"),
+                    }
+                ]
+            }
+        ],
+    }
+    return document({"config": ("Config", config), **constants})
+
+
+def asker_of(generation: int, binding: str) -> str:
+    """Return how a binding of a generation is named to the host."""
+    return f"{generation} binding {binding}"
+
+
+def _external(name: str, path: Path, asker: str) -> Value:
+    headers: list[Value] = [{"name": ASKER, "value": asker}]
+    return {
+        "name": name,
+        "external": {
+            "address": f"unix:{path}",
+            "http": {"style": Word("host"), "injectRequestHeaders": headers},
+        },
+    }
+
+
+def _user(layout: Layout) -> Value:
+    worker = _worker(layout)
+    bindings = _bindings(layout.spec)
+    main = layout.bundle.modules[0]
+    if layout.bundle.service_worker:
+        worker["serviceWorkerScript"] = main.content.decode("utf-8", "replace")
+    else:
+        bindings.append({"name": HOST, "service": "host:user"})
+        worker["modules"] = [*_own_modules(), *(_module(each) for each in layout.bundle.modules)]
+    worker["bindings"] = bindings
+    return worker
+
+
+def _control(layout: Layout) -> Value:
+    """Return a worker beside a service worker, which cannot have a control connection itself."""
+    stub = Module(layout.bundle.main, "esm", b"export default { fetch() {} };\n")
+    worker = _worker(layout)
+    worker["modules"] = [*_own_modules(), _module(stub)]
+    worker["bindings"] = [{"name": HOST, "service": "host:user"}]
+    return worker
+
+
+def _worker(layout: Layout) -> dict[str, Value]:
+    flags: list[Value] = [*flags_of(layout.spec)]
+    return {
+        "compatibilityDate": layout.spec.compatibility_date,
+        "compatibilityFlags": flags,
+        "globalOutbound": "internet",
+    }
+
+
+def flags_of(spec: WorkerSpec) -> tuple[str, ...]:
+    """Return the compatibility flags without those that the date implies."""
+    redundant = spec.compatibility_date >= NODEJS_COMPAT_FROM and (
+        "no_nodejs_compat" not in spec.compatibility_flags
+    )
+    return tuple(
+        flag
+        for flag in spec.compatibility_flags
+        if not (redundant and flag in ("nodejs_compat", "nodejs_compat_v2"))
+    )
+
+
+def _own_modules() -> list[Value]:
+    modules: list[Value] = [{"name": "entry", "esModule": javascript.source("entry.js")}]
+    for name in javascript.parts():
+        modules.append({"name": f"groundfog/{name}", "esModule": javascript.source(name)})
+    return modules
+
+
+def _module(module: Module) -> Value:
+    kind = _KINDS[module.kind]
+    if module.kind in ("data", "wasm"):
+        return {"name": module.name, kind: Embedded(module.content)}
+    return {"name": module.name, kind: module.content.decode("utf-8", "replace")}
+
+
+def _bindings(spec: WorkerSpec) -> list[Value]:
+    found: list[Value] = []
+    for name, value in spec.vars.items():
+        if isinstance(value, str):
+            found.append({"name": name, "text": value})
+        else:
+            found.append({"name": name, "json": json.dumps(value, ensure_ascii=False)})
+    known = {member.name for member in spec.members}
+    found += [{"name": member.name, **member.value} for member in spec.members]
+    for name, binding in spec.bindings.items():
+        if name not in known:
+            found.append(_absent(name, binding["kind"], binding.get("friendly", "")))
+    return found
+
+
+def _absent(name: str, kind: str, friendly: str) -> Value:
+    message = (
+        f"env.{name} is a binding of kind {kind} ({friendly}), "
+        "which Groundfog does not emulate yet."
+    )
+    inner: list[Value] = [{"name": "message", "text": message}]
+    return {"name": name, "wrapped": {"moduleName": ABSENT, "innerBindings": inner}}
+
+
+def _front(rules: Mapping[str, Any]) -> Value:
+    return {
+        "modules": [{"name": "front.js", "esModule": javascript.source("front.js")}],
+        "compatibilityDate": OWN_DATE,
+        "compatibilityFlags": ["enable_request_signal"],
+        "bindings": [
+            {"name": "USER", "service": "user"},
+            {"name": "HOST", "service": "host:front"},
+            {"name": "DOOR", "service": "door"},
+            {"name": "RULES", "json": json.dumps(rules)},
+        ],
+    }

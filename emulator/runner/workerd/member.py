@@ -1,0 +1,34 @@
+"""One member of a worker's `env`, as workerd gets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.runner.workerd.capnp import Value
+
+# The service that workerd's client modules ask; a member's own name is in its place.
+SERVICE = "groundfog:binding:"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A binding: its name, and its value in workerd's configuration without the name.
+
+    answer: what answers the requests of its client module, as "module:attribute", if it asks any:
+    a coroutine function of the binding, method, target, headers and body.
+    """
+
+    name: str
+    value: dict[str, Value]
+    answer: str = ""
+
+
+def service_of(name: str) -> str:
+    """Return the name of the service that stands for a binding."""
+    return f"{SERVICE}{name}"
+
+
+def wrapped(module: str, inner: list[dict[str, Value]]) -> dict[str, Value]:
+    """Return a binding that is a client module of workerd's around other bindings."""
+    bindings: list[Value] = [*inner]
+    return {"wrapped": {"moduleName": f"cloudflare-internal:{module}", "innerBindings": bindings}}

@@ -1,0 +1,162 @@
+"""The door of a worker in workerd: who answers clients when, and what workerd asks about them.
+
+Clients talk with workerd itself (`guest/javascript/front.js`). This module serves what it passes
+on: control routes, and requests to be refused. As long as no generation runs, it serves clients
+too, with the reason why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from starlette.types import ASGIApp
+
+from bindings.http import HttpAnswer
+from emulator.errors import EmulatorError
+from emulator.runner.requests import HandlerError, LoadError
+from emulator.runner.workerd.host_server import listen_privately
+from emulator.runner.workerd.process import SWITCH_S
+from emulator.runner.workerd.public_sockets import Berth, PublicSockets
+from emulator.runner.workerd.stacks import Stacks
+from emulator.server.headers import RawHeaders
+from emulator.server.http.serve import Server
+from emulator.server.ingress import OnError
+from emulator.server.request_log import OnRequest
+
+
+class Serving(Protocol):
+    """What is served; the supervisor has it."""
+
+    def failed_load(self) -> LoadError | None: ...
+
+
+class WorkerdDoor:
+    """Owns the public sockets and the private one behind them. `app` answers both."""
+
+    def __init__(self, sockets: list[socket.socket], folder: Path) -> None:
+        self.public = PublicSockets(sockets)
+        self.path = folder / "door.sock"
+        self._private: Server | None = None
+        self._public_server: Server | None = None
+        self._app: ASGIApp | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.public.changed = self._changed
+
+    async def start(self, app: ASGIApp) -> None:
+        """Answer what workerd passes on. Raises EmulatorError."""
+        self._app = app
+        self._private = Server(app, [listen_privately(self.path)])
+        await self._private.start()
+
+    def serve_clients(self) -> None:
+        """No generation serves: answer clients here until one does."""
+        if self._public_server is None and self._app is not None:
+            berth = self.public.chosen
+            self._public_server = Server(self._app, [each.dup() for each in berth.sockets])
+            self.public.is_served = True
+            self._spawn(self._public_server.start())
+
+    async def stop(self) -> None:
+        """Listen no more; requests in progress have the usual time."""
+        servers = [server for server in (self._public_server, self._private) if server is not None]
+        self._public_server = self._private = None
+        self.public.close()
+        await asyncio.gather(*(server.stop() for server in servers))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _changed(self, before: Berth) -> None:
+        """A generation serves now; before it, this server may have."""
+        server, self._public_server = self._public_server, None
+        if server is not None:
+            self._spawn(self._leave(server, before))
+
+    async def _leave(self, server: Server, berth: Berth) -> None:
+        await asyncio.sleep(SWITCH_S)
+        await server.stop()
+        self.public.leave(berth)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class WorkerdQuestions:
+    """Answers what the workers in workerd ask that is about no binding.
+
+    tell: for the terminal. `serving` is set once it is there.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[str], None],
+        on_error: OnError,
+        on_request: OnRequest | None,
+    ) -> None:
+        self._tell = tell
+        self._on_error = on_error
+        self._on_request = on_request
+        self.serving: Serving | None = None
+
+    async def answer(
+        self, path: str, stacks: Stacks, headers: Mapping[str, str], body: bytes
+    ) -> HttpAnswer:
+        """Answer one request; see `failures.js` and `front.js`, which send them."""
+        match path:
+            case "/failed":
+                return await self._failed(json.loads(body), stacks)
+            case "/rejected":
+                error = await _handler_error(json.loads(body)["error"], stacks)
+                self._tell(f"in a promise given to waitUntil: {error.traceback or error}")
+                return HttpAnswer(204, {}, b"")
+            case "/navigation":
+                return self._navigation(headers)
+            case "/log":
+                for method, target, status, duration_ms in json.loads(body):
+                    if self._on_request is not None:
+                        self._on_request(method, target, status, duration_ms)
+                return HttpAnswer(204, {}, b"")
+            case "/map":
+                return HttpAnswer(200, {"content-type": "application/json"}, stacks.map or b"")
+            case _:
+                return HttpAnswer(404, {}, b"")
+
+    async def _failed(self, about: dict[str, Any], stacks: Stacks) -> HttpAnswer:
+        error = await _handler_error(about["error"], stacks)
+        method, target = about["method"], about["target"]
+        self._on_error(method, target, error)
+        headers = [
+            (name.encode(), value.encode("utf-8", "replace")) for name, value in about["headers"]
+        ]
+        return _page(error, method, target, headers, still_serving=False)
+
+    def _navigation(self, headers: Mapping[str, str]) -> HttpAnswer:
+        failed = self.serving.failed_load() if self.serving is not None else None
+        if failed is None:
+            return HttpAnswer(204, {}, b"")
+        accept = [(b"accept", headers.get("accept", "").encode("latin-1", "replace"))]
+        return _page(failed, "GET", "/", accept, still_serving=True)
+
+
+async def _handler_error(told: dict[str, Any], stacks: Stacks) -> HandlerError:
+    stack = told.get("stack") or ""
+    cause = told.get("cause")
+    while stack and isinstance(cause, dict):
+        stack += f"\nCaused by: {cause.get('stack') or cause.get('message', '')}"
+        cause = cause.get("cause")
+    traceback = await asyncio.to_thread(stacks.mapped, stack) if stack else ""
+    return HandlerError(str(told["name"]), str(told["message"]), traceback)
+
+
+def _page(
+    error: EmulatorError, method: str, target: str, headers: RawHeaders, *, still_serving: bool
+) -> HttpAnswer:
+    from emulator.server import error_page
+
+    raw, body = error_page.answer(error, method, target, headers, still_serving=still_serving)
+    return HttpAnswer(500, {name.decode(): value.decode() for name, value in raw}, body)

@@ -1,0 +1,1 @@
+"""TypeScript workers under a real `groundfog dev`, in the real workerd."""
