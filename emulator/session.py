@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
-from bindings.binding import Binding
 from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.custody import Custody
@@ -38,7 +37,7 @@ from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
 from emulator.server.security import Access, front_rules
 from emulator.state import RunningServer, State, private_files
-from emulator.supervisor import Supervisor, Terminal
+from emulator.supervisor import Loading, Supervisor, Terminal
 from emulator.user_code import PythonCode, UserCode
 from emulator.worker import Worker, open_clock
 
@@ -80,14 +79,14 @@ class Seams:
     """What may stand between the parts of a worker, as in tests; as it is here, nothing does.
 
     source: starts its guests in place of the session's. make_guest: makes what stands for a guest
-    process. between: returns what the guest calls in place of the binding of a name.
-    follows_saves: changed files are loaded. follows_crons: cron triggers and schedules of workflows
-    fire when their time comes.
+    process. loading: returns what a guest is told to load, and what it calls by the names of
+    bindings, in place of these. follows_saves: changed files are loaded. follows_crons: cron
+    triggers and schedules of workflows fire when their time comes.
     """
 
     source: GuestSource | None = None
     make_guest: MakeGuest = Guest
-    between: Callable[[str, Binding], Binding] | None = None
+    loading: Loading | None = None
     follows_saves: bool = True
     follows_crons: bool = True
 
@@ -287,7 +286,7 @@ def _supervised(
         project.reread,
         SystemClock(),
         terminal,
-        between=seams.between,
+        loading=seams.loading,
         follows_saves=seams.follows_saves,
     )
 

@@ -8,7 +8,7 @@ does not load changes nothing. This module decides *when*; processes are `runner
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ from emulator.errors import GuestError
 from emulator.kinds.workflow_classes import check_exports
 from emulator.runner.guest import Guest
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, InvokeRequest, LoadError
-from emulator.runner.runner import OutputLine, Runner
+from emulator.runner.runner import OutputLine, Runner, WorkerSpec
 from emulator.user_code import UserCode
 from emulator.worker import Worker, worker_spec
 
@@ -34,6 +34,10 @@ DRAIN_LIMIT_MS = 30_000  # an old generation may finish its requests for this lo
 RESPAWN_FIRST_MS = 100
 RESPAWN_LONGEST_MS = 5_000
 HEALTHY_AFTER_MS = 10_000  # a guest that lived this long was no failed start
+
+
+_ToLoad = tuple[WorkerSpec, Mapping[str, Binding]]
+Loading = Callable[[WorkerSpec, Mapping[str, Binding]], _ToLoad]
 
 
 class Terminal(Protocol):
@@ -53,7 +57,7 @@ class Supervisor:
 
     code: the files of its code. reread: reads the worker's configuration again. Raises
     InvalidConfig. `unserved` is called when no generation could be loaded and none serves.
-    between, follows_saves: see `Seams` in `emulator/session.py`.
+    loading, follows_saves: see `Seams` in `emulator/session.py`.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class Supervisor:
         clock: Clock,
         terminal: Terminal,
         *,
-        between: Callable[[str, Binding], Binding] | None = None,
+        loading: Loading | None = None,
         follows_saves: bool = True,
     ) -> None:
         self.worker = worker
@@ -74,7 +78,7 @@ class Supervisor:
         self._reread = reread
         self._clock = clock
         self._terminal = terminal
-        self._between = between
+        self._loading = loading
         self._follows_saves = follows_saves
         self._config_files = set(worker.config.files)
         self._failed: LoadError | None = None
@@ -267,10 +271,10 @@ class Supervisor:
         return guest
 
     async def _new_guest(self, config: Config, *, apart: bool = False) -> Guest:
-        bindings = self.worker.bindings.of(config)
-        if self._between is not None:
-            bindings = {name: self._between(name, bindings[name]) for name in bindings}
-        return await self.runner.load(worker_spec(config), bindings, apart=apart)
+        spec, bindings = worker_spec(config), self.worker.bindings.of(config)
+        if self._loading is not None:
+            spec, bindings = self._loading(spec, bindings)
+        return await self.runner.load(spec, bindings, apart=apart)
 
     def _version(self, of_guest: str = "") -> str:
         """Return what is equal for equal code; of_guest: what only the guest can tell of it.

@@ -7,6 +7,8 @@ from .message import Message, message
 # What a guest that hangs says on stderr, after its stack, when the host asks with SIGUSR1:
 # `workflow run 12` or `a request` follows, for whom the code runs.
 STUCK_IN = "groundfog: this runs for "
+# What a guest whose network is guarded says on stderr when it refuses a connection to `host:port`.
+REFUSED_NETWORK = "groundfog: no network for "
 
 
 @message

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Any
 
 from .message import Message, message
 
 PROTOCOL_VERSION = 2
+NETWORK = ""  # what answers requests of the code, as if it were a binding of this name
 OTHER_VERSION = "ProtocolVersionError"  # name in LoadFailed: host and guest differ
 
 
@@ -22,6 +24,8 @@ class Load(Message):
     compatibility_date: str
     compatibility_flags: list[str]
     bindings: dict[str, Any]
+    asks_network: bool = False
+    allowed_hosts: list[str] = field(default_factory=list)
     payload: bytes = b""
 
 

@@ -30,6 +30,7 @@ class WorkerSpec:
 
     `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
     `members`: the same bindings for a guest in workerd; empty for others.
+    asks_network, allowed_hosts: see `load` in `PROTOCOL.md`.
     """
 
     project_dir: Path
@@ -39,6 +40,8 @@ class WorkerSpec:
     bindings: Mapping[str, Mapping[str, str]]
     vars: Mapping[str, Any]
     members: tuple[Member, ...] = ()
+    asks_network: bool = False
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class Ending(NamedTuple):

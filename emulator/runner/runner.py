@@ -260,6 +260,8 @@ def _load_message(spec: WorkerSpec, generation: int) -> Load:
         spec.compatibility_date,
         list(spec.compatibility_flags),
         {name: dict(binding) for name, binding in spec.bindings.items()},
+        spec.asks_network,
+        list(spec.allowed_hosts),
         values.encode({"vars": dict(spec.vars)}),
     )
 

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from emulator.server.http.serve import loop_factory
 from emulator.session import Session
 from emulator.testing import (  # noqa: F401  (they register what may be asked)
     clocks,
+    declaring,
     instances,
     mocking,
     options,
@@ -144,6 +146,7 @@ class Host:
     async def _open(self, args: Args) -> dict[str, Any]:
         """Open a worker in `folder`; return what its `env` has, and its number."""
         wanted = Options(**args["options"])
+        wanted = replace(wanted, allow_hosts=tuple(wanted.allow_hosts))
         config = await asyncio.to_thread(options.read, wanted)
         folder = Path(args["folder"])
         subject = Subject(

@@ -21,6 +21,7 @@ class Options:
 
     clock: "auto" stands still and moves while a test waits, "virtual" only when it is told, "real"
     is the time of day. now_ms: when a virtual clock begins; None: the time it is.
+    allow_hosts: that the worker reaches; patterns with `*` for `fetch`.
     process_env: the environment of the test process.
     """
 
@@ -34,6 +35,7 @@ class Options:
     migrate: bool = True
     on_divergence: Literal["hold", "warn", "fail"] = "fail"
     durability: Literal["full", "process"] = "process"
+    allow_hosts: tuple[str, ...] = ()
     deadline_ms: int = 10_000
     process_env: dict[str, str] = field(default_factory=dict)
 
@@ -51,8 +53,8 @@ def read(options: Options) -> Config:
         raise LoadRefused(str(error)) from None
     if not config.is_python:
         raise LoadRefused(
-            f"{config.path.name}: main is {config.main.name}, and this version of Groundfog runs"
-            ' Python workers only (main = "src/entry.py").'
+            f"{config.path.name}: main is {config.main.name}, and this version of Groundfog"
+            ' tests Python workers only (main = "src/entry.py").'
         )
     clock = ClockSettings("real")
     if options.clock != "real":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
+from emulator.kinds import cron
 from emulator.runner.requests import (
     FetchRequest,
     GuestLost,
@@ -16,6 +17,7 @@ from emulator.runner.requests import (
 from emulator.testing.operations import Args, asked, told
 from emulator.testing.refusals import HandlerRefused, TooLate
 from emulator.testing.subject import Subject, load_refused
+from emulator.triggers.cron import CronTriggers
 
 
 @asked("fetch")
@@ -80,6 +82,19 @@ async def wait_until_done(subject: Subject, args: Args) -> None:
         work = ", ".join(guest.connection.exchanges.work())
         seconds = args["timeout_ms"] / 1000
         raise TooLate(f"Still under way after {seconds:g} s: {work}.") from None
+
+
+@asked("scheduled")
+async def scheduled(subject: Subject, args: Args) -> dict[str, Any]:
+    """Call the `scheduled` handler for a cron expression, at `at_ms` or now."""
+    at_ms = args["at_ms"]
+    trigger = cast(CronTriggers, subject.worker.triggers.of(cron.KIND))
+    scheduled_ms = subject.worker.timekeeper.now_ms() if at_ms is None else at_ms
+    try:
+        found = await trigger.run(args["cron"], scheduled_ms)
+    except LoadError as error:
+        raise load_refused(error) from None
+    return {"outcome": found.outcome, "no_retry": found.no_retry}
 
 
 @asked("logs")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bindings.ai.settings import AiSettings
+from bindings.binding import Binding
 from emulator.config.model import Config
 from emulator.engine.control import Control
 from emulator.engine.engine import Engine
@@ -15,17 +19,23 @@ from emulator.engine.model.entries import Entry
 from emulator.engine.model.step import StepState
 from emulator.engine.model.step_key import StepKind, step_key
 from emulator.errors import EmulatorError, StateError
+from emulator.kinds import ai
+from emulator.protocol.loading import NETWORK
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.guest import Guest
 from emulator.runner.requests import LoadError
+from emulator.runner.runner import WorkerSpec
 from emulator.session import Project, Running, Seams, Session
 from emulator.state import State
 from emulator.supervisor import Supervisor
 from emulator.testing import options
+from emulator.testing.ai_answers import Answers
 from emulator.testing.connection import Connection
+from emulator.testing.faults import Faults, Tap
 from emulator.testing.mocked_guest import Held, MockedGuest
 from emulator.testing.mocks import Call, Mocks
 from emulator.testing.options import Options
+from emulator.testing.outbound import Outbound
 from emulator.testing.refusals import LoadRefused
 from emulator.testing.terminal import Logs
 from emulator.worker import Worker
@@ -45,6 +55,9 @@ class Subject:
         self.looked_at: set[tuple[str, str]] = set()  # instances that the test has asked for
         self.news = asyncio.Event()  # something was committed
         self.logs = Logs(lambda: self.worker.timekeeper.now_ms() if self._running else 0)
+        self.outbound = Outbound(self.call)
+        self.faults = Faults()
+        self.answers: Answers | None = None
         self._session = session
         self._folder = folder
         self._states = 0
@@ -92,7 +105,13 @@ class Subject:
         """Begin with fresh state. Raises LoadRefused when the code does not load."""
         self._states += 1
         state = State(self._folder / f"state-{self._states}")
-        seams = Seams(make_guest=self._new_guest, follows_saves=False, follows_crons=False)
+        self._declare_nothing()
+        seams = Seams(
+            make_guest=self._new_guest,
+            loading=self._loading,
+            follows_saves=False,
+            follows_crons=False,
+        )
         project = Project(self.config, lambda: options.read(self.options), state)
         try:
             running = self._session.open(project, self.logs, seams=seams)
@@ -108,7 +127,7 @@ class Subject:
         if failed is not None:
             await self.close()
             raise load_refused(failed)
-        bindings = running.worker.bindings.of(self.config)
+        bindings = self._with_answers(running.worker.bindings.of(self.config))
         self._calls = BindingCalls(asyncio.get_running_loop(), self.line, bindings)
 
     async def _migrate(self, project: Project) -> None:
@@ -136,15 +155,39 @@ class Subject:
         """Begin again with fresh state and without mocks, on the same code."""
         await self.close()
         self.remove()
-        self.mocks = Mocks()
-        self.held = []
-        self.looked_at = set()
-        self.logs.lines.clear()
         await self.open()
 
     def remove(self) -> None:
         """Delete its state."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _declare_nothing(self) -> None:
+        """Begin without mocks, rules, faults and logs."""
+        self.mocks, self.held, self.looked_at = Mocks(), [], set()
+        self.outbound, self.faults, self.answers = Outbound(self.call), Faults(), None
+        self.outbound.allowed.update(self.options.allow_hosts)
+        self.logs.refused = self.outbound.refused
+        self.logs.lines.clear()
+
+    def _loading(
+        self, spec: WorkerSpec, bindings: Mapping[str, Binding]
+    ) -> tuple[WorkerSpec, Mapping[str, Binding]]:
+        """Let a guest ask for the network, and put what a test may declare before bindings."""
+        spec = replace(spec, asks_network=True, allowed_hosts=self.options.allow_hosts)
+        answered = self._with_answers(bindings)
+        taps: dict[str, Binding] = {
+            name: Tap(name, binding, self.faults) for name, binding in answered.items()
+        }
+        return spec, {**taps, NETWORK: self.outbound}
+
+    def _with_answers(self, bindings: Mapping[str, Binding]) -> dict[str, Binding]:
+        """Return the bindings, with rules of the test for the one of kind ai."""
+        found = dict(bindings)
+        for bound in self.config.bound(AiSettings):
+            if self.answers is None:
+                self.answers = Answers(bound.record, partial(self.worker.opened, ai.KIND))
+            found[bound.name] = self.answers
+        return found
 
     def _committed(self, entries: list[Entry]) -> None:
         self.news.set()

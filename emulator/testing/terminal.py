@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.engine.model.divergence import Diverged
+from emulator.protocol.life import REFUSED_NETWORK
 from emulator.runner.output import OutputLine
 from emulator.runner.requests import LoadError
 
@@ -22,6 +23,7 @@ class Logs:
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.lines: list[dict[str, Any]] = []
+        self.refused: Callable[[str], None] = lambda place: None  # a connection of the guest
         self._now_ms = now_ms
 
     def notice(self, text: str) -> None:
@@ -34,6 +36,9 @@ class Logs:
         self._add("problem", text)
 
     def output(self, line: OutputLine) -> None:
+        if line.stream == "stderr" and line.text.startswith(REFUSED_NETWORK):
+            self.refused(line.text.removeprefix(REFUSED_NETWORK))
+            return
         self._add("log" if line.stream == "stdout" else "error", line.text)
 
     def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None:

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from groundfog.testing.errors import GroundfogError as GroundfogError
     from groundfog.testing.errors import HostLost as HostLost
     from groundfog.testing.errors import NotFound as NotFound
+    from groundfog.testing.errors import OverBudget as OverBudget
     from groundfog.testing.errors import RefusedError as RefusedError
     from groundfog.testing.errors import StuckError as StuckError
+    from groundfog.testing.errors import UnexpectedRequest as UnexpectedRequest
     from groundfog.testing.errors import UnseenError as UnseenError
     from groundfog.testing.errors import UnusedMock as UnusedMock
     from groundfog.testing.errors import WaitTimeout as WaitTimeout
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from groundfog.testing.mocking import StepContext as StepContext
     from groundfog.testing.mocking import WaitContext as WaitContext
     from groundfog.testing.options import BadOption as BadOption
+    from groundfog.testing.outbound_values import OutboundRequest as OutboundRequest
     from groundfog.testing.response import HTTPStatusError as HTTPStatusError
     from groundfog.testing.response import Response as Response
     from groundfog.testing.selecting import TIMEOUT as TIMEOUT
@@ -52,10 +55,19 @@ _MODULES = {
     "aio.workflow": ("AsyncInstance", "AsyncWorkflow"),
     "errors": (
         *("GroundfogError", "HostLost", "NotFound", "RefusedError", "StuckError", "UnseenError"),
-        *("UnusedMock", "WaitTimeout", "WorkerError", "WorkerLoadError", "WorkflowFailed"),
+        *(
+            "OverBudget",
+            "UnexpectedRequest",
+            "UnusedMock",
+            "WaitTimeout",
+            "WorkerError",
+            "WorkerLoadError",
+            "WorkflowFailed",
+        ),
     ),
     "mocking": ("StepContext", "WaitContext"),
     "options": ("BadOption",),
+    "outbound_values": ("OutboundRequest",),
     "response": ("HTTPStatusError", "Response"),
     "selecting": ("TIMEOUT",),
     "session": ("Groundfog",),

@@ -67,6 +67,14 @@ class UnusedMock(GroundfogError, AssertionError):
     """A step or an event was mocked and never came."""
 
 
+class UnexpectedRequest(GroundfogError, AssertionError):
+    """The worker fetched something that no rule was for, or a rule or fault never came."""
+
+
+class OverBudget(GroundfogError, AssertionError):
+    """The worker used more than was expected."""
+
+
 class UnseenError(GroundfogError, AssertionError):
     """An instance ended with an error, and the test has not looked at it."""
 

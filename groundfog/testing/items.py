@@ -12,7 +12,13 @@ import pytest
 
 from groundfog.testing import mocking, options
 from groundfog.testing.aio.worker import AsyncWorker
-from groundfog.testing.errors import HostLost, UnseenError, WorkerLoadError
+from groundfog.testing.errors import (
+    HostLost,
+    UnexpectedRequest,
+    UnseenError,
+    UnusedMock,
+    WorkerLoadError,
+)
 from groundfog.testing.host_process import HostProcess
 from groundfog.testing.opened import Opened
 from groundfog.testing.session import Groundfog
@@ -133,7 +139,7 @@ class TestWorkers:
         errors, self._opened.link.errors = self._opened.link.errors, []
         if errors:
             raise errors[0]
-        mocking.refuse_unused(self._ask("mocks.unused"))
+        self._judge_declared()
         if errored := self._ask("errored"):
             first = errored[0]
             raise UnseenError(
@@ -141,6 +147,21 @@ class TestWorkers:
                 f" looked at it. If it should, ask for its get_error().\n{first['timeline']}"
             )
         self._judge_unfinished()
+
+    def _judge_declared(self) -> None:
+        """Fail for mocks, rules and faults that never came, and requests that nothing was for."""
+        strict = self._opened.strict
+        outbound = self._ask("outbound.judged")
+        if outbound["unexpected"]:
+            raise UnexpectedRequest("\n".join(outbound["unexpected"]))
+        mocking.refuse_unused(self._ask("mocks.unused"))
+        unused = [
+            *(outbound["unused"] if strict.get("outbound", True) else ()),
+            *(self._ask("ai.unused") if strict.get("ai", True) else ()),
+            *self._ask("faults.unused"),
+        ]
+        if unused:
+            raise UnusedMock(f"This was declared and never came: {'; '.join(unused)}.")
 
     def _judge_unfinished(self) -> None:
         what = self._item.config.getini("groundfog_unfinished")

@@ -12,6 +12,7 @@ from typing import Any
 from groundfog.testing.errors import UnusedMock
 from groundfog.testing.guest_code import module
 from groundfog.testing.link import Link
+from groundfog.testing.outbound_values import OutboundRequest, answer_of
 from groundfog.testing.selecting import TIMEOUT
 
 numbers = itertools.count(1)
@@ -81,6 +82,20 @@ def wait_function(link: Link, function: Callable[[WaitContext], Any]) -> int:
         return _then(function(WaitContext(**context)), outcome)
 
     return link.function(_noting_failures(link, call, every=True))
+
+
+def request_function(link: Link, function: Callable[[OutboundRequest], Any]) -> int:
+    """Let the host call `function` to answer requests of the worker; return its number."""
+
+    def call(record: dict[str, Any]) -> Any:
+        return _then(function(OutboundRequest.of(record)), _answer)
+
+    return link.function(_noting_failures(link, call))
+
+
+def _answer(result: Any) -> bytes:
+    data: bytes = module("protocol.values").encode(answer_of(result))
+    return data
 
 
 def refuse_unused(unused: list[dict[str, Any]]) -> None:

@@ -25,7 +25,7 @@ class Opened:
     blocking: bool = True
     keep: bool = False
     closed: bool = False
-    mocks: list[int] = field(default_factory=list)
+    strict: dict[str, bool] = field(default_factory=dict)  # shared by both faces
 
     def timeout_ms(self, seconds: float | None) -> int:
         """Return how long to wait, in milliseconds of real time."""

@@ -17,6 +17,7 @@ from groundfog.testing.errors import GroundfogError
 KEYS = frozenset(
     """
     project config environment vars secrets clock now migrate on_divergence durability timeout
+    allow_hosts
     """.split()
 )
 CHOICES = {
@@ -86,8 +87,15 @@ def for_host(options: Mapping[str, Any], folder: str) -> dict[str, Any]:
         "migrate": bool(options.get("migrate", True)),
         "on_divergence": options.get("on_divergence", "fail"),
         "durability": options.get("durability", "process"),
+        "allow_hosts": _hosts(options.get("allow_hosts", ())),
         "process_env": dict(os.environ),
     }
+
+
+def _hosts(given: Any) -> list[str]:
+    if isinstance(given, str):
+        raise BadOption(f"The option allow_hosts is {given!r}; expected a list of hosts.")
+    return [str(host) for host in given]
 
 
 def instant_ms(given: str | datetime | int | float) -> int:

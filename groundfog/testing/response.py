@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from email.message import Message
 from http.cookies import SimpleCookie
 from typing import Any
 
 from groundfog.testing.errors import GroundfogError
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledResult:
+    """How a call of `scheduled` ended: "ok" or "exception", and whether it wants no retry."""
+
+    outcome: str
+    no_retry: bool
 
 
 class Headers(Mapping[str, str]):

@@ -86,7 +86,7 @@ class Conversation:
                 date,
                 ["python_workers"],
                 dict(bindings or {}),
-                values.encode({"vars": {}}),
+                payload=values.encode({"vars": {}}),
             )
         )
         assert isinstance(answer, Loaded), answer

@@ -120,6 +120,26 @@ def test_shown(worker):
     assert False
 
 
+def test_fetches(worker):
+    worker.outbound.post("https://bank.example/other").respond(200)
+    assert worker.get("/rates-or-none").json() is None
+
+
+def test_connects(worker):
+    assert "reaches no network" in worker.get("/socket").text
+
+
+def test_no_call(worker):
+    worker.outbound.get("https://bank.example/rates")
+    worker.ai.rule(prompt="name").text("Ada")
+    worker.faults.fail("DB", nth=7)
+
+
+def test_relaxed(worker):
+    worker.outbound.get("https://bank.example/rates")
+    worker.outbound.assert_all_called = False
+
+
 def test_fine(worker):
     worker.env.ORDERS.create({"id": "a", "params": {"id": "a"}})
 """
@@ -138,7 +158,7 @@ def test_names(worker):
 
 PASS = """
 test_pytest_asyncio test_anyio[asyncio] test_anyio[trio] test_fixture_of_another_loop[asyncio]
-test_fixture_and_module test_class test_nearest test_wider_scope test_names test_fine
+test_fixture_and_module test_class test_nearest test_wider_scope test_names test_fine test_relaxed
 """.split()
 
 
@@ -174,6 +194,13 @@ def test_the_plugin_in_a_project_of_a_user_with_asyncio_anyio_trio_xdist_and_ran
     assert "the test has not looked at it" in outcomes.pop("test_unseen")
     assert "assert 1 == 2" in outcomes.pop("test_swallowed")
     assert "assert False" in outcomes.pop("test_shown")
+    fetched = outcomes.pop("test_fetches")
+    assert "GET https://bank.example/rates is fetched, and no rule" in fetched
+    assert "The nearest is POST https://bank.example/other" in fetched
+    assert 'outbound.allow("bank.example")' in fetched
+    assert "a connection to bank.example:443" in outcomes.pop("test_connects")
+    never = outcomes.pop("test_no_call")
+    assert "GET https://bank.example/rates; rule(prompt='name'); fail of call 7 of DB" in never
     assert outcomes == {}
     assert "listing the orders" in ran.text
     assert "groundfog dev --persist-to" in ran.text

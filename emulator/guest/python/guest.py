@@ -25,7 +25,7 @@ from ...protocol.runs import (
     StepTaken,
     StreamPiece,
 )
-from . import conversion, flags, loader
+from . import conversion, flags, loader, network
 from .calls import BindingCalls
 from .env import _EnvWrapper
 from .exchange import Exchange
@@ -120,6 +120,8 @@ class Guest:
             raise ProtocolError("load came twice")
         variables = conversion.decode(message.payload) or {}
         env = _EnvWrapper(members(self._calls, message.bindings, variables.get("vars", {})))
+        if message.asks_network:
+            network.guard(self._calls, message.allowed_hosts)
         result = loader.load(message, env)
         if isinstance(result, LoadFailed):
             self._send(result)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+from groundfog.testing.aio.ai import AsyncAi
 from groundfog.testing.aio.clock import AsyncClock
+from groundfog.testing.aio.d1 import AsyncD1
+from groundfog.testing.aio.faults import AsyncFaults
+from groundfog.testing.aio.outbound import AsyncOutbound
 from groundfog.testing.aio.workflow import AsyncInstance, AsyncWorkflow
 from groundfog.testing.env import members
 from groundfog.testing.errors import WorkerError
 from groundfog.testing.opened import Opened
-from groundfog.testing.response import Response
+from groundfog.testing.options import instant_ms
+from groundfog.testing.response import Response, ScheduledResult
 from groundfog.testing.sending import _UNSET, Sending, sending
 
 _MAX_REDIRECTS = 20
@@ -163,6 +169,36 @@ class AsyncWorker:
     def clock(self) -> AsyncClock:
         """The worker's own clock, by which its workflows live."""
         return AsyncClock(self._opened)
+
+    @property
+    def outbound(self) -> AsyncOutbound:
+        """The network, which is refused: rules that answer, and hosts that are let through."""
+        return AsyncOutbound(self._opened)
+
+    @property
+    def ai(self) -> AsyncAi:
+        """The calls of `env.AI`, and rules that answer them."""
+        return AsyncAi(self._opened)
+
+    @property
+    def faults(self) -> AsyncFaults:
+        """Faults of the bindings: calls that fail, are slow, or lose their answers."""
+        return AsyncFaults(self._opened)
+
+    def d1(self, binding: str) -> AsyncD1:
+        """Return assertions about a D1 database."""
+        return AsyncD1(self._opened, binding, self.env)
+
+    async def scheduled(
+        self, cron: str = "* * * * *", scheduled_time: datetime | str | None = None
+    ) -> ScheduledResult:
+        """Call the worker's `scheduled` handler; return its `outcome` and `no_retry`.
+
+        scheduled_time: the time of the tick; the worker's own clock without it.
+        """
+        at_ms = None if scheduled_time is None else instant_ms(scheduled_time)
+        found = await self._link.asking(self._opened.number, "scheduled", cron=cron, at_ms=at_ms)
+        return ScheduledResult(found["outcome"], found["no_retry"])
 
     # --- life
 

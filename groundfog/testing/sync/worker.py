@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
 from groundfog.testing.env import members
 from groundfog.testing.errors import WorkerError
 from groundfog.testing.opened import Opened
-from groundfog.testing.response import Response
+from groundfog.testing.options import instant_ms
+from groundfog.testing.response import Response, ScheduledResult
 from groundfog.testing.sending import _UNSET, Sending, sending
+from groundfog.testing.sync.ai import Ai
 from groundfog.testing.sync.clock import Clock
+from groundfog.testing.sync.d1 import D1
+from groundfog.testing.sync.faults import Faults
+from groundfog.testing.sync.outbound import Outbound
 from groundfog.testing.sync.workflow import Instance, Workflow
 
 _MAX_REDIRECTS = 20
@@ -163,6 +169,36 @@ class Worker:
     def clock(self) -> Clock:
         """The worker's own clock, by which its workflows live."""
         return Clock(self._opened)
+
+    @property
+    def outbound(self) -> Outbound:
+        """The network, which is refused: rules that answer, and hosts that are let through."""
+        return Outbound(self._opened)
+
+    @property
+    def ai(self) -> Ai:
+        """The calls of `env.AI`, and rules that answer them."""
+        return Ai(self._opened)
+
+    @property
+    def faults(self) -> Faults:
+        """Faults of the bindings: calls that fail, are slow, or lose their answers."""
+        return Faults(self._opened)
+
+    def d1(self, binding: str) -> D1:
+        """Return assertions about a D1 database."""
+        return D1(self._opened, binding, self.env)
+
+    def scheduled(
+        self, cron: str = "* * * * *", scheduled_time: datetime | str | None = None
+    ) -> ScheduledResult:
+        """Call the worker's `scheduled` handler; return its `outcome` and `no_retry`.
+
+        scheduled_time: the time of the tick; the worker's own clock without it.
+        """
+        at_ms = None if scheduled_time is None else instant_ms(scheduled_time)
+        found = self._link.ask(self._opened.number, "scheduled", cron=cron, at_ms=at_ms)
+        return ScheduledResult(found["outcome"], found["no_retry"])
 
     # --- life
 

@@ -1,0 +1,58 @@
+"""Assertions about a D1 database of a worker under test."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from groundfog.testing.errors import OverBudget
+from groundfog.testing.opened import Opened
+
+
+class D1:
+    """One database, by the name of its binding."""
+
+    def __init__(self, opened: Opened, binding: str, env: Any) -> None:
+        self._opened = opened
+        self._binding = binding
+        self._database = getattr(env, binding)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return all rows of a table, in the order of its keys."""
+        name = table.replace('"', '""')
+        found = self._database.prepare(f'SELECT * FROM "{name}"').all()
+        return [dict(row) for row in found["results"]]
+
+    def max_queries(self, count: int) -> MaxQueries:
+        """Return a context manager that fails when the worker runs more statements inside it."""
+        return MaxQueries(self, count)
+
+    def queries(self) -> int:
+        """Return how many statements the worker has run."""
+        found = self._opened.link.ask(self._opened.number, "binding.calls", binding=self._binding)
+        return sum(weight for method, weight in found if method in ("query", "exec"))
+
+
+class MaxQueries:
+    """See `D1.max_queries`."""
+
+    def __init__(self, database: D1, count: int) -> None:
+        self._database = database
+        self._count = count
+        self._before = 0
+
+    def __enter__(self) -> MaxQueries:
+        self._before = self._database.queries()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        used = self._database.queries() - self._before
+        if kind is None and used > self._count:
+            raise OverBudget(
+                f"The worker ran {used} statements; {self._count} were expected at the most."
+            )
