@@ -13,7 +13,7 @@ from emulator.engine.decide.step_config import resolve_config
 from emulator.engine.journal import rows, schema
 from emulator.engine.model.divergence import Change, DiffLine, Divergence, Finding, Policy
 from emulator.engine.model.entries import DATA, Data, decoded, encoded, from_json
-from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_entries import (
     CodeVersion,
@@ -57,6 +57,7 @@ SAYS: dict[type[Data], tuple[Data, Data]] = {
     ),
     CodeVersion: (CodeVersion(1), CodeVersion()),
     Failure: (Failure(ERROR), Failure(ERROR)),
+    TracedFailure: (TracedFailure(ERROR, "at 1"), TracedFailure(ERROR)),
     Termination: (Termination("api"), Termination()),
     Resumption: (Resumption(True, 2, {"a": "b"}), Resumption()),
     RestartPoint: (RestartPoint("a", 2, "sleep"), RestartPoint("a")),
@@ -67,11 +68,11 @@ SAYS: dict[type[Data], tuple[Data, Data]] = {
     StepStart: (StepStart(CONFIG, ORIGIN, CONFIG), StepStart(CONFIG)),
     SleepStart: (SleepStart(1, 2, ORIGIN), SleepStart(0, 0)),
     WaitStart: (WaitStart("go", 1, ORIGIN), WaitStart("go", 0)),
-    AttemptFailure: (AttemptFailure(ERROR, 1, True), AttemptFailure(ERROR)),
+    AttemptFailure: (AttemptFailure(ERROR, 1, True, "at 1"), AttemptFailure(ERROR)),
     RetryDelay: (RetryDelay(1), RetryDelay(0)),
     Interruption: (Interruption("loss"), Interruption()),
     ReceivedEvent: (ReceivedEvent("go"), ReceivedEvent("go")),
-    RollbackStart: (RollbackStart(ERROR, 1, True), RollbackStart(ERROR, 0, False)),
+    RollbackStart: (RollbackStart(ERROR, 1, True, "at 1"), RollbackStart(ERROR, 0, False)),
     StepConfig: (CONFIG, CONFIG),
     RollbackEnd: (RollbackEnd(1, 1, ERROR), RollbackEnd(0, 0)),
     Renaming: (Renaming("do:1:a"), Renaming("do:1:a")),

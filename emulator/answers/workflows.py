@@ -132,12 +132,16 @@ class RollbackDetail(TypedDict):
 
 
 class AttemptDetail(TypedDict):
-    """One attempt of a step. `success` is null while it runs."""
+    """One attempt of a step. `success` is null while it runs.
+
+    `traceback`, our own: where its error was raised.
+    """
 
     start: str
     end: str | None
     success: bool | None
     error: ErrorDetail | None
+    traceback: NotRequired[str]
 
 
 class RetriesDetail(TypedDict):
@@ -188,7 +192,10 @@ class HeldDetail(TypedDict):
 
 
 class InstanceDetail(TypedDict):
-    """All about one instance. `success` is null until it ends."""
+    """All about one instance. `success` is null until it ends.
+
+    `held` and `traceback`, our own: why it is held, and where its error was raised.
+    """
 
     status: str
     params: Json
@@ -205,6 +212,7 @@ class InstanceDetail(TypedDict):
     step_count: int
     steps: list[StepDetail]
     held: NotRequired[HeldDetail]
+    traceback: NotRequired[str]
 
 
 class DetailInfo(TypedDict):
@@ -328,6 +336,7 @@ class LocalFacts(TypedDict, total=False):
     generation: int
     durationMs: int
     action: str
+    traceback: str
     divergence: Mapping[str, Json]
 
 

@@ -9,7 +9,7 @@ from emulator.durations import format_duration
 from emulator.engine.decide.retries import ROLLBACK_MISSING
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.entries import Entry, data_of
-from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance_entries import (
     Queued,
     RestartPoint,
@@ -98,7 +98,7 @@ def _describe_instance(entry: Entry) -> str | None:
             start = data_of(entry, RestartPoint)
             return f"restarted from {start.name} #{start.count}"
         case EntryKind.WORKFLOW_FAILURE:
-            return f"errored: {_shown(data_of(entry, Failure).error)}"
+            return f"errored: {_shown(data_of(entry, TracedFailure).error)}"
         case EntryKind.WORKFLOW_RESUMED:
             fits = data_of(entry, Resumption).fits is not None
             return "the code fits again; it goes on" if fits else "resumed"

@@ -150,7 +150,7 @@ class StepCalls:
             entries = endings.not_serialisable(instance, step, message.message, now_ms)
             return (Drop(instance), End(instance, entries))
         if message.name:
-            decision = steps.fail(instance, step, error, now_ms)
+            decision = steps.fail(instance, step, error, now_ms, message.traceback)
         elif message.stream and step.kind is StepKind.DO:
             output, call.output = call.output or Output(self._roster.journal.chunks.new()), None
             decision = steps.stored(instance, step, output.value(), now_ms)

@@ -51,7 +51,7 @@ class Outcomes:
             now_ms = self._roster.clock.now_ms()
             success = endings.succeeded(run.instance, message.payload, now_ms)
             return (*warnings, Drop(run.instance, tell=False), End(run.instance, [success]))
-        return (*warnings, *self._fail(run, error, message.kept))
+        return (*warnings, *self._fail(run, error, message))
 
     def _unfinished(self, run: Run, ended: str) -> Actions:
         unfinished = run.unfinished()
@@ -69,12 +69,14 @@ class Outcomes:
         definition = self._roster.definitions.get(run.instance.workflow)
         return endings.raised(ErrorInfo(message.name, message.message), definition)
 
-    def _fail(self, run: Run, error: ErrorInfo, kept: bool) -> Actions:
-        """`run()` failed. kept: the guest keeps the run, for its rollback handlers."""
-        instance, now_ms = run.instance, self._roster.clock.now_ms()
-        rollback = rollbacks.start(instance, error, now_ms, terminates=False)
+    def _fail(self, run: Run, error: ErrorInfo, message: RunEnd) -> Actions:
+        """`run()` failed. The guest may keep the run, for its rollback handlers."""
+        instance, now_ms, kept = run.instance, self._roster.clock.now_ms(), message.kept
+        traceback = message.traceback
+        rollback = rollbacks.start(instance, error, now_ms, terminates=False, traceback=traceback)
         if not rollback:
-            return (Drop(instance, kept), End(instance, [endings.failed(instance, error, now_ms)]))
+            end = endings.failed(instance, error, now_ms, traceback)
+            return (Drop(instance, kept), End(instance, [end]))
         self._roster.record(instance, rollback)
         if not kept or run.state.leaves:
             return (Drop(instance, kept), Queue(instance))

@@ -6,14 +6,14 @@ import pytest
 
 from emulator.cli.progress import MESSAGE_MAX, describe
 from emulator.engine.model.entries import Entry
-from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance_entries import RollbackEnd, RollbackStart
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import AttemptFailure
 
 
 def failure(message: str) -> str:
-    data = Failure(ErrorInfo("ValueError", message))
+    data = TracedFailure(ErrorInfo("ValueError", message))
     text = describe(Entry(1, 0, EntryKind.WORKFLOW_FAILURE, data=data))
     assert text is not None
     return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.cli.workflows.command import Command
 from tests.end_to_end.projects import edit, workflow_project
 from tests.end_to_end.server import DevServer
 from tests.waiting import eventually
@@ -116,6 +117,10 @@ def test_a_non_retryable_error_ends_the_instance_after_one_attempt(tmp_path: Pat
 
         assert ended["error"]["name"] in ("NonRetryableError", "WorkflowFatalError")
         assert counts(server) == {"charge": 1}
+    detail = Command(tmp_path / "p").detail("n")  # no server runs any more
+    raised, _, called = detail["traceback"].partition("direct cause")
+    assert 'raise NonRetryableError("card is stolen")' in raised
+    assert "in run" not in raised and "in run" in called
 
 
 SLEEPING = """

@@ -7,7 +7,13 @@ import pytest
 from emulator.engine.decide import endings
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import members_of
-from emulator.engine.model.failure import ErrorInfo
+from emulator.engine.model.failure import (
+    LATER_TRACEBACK_MAX_BYTES,
+    TRACEBACK_MAX_BYTES,
+    TRACED_ATTEMPTS,
+    ErrorInfo,
+    kept_traceback,
+)
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_key import step_key
@@ -46,3 +52,20 @@ def test_a_stream_over_the_storage_limit_fails_its_attempt_and_its_step_by_that_
     found = [members_of(entry)["error"] for entry in entries]
     limit = {"name": "StreamOutputStorageLimitError", "message": text}
     assert found == [limit, limit, {"name": "WorkflowFatalError", "message": text}]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "limit"),
+    [(TRACED_ATTEMPTS, TRACEBACK_MAX_BYTES), (TRACED_ATTEMPTS + 1, LATER_TRACEBACK_MAX_BYTES)],
+)
+def test_a_traceback_is_kept_whole_up_to_its_limit_and_then_without_its_middle(
+    attempt: int, limit: int
+) -> None:
+    whole = "é" * (limit // 2)
+    long = f"first line\n{'é' * limit}\nlast line"
+
+    kept = kept_traceback(long, attempt)
+
+    assert kept_traceback(whole, attempt) == whole
+    assert kept.startswith("first line\n") and kept.endswith("\nlast line")
+    assert limit < len(kept.encode()) < limit + 60

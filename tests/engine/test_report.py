@@ -16,6 +16,8 @@ from emulator.protocol import values
 CONFIG = {"retries": {"limit": 5, "delay": 10_000, "backoff": "exponential"}, "timeout": 600_000}
 BOOM = {"name": "ValueError", "message": "boom"}
 
+NO = {"name": "ValueError", "message": "no"}
+
 SPANS = {"timeoutMs": 1, "delayMs": 1}
 
 
@@ -29,6 +31,10 @@ def at(
 ) -> Entry:
     encoded = b"" if value is None else values.encode(value)
     return Entry(7, ms, kind, step, attempt, from_json(kind, data or {}), encoded)
+
+
+def traced(traceback: str) -> dict[str, Any]:
+    return {"error": NO, "traceback": traceback}
 
 
 def second(n: int, ms: int = 0) -> str:
@@ -96,6 +102,45 @@ def test_an_errored_instance_tells_its_error() -> None:
     told = detail([*BEGIN, failure], Status.ERRORED)
 
     assert (told["success"], told["error"], told["output"]) == (False, BOOM, None)
+
+
+OF_CHARGE = 'Traceback\n  File "/p/pay.py", line 9, in charge\n    raise\nValueError: no\n'
+OF_RUN = (
+    'Traceback\n  File "/p/e.py", line 3, in run\n    await charge()\nValueError: ValueError: no\n'
+)
+
+
+def test_an_errored_instance_tells_the_line_that_raised_before_the_call() -> None:
+    told = detail(
+        [
+            *RETRIED[:4],
+            at(3_000, EntryKind.ATTEMPT_FAILURE, "do:1:charge", 1, traced(OF_CHARGE)),
+            at(3_000, EntryKind.STEP_FAILURE, "do:1:charge", data={"error": NO}),
+            at(9_000, EntryKind.WORKFLOW_FAILURE, data=traced(OF_RUN)),
+        ],
+        Status.ERRORED,
+    )
+
+    assert told["steps"][0]["attempts"][0]["traceback"] == OF_CHARGE
+    assert told["traceback"].startswith(OF_CHARGE.rstrip())
+    assert told["traceback"].endswith(OF_RUN)
+
+
+def test_the_failure_of_a_rollback_handler_is_not_the_cause_of_the_instances_error() -> None:
+    begins = {"config": CONFIG, "timeoutMs": 1, "delayMs": 0}
+    told = detail(
+        [
+            *BEGIN,
+            at(3_000, EntryKind.ROLLBACK_START, data={"triggerError": NO, "traceback": OF_RUN}),
+            at(3_000, EntryKind.ROLLBACK_STEP_START, "rollback:1:charge", data=begins),
+            at(3_000, EntryKind.ROLLBACK_ATTEMPT_START, "rollback:1:charge", 1),
+            at(3_000, EntryKind.ROLLBACK_ATTEMPT_FAILURE, "rollback:1:charge", 1, traced("x\n")),
+            at(9_000, EntryKind.WORKFLOW_FAILURE, data={"error": NO}),
+        ],
+        Status.ERRORED,
+    )
+
+    assert told["traceback"] == OF_RUN
 
 
 def test_a_terminated_instance_ends_its_steps_with_the_termination() -> None:

@@ -9,7 +9,7 @@ from emulator.engine.decide import steps
 from emulator.engine.decide.retries import NON_RETRYABLE
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry
-from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure, kept_traceback
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step
@@ -40,9 +40,10 @@ def raised(error: ErrorInfo, definition: Definition | None) -> ErrorInfo:
     return error
 
 
-def failed(instance: Instance, error: ErrorInfo, now_ms: int) -> Entry:
-    """Return the entry that ends an instance with `error`."""
-    return Entry(instance.key, now_ms, EntryKind.WORKFLOW_FAILURE, data=Failure(error))
+def failed(instance: Instance, error: ErrorInfo, now_ms: int, traceback: str = "") -> Entry:
+    """Return the entry that ends an instance with `error`. traceback: of its `run()`."""
+    data = TracedFailure(error, kept_traceback(traceback))
+    return Entry(instance.key, now_ms, EntryKind.WORKFLOW_FAILURE, data=data)
 
 
 def not_serialisable(instance: Instance, step: Step, detail: str, now_ms: int) -> list[Entry]:

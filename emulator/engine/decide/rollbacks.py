@@ -8,7 +8,7 @@ Source: docs/platform/workflows.md, "Rollbacks".
 from __future__ import annotations
 
 from emulator.engine.model.entries import Entry
-from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.failure import ErrorInfo, TracedFailure, kept_traceback
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.instance_entries import RollbackEnd, RollbackStart, Termination
 from emulator.engine.model.kinds import EntryKind
@@ -18,12 +18,17 @@ from emulator.engine.model.step_key import StepKind, step_key
 TERMINATED = ErrorInfo("Terminated", "Instance terminated during rollback")
 
 
-def start(instance: Instance, trigger: ErrorInfo, now_ms: int, *, terminates: bool) -> list[Entry]:
-    """Return the entry that begins a rollback; an empty list if no started step has a handler."""
+def start(
+    instance: Instance, trigger: ErrorInfo, now_ms: int, *, terminates: bool, traceback: str = ""
+) -> list[Entry]:
+    """Return the entry that begins a rollback; an empty list if no started step has a handler.
+
+    traceback: of the `run()` that raised.
+    """
     steps = _with_handler(instance)
     if not steps:
         return []
-    data = RollbackStart(trigger, len(steps), terminates)
+    data = RollbackStart(trigger, len(steps), terminates, kept_traceback(traceback))
     return [Entry(instance.key, now_ms, EntryKind.ROLLBACK_START, data=data)]
 
 
@@ -61,7 +66,7 @@ def end(instance: Instance, now_ms: int) -> list[Entry]:
     entries = [_outcome(instance, failed, now_ms)]
     if instance.rollback.terminates:
         return [*entries, terminated(instance, now_ms)]
-    data = Failure(instance.rollback.trigger)
+    data = TracedFailure(instance.rollback.trigger)
     return [*entries, Entry(instance.key, now_ms, EntryKind.WORKFLOW_FAILURE, data=data)]
 
 

@@ -18,7 +18,7 @@ from emulator.engine.decide.step_call import StepCall
 from emulator.engine.decide.step_config import shown_config
 from emulator.engine.model.definition import STEP_LIMIT
 from emulator.engine.model.entries import Entry
-from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.failure import ErrorInfo, Failure, kept_traceback
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step, StepState
@@ -122,21 +122,25 @@ def stored(instance: Instance, step: Step, stream: bytes, now_ms: int) -> Decisi
     return Decision(decision.entries, [Resolve(stream)])
 
 
-def fail(instance: Instance, step: Step, error: ErrorInfo, now_ms: int) -> Decision:
+def fail(
+    instance: Instance, step: Step, error: ErrorInfo, now_ms: int, traceback: str = ""
+) -> Decision:
     """Decide what follows after a failed attempt: another one later, or the end of the step."""
     kinds = attempt_kinds(step.key)
-    failure = AttemptFailure(error)
+    traceback = kept_traceback(traceback, step.attempts)
+    failure = AttemptFailure(error, traceback=traceback)
     follows: list[Action] = []
     end: list[Entry] = []
     if not may_retry(step, error):
         end = [Entry(instance.key, now_ms, kinds.failure, step.key, data=Failure(error))]
         follows = [Reject(error)]
     elif step.delay_ms is None:
-        failure = AttemptFailure(error, asks_delay=True)
+        failure = AttemptFailure(error, asks_delay=True, traceback=traceback)
         follows = [Ask(step.attempts, error)]
     else:
         backoff = step.config["retries"]["backoff"]
-        failure = AttemptFailure(error, next_delay_ms(step.delay_ms, backoff, step.charged + 1))
+        delay_ms = next_delay_ms(step.delay_ms, backoff, step.charged + 1)
+        failure = AttemptFailure(error, delay_ms, traceback=traceback)
     attempt = Entry(instance.key, now_ms, kinds.attempt_failure, step.key, step.attempts, failure)
     return Decision([attempt, *end], follows)
 

@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from emulator.engine.model.failure import Failure
+from emulator.engine.model.failure import Failure, TracedFailure
 from emulator.engine.model.instance_entries import (
     CodeVersion,
     FoundDivergence,
@@ -80,7 +80,7 @@ class Entry(NamedTuple):
 DATA: dict[EntryKind, type[Data]] = {
     EntryKind.WORKFLOW_QUEUED: Queued,
     EntryKind.WORKFLOW_START: CodeVersion,
-    EntryKind.WORKFLOW_FAILURE: Failure,
+    EntryKind.WORKFLOW_FAILURE: TracedFailure,
     EntryKind.WORKFLOW_TERMINATED: Termination,
     EntryKind.WORKFLOW_RESUMED: Resumption,
     EntryKind.WORKFLOW_RESTARTED: RestartPoint,

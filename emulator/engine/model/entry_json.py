@@ -19,9 +19,15 @@ class ErrorJson(TypedDict):
 
 
 class FailureJson(TypedDict):
-    """Of STEP_FAILURE, WORKFLOW_FAILURE and the other final failures."""
+    """Of STEP_FAILURE and the other final failures of steps."""
 
     error: ErrorJson
+
+
+class TracedFailureJson(FailureJson):
+    """Of WORKFLOW_FAILURE."""
+
+    traceback: NotRequired[str]
 
 
 class RetriesJson(TypedDict):
@@ -77,10 +83,9 @@ class WaitStartJson(OriginJson):
     timeoutMs: int
 
 
-class AttemptFailureJson(TypedDict):
+class AttemptFailureJson(TracedFailureJson):
     """Of ATTEMPT_FAILURE and ROLLBACK_ATTEMPT_FAILURE."""
 
-    error: ErrorJson
     asksDelay: NotRequired[bool]
     retryDelayMs: NotRequired[int]
 
@@ -146,6 +151,7 @@ class RollbackStartJson(TypedDict):
     triggerError: ErrorJson
     totalSteps: NotRequired[int]
     terminates: NotRequired[bool]
+    traceback: NotRequired[str]
 
 
 class RollbackEndJson(TypedDict, total=False):

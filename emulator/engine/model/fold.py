@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from emulator.engine.model.divergence import Policy
 from emulator.engine.model.entries import Entry, data_of
-from emulator.engine.model.failure import Failure
+from emulator.engine.model.failure import Failure, TracedFailure
 from emulator.engine.model.instance import Instance, Rollback, Status
 from emulator.engine.model.instance_entries import (
     CodeVersion,
@@ -70,7 +70,7 @@ def _succeeded(instance: Instance, entry: Entry) -> None:
 
 def _failed(instance: Instance, entry: Entry) -> None:
     _ended(instance, entry, Status.ERRORED)
-    instance.error = data_of(entry, Failure).error
+    instance.error = data_of(entry, TracedFailure).error
 
 
 def _terminated(instance: Instance, entry: Entry) -> None:

@@ -116,23 +116,33 @@ class RollbackStart(NamedTuple):
     """Handlers are executed from here on. terminates: a user has ended the instance.
 
     trigger: what made `run()` fail, or that a user ended it. steps: how many handlers there are.
+    traceback: of `run()`, as in TracedFailure.
     """
 
     trigger: ErrorInfo
     steps: int
     terminates: bool
+    traceback: str = ""
 
     @classmethod
     def of(cls, found: RollbackStartJson) -> RollbackStart:
         trigger = ErrorInfo.of(found["triggerError"])
-        return cls(trigger, found.get("totalSteps", 0), found.get("terminates", False))
+        return cls(
+            trigger,
+            found.get("totalSteps", 0),
+            found.get("terminates", False),
+            found.get("traceback", ""),
+        )
 
     def as_json(self) -> RollbackStartJson:
-        return {
+        told: RollbackStartJson = {
             "triggerError": self.trigger.as_json(),
             "totalSteps": self.steps,
             "terminates": self.terminates,
         }
+        if self.traceback:
+            told["traceback"] = self.traceback
+        return told
 
 
 class RollbackEnd(NamedTuple):

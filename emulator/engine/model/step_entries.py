@@ -162,17 +162,23 @@ class WaitStart(NamedTuple):
 class AttemptFailure(NamedTuple):
     """An attempt has failed. retry_delay_ms: until the next one; None: there is none, or not yet.
 
-    asks_delay: a function of the user's is asked how long to wait.
+    asks_delay: a function of the user's is asked how long to wait. traceback: as in TracedFailure.
     """
 
     error: ErrorInfo
     retry_delay_ms: int | None = None
     asks_delay: bool = False
+    traceback: str = ""
 
     @classmethod
     def of(cls, found: AttemptFailureJson) -> AttemptFailure:
         error = ErrorInfo.of(found["error"])
-        return cls(error, found.get("retryDelayMs"), found.get("asksDelay", False))
+        return cls(
+            error,
+            found.get("retryDelayMs"),
+            found.get("asksDelay", False),
+            found.get("traceback", ""),
+        )
 
     def as_json(self) -> AttemptFailureJson:
         told: AttemptFailureJson = {"error": self.error.as_json()}
@@ -180,6 +186,8 @@ class AttemptFailure(NamedTuple):
             told["asksDelay"] = True
         if self.retry_delay_ms is not None:
             told["retryDelayMs"] = self.retry_delay_ms
+        if self.traceback:
+            told["traceback"] = self.traceback
         return told
 
 

@@ -1,7 +1,8 @@
 """The history of an instance <-> a JSON document, for `groundfog workflows check`. Pure.
 
 Version 1, documented in docs/reload.md: all entries of the journal, with values as tagged JSON.
-Outputs of `sensitive` steps are left out, as everywhere outside the journal.
+Outputs of `sensitive` steps are left out, as everywhere outside the journal. Tracebacks are
+left out too: they name folders of the machine that the history comes from.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def export(instance: Instance, entries: Iterable[Entry]) -> HistoryDocument:
             item["step"] = entry.step
         if entry.attempt:
             item["attempt"] = entry.attempt
-        if data := members_of(entry):
+        data = {name: told for name, told in members_of(entry).items() if name != "traceback"}
+        if data:
             item["data"] = data
         if entry.value:
             item["value"] = REDACTED if entry.step in sensitive else deep_json.loads(entry.value)

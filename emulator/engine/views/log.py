@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.engine.decide import payloads
 from emulator.engine.model.divergence import Policy
-from emulator.engine.model.entries import Entry, data_of, origin_of
-from emulator.engine.model.failure import Failure
+from emulator.engine.model.entries import Data, Entry, data_of, origin_of
+from emulator.engine.model.failure import Failure, TracedFailure
 from emulator.engine.model.instance_entries import CodeVersion, FoundDivergence, ReceivedEvent
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED, plain
@@ -105,7 +105,7 @@ _STEP_ENDS = (
 class LogEvent(NamedTuple):
     """One event. `fields`: JSON, `values`: tagged JSON, both by the names of the members.
 
-    local: `{"line"?, "generation"?, "durationMs"?}`, known only to Groundfog.
+    local: `{"line"?, "generation"?, "durationMs"?, "traceback"?}`, known only to Groundfog.
     """
 
     id: int
@@ -205,7 +205,8 @@ class Log:
             case EntryKind.WORKFLOW_SUCCESS:
                 return {}, _value("output", entry.value), {}
             case EntryKind.WORKFLOW_FAILURE:
-                return {**data_of(entry, Failure).as_json()}, {}, {}
+                failure = data_of(entry, TracedFailure)
+                return {"error": failure.error.as_json()}, {}, _traced(failure)
             case EntryKind.WORKFLOW_DIVERGED:
                 return {**data_of(entry, FoundDivergence).as_json()}, {}, {}
             case EntryKind.EVENT_RECEIVED:
@@ -232,7 +233,8 @@ class Log:
             return fields | {"attempt": entry.attempt}, {}, self._code(step)
         if kind in _ATTEMPT_ENDS:
             fields |= {"attempt": entry.attempt} | _failure_fields(entry)
-            return fields, {}, self._code(step, entry.at_ms - step.attempt_ms)
+            local = self._code(step, entry.at_ms - step.attempt_ms)
+            return fields, {}, local | _traced(entry.data)
         recorded: dict[str, bytes] = {}
         if kind is EntryKind.STEP_SUCCESS and step.sensitive:
             fields["output"] = REDACTED
@@ -276,6 +278,13 @@ def _failure_fields(entry: Entry) -> Fields:
             return told if retry_delay_ms is None else told | {"retryDelayMs": retry_delay_ms}
         case _:
             return {}
+
+
+def _traced(data: Data | None) -> Fields:
+    """Return the traceback of a failure as a local member, if it has one."""
+    if isinstance(data, AttemptFailure | TracedFailure) and data.traceback:
+        return {"traceback": data.traceback}
+    return {}
 
 
 def _value(name: str, value: bytes) -> dict[str, bytes]:

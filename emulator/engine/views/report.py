@@ -16,9 +16,9 @@ from emulator.answers.workflows import (
     StepResult,
 )
 from emulator.engine.model.entries import Entry, data_of, origin_of
-from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance import TERMINAL, Instance, Status
-from emulator.engine.model.instance_entries import Queued, RollbackEnd, Termination
+from emulator.engine.model.instance_entries import Queued, RollbackEnd, RollbackStart, Termination
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED, iso, plain
 from emulator.engine.model.renamed import with_current_names
@@ -31,6 +31,7 @@ from emulator.engine.model.step_entries import (
     WaitStart,
 )
 from emulator.engine.model.step_key import StepKey, StepKind, step_key
+from emulator.engine.views.tracebacks import Tracebacks
 from emulator.json_types import Json
 
 _INTERRUPTED = "WorkflowInternalError"
@@ -68,6 +69,8 @@ def instance_detail(
     }
     if history.schedule is not None:
         detail["schedule"] = history.schedule
+    if traceback := history.tracebacks.of_instance():
+        detail["traceback"] = traceback
     return detail
 
 
@@ -171,6 +174,7 @@ class _History:
         self.steps: dict[str, StepDetail] = {}
         self.step_errors: dict[str, ErrorDetail] = {}
         self.terminations: list[StepDetail] = []
+        self.tracebacks = Tracebacks()
 
     def add(self, entry: Entry) -> None:
         match entry.kind:
@@ -191,7 +195,11 @@ class _History:
                 self.output = plain(entry.value)
             case EntryKind.WORKFLOW_FAILURE:
                 self.end = iso(entry.at_ms)
-                self.error = _error(data_of(entry, Failure).error)
+                failure = data_of(entry, TracedFailure)
+                self.error = _error(failure.error)
+                self.tracebacks.ended(failure.traceback)
+            case EntryKind.ROLLBACK_START:
+                self.tracebacks.rolls_back(data_of(entry, RollbackStart).traceback)
             case EntryKind.ROLLBACK_COMPLETE:
                 self.rollback = {"outcome": "complete", "error": None}
             case EntryKind.ROLLBACK_FAILED:
@@ -224,7 +232,11 @@ class _History:
             case EntryKind.ATTEMPT_SUCCESS | EntryKind.ROLLBACK_ATTEMPT_SUCCESS:
                 self._end_attempt(entry, None)
             case EntryKind.ATTEMPT_FAILURE | EntryKind.ROLLBACK_ATTEMPT_FAILURE:
-                self._end_attempt(entry, _error(data_of(entry, AttemptFailure).error))
+                failure = data_of(entry, AttemptFailure)
+                self._end_attempt(entry, _error(failure.error))
+                if failure.traceback:
+                    self.steps[entry.step]["attempts"][-1]["traceback"] = failure.traceback
+                    self.tracebacks.attempt_failed(failure)
             case EntryKind.ATTEMPT_INTERRUPTED:
                 self._end_attempt(entry, interruption(data_of(entry, Interruption)))
             case EntryKind.STEP_SUCCESS | EntryKind.ROLLBACK_STEP_SUCCESS:

@@ -249,3 +249,23 @@ def test_there_are_no_colours_outside_a_terminal() -> None:
 
     assert "\x1b" not in drawn(told)
     assert "\x1b[32m✓\x1b[0m a" in instance_page("f", "i", told, Page(80, Ink(True), 1_000), True)
+
+
+TRACEBACK = """Traceback (most recent call last):
+  File "/lib/pay.py", line 9, in charge
+    raise ValueError("card declined")
+ValueError: card declined
+"""
+
+
+def test_a_failed_attempt_has_the_line_that_raised_and_the_page_the_traceback() -> None:
+    failed = {**attempt(0, 10, BOOM), "traceback": TRACEBACK}
+    again = {**attempt(20, 30, BOOM), "traceback": TRACEBACK}
+    told = detail(do("charge-1", failed, again, success=None), status="waiting")
+
+    page = drawn(told, width=120)
+
+    where = 'raised at /lib/pay.py:9, in charge: raise ValueError("card declined")'
+    assert page.count(where) == 1  # the second attempt failed at the same line
+    below = page.partition("\nTraceback of charge-1, attempt 2\n")[2].splitlines()[1:]
+    assert [line.removeprefix("  ") for line in below] == TRACEBACK.splitlines()

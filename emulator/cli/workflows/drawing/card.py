@@ -11,6 +11,7 @@ from emulator.cli.workflows.drawing.marks import marked
 from emulator.cli.workflows.drawing.spans import moment, parse_iso, span
 from emulator.cli.workflows.drawing.steps import error_text, rows_of
 from emulator.cli.workflows.drawing.timeline import Page, draw, value_lines
+from emulator.cli.workflows.drawing.tracebacks import traceback_lines
 
 _LABEL = 11
 _INDENT = 2
@@ -31,6 +32,7 @@ def instance_page(
         lines += draw(rows, queued_ms, page)
     elif detail.get("step_count", 0) == 0:
         lines += ["", page.ink(Colour.DIM, "No step has begun.")]
+    lines += traceback_lines(detail, page.ink)
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from emulator.cli.ink import Colour, Ink
 from emulator.cli.workflows.drawing.marks import mark
 from emulator.cli.workflows.drawing.spans import span
 from emulator.cli.workflows.drawing.steps import error_text
+from emulator.cli.workflows.drawing.tracebacks import raised_at
 
 _NAME = 22
 _MISFIT = "its code does not fit what was done"
@@ -112,6 +113,8 @@ def _details(event: LogEventRecord) -> str:
         text += f" from {event['oldName']}"
     if event["type"] == "workflow_paused" and "action" in event.get("local", {}):
         text += f": {_MISFIT}"
+    if raised := raised_at(event.get("local", {}).get("traceback", "")):
+        text += f"\n{raised}"
     took_ms = event.get("local", {}).get("durationMs")
     if took_ms is not None and event["type"].endswith("_completed"):
         waited = event["type"] in ("sleep_completed", "wait_completed")

@@ -13,6 +13,7 @@ from emulator.answers.workflows import AttemptDetail, ErrorDetail, InstanceDetai
 from emulator.cli.ink import Colour
 from emulator.cli.workflows.drawing.marks import ENDED, mark
 from emulator.cli.workflows.drawing.spans import clock_time, parse_iso, span
+from emulator.cli.workflows.drawing.tracebacks import raised_at
 from emulator.json_types import Json
 
 _CUT_OFF = "WorkflowInternalError"  # the API's name for an attempt that a reload or crash ended
@@ -37,7 +38,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a step; `end_ms` None while it runs."""
+    """One attempt of a step; `end_ms` None while it runs. raised: where, if it is known."""
 
     number: int
     sign: str
@@ -45,6 +46,7 @@ class Attempt:
     start_ms: int
     end_ms: int | None
     text: str
+    raised: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,8 @@ def _attempt(number: int, told: AttemptDetail, scene: Scene) -> Attempt:
         sign, colour = _unfinished(scene, "running")
         return Attempt(number, sign, colour, start_ms, None, _left_behind(scene) or "running")
     sign, colour = mark("complete" if told["success"] else "errored")
-    return Attempt(number, sign, colour, start_ms, end_ms, error_text(error))
+    raised = raised_at(told.get("traceback", ""))
+    return Attempt(number, sign, colour, start_ms, end_ms, error_text(error), raised)
 
 
 def _stretches(step: StepDetail, start_ms: int, end_ms: int | None, scene: Scene) -> list[Stretch]:

@@ -128,6 +128,9 @@ def _draw_attempts(attempts: Sequence[Attempt], layout: _Layout) -> Iterator[str
         yield f"{head}  {texts[0]}".rstrip()
         for text in texts[1:]:
             yield " " * indent + text
+        if attempt.raised and (index == 0 or attempt.raised != attempts[index - 1].raised):
+            for text in _wrapped(attempt.raised, layout.page.width - indent):
+                yield " " * indent + layout.page.ink(Colour.DIM, text)
 
 
 def _draw_output(output: Json, layout: _Layout) -> Iterator[str]:
