@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def _ignore(line: str) -> None:
     return None
 
 
+def _folders(config: Config) -> frozenset[Path]:
+    """Return the folders and the main module, whose changes always matter."""
+    found = {config.main}
+    if config.bundling.find_additional_modules:
+        found.add(module_root(config))
+    if config.bundling.build is not None:
+        found.update(config.bundling.build.watched)
+    return frozenset(found)
+
+
 class Bundler:
     """Bundles the project of `config`. Its esbuild runs from the first build to `close`.
 
@@ -59,6 +70,7 @@ class Bundler:
         self._process_env = process_env
         build = config.bundling.build
         self._command = BuildCommand(build, config.main, process_env, tell) if build else None
+        self._folders = _folders(config)
         self._rules = module_rules.effective(config.bundling.rules)
         self._mode = node_builtins.mode_of(config.compatibility_date, config.compatibility_flags)
         self._lacking: tuple[str, ...] = ()  # a warning that polyfills are not there
@@ -76,13 +88,11 @@ class Bundler:
     async def build(self) -> Bundle:
         """Return the bundle of the code as it is now. Raises BundleError."""
         async with self._building:
-            if self._command is not None:
-                await self._command.run_if_needed()
-            service = await self._running()
-            entry = await read_entry(service, self._new_key(), self._config)
-            if self._config.bundling.no_bundle:
-                return as_they_are(self._config, self._rules, entry)
-            return await self._bundled(service, entry)
+            try:
+                bundle = await self._build()
+            except BundleError as error:
+                raise BundleError(str(error), error.inputs | self._folders) from None
+            return replace(bundle, inputs=bundle.inputs | self._folders)
 
     async def close(self) -> None:
         """End esbuild; another `build` would start it again."""
@@ -91,6 +101,15 @@ class Bundler:
         self._contexts.clear()
         if service is not None:
             await service.close()
+
+    async def _build(self) -> Bundle:
+        if self._command is not None:
+            await self._command.run_if_needed()
+        service = await self._running()
+        entry = await read_entry(service, self._new_key(), self._config)
+        if self._config.bundling.no_bundle:
+            return as_they_are(self._config, self._rules, entry)
+        return await self._bundled(service, entry)
 
     async def _running(self) -> Service:
         if self._service is None or self._service.has_ended:
@@ -115,7 +134,7 @@ class Bundler:
         context.warned.clear()
         if self._config.bundling.find_additional_modules:
             if entry.format == "iife":
-                raise BundleError(_NEEDS_MODULES, frozenset({self._config.main}))
+                raise BundleError(_NEEDS_MODULES)
             find_modules(self._config, self._rules, context.collected)
         await service.ask({"command": "rebuild", "key": context.key})
         errors = context.result["errors"]
@@ -137,7 +156,7 @@ class Bundler:
         if found["errors"]:
             del self._contexts[context.key]
             shown = await messages.shown_messages(service.ask, found["errors"], are_warnings=False)
-            raise BundleError(messages.joined(shown), frozenset({self._config.main}))
+            raise BundleError(messages.joined(shown))
         self._context = context
         return context
 
@@ -181,8 +200,6 @@ class Bundler:
         for path, file in messages.unresolved(errors):
             files |= looked_for(path, folder / file, folder)
         files |= tsconfigs(files, self._config)
-        if self._config.bundling.find_additional_modules:
-            files.add(module_root(self._config))
         return BundleError(messages.joined(shown), frozenset(files))
 
     async def _read_files(self, service: Service, format: Format) -> set[Path]:

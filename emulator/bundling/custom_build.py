@@ -43,17 +43,15 @@ class BuildCommand:
             return
         command = self._build.command
         lines, status = await self._run()
-        inputs = frozenset({*self._build.watched, self._main})
         if status != 0:
             said = "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
             ended = f"exit status {status}" if status > 0 else f"signal {-status}"
             text = f"Running custom build `{command}` failed with {ended}."
-            raise BundleError(f"{text}\n{said}".rstrip(), inputs)
+            raise BundleError(f"{text}\n{said}".rstrip())
         if not self._main.is_file():
             raise BundleError(
                 f'The expected output file at "{self._main}" was not found after running custom'
-                f' build: "{command}".\n  Let the command write it, or correct main.',
-                inputs,
+                f' build: "{command}".\n  Let the command write it, or correct main.'
             )
         self._known = found
 
@@ -81,8 +79,7 @@ class BuildCommand:
             )
         except OSError as error:
             raise BundleError(
-                f"Running custom build `{self._build.command}` failed: {error}",
-                frozenset(self._build.watched),
+                f"Running custom build `{self._build.command}` failed: {error}"
             ) from None
         lines: list[str] = []
         try:

@@ -13,7 +13,6 @@ from emulator.bundling.hooks import Ask
 from emulator.bundling.inputs import absolute, tsconfigs
 from emulator.bundling.node_builtins import Mode
 from emulator.bundling.packets import Value
-from emulator.bundling.unbundled import module_root
 from emulator.config.model import Config
 
 
@@ -27,10 +26,6 @@ async def bundle_of(
     metafile = json.loads(_bytes(context.result["metafile"]))
     files = absolute(metafile["inputs"], config.project_dir)
     inputs = files | context.collected.files | tsconfigs(files, config)
-    if config.bundling.find_additional_modules:
-        inputs.add(module_root(config))
-    if config.bundling.build is not None:
-        inputs.update(config.bundling.build.watched)
     if context.format == "iife":
         _check_imports(metafile, frozenset(inputs))
     outputs = _outputs(context.result["outputFiles"])

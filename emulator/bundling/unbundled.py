@@ -37,19 +37,18 @@ def as_they_are(config: Config, rules: Rules, entry: Entry) -> Bundle:
     try:
         content = config.main.read_bytes()
     except OSError as error:
-        raise BundleError(f"{config.main}: {error.strerror}", frozenset({config.main})) from None
+        raise BundleError(f"{config.main}: {error.strerror}") from None
     collected = Collected()
     if config.bundling.find_additional_modules:
         find_modules(config, rules, collected)
     warnings = rules.warnings + entry.warnings
-    inputs = frozenset({config.main, module_root(config), *collected.files})
+    inputs = frozenset(collected.files)
     if entry.format == "iife":
         return Bundle(MAIN, (Module(MAIN, "esm", content),), None, inputs, True, warnings)
     if not config.main.is_relative_to(module_root(config)):
         raise BundleError(
             f"main is {config.main}, which is not below base_dir, {module_root(config)}.\n"
-            "  Correct base_dir: module names are relative to it.",
-            inputs,
+            "  Correct base_dir: module names are relative to it."
         )
     name = config.main.relative_to(module_root(config)).as_posix()
     modules = (

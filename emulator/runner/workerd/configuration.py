@@ -128,6 +128,7 @@ def _user(layout: Layout) -> Value:
     main = layout.bundle.modules[0]
     if layout.bundle.service_worker:
         worker["serviceWorkerScript"] = main.content.decode("utf-8", "replace")
+        bindings += [_global(module) for module in layout.bundle.modules[1:]]
     else:
         bindings.append({"name": HOST, "service": "host:user"})
         worker["modules"] = [*_own_modules(), *(_module(each) for each in layout.bundle.modules)]
@@ -177,6 +178,14 @@ def _module(module: Module) -> Value:
     if module.kind in ("data", "wasm"):
         return {"name": module.name, kind: Embedded(module.content)}
     return {"name": module.name, kind: module.content.decode("utf-8", "replace")}
+
+
+def _global(module: Module) -> Value:
+    """Return a module as the global variable that a service worker imports it as."""
+    kind = "wasmModule" if module.kind == "wasm" else module.kind
+    if module.kind == "text":
+        return {"name": module.name, kind: module.content.decode("utf-8", "replace")}
+    return {"name": module.name, kind: Embedded(module.content)}
 
 
 def _bindings(spec: WorkerSpec) -> list[Value]:
