@@ -1,7 +1,7 @@
-"""Whether the code on disk fits what instances have done, found out without executing anything.
+"""Finds out whether the code on disk fits what instances have done, without executing any step.
 
-Each history is replayed in a guest of its own kind, a probe: no step begins in it and no binding is
-called. The journal is only read, so a server may run on it meanwhile.
+Each history is replayed as a probe: no step begins, and no binding is called. The journal is only
+read, so a server may use it meanwhile.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ AT_ONCE = 16  # replays in flight
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found about one instance.
+    """The result for one instance.
 
     divergence: how the code differs; None when it fits. problem: why it could not be replayed.
     """
@@ -57,7 +57,7 @@ class Checked:
 
 
 def instances_of(journal: Journal, *, finished: bool) -> Iterator[Instance]:
-    """Yield the instances of a journal that have done something: live ones, or all of them."""
+    """Yield the instances of a journal that have done something. finished: also ended ones."""
     for row in journal.every() if finished else journal.unfinished():
         if row.status is Status.ROLLING_BACK:
             continue
@@ -108,7 +108,7 @@ def _missing(instance: Instance, classes: dict[str, str], exported: dict[str, st
 
 
 class _Checks:
-    """Hears what probes say, as the engine does for the runs of a server."""
+    """Hears probes, as the engine of a server hears runs."""
 
     def __init__(self, now_ms: int) -> None:
         self._now_ms = now_ms
@@ -152,7 +152,7 @@ class _Checks:
         self._reported = text
 
     def hear(self, guest: Guest, message: RunMessage) -> None:
-        """A probe says what it asks for; no step may begin in it."""
+        """A probe reports what it asks for; no step may begin in it."""
         if isinstance(message, StepEnd | StepDelayed | StepChunk):
             raise ProtocolError(f"{message.type} of a probe, in which no step may begin")
         self._probes.hear(message, self._now_ms)

@@ -1,6 +1,6 @@
-"""A running server: the workers in it, what starts their guests, and the order of start and stop.
+"""A running server: its workers, the source of their guests, and the order of start and stop.
 
-Everybody who runs a worker does it here: `groundfog dev` with a terminal, tests without one.
+Every worker runs in a session: for `groundfog dev` with a terminal, for tests without one.
 
     async with Session(source) as session:               owns the source of guests
         running = session.open(project, terminal, door)  lock, address, engine; runs nothing yet
@@ -53,7 +53,7 @@ def _ignore(method: str, target: str, error: Exception) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What is run: the configuration, how to read it again after a save, where its state is."""
+    """A project to run: its configuration, how to read it again after a save, its state."""
 
     config: Config
     reread: Callable[[], Config]
@@ -76,7 +76,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Seams:
-    """What may stand between the parts of a worker, as in tests; as it is here, nothing does.
+    """What may stand between the parts of a worker, for tests. By default nothing does.
 
     source: starts its guests in place of the session's. make_guest: makes what stands for a guest
     process. loading: returns what a guest is told to load, and what it calls by the names of
@@ -120,8 +120,8 @@ class Session:
     ) -> Running:
         """Take a project's state and address, and put its parts together. Executes nothing.
 
-        terminal: what a person is told of this worker. door: None for one that answers only who has
-        it in hand. Raises EmulatorError, and then takes nothing.
+        terminal: gets what a person is told about this worker. door: None for a worker that only
+        code in this process can call. Raises EmulatorError; then nothing is taken.
         """
         running = Running(project, seams.source or self._source, terminal, door, seams)
         self._running.append(running)
@@ -194,7 +194,7 @@ class Running:
             await self._server.start()
 
     async def start(self) -> None:
-        """Load the code and take up what is unfinished; return once the first load was tried."""
+        """Load the code and go on with instances; return when the first load was tried."""
         await self.supervisor.start()
 
     async def stop(self) -> None:
@@ -204,7 +204,7 @@ class Running:
             await asyncio.gather(self._custody, return_exceptions=True)
         if self.announced is not None:
             self.project.state.retract()
-        self.worker.engine.journal.watchers.close()  # streams that wait for news would hold it up
+        self.worker.engine.journal.watchers.close()  # open streams of events would delay the stop
         try:
             if self._server is not None:
                 await self._server.stop()

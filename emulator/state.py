@@ -1,7 +1,7 @@
-"""The state directory `.groundfog/`: where everything durable of one project lives.
+"""The state directory `.groundfog/`, which has everything durable of one project.
 
-Owns its layout, its lock (one server at a time) and `dev.json`, by which commands find a running
-server. It never looks inside the files it names.
+Owns its layout, its lock (one server at a time) and `dev.json`, with which commands find a running
+server. It never looks inside the other files.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 DIRECTORY_NAME = ".groundfog"
-# What is kept there beside the files of bindings.
+# The other entries of the directory are files of bindings.
 CONTENTS = ("clock.json", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "workerd")
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """What `dev.json` says of the server that uses this state. `token` opens control routes."""
+    """The server that uses this state, as in `dev.json`. `token` opens the control routes."""
 
     pid: int
     ip: str
@@ -48,7 +48,7 @@ class RunningServer:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One state directory. Creating the value touches nothing; `prepare` makes the folder."""
+    """One state directory. `prepare` creates the folder; until then nothing is touched."""
 
     directory: Path
 
@@ -71,7 +71,7 @@ class State:
     def prepare(self) -> None:
         """Create the folder, private to the user and ignored by git.
 
-        Raises StateError where that is impossible, and for a folder that is somebody else's.
+        Raises StateError if that is impossible, and if the folder belongs to somebody else.
         """
         try:
             make_folder(self.directory)
@@ -100,7 +100,7 @@ class State:
         return lock
 
     def read_clock(self) -> dict[str, int]:
-        """Return what `write_clock` was last given, or nothing. Raises StateError if damaged."""
+        """Return the last record of `write_clock`, or an empty one. Raises StateError."""
         path = self.directory / "clock.json"
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -113,7 +113,7 @@ class State:
         return record
 
     def write_clock(self, record: dict[str, int]) -> None:
-        """Keep where a virtual clock stands; durable when this returns. Raises StateError."""
+        """Save the time of a virtual clock, durably. Raises StateError."""
         self._write("clock.json", record)
 
     def announce(self, ip: str, port: int) -> RunningServer:
@@ -141,18 +141,18 @@ class State:
 
     def retract(self) -> None:
         """Remove `dev.json`; the server no longer listens."""
-        with contextlib.suppress(OSError):  # without its lock it is stale, and counts as none
+        with contextlib.suppress(OSError):  # without its lock it is stale, and does not count
             (self.directory / "dev.json").unlink()
 
     def running_server(self) -> RunningServer | None:
-        """Return the live server on this state, or None (a stale `dev.json` counts as none).
+        """Return the running server of this state, or None; a stale `dev.json` does not count.
 
-        Raises StateError when the directory is somebody else's.
+        Raises StateError if the directory belongs to somebody else.
         """
         if fcntl is None:
             return self._read_dev_json()
         try:
-            check_owner(self.directory)  # a server that somebody else names is not ours
+            check_owner(self.directory)  # somebody else could name another server there
             handle = os.open(self.directory / "lock", os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         except OSError:
             return None
@@ -182,7 +182,7 @@ class State:
     def reset(self, files: Iterable[str] = ()) -> list[str]:
         """Delete all durable state; return the names removed. Raises StateError when in use.
 
-        files: what bindings keep here. Nothing that has another name is removed.
+        files: the files of bindings. Files with other names stay.
         """
         if not self.directory.is_dir():
             return []
@@ -204,7 +204,7 @@ class State:
 
 @contextlib.contextmanager
 def private_files() -> Iterator[None]:
-    """Make files that this process creates meanwhile private to the user, wherever they are.
+    """Make all files private to the user that this process creates meanwhile.
 
     A state directory that `--persist-to` names may exist and be open to others.
     """
@@ -216,12 +216,12 @@ def private_files() -> Iterator[None]:
 
 
 def _new_token() -> str:
-    """Return a token that nobody guesses, as `secrets.token_urlsafe` does, which imports much."""
+    """Return a token that nobody can guess. `secrets.token_urlsafe` would import too much."""
     return base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode("ascii")
 
 
 def _file_stem(identifier: str) -> str:
-    """Return a file name for an id: itself when harmless, else made so and told apart by a hash.
+    """Return a file name for an id: the id itself if it is harmless, else a safe text with a hash.
 
     `"brief-db"` -> `"brief-db"`, `"<your id>"` -> `"_your_id_-6f1c0a2b"`.
     """

@@ -1,8 +1,8 @@
-"""When what runs: load, switch on a save, replace a lost guest, stop. Owns the generations.
+"""Decides when code is loaded, switched, replaced and stopped. Owns the generations.
 
-A save starts a new generation beside the old one, which serves until the new one is ready; one that
-does not load changes nothing. This module decides *when*; processes are `runner/`, meaning is
-`engine/`, and how the parts fit is `worker.py`.
+A save starts a new generation beside the old one, which serves until the new one is ready. If the
+new one cannot be loaded, nothing changes. Processes are in `runner/`, workflows in `engine/`, and
+`worker.py` puts the parts together.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Loading = Callable[[WorkerSpec, Mapping[str, Binding]], _ToLoad]
 
 
 class Terminal(Protocol):
-    """What the person at the terminal is told."""
+    """What is told to the person at the terminal."""
 
     def notice(self, text: str) -> None: ...
     def warning(self, text: str) -> None: ...
@@ -83,9 +83,9 @@ class Supervisor:
         self._config_files = set(worker.config.files)
         self._failed: LoadError | None = None
         self._has_all = False  # the code in use has every class that its configuration names
-        self._tries = 0  # of loading
-        self._trouble = ""  # why no guest could be started the last time, as it was told
-        self._files: watch.Snapshot | None = None  # as they were before the last load
+        self._tries = 0  # how often loading was tried
+        self._trouble = ""  # the last reported reason why no guest could be started
+        self._files: watch.Snapshot | None = None  # the files before the last load
         self._losses = 0
         self._started_ms = 0
         self._changing = asyncio.Lock()
@@ -98,13 +98,13 @@ class Supervisor:
         self.engine.apart.close = lambda generation: self._spawn(
             self._close_apart(generation), f"stop generation {generation}"
         )
-        self._removed: set[str] = set()  # what has been told of
+        self._removed: set[str] = set()  # removed files that were reported
         self.runner.on_lost = self._guest_lost
         self.unserved: Callable[[], None] = lambda: None
         worker.call = self.call
 
     async def start(self) -> None:
-        """Load the code, take up unfinished instances, watch for changes."""
+        """Load the code, go on with unfinished instances, watch for changes."""
         self.worker.timekeeper.begin(self._terminal.warning)
         self.worker.define()
         if unfinished := self.engine.start():
@@ -128,7 +128,7 @@ class Supervisor:
         await self.worker.close()
 
     def look_at_state(self) -> None:
-        """Notice, and tell once, that files in use were removed."""
+        """Report once that files in use were removed."""
         self.engine.look_at_journal()
         for told in self.worker.bindings.removed():
             if told not in self._removed:
@@ -143,7 +143,7 @@ class Supervisor:
     # --- the worker, as ingress sees it
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
-        """Let the current generation answer, or what answers before it.
+        """Let the current generation answer, unless a front of the worker answers first.
 
         Raises LoadError, HandlerError, GuestLost.
         """
@@ -170,7 +170,7 @@ class Supervisor:
                 raise GuestLost("the worker is not running; see the terminal for why")
 
     def failed_load(self) -> LoadError | None:
-        """Return why the newest code does not run, when it does not."""
+        """Return why the newest code does not run; None if it runs."""
         return self._failed
 
     # --- generations
@@ -178,8 +178,8 @@ class Supervisor:
     async def _load(self) -> bool:
         """Bring up a generation of the code as it is now; return whether it took over.
 
-        When the code is saved while its import still goes on, it begins again: an import that hangs
-        must not keep the mended code waiting.
+        When the code is saved during its import, it begins again: mended code must not wait for an
+        import that hangs.
         """
         while True:
             saved = asyncio.ensure_future(watch.saved_again(self.code.roots(), self._watched()))
@@ -198,7 +198,7 @@ class Supervisor:
             config = self._config
             self._tries += 1
             try:
-                # Before the import: what comes later is new code.
+                # Before the import: a later change is new code.
                 self._files = watch.snapshot(self.code.roots(), self._watched())
                 code = self._version()
                 guest = await self._bring_up(config)
@@ -233,7 +233,7 @@ class Supervisor:
             self.unserved()
 
     def _no_guest(self, error: GuestError | OSError) -> None:
-        """No process could be started, through no fault of the code: try it again later."""
+        """No process could be started, and the code is not the reason: try it again later."""
         text = str(error)
         if isinstance(error, OSError):
             text = refusal(self._config.project_dir, "the code cannot be read", error)
@@ -251,8 +251,8 @@ class Supervisor:
     async def _bring_up(self, config: Config) -> Guest:
         """Return a guest with the code as it is now. Raises LoadError, GuestError.
 
-        Code that lacks a class of the configuration is half a save, or half a change, and does not
-        take over from code that has all; where there is none, what it has is served.
+        Code that lacks a class of the configuration is a half-finished change. It does not take
+        over from code that has all classes. Without such code, the classes that it has are served.
         """
         guest = await self._new_guest(config)
         loaded = guest.loaded
@@ -297,14 +297,14 @@ class Supervisor:
         return self._config_files.union(self.code.files())
 
     async def _open_apart(self) -> None:
-        """Bring up a guest for instances that may be what takes guests down."""
+        """Bring up a guest for instances that are suspected of taking guests down."""
         config = self._config
         try:
             code = self._version()
             guest = await self._new_guest(config, apart=True)
             code = code or self._version(guest.code)
         except (LoadError, GuestError, OSError) as error:
-            # That new code cannot be loaded is told when it is saved.
+            # New code that cannot be loaded is reported when it is saved.
             if not isinstance(error, LoadError) and str(error) != self._trouble:
                 self._trouble = str(error)
                 self._terminal.error(self._trouble)
@@ -396,7 +396,7 @@ class Supervisor:
         return True
 
     def _guest_lost(self, guest: Guest, reason: str) -> None:
-        """The serving guest ended by itself: bring up another, later when it happens again."""
+        """The serving guest ended by itself: bring up another, later if that happens often."""
         self._terminal.error(f"generation {guest.generation} {reason}; starting it again")
         healthy = self._clock.now_ms() - self._started_ms > HEALTHY_AFTER_MS
         self._losses = 0 if healthy else self._losses + 1

@@ -1,8 +1,7 @@
 """A worker put together: a `Config` and a state directory -> bindings, engine, clock.
 
-The layers below declare what they need as small protocols; here they are handed to one another.
-*When* code is loaded and switched is the supervisor's; a command without a server uses the parts
-alone.
+The layers below declare what they need as small protocols; here each gets it. The supervisor
+decides *when* code is loaded and switched. A command without a server uses only the parts.
 """
 
 from __future__ import annotations
@@ -85,7 +84,7 @@ class Worker:
         self.engine.divergences.policy = Policy(config.settings.on_divergence)
 
     def configure(self, config: Config) -> None:
-        """Take over a configuration; its workflows count from the next `define` on."""
+        """Use a configuration from now on; its workflows count after the next `define`."""
         settings = config.settings
         self.config = config
         self._fronts = fronts(config)
@@ -122,11 +121,11 @@ class Worker:
         return min((each for each in due if each is not None), default=None)
 
     def opened(self, kind: Kind, record: Record) -> Binding:
-        """Return what a record describes, open, whether or not it is bound to a name."""
+        """Return the open binding of a record, with or without a name on `env`."""
         return self.bindings.opened(kind, record, self.config)
 
     def stop(self) -> None:
-        """Let nothing begin any more; what is in flight continues at the next start."""
+        """Let nothing begin any more; work in progress continues at the next start."""
         self.schedules.stop()
         self.engine.stop()
 
@@ -137,7 +136,7 @@ class Worker:
 
 
 def fronts(config: Config) -> list[tuple[Kind, Record]]:
-    """Return what answers requests before the worker does."""
+    """Return the bindings that answer requests before the worker's code does."""
     kinds = [kind for kind in KINDS if kind.is_front]
     return [(kind, each.record) for kind in kinds for each in config.bindings_of(kind.name)]
 
@@ -151,7 +150,7 @@ async def _not_running(handler: str, args: list[Any]) -> Any:
 
 
 def open_clock(config: Config, state: State, real: Clock) -> Clock:
-    """Return the clock workflows live by: `real`, or a virtual one where it was left."""
+    """Return the clock of the workflows: `real`, or a virtual one that goes on where it stopped."""
     settings = config.settings.clock
     if settings.mode == "real":
         return real
@@ -236,7 +235,7 @@ def _timekeeper(
     other_deadline: Callable[[], int | None],
     other_work: Callable[[], set[Work]],
 ) -> Timekeeper:
-    """Return what moves the engine's clock, and keeps it in the state directory."""
+    """Return the object that moves the engine's clock and saves it in the state directory."""
 
     def save(record: ClockRecord) -> None:
         fields = {"now_ms": record.now_ms, "ahead_ms": record.ahead_ms}

@@ -1,6 +1,6 @@
-"""What `groundfog dev` says at its start: bindings, warnings, the clock, migrations, the address.
+"""What `groundfog dev` prints at its start: bindings, warnings, clock, migrations, address.
 
-No secret value ever gets in.
+It never shows the value of a secret.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VALUE_MAX_CHARS = 60
 
 
 def introduce(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
-    """Say what is run, its bindings, and what is wrong with its configuration."""
+    """Show the name of the worker, its bindings, and the warnings about its configuration."""
     config = running.worker.config
     where = os.path.relpath(config.path)
     environment = f", environment {config.environment}" if config.environment else ""
@@ -40,7 +40,7 @@ def introduce(running: Running, arguments: DevArguments, terminal: ConsoleTermin
 
 
 def tell_ready(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
-    """Say where the worker listens, and which clock its workflows live by."""
+    """Show where the worker listens, and which clock its workflows live by."""
     if running.worker.timekeeper.is_virtual:
         _introduce_clock(running.worker.timekeeper, terminal)
     announced = running.announced
@@ -94,7 +94,7 @@ def _emulated(config: Config) -> list[tuple[str, str, str]]:
 
 
 def _place(name: str, section: str) -> str:
-    """Return where user code finds a binding; what is not on `env` has its section's name."""
+    """Return where user code finds a binding; without a name on `env`, its section's name."""
     return f"env.{name}" if name else section
 
 

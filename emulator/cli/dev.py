@@ -1,7 +1,7 @@
 """`groundfog dev`: its options, and the order of the start.
 
-The forkserver is launched before nearly everything of the host is imported, so that both start
-together; `serving.py` is what is imported meanwhile.
+The forkserver is launched before almost everything of the host is imported, so that both start at
+the same time. `serving.py` is imported meanwhile.
 """
 
 from __future__ import annotations

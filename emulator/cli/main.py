@@ -1,7 +1,7 @@
-"""`groundfog`: the top-level command, and how errors meet the person who typed it.
+"""`groundfog`: the top-level command, and how errors are shown to the person who typed it.
 
-A command's module is imported when the command is used: starting the server should not wait for
-what only other commands need.
+A command's module is imported when the command is used. So the start of a server does not wait for
+modules that only other commands need.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMMANDS = {
 
 
 class _Commands(LazyGroup):
-    """The commands above, and after the first those of kinds of bindings.
+    """The commands above. After the first come those of kinds of bindings.
 
     A command may raise EmulatorError, and OSError when the disk refuses.
 
@@ -36,7 +36,7 @@ class _Commands(LazyGroup):
         return [first, *_commands_of_kinds(), *others]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS:  # so that the server's start reads no list of kinds
+        if cmd_name in COMMANDS:  # the start of a server needs no list of kinds
             return super().get_command(ctx, cmd_name)
         return load_command(_commands_of_kinds().get(cmd_name))
 

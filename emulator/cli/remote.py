@@ -1,4 +1,4 @@
-"""The REST API of a running server over HTTP, a connection for each request.
+"""The REST API of a running server over HTTP, with a connection for each request.
 
 `http.client` and not httpx: a command should not spend most of its time importing.
 """
@@ -20,7 +20,7 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class RemoteApi:
-    """A server as an `Api`. `find` looks for the one that has come in its place."""
+    """A server as an `Api`. find: looks for the server that runs now in its place."""
 
     live = True
 
@@ -35,7 +35,7 @@ class RemoteApi:
         self._timeout_s = timeout_s
 
     def find_again(self) -> None:
-        """Ask the server that runs now from here on, if another one does."""
+        """From now on, ask the server that runs now, if it is another one."""
         self._server = self._find() or self._server
 
     def ask(

@@ -1,4 +1,4 @@
-"""`groundfog dev` once its options are read: a session, what is said of it, and its end."""
+"""`groundfog dev` after its options are read: a session, what it prints, and its end."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
     interpreter = guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
     fits = launched is not None and launched.interpreter == interpreter
     forkserver = Forkserver(interpreter, launched if fits else None)
-    gc.freeze()  # what was imported stays
+    gc.freeze()  # imported modules stay for ever
     gc.set_threshold(GARBAGE_LOOK_OBJECTS)
     gc.enable()
     with (
@@ -150,7 +150,7 @@ async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -
 
 
 def _progress_lines(journal: Journal, terminal: ConsoleTerminal) -> Callable[[list[Entry]], None]:
-    """Return what shows committed entries; what makes the lines is imported at the first commit."""
+    """Return a function that shows committed entries; the first call imports what draws them."""
     lines: list[ProgressLines] = []
 
     def show(entries: list[Entry]) -> None:
@@ -173,7 +173,7 @@ def _worker_error(terminal: ConsoleTerminal) -> Callable[[str, str, EmulatorErro
 
 def _request_lines(terminal: ConsoleTerminal) -> OnRequest:
     def report(method: str, target: str, status: int, duration_ms: float) -> None:
-        # The commands that watch workflows ask again and again; only what goes wrong is news.
+        # Commands that watch workflows send many requests; only errors among them are shown.
         if method == "GET" and status < 400 and is_control_path(target):
             return
         terminal.request(method, target, status, duration_ms)

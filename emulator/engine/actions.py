@@ -1,11 +1,11 @@
 """Decisions, and the closed set of actions that can follow from one. `engine.py` performs them.
 
-Whoever returns an action has not done it. So a part of the engine can be understood, and tested,
-without the others, and nothing is told to anybody before `engine.py` does. Actions are performed
-in order, each with everything that follows from it before the next.
+A part that returns an action has not performed it. So each part of the engine can be understood and
+tested without the others, and only `engine.py` tells anybody anything. Actions are performed in
+order. All that follows from one is performed before the next.
 
-The first four answer a step call. `calls.py` turns them into messages; all others `engine.py`
-performs itself.
+The first four answer a step call: `calls.py` makes messages of them. `engine.py` performs all
+others itself.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class PauseAtRest(NamedTuple):
 
 
 class CallOff(NamedTuple):
-    """A pause that has not taken effect is called off."""
+    """Cancel a pause that has not taken effect."""
 
     instance: Instance
 
@@ -88,7 +88,7 @@ class CallOff(NamedTuple):
 class StartOver(NamedTuple):
     """Forget the history of an instance, record `first`, and queue it.
 
-    struck: ids of the entries to forget, where the others, `kept`, stay; None: all of them.
+    struck: ids of the entries to forget; the others, `kept`, stay. None: forget all of them.
     """
 
     instance: Instance
@@ -124,7 +124,7 @@ class Wake(NamedTuple):
 
 
 class Evict(NamedTuple):
-    """Have an instance in memory no longer, unless it runs or is about to."""
+    """Remove an instance from memory, unless it runs or will run soon."""
 
     instance: Instance
 
@@ -148,14 +148,14 @@ class Put(NamedTuple):
 
 
 class Begin(NamedTuple):
-    """Let a step call begin that was put aside."""
+    """Let a step call that was put aside begin."""
 
     run: int
     call: StepBegin
 
 
 class Rested(NamedTuple):
-    """Nothing executes in a run: what has waited for that happens."""
+    """Nothing executes in a run: do what was planned for that moment."""
 
     run: int
 
@@ -172,19 +172,19 @@ Then = Callable[[], "Actions"]  # returns what follows, when its time has come
 
 
 class WhenDurable(NamedTuple):
-    """Once everything recorded so far is durable. If that fails, never."""
+    """Perform `then` when everything recorded so far is durable; never if that fails."""
 
     then: Then
 
 
 class Soon(NamedTuple):
-    """In this turn of the event loop, or in a later one if it is a busy one."""
+    """Perform `then` in this turn of the event loop, or in a later one if there is much to do."""
 
     then: Then
 
 
 class Later(NamedTuple):
-    """After so much real time."""
+    """Perform `then` after so much real time."""
 
     span_ms: int
     then: Then
@@ -230,7 +230,7 @@ Actions = Iterable[Action]
 class Decision(NamedTuple):
     """Entries to record in this order, then the actions that follow, in order.
 
-    About a step call there is one action, its answer, or none: the call waits.
+    For a step call there is one action, its answer. Without an action, the call waits.
     """
 
     entries: Sequence[Entry] = ()

@@ -1,7 +1,7 @@
 """What users ask of workflow instances: create, pause, resume, terminate, restart, delete, events.
 
-Every operation returns once what it did is durable. Errors are the platform's own (`WorkerError`).
-The workflow binding, and later REST and the command line, are thin layers over this one.
+Every operation returns when its changes are durable. Errors are the platform's own (`WorkerError`).
+The workflow binding, REST and the command line are thin layers over this one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Control:
         source: str = "binding",
         retention: dict[str, int] | None = None,
     ) -> str:
-        """Create an instance and return its id; it starts on its own. `params`: tagged JSON.
+        """Create an instance and return its id; it starts by itself. `params`: tagged JSON.
 
         source: what asked for it, `"binding"` or `"api"`.
         retention: `{"success"?, "error"?}`, for how many milliseconds it is kept after its end.
@@ -201,9 +201,9 @@ class Control:
         await self._obey(instance, lifecycle.pause(instance, executing, self._clock.now_ms()))
 
     async def resume(self, workflow: str, instance_id: str) -> None:
-        """Resume; what was left of sleeps and timeouts when it was paused is still left.
+        """Resume. Sleeps and timeouts have as much time left as when it was paused.
 
-        Raises WorkerError when it is held because of changed code: then it must be said how.
+        Raises WorkerError when it is held because of changed code: then a user must say how.
         """
         instance = self._find(workflow, instance_id)
         held.refuse_plain_resume(instance, self._engine.roster.language_of(workflow))
@@ -217,12 +217,12 @@ class Control:
         renames: Mapping[str, str] | None,
         all_alike: bool = False,
     ) -> list[str]:
-        """Let an instance go on that is held because of changed code; return the ids that do.
+        """Let an instance go on that is held because of changed code; return the ids that go on.
 
-        renames: old name -> new name of recorded steps; what is still missing then holds it again.
-        None accepts the code as it is. all_alike: also the others of the workflow that are held in
-        the same way. Raises WorkerError, having changed nothing, when it is not held or a name is
-        not recorded.
+        renames: old name -> new name of recorded steps; a step that is still missing holds it
+        again. None accepts the code as it is. all_alike: also the others of the workflow that are
+        held in the same way. Raises WorkerError when it is not held or a name is not recorded; then
+        nothing is changed.
         """
         instance = self._find(workflow, instance_id)
         alike = [instance]
@@ -263,9 +263,9 @@ class Control:
     async def restart(
         self, workflow: str, instance_id: str, start: RestartPoint | None = None
     ) -> None:
-        """Start it over with its original params, forgetting what it did, all or from `start` on.
+        """Start it again with its original params, from the beginning or from the step `start`.
 
-        Raises WorkerError, having changed nothing, when no such step has started.
+        Raises WorkerError when no such step has started; then nothing is changed.
         """
         instance = self._find(workflow, instance_id)
         self._count(workflow)
@@ -293,7 +293,7 @@ class Control:
     async def delete_batch(self, workflow: str, ids: object) -> BatchDeletion:
         """Delete up to 100 instances, a list of ids, in one transaction.
 
-        An id that repeats is reported as often. Nothing is deleted when `ids` or any id is wrong.
+        An id that is given twice is in the answer twice. Nothing is deleted when any id is wrong.
         Source: docs/platform/workflows.md, "Batches".
         """
         wanted = checks.check_deletions(ids)
@@ -303,7 +303,7 @@ class Control:
                 self._engine.delete(key)
         try:
             await self._journal.committed()
-        except StateError:  # the engine has said why; nothing was deleted
+        except StateError:  # the engine has reported why; nothing was deleted
             return batches.deletions(wanted, found, recorded=False)
         return batches.deletions(wanted, found, recorded=True)
 
@@ -318,7 +318,7 @@ class Control:
         await self._recorded()
 
     async def skip(self, workflow: str, instance_id: str, label: str | None = None) -> Skipped:
-        """End the sleep, event wait or retry delay of an instance that is due first, or `label`'s.
+        """End the wait of an instance with the earliest deadline, or that of the step `label`.
 
         Returns what was skipped. Raises WorkerError when it is paused, has ended or does not wait.
         """
@@ -329,7 +329,7 @@ class Control:
         return skipped
 
     async def _recorded(self) -> None:
-        """Return once everything above is durable; say so when it cannot be."""
+        """Return when everything recorded is durable. Raises WorkerError if it cannot be."""
         try:
             await self._journal.committed()
         except StateError as error:

@@ -1,7 +1,7 @@
-"""Starting runs: who is queued, who has a place, and what a run begins with.
+"""Starts runs: which instance is queued, which has a seat, and with what a run begins.
 
-An instance starts when its history is durable, there is a place for it and its guest has room for
-what it is sent. Suspects start in the guest apart.
+An instance starts when its history is durable, when there is a seat for it, and when its guest has
+room for the messages. Suspects start in the guest apart.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from emulator.protocol.runs import RunStart
 
 
 class Dispatch:
-    """Gives instances their places and starts them."""
+    """Gives seats to instances and starts them."""
 
     def __init__(
         self, roster: Roster, serving: Serving, blame: Blame, idle: IdleRuns, apart: Apart
@@ -47,7 +47,7 @@ class Dispatch:
         self._apart = apart
 
     def admit(self, instance: Instance, first: Entry) -> Actions:
-        """Take in a new instance; it is queued once its first entry is durable."""
+        """Record a new instance; it is queued when its first entry is durable."""
         self._roster.replace(instance)
         self._roster.admitting.add(instance.key)
         self._roster.record(instance, [first])
@@ -60,14 +60,14 @@ class Dispatch:
         return self.enqueue(instance)
 
     def enqueue(self, instance: Instance | InstanceRow, *, waking: bool = False) -> Actions:
-        """Queue an instance. waking: before all that are new."""
+        """Queue an instance. waking: before all new ones."""
         self._roster.ready.add(instance.key, instance.workflow, waking)
         if isinstance(instance, Instance):
             self._roster.evict(instance)
         return (StartQueued(),)
 
     def progressed(self, run: Run) -> Actions:
-        """Keep the status of an instance, and its place, in step with what its run is doing."""
+        """Let the status and the seat of an instance follow what its run does."""
         roster, instance = self._roster, run.instance
         if not run.blocked or run.state.leaves:
             if instance.status is Status.WAITING:
@@ -88,7 +88,7 @@ class Dispatch:
     def start_queued(self) -> Iterator[Action]:
         """Start queued instances while there is room, for a moment: requests come in between.
 
-        Yields what follows from each start, which takes room, before it looks at the next.
+        Yields the actions of each start before it looks at the next: they take room.
         """
         roster, serving = self._roster, self._serving
         until = monotonic() + TURN_S
@@ -105,9 +105,9 @@ class Dispatch:
                 return
 
     def start_apart(self, key: int, guest: Guest, feed: Feed) -> Actions:
-        """Start a suspect in the guest apart, if it is still to begin."""
+        """Start a suspect in the guest apart, if it has not begun meanwhile."""
         roster = self._roster
-        roster.ready.vacate(key)  # its own place, which it takes up again
+        roster.ready.vacate(key)  # its own seat, which it takes again
         if roster.run_of(key) or key in roster.unrecorded or roster.closed or roster.refused:
             return ()
         instance = roster.sound(key)
@@ -171,7 +171,7 @@ class Dispatch:
     def _first_entries(self, run: Run) -> list[Entry]:
         """Return the entries for the start of a run: which code it is on, and that it runs.
 
-        Of a guarded run the code is recorded once it fits.
+        The code of a guarded run is recorded when it is known to fit.
         """
         instance, generation = run.instance, self._serving.generation
         if instance.started_ms is None:
@@ -190,7 +190,7 @@ class Dispatch:
         return Entry(instance.key, self._roster.clock.now_ms(), kind, data=data)
 
     def _keep_homeless(self, instance: Instance, definition: Definition | None) -> Actions:
-        """Keep an instance whose code is not there, until code comes that has it."""
+        """Keep an instance whose class is missing, until code that has it is loaded."""
         self._roster.homeless[instance.key] = instance.workflow
         self._roster.evict(instance)
         missing = (
@@ -203,7 +203,7 @@ class Dispatch:
 
 
 def _opened(run: Run, messages: Iterator[Message]) -> Iterator[Message]:
-    """Yield what begins a run, which is at rest until it is told to start."""
+    """Yield the messages that begin a run; until the last of them it is at rest."""
     for message in messages:
         if type(message) is RunStart:
             run.state.happens(Event.STARTS_FREE if message.free_steps else Event.STARTS)

@@ -1,6 +1,6 @@
-"""Whether changed code fits the instances that run on it, and what is done when it does not.
+"""Whether changed code fits the instances that run on it, and what to do if it does not.
 
-What is compared, and what follows for the instance, is decided in `guard/`.
+`guard/` compares, and decides what follows for the instance.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ from emulator.protocol.runs import Replayed, RunMessage, RunRelease, StepBegin, 
 
 
 class Divergences:
-    """Judges guarded runs, and the callbacks that run again on other code.
+    """Judges guarded runs, and callbacks that run again on other code.
 
-    policy: what is done. told: called with each instance that diverges.
+    policy: what to do with an instance that diverges. told: called with each of them.
     """
 
     def __init__(self, roster: Roster, serving: Serving) -> None:
@@ -60,7 +60,7 @@ class Divergences:
         return self._judge(run)
 
     def replayed(self, run: Run, message: Replayed) -> Actions:
-        """A guarded run has come to some point without any new step."""
+        """A guarded run reports how far it has come without a new step."""
         if run.state.gate is not Gate.GUARDED:
             return ()
         assert run.guard is not None
@@ -71,7 +71,7 @@ class Divergences:
         guard, instance = run.guard, run.instance
         assert guard is not None
         now_ms, generation = self._roster.clock.now_ms(), self._serving.generation
-        if not guard.is_decided or run.state.leaves:  # it is judged again on the code it comes to
+        if not guard.is_decided or run.state.leaves:  # if it leaves, the next code is judged
             return ()
         divergence = guard.divergence(now_ms)
         if divergence is not None:
@@ -88,9 +88,9 @@ class Divergences:
         )
 
     def judge_callback(self, run: Run, parent: str, waited_ms: int = PATIENCE_MS) -> Actions:
-        """A callback has not asked for all that it had done, and has asked for something new.
+        """A callback asked for a new step, and not for all steps that are recorded for it.
 
-        What else executes in the run may end first, within the grace.
+        Other callbacks of the run may end first, within the grace.
         """
         roster = self._roster
         if not roster.has(run) or run.guest is not self._serving.guest:
@@ -105,7 +105,7 @@ class Divergences:
             again = partial(self.judge_callback, run, parent, waited_ms + PATIENCE_MS)
             return (Later(PATIENCE_MS, again),)
         roster.record(instance, run.interruptions(now_ms))
-        if run.state.pauses:  # what is asked for on resuming counts
+        if run.state.pauses:  # it is judged again when it is resumed
             return (Drop(instance), GoOn(instance))
         return self.diverge(instance, divergence)
 
@@ -122,7 +122,7 @@ class Divergences:
         entries = held.diverged(instance, found, language, now_ms)
         self._roster.record(instance, entries)
         follows: list[Action] = [Drop(instance)]
-        if action is Policy.WARN:  # at once: what it waited for may be no more
+        if action is Policy.WARN:  # at once: the step for which it waited may not exist any more
             follows.append(Queue(instance))
         return (*follows, Evict(instance), WhenDurable(partial(self._tell, told)))
 
@@ -131,12 +131,12 @@ class Divergences:
         return ()
 
     def is_moving(self, key: int) -> bool:
-        """Whether an instance still has a run on the code before."""
+        """Whether an instance still has a run on the previous code."""
         run = self._roster.run_of(key)
         return run is not None and run.guest is not self._serving.guest
 
     def probe(self, key: int, probes: Probes) -> int | None:
-        """Replay an instance that has no run; return the number, or None if it cannot be."""
+        """Replay an instance that has no run; return the number of the probe, or None."""
         roster, guest, feed = self._roster, self._serving.guest, self._serving.feed
         instance = None if guest is None else self.dormant(key)
         if guest is None or feed is None or instance is None:
@@ -159,7 +159,7 @@ class Divergences:
             feed.put(streams.piece(journal, probe.key, message) for _ in range(1))
 
     def probed(self, key: int, divergence: Divergence | None) -> Actions:
-        """A probe has ended: hold what does not fit, let go on what fits again."""
+        """A probe has ended: hold the instance if it does not fit; go on if it fits again."""
         instance = self.dormant(key)
         if instance is None:
             return ()
@@ -175,7 +175,7 @@ class Divergences:
         return (*decision.actions, Evict(instance))
 
     def dormant(self, key: int) -> Instance | None:
-        """Return an instance that waits or is held and has no run; None for every other."""
+        """Return an instance that waits or is held and has no run; None for any other."""
         roster = self._roster
         if roster.journal.row(key) is None or roster.run_of(key) or roster.is_queued(key):
             return None

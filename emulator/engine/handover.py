@@ -1,4 +1,4 @@
-"""The hand-over between guests: which one serves, how runs leave the one before, and lost guests.
+"""The hand-over between guests: which one serves, how runs leave the previous one, lost guests.
 
 A run leaves its guest when nothing executes in it. First its guest is asked to begin nothing more
 by itself; a guest that does not answer most likely hangs, and what it executes has a grace to end.
@@ -46,7 +46,7 @@ RECALL_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this l
 
 
 class Handover:
-    """Moves runs from guest to guest, and lets them go."""
+    """Moves runs from guest to guest, and drops them."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Handover:
         return self._roster.journal.generation(code, self._roster.clock.now_ms())
 
     def _let_in(self, keys: list[int]) -> list[Action]:
-        """Start instances in the guest that serves: they are suspected no more."""
+        """Start instances in the guest that serves: they are no longer suspects."""
         follows: list[Action] = []
         for key in keys:
             self._roster.ready.vacate(key)
@@ -124,13 +124,13 @@ class Handover:
         return self._move(run) if run.at_rest else self.recall(run)
 
     def _leave_in_silence(self, run: Run) -> Actions:
-        """Take a run off a guest that does not say what it has begun: most likely it hangs."""
+        """Take a run off a guest that does not say which steps it has begun: it probably hangs."""
         if not self._roster.has(run) or run.state.knows_all or run.executing:
             return ()
         return self._move(run)
 
     def _leave_late(self, run: Run) -> Actions:
-        """Take a run off its old guest though callbacks of it execute there: their time is over."""
+        """Take a run off its old guest although callbacks execute there: their grace is over."""
         if not self._roster.has(run):
             return ()
         self._roster.record(run.instance, run.interruptions(self._roster.clock.now_ms()))
@@ -142,13 +142,13 @@ class Handover:
     # --- how a run comes to rest
 
     def recall(self, run: Run) -> Actions:
-        """Let the guest ask before every step of a run, and say so."""
+        """Tell the guest to ask before every step of a run, and to answer."""
         if not run.state.happens(Event.RECALL):
             return ()
         return (Tell(run.number, RunAskFirst(run.number)),)
 
     def asks(self, run: Run, message: RunAsking) -> Actions:
-        """The guest begins no step of a run by itself any more, and has told what it has begun."""
+        """The guest begins no more steps of a run by itself, and has reported those in progress."""
         self._know_all(run)
         if not run.blocked:
             run.state.happens(Event.GOES_ON)
@@ -160,7 +160,7 @@ class Handover:
         return self.recall(run)
 
     def idle(self, run: Run) -> Actions:
-        """A run has only waited for its moment: it is dropped, once it is known that it does."""
+        """A run has only waited for its moment: drop it when it is certain that it only waits."""
         if not run.blocked:
             return ()
         run.state.happens(Event.IDLE)
@@ -168,7 +168,7 @@ class Handover:
         return self.rested(run) if run.at_rest else follows
 
     def rested(self, run: Run) -> Actions:
-        """Nothing executes in a run: what has waited for that happens."""
+        """Nothing executes in a run: do what was planned for that moment."""
         instance, now_ms = run.instance, self._roster.clock.now_ms()
         match run.state.at_rest:
             case AtRest.PAUSE | AtRest.PAUSE_OR_MOVE:

@@ -1,4 +1,4 @@
-"""How runs end: what `run()` returned or raised, what its steps undo then, and what went wrong."""
+"""How runs end: `run()` returned or raised, steps are rolled back, or something went wrong."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from emulator.protocol.runs import RunEnd
 
 
 class Outcomes:
-    """Ends instances as their runs end, and rolls them back first."""
+    """Ends instances when their runs end; before that, it rolls them back."""
 
     def __init__(self, roster: Roster, calls: StepCalls) -> None:
         self._roster = roster
@@ -41,7 +41,7 @@ class Outcomes:
         if run.state.gate is Gate.REFUSING:
             return ()
         if run.state.gate is Gate.GUARDED and not message.damaged:
-            if run.state.leaves:  # on the code it comes to it may not end
+            if run.state.leaves:  # on the next code it may not end
                 return (Drop(run.instance, message.kept), GoOn(run.instance))
             raise ProtocolError("run_end of a guarded run that has not said what it asked for")
         warnings = self._unfinished(run, "raised" if message.name else "returned")
@@ -84,7 +84,7 @@ class Outcomes:
         return (WhenDurable(partial(self._begin_rollback, run)),)
 
     def _begin_rollback(self, run: Run) -> Actions:
-        """That it rolls back is durable: it can never go on as if nothing had been undone."""
+        """Record that the instance rolls back; once that is durable, it can never go on again."""
         if not self._roster.has(run) or run.state.leaves:
             return ()
         return (RollBack(run.number),)
@@ -101,13 +101,14 @@ class Outcomes:
         return self._calls.carry_out(run, call.key, steps.begin(instance, call, now_ms))
 
     def mishap(self, run: Run, problem: str) -> Actions:
-        """Something about a run could not be handled: its instance fails, and no other."""
+        """A message about a run could not be handled: its instance fails, and no other."""
         return (Drop(run.instance), End(run.instance, [self._failure(run, problem)]))
 
     def unreadable(self, run: Run, error: StateError | ValueError) -> Actions:
-        """What a run is to be sent cannot be read. The next start tries it again.
+        """A message for a run cannot be made, because a recorded value cannot be read.
 
-        Unless it is a ValueError: a guest sent bytes that are not a value, and they were recorded.
+        After a ValueError the instance fails: a guest sent bytes that are not a value, and they
+        were recorded. After any other error the next start tries it again.
         """
         if isinstance(error, ValueError):
             return self.mishap(run, f"A recorded value is damaged: {error}")

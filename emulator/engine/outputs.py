@@ -1,6 +1,6 @@
-"""The byte streams that callbacks return and user code reads: pieces come in and go out.
+"""The byte streams that callbacks return and user code reads, piece by piece.
 
-What a stream is, and how it is kept: `runs/streams.py`.
+`runs/streams.py` says what a stream is, and how it is kept.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from emulator.protocol.runs import StepChunk, StepTaken, StreamRead
 
 
 class Outputs:
-    """Takes the pieces of streams in, and hands them out."""
+    """Stores the pieces of streams, and sends them."""
 
     def __init__(self, roster: Roster, idle: IdleRuns) -> None:
         self._roster = roster
         self._idle = idle
 
     def came(self, run: Run, message: StepChunk) -> Actions:
-        """The callback of an attempt returned a stream, and this is the next piece of it."""
+        """Store the next piece of a stream that the callback of an attempt returned."""
         found = run.calls.executing_as(message.call, message.attempt)
         if found is None:
             over = StepTaken(run.number, message.call, message.attempt, over=True)
@@ -52,7 +52,7 @@ class Outputs:
 
     def read(self, run: Run, message: StreamRead) -> Actions:
         """User code reads a stream that a step has returned."""
-        if run in self._idle:  # it does not only wait: it gets another moment
+        if run in self._idle:  # it does not only wait, so its moment begins again
             self._idle.remove(run)
             self._idle.add(run)
         journal, key = self._roster.journal, run.instance.key

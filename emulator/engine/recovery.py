@@ -1,4 +1,4 @@
-"""When the disk refuses: memory is ahead of the journal, workflows stand still, and then go on."""
+"""When the disk refuses: memory is ahead of the journal, and workflows stop until it accepts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECOVERY_DELAY_MS = 1_000  # after a failed commit
 
 
 class Recovery:
-    """Forgets what could not be recorded, and takes it up again when the journal can be written."""
+    """Forgets instances whose entries could not be recorded, and goes on with them later."""
 
     def __init__(self, roster: Roster, waking: Waking) -> None:
         self.is_lost = False  # the journal was removed under us
@@ -22,7 +22,7 @@ class Recovery:
         self._waking = waking
 
     def look(self) -> Actions:
-        """Notice that the journal was removed, when nothing is recorded that would show it."""
+        """Notice that the journal was removed, also when nothing is recorded."""
         try:
             self._roster.journal.place.look()
         except Removed as error:

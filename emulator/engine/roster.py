@@ -1,8 +1,8 @@
 """The roster: instances and runs in memory, and the only caller of `Journal.append`.
 
-Memory is a cache of the journal. What is recorded is applied to it in the same breath; what a
-commit could not write is forgotten and read again. The roster also knows where each instance
-stands: whether it runs, is queued, waits for a deadline, or for code that has its class. It decides
+Memory is a cache of the journal. Each entry is applied to it as soon as it is recorded. If a commit
+fails, the instances in it are forgotten and read again. The roster also knows what each instance
+does: it runs, is queued, waits for a deadline, or waits for code that has its class. It decides
 nothing.
 """
 
@@ -40,14 +40,14 @@ class Census:
     runs: int = 0
     instances: int = 0
     timers: int = 0
-    places: int = 0  # taken up by instances that run, or begin apart
+    seats: int = 0  # of instances that run, or begin apart
 
 
 class Roster:
-    """Owns what is known in memory of instances and runs.
+    """Owns the instances and runs in memory.
 
-    wake: called with the key of an instance that has something due. delete: called with the key of
-    one whose time is over. report: tells the person at the terminal.
+    wake: called with the key of an instance whose deadline has passed. delete: called with the key
+    of an instance that has expired. report: tells the person at the terminal.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Roster:
         self.homeless: dict[int, str] = {}  # instance -> its workflow, which is gone, or its class
         self.admitting: set[int] = set()  # new instances that the next commit queues
         self.unrecorded: set[int] = set()  # instances that a failed commit has lost
-        self.refused = False  # the journal could not be written the last time
+        self.refused = False  # the last commit failed
         self.closed = False
         self._instances: dict[int, Instance] = {}
         self._runs: dict[int, Run] = {}
         self.run = self._runs.get  # the run with a number; None: it is over, or never was
         self._run_of: dict[int, Run] = {}  # by instance key
         self._next_run = 1
-        self._damaged: set[int] = set()  # instances whose history makes no sense, and was told
+        self._damaged: set[int] = set()  # instances with a damaged history, already reported
 
     def language_of(self, workflow: str) -> Language:
         """Return the language of a workflow's code, for messages."""
@@ -123,15 +123,15 @@ class Roster:
         return len(self.ready) + len(self.suspects) + len(self.admitting)
 
     def instance(self, key: int, *, steps: bool = True) -> Instance:
-        """Return an instance, from memory or folded from the journal. Raises KeyError.
+        """Return an instance, from memory or by folding its entries. Raises KeyError.
 
-        steps: False where they are not needed.
+        steps: False if the caller needs no steps.
         """
         instance = self._instances.get(key)
         return self.journal.load(key, steps=steps) if instance is None else instance
 
     def sound(self, key: int) -> Instance | None:
-        """Return an instance; None when its history is damaged, or there is none."""
+        """Return an instance; None if its history is damaged, or if it does not exist."""
         try:
             return self.instance(key)
         except KeyError:
@@ -142,7 +142,7 @@ class Roster:
 
     @contextmanager
     def leaving_damaged_alone(self) -> Iterator[None]:
-        """Keep what the disk has done to one instance from all others; it is told once."""
+        """Report damage to one instance once, and let all others go on."""
         try:
             yield
         except DamagedHistory as error:
@@ -162,12 +162,12 @@ class Roster:
         return min(known if dormant_ms is None else [*known, dormant_ms], default=None)
 
     def is_executing(self, instance: Instance) -> bool:
-        """Whether a callback of an instance is in flight, or may be."""
+        """Whether a callback of an instance executes, or may execute."""
         run = self._run_of.get(instance.key)
         return run is not None and not run.at_rest
 
     def in_flight(self) -> set[tuple[int, str, int]]:
-        """Return what runs do without waiting for time: (run, step key, attempt) of each.
+        """Return the work that does not wait for time: (run, step key, attempt) of each.
 
         Without a key: code between steps.
         """
@@ -202,7 +202,7 @@ class Roster:
             self.project(instance)
 
     def project(self, instance: Instance) -> None:
-        """Write what the instances table repeats of the fold."""
+        """Record the part of an instance's state that the table of instances repeats."""
         waiting = instance.status is Status.WAITING
         wake_ms = instance.next_due_ms() if waiting else None
         definition = self.definitions.get(instance.workflow)
@@ -215,12 +215,12 @@ class Roster:
             self.timers.forget(instance.key)
 
     def drop_leftovers(self, instance: Instance) -> None:
-        """Delete streams of attempts that did not succeed; none may be in flight."""
+        """Delete streams of attempts that did not succeed; none of them may execute."""
         if self.journal.chunks.has(instance.key):
             self.journal.chunks.keep(instance.key, streams.kept_streams(instance))
 
     def drop_output(self, run: Run, call: Call) -> None:
-        """Delete what an attempt has sent of its stream: it has not succeeded."""
+        """Delete the sent part of the stream of an attempt that has not succeeded."""
         if call.output is not None:
             self.journal.chunks.drop(run.instance.key, call.output.id)
             if run.streamed is not None:
@@ -230,15 +230,15 @@ class Roster:
     # --- coming and going
 
     def keep(self, instance: Instance) -> Instance:
-        """Have an instance in memory; return the one that is there, which may be another."""
+        """Keep an instance in memory; return the object that is there, which may be another."""
         return self._instances.setdefault(instance.key, instance)
 
     def replace(self, instance: Instance) -> None:
-        """Have this instance in memory in place of another fold of it."""
+        """Keep this object in memory instead of another fold of the same instance."""
         self._instances[instance.key] = instance
 
     def evict(self, instance: Instance) -> None:
-        """Keep an instance in memory only while it runs, or is about to and takes little room."""
+        """Remove an instance from memory unless it runs, or will run soon and takes little room."""
         key = instance.key
         if key in self._run_of or key in self.admitting:
             return
@@ -246,7 +246,7 @@ class Roster:
             self._instances.pop(key, None)
 
     def forget(self, key: int) -> None:
-        """Forget an instance without a run: the journal knows better, or it is deleted."""
+        """Forget an instance without a run: memory is ahead of the journal, or it was deleted."""
         self._instances.pop(key, None)
         self.timers.forget(key)
         self.ready.remove(key)
@@ -254,7 +254,7 @@ class Roster:
         self.admitting.discard(key)
 
     def start_over(self, plan: StartOver) -> Instance:
-        """Forget the history of an instance without a run, or part of it; return what it is now."""
+        """Forget all or part of the history of an instance without a run; return what is left."""
         key = plan.instance.key
         fresh = Instance(key, plan.instance.workflow, plan.instance.id)
         self.timers.forget(key)
@@ -275,14 +275,14 @@ class Roster:
         return self._next_run - 1
 
     def enter(self, run: Run) -> None:
-        """A run begins; its instance takes up a place."""
+        """A run begins; its instance takes a seat."""
         instance = run.instance
         self._runs[run.number] = self._run_of[instance.key] = run
         self._instances[instance.key] = instance
         self.ready.occupy(instance.key, instance.workflow)
 
     def leave(self, run: Run) -> None:
-        """A run is over: what it has sent of streams goes, and its instance's place is free."""
+        """A run is over: unfinished streams are deleted, and the seat of its instance is free."""
         if run.streamed is not None:
             for call in run.calls.values():
                 self.drop_output(run, call)
@@ -291,7 +291,7 @@ class Roster:
         self.ready.vacate(run.instance.key)
 
     def stop(self) -> None:
-        """Wake and delete nobody any more."""
+        """Wake and delete no instance any more."""
         self.closed = True
         self.timers.stop()
         self.expiry.stop()
@@ -299,7 +299,7 @@ class Roster:
     # --- for tests
 
     def check(self) -> Census:
-        """Return how much there is. Raises AssertionError where memory contradicts itself.
+        """Return how much there is in memory. Raises AssertionError if it contradicts itself.
 
         It reads every instance that is in memory.
         """
@@ -319,6 +319,6 @@ class Roster:
         return Census(len(self._runs), len(self._instances), timers, len(self.ready.active))
 
     def keys(self) -> set[int]:
-        """Return every instance that something is known of."""
+        """Return every instance that is in any part of the roster."""
         known = {*self._instances, *self._run_of, *self.timers.keys(), *self.ready.keys()}
         return known | {*self.suspects, *self.homeless, *self.admitting}

@@ -1,4 +1,4 @@
-"""Schedules: when each fires next. A cache of configuration and clock.
+"""Schedules: when each fires next. Nothing here is kept: configuration and clock say it all.
 
 Each tick has its own instance id, `"0 9 * * *-1786001400000"`, so it fires at most once, also after
 a crash. Ticks that passed while no server ran make no instance: at a start, and for a new schedule,
@@ -54,7 +54,7 @@ class Schedules:
         return min((at_ms for at_ms, _ in self._armed.values()), default=None)
 
     def stop(self) -> None:
-        """Use no schedules any more."""
+        """Forget all schedules."""
         self.set(())
 
     def _arm(self, workflow: str, expression: str, after_ms: int) -> None:

@@ -1,7 +1,6 @@
-"""What goes on by itself: deadlines that pass, events that arrive, instances that lost their run.
+"""What happens without a user: deadlines pass, events arrive, instances have lost their runs.
 
-Everybody who only waits has a deadline, and everybody who does not is queued or runs: nothing is
-ever forgotten.
+Each instance that only waits has a deadline. Every other one is queued or runs: none is forgotten.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _CHEAP = (Status.WAITING, Status.RUNNING, Status.QUEUED)  # to go on with: no hi
 
 
 class Waking:
-    """Lets instances go on."""
+    """Queues and wakes instances."""
 
     def __init__(self, roster: Roster, dispatch: Dispatch, calls: StepCalls) -> None:
         self._roster = roster
@@ -35,9 +34,9 @@ class Waking:
     def take_up_all(
         self, rows: Iterable[InstanceRow], moved_on: Collection[int]
     ) -> Iterator[Action]:
-        """Go on with all these instances; those whose history must be read for that bit by bit.
+        """Go on with all these instances. Those whose history must be read come bit by bit.
 
-        moved_on: keys of those whose row may lag behind their history.
+        moved_on: keys of those whose row may be older than their history.
         """
         for row in rows:
             if row.key in moved_on or row.status not in _CHEAP:
@@ -46,7 +45,7 @@ class Waking:
                 yield from self.take_up(row, folded=False)
 
     def take_up(self, row: InstanceRow, *, folded: bool = True) -> Actions:
-        """Go on with an instance from its row; `folded`: from its history where the row may lag."""
+        """Go on with an instance from its row. folded: from its history if the row may be older."""
         match row.status:
             case Status.WAITING if not folded:
                 self._roster.timers.set(row.key, row.wake_ms)
@@ -61,7 +60,7 @@ class Waking:
                 return ()
 
     def take_up_again(self, key: int) -> Actions:
-        """Go on with an instance that was let go, unless it goes on already."""
+        """Go on with an instance that was forgotten, unless it goes on already."""
         row = self._roster.journal.row(key)
         if row is None or self._roster.run_of(key) or self._roster.is_queued(key):
             return ()
@@ -97,9 +96,9 @@ class Waking:
         return ()
 
     def rouse(self, instance: Instance) -> Actions:
-        """Queue an instance without a run that no longer only waits.
+        """Queue an instance without a run that no longer only waits, and record that it runs.
 
-        Its status says so from now on: after a crash no deadline would tell that it must run.
+        After a crash, only its status says that it must run: it may have no deadline.
         """
         if instance.status is Status.WAITING:
             now_ms = self._roster.clock.now_ms()
@@ -108,10 +107,10 @@ class Waking:
         return self._dispatch.enqueue(instance, waking=True)
 
     def wake(self, key: int) -> Actions:
-        """The earliest deadline of an instance may have passed."""
+        """Do what is due for an instance: its earliest deadline may have passed."""
         roster = self._roster
-        looked_ms = roster.clock.now_ms()  # what falls due while this works is still to come
-        instance = roster.sound(key)  # or it was deleted before it was its turn
+        looked_ms = roster.clock.now_ms()  # deadlines that pass during this work come later
+        instance = roster.sound(key)  # None if it was deleted meanwhile
         if instance is None or instance.is_terminal or instance.status is Status.PAUSED:
             return ()
         run = roster.run_of(key)
@@ -154,9 +153,9 @@ class Waking:
         return must_run
 
     def deliver_events(self, instance: Instance) -> Actions:
-        """Hand buffered events to the steps that wait for them, the longest waiting first.
+        """Give buffered events to the steps that wait for them, the longest waiting step first.
 
-        While a pause waits for callbacks to end, only to what these wait for.
+        While a pause waits for callbacks, only to steps for which these callbacks wait.
         """
         pausing = instance.status is Status.WAITING_FOR_PAUSE
         if instance.status not in (Status.RUNNING, Status.WAITING, Status.QUEUED) and not pausing:
@@ -178,11 +177,11 @@ class Waking:
             self._roster.record(instance, decision.entries)
             if run is None:
                 follows += self.rouse(instance)
-            elif instance.status is Status.WAITING:  # no longer only that, and it is to run again
+            elif instance.status is Status.WAITING:  # it no longer only waits, so it must run again
                 follows += self._dispatch.progressed(run)
         return follows
 
     def skipped(self, instance: Instance) -> Actions:
         """A deadline has been moved to now: do what is due, in one commit with that."""
-        self._roster.project(instance)  # the deadline may stay: a run that leaves is not woken
+        self._roster.project(instance)  # the deadline may stay: a run that moves is not woken
         return self.wake(instance.key)

@@ -444,7 +444,7 @@ def test_a_suspect_takes_a_place_of_its_workflow_as_ever(tmp_path: Path) -> None
         for _ in range(3):
             await world.advance(SECOND)
             open_gates = [gates[name] for name in "abc" if name in gates]
-            assert world.engine.roster.check().places <= 2
+            assert world.engine.roster.check().seats <= 2
             for gate in open_gates:
                 gate.set()
         await world.advance(HOUR)

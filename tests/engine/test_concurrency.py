@@ -122,7 +122,7 @@ def test_every_way_to_end_gives_the_place_back(tmp_path: Path) -> None:
         await world.terminate("terminated")
 
         assert world.status("last") == "complete"
-        assert world.engine.roster.check().places == 0
+        assert world.engine.roster.check().seats == 0
 
     play(tmp_path, workflow, story, concurrency=1)
 

@@ -173,7 +173,7 @@ def test_instances_queued_behind_a_failed_one_start_when_there_is_room(tmp_path:
         await world.advance(MINUTE)
 
         assert [world.status(name) for name in "abc"] == ["complete"] * 3
-        assert world.engine.roster.check().places == 0
+        assert world.engine.roster.check().seats == 0
 
     play(tmp_path, big_step, story, concurrency=1)
 

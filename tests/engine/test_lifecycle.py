@@ -212,7 +212,7 @@ def test_restart_starts_over_in_every_status(tmp_path: Path, before: Status) -> 
 
         assert world.status() == "complete"
         assert world.kinds()[:2] == [EntryKind.WORKFLOW_QUEUED, EntryKind.WORKFLOW_START]
-        assert world.engine.roster.check().places == 0
+        assert world.engine.roster.check().seats == 0
 
     play(tmp_path, stage.workflow, story)
 

@@ -1,4 +1,4 @@
-"""What answers a workflow command: the REST API, whoever speaks it.
+"""What a workflow command asks: the REST API, of a running server or of this process.
 
 `cli/remote.py` asks a running server, `local.py` the same routes in this process (docs/rest.md; the
 explorer's base, where values are whole). A command cannot tell them apart except by `live`.
@@ -18,9 +18,9 @@ from emulator.errors import EmulatorError
 from emulator.protocol import deep_json
 
 BASE = "/cdn-cgi/local/explorer/api/workflows"
-OWN = "/cdn-cgi/groundfog/workflows"  # what only Groundfog has
-_SAID_MAX = 300  # characters of an answer that is not the API's
-_QUOTED = 80  # of one that may be anything
+OWN = "/cdn-cgi/groundfog/workflows"  # routes that only Groundfog has
+_SAID_MAX = 300  # characters of a text that the API has not written
+_QUOTED = 80  # characters of it in an error
 _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -29,7 +29,7 @@ class Unreachable(EmulatorError):
 
 
 class Refused(EmulatorError):
-    """The API said no; `status` is HTTP's."""
+    """The API refused a request; `status` is that of HTTP."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -37,15 +37,15 @@ class Refused(EmulatorError):
 
     @property
     def is_missing(self) -> bool:
-        """Whether what was asked for does not exist."""
+        """Whether the reason is that something does not exist."""
         return self.status == HTTPStatus.NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API answered; `info` is `result_info`.
+    """The answer of the API; `info` is `result_info`.
 
-    Which type of `emulator.answers` they have depends on the route: the caller says it.
+    The route says which types of `emulator.answers` they have, and the caller names these.
     """
 
     result: Any
@@ -65,21 +65,21 @@ class Api(Protocol):
         body: object = None,
         base: str = BASE,
     ) -> Answer:
-        """Send a request to a path below `base`, in segments; None sends no body.
+        """Send a request to a path below `base`, given in segments. body: None sends no body.
 
-        Raises Refused when it is answered with an error, Unreachable when it is not answered.
+        Raises Refused when the answer is an error, Unreachable when there is no answer.
         """
         ...
 
     def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventRecord]:
-        """Yield the events of an instance past the id `after`, as they happen, until it ends.
+        """Yield the events of an instance after the id `after`, as they happen.
 
-        Or until the server does. Raises Refused and Unreachable as `ask`.
+        It ends with the instance, or with the server. Raises Refused and Unreachable as `ask`.
         """
         ...
 
     def find_again(self) -> None:
-        """Look for the server anew: it may have been started again, on another port."""
+        """Look for the server again: it may have been restarted, on another port."""
         ...
 
 
@@ -89,7 +89,7 @@ def route(base: str, path: tuple[str, ...]) -> str:
 
 
 def read_answer(status: int, text: bytes, who: str) -> Answer:
-    """Return what an envelope holds. Raises Refused, or EmulatorError for anything else."""
+    """Return the answer in an envelope. Raises Refused, or EmulatorError for any other text."""
     try:
         envelope = deep_json.loads(text)
         if envelope["success"]:

@@ -1,7 +1,7 @@
 """The REST API without a server: the server's own routes, called in this process on the journal.
 
-No guest runs and no time passes here. What a command changes is durable when it returns, and
-takes effect at the next start of `groundfog dev`.
+No guest runs and no time passes here. The changes of a command are durable when it returns, and
+take effect at the next start of `groundfog dev`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _NeverAlarm:
 
 
 class _StoppedClock:
-    """Tells one time, and wakes nobody: timers are for the next server."""
+    """Always shows the same time, and no alarm rings: that is for the next server."""
 
     def __init__(self, now_ms: int) -> None:
         self._now_ms = now_ms
@@ -60,7 +60,7 @@ class _StoppedClock:
         return self._now_ms
 
     def at_least(self, now_ms: int) -> None:
-        """Tell no time before `now_ms`: a virtual clock may have been there."""
+        """Show no time before `now_ms`: a virtual clock may have been ahead."""
         self._now_ms = max(self._now_ms, now_ms)
 
     def call_at(self, when_ms: int, callback: Callable[[], None]) -> Alarm:
@@ -96,7 +96,7 @@ class LocalApi:
         return read_answer(status, text, "the journal")
 
     def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventRecord]:
-        """See `Api`; nothing happens here, so it ends with what has happened."""
+        """See `Api`. Nothing happens here, so it ends after the recorded events."""
         key = self._journal.find(workflow, instance)
         if key is None:
             raise Refused(HTTPStatus.NOT_FOUND, "no such instance")

@@ -1,4 +1,4 @@
-"""What a step gets that is called for the first time: begun, made to wait, or refused. Pure.
+"""What the first call of a step gets: it begins, it waits, or it is refused. Pure.
 
 Source: docs/platform/workflows.md, "A step from call to result", "Sleeping" and "Events".
 """
@@ -81,7 +81,7 @@ def _first_do(instance: Instance, call: StepCall, now_ms: int, step_limit: int) 
 
 
 def _given_start(call: StepCall) -> StepStart:
-    """Return what is recorded with the start of a `do` with options. Raises InvalidStepConfig."""
+    """Return the data of the entry for a `do` with options. Raises InvalidStepConfig."""
     config = resolve_config(call.options.get("config"))
     rollback = None
     if "rollback" in call.options:
@@ -91,12 +91,12 @@ def _given_start(call: StepCall) -> StepStart:
 
 @functools.lru_cache(maxsize=1024)
 def _default_start(line: str) -> StepStart:
-    """The same for a step without a configuration of its own, as most are."""
+    """Return the same for a step without options, as most steps are."""
     return SharedStart.shared(resolve_config(None), Origin(line))
 
 
 def _first_rollback(instance: Instance, call: StepCall, now_ms: int) -> Decision:
-    """The configuration was checked, and recorded, when the step itself began."""
+    """Begin a handler: its configuration was checked and recorded when the step itself began."""
     step = instance.steps[step_key(StepKind.DO, call.name, call.count)]
     assert step.rollback is not None
     start = Entry(instance.key, now_ms, EntryKind.ROLLBACK_STEP_START, call.key, data=step.rollback)

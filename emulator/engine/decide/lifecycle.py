@@ -47,7 +47,7 @@ def pause(instance: Instance, executing: bool, now_ms: int) -> Decision:
         case Status.WAITING_FOR_PAUSE | Status.PAUSED:
             return Decision()
         case Status.ROLLING_BACK:
-            return Decision()  # not documented: a rollback goes through
+            return Decision()  # not documented: a rollback goes on
         case Status.COMPLETE | Status.ERRORED | Status.TERMINATED:
             return Decision()
         case _:
@@ -141,6 +141,6 @@ def queued(
     schedule: Schedule | None = None,
     retention: Mapping[str, int] | None = None,
 ) -> Entry:
-    """Return the first entry of an instance; `source` is what triggered it."""
+    """Return the first entry of an instance; `source`: what created it."""
     data = Queued(source, schedule, retention or {})
     return Entry(key, created_ms, EntryKind.WORKFLOW_QUEUED, data=data, value=params)

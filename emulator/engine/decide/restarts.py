@@ -1,6 +1,6 @@
-"""Restarting from a step: which entries of a history stay and which are struck from it. Pure.
+"""Restart from a step: which entries of a history stay, and which are deleted. Pure.
 
-What is left is a history like any other, so the instance is again the fold of its entries.
+The rest is an ordinary history, so the instance is again the fold of its entries.
 Source: docs/platform/workflows.md, "Restarting".
 """
 
@@ -31,7 +31,7 @@ _ENDS = frozenset(
 
 
 class Rewound(NamedTuple):
-    """A history after it was cut: the ids of the entries that go, and the entries that stay."""
+    """A history after the cut: the ids of the deleted entries, and the entries that stay."""
 
     struck: list[int]
     kept: list[Entry]
@@ -56,11 +56,10 @@ def parse_restart_point(given: Json) -> RestartPoint:
 def rewind(history: list[Numbered], point: RestartPoint) -> Rewound:
     """Return the history without the step at `point` and every step that started after it.
 
-    The ends of the instance go too, with all that was rolled back, and every event that no
-    remaining step received; QUEUED and START stay. A step that started earlier stays as far as it
-    came: its result, its attempts, and the deadline it waits for. So does a step whose callback
-    contains the one at `point`. Steps that were renamed are known by their present names.
-    Raises WorkerError when there is no such step.
+    Entries about the end of the instance and about rollbacks go too, and all events except those
+    that remaining steps received. QUEUED and START stay. A step that started earlier stays with its
+    result, its attempts and its deadline. So does a step whose callback contains the one at
+    `point`. Renamed steps have their present names. Raises WorkerError without such a step.
     """
     named = with_current_names(history)
     starts = [(number, entry.step) for number, entry in named if entry.kind in STEP_STARTS]
@@ -94,9 +93,9 @@ def _is_called(step: str, kind: str, name: str) -> bool:
 
 
 def _received(history: list[Numbered], gone: set[str]) -> set[int]:
-    """Return the ids of the events that waits which are not `gone` have received.
+    """Return the ids of the events that the remaining waits (not in `gone`) have received.
 
-    Each wait takes the oldest event of its type, as `fold.py` has it.
+    Each wait takes the oldest event of its type, as in `fold.py`.
     """
     types: dict[str, str] = {}  # by step key
     buffered: defaultdict[str, deque[int]] = defaultdict(deque)

@@ -1,7 +1,7 @@
-"""Ending a sleep, an event wait or a retry delay before its time. Pure.
+"""Ends a sleep, an event wait or a retry delay before its time. Pure.
 
-What is skipped is a deadline: it is moved to now, and everything else follows as if time had come.
-A wait for an event that is skipped has therefore timed out. Running code is never cut short.
+A skip moves a deadline to now, and everything else follows as if its time had come. So a skipped
+event wait has timed out. Running code is never cut short.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from emulator.errors import WorkerError
 
 
 class Skipped(NamedTuple):
-    """What was skipped: the step `"rest-1"`, what it did, and when it would have ended.
+    """What was skipped: the step `"rest-1"`, its type, and its deadline before.
 
     `type` is `"sleep"`, `"waitForEvent"` or `"retry"`.
     """
@@ -27,14 +27,14 @@ class Skipped(NamedTuple):
 
     @classmethod
     def of(cls, step: Step) -> Skipped:
-        """Return the record of a step that is about to be skipped."""
+        """Return the record for a step, before it is skipped."""
         assert step.due_ms is not None
         kind = "retry" if step.state is StepState.RETRYING else step.kind.value
         return cls(step.label, kind, step.due_ms)
 
 
 def skip(instance: Instance, label: str | None, now_ms: int) -> tuple[Entry, Skipped]:
-    """Return the entry that ends what `instance` waits for, and what that was.
+    """Return the entry that ends a wait of `instance`, and what was skipped.
 
     label: the step to skip, `"rest-1"`; without it, the one with the earliest deadline.
     Raises WorkerError when the instance has ended or is paused, and when nothing waits.

@@ -99,7 +99,7 @@ def is_too_large(value: bytes) -> bool:
 
 
 def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decision:
-    """Decide what follows when a callback returned: it is recorded, or fails as too large."""
+    """Decide what follows when a callback returned: its value is recorded, or is too large."""
     if is_too_large(value):
         error = ErrorInfo(
             "WorkflowInternalError",
@@ -117,7 +117,7 @@ def succeed(instance: Instance, step: Step, value: bytes, now_ms: int) -> Decisi
 
 
 def stored(instance: Instance, step: Step, stream: bytes, now_ms: int) -> Decision:
-    """Decide what follows when a stream was stored to its end; `stream` is its recorded value."""
+    """Decide what follows when a whole stream is stored; `stream` is its recorded value."""
     decision = succeed(instance, step, stream, now_ms)
     return Decision(decision.entries, [Resolve(stream)])
 

@@ -1,8 +1,8 @@
 """Sends a guest messages about runs as fast as it reads: histories, starts, large answers.
 
-At most a window of it is on the way. The rest stays where it is, as iterators that make the next
-message when there is room for it: so the host keeps little in memory, and a request that comes
-meanwhile does not wait behind everything that is due.
+At most one window of bytes is on the way. The rest are iterators, which make the next message when
+there is room for it. So the host keeps little in memory, and a request that comes meanwhile does
+not wait behind everything that is due.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Feed:
         self._has_room_again = has_room_again
         self._parcels: deque[Parcel] = deque()
         self._unread = 0  # bytes, or what counts as such
-        self._unmarked = 0  # bytes of them that no `when_read` is about yet
+        self._unmarked = 0  # the part of them for which no `when_read` was asked yet
         self._sending = False
         self._is_behind = False  # the window was full, and was not nearly empty since
         self._aborting = 0

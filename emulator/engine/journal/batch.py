@@ -32,15 +32,15 @@ GenerationRow = tuple[int, str, int]  # number, code, since when
 
 
 class Rows:
-    """What is still to be written; rows are as their statements take them."""
+    """The rows that are not written yet, each as its statement takes it."""
 
     def __init__(self) -> None:
         self.wiped: list[tuple[int]] = []
         self.deleted: list[tuple[int]] = []
         self.struck: list[tuple[int]] = []
         self.instances: list[tuple[object, ...]] = []
-        self.entries: list[Row | None] = []  # None: in a later row by now
-        self.last: dict[int, int] = {}  # instance -> place of its last entry
+        self.entries: list[Row | None] = []  # None: this row has become part of a later one
+        self.last: dict[int, int] = {}  # instance -> index of the row with its last entry
         self.statuses: dict[int, tuple[object, ...]] = {}  # by key: the last one
         self.generations: list[GenerationRow] = []
         self.chunks: list[tuple[int, int, int, bytes]] = []
@@ -59,9 +59,9 @@ class Rows:
         )
 
     def add(self, row: Row, next_id: int) -> int:
-        """Add a row of an entry, in one with the last of its instance where that is possible.
+        """Add the row of an entry; if possible, it joins the last row of its instance.
 
-        next_id: of the entry after it. Returns the same, which is later where the two are one.
+        next_id: for the entry after it. Returns that id again; it is higher if two rows became one.
         """
         place = self.last.get(row[1])
         last = None if place is None else self.entries[place]
@@ -84,7 +84,7 @@ class Rows:
         self.chunks = [row for row in self.chunks if row[2] != key]
 
     def delete(self, key: int) -> None:
-        """Delete an instance; it was wiped."""
+        """Delete an instance that was wiped."""
         self.instances = [row for row in self.instances if row[0] != key]
         self.statuses.pop(key, None)
         self.deleted.append((key,))
@@ -95,7 +95,7 @@ class Rows:
         self.dropped.append((stream,))
 
     def write(self, connection: sqlite3.Connection, highest: tuple[int, int]) -> None:
-        """Write everything in the transaction that is open.
+        """Write everything in the open transaction.
 
         highest: the highest ids of an entry and of an instance that were ever given.
         """
@@ -118,9 +118,9 @@ class Rows:
 class Batch:
     """All that is recorded in one turn of the event loop: one transaction.
 
-    rows: what is still to be written. written: a part is already, in a transaction that is open.
-    failure: that part could not be written, so nothing of the turn is. entries: the entries as
-    values. keys: the instances that it concerns. generations: all of it that is, written or not.
+    rows: what is not written yet. written: a part is written, in a transaction that is still open.
+    failure: why a part could not be written; then nothing of the turn is. entries: the entries as
+    values. keys: the instances that they are about. generations: all new ones, written or not.
     """
 
     def __init__(self) -> None:
@@ -135,7 +135,7 @@ class Batch:
         return self.written or self.failure is not None or bool(self.rows)
 
     def add(self, entries: Sequence[Entry], first_id: int) -> int:
-        """Add entries that were decided together; return the id of the entry after them."""
+        """Add entries that were decided together; return the id for the entry after them."""
         next_id = first_id + len(entries)
         for row in rows.pack(entries, first_id):
             next_id = self.rows.add(row, next_id)

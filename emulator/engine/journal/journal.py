@@ -1,16 +1,16 @@
 """The journal: the append-only record of instances. This module writes it.
 
-Writes are collected and committed together once per turn of the event loop (**group commit**), on
-the loop's own thread: a commit costs about 0.2 ms, a hand-over to a writer thread and back costs
-as much again, and nothing may be answered before the commit anyway. Who needs to know that what it
-wrote is durable passes a callback to `after_commit`.
+Writes are collected and committed together, once in each turn of the event loop (**group commit**),
+on the loop's own thread. A commit costs about 0.2 ms. To hand it to a writer thread and back would
+cost as much again, and nobody gets an answer before the commit anyway. A caller that must know when
+its entries are durable passes a callback to `after_commit`.
 
-Only the end of a turn, `committed` and `close` commit, so only they call anybody. A read in between
-sees what is pending all the same: it is written at once, in the transaction that the end of the
-turn commits. Who tells a user what was read so waits for `committed` before the answer.
+Only the end of a turn, `committed` and `close` commit, and only they call callbacks. A read in
+between sees pending entries too: it writes them at once, in the transaction that the end of the
+turn commits. So a caller that shows a user what it has read waits for `committed` first.
 
-A commit that fails writes nothing of its turn; all who waited are told, and `on_failure` says for
-which instances the caller's memory is now ahead of the disk.
+A commit that fails writes nothing of its turn. Then every callback gets the error, and `on_failure`
+gets the instances whose state in memory is now ahead of the disk.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from emulator.engine.model.instance import Status
 from emulator.engine.model.step import Left
 from emulator.errors import StateError
 
-LATE_MS = 20  # the longest that what is recorded `late` waits for a commit of its own
+LATE_MS = 20  # the longest time that entries recorded as `late` wait for a commit
 
 _PROBE_BYTES = 65_536  # enough for a few steps: what can be begun can then be recorded
 
@@ -74,7 +74,7 @@ class Journal(Reader):
 
     @classmethod
     def open(cls, path: Path, synchronous: sqlite.Synchronous = "FULL") -> Journal:
-        """Open or create the journal at `path`; one of an earlier version is carried forward.
+        """Open or create the journal at `path`; a file of an earlier version is brought up to date.
 
         Raises StateError, having changed nothing, when it is not a journal, damaged, or was written
         by a newer Groundfog.
@@ -98,7 +98,7 @@ class Journal(Reader):
             raise unusable(path, error) from error
 
     def find(self, workflow: str, instance_id: str) -> int | None:
-        """Return the key of an instance, or None when there is none."""
+        """Return the key of an instance, or None if it does not exist."""
         new = self._new.get((workflow, instance_id))
         if new is not None:
             return new
@@ -106,7 +106,7 @@ class Journal(Reader):
         return None if key in self._gone else key
 
     def is_pending(self, key: int) -> bool:
-        """Whether something is recorded of an instance and not committed yet."""
+        """Whether something about an instance is recorded and not committed yet."""
         return key in self._batch.keys
 
     def new_instance(self, workflow: str, instance_id: str, now_ms: int) -> int:
@@ -119,7 +119,7 @@ class Journal(Reader):
         return key
 
     def generation(self, code: str, now_ms: int) -> int:
-        """Return the number of this version of the user's code; one not yet seen gets a new one.
+        """Return the number of this version of the user's code; an unknown version gets a new one.
 
         code: equal for equal code. A number is never given to another version, however often the
         host is started.
@@ -136,13 +136,13 @@ class Journal(Reader):
         return number
 
     def code(self, generation: int) -> str | None:
-        """Return the code that a generation is of, or None when there is no such generation."""
+        """Return the code of a generation, or None if there is no such generation."""
         return self._codes.get(generation)
 
     def append(self, *entries: Entry, late: bool = False) -> None:
         """Record what was decided together; durable once a callback of `after_commit` is called.
 
-        late: nobody waits for it, so it goes with the next commit, in `LATE_MS` at the latest.
+        late: nobody waits for it, so it is part of the next commit, after `LATE_MS` at the latest.
         """
         if not entries:
             return
@@ -155,7 +155,7 @@ class Journal(Reader):
                 self._schedule_late()
 
     def left(self, key: int) -> Left:
-        """Return where the value is that was recorded last of an instance, before any read."""
+        """Return where the last recorded value of an instance is; nothing was read since."""
         rows = self._batch.rows
         row = rows.entries[rows.last[key]]
         assert row is not None
@@ -169,28 +169,28 @@ class Journal(Reader):
         ended_ms: int | None,
         expires_ms: int | None = None,
     ) -> None:
-        """Record what the fold of an instance now says."""
+        """Record the present state of an instance, which is the fold of its entries."""
         values = (status.value, wake_ms, ended_ms, expires_ms, key)
         self._rows_of(key).statuses[key] = values
 
     def wipe(self, key: int) -> None:
-        """Delete every entry of an instance: it is about to be restarted, or deleted."""
+        """Delete every entry of an instance, before it is restarted or deleted."""
         self._rows_of(key)
         self._batch.wipe(key)
 
     def strike(self, key: int, ids: list[int]) -> None:
-        """Delete these entries of an instance, as `numbered` has just given them."""
+        """Delete these entries of an instance, by the ids that `numbered` has just returned."""
         self._rows_of(key).struck += [(entry_id,) for entry_id in ids]
 
     def delete(self, key: int) -> None:
-        """Delete an instance and all its entries; its id is free from now on."""
+        """Delete an instance and all its entries; from now on its id can be used again."""
         self.wipe(key)
         self._batch.rows.delete(key)
         self._new = {name: new for name, new in self._new.items() if new != key}
         self._gone.add(key)
 
     def _rows_of(self, key: int) -> Rows:
-        """Return what the next commit writes, to which something of an instance is added."""
+        """Return the rows of the next commit; the caller adds something about an instance."""
         self._batch.keys.add(key)
         self._schedule()
         return self._batch.rows
@@ -261,7 +261,7 @@ class Journal(Reader):
         if failure is None:
             self._last_durable = last_id
         else:
-            self._batch.rows.generations[:0] = batch.generations  # known all the same
+            self._batch.rows.generations[:0] = batch.generations  # their numbers are in use already
             self._batch.generations[:0] = batch.generations
             self.on_failure(batch.keys, failure)
         broken: list[Exception] = []
@@ -278,14 +278,14 @@ class Journal(Reader):
             raise ExceptionGroup("after a commit", broken)
 
     def _show_pending(self, key: int | None = None) -> None:
-        """Write what is pending in a transaction that stays open; the end of the turn commits it.
+        """Write pending rows in a transaction that stays open; the end of the turn commits it.
 
-        Nobody is told now, also not when it cannot be written: the end of the turn says so.
+        No callback is called now, not even after an error: the end of the turn does that.
         """
         batch = self._batch
         if batch.failure is not None or not (key is None or key in batch.keys):
             return
-        if not batch.rows or not (self._scheduled or self._late):  # it has failed in a turn before
+        if not batch.rows or not (self._scheduled or self._late):  # left over from a failed turn
             return
         batch.failure = self._written(batch)
         if batch.failure is None:
@@ -306,7 +306,7 @@ class Journal(Reader):
         return None
 
     def _written(self, batch: Batch) -> sqlite3.Error | None:
-        """Write what is to be written of a turn; return the error, after which nothing of it is."""
+        """Write the rows of a turn; after an error, which is returned, nothing of it is written."""
         try:
             if not batch.written:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -324,9 +324,9 @@ class Journal(Reader):
             self._connection.execute("ROLLBACK")
 
     def is_writable(self) -> bool:
-        """Whether a record of some size can be committed now; it is deleted again at once.
+        """Whether an entry of some size can be committed now; it is deleted again at once.
 
-        False as well while a transaction is open: its commit will tell.
+        Also False while a transaction is open: its own commit will show it.
         """
         if self._connection.in_transaction:
             return False
@@ -337,15 +337,15 @@ class Journal(Reader):
         if self._commit(there) is not None or self._commit(gone) is not None:
             return False
         if self._batch:
-            self._schedule()  # generations of code that could not be recorded before
+            self._schedule()  # generations that could not be recorded before
         return True
 
     async def give_back(self, live_max_bytes: int) -> int:
-        """Return space that deleted rows took up to the file system; return how many bytes.
+        """Give the space of deleted rows back to the file system; return how many bytes.
 
-        Nothing else happens meanwhile, so it is left out (0) when what remains is larger than
-        `live_max_bytes`, when there is little to gain, and when the disk has no room for it. What
-        is free inside the file is used again in any case.
+        Everything else stands still meanwhile. So it does nothing and returns 0 when more than
+        `live_max_bytes` remain, when there is little to gain, and when the disk has no room for it.
+        Free space inside the file is used again in any case.
         """
         with contextlib.suppress(StateError):
             await self.committed()
@@ -365,7 +365,7 @@ class Journal(Reader):
 
     @property
     def has_late(self) -> bool:
-        """Whether something that is recorded `late` waits for its commit."""
+        """Whether entries that were recorded as `late` wait for a commit."""
         return self._late is not None
 
     def abandon(self) -> None:

@@ -1,6 +1,6 @@
-"""Lists of instances: pages, filters, counts. SQL that only reads; no instance is folded for it.
+"""Lists of instances: pages, filters, counts. Its SQL only reads; no instance is folded.
 
-The journal commits what is pending first, so a list shows what was answered before it.
+A list shows everything that was answered before it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COLUMNS = f"""
 class Summary(NamedTuple):
     """An instance in a list. Times are epoch milliseconds; `trigger` is `"api"`, `"binding"`, …
 
-    generation: of the code it started on; 0 when it has not started, or before there were numbers.
+    generation: of the code on which it started; 0 if it has not started, or is from before numbers.
     """
 
     key: int
@@ -78,13 +78,13 @@ class Window(NamedTuple):
 
 
 def page(journal: Journal, wanted: Filter, window: Window) -> list[Summary]:
-    """Return a part of the list of instances. Raises StateError when the journal cannot be read."""
+    """Return a part of the list. Raises StateError when the journal cannot be read."""
     where, parameters = wanted.where()
     order, beyond = ("ASC", ">") if window.ascending else ("DESC", "<")
     if window.after is not None:
         where += f" AND key {beyond} ?"
         parameters += (window.after,)
-    # What is told of an instance is looked up for those of this page only, not before the sort.
+    # Facts are looked up only for the instances of this page, after the sort.
     keys = f"SELECT key FROM instances WHERE {where} ORDER BY key {order} LIMIT ? OFFSET ?"
     return _summaries(
         journal,
@@ -94,7 +94,7 @@ def page(journal: Journal, wanted: Filter, window: Window) -> list[Summary]:
 
 
 def one(journal: Journal, workflow: str, instance_id: str) -> Summary | None:
-    """Return a single instance as a list shows it, or None when there is none."""
+    """Return a single instance as in a list, or None."""
     found = _summaries(journal, "WHERE workflow = ? AND id = ?", (workflow, instance_id))
     return found[0] if found else None
 
@@ -124,14 +124,14 @@ def next_wake_ms(journal: Journal) -> int | None:
 
 
 def recorded_workflows(journal: Journal) -> set[str]:
-    """Return the workflows that have instances, also those that are configured no more."""
+    """Return the workflows that have instances, also those that are no longer configured."""
     return {name for (name,) in journal.query("SELECT DISTINCT workflow FROM instances")}
 
 
 def unfinished_text(rows: Sequence[InstanceRow]) -> str:
-    """Return how many instances these are; what becomes of each is told as it happens.
+    """Return how many instances these are, and how many of them are paused.
 
-    `"3 unfinished workflow instances, 1 of them paused"`. One that is held is paused too.
+    `"3 unfinished workflow instances, 1 of them paused"`. A held one is paused too.
     """
     total = counted(len(rows), "unfinished workflow instance")
     paused = sum(row.status is Status.PAUSED for row in rows)
@@ -143,7 +143,7 @@ def unfinished_text(rows: Sequence[InstanceRow]) -> str:
 
 
 def goes_on(journal: Journal) -> bool:
-    """Whether any instance goes on by itself at the next start: one that is paused does not."""
+    """Whether any instance goes on by itself at the next start; a paused one does not."""
     statuses = sorted(set(Status) - TERMINAL - {Status.PAUSED})
     names = ", ".join(f"'{status.value}'" for status in statuses)
     found = journal.query(f"SELECT EXISTS (SELECT 1 FROM instances WHERE status IN ({names}))")

@@ -1,4 +1,4 @@
-"""How the code of a workflow no longer fits what an instance has done: what was found, as values.
+"""How the code of a workflow no longer fits what an instance has done: the findings as values.
 
 `comparison.py` finds it, the journal keeps it, `cli` shows it. Nothing here does I/O.
 """
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 class Change(StrEnum):
-    """What became of a recorded step."""
+    """What happened to a recorded step."""
 
-    RENAMED = "renamed"  # a new step of the same kind stands at its place
-    REPLACED = "replaced"  # a new step of another kind stands at its place
+    RENAMED = "renamed"  # a new step of the same kind is at its place
+    REPLACED = "replaced"  # a new step of another kind is at its place
     KIND = "kind changed"  # the same name, asked for as another kind
     COUNT = "count shifted"  # the name is asked for less often
     REMOVED = "removed"
-    UNREACHABLE = "unreachable"  # the code still has it, and did not come to it
-    SLEEP = "sleep changed"  # it still sleeps, and is asked for with another duration
+    UNREACHABLE = "unreachable"  # the code still has it, but did not reach it
+    SLEEP = "sleep changed"  # it still sleeps, but the code asks for another duration
     UNTIL = "sleep_until moved"
-    EVENT = "event type changed"  # it still waits, and is asked for with another type
+    EVENT = "event type changed"  # it still waits, but the code asks for another type
 
 
 UNNOTICED = frozenset({Change.SLEEP, Change.UNTIL, Change.EVENT})  # the step itself is still there
 
 
 class Policy(StrEnum):
-    """What is done about it: `[workflows] on_divergence`."""
+    """What to do about it: `[workflows] on_divergence`."""
 
     HOLD = "hold"
     WARN = "warn"
@@ -40,10 +40,10 @@ class Policy(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One change. `kind` and `name` are the recorded step's, `counts` which calls of that name.
+    """One change. `kind` and `name` are the recorded step's, `counts` the calls of that name.
 
-    new_kind, new_name: what stands at its place, where there is something. detail: recorded and
-    asked-for value, in words, of a sleep or event. line: of the new code, `"src/entry.py:31"`.
+    new_kind, new_name: the step at its place, if there is one. detail: the recorded and the new
+    value of a sleep or event, in words. line: of the new code, `"src/entry.py:31"`.
     """
 
     change: Change
@@ -87,9 +87,9 @@ class Finding(NamedTuple):
 
 
 class DiffLine(NamedTuple):
-    """One step in the comparison. `sign`: " " asked for, "-" recorded only, "+" new, "~" changed.
+    """One step of the comparison. `sign`: " " asked for, "-" only recorded, "+" new, "~" changed.
 
-    state: of a recorded step, as `StepState` has it. line: of the new code; for "-" of the old.
+    state: of a recorded step, as in `StepState`. line: of the new code; for "-" of the old code.
     """
 
     sign: str
@@ -104,9 +104,9 @@ class Divergence(NamedTuple):
     """All that was found in one instance.
 
     missing: keys of the recorded steps that were not asked for. later: those of them that the run
-    has only not come to yet. stands: how the replay ended, "rested", "ended" or "restless"; why:
-    what `run()` raised, or what it did outside steps. within: the step in whose callback
-    it was found; empty: in `run()` itself.
+    has only not reached yet. stands: how the replay ended, "rested", "ended" or "restless"; why:
+    what `run()` raised, or what it did outside steps. within: the step in whose callback it was
+    found; empty: in `run()` itself.
     """
 
     findings: tuple[Finding, ...]
@@ -119,7 +119,7 @@ class Divergence(NamedTuple):
 
     @property
     def signature(self) -> tuple[str | tuple[str, ...], ...]:
-        """Equal for instances that diverge in the same way, however far each has come."""
+        """Equal for instances that diverge in the same way, even if one has done more steps."""
         found = {(f.change.value, f.kind, f.name, f.new_kind, f.new_name) for f in self.findings}
         return (self.stands, self.within, *sorted(found))
 
@@ -140,7 +140,7 @@ class Divergence(NamedTuple):
 
     @classmethod
     def from_json(cls, found: DivergenceJson) -> Divergence:
-        """Return what `as_json` wrote. Raises KeyError without the steps that are missing."""
+        """Return what `as_json` wrote. Raises KeyError if the missing steps are not in it."""
         return cls(
             tuple(map(Finding.from_json, found.get("findings", ()))),
             tuple(DiffLine(*each) for each in found.get("diff", ())),

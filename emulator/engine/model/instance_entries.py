@@ -1,6 +1,6 @@
-"""What entries say that concern the whole instance, one class a kind. Pure.
+"""The data of entries about a whole instance, one class for each kind. Pure.
 
-`of` reads the JSON of the file, `as_json` writes it; `entries.py` has which kind has which class.
+`of` reads the JSON of the file, `as_json` writes it. `entries.py` says which kind has which class.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Schedule(NamedTuple):
-    """What an instance that cron made knows of it.
+    """The tick of a schedule that created an instance.
 
     Source: docs/platform/workflows.md, "The event".
     """
@@ -41,10 +41,10 @@ class Schedule(NamedTuple):
 
 
 class Queued(NamedTuple):
-    """An instance was created, or is as new again. `value` has its params.
+    """An instance was created, or begins again from nothing. `value` has its params.
 
     source: what created it: "api", "binding", "cron"; empty: not recorded. retention: its own, in
-    ms, `{"success"?, "error"?}`. restarted: it is not its first beginning.
+    ms, `{"success"?, "error"?}`. restarted: it has begun before.
     """
 
     source: str = ""
@@ -74,7 +74,7 @@ class Queued(NamedTuple):
 
 
 class CodeVersion(NamedTuple):
-    """From here on, what is recorded comes from this generation of the code; 0: not recorded."""
+    """The entries after this one come from this generation of the code; 0: not recorded."""
 
     generation: int = 0
 
@@ -87,7 +87,7 @@ class CodeVersion(NamedTuple):
 
 
 class Termination(NamedTuple):
-    """A user has ended the instance. source: through what, "api"."""
+    """A user has ended the instance. source: what the user did it with, "api"."""
 
     source: str = "api"
 
@@ -100,7 +100,7 @@ class Termination(NamedTuple):
 
 
 class ReceivedEvent(NamedTuple):
-    """An event of this type has come; `value` has its payload."""
+    """A user sent an event of this type; `value` has its payload."""
 
     event: str
 
@@ -113,9 +113,9 @@ class ReceivedEvent(NamedTuple):
 
 
 class RollbackStart(NamedTuple):
-    """Handlers are executed from here on. terminates: a user has ended the instance.
+    """From here on, rollback handlers are executed. terminates: because a user ended the instance.
 
-    trigger: what made `run()` fail, or that a user ended it. steps: how many handlers there are.
+    trigger: the error of `run()`, or one that says that a user ended it. steps: how many handlers.
     traceback: of `run()`, as in TracedFailure.
     """
 
@@ -146,7 +146,7 @@ class RollbackStart(NamedTuple):
 
 
 class RollbackEnd(NamedTuple):
-    """So many of the handlers have succeeded. error: of the one that failed; None: all have."""
+    """How many handlers have succeeded. error: of the handler that failed; None: all succeeded."""
 
     steps: int
     completed: int
@@ -188,10 +188,10 @@ class RestartPoint(NamedTuple):
 
 
 class Resumption(NamedTuple):
-    """A paused instance goes on, or a pause is called off. What follows is of one that was held.
+    """A paused instance goes on, or a pause was cancelled. The fields are about a held instance.
 
-    accepted: a user wants it to go on as the code has it. fits: the generation of code that it fits
-    again. renamed: the new names of steps, by their old ones.
+    accepted: a user lets it go on with the code as it is. fits: the generation of code that fits it
+    again. renamed: the new names of steps, by their old names.
     """
 
     accepted: bool = False
@@ -212,7 +212,7 @@ class Resumption(NamedTuple):
 
 
 class FoundDivergence(NamedTuple):
-    """The code of a generation does not fit what the instance has done; action: what follows."""
+    """The code of a generation does not fit what the instance has done. action: what was done."""
 
     action: Policy
     generation: int

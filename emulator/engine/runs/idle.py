@@ -36,13 +36,13 @@ class IdleRuns:
         return run.number in self._alarms
 
     def add(self, run: Run) -> None:
-        """A run only waits. One that is here already keeps its moment."""
+        """Add a run that only waits. A run that was added before keeps its moment."""
         if run not in self:
             at_ms = self._clock.now_ms() + self._grace_ms(run)
             self._alarms[run.number] = self._clock.call_at(at_ms, partial(self._ring, run))
 
     def remove(self, run: Run) -> None:
-        """A run goes on, or is over."""
+        """Remove a run that goes on or is over."""
         alarm = self._alarms.pop(run.number, None)
         if alarm is not None:
             alarm.cancel()

@@ -1,6 +1,6 @@
 """Which instance runs next: woken ones before new ones, in order, while there is room.
 
-There are `concurrency` places in all, and each workflow may have a limit of its own. A workflow at
+There are `concurrency` seats in all, and each workflow may have a limit of its own. A workflow at
 its limit delays no other: its instances are passed over until one that runs waits or ends.
 Only running instances count; one that wakes has priority over queued ones.
 Source: docs/platform/workflows.md, "The queue".
@@ -25,7 +25,7 @@ class _Lane:
 
     @property
     def next_turn(self) -> tuple[bool, int]:
-        """The order of its next instance among those of all workflows: the smallest runs first."""
+        """Its next instance's place in the order of all workflows: the smallest is first."""
         queue = self.waking or self.new
         return not self.waking, queue[next(iter(queue))]
 
@@ -53,11 +53,11 @@ class ReadyQueue:
 
     @property
     def active(self) -> Set[int]:
-        """The instances that take up a place."""
+        """The instances that have a seat."""
         return self._active.keys()
 
     def keys(self) -> set[int]:
-        """Return every instance that is queued or takes up a place."""
+        """Return every instance that is queued or has a seat."""
         return {*self._queued, *self._active}
 
     def add(self, key: int, workflow: str, waking: bool) -> None:

@@ -34,7 +34,7 @@ class Timers:
         return len(self._heap)
 
     def keys(self) -> Set[int]:
-        """Return the instances that are woken some time."""
+        """Return the instances that will be woken."""
         return self._due.keys()
 
     def due_ms(self, key: int) -> int | None:

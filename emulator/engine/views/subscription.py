@@ -1,7 +1,7 @@
-"""Subscriptions: the event log of one instance, first as recorded, then as it happens.
+"""Subscriptions: the event log of one instance, first the recorded part, then new events.
 
-The journal is the buffer: a commit only wakes a subscription up, which then reads what is new. So
-nothing is missed between the two, nothing comes twice, and a slow reader holds no memory.
+The journal is the buffer: a commit wakes a subscription, which then reads the new entries. So no
+event is missed, none comes twice, and a slow reader takes no memory.
 Source: docs/platform/workflows-rest.md, "Subscriptions".
 """
 
@@ -22,9 +22,9 @@ _PAGE_ROWS = 64  # each may hold a value of 1 MiB
 
 
 class Wanted(NamedTuple):
-    """Which events: those past `cursor`, of the types in `filter` if it is given.
+    """Which events: those after `cursor`, of the types in `filter` if it is given.
 
-    local: what only Groundfog tells is wanted as well.
+    local: also Groundfog's own events.
     """
 
     cursor: int = 0
@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
     local: bool = False
 
     def has(self, event: LogEvent) -> bool:
-        """Whether this event is to be told."""
+        """Whether this event is wanted."""
         if event.id <= self.cursor:
             return False
         if event.type not in EVENT_TYPES:
@@ -41,7 +41,7 @@ class Wanted(NamedTuple):
 
 
 def parse_options(options: Any) -> Wanted:
-    """Return `{"cursor"?, "filter"?}`, as user code writes it. Raises WorkerError."""
+    """Return the parsed `{"cursor"?, "filter"?}` of user code. Raises WorkerError."""
     options = {} if options is None else options
     if not isinstance(options, dict) or not options.keys() <= {"cursor", "filter"}:
         raise _invalid()
@@ -64,13 +64,13 @@ def _invalid() -> WorkerError:
 
 
 class Subscription:
-    """The events of one instance. Ends after its end, when it is deleted, when the host stops.
+    """The events of one instance. It ends when the instance ends or is deleted, or the host stops.
 
-    Close it or read it to its end, once `next` has been called. Use from the event loop's thread.
+    After a call of `next`, close it or read it to its end. Use it on the event loop's thread.
     """
 
     def __init__(self, journal: Journal, key: int, wanted: Wanted) -> None:
-        self.last_id = wanted.cursor  # of the last event that was told or left out
+        self.last_id = wanted.cursor  # of the last event that was returned or left out
         self._journal = journal
         self._key = key
         self._wanted = wanted
@@ -83,11 +83,11 @@ class Subscription:
         self.ended = False
 
     async def next(self) -> LogEvent | None:
-        """Return the next event, or None for ever when there will be no more.
+        """Return the next event, or None when there will be no more.
 
-        Raises StateError when the journal cannot be read; the subscription is over then.
+        Raises StateError when the journal cannot be read; then the subscription is over.
         """
-        async with self._turn:  # several callers get one event each, in order
+        async with self._turn:  # each of several callers gets one event, in order
             try:
                 while not self.ended:
                     event = self.take()
@@ -102,13 +102,13 @@ class Subscription:
         return None
 
     def take(self) -> LogEvent | None:
-        """Return the next event if it has happened already."""
+        """Return the next event, if there is one already."""
         while not self.ended:
             if not self._journal.watchers.is_open:
                 self.close()
                 return None
             if not self._page and not self._read():
-                if not self._journal.is_pending(self._key):  # its commit is told to who waits
+                if not self._journal.is_pending(self._key):  # else its commit wakes us
                     row = self._journal.row(self._key)
                     if row is None or row.status in TERMINAL:
                         self.close()
@@ -129,7 +129,7 @@ class Subscription:
         return len(self._page) + self._log.steps_in_progress
 
     def close(self) -> None:
-        """End it; whoever waits for an event gets None."""
+        """End it; callers that wait for an event get None."""
         self.ended = True
         self._page.clear()
         self._journal.watchers.remove(self._key, self._news.set)
