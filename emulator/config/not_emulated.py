@@ -41,7 +41,6 @@ OTHER_KINDS = (
         "R2 Bucket",
         optional=("bucket_name", "preview_bucket_name", "jurisdiction", "local_dev", "remote"),
     ),
-    Other("queues", "Queue", key="producers", optional=("queue", "delivery_delay", "remote")),
     Other(
         "durable_objects",
         "Durable Object",

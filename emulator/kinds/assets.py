@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 NAME = "assets"
 RULES_MAX = 100  # patterns of run_worker_first
 RULE_MAX_CHARS = 100
-# From this compatibility date on, not_found_handling answers navigations of a browser.
-NAVIGATION_FIRST_FROM = "2025-04-01"
-_ENABLE, _DISABLE = "assets_navigation_prefers_asset_serving", "assets_navigation_has_no_effect"
+# Whether not_found_handling answers navigations of a browser: flags, and the date it is on from.
+_NAVIGATION_FIRST = (
+    "assets_navigation_prefers_asset_serving",
+    "assets_navigation_has_no_effect",
+    "2025-04-01",
+)
 
 
 def _read(section: Section) -> list[Bound[AssetSettings]]:
@@ -46,7 +49,7 @@ def _read(section: Section) -> list[Bound[AssetSettings]]:
         not_found or NOT_FOUND_HANDLING[0],
         _read_worker_first(assets),
         _read_base(assets),
-        _navigation_first(section),
+        section.flag(*_NAVIGATION_FIRST),
     )
     return [Bound(binding or "", NAME, settings)]
 
@@ -84,15 +87,6 @@ def _read_base(assets: Table) -> str:
     if problem := base_problem(value):
         assets.error("base_path", f"{assets.name('base_path')} is {quoted(value)}. {problem}")
     return to_base(value)
-
-
-def _navigation_first(section: Section) -> bool:
-    date = section.selected.owner("compatibility_date").data.get("compatibility_date", "")
-    flags = section.selected.owner("compatibility_flags").data.get("compatibility_flags")
-    given = flags if isinstance(flags, list) else []
-    if _ENABLE in given or _DISABLE in given:
-        return _ENABLE in given
-    return str(date) >= NAVIGATION_FIRST_FROM
 
 
 def _open(settings: AssetSettings, places: Places) -> Binding:

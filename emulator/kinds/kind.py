@@ -72,6 +72,15 @@ class Section:
         self.names.add(name, self.kind.friendly, item.where(self.kind.name_key))
         return name
 
+    def flag(self, enable: str, disable: str, from_date: str) -> bool:
+        """Whether a compatibility flag is on: as given, or else by the compatibility date."""
+        flags = self.selected.owner("compatibility_flags").data.get("compatibility_flags")
+        given = flags if isinstance(flags, list) else []
+        if enable in given or disable in given:
+            return enable in given
+        date = self.selected.owner("compatibility_date").data.get("compatibility_date")
+        return date is None or str(date) >= from_date
+
     def _checked(self, item: Table) -> None:
         """Report unknown keys, and `remote = true`: nothing is sent to Cloudflare."""
         item.unknown_keys(self.kind.keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from emulator.kinds import ai, assets, cron, d1, kv, vectorize, workflow
+from emulator.kinds import ai, assets, cron, d1, kv, queues, vectorize, workflow
 from emulator.kinds.kind import Kind
 
 # In the order in which their sections are read.
@@ -16,6 +16,7 @@ KINDS: tuple[Kind, ...] = (
     vectorize.KIND,
     ai.KIND,
     cron.KIND,
+    queues.KIND,
     assets.KIND,
 )
 

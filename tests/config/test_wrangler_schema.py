@@ -69,8 +69,12 @@ def test_every_key_of_a_binding_of_another_kind_is_known(kind: Other) -> None:
     assert theirs.keys() - {kind.name_key, *kind.required, *kind.optional} == set()
 
 
-@pytest.mark.parametrize(
-    ("section", "known"), [*((kind.section, kind.keys) for kind in KINDS), ("dev", keys.DEV)]
-)
-def test_every_key_of_an_emulated_section_is_known(section: str, known: frozenset[str]) -> None:
-    assert properties(properties(schema()["RawConfig"])[section]).keys() - known == set()
+EMULATED = [*((kind.section, kind.inner, kind.keys) for kind in KINDS), ("dev", "", keys.DEV)]
+
+
+@pytest.mark.parametrize(("section", "inner", "known"), EMULATED)
+def test_every_key_of_an_emulated_section_is_known(
+    section: str, inner: str, known: frozenset[str]
+) -> None:
+    theirs = properties(schema()["RawConfig"])[section]
+    assert properties(properties(theirs)[inner] if inner else theirs).keys() - known == set()

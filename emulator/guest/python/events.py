@@ -1,4 +1,4 @@
-"""Handlers that the platform calls, besides `fetch`: `scheduled`.
+"""Handlers that the platform calls, besides `fetch`: `scheduled` and `queue`.
 
 The host calls one like a method, by its name, and gets `{"outcome", "error"?, …}`: a handler may
 raise and still have said something, such as `controller.noRetry()`.
@@ -11,11 +11,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from . import tracebacks
+from .batches import MessageBatch, Told
 from .calling import settle
 from .sdk.absent import JsObject
 from .sdk.pyodide.ffi import JsException
-
-Told = dict[str, Any]
 
 
 class ScheduledController(JsObject):
@@ -38,6 +37,12 @@ async def scheduled(instance: Any, args: list[Any]) -> Told:
     return await _called(instance, "scheduled", ScheduledController(args[0], args[1], told), told)
 
 
+async def queue(instance: Any, args: list[Any]) -> Told:
+    """Call `queue(batch, env, ctx)`; args: name of the queue, messages."""
+    batch = MessageBatch(args[0], args[1])
+    return await _called(instance, "queue", batch, batch._told)
+
+
 async def _called(instance: Any, name: str, event: Any, told: Told) -> Told:
     """Call a handler with three arguments, as the runtime does; what it raises is told."""
     try:
@@ -51,4 +56,7 @@ async def _called(instance: Any, name: str, event: Any, told: Told) -> Told:
     return told
 
 
-EVENTS: dict[str, Callable[[Any, list[Any]], Awaitable[Told]]] = {"scheduled": scheduled}
+EVENTS: dict[str, Callable[[Any, list[Any]], Awaitable[Told]]] = {
+    "queue": queue,
+    "scheduled": scheduled,
+}
