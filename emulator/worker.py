@@ -210,7 +210,8 @@ def _members(config: Config) -> tuple[Member, ...]:
         kind = kind_named(bound.kind)
         if kind is not None and kind.workerd is not None:
             value = kind.workerd(bound.record, service_of(bound.name))
-            found.append(Member(bound.name, value, kind.http))
+            if value is not None:
+                found.append(Member(bound.name, value, kind.http))
     return tuple(found)
 
 

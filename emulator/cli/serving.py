@@ -72,8 +72,14 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
 
 
 def _refuse_what_is_not_in_workerd(config: Config) -> None:
-    kinds = {kind_named(bound.kind) for bound in config.bindings}
-    absent = sorted(kind.section for kind in kinds if kind is not None and kind.workerd is None)
+    kinds = [(kind_named(bound.kind), bound.record) for bound in config.bindings]
+    absent = sorted(
+        {
+            kind.section
+            for kind, record in kinds
+            if kind is not None and (kind.workerd is None or kind.workerd(record, "") is None)
+        }
+    )
     if not config.is_python and absent:
         raise UsageError(
             f"{config.path.name}: main is {config.main.name}, and this version of Groundfog has"

@@ -131,8 +131,8 @@ class Kind:
     is_front: whether its binding answers requests before the worker does, where it can; its
     `front(method, url, headers)` returns a StreamedAnswer, or None.
     workerd: a binding's value in workerd's configuration, from its record and the service that its
-    client module asks; None: it does not exist there. http: what answers that module, as
-    "module:attribute"; see `Member`.
+    client module asks. None, itself or returned: it does not exist there. http: what answers that
+    module, as "module:attribute"; see `Member`.
     line: sorts the table that `groundfog dev` shows; equal ones keep the order of the list.
     """
 
@@ -156,7 +156,7 @@ class Kind:
     routes: str = ""
     trigger: str = ""
     is_front: bool = False
-    workerd: Callable[[Record, str], dict[str, Value]] | None = None
+    workerd: Callable[[Record, str], dict[str, Value] | None] | None = None
     http: str = ""
     line: int = 3
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bindings.binding import Binding
     from bindings.queues.broker import Broker
     from emulator.kinds.places import Places
+    from emulator.runner.workerd.capnp import Value
 
 NAME = "queues"
 FOLDER = "queues"
@@ -168,6 +169,10 @@ def _shown(record: Producer | Consumer) -> str:
             assert_never(record)
 
 
+def _in_workerd(record: Producer | Consumer, service: str) -> dict[str, Value] | None:
+    return {"queue": service} if isinstance(record, Producer) else None
+
+
 KIND = Kind(
     name=NAME,
     section="queues",
@@ -185,4 +190,6 @@ KIND = Kind(
     commands="emulator.cli.queues:queues",
     routes="emulator.server.api.queues:routes",
     trigger="emulator.triggers.queues:trigger",
+    workerd=_in_workerd,
+    http="bindings.queues.http:answer",
 )
