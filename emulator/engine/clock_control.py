@@ -39,6 +39,7 @@ class Timekeeper:
     """Moves an engine's clock. Every operation returns when everything is at rest.
 
     other_deadline, other_work: what else waits for the clock, and what else runs because of it.
+    `held_runs` returns the runs that somebody holds back: they count as being at rest.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Timekeeper:
         self._other_deadline = other_deadline
         self._other_work = other_work
         self._moving = asyncio.Lock()
+        self.held_runs: Callable[[], set[int]] = set
 
     @property
     def is_virtual(self) -> bool:
@@ -162,7 +164,9 @@ class Timekeeper:
         await rest.reached()
 
     def _in_flight(self) -> set[Work]:
-        return self._engine.in_flight() | self._other_work()
+        held = self.held_runs()
+        found = self._engine.in_flight() | self._other_work()
+        return {work for work in found if work[0] not in held} if held else found
 
     def _caught_up(self, clock: VirtualClock, behind_ms: int) -> ClockRecord:
         runs = clock.ahead_ms is not None

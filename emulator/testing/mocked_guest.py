@@ -66,6 +66,7 @@ class Held:
 
     mock: Mock
     call: Call
+    run: int
     go_on: Callable[[], None]
 
 
@@ -137,7 +138,7 @@ class MockedGuest(Guest):
             self._go_on(message, call)
             self.all_heard()
 
-        world.held.append(Held(hold, call, go_on))
+        world.held.append(Held(hold, call, message.run, go_on))
 
     def _go_on(self, message: StepBegin, call: Call) -> None:
         super().hear(message)

@@ -117,6 +117,7 @@ class Subject:
             running = self._session.open(project, self.logs, seams=seams)
             self._running = running
             running.worker.engine.journal.on_commit = self._committed
+            running.worker.timekeeper.held_runs = lambda: {held.run for held in self.held}
             await running.listen()
             if self.options.migrate:
                 await self._migrate(project)

@@ -73,7 +73,7 @@ class AsyncAiRule:
         await self._add(text=text)
 
     async def json(self, value: Any) -> None:
-        """Answer with this value: the whole result."""
+        """Answer with this value: the result, or of a text model what is in `response`."""
         await self._add(json=value)
 
     async def error(self, code: int, message: str = "", name: str = "AiError") -> None:

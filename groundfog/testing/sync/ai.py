@@ -71,7 +71,7 @@ class AiRule:
         self._add(text=text)
 
     def json(self, value: Any) -> None:
-        """Answer with this value: the whole result."""
+        """Answer with this value: the result, or of a text model what is in `response`."""
         self._add(json=value)
 
     def error(self, code: int, message: str = "", name: str = "AiError") -> None:

@@ -11,8 +11,9 @@ from groundfog.testing.opened import Opened
 class Faults:
     """Lets calls of bindings go wrong in the worker; those of the test itself are not affected.
 
-    binding: its name on `env`. nth: of its calls, from 1; without it, each. method: as production's
-    client sends it (for D1 `"query"`), any without it. A fault that never comes fails the test.
+    binding: its name on `env`. nth: of its calls from here on, from 1; without it, each. method: as
+    production's client sends it (for D1 `"query"`), any without it. A fault that never comes fails
+    the test.
     """
 
     def __init__(self, opened: Opened) -> None:
