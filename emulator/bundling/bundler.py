@@ -52,6 +52,14 @@ def _folders(config: Config) -> frozenset[Path]:
     return frozenset(found)
 
 
+def _without_links(config: Config) -> Config:
+    """Return the configuration with real paths: esbuild names files by these."""
+    base_dir = config.bundling.base_dir
+    bundling = replace(config.bundling, base_dir=base_dir.resolve() if base_dir else None)
+    main = config.main.resolve()
+    return replace(config, project_dir=config.project_dir.resolve(), main=main, bundling=bundling)
+
+
 class Bundler:
     """Bundles the project of `config`. Its esbuild runs from the first build to `close`.
 
@@ -65,7 +73,7 @@ class Bundler:
         process_env: Mapping[str, str] = os.environ,
         tell: Callable[[str], None] = _ignore,
     ) -> None:
-        self._config = config
+        self._config = config = _without_links(config)
         self._tools = tools
         self._process_env = process_env
         build = config.bundling.build
@@ -188,7 +196,9 @@ class Bundler:
         return await unenv.find_polyfills(self._tools, date, flags, service.ask, self._new_key())
 
     def _request(self, context: Context, *, again: bool) -> Message:
-        flags = bundling_flags(self._config, context.format, self._process_env)
+        flags = bundling_flags(
+            self._config, context.format, self._process_env, self._tools.esbuild.version
+        )
         flags += [f"--inject:{path}" for path in context.injected]
         return build_request(context.key, self._config, flags, context.hooks, again=again)
 

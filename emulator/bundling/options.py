@@ -14,6 +14,7 @@ from emulator.bundling.bundle import MAIN, BundleError
 from emulator.bundling.hooks import Hooks
 from emulator.bundling.packets import Value
 from emulator.bundling.service import Message
+from emulator.bundling.tools import version_numbers
 from emulator.config.model import Config
 
 Format = Literal["esm", "iife"]  # a module worker, or a script that calls `addEventListener`
@@ -23,13 +24,13 @@ PLATFORMS = ("browser", "node", "neutral")
 NAVIGATOR_DATE = "2022-03-21"
 _COMMON = (
     "--target=es2024",
-    "--supported:import-source=true",
     "--supported:using=true",
     *(f"--loader:{suffix}=jsx" for suffix in (".js", ".mjs", ".cjs")),
     "--log-level=silent",
     "--color=false",
     "--metafile",
 )
+IMPORT_SOURCE_VERSION = (0, 25, 8)  # of esbuild, the first to know `import source`
 _LISTENS = "__GROUNDFOG_ADDS_EVENT_LISTENER__"
 
 
@@ -54,7 +55,9 @@ def build_request(
     return request
 
 
-def bundling_flags(config: Config, format: Format, process_env: Mapping[str, str]) -> list[str]:
+def bundling_flags(
+    config: Config, format: Format, process_env: Mapping[str, str], esbuild_version: str
+) -> list[str]:
     """Return the options that bundle the project. Raises BundleError for a wrong platform."""
     bundling = config.bundling
     flags = [
@@ -73,6 +76,8 @@ def bundling_flags(config: Config, format: Format, process_env: Mapping[str, str
         *_output(config.project_dir),
         *(f"--define:{name}={value}" for name, value in _defines(config, process_env).items()),
     ]
+    if version_numbers(esbuild_version) >= IMPORT_SOURCE_VERSION:
+        flags.append("--supported:import-source=true")
     if bundling.keep_names:
         flags.append("--keep-names")
     if bundling.minify:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,15 +45,7 @@ class Position:
         return f"{shown}:{self.line}:{self.column}"
 
 
-@dataclass(slots=True)
-class _Line:
-    """The mapped places of one line: where each begins, and its source, line and column, or None.
-
-    All of them count from 0.
-    """
-
-    columns: list[int]
-    origins: list[tuple[int, int, int] | None]
+_NOWHERE = -1
 
 
 class SourceMap:
@@ -68,33 +61,40 @@ class SourceMap:
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise MalformedMap(str(error)) from error
         self._rest.reverse()
-        self._lines: list[_Line] = []
         self._known: dict[str, list[int]] = {}  # numbers of segments: most occur again and again
         self._last = (0, 0, 0)  # source, line and column of the last place: the next is relative
+        # The places of all decoded lines, one after the other; all numbers count from 0.
+        self._starts = array("i", [0])  # of each line: its first place
+        self._columns = array("i")  # of each place: where it begins in its line
+        self._origins = tuple(array("i") for _ in range(3))  # its source, line and column
 
     def original(self, line: int, column: int) -> Position | None:
         """Return where the code at this place comes from; None if it was made by the bundler.
 
         Raises MalformedMap.
         """
-        while len(self._lines) < line and self._rest:
-            self._lines.append(self._decoded(self._rest.pop()))
-        if not 0 < line <= len(self._lines):
+        try:
+            while len(self._starts) <= line and self._rest:
+                self._decode(self._rest.pop())
+        except OverflowError as error:
+            raise MalformedMap(str(error)) from error
+        if not 0 < line < len(self._starts):
             return None
-        found = self._lines[line - 1]
-        index = bisect_right(found.columns, column - 1) - 1
-        origin = found.origins[index] if index >= 0 else None
-        if origin is None or not 0 <= origin[0] < len(self._sources):
+        start, end = self._starts[line - 1], self._starts[line]
+        index = bisect_right(self._columns, column - 1, start, end) - 1
+        if index < start:
             return None
-        source, from_line, from_column = origin
+        source, from_line, from_column = (numbers[index] for numbers in self._origins)
+        if not 0 <= source < len(self._sources):
+            return None
         return Position(self._sources[source], from_line + 1, from_column + 1)
 
-    def _decoded(self, text: str) -> _Line:
-        columns: list[int] = []
-        origins: list[tuple[int, int, int] | None] = []
+    def _decode(self, text: str) -> None:
+        """Take the places of the next line."""
         at = 0
         source, line, column = self._last
-        known = self._known
+        known, columns = self._known, self._columns
+        sources, lines, from_columns = self._origins
         for segment in text.split(",") if text else ():
             fields = known.get(segment)
             if fields is None:
@@ -102,14 +102,16 @@ class SourceMap:
             at += fields[0]
             columns.append(at)
             if len(fields) == 1:
-                origins.append(None)
-                continue
-            source += fields[1]
-            line += fields[2]
-            column += fields[3]
-            origins.append((source, line, column))
+                sources.append(_NOWHERE)
+            else:
+                source += fields[1]
+                line += fields[2]
+                column += fields[3]
+                sources.append(source)
+            lines.append(line)
+            from_columns.append(column)
         self._last = source, line, column
-        return _Line(columns, origins)
+        self._starts.append(len(columns))
 
 
 def mapped_stack(stack: str, maps: Callable[[str], SourceMap | None], folder: Path) -> str:
@@ -117,6 +119,8 @@ def mapped_stack(stack: str, maps: Callable[[str], SourceMap | None], folder: Pa
 
     maps: the map of the module that a frame names; frames of others stay as they are.
     """
+
+    folder = folder.resolve()  # sources are named by their real paths
 
     def replaced(found: re.Match[str]) -> str:
         source_map = maps(found["name"])

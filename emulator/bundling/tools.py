@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,13 @@ from emulator.errors import EmulatorError
 
 TOOLS_VARIABLE = "GROUNDFOG_TOOLS"
 _VERSION_TIMEOUT_S = 10.0
+_LOCKS = {
+    "package-lock.json": "npm",
+    "pnpm-lock.yaml": "pnpm",
+    "yarn.lock": "yarn",
+    "bun.lock": "bun",
+    "bun.lockb": "bun",
+}
 
 
 class ToolError(EmulatorError):
@@ -31,19 +39,24 @@ class ToolError(EmulatorError):
 class Program:
     """What is known of a program before it is looked for.
 
-    chains: the npm packages to go through, from the project to the program; "" stands for the
-    package of this machine's binary. override: a variable that names the binary itself, the same
-    as its own launcher reads.
+    scope: how the names of the npm packages with its binaries begin. override: a variable that
+    names the binary itself, the same as its own launcher reads. chains: the npm packages to go
+    through, from the project to the package of the binary. oldest: the first version that will do.
     """
 
     name: str
     scope: str
     override: str
     chains: tuple[tuple[str, ...], ...]
+    oldest: tuple[int, ...] = ()
 
 
 ESBUILD = Program(
-    "esbuild", "@esbuild/", "ESBUILD_BINARY_PATH", (("wrangler", "esbuild"), ("esbuild",), ())
+    "esbuild",
+    "@esbuild/",
+    "ESBUILD_BINARY_PATH",
+    (("wrangler", "esbuild"), ("esbuild",), ()),
+    oldest=(0, 23, 0),  # the first that knows es2024
 )
 WORKERD = Program(
     "workerd",
@@ -88,17 +101,25 @@ def find_tools(project_dir: Path, process_env: Mapping[str, str]) -> Tools:
 
 def find_program(program: Program, project_dir: Path, process_env: Mapping[str, str]) -> Found:
     """Return where a program is, and its version. Raises ToolError."""
-    if named := process_env.get(program.override):
-        return _named(program, Path(named))
     foreign: list[Path] = []
-    for start in _starts(project_dir, process_env):
-        for chain in program.chains:
-            found = _follow(program, chain, start, foreign)
-            if found is not None:
-                return found
-    if on_path := shutil.which(program.name, path=process_env.get("PATH", "")):
-        return _named(program, Path(on_path))
+    old: list[Found] = []
+    for found in _candidates(program, project_dir, process_env, foreign):
+        if version_numbers(found.version) >= program.oldest:
+            return found
+        old.append(found)
+    if old:
+        oldest = ".".join(map(str, program.oldest))
+        raise ToolError(
+            f"{program.name} {old[0].version} is too old; TypeScript and JavaScript workers need"
+            f" {oldest} or later, which comes with wrangler 4. It is {old[0].path}.\n"
+            f"  Run `{_add_command(project_dir)}@4` in {project_dir}."
+        )
     raise ToolError(_missing(program, project_dir, foreign))
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version, such as 0.28.2, to compare it with others."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def package(name: str, start: Path) -> Path | None:
@@ -133,22 +154,31 @@ def machine_of(program: Program) -> str:
 
 def install_command(project_dir: Path) -> str:
     """Return the command that installs what is missing, for the project's own package manager."""
-    by_lock = {
-        "pnpm-lock.yaml": ("pnpm install", "pnpm add -D wrangler"),
-        "yarn.lock": ("yarn install", "yarn add -D wrangler"),
-        "bun.lock": ("bun install", "bun add -d wrangler"),
-        "bun.lockb": ("bun install", "bun add -d wrangler"),
-    }
-    install, add = "npm install", "npm install -D wrangler"
-    listed = False
+    folder = _package_folder(project_dir)
+    if folder is not None and _lists_wrangler(folder):
+        return f"{_manager(project_dir)} install"
+    return _add_command(project_dir)
+
+
+def _add_command(project_dir: Path) -> str:
+    manager = _manager(project_dir)
+    return {"npm": "npm install -D", "bun": "bun add -d"}.get(manager, f"{manager} add -D") + (
+        " wrangler"
+    )
+
+
+def _manager(project_dir: Path) -> str:
+    """Return the package manager whose lock file is nearest."""
     for folder in (project_dir, *project_dir.parents):
-        for lock, commands in by_lock.items():
+        for lock, manager in _LOCKS.items():
             if (folder / lock).is_file():
-                install, add = commands
-        if (folder / "package.json").is_file():
-            listed = _lists_wrangler(folder)
-            break
-    return install if listed else add
+                return manager
+    return "npm"
+
+
+def _package_folder(project_dir: Path) -> Path | None:
+    folders = (project_dir, *project_dir.parents)
+    return next((folder for folder in folders if (folder / "package.json").is_file()), None)
 
 
 def _starts(project_dir: Path, process_env: Mapping[str, str]) -> Iterator[Path]:
@@ -161,6 +191,24 @@ def _starts(project_dir: Path, process_env: Mapping[str, str]) -> Iterator[Path]
             yield Path(os.path.realpath(on_path)).parent
 
 
+def _candidates(
+    program: Program, project_dir: Path, process_env: Mapping[str, str], foreign: list[Path]
+) -> Iterator[Found]:
+    """Yield where the program is, best first; `foreign` gets its packages for other machines."""
+    if named := process_env.get(program.override):
+        remedy = f"Unset {program.override}, or let it name a binary for this machine"
+        yield _named(program, Path(named), f"{remedy} ({machine_of(program)}).")
+        return
+    for start in _starts(project_dir, process_env):
+        for chain in program.chains:
+            found = _follow(program, chain, start, foreign)
+            if found is not None:
+                yield found
+    if on_path := shutil.which(program.name, path=process_env.get("PATH", "")):
+        remedy = f"Run `{install_command(project_dir)}` in {project_dir}"
+        yield _named(program, Path(on_path), f"{remedy}, which has priority over PATH.")
+
+
 def _follow(
     program: Program, chain: tuple[str, ...], start: Path, foreign: list[Path]
 ) -> Found | None:
@@ -171,8 +219,8 @@ def _follow(
             return None
         at = found
     holder = package(program.scope + machine_of(program), at)
-    if holder is not None:
-        return Found(holder / "bin" / program.name, package_version(holder))
+    if holder is not None and (binary := holder / "bin" / program.name).is_file():
+        return Found(binary, package_version(holder))
     foreign += _foreign(program, at)
     return None
 
@@ -187,17 +235,14 @@ def _foreign(program: Program, at: Path) -> list[Path]:
     return []
 
 
-def _named(program: Program, path: Path) -> Found:
+def _named(program: Program, path: Path, remedy: str) -> Found:
     """Return a program that is known by its path; it is asked for its version."""
     try:
         asked = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolError(
-            f"{path} cannot be run: {error}.\n  Unset {program.override}, or let it name a binary"
-            f" of {program.name} for this machine ({machine_of(program)})."
-        ) from None
+        raise ToolError(f"{path} cannot be run: {error}.\n  {remedy}") from None
     return Found(path, asked.stdout.strip().removeprefix(program.name).strip())
 
 

@@ -199,3 +199,19 @@ def test_modules_that_workerd_lacks_are_told_without_wranglers_polyfills(
     (warning,) = project.build(replace(tools, wrangler=None)).warnings
 
     assert "At the compatibility date 2025-01-01 workerd does not have every module" in warning
+
+
+def test_a_project_behind_a_link_is_bundled_like_any_other(project: Project, tools: Tools) -> None:
+    project.configure("find_additional_modules = true\n")
+    project.write({"src/index.ts": "import a from './a.txt'; export default {", "src/a.txt": "a"})
+    link = project.folder.with_name("link")
+    link.symlink_to(project.folder)
+    linked = Project(link, tools)
+
+    with pytest.raises(BundleError, match=r"src/index\.ts:1:41:"):
+        linked.build()
+    linked.write({"src/index.ts": "import a from './a.txt'; export default {a}"})
+    bundle = linked.build()
+
+    assert [module.name for module in bundle.modules] == ["main", "a.txt"]
+    assert project.folder / "src/index.ts" in bundle.inputs

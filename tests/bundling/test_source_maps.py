@@ -125,6 +125,11 @@ def test_places_outside_the_map_come_from_nowhere() -> None:
     assert source_map.original(2, 9) == Position("a.ts", 1, 1)
 
 
+def test_a_place_beyond_all_files_is_malformed() -> None:
+    with pytest.raises(MalformedMap):
+        SourceMap(_map("AAAA,AAAA;" + "gggggggggC" + "AAA")).original(2, 1)
+
+
 @given(st.binary() | st.text("ABgf,;/+!", max_size=30).map(lambda m: _map(m)))
 def test_what_is_no_map_is_malformed(content: bytes) -> None:
     try:

@@ -52,6 +52,17 @@ def test_wranglers_own_esbuild_has_priority(tmp_path: Path) -> None:
     assert find_program(ESBUILD, tmp_path, {}).path == own
 
 
+def test_an_esbuild_that_is_too_old_is_passed_over_or_told(tmp_path: Path) -> None:
+    wrangler = install(tmp_path, "wrangler", "3.114.0")
+    install_esbuild(wrangler, "0.17.19")
+    with pytest.raises(ToolError, match="Run `npm install -D wrangler@4` in") as caught:
+        find_program(ESBUILD, tmp_path, {})
+    assert "esbuild 0.17.19 is too old" in str(caught.value)
+
+    own = install_esbuild(tmp_path, "0.25.0")
+    assert find_program(ESBUILD, tmp_path, {}).path == own
+
+
 def test_links_of_other_package_managers_are_followed(tmp_path: Path) -> None:
     store = tmp_path / "node_modules" / ".pnpm" / "wrangler@4"
     wrangler = install(store, "wrangler", "4.164.0")
