@@ -10,8 +10,8 @@ import sys
 from typing import Any
 
 from . import conversion
-from .sdk.absent import JsObject
 from .sdk.jsdict import JsDict
+from .sdk.jsobject import JsObject
 
 Told = dict[str, Any]  # what the host is told of a handler's call
 

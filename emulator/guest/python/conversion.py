@@ -16,8 +16,9 @@ from ...protocol import dates, values
 from ...protocol.values import BODY, ErrorValue, NotCloneable, Shapes, TypedArray
 from . import buffers, sharing
 from .sdk.jsdict import JsDict
-from .sdk.jsproxy import plain
-from .sdk.pyodide.ffi import JsException, JsNull, JsProxy
+from .sdk.jserror import JsException
+from .sdk.jsnull import JsNull, JsUndefined
+from .sdk.jsproxy import JsProxy, plain
 
 DATA_CLONE_ERROR = "DataCloneError"
 _CALLABLES = (
@@ -105,8 +106,8 @@ def _convert(value: Any) -> Any:
             return ErrorValue(value.name, value.message)
         case Exception():
             return ErrorValue("Error", str(value))  # the class is lost, as over JS
-        case JsNull() | JsProxy():
-            return plain(value)
+        case JsNull() | JsUndefined():
+            return None
         case tuple() | bytearray():
             raise _Refused(value, TypeError(f"{kind} cannot be sent over RPC."))
         case re.Pattern():
@@ -119,10 +120,20 @@ def _convert(value: Any) -> Any:
     if _is_stream(value):
         text = "A ReadableStream can only be the whole result of a step; here, read it first."
         raise _Refused(value, _clone_error(text))
+    if isinstance(value, JsProxy):
+        return _of_proxy(value)
     view = buffers.view_of(value)
     if view is not None:
         return _of_buffer(value, view)
     text = f'Could not serialize object of type "{kind.__name__}".'
+    raise _Refused(value, _clone_error(f"{text} This type does not support serialization."))
+
+
+def _of_proxy(value: JsProxy) -> Any:
+    data = plain(value)
+    if not isinstance(data, JsProxy):
+        return data
+    text = f'Could not serialize object of type "{data.constructor.name}".'
     raise _Refused(value, _clone_error(f"{text} This type does not support serialization."))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from . import tracebacks
 from .batches import MessageBatch, Told
 from .calling import settle
-from .sdk.absent import JsObject
+from .sdk.jsobject import JsObject
 from .sdk.pyodide.ffi import JsException
 
 

@@ -11,6 +11,7 @@ from ...protocol.windows import CHUNK_BYTES
 from .calling import relaxed_call, settle
 from .exchange import Exchange
 from .loader import Worker
+from .sdk.jsobject import is_named
 from .sdk.pyodide.ffi import JsException
 from .sdk.workers.headers import HeaderList
 from .sdk.workers.request import Request
@@ -105,6 +106,8 @@ def _checked(result: Any) -> Response:
     """
     if isinstance(result, Response):
         return result
+    if is_named(result, "Response"):
+        return result._own  # type: ignore[no-any-return]
     if isinstance(result, tuple):
         raise TypeError(f"{type(result)} cannot be sent over RPC.")
     raise TypeError(

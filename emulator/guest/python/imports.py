@@ -22,7 +22,7 @@ from types import CodeType, ModuleType
 
 from .package_patches import PatchedModules
 from .sdk import absent, js, pyodide, workers
-from .sdk.pyodide import ffi, webloop
+from .sdk.pyodide import ffi, http, webloop, wrappers
 from .sdk.workers import (
     asgi,
     blob,
@@ -42,6 +42,8 @@ PUBLIC: dict[str, ModuleType] = {
     "js": js,
     "pyodide": pyodide,
     "pyodide.ffi": ffi,
+    "pyodide.ffi.wrappers": wrappers,
+    "pyodide.http": http,
     "pyodide.webloop": webloop,
     "workers": workers,
     "workers.asgi": asgi,

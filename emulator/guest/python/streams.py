@@ -10,13 +10,20 @@ from typing import Any
 
 from ...protocol.windows import Incoming
 from ...protocol.windows import Send as Send
-from .sdk.absent import JsObject
 from .sdk.jsdict import JsDict
-from .sdk.pyodide.ffi import JsException
+from .sdk.jserror import JsException
+from .sdk.jsobject import JsObject
 
 
 class Chunk(bytes):
-    """A piece of a body: bytes, with the methods a Uint8Array proxy has in Pyodide."""
+    """A piece of a body: bytes, with the members that a Uint8Array has in Pyodide."""
+
+    @property
+    def byteLength(self) -> int:  # JavaScript's name
+        """The length in bytes."""
+        return len(self)
+
+    length = byteLength
 
     def to_bytes(self) -> bytes:
         """Return plain bytes."""
@@ -38,7 +45,8 @@ class Chunk(bytes):
 class ReadableStream(JsObject):
     """A stream of bytes that can be read once: `async for chunk in stream`.
 
-    Made from any (async) iterable or iterator of bytes or str.
+    Made from any (async) iterable or iterator of bytes or str. `sdk/javascript/streams.py` adds
+    what has to do with streams that are written.
     """
 
     def __init__(self, source: Any) -> None:
@@ -67,6 +75,11 @@ class ReadableStream(JsObject):
         source = self._source
         self._iterator = source.items() if isinstance(source, ReadableStream) else _iterate(source)
         return self._iterator  # type: ignore[no-any-return]
+
+    @staticmethod
+    def from_(source: Any) -> ReadableStream:
+        """Return a stream of what can be iterated."""
+        return ReadableStream(source)
 
     def getReader(self) -> _Reader:  # JavaScript's name
         """Return a reader with `await read()` -> `{"done", "value"}`."""
@@ -185,6 +198,7 @@ class Channel:
         self.is_cancelled = False
         self._cancelled = cancelled
         self._piece: Any = None
+        self._error: Exception | None = None
         self._closed = False
         self._changed = asyncio.Event()  # a piece is there, or none comes
         self._taken = asyncio.Event()
@@ -198,6 +212,11 @@ class Channel:
         await self._taken.wait()
         self._check_reader()
 
+    def fail(self, error: Exception) -> None:
+        """Give no more: who reads gets the error."""
+        self._error = error
+        self.close()
+
     def close(self) -> None:
         """Give no more."""
         self._closed = True
@@ -210,7 +229,7 @@ class Channel:
         if self._piece is None and not self._closed:
             await self._changed.wait()
         if self._piece is None:
-            raise StopAsyncIteration
+            raise StopAsyncIteration if self._error is None else self._error
         piece, self._piece = self._piece, None
         if not self._closed:
             self._changed.clear()

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 from .printable import printable
-from .sdk.pyodide.ffi import JsException
+from .sdk.jserror import JsException
 
 _OUR_FOLDERS = (str(Path(__file__).parent), str(Path(__file__).parents[2] / "protocol"))
 

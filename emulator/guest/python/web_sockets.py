@@ -15,9 +15,10 @@ from typing import Any
 
 from ...protocol import web_sockets as wire
 from . import scope, tracebacks
-from .sdk.absent import JsObject
-from .sdk.pyodide.ffi import JsException
-from .streams import Chunk
+from .sdk.javascript.buffers import ArrayBuffer, bytes_of
+from .sdk.jserror import JsException
+from .sdk.jsobject import JsObject
+from .sdk.jsproxy import JsArrayProxy, call_with
 
 _EVENTS = ("message", "close", "error")
 _FORBIDDEN_CODES = frozenset({1004, 1005, 1006, 1015})
@@ -83,8 +84,8 @@ class WebSocket(JsObject):
         self._check_open("send")
         if isinstance(message, str):
             kind, payload = wire.TEXT, message.encode()
-        elif isinstance(message, bytes | bytearray | memoryview):
-            kind, payload = wire.BINARY, bytes(message)
+        elif (data := bytes_of(message)) is not None:
+            kind, payload = wire.BINARY, data
         else:
             raise JsException(
                 f"WebSocket send() takes a str or bytes, not {type(message).__name__}", "TypeError"
@@ -186,13 +187,13 @@ class WebSocket(JsObject):
         elif kind == wire.TEXT:
             self._call(Event("message", data=payload.decode()))
         else:
-            self._call(Event("message", data=Chunk(payload)))
+            self._call(Event("message", data=ArrayBuffer(payload)))
 
     def _call(self, event: Event) -> None:
         own = getattr(self, f"on{event.type}")
         for listener in [*([own] if own is not None else []), *self._listeners.get(event.type, [])]:
             try:
-                result = listener(event)
+                result = call_with(listener, event)
             except Exception as error:  # one listener's failure is not the next one's
                 tracebacks.print_error(error)
                 continue
@@ -224,9 +225,9 @@ class WebSocketPair(JsObject):
         """Return a new pair."""
         return WebSocketPair()
 
-    def object_values(self) -> list[WebSocket]:
+    def object_values(self) -> Any:
         """Return both ends."""
-        return list(self._ends)
+        return JsArrayProxy(list(self._ends), "WebSocketPair")
 
     def __iter__(self) -> Iterator[WebSocket]:
         return iter(self._ends)

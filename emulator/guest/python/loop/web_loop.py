@@ -65,7 +65,9 @@ class WebLoop(asyncio.SelectorEventLoop):
             super().run_forever()
 
     def stop(self) -> None:
-        """Do nothing."""
+        """Do nothing in a request or run."""
+        if scope.find() is None:
+            super().stop()
 
     def close(self) -> None:
         """Do nothing while it runs."""

@@ -1,6 +1,7 @@
 """What is not emulated yet of `js`, `pyodide` and `workers`: using it says so, by its own name.
 
-One text for all of it: names and submodules of the three, and members of JavaScript's classes.
+One text for all of it: names and submodules of the three, and members of JavaScript's classes
+(`jsobject.py`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.abc import MetaPathFinder
 from opcode import opmap
 from types import FrameType, ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from .. import tracebacks
 
-_TEXT = "Groundfog does not emulate it yet, or there is no such name."
+TEXT = "Groundfog does not emulate it yet, or there is no such name."
 # Modules of the runtime and the SDK besides those packages. A user's module has priority.
 TOP_LEVEL = ("micropip", "pyodide_js", "_pyodide", "_pyodide_entrypoint_helper")
 
@@ -34,8 +35,8 @@ def speak_for(module: ModuleType, public: str) -> None:
             raise AttributeError(name)
         also = _similar(name, vars(module))
         if _is_imported_now():
-            raise ImportError(f"cannot import name {name!r} from {public!r}: {_TEXT}{also}")
-        raise AttributeError(f"{public}.{name} is not available: {_TEXT}{also}")
+            raise ImportError(f"cannot import name {name!r} from {public!r}: {TEXT}{also}")
+        raise AttributeError(f"{public}.{name} is not available: {TEXT}{also}")
 
     module.__getattr__ = missing  # type: ignore[method-assign]
     vars(module).setdefault("__path__", [])  # a package: of its submodules `AbsentModules` speaks
@@ -53,28 +54,7 @@ class AbsentModules(MetaPathFinder):
     ) -> None:
         """Return None, or raise ModuleNotFoundError."""
         if fullname in self._names or fullname.partition(".")[0] in self._packages:
-            raise ModuleNotFoundError(f"No module named {fullname!r}: {_TEXT}", name=fullname)
-
-
-class JsClass(type):
-    """The type of a class that `js` has too."""
-
-    def __getattr__(cls, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise AttributeError(f"js.{cls.__name__}.{name} is not available: {_TEXT}")
-
-
-class JsObject(metaclass=JsClass):
-    """An instance of such a class."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        kind = type(self).__name__
-        raise AttributeError(f"{kind!r} object has no attribute {name!r}: {_TEXT}")
+            raise ModuleNotFoundError(f"No module named {fullname!r}: {TEXT}", name=fullname)
 
 
 def _is_imported_now() -> bool:

@@ -1,76 +1,175 @@
-"""`js`: the few globals that mean something without JavaScript; `absent` speaks for the others.
+"""`js`: JavaScript's globals, written in Python; `absent` speaks for those that are not here.
 
 Source: docs/platform/python-workers.md, "JavaScript's names".
 """
 
 from __future__ import annotations
 
-import json as _json
 import sys as _sys
-from collections.abc import Iterable
 from typing import Any
 
 from ..streams import ReadableStream
 from ..web_sockets import WebSocket, WebSocketPair
-from .absent import JsObject
-from .jsdict import JsDict
-from .jsproxy import plain as _plain
-from .workers.request import Request
-from .workers.response import Response
+from .javascript.blobs import Blob, File, FormData
+from .javascript.buffers import (
+    ArrayBuffer,
+    BigInt64Array,
+    BigUint64Array,
+    DataView,
+    Float32Array,
+    Float64Array,
+    Int8Array,
+    Int16Array,
+    Int32Array,
+    Uint8Array,
+    Uint8ClampedArray,
+    Uint16Array,
+    Uint32Array,
+)
+from .javascript.clones import structuredClone
+from .javascript.collections import Array, Map, Object, Set
+from .javascript.crypto import CryptoKey, SubtleCrypto, crypto
+from .javascript.dates import Date
+from .javascript.errors import (
+    Error,
+    EvalError,
+    RangeError,
+    ReferenceError_,
+    SyntaxError_,
+    TypeError_,
+    URIError,
+)
+from .javascript.events import (
+    AbortController,
+    AbortSignal,
+    CustomEvent,
+    Event,
+    EventTarget,
+    clearInterval,
+    clearTimeout,
+    performance,
+    queueMicrotask,
+    scheduler,
+    setInterval,
+    setTimeout,
+)
+from .javascript.headers import Headers
+from .javascript.messages import Request, Response
+from .javascript.numbers import Boolean, Number, String, isFinite, isNaN, parseFloat, parseInt
+from .javascript.outbound import fetch
+from .javascript.promises import Promise
+from .javascript.streams import (
+    FixedLengthStream,
+    IdentityTransformStream,
+    TransformStream,
+    WritableStream,
+)
+from .javascript.text import JSON, TextDecoder, TextEncoder, atob, btoa
+from .javascript.urls import URL, URLSearchParams
+from .jsobject import JsObject
+from .jstext import js_text as _js_text
 
-__all__ = [
-    "JSON",
-    "Object",
-    "ReadableStream",
-    "Request",
-    "Response",
-    "WebSocket",
-    "WebSocketPair",
-    "console",
-]
-
-
-class Object(JsObject):
-    """`Object.fromEntries`, the usual `dict_converter`."""
-
-    @staticmethod
-    def fromEntries(entries: Iterable[tuple[str, Any]]) -> JsDict:
-        """Return an object of the pairs."""
-        return JsDict(entries)
-
-    @staticmethod
-    def new(**members: Any) -> JsDict:
-        """Return an empty object."""
-        return JsDict(members)
-
-
-class JSON(JsObject):
-    """`JSON.stringify` and `JSON.parse`."""
-
-    @staticmethod
-    def stringify(value: Any, replacer: Any = None, indent: int | None = None) -> str:
-        """Return compact JSON."""
-        separators = (",", ":") if indent is None else (",", ": ")
-        value = _plain(value)
-        return _json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
-
-    @staticmethod
-    def parse(text: str) -> Any:
-        """Return the value `text` describes."""
-        return _json.loads(text, object_pairs_hook=JsDict)
+undefined = None
+NaN, Infinity = float("nan"), float("inf")
 
 
 class _Console(JsObject):
     def log(self, *parts: Any) -> None:
-        print(*parts)
+        print(*map(_shown, parts))
 
     info = debug = log
 
     def warn(self, *parts: Any) -> None:
-        print(*parts, file=_sys.stderr)
+        print(*map(_shown, parts), file=_sys.stderr)
 
     error = warn
 
 
-_Console.__name__ = "console"
+class _Navigator(JsObject):
+    userAgent = "Cloudflare-Workers"
+    language = "en"
+
+
+def _shown(part: Any) -> Any:
+    return _js_text(part) if part is None or isinstance(part, bool) else part
+
+
+_Console.__name__, _Navigator.__name__ = "console", "Navigator"
 console = _Console()
+navigator = _Navigator()
+globals().update(TypeError=TypeError_, SyntaxError=SyntaxError_, ReferenceError=ReferenceError_)
+
+__all__ = [
+    "AbortController",
+    "AbortSignal",
+    "Array",
+    "ArrayBuffer",
+    "BigInt64Array",
+    "BigUint64Array",
+    "Blob",
+    "Boolean",
+    "CryptoKey",
+    "CustomEvent",
+    "DataView",
+    "Date",
+    "Error",
+    "EvalError",
+    "Event",
+    "EventTarget",
+    "File",
+    "FixedLengthStream",
+    "Float32Array",
+    "Float64Array",
+    "FormData",
+    "Headers",
+    "IdentityTransformStream",
+    "Infinity",
+    "Int8Array",
+    "Int16Array",
+    "Int32Array",
+    "JSON",
+    "Map",
+    "NaN",
+    "Number",
+    "Object",
+    "Promise",
+    "RangeError",
+    "ReadableStream",
+    "Request",
+    "Response",
+    "Set",
+    "String",
+    "SubtleCrypto",
+    "TextDecoder",
+    "TextEncoder",
+    "TransformStream",
+    "URIError",
+    "URL",
+    "URLSearchParams",
+    "Uint8Array",
+    "Uint8ClampedArray",
+    "Uint16Array",
+    "Uint32Array",
+    "WebSocket",
+    "WebSocketPair",
+    "WritableStream",
+    "atob",
+    "btoa",
+    "clearInterval",
+    "clearTimeout",
+    "console",
+    "crypto",
+    "fetch",
+    "isFinite",
+    "isNaN",
+    "navigator",
+    "parseFloat",
+    "parseInt",
+    "performance",
+    "queueMicrotask",
+    "scheduler",
+    "setInterval",
+    "setTimeout",
+    "structuredClone",
+    "undefined",
+]

@@ -16,4 +16,14 @@ class JsNull:
 
 
 jsnull: Final = JsNull()
+
+
+class JsUndefined:
+    """The type of what stands for undefined inside of a JavaScript object or array."""
+
+    def __repr__(self) -> str:
+        return "undefined"
+
+
+UNDEFINED: Final = JsUndefined()
 JsNull.__module__ = "pyodide.ffi"

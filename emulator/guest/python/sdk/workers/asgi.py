@@ -217,7 +217,7 @@ async def process_request(
     ctx: Any,
     state: Mapping[str, Any] | None = None,
     options: Options = DEFAULT_OPTIONS,
-) -> tuple[Response, Future[None]]:
+) -> tuple[Any, Future[None]]:
     """Return the response of an application, and the task in which it ends."""
     exchange = _Exchange(options)
     await exchange.read(req.body)
@@ -229,10 +229,10 @@ async def process_request(
         raise
     if exchange.stream is None:
         await running
-    return response, running
+    return response.js_object, running
 
 
-async def process_websocket(app: Application, req: Request, env: Any = None) -> Response:
+async def process_websocket(app: Application, req: Request, env: Any = None) -> Any:
     """Accept a WebSocket, and have an application converse over it."""
     client, server = WebSocketPair.new().object_values()
     server.accept()
@@ -276,7 +276,7 @@ async def process_websocket(app: Application, req: Request, env: Any = None) -> 
 
     task.add_done_callback(ended)
     scope.current().wait_until(_quietly(task))
-    return raw_response(101, [], None, web_socket=client)
+    return raw_response(101, [], None, web_socket=client).js_object
 
 
 async def _quietly(task: Future[Any]) -> None:
@@ -286,8 +286,8 @@ async def _quietly(task: Future[Any]) -> None:
 
 async def fetch(
     app: Application, req: Any, env: Any, ctx: Any = None, *, options: Options | None = None
-) -> Response:
-    """Return the response of an application to a request."""
+) -> Any:
+    """Return the response of an application to a request, a `js.Response`."""
     req = req if isinstance(req, Request) else Request(req)
     logger.debug("ASGI request: %s %s", wire_method(req), req.url)
     shutdown, state = await start_application(app)
@@ -313,7 +313,7 @@ async def _finish(running: Future[None], shutdown: Callable[[], Awaitable[None]]
         await shutdown()
 
 
-async def websocket(app: Application, req: Any, env: Any = None) -> Response:
+async def websocket(app: Application, req: Any, env: Any = None) -> Any:
     """Return the response that makes a request a WebSocket of an application."""
     return await process_websocket(app, req if isinstance(req, Request) else Request(req), env)
 
@@ -322,7 +322,7 @@ def entrypoint(app: Application, *, options: Options | None = None) -> type[Work
     """Return the class `Default` of a worker that is this application."""
 
     class Default(WorkerEntrypoint):
-        async def fetch(self, request: Request) -> Response:
+        async def fetch(self, request: Request) -> Any:
             if (request.headers.get("upgrade") or "").lower() == "websocket":
                 return await websocket(app, request, self.env)
             return await fetch(app, request, self.env, self.ctx, options=options)

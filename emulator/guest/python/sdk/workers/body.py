@@ -11,24 +11,36 @@ from urllib.parse import parse_qsl
 
 from ... import deployed
 from ...streams import Chunk, ReadableStream, is_streamable
-from ..absent import JsObject
+from ..absent import TEXT
+from ..javascript.buffers import FORMATS, ArrayBuffer, bytes_of
+from ..javascript.functions import python_of
+from ..jsobject import is_named
 from .blob import Blob, File
 from .formdata import FormData, as_multipart
 from .headers import HeaderList
 
 Content: TypeAlias = bytes | ReadableStream
 
+_BUFFERS = ("ArrayBuffer", "DataView", *(kind.__name__ for kind in FORMATS.values()))
 
-class Body(JsObject):
+
+class Body:
     """What `Request` and `Response` share: a body and the ways to read it."""
 
     _already_used = "Body already used"
     _whose = "Body"  # in messages
     _buffers: Any = (bytes,)  # types: what a body may be beside text, forms and streams
+    _used_error: type[OSError] = OSError
 
     def __init__(self, content: bytes | ReadableStream | None) -> None:
         self._content = content
         self._used = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        kind = type(self).__name__
+        raise AttributeError(f"{kind!r} object has no attribute {name!r}: {TEXT}")
 
     @property
     def body(self) -> ReadableStream | None:
@@ -45,15 +57,15 @@ class Body(JsObject):
     async def bytes(self) -> bytes:
         """Read the body. Raises OSError when it has been read before."""
         if self.body_used:
-            raise OSError(self._already_used)
+            raise self._used_error(self._already_used)
         self._used = True
         if isinstance(self._content, ReadableStream):
             return await self._content.to_bytes()
         return self._content or b""
 
-    async def buffer(self) -> Chunk:
-        """Read the body as a buffer with `to_bytes()`."""
-        return Chunk(await self.bytes())
+    async def buffer(self) -> ArrayBuffer:
+        """Read the body as JavaScript's buffer, with `to_bytes()`."""
+        return ArrayBuffer(await self.bytes())
 
     async def text(self) -> str:
         """Read the body as UTF-8."""
@@ -94,10 +106,11 @@ class Body(JsObject):
             return given.encode()
         if isinstance(given, self._buffers):
             return bytes(given)
-        if isinstance(given, FormData):
-            data, content_type = as_multipart(given)
-            self._default_type(content_type)
-            return data
+        found = content_of_body(given)
+        if found is not None:
+            if found[1]:
+                self._default_type(found[1])
+            return found[0]  # type: ignore[no-any-return]
         if is_streamable(given):
             return streamed(given, self._whose)
         raise TypeError(f"Unsupported type in {self._whose}: {self._type_name(given)}")
@@ -120,7 +133,7 @@ class Body(JsObject):
     def _share(self) -> Any:
         """Return a second copy of the body for a clone. Raises OSError when it has been read."""
         if self.body_used:
-            raise OSError(self._already_used)
+            raise self._used_error(self._already_used)
         if isinstance(self._content, ReadableStream):
             self._content, second = self._content.tee()
             return second
@@ -129,9 +142,27 @@ class Body(JsObject):
     def _take(self) -> Any:
         """Hand the body over to someone who will read it."""
         if self.body_used:
-            raise OSError(self._already_used)
+            raise self._used_error(self._already_used)
         self._used = True
         return self._content
+
+
+def content_of_body(body: Any) -> tuple[Any, str] | None:
+    """Return a form or a body of JavaScript's, as bytes or a stream, and its type; else None."""
+    body = python_of(body)
+    if isinstance(body, FormData):
+        return as_multipart(body)
+    if isinstance(body, ReadableStream):
+        return body, ""
+    if is_named(body, "FormData"):
+        return as_multipart(body._own)
+    if is_named(body, "Blob", "File"):
+        return body._own._data, body.type
+    if is_named(body, "URLSearchParams"):
+        return body.toString().encode(), "application/x-www-form-urlencoded;charset=UTF-8"
+    if is_named(body, *_BUFFERS):
+        return bytes_of(body), ""
+    return None
 
 
 def streamed(body: Any, kind: str) -> ReadableStream:

@@ -6,29 +6,43 @@ Source: docs/platform/python-workers.md, "Forms and blobs".
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+from ..jsnull import JsNull, jsnull
+from ..jsobject import is_named, shown
+from ..jstext import js_text
 from .blob import Blob, File, content_of
 
 FormDataValue = str | Blob | File
 
 
-class FormData:
-    """Form fields; `fd[name]` is the first value, or None."""
+class FormData(MutableMapping[str, Any]):
+    """Form fields; `fd[name]` is the first value, or JavaScript's null."""
 
-    def __init__(self, form_data: Mapping[str, Any] | None = None) -> None:
-        if form_data is not None and not isinstance(form_data, Mapping):
+    def __new__(cls, form_data: Any = None) -> FormData:
+        if not is_named(form_data, "FormData"):
+            return super().__new__(cls)
+        own: FormData = form_data._own
+        return own
+
+    def __init__(self, form_data: Any = None) -> None:
+        if is_named(form_data, "FormData"):
+            return
+        if form_data and not isinstance(form_data, dict):
             raise TypeError("Expected form_data to be a dict or an instance of FormData")
         self._fields: list[tuple[str, FormDataValue]] = []
         for name, value in (form_data or {}).items():
             self.append(name, value)
 
+    @property
+    def js_object(self) -> Any:
+        """The form as `js.FormData`."""
+        return shown(self)
+
     def append(self, name: str, value: FormDataValue, filename: str | None = None) -> None:
         """Add a field after the others."""
-        if filename is not None and isinstance(value, Blob):
-            value = File(value, filename)
-        self._fields.append((name, value))
+        self._fields.append((js_text(name), field_of(value, filename)))
 
     def delete(self, name: str) -> None:
         """Remove every field called `name`."""
@@ -38,12 +52,11 @@ class FormData:
         """Return every value of `name`."""
         return [value for key, value in self._fields if key == name]
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the first value of `name`."""
-        return next((value for key, value in self._fields if key == name), default)
-
     def __getitem__(self, name: str) -> Any:
-        return self.get(name)
+        return next((value for key, value in self._fields if key == name), jsnull)
+
+    def __len__(self) -> int:
+        raise TypeError("object of type 'generator' has no len()")  # as in the published SDK
 
     def __setitem__(self, name: str, value: FormDataValue) -> None:
         if isinstance(value, list):
@@ -60,17 +73,28 @@ class FormData:
     def __iter__(self) -> Iterator[str]:
         return self.keys()
 
-    def keys(self) -> Iterator[str]:
+    def keys(self) -> Iterator[str]:  # type: ignore[override]
         """Yield names, repeats included."""
         return (name for name, _ in self._fields)
 
-    def values(self) -> Iterator[FormDataValue]:
+    def values(self) -> Iterator[FormDataValue]:  # type: ignore[override]
         """Yield values."""
         return (value for _, value in self._fields)
 
-    def items(self) -> Iterator[tuple[str, FormDataValue]]:
+    def items(self) -> Iterator[tuple[str, FormDataValue]]:  # type: ignore[override]
         """Yield fields."""
         return iter(list(self._fields))
+
+
+def field_of(value: Any, filename: Any = None) -> Any:
+    """Return the value of a field as the SDK keeps it."""
+    own = value._own if is_named(value, "Blob", "File") else value
+    if not isinstance(own, Blob):
+        return js_text(value)
+    if isinstance(own, File) and filename is None:
+        return own
+    name = "blob" if filename is None or isinstance(filename, JsNull) else js_text(filename)
+    return File([content_of(own)], name, own.content_type)
 
 
 def as_multipart(form: FormData) -> tuple[bytes, str]:

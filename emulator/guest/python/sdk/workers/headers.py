@@ -8,6 +8,7 @@ from http.client import HTTPMessage
 from typing import Any
 
 from ... import deployed
+from ..jsobject import is_named
 from ..jstext import js_text
 from ..pyodide.ffi import JsException
 
@@ -46,16 +47,18 @@ def as_message(headers: HeaderList) -> HTTPMessageMapping:
 
 
 def from_user(headers: Any) -> HeaderList:
-    """Return the header list that user code gave: a dict, or a list of pairs.
+    """Return the header list that user code gave: a dict, a list of pairs, or `js.Headers`.
 
     Raises TypeError for other types, JsException for names or values HTTP does not allow.
     Source: https://github.com/cloudflare/workers-py/blob/main/packages/runtime-sdk/src/workers/utils.py
     (_to_js_headers).
     """
     if isinstance(headers, dict):
-        return [_checked(name, value) for name, value in headers.items()]
+        return [checked_header(name, value) for name, value in headers.items()]
     if isinstance(headers, list):
-        return [_checked(*_pair(item)) for item in headers]
+        return [checked_header(*_pair(item)) for item in headers]
+    if is_named(headers, "Headers"):
+        return list(headers._list)
     hint = " Write dict(headers)." if isinstance(headers, Mapping) else ""
     raise TypeError(
         f"Received unexpected type for headers argument: {type(headers)}; expected a dict or a "
@@ -84,7 +87,8 @@ def _pair(item: Any) -> tuple[Any, Any]:
     return item[0], item[1]
 
 
-def _checked(name: Any, value: Any) -> tuple[str, str]:
+def checked_header(name: Any, value: Any) -> tuple[str, str]:
+    """Return a header as text. Raises JsException for what HTTP does not allow."""
     name = js_text(name)
     text = js_text(value).strip(_WHITE_SPACE)
     if not _NAME.fullmatch(name):

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...streams import ReadableStream
-from ..jsdict import JsDict
+from ..jsobject import is_named, shown
+from ..jsproxy import plain, proxied
 from ..pyodide.ffi import JsException
 from .body import Body
 from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
@@ -19,9 +20,20 @@ class Request(Body):
     """An HTTP request: the one being handled, or one to send with `fetch`."""
 
     _whose = "Request"
-    _buffers = (bytes, bytearray, memoryview)
+    is_received = False
+    _signal: Any = None
+
+    def __new__(cls, input: Any = None, **options: Any) -> Request:
+        if not is_named(input, "Request"):
+            return super().__new__(cls)
+        if options:
+            raise ValueError("Expected no options when constructing Request from a js.Request")
+        own: Request = input._own
+        return own
 
     def __init__(self, input: Any, **options: Any) -> None:
+        if is_named(input, "Request"):
+            return
         if isinstance(input, Request):
             self._copy(input, options)
         else:
@@ -38,8 +50,9 @@ class Request(Body):
         cls, method: str, url: str, headers: list[list[str]], body: ReadableStream | None
     ) -> Request:
         """Return the request that arrived from outside; nothing is checked again."""
-        request = cls.__new__(cls)
+        request = object.__new__(cls)
         Body.__init__(request, body)
+        request.is_received = True
         request._url = url
         request._method = method
         request._headers = headers  # type: ignore[assignment]  # pairs, as JSON has them
@@ -64,7 +77,7 @@ class Request(Body):
             self._content = self._content_of(options["body"])
         self.redirect = options.get("redirect", self.redirect)
         if "cf" in options:
-            self.cf = JsDict(options["cf"])
+            self.cf = proxied(plain(options["cf"]), "request.cf")
         if self._content is not None and self._method in _BODYLESS:
             raise JsException("Request with a GET or HEAD method cannot have a body.", "TypeError")
 
@@ -84,15 +97,18 @@ class Request(Body):
         return as_message(self._headers)
 
     @property
-    def js_object(self) -> Request:
-        """The request itself: there is no JavaScript object behind it."""
-        return self
+    def js_object(self) -> Any:
+        """The request as `js.Request`."""
+        return shown(self)
 
-    _js_request = js_object
+    @property
+    def _js_request(self) -> Any:
+        return self.js_object
 
     def clone(self) -> Request:
         """Return a copy with its own body. Raises OSError when the body has been read."""
         clone = Request.received(self._method, self._url, [], None)
+        clone.is_received = False
         clone._content = self._share()
         clone._headers = list(self._headers)
         clone.redirect, clone.cf = self.redirect, self.cf

@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 
 from ... import deployed
 from ...web_sockets import WebSocket
-from ..jsproxy import JsProxy, plain
+from ..javascript.text import JSON
+from ..jsobject import is_named, shown
+from ..jsproxy import JsProxy
 from ..pyodide.ffi import JsException
 from .body import Body
+from .errors import BodyUsedError, HttpStatusError
 from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
 
 NULL_BODY = (101, 204, 205, 304)
@@ -31,6 +34,15 @@ class Response(Body):
 
     _already_used = "Response body is already used"
     _whose = "Response"
+    _used_error = BodyUsedError
+
+    def __new__(cls, body: Any = None, *args: Any, **options: Any) -> Response:
+        if not is_named(body, "Response"):
+            return super().__new__(cls)
+        if args or any(options.values()):
+            raise ValueError("Expected no options when constructing Response from a js.Response")
+        own: Response = body._own
+        return own
 
     def __init__(
         self,
@@ -40,6 +52,8 @@ class Response(Body):
         headers: Any = None,
         web_socket: Any = None,
     ) -> None:
+        if is_named(body, "Response"):
+            return
         self._headers = from_user(headers) if headers else []
         super().__init__(None if body is None else self._content_of(body))
         self.web_socket = _web_socket(web_socket)
@@ -49,6 +63,14 @@ class Response(Body):
         self.redirected = False
         self.type = "default"
         self._cloned_at = ""  # of a clone: the line that made it
+        self._check_body()
+
+    def set_content(self, content: Any) -> None:
+        """Replace the body. Raises JsException for a status that has none."""
+        self._content = content
+        self._check_body()
+
+    def _check_body(self) -> None:
         if self._content and self.status in NULL_BODY:
             raise JsException(
                 "Response with null body status (101, 204, 205, or 304) cannot have a body.",
@@ -70,16 +92,11 @@ class Response(Body):
         return 200 <= self.status < 300
 
     @property
-    def js_object(self) -> Response:
-        """The response itself: there is no JavaScript object behind it."""
-        return self
+    def js_object(self) -> Any:
+        """The response as `js.Response`."""
+        return shown(self)
 
     js_response = js_object
-
-    @property
-    def webSocket(self) -> WebSocket | None:  # JavaScript's name
-        """The WebSocket it carries."""
-        return self.web_socket
 
     async def string(self) -> str:
         """Read the body as UTF-8."""
@@ -90,20 +107,25 @@ class Response(Body):
         return memoryview(await self.bytes())
 
     def raise_for_status(self) -> None:
-        """Raise OSError for 4xx and 5xx."""
+        """Raise HttpStatusError, an OSError, for 4xx and 5xx."""
         if self.status >= 400:
             reason = self.status_text or reason_phrases.get(self.status, "")
-            raise OSError(f"{self.status} {reason} for url: {self.url}")
+            raise HttpStatusError(self.status, reason, self.url)
 
     def clone(self) -> Response:
         """Return a copy with its own body. Raises OSError when the body has been read."""
         if self.web_socket is not None:
             text = "Cannot clone a response to a WebSocket handshake."
             raise JsException(text, "TypeError")
+        clone = self.copied()
+        clone._cloned_at = deployed.place()
+        return clone
+
+    def copied(self) -> Response:
+        """Return a copy with its own body, as JavaScript's `clone` does."""
         clone = copy.copy(self)
         clone._content = self._share()
         clone._headers = list(self._headers)
-        clone._cloned_at = deployed.place()
         return clone
 
     def replace_body(self, body: Any) -> Response:
@@ -111,15 +133,15 @@ class Response(Body):
         return Response(body, self.status, self.status_text, self._headers)
 
     @staticmethod
-    def redirect(url: str, status: int = 302) -> Response:
-        """Return a redirect. Raises ValueError for other statuses."""
+    def redirect(url: str, status: int = 302) -> Any:
+        """Return a redirect, a `js.Response`. Raises ValueError for other statuses."""
         if status not in _REDIRECTS:
             raise ValueError(f"{status} is not a redirect status code.")
         parts = urlsplit(url)
         if not parts.scheme:
             raise TypeError("Unable to parse URL.")
         location = parts._replace(path=parts.path or "/").geturl()
-        return Response(None, status, headers={"location": location})
+        return Response(None, status, headers={"location": location}).js_object
 
     @staticmethod
     def from_json(
@@ -130,7 +152,7 @@ class Response(Body):
         A JSON variable is written by JavaScript: without spaces.
         """
         if isinstance(data, JsProxy):
-            text = json.dumps(plain(data), ensure_ascii=False, separators=(",", ":"))
+            text = JSON.stringify(data) or "undefined"
         else:
             text = json.dumps(data)
         response = Response(text.encode(), status, status_text, headers)

@@ -18,7 +18,6 @@ from ...streams import ReadableStream
 from .entrypoints import WorkerEntrypoint
 from .gateway import BaseOptions, respond
 from .request import Request, wire_method
-from .response import Response
 
 Application = Callable[..., Iterable[bytes]]
 logger = logging.getLogger("wsgi")
@@ -158,8 +157,8 @@ def process_request(
     env: Any,
     body: bytes | io.IOBase,
     options: Options = DEFAULT_OPTIONS,
-) -> Response:
-    """Return the response of an application; its body is asked for as it is sent."""
+) -> Any:
+    """Return the response of an application, a `js.Response`; its body is read as it is sent."""
     exchange = _Exchange(build_environ(req, env, body))
     pieces = exchange.run(app)
     assert exchange.status is not None
@@ -167,12 +166,12 @@ def process_request(
     response = respond(options, int(code), exchange.headers, ReadableStream(pieces), reason)
     if response.body is None:
         exchange.close()
-    return response
+    return response.js_object
 
 
 async def fetch(
     app: Application, req: Any, env: Any, ctx: Any = None, *, options: Options | None = None
-) -> Response:
+) -> Any:
     """Return the response of an application to a request."""
     req = req if isinstance(req, Request) else Request(req)
     logger.debug("WSGI request: %s %s", wire_method(req), req.url)
@@ -188,7 +187,7 @@ def entrypoint(app: Application, *, options: Options | None = None) -> type[Work
     """Return the class `Default` of a worker that is this application."""
 
     class Default(WorkerEntrypoint):
-        async def fetch(self, request: Request) -> Response:
+        async def fetch(self, request: Request) -> Any:
             return await fetch(app, request, self.env, options=options)
 
     return Default

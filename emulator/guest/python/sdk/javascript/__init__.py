@@ -1,0 +1,1 @@
+"""JavaScript's globals, written in Python: what `js` hands out (`sdk/js.py` has the list)."""
