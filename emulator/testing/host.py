@@ -7,7 +7,6 @@ however the test process ended: nothing is left but what was to be kept.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import shutil
@@ -39,8 +38,11 @@ from emulator.testing.connection import Connection
 from emulator.testing.operations import ASKED, TOLD, Args
 from emulator.testing.options import Options
 from emulator.testing.refusals import Refused
+from emulator.testing.spares import Spares
+from emulator.testing.states import States
 from emulator.testing.subject import Subject
 from emulator.testing.wire import Answer, Ask, Refusal, Tell
+from emulator.worker import worker_spec
 
 
 def main(descriptor: int) -> None:
@@ -71,13 +73,19 @@ class Host:
         self._sessions: dict[Path, Session] = {}
         self._bodies: dict[int, int] = {}  # binding calls with bodies -> the worker
         self._asking: dict[int, asyncio.Task[None]] = {}
+        self._base = Path()
         self._folders: set[Path] = set()
+        self._last_folder = 0
+        self._states = States()
+        self._spares = Spares(self._make)
+        self._ending: set[asyncio.Task[None]] = set()
         self._last = 0
 
     def _leave(self) -> None:
         """The test process has gone: guests end with their forkservers."""
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
+        self._states.remove()
         os._exit(0)
 
     # --- what is asked
@@ -106,10 +114,12 @@ class Host:
             raise
 
     async def _do(self, subject: Subject, what: str, args: Args) -> Any:
+        number = next(number for number, each in self._subjects.items() if each is subject)
         if what == "close":
-            return await self._close(subject, args)
+            del self._subjects[number]
+            return self._end(subject, keep=args["keep"])
         if what == "reset":
-            return await subject.reset()
+            return await self._reset(number)
         return await ASKED[what](subject, args)
 
     async def _do_without(self, what: str, args: Args) -> Any:
@@ -144,27 +154,40 @@ class Host:
     # --- workers
 
     async def _open(self, args: Args) -> dict[str, Any]:
-        """Open a worker in `folder`; return what its `env` has, and its number."""
+        """Open a worker; return what its `env` has, its number, and where its state is.
+
+        base: the folder for all state.
+        """
         wanted = Options(**args["options"])
-        wanted = replace(wanted, allow_hosts=tuple(wanted.allow_hosts))
-        config = await asyncio.to_thread(options.read, wanted)
-        folder = Path(args["folder"])
-        subject = Subject(
-            await self._session(config.project_dir), config, wanted, folder, self.line
-        )
-        self._folders.add(folder)
-        await subject.open()
+        self._base = Path(args["base"])
+        subject = await self._spares.take(replace(wanted, allow_hosts=tuple(wanted.allow_hosts)))
         self._last += 1
         self._subjects[self._last] = subject
-        from emulator.worker import worker_spec
-
-        spec = worker_spec(config)
+        spec = worker_spec(subject.config)
         return {
             "worker": self._last,
-            "name": config.name,
+            "name": subject.config.name,
             "bindings": {name: dict(binding) for name, binding in spec.bindings.items()},
             "vars": dict(spec.vars),
+            "state": str(subject.worker.state.directory),
         }
+
+    async def _make(self, wanted: Options) -> Subject:
+        """Open a worker with fresh state. Raises LoadRefused."""
+        config = await asyncio.to_thread(options.read, wanted)
+        self._last_folder += 1
+        folder = self._base / f"{config.name}-{os.getpid()}-{self._last_folder}"
+        self._folders.add(folder)
+        session = await self._session(config.project_dir)
+        subject = Subject(session, config, wanted, folder, self.line, self._states)
+        await subject.open()
+        return subject
+
+    async def _reset(self, number: int) -> None:
+        """Put a fresh worker in the place of one, with the same options."""
+        subject = self._subjects[number]
+        self._subjects[number] = await self._spares.take(subject.options)
+        self._end(subject, keep=False)
 
     async def _session(self, project_dir: Path) -> Session:
         """Return the session of the interpreter that runs a project."""
@@ -174,14 +197,17 @@ class Host:
             self._sessions[interpreter] = await session.__aenter__()
         return self._sessions[interpreter]
 
-    async def _close(self, subject: Subject, args: Args) -> None:
-        number = next(number for number, each in self._subjects.items() if each is subject)
-        del self._subjects[number]
+    def _end(self, subject: Subject, *, keep: bool) -> None:
+        """End a worker beside everything else: its test need not wait for that."""
+        ending = asyncio.get_running_loop().create_task(self._ended(subject, keep))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    async def _ended(self, subject: Subject, keep: bool) -> None:
         await subject.close()
-        self._folders.discard(Path(args["folder"]))
-        if not args["keep"]:
-            with contextlib.suppress(OSError):
-                subject.remove()
+        self._folders.discard(subject.folder)
+        if not keep:
+            subject.remove()
 
     def _subject(self, number: int) -> Subject:
         if number not in self._subjects:

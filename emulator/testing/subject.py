@@ -18,7 +18,7 @@ from emulator.engine.engine import Engine
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.step import StepState
 from emulator.engine.model.step_key import StepKind, step_key
-from emulator.errors import EmulatorError, StateError
+from emulator.errors import StateError
 from emulator.kinds import ai
 from emulator.protocol.loading import NETWORK
 from emulator.runner.binding_calls import BindingCalls
@@ -37,15 +37,22 @@ from emulator.testing.mocks import Call, Mocks
 from emulator.testing.options import Options
 from emulator.testing.outbound import Outbound
 from emulator.testing.refusals import LoadRefused
+from emulator.testing.states import States
 from emulator.testing.terminal import Logs
 from emulator.worker import Worker
 
 
 class Subject:
-    """One worker of a test. `folder` is its own; each fresh state is a folder inside it."""
+    """One worker of a test, used once. `folder` is its own; its state is inside."""
 
     def __init__(
-        self, session: Session, config: Config, wanted: Options, folder: Path, line: Connection
+        self,
+        session: Session,
+        config: Config,
+        wanted: Options,
+        folder: Path,
+        line: Connection,
+        states: States,
     ) -> None:
         self.config = config
         self.options = wanted
@@ -59,8 +66,8 @@ class Subject:
         self.faults = Faults()
         self.answers: Answers | None = None
         self._session = session
-        self._folder = folder
-        self._states = 0
+        self.folder = folder
+        self._states = states
         self._running: Running | None = None
         self._calls: BindingCalls | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -103,8 +110,10 @@ class Subject:
 
     async def open(self) -> None:
         """Begin with fresh state. Raises LoadRefused when the code does not load."""
-        self._states += 1
-        state = State(self._folder / f"state-{self._states}")
+        state = State(self.folder / "state")
+        await self._states.fill(
+            state, self.config, self.folder.parent, migrate=self.options.migrate
+        )
         self._declare_nothing()
         seams = Seams(
             make_guest=self._new_guest,
@@ -119,8 +128,6 @@ class Subject:
             running.worker.engine.journal.on_commit = self._committed
             running.worker.timekeeper.held_runs = lambda: {held.run for held in self.held}
             await running.listen()
-            if self.options.migrate:
-                await self._migrate(project)
             await running.start()
         except StateError as error:
             raise LoadRefused(str(error)) from None
@@ -130,15 +137,6 @@ class Subject:
             raise load_refused(failed)
         bindings = self._with_answers(running.worker.bindings.of(self.config))
         self._calls = BindingCalls(asyncio.get_running_loop(), self.line, bindings)
-
-    async def _migrate(self, project: Project) -> None:
-        from emulator.cli.pending import apply_pending
-
-        try:
-            await apply_pending(project.config, project.state, self.logs.notice)
-        except EmulatorError as error:
-            await self.close()
-            raise LoadRefused(str(error)) from None
 
     async def close(self) -> None:
         """End it. Its state stays until `remove`."""
@@ -152,15 +150,9 @@ class Subject:
         if running is not None:
             await self._session.close(running)
 
-    async def reset(self) -> None:
-        """Begin again with fresh state and without mocks, on the same code."""
-        await self.close()
-        self.remove()
-        await self.open()
-
     def remove(self) -> None:
         """Delete its state."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _declare_nothing(self) -> None:
         """Begin without mocks, rules, faults and logs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -179,13 +178,13 @@ class TestWorkers:
 
     def _close(self, keep: bool) -> None:
         opened = self._opened
-        opened.closed, opened.keep = True, keep
+        opened.closed = True
         try:
-            self._ask("close", keep=keep, folder=opened.folder)
+            self._ask("close", keep=keep)
         except HostLost:
             return
         if keep:
-            state = os.path.join(opened.folder, "state-1")
+            state = opened.about["state"]
             text = f"The state is kept. Look at it: groundfog dev --persist-to {state}"
             if self._report is not None:
                 self._item.add_report_section("teardown", _SECTION, text)

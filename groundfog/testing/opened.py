@@ -12,7 +12,7 @@ from groundfog.testing.link import Link
 
 @dataclass(slots=True)
 class Opened:
-    """`about`: what the host has said of it. `keep`: its state outlives it.
+    """`about`: what the host has said of it.
 
     blocking: for the face without an event loop.
     """
@@ -20,10 +20,8 @@ class Opened:
     link: Link
     number: int
     about: dict[str, Any]
-    folder: str
     timeout_s: float
     blocking: bool = True
-    keep: bool = False
     closed: bool = False
     strict: dict[str, bool] = field(default_factory=dict)  # shared by both faces
 
@@ -36,12 +34,12 @@ class Opened:
         return replace(self, blocking=not self.blocking)
 
 
-def open_worker(link: Link, wanted: Mapping[str, Any], base: str, folder: str) -> Opened:
+def open_worker(link: Link, wanted: Mapping[str, Any], base: str, state: str) -> Opened:
     """Open a worker and return it, for the face without an event loop.
 
-    wanted: merged options, whose paths are relative to `base`. folder: for its state.
+    wanted: merged options, whose paths are relative to `base`. state: the folder for all state.
     Raises WorkerLoadError, BadOption.
     """
     timeout_s = float(wanted.get("timeout", options.DEFAULT_TIMEOUT_S))
-    about = link.ask(0, "open", options=options.for_host(wanted, base), folder=folder)
-    return Opened(link, about["worker"], about, folder, timeout_s)
+    about = link.ask(0, "open", options=options.for_host(wanted, base), base=state)
+    return Opened(link, about["worker"], about, timeout_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -35,7 +34,6 @@ class Groundfog:
         self._state = os.fspath(state) if state is not None else None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._defaults = dict(defaults or {})
-        self._numbers = itertools.count(1)
         self._host: HostProcess | None = None
         self._host_of: Callable[[], HostProcess] | None = None
         self.opened: list[Opened] = []
@@ -93,8 +91,7 @@ class Groundfog:
     def open(self, wanted: Mapping[str, Any]) -> Opened:
         """Open a worker by its options, for the faces. Raises WorkerLoadError, BadOption."""
         merged = options.merge(self._defaults, options.of_environment(os.environ), wanted)
-        folder = os.path.join(self._folder(), f"worker-{next(self._numbers)}")
-        opened = open_worker(self.host.link, merged, self._base, folder)
+        opened = open_worker(self.host.link, merged, self._base, self._folder())
         self.opened.append(opened)
         return opened
 

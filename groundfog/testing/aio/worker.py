@@ -210,8 +210,7 @@ class AsyncWorker:
         """End the worker. The fixtures do this themselves."""
         if not self._opened.closed:
             self._opened.closed = True
-            keep, folder = self._opened.keep, self._opened.folder
-            await self._link.asking(self._opened.number, "close", keep=keep, folder=folder)
+            await self._link.asking(self._opened.number, "close", keep=False)
 
     async def __aenter__(self) -> AsyncWorker:
         return self

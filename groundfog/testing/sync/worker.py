@@ -210,8 +210,7 @@ class Worker:
         """End the worker. The fixtures do this themselves."""
         if not self._opened.closed:
             self._opened.closed = True
-            keep, folder = self._opened.keep, self._opened.folder
-            self._link.ask(self._opened.number, "close", keep=keep, folder=folder)
+            self._link.ask(self._opened.number, "close", keep=False)
 
     def __enter__(self) -> Worker:
         return self
