@@ -27,7 +27,10 @@ except ImportError:  # Windows
 
 DIRECTORY_NAME = ".groundfog"
 # The other entries of the directory are files of bindings.
-CONTENTS = ("clock.json", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "workerd")
+CONTENTS = (
+    *("clock.json", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"),
+    *("workerd", "polyfills.json"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,17 @@ class BundledCode:
     nothing_to_serve = "exports nothing to serve: no default export and no class of a workflow."
 
     def __init__(
-        self, config: Callable[[], Config], tools: Tools, tell: Callable[[str], None]
+        self,
+        config: Callable[[], Config],
+        tools: Tools,
+        tell: Callable[[str], None],
+        cache: Path,
     ) -> None:
-        """tell: gets each line that the project's own build command writes."""
+        """tell, cache: see `Bundler`."""
         self._config = config
         self._tools = tools
         self._tell = tell
+        self._cache = cache
         self._bundler: Bundler | None = None
         self._built_for: Config | None = None
         self._inputs: frozenset[Path] = frozenset({config().main})
@@ -96,7 +101,7 @@ class BundledCode:
         config = self._config()
         if self._bundler is None or config != self._built_for:
             await self.close()
-            self._bundler = Bundler(config, self._tools, os.environ, self._tell)
+            self._bundler = Bundler(config, self._tools, os.environ, self._tell, self._cache)
             self._built_for = config
         try:
             bundle = await self._bundler.build()

@@ -27,7 +27,9 @@ from emulator.user_code import BundledCode
 if TYPE_CHECKING:
     from emulator.supervisor import Supervisor, Terminal
 
-SOCKETS = "workerd"  # in the state directory
+# In the state directory:
+SOCKETS = "workerd"
+POLYFILLS = "polyfills.json"
 # The path of a unix socket has at most 104 bytes on macOS, and 108 on Linux.
 FOLDER_MAX_BYTES = 80
 
@@ -44,7 +46,8 @@ class WorkerdParts:
         on_request: OnRequest | None,
     ) -> None:
         tools = find_tools(config().project_dir, os.environ)
-        self.code = BundledCode(config, tools, terminal.notice)
+        cache = state.directory / POLYFILLS
+        self.code = BundledCode(config, tools, terminal.notice, cache)
         self._questions = WorkerdQuestions(terminal.error, on_error, on_request)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.source = WorkerdSource(

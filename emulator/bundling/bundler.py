@@ -63,7 +63,8 @@ def _without_links(config: Config) -> Config:
 class Bundler:
     """Bundles the project of `config`. Its esbuild runs from the first build to `close`.
 
-    tell: gets each line that the project's own build command writes.
+    tell: gets each line that the project's own build command writes. cache: a file for what is the
+    same at the next start; None: nothing is kept.
     """
 
     def __init__(
@@ -72,10 +73,12 @@ class Bundler:
         tools: Tools,
         process_env: Mapping[str, str] = os.environ,
         tell: Callable[[str], None] = _ignore,
+        cache: Path | None = None,
     ) -> None:
         self._config = config = _without_links(config)
         self._tools = tools
         self._process_env = process_env
+        self._cache = cache
         build = config.bundling.build
         self._command = BuildCommand(build, config.main, process_env, tell) if build else None
         self._folders = _folders(config)
@@ -193,7 +196,8 @@ class Bundler:
 
     async def _find_polyfills(self, service: Service) -> Polyfills:
         date, flags = self._config.compatibility_date, self._config.compatibility_flags
-        return await unenv.find_polyfills(self._tools, date, flags, service.ask, self._new_key())
+        key = self._new_key()
+        return await unenv.find_polyfills(self._tools, date, flags, service.ask, key, self._cache)
 
     def _request(self, context: Context, *, again: bool) -> Message:
         flags = bundling_flags(
@@ -203,7 +207,7 @@ class Bundler:
         return build_request(context.key, self._config, flags, context.hooks, again=again)
 
     async def _failed(self, service: Service, format: Format, errors: Value) -> BundleError:
-        advised = messages.with_advice(errors, self._mode)
+        advised = messages.with_advice(errors, self._mode, self._config.project_dir)
         shown = await messages.shown_messages(service.ask, advised, are_warnings=False)
         folder = self._config.project_dir
         files = await self._read_files(service, format)

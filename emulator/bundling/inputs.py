@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from emulator.bundling.tools import package_name
 from emulator.config.jsonc_source import parse_jsonc
 from emulator.config.model import Config
 from emulator.config.problems import Fault
@@ -53,7 +54,7 @@ def looked_for(path: str, importer: Path, project_dir: Path) -> set[Path]:
     """Return the files that would resolve an import that could not be resolved."""
     if not path.startswith((".", "/")):
         modules = project_dir / "node_modules"
-        name = "/".join(path.split("/")[: 2 if path.startswith("@") else 1])
+        name = package_name(path)
         return {modules / name if modules.is_dir() else modules}
     path = path.partition("?")[0]
     base = os.path.normpath(importer.parent / path)

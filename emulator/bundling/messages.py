@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from emulator.bundling import node_builtins
 from emulator.bundling.hooks import Ask
 from emulator.bundling.node_builtins import Mode
 from emulator.bundling.packets import Value
+from emulator.bundling.tools import add_command, package, package_name
 
 _UNRESOLVED = re.compile(r'Could not resolve "(.+?)"')
 _EXTERNAL_NOTE = "as external to exclude it from the bundle"
-_ALIAS_ADVICE = 'To fix this, you can add an entry to "alias" in your Wrangler configuration.'
+_ALIAS_ADVICE = 'you can add an entry to "alias" in your Wrangler configuration.'
 
 
 async def shown_messages(ask: Ask, messages: Value, *, are_warnings: bool) -> tuple[str, ...]:
@@ -27,8 +29,8 @@ async def shown_messages(ask: Ask, messages: Value, *, are_warnings: bool) -> tu
     return tuple(str(text).rstrip() for text in shown)
 
 
-def with_advice(messages: Value, mode: Mode) -> Value:
-    """Return errors with wrangler's advice about imports that could not be resolved."""
+def with_advice(messages: Value, mode: Mode, project_dir: Path) -> Value:
+    """Return errors with wrangler's advice about imports that could not be resolved, and ours."""
     assert isinstance(messages, list)
     changed: list[Value] = []
     for message in messages:
@@ -41,7 +43,7 @@ def with_advice(messages: Value, mode: Mode) -> Value:
                 notes = [_note(text)]
             elif any(_EXTERNAL_NOTE in _text(note) for note in notes):
                 notes = [note for note in notes if _EXTERNAL_NOTE not in _text(note)]
-                notes.append(_note(_ALIAS_ADVICE))
+                notes.append(_note(_missing_package(found[1], project_dir)))
         changed.append({**message, "notes": notes})
     return changed
 
@@ -65,6 +67,13 @@ def place(message: Value) -> str:
 def joined(shown: Sequence[str]) -> str:
     """Return several shown messages as one text."""
     return "\n\n".join(shown)
+
+
+def _missing_package(path: str, project_dir: Path) -> str:
+    name = package_name(path)
+    if package(name, project_dir) is not None:  # it is there, but not this part of it
+        return f"To fix this, {_ALIAS_ADVICE}"
+    return f"Run `{add_command(project_dir, name)}`, or {_ALIAS_ADVICE}"
 
 
 def _text(note: Value) -> str:

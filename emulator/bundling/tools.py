@@ -112,7 +112,7 @@ def find_program(program: Program, project_dir: Path, process_env: Mapping[str, 
         raise ToolError(
             f"{program.name} {old[0].version} is too old; TypeScript and JavaScript workers need"
             f" {oldest} or later, which comes with wrangler 4. It is {old[0].path}.\n"
-            f"  Run `{_add_command(project_dir)}@4` in {project_dir}."
+            f"  Run `{add_command(project_dir, 'wrangler@4', dev=True)}` in {project_dir}."
         )
     raise ToolError(_missing(program, project_dir, foreign))
 
@@ -132,6 +132,11 @@ def package(name: str, start: Path) -> Path | None:
         if (found / "package.json").is_file():
             return found.resolve()
     return None
+
+
+def package_name(path: str) -> str:
+    """Return the package of an import: `@scope/name` of `@scope/name/part`."""
+    return "/".join(path.split("/")[: 2 if path.startswith("@") else 1])
 
 
 def package_version(folder: Path) -> str:
@@ -157,14 +162,15 @@ def install_command(project_dir: Path) -> str:
     folder = _package_folder(project_dir)
     if folder is not None and _lists_wrangler(folder):
         return f"{_manager(project_dir)} install"
-    return _add_command(project_dir)
+    return add_command(project_dir, "wrangler", dev=True)
 
 
-def _add_command(project_dir: Path) -> str:
+def add_command(project_dir: Path, name: str, *, dev: bool = False) -> str:
+    """Return the command that adds a package to the project, `dev` for development only."""
     manager = _manager(project_dir)
-    return {"npm": "npm install -D", "bun": "bun add -d"}.get(manager, f"{manager} add -D") + (
-        " wrangler"
-    )
+    verb = "install" if manager == "npm" else "add"
+    option = ("-d " if manager == "bun" else "-D ") if dev else ""
+    return f"{manager} {verb} {option}{name}"
 
 
 def _manager(project_dir: Path) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from emulator.bundling.hooks import Ask
 from emulator.bundling.packets import Value
-from emulator.bundling.tools import Tools, package
+from emulator.bundling.tools import Tools, package, package_version
 
 ALL_NATIVE_DATE = "2026-03-17"
 # Packages for Node.js that unenv has its own versions of.
@@ -68,9 +68,6 @@ class Polyfills:
     modules: tuple[str, ...]
 
 
-_known: dict[tuple[Path, str, tuple[str, ...]], Polyfills] = {}
-
-
 def needed_at_once(date: str, flags: Sequence[str]) -> bool:
     """Return whether workerd lacks modules of Node.js at this date, with these flags."""
     lacks = any(flag.startswith("disable_nodejs_") for flag in flags)
@@ -87,9 +84,11 @@ def warning(date: str, reason: Exception) -> str:
 
 
 async def find_polyfills(
-    tools: Tools, date: str, flags: Sequence[str], ask: Ask, key: int
+    tools: Tools, date: str, flags: Sequence[str], ask: Ask, key: int, cache: Path | None
 ) -> Polyfills:
     """Return what unenv says. `key` is of a build that esbuild makes for it.
+
+    cache: a file that keeps the last answer, so that the next start need not ask.
 
     Raises NoPolyfills when the packages are not installed, or are of a version that differs too
     much.
@@ -99,19 +98,37 @@ async def find_polyfills(
     preset = package("@cloudflare/unenv-preset", folder) if folder is not None else None
     if folder is None or unenv is None or preset is None:
         raise NoPolyfills("the packages unenv and @cloudflare/unenv-preset were not found")
-    asked = (preset, date, tuple(flags))
-    if asked not in _known:
-        compatibility = {"compatibilityDate": date, "compatibilityFlags": list(flags)}
+    asked = [str(preset), package_version(preset), package_version(unenv), date, *flags]
+    told = _kept(cache, asked)
+    if told is None:
         texts = {
             "unenv": str(unenv / "dist" / "index.mjs"),
             "preset": str(preset / "dist" / "index.mjs"),
-            "compatibility": compatibility,
+            "compatibility": {"compatibilityDate": date, "compatibilityFlags": list(flags)},
             "mark": _ANSWER,
         }
         script = _SCRIPT % {name: json.dumps(text) for name, text in texts.items()}
         told = await _run(await _bundled(script, folder, ask, key), tools.workerd.path)
-        _known[asked] = _polyfills(folder, told)
-    return _known[asked]
+        _keep(cache, asked, told)
+    return _polyfills(folder, told)
+
+
+def _kept(cache: Path | None, asked: list[str]) -> Any:
+    """Return the answer that `cache` has, or None; a cache that cannot be read has none."""
+    try:
+        found = json.loads(cache.read_bytes()) if cache is not None else {}
+        return found["told"] if found.get("asked") == asked else None
+    except (OSError, ValueError, LookupError, AttributeError):
+        return None
+
+
+def _keep(cache: Path | None, asked: list[str], told: Any) -> None:
+    if cache is None:
+        return
+    beside = cache.with_name(f"{cache.name}.new")
+    with contextlib.suppress(OSError):  # then the next start asks again
+        beside.write_text(json.dumps({"asked": asked, "told": told}), encoding="utf-8")
+        beside.replace(cache)
 
 
 def _polyfills(folder: Path, told: Any) -> Polyfills:

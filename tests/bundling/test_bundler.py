@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from emulator.bundling.bundle import BundleError
+from emulator.bundling.bundle import Bundle, BundleError
+from emulator.bundling.bundler import Bundler
 from emulator.bundling.tools import Tools
 from tests.bundling.conftest import Project
 from tests.runner.test_requests import until
@@ -100,7 +101,8 @@ def test_a_missing_package_is_told_with_advice(project: Project) -> None:
         project.build()
 
     assert 'Could not resolve "left-pad"' in str(caught.value)
-    assert 'you can add an entry to "alias" in your Wrangler configuration' in str(caught.value)
+    advice = 'Run `npm install left-pad`, or you can add an entry to "alias" in your Wrangler'
+    assert advice in str(caught.value)
     assert project.folder / "node_modules" in caught.value.inputs
 
 
@@ -215,3 +217,25 @@ def test_a_project_behind_a_link_is_bundled_like_any_other(project: Project, too
 
     assert [module.name for module in bundle.modules] == ["main", "a.txt"]
     assert project.folder / "src/index.ts" in bundle.inputs
+
+
+def test_what_unenv_said_is_kept_for_the_next_start(project: Project, tools: Tools) -> None:
+    project.configure('compatibility_flags = ["nodejs_compat"]\n', date="2025-01-01")
+    project.write({"src/index.ts": "import fs from 'fs'; export default fs"})
+    cache = project.folder / "kept.json"
+    config = project.config()
+    no_workerd = replace(tools, workerd=replace(tools.workerd, path=project.folder / "gone"))
+
+    async def build(tools: Tools) -> Bundle:
+        bundler = Bundler(config, tools, {}, cache=cache)
+        try:
+            return await bundler.build()
+        finally:
+            await bundler.close()
+
+    first = asyncio.run(build(tools))
+    assert asyncio.run(build(no_workerd)) == first
+
+    cache.write_text("[damaged")
+    assert asyncio.run(build(no_workerd)).warnings != ()
+    assert asyncio.run(build(tools)) == first
