@@ -53,10 +53,17 @@ class WorkflowBinding:
     keeps_typed_arrays = True
     arguments_max_bytes = {"create": ARGUMENTS_MAX_BYTES, "sendEvent": ARGUMENTS_MAX_BYTES}
 
-    def __init__(self, workflow: str, executor: Executor, encode: Callable[[Any], bytes]) -> None:
+    def __init__(
+        self,
+        workflow: str,
+        executor: Executor,
+        encode: Callable[[Any], bytes],
+        decode: Callable[[bytes], Any],
+    ) -> None:
         self._workflow = workflow
         self._executor = executor
-        self._encode = encode
+        self.encode = encode
+        self.decode = decode
 
     async def call(self, method: str, args: list[Any]) -> Any:
         """Run a method; an instance of JavaScript is a record `{"id": …}` here.
@@ -118,7 +125,7 @@ class WorkflowBinding:
             raise WorkerError(
                 'sendEvent expects {"type": string, "payload": value}', name="TypeError"
             )
-        payload = self._encode(event.get("payload"))
+        payload = self.encode(event.get("payload"))
         await self._executor.send_event(self._workflow, instance_id, event["type"], payload)
 
     def _new(self, options: Any) -> NewInstance:
@@ -130,7 +137,7 @@ class WorkflowBinding:
         if "id" in options and not isinstance(options["id"], str):
             raise WorkerError("(instance.invalid_id) Instance has invalid id")
         params = options.get("params")
-        encoded = None if params is None else self._encode(params)
+        encoded = None if params is None else self.encode(params)
         return NewInstance(options.get("id"), encoded, retention_of(options))
 
     def _id(self, value: Any) -> str:

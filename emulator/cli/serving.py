@@ -77,7 +77,9 @@ def _refuse_what_is_not_in_workerd(config: Config) -> None:
         {
             kind.section
             for kind, record in kinds
-            if kind is not None and (kind.workerd is None or kind.workerd(record, "") is None)
+            if kind is not None
+            and kind.name != "cron"
+            and (kind.workerd is None or kind.workerd(record, "") is None)
         }
     )
     if not config.is_python and absent:

@@ -9,6 +9,7 @@ https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-utils/src/c
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from emulator.kinds.kind import Kind, Section
 if TYPE_CHECKING:
     from bindings.binding import Binding
     from emulator.kinds.places import Places
+    from emulator.runner.workerd.capnp import Value
 
 NAME = "workflow"
 FRIENDLY = "Workflow"
@@ -210,7 +212,7 @@ def _open(workflow: Workflow, places: Places) -> Binding:
     from bindings.workflow.workflow import WorkflowBinding
     from emulator.protocol import values
 
-    return WorkflowBinding(workflow.name, places.executor, values.encode)
+    return WorkflowBinding(workflow.name, places.executor, values.encode, values.decode)
 
 
 def _shown(workflow: Workflow) -> str:
@@ -224,6 +226,20 @@ def _identity(workflow: Workflow, places: Places) -> Hashable:
     return workflow.name
 
 
+def _in_workerd(workflow: Workflow, service: str) -> dict[str, Value]:
+    from emulator.runner.workerd.member import wrapped
+
+    fetcher: dict[str, Value] = {
+        "name": "fetcher",
+        "service": {
+            "name": "workflows",
+            "entrypoint": "Workflows",
+            "props": {"json": json.dumps({"service": service})},
+        },
+    }
+    return wrapped("workflows-api", [fetcher])
+
+
 KIND = Kind(
     name=NAME,
     section="workflows",
@@ -233,6 +249,8 @@ KIND = Kind(
     open=_open,
     shown=_shown,
     identity=_identity,
+    workerd=_in_workerd,
+    http="bindings.workflow.http:answer",
     routes="emulator.server.api.workflows.routes:workflow_routes",
     line=0,
 )

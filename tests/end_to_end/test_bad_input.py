@@ -99,13 +99,6 @@ def test_a_second_server_on_the_same_state_names_the_first(tmp_path: Path, serve
     assert first.get("/").text == "hello"
 
 
-def test_workflows_of_a_typescript_worker_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "p", HELLO, WRANGLER.replace("entry.py", "entry.ts"))
-    (project / "src" / "entry.ts").write_text("export default {}")
-
-    assert "has workflows for Python workers only" in refused(str(project))
-
-
 @pytest.mark.parametrize(
     ("make", "expected"),
     [

@@ -85,11 +85,15 @@ def test_a_batch_that_is_too_much_creates_nothing(tmp_path: Path, items: Any) ->
         await world.create("a")
 
         with pytest.raises(WorkerError, match="rate_limit"):
-            await WorkflowBinding(NAME, world.control, values.encode).call("createBatch", [items])
+            await WorkflowBinding(NAME, world.control, values.encode, values.decode).call(
+                "createBatch", [items]
+            )
 
         assert world.journal.query("SELECT id FROM instances") == [("a",)]
         await world.advance(SECOND)
-        await WorkflowBinding(NAME, world.control, values.encode).call("createBatch", [items])
+        await WorkflowBinding(NAME, world.control, values.encode, values.decode).call(
+            "createBatch", [items]
+        )
 
     play(tmp_path, returns, story)
 

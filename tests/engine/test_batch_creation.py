@@ -29,7 +29,9 @@ async def echo(event: Event, step: Step) -> Any:
 
 async def create(world: World, given: Any) -> Any:
     """What the binding's `createBatch` returns; everything it started has ended by then."""
-    result = await WorkflowBinding(NAME, world.control, values.encode).call("createBatch", [given])
+    result = await WorkflowBinding(NAME, world.control, values.encode, values.decode).call(
+        "createBatch", [given]
+    )
     await world.settle()
     return result
 

@@ -24,7 +24,7 @@ async def echo(event: Event, step: Step) -> Any:
 
 
 def binding(world: World) -> WorkflowBinding:
-    return WorkflowBinding(NAME, world.control, values.encode)
+    return WorkflowBinding(NAME, world.control, values.encode, values.decode)
 
 
 def test_an_instance_without_an_id_gets_a_uuid(tmp_path: Path) -> None:

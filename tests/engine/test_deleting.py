@@ -34,7 +34,7 @@ async def sleeper(event: Event, step: Step) -> Any:
 
 
 def binding(world: World) -> WorkflowBinding:
-    return WorkflowBinding(NAME, world.control, values.encode)
+    return WorkflowBinding(NAME, world.control, values.encode, values.decode)
 
 
 def rows(world: World) -> tuple[int, int]:

@@ -646,7 +646,7 @@ def test_entries_of_other_instances_are_not_touched(tmp_path: Path) -> None:
 
 def test_the_binding_restarts_from_a_step(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        binding = WorkflowBinding(NAME, world.control, values.encode)
+        binding = WorkflowBinding(NAME, world.control, values.encode, values.decode)
         await world.create()
         await binding.call("restart", ["a", {"from": {"name": "c", "count": 1, "type": "do"}}])
         await world.settle()

@@ -14,6 +14,7 @@ from emulator.runner.python.forkserver import Forkserver
 from tests.protocol import guests
 from tests.protocol.guests import GuestSide, ScriptedPeer
 from tests.protocol.hosts import ConnectionSide, EngineSide
+from tests.protocol.javascript_guest import JavascriptGuests
 from tests.protocol.players import Player
 from tests.protocol.transcripts import FOLDER, Conversation, conversations
 from tests.runner.running import GUEST_PYTHON
@@ -23,6 +24,18 @@ OF_RUNS = conversations("runs", "guest")
 OF_GUESTS = [each for part in PARTS for each in conversations(part, "guest")]
 OF_ENGINE = conversations("runs", "host")
 OF_CONNECTION = [each for p in PARTS if p != "runs" for each in conversations(p, "host")]
+
+
+# What only some guests do: workerd itself says that code does not load, and asks for bindings.
+NOT_JAVASCRIPT = frozenset(
+    {"The code cannot be loaded", "An exchange is over when its promises are"}
+)
+OF_JAVASCRIPT = [
+    each
+    for part in ("loading", "life", "exchanges", "runs")
+    for each in conversations(part, "guest")
+    if each.name not in NOT_JAVASCRIPT
+]
 
 
 class Forks:
@@ -56,6 +69,37 @@ def test_the_python_guest_keeps_to(
             await side.close()
 
     forks.runner.run(played())
+
+
+class Workerds:
+    """One source of guests in workerd, for all conversations of this file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.guests = JavascriptGuests(folder)
+        self.runner = asyncio.Runner()
+
+    def close(self) -> None:
+        self.runner.run(self.guests.stop())
+        self.runner.close()
+
+
+@pytest.fixture(scope="module")
+def workerds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workerds]:
+    made = Workerds(tmp_path_factory.mktemp("w"))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("conversation", OF_JAVASCRIPT, ids=str)
+def test_the_javascript_guest_keeps_to(conversation: Conversation, workerds: Workerds) -> None:
+    async def played() -> None:
+        side = GuestSide(lambda: workerds.guests.open(conversation.part))
+        try:
+            await Player(side, "guest").play(conversation)
+        finally:
+            await side.close()
+
+    workerds.runner.run(played())
 
 
 @pytest.mark.parametrize("conversation", OF_RUNS, ids=str)

@@ -60,3 +60,58 @@ def is_alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+FLOW = """
+[[workflows]]
+name = "flow"
+binding = "FLOW"
+class_name = "Flow"
+"""
+# Routes that every workflow test needs; `run` is what the test is about.
+FLOWS = """
+import {{ WorkflowEntrypoint }} from "cloudflare:workers";
+import {{ NonRetryableError }} from "cloudflare:workflows";
+
+export class Flow extends WorkflowEntrypoint<any, any> {{
+  async ran(step: string): Promise<void> {{
+    await this.env.DB.exec("CREATE TABLE IF NOT EXISTS ran (step TEXT)");
+    await this.env.DB.prepare("INSERT INTO ran VALUES (?)").bind(step).run();
+  }}
+{run}
+}}
+
+export default {{
+  async fetch(request: Request, env: any): Promise<Response> {{
+    const [, route, id, more] = new URL(request.url).pathname.split("/");
+    const body: any = request.method === "POST" ? await request.json() : undefined;
+    if (route === "create") {{
+      const instance = await env.FLOW.create({{ id, params: body }});
+      return Response.json({{ id: instance.id }});
+    }}
+    if (route === "counts") {{
+      await env.DB.exec("CREATE TABLE IF NOT EXISTS ran (step TEXT)");
+      const found = await env.DB.prepare("SELECT step, count(*) AS n FROM ran GROUP BY step").all();
+      return Response.json(Object.fromEntries(found.results.map((row: any) => [row.step, row.n])));
+    }}
+    if (route === "binding") return Response.json(await env.FLOW[id](body));
+    const instance = await env.FLOW.get(id);
+    const given = route === "event" ? {{ type: more, payload: body }} : body;
+    const method = route === "event" ? "sendEvent" : route;
+    return Response.json((await instance[method](given)) ?? null);
+  }},
+}};
+"""
+
+
+def flow_project(folder: Path, run: str) -> Path:
+    """Write a project with one workflow; `run` is its method and helpers."""
+    return project(folder, FLOWS.format(run=textwrap.indent(textwrap.dedent(run), "  ")), FLOW)
+
+
+def edit(folder: Path, before: str, after: str) -> None:
+    """Save the main module with one text in place of another."""
+    path = folder / "src" / "index.ts"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))

@@ -22,5 +22,5 @@ def source(name: str) -> str:
 
 def parts() -> list[str]:
     """Return the names of the modules that `entry.js` imports."""
-    others = {"entry.js", "front.js", "absent.js"}
+    others = {"entry.js", "front.js", "absent.js", "workflows.js"}
     return sorted(path.name for path in FOLDER.glob("*.js") if path.name not in others)

@@ -5,6 +5,7 @@ import { setTimeout } from "./primitives.js";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const MAX_FRAME_BYTES = 67_108_864;
+const INFINITY = "\u0000infinity";
 const EMPTY = new Uint8Array(0);
 
 // A frame would be larger than MAX_FRAME_BYTES: the one operation fails.
@@ -15,15 +16,14 @@ export class Connection {
   #socket;
   #reader = new FrameReader();
   #pending = [];
+  #after = [];
 
-  constructor(socket, receive, closed) {
+  constructor(socket, receive) {
     this.#socket = socket;
     socket.binaryType = "arraybuffer"; // its default depends on the compatibility date
     socket.addEventListener("message", (event) => {
       for (const message of this.#reader.receive(new Uint8Array(event.data))) receive(message);
     });
-    socket.addEventListener("close", () => closed());
-    socket.addEventListener("error", () => closed());
   }
 
   // Throws FrameTooLarge.
@@ -33,7 +33,20 @@ export class Connection {
     this.#pending.push(frame);
   }
 
+  // Calls `code` in a turn of the loop after the one in which all that was sent has left: then
+  // the host can know of it, whatever `code` does to this process.
+  afterFlush(code) {
+    this.#after.push(code);
+  }
+
   flush() {
+    const after = this.#after;
+    if (after.length > 0) {
+      this.#after = [];
+      setTimeout(() => {
+        for (const code of after) code();
+      }, 0);
+    }
     const frames = this.#pending;
     if (frames.length === 0) return;
     this.#pending = [];
@@ -51,7 +64,7 @@ export class Connection {
 }
 
 function encodeFrame(header, payload) {
-  const text = encoder.encode(JSON.stringify(header));
+  const text = encoder.encode(header.type === "step_begin" ? withInfinity(header) : JSON.stringify(header));
   const length = 4 + text.length + payload.length;
   if (length > MAX_FRAME_BYTES) {
     throw new FrameTooLarge(`a message of ${length.toLocaleString("en")} bytes; the limit is 64 MiB`);
@@ -63,6 +76,17 @@ function encodeFrame(header, payload) {
   frame.set(text, 8);
   frame.set(payload, 8 + text.length);
   return frame;
+}
+
+// JSON has no infinity, which a limit of retries may be; what is too large is read as it.
+function withInfinity(header) {
+  let found = false;
+  const text = JSON.stringify(header, (key, value) => {
+    if (value !== Infinity) return value;
+    found = true;
+    return INFINITY;
+  });
+  return found ? text.replaceAll(JSON.stringify(INFINITY), "1e999") : text;
 }
 
 function joined(parts) {

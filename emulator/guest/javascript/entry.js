@@ -4,7 +4,7 @@
 import "./groundfog/primitives.js";
 import { env } from "cloudflare:workers";
 import { Guest } from "./groundfog/guest.js";
-import { answerFailure, tellRejected, useHost } from "./groundfog/failures.js";
+import { answerFailure, useHost, watchedContext } from "./groundfog/failures.js";
 import * as user from "./main";
 
 export * from "./main";
@@ -13,23 +13,10 @@ const HOST = "__groundfog_host";
 useHost(env[HOST]);
 delete env[HOST]; // user code does not see it
 
-// Reports rejected promises of `waitUntil`, which workerd drops without a word.
-function watched(ctx) {
-  const waitUntil = ctx.waitUntil;
-  if (typeof waitUntil === "function") {
-    Object.defineProperty(ctx, "waitUntil", {
-      configurable: true,
-      writable: true,
-      value: (promise) => waitUntil.call(ctx, Promise.resolve(promise).catch(tellRejected)),
-    });
-  }
-  return ctx;
-}
-
 function wrapClass(Default) {
   const Wrapped = class extends Default {
     constructor(ctx, given) {
-      super(watched(ctx), given);
+      super(watchedContext(ctx), given);
     }
   };
   if (typeof Default.prototype?.fetch === "function") {
@@ -49,13 +36,13 @@ function wrapObject(handlers) {
   const wrapped = Object.create(handlers);
   for (const name of ["scheduled", "queue", "email", "tail", "trace"]) {
     if (typeof handlers[name] === "function") {
-      wrapped[name] = (event, given, ctx) => handlers[name](event, given, watched(ctx));
+      wrapped[name] = (event, given, ctx) => handlers[name](event, given, watchedContext(ctx));
     }
   }
   if (typeof handlers.fetch === "function") {
     wrapped.fetch = async (request, given, ctx) => {
       try {
-        return await handlers.fetch(request, given, watched(ctx));
+        return await handlers.fetch(request, given, watchedContext(ctx));
       } catch (error) {
         return answerFailure(error, request);
       }

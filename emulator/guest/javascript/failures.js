@@ -42,6 +42,19 @@ export async function tellRejected(error) {
   await host.fetch("http://groundfog/rejected", { method: "POST", body }).catch(() => {});
 }
 
+// Reports rejected promises of `waitUntil`, which workerd drops without a word.
+export function watchedContext(ctx) {
+  const waitUntil = ctx.waitUntil;
+  if (typeof waitUntil === "function") {
+    Object.defineProperty(ctx, "waitUntil", {
+      configurable: true,
+      writable: true,
+      value: (promise) => waitUntil.call(ctx, Promise.resolve(promise).catch(tellRejected)),
+    });
+  }
+  return ctx;
+}
+
 // Returns the source map of the main module as text, or "".
 export async function sourceMap() {
   const answer = await host.fetch("http://groundfog/map");

@@ -79,6 +79,8 @@ def configuration(layout: Layout, sockets: Sequence[str]) -> bytes:
         services.append(_external("host:front", layout.host, f"{layout.generation} front"))
         services.append(_external("door", layout.door, f"{layout.generation} door"))
         constants["front"] = ("Worker", _front(layout.rules))
+    services.append({"name": "workflows", "worker": Reference("workflows")})
+    constants["workflows"] = ("Worker", _workflows(layout.spec))
     config: dict[str, Value] = {
         "services": services,
         "sockets": [
@@ -155,15 +157,19 @@ def _worker(layout: Layout) -> dict[str, Value]:
 
 
 def flags_of(spec: WorkerSpec) -> tuple[str, ...]:
-    """Return the compatibility flags without those that the date implies."""
+    """Return the compatibility flags without those that the date implies, and with ours."""
     redundant = spec.compatibility_date >= NODEJS_COMPAT_FROM and (
         "no_nodejs_compat" not in spec.compatibility_flags
     )
-    return tuple(
+    flags = [
         flag
         for flag in spec.compatibility_flags
         if not (redundant and flag in ("nodejs_compat", "nodejs_compat_v2"))
-    )
+    ]
+    # The guest needs AsyncLocalStorage.
+    if not redundant and not {"nodejs_als", "nodejs_compat", "nodejs_compat_v2"} & set(flags):
+        flags.append("nodejs_als")
+    return tuple(flags)
 
 
 def _own_modules() -> list[Value]:
@@ -210,6 +216,17 @@ def _absent(name: str, kind: str, friendly: str) -> Value:
     )
     inner: list[Value] = [{"name": "message", "text": message}]
     return {"name": name, "wrapped": {"moduleName": ABSENT, "innerBindings": inner}}
+
+
+def _workflows(spec: WorkerSpec) -> Value:
+    """Return the worker that workerd's own client of workflows calls."""
+    values: Value = {"name": "groundfog/values.js", "esModule": javascript.source("values.js")}
+    services = [service_of(member.name) for member in spec.members if member.answer]
+    return {
+        "modules": [{"name": "workflows", "esModule": javascript.source("workflows.js")}, values],
+        "compatibilityDate": OWN_DATE,
+        "bindings": [{"name": service, "service": service} for service in services],
+    }
 
 
 def _front(rules: Mapping[str, Any]) -> Value:

@@ -19,7 +19,7 @@ async def workflow(event: dict[str, Any], step: Step) -> str:
 
 
 def bound(world: World) -> WorkflowBinding:
-    return WorkflowBinding(NAME, world.control, values.encode)
+    return WorkflowBinding(NAME, world.control, values.encode, values.decode)
 
 
 def ids(world: World) -> list[str]:

@@ -1,0 +1,394 @@
+// Calls of the worker that come from the host: requests, handlers, methods. PROTOCOL.md, section 6.
+
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { told } from "./failures.js";
+import { setTimeout } from "./primitives.js";
+import { decode, encode } from "./values.js";
+
+const WINDOW_BYTES = 262_144;
+const CHUNK_BYTES = 65_536;
+const NULL_BODY = new Set([101, 204, 205, 304]);
+const EMPTY = new Uint8Array(0);
+
+export class Exchanges {
+  #open = new Map();
+  #user;
+  #env;
+  #ctx;
+  #guest;
+
+  constructor(user, env, ctx, guest) {
+    this.#user = user;
+    this.#env = env;
+    this.#ctx = ctx;
+    this.#guest = guest;
+  }
+
+  receive(message, payload) {
+    switch (message.type) {
+      case "fetch":
+        return this.#begin(message, (exchange) => this.#fetch(message, exchange));
+      case "invoke":
+        return this.#begin(message, (exchange) => this.#invoke(message, payload, exchange));
+    }
+    const exchange = this.#open.get(message.id);
+    switch (exchange && message.type) {
+      case "data":
+        return exchange.incoming?.data(payload.slice());
+      case "end":
+        return exchange.incoming?.end(message.error);
+      case "credit":
+        return exchange.outgoing.credit(message.bytes);
+      case "cancel":
+        return exchange.cancel();
+    }
+  }
+
+  refuse(id, text) {
+    this.#guest.send({ type: "invoke_failed", id, name: "Error", message: text, traceback: "" });
+    this.#guest.send({ type: "invoke_done", id });
+  }
+
+  async #begin(message, handle) {
+    const exchange = new Exchange(message, this.#guest);
+    this.#open.set(message.id, exchange);
+    try {
+      await Promise.race([handle(exchange), exchange.cancelled]);
+    } catch (error) {
+      const { name, message: text, stack } = told(error);
+      const traceback = this.#guest.positions?.mapped(stack) ?? stack;
+      this.#guest.send({ type: "invoke_failed", id: message.id, name, message: text, traceback });
+    }
+    await Promise.allSettled(exchange.promises);
+    this.#open.delete(message.id);
+    this.#guest.send({ type: "invoke_done", id: message.id });
+  }
+
+  // The context of one call: `invoke_done` waits for the promises that it is given.
+  #context(exchange) {
+    const ctx = Object.create(this.#ctx);
+    const define = (name, value) => Object.defineProperty(ctx, name, { value, configurable: true });
+    define("waitUntil", (promise) => {
+      exchange.promises.push(Promise.resolve(promise));
+      this.#ctx.waitUntil(promise);
+    });
+    define("passThroughOnException", () => {});
+    define("props", {});
+    return ctx;
+  }
+
+  // Returns `[receiver, call]` of a handler: of a class it is a method, of an object a member.
+  #handler(entrypoint, name, ctx) {
+    const target = this.#user[entrypoint || "default"];
+    if (typeof target === "function") {
+      const instance = new target(this.#ctx, this.#env);
+      return [instance, (argument) => instance[name](argument)];
+    }
+    return [target, (argument) => target[name](argument, this.#env, ctx)];
+  }
+
+  async #fetch(message, exchange) {
+    const { method, url, headers } = message;
+    const given = { method, headers: headers.map(([name, value]) => [name, value]) };
+    if (exchange.incoming !== null && !message.web_socket) given.body = exchange.incoming.stream;
+    const ctx = this.#context(exchange);
+    const [receiver, call] = this.#handler(message.entrypoint, "fetch", ctx);
+    if (typeof receiver?.fetch !== "function") {
+      throw new TypeError("Handler does not export a fetch() function.");
+    }
+    const response = await call(new Request(url, given));
+    if (!(response instanceof Response)) {
+      throw new TypeError(
+        "Incorrect type for Promise: the Promise did not resolve to 'Response'.",
+      );
+    }
+    if (response.webSocket) return this.#converse(message, response, exchange);
+    await this.#respond(message, response, exchange);
+  }
+
+  async #respond(message, response, exchange) {
+    const head = {
+      type: "fetch_response",
+      id: message.id,
+      status: response.status,
+      headers: headersOf(response),
+    };
+    if (response.statusText) head.status_text = response.statusText;
+    const body = NULL_BODY.has(response.status) ? null : response.body;
+    if (body === null) return this.#guest.send(head);
+    const reader = body.getReader();
+    const first = await reader.read();
+    const second = first.done ? Promise.resolve(first) : reader.read();
+    second.catch(() => {}); // whoever awaits it sees it
+    const next = await atOnce(second);
+    if (next?.done && (first.done || first.value.length <= CHUNK_BYTES)) {
+      return this.#guest.send(head, first.done ? EMPTY : first.value);
+    }
+    this.#guest.send({ ...head, has_body: true });
+    await exchange.outgoing.sendAll(reader, [Promise.resolve(first), second]);
+  }
+
+  async #converse(message, response, exchange) {
+    const socket = response.webSocket;
+    this.#guest.send({
+      type: "fetch_response",
+      id: message.id,
+      status: 101,
+      headers: headersOf(response),
+      has_body: true,
+    });
+    socket.binaryType = "arraybuffer";
+    const closed = new Promise((resolve) => {
+      socket.addEventListener("message", ({ data }) => exchange.outgoing.webSocket(data));
+      socket.addEventListener("close", ({ code, reason }) => {
+        if (!exchange.incoming.hasClosed) exchange.outgoing.close(code, reason);
+        resolve();
+      });
+    });
+    socket.accept();
+    exchange.incoming.passTo(socket, closed);
+    await closed.catch(() => {});
+    exchange.outgoing.end();
+  }
+
+  async #invoke(message, payload, exchange) {
+    const { method, entrypoint } = message;
+    const args = decode(payload, () => exchange.incoming.stream) ?? [];
+    let body = null;
+    const result =
+      method === "scheduled" && !entrypoint
+        ? await this.#scheduled(args, exchange)
+        : await this.#method(entrypoint, method, args);
+    const value = encode(result, (stream) => body === null && (body = stream));
+    const answer = { type: "invoke_result", id: message.id };
+    if (body === null) return this.#guest.send(answer, value);
+    this.#guest.send({ ...answer, has_body: true }, value);
+    await exchange.outgoing.sendAll(body.getReader(), []);
+  }
+
+  #method(entrypoint, method, args) {
+    const target = this.#user[entrypoint || "default"];
+    const instance = typeof target === "function" ? new target(this.#ctx, this.#env) : target;
+    const hidden = method.startsWith("_") || method in WorkerEntrypoint.prototype;
+    if (hidden || typeof instance?.[method] !== "function") {
+      throw new TypeError(`The RPC receiver does not implement the method "${method}".`);
+    }
+    return instance[method](...args);
+  }
+
+  // Calls `scheduled`; args: cron expression, milliseconds. What it throws is told in the result.
+  async #scheduled([cron, scheduledTime], exchange) {
+    const outcome = { outcome: "ok", noRetry: false };
+    const controller = { cron, scheduledTime, type: "scheduled", noRetry: () => (outcome.noRetry = true) };
+    try {
+      const [receiver, call] = this.#handler("", "scheduled", this.#context(exchange));
+      if (typeof receiver?.scheduled !== "function") {
+        throw new Error("Handler does not export a scheduled() function.");
+      }
+      await call(controller);
+    } catch (error) {
+      const { name, message, stack } = told(error);
+      outcome.outcome = "exception";
+      outcome.error = [name, message, this.#guest.positions?.mapped(stack) ?? stack];
+    }
+    return outcome;
+  }
+}
+
+class Exchange {
+  promises = [];
+  incoming;
+  outgoing;
+
+  constructor(message, guest) {
+    this.incoming = message.has_body ? new Incoming(message.id, guest) : null;
+    this.outgoing = new Outgoing(message.id, guest);
+    this.answered = false;
+    this.cancelled = new Promise((_, reject) => {
+      this.cancel = () => {
+        this.outgoing.stop();
+        reject(new Error("The request was cancelled."));
+      };
+    });
+    this.cancelled.catch(() => {});
+  }
+}
+
+// A body that the host sends.
+class Incoming {
+  #queue = [];
+  #wake = null;
+  #ended = false;
+  #error = "";
+  hasClosed = false; // by a message of a WebSocket
+
+  constructor(id, guest) {
+    this.id = id;
+    this.guest = guest;
+    this.stream = new ReadableStream({
+      type: "bytes",
+      pull: async (controller) => {
+        const piece = await this.next();
+        if (piece !== null) return controller.enqueue(piece);
+        controller.close();
+        controller.byobRequest?.respond(0);
+      },
+      cancel: () => this.guest.send({ type: "cancel", id: this.id }),
+    });
+  }
+
+  data(piece) {
+    this.#queue.push(piece);
+    this.#wake?.();
+  }
+
+  end(error) {
+    this.#ended = true;
+    this.#error = error ?? "";
+    this.#wake?.();
+  }
+
+  // Returns the next piece, or null at the end. Throws when the body was cut off.
+  async next() {
+    while (this.#queue.length === 0 && !this.#ended) {
+      await new Promise((resolve) => (this.#wake = resolve));
+    }
+    const piece = this.#queue.shift();
+    if (piece !== undefined) {
+      this.guest.send({ type: "credit", id: this.id, bytes: piece.length });
+      return piece;
+    }
+    if (this.#error) throw new Error(this.#error);
+    return null;
+  }
+
+  // Passes the client's messages to a WebSocket: kind (u8), length (u32), payload.
+  async passTo(socket, closed) {
+    let rest = EMPTY;
+    const decoder = new TextDecoder();
+    for (;;) {
+      const piece = await Promise.race([this.next().catch(() => null), closed.then(() => null)]);
+      if (piece === null) return close(socket, 1006, "");
+      rest = joined(rest, piece);
+      while (rest.length >= 5) {
+        const view = new DataView(rest.buffer, rest.byteOffset, rest.length);
+        const end = 5 + view.getUint32(1);
+        if (rest.length < end) break;
+        const payload = rest.slice(5, end);
+        const kind = rest[0];
+        rest = rest.subarray(end);
+        if (kind === 1) socket.send(decoder.decode(payload));
+        else if (kind === 2) socket.send(payload);
+        else {
+          this.hasClosed = true;
+          const has = payload.length >= 2;
+          return close(socket, has ? (payload[0] << 8) | payload[1] : 1000, decoder.decode(payload.subarray(2)));
+        }
+      }
+    }
+  }
+}
+
+function close(socket, code, reason) {
+  try {
+    socket.close(code === 1005 || code === 1006 ? 1000 : code, reason);
+  } catch {} // it is closed
+}
+
+// A body that goes to the host, within its window.
+class Outgoing {
+  #room = WINDOW_BYTES;
+  #wake = null;
+  #stopped = false;
+  #line = Promise.resolve(); // messages of a WebSocket, one after the other
+
+  constructor(id, guest) {
+    this.id = id;
+    this.guest = guest;
+  }
+
+  credit(bytes) {
+    this.#room += bytes;
+    this.#wake?.();
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.#wake?.();
+  }
+
+  // Sends what a reader gives, beginning with what it has given already.
+  async sendAll(reader, before) {
+    for (const given of before) {
+      const found = await given;
+      if (found.done) return this.end();
+      await this.write(found.value);
+    }
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || this.#stopped) break;
+      await this.write(value);
+    }
+    if (this.#stopped) reader.cancel().catch(() => {});
+    this.end();
+  }
+
+  async write(bytes) {
+    let rest = bytes;
+    while (rest.length > 0 && !this.#stopped) {
+      while (this.#room <= 0 && !this.#stopped) {
+        await new Promise((resolve) => (this.#wake = resolve));
+      }
+      const size = Math.min(rest.length, this.#room, CHUNK_BYTES);
+      if (this.#stopped) return;
+      this.#room -= size;
+      this.guest.send({ type: "data", id: this.id }, rest.subarray(0, size));
+      rest = rest.subarray(size);
+    }
+  }
+
+  webSocket(data) {
+    const payload = typeof data === "string" ? new TextEncoder().encode(data) : new Uint8Array(data);
+    this.#message(typeof data === "string" ? 1 : 2, payload);
+  }
+
+  close(code, reason) {
+    const text = new TextEncoder().encode(reason ?? "");
+    const payload = new Uint8Array(2 + text.length);
+    payload.set([code >> 8, code & 255]);
+    payload.set(text, 2);
+    this.#message(8, code === 1005 || code === 1006 ? EMPTY : payload);
+  }
+
+  end() {
+    this.#line.then(() => this.guest.send({ type: "end", id: this.id }));
+  }
+
+  #message(kind, payload) {
+    const whole = new Uint8Array(5 + payload.length);
+    whole[0] = kind;
+    new DataView(whole.buffer).setUint32(1, payload.length);
+    whole.set(payload, 5);
+    this.#line = this.#line.then(() => this.write(whole));
+  }
+}
+
+function headersOf(response) {
+  const found = [...response.headers].filter(([name]) => name !== "set-cookie");
+  const cookies = response.headers.getSetCookie?.() ?? [];
+  return [...found, ...cookies.map((cookie) => ["set-cookie", cookie])].map(([name, value]) => [name, value]);
+}
+
+// Returns what a promise is resolved with already, or undefined.
+function atOnce(promise) {
+  const nothing = new Promise((resolve) => setTimeout(resolve, 0));
+  return Promise.race([promise.catch(() => undefined), nothing]);
+}
+
+function joined(first, second) {
+  if (first.length === 0) return second;
+  const whole = new Uint8Array(first.length + second.length);
+  whole.set(first);
+  whole.set(second, first.length);
+  return whole;
+}
