@@ -64,6 +64,7 @@ def test_a_text_is_read_or_refused_as_the_json_module_does(text: str) -> None:
         "", "  ", "x", "[", '["a"', '["a" ', '["a",', '["a" "b"]', '["a":1]', "[1 2]", "[-]",
         "{", '{"a"', '{"a" 1}', '{"a":', '{"a":}', '{"a":"b" "c"}', "{1:2}", '{"a":1,"b"}',
         '{"a":1}}', "[] []", '"a', '"\\x"', '"\t"', '["a"}', "nul",
+        '["a", "\n"]', '{"a\n":1}', '{"a":"\n"}',
     ],
 )  # fmt: skip
 def test_an_error_says_the_same_as_that_of_the_json_module(text: str) -> None:

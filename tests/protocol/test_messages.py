@@ -17,7 +17,7 @@ from emulator.protocol import framing
 from emulator.protocol import message as message_module
 from emulator.protocol.exchanges import Data
 from emulator.protocol.framing import FrameReader, FrameTooLarge, frame
-from emulator.protocol.life import Ping
+from emulator.protocol.life import Ping, Pong
 from emulator.protocol.message import MESSAGE_TYPES, Message, ProtocolError, decode, encode
 from emulator.protocol.runs import RunEnd
 
@@ -112,6 +112,31 @@ def test_any_json_as_a_header_raises_protocol_error_only(header: Any) -> None:
 def test_a_bad_header_is_named(header: dict[str, Any], problem: str) -> None:
     with pytest.raises(ProtocolError, match=problem):
         decode(json.dumps(header).encode(), b"")
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        (b'{"type":"ping","number":1} x', "a frame header is not JSON: extra data at 26"),
+        (b"[", "a frame header is not JSON: Expecting value: line 1 column 2 (char 1)"),
+        (b'{"type":"replayed"}', "replayed lacks run, state, asked, declared"),
+        (
+            b'{"type":"%b"}' % (b"q" * 100),
+            'unknown message b\'{"type":"%s\'' % ("q" * 71),
+        ),
+    ],
+)
+def test_the_error_of_a_bad_header_says_what_is_wrong(header: bytes, problem: str) -> None:
+    with pytest.raises(ProtocolError) as refused:
+        decode(header, b"")
+
+    assert str(refused.value) == problem
+
+
+def test_messages_are_equal_by_type_and_by_every_field() -> None:
+    assert Ping(1) == Ping(1)
+    assert Ping(1) != Ping(2)
+    assert Ping(1) != Pong(1)
 
 
 def test_a_payload_where_none_belongs_is_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
 from typing import Any
 
@@ -279,6 +279,87 @@ def test_an_int_is_a_number_as_far_as_javascript_tells_them_apart(
 ) -> None:
     assert values.encode(value) == written
     assert values.encode([value, {"a": value}]) == b'[%b,{"a":%b}]' % (written, written)
+
+
+class Text(str):
+    pass
+
+
+class Data(bytes):
+    pass
+
+
+class Moment(datetime):
+    pass
+
+
+class Whole(int):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (Text("x"), b'"x"'),
+        ({Text("k"): 1}, b'{"k":1}'),
+        (Data(b"ab"), b'{"$bytes":"YWI="}'),
+        (Moment(1970, 1, 1, 0, 0, 1, tzinfo=UTC), b'{"$date":1000}'),
+        (Whole(2**53 - 1), b"9007199254740991"),
+        (Whole(1 - 2**53), b"-9007199254740991"),
+        (Whole(2**53), b'{"$bigint":"9007199254740992"}'),
+        (Whole(-(2**53)), b'{"$bigint":"-9007199254740992"}'),
+    ],
+)
+def test_a_value_of_a_derived_class_is_written_by_its_contents(value: Any, written: bytes) -> None:
+    assert values.encode(value) == written
+    assert values.encode([value]) == b"[%b]" % written
+
+
+@pytest.mark.parametrize("digits", [600, 5_000])
+def test_an_int_with_more_digits_than_python_writes_in_decimals_comes_back(digits: int) -> None:
+    for value in (10**digits, -(10**digits)):
+        assert _round_trip(value) == value
+
+
+def test_bytes_are_read_by_the_tag_of_a_buffer_too() -> None:
+    assert values.decode(b'{"$buffer":"YWI="}') == b"ab"
+
+
+@pytest.mark.parametrize(
+    ("damaged", "problem"),
+    [
+        (b'{"$bytes":"Y!WI="}', "Only base64 data is allowed"),
+        (b'{"$ref":"x"}', r"\$ref with a str is not a tag"),
+        (b'{"$ref":-1}', r"\$ref with a int is not a tag"),
+        (b'{"$set":"x"}', r"\$set without a list$"),
+        (b'{"$map":[1]}', "not tagged JSON"),
+    ],
+)
+def test_the_error_of_a_damaged_tag_says_what_is_wrong(damaged: bytes, problem: str) -> None:
+    with pytest.raises(MalformedValue, match=problem):
+        values.decode(damaged)
+
+
+def test_a_datetime_that_is_no_date_in_utc_is_refused_with_its_text() -> None:
+    early = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
+
+    with pytest.raises(NotCloneable) as refused:
+        values.encode(early)
+
+    assert str(refused.value) == (
+        "the datetime 0001-01-01T00:00:00+01:00 could not be cloned:"
+        " in UTC it is outside the years 1 to 9999"
+    )
+
+
+def test_the_index_of_a_place_counts_only_the_items_before_it() -> None:
+    for value, place in (
+        ({"a": [1, {"b": object()}]}, r"a\[1\]\.b"),
+        ([[1], object()], r"\[1\]"),
+        ([1, [object()]], r"\[1\]\[0\]"),
+    ):
+        with pytest.raises(NotCloneable, match=f"^a object at {place} could not be cloned$"):
+            values.encode(value)
 
 
 @pytest.mark.parametrize(("made", "written"), [(None, b"[null]"), (True, b"[true]"), (1, b"[1]")])
