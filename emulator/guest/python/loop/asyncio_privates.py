@@ -72,6 +72,21 @@ def say_nothing_when_dropped(task: Task) -> None:
 
 enter_task = asyncio.tasks._enter_task
 leave_task = asyncio.tasks._leave_task
+_real_all_tasks = asyncio.tasks.all_tasks
+
+
+def all_tasks(loop: Any) -> set[Task]:
+    """Return the tasks of a loop, whichever thread drove it when each of them was made.
+
+    Python 3.14 keeps tasks with the thread that made them. If the calling thread drives the loop,
+    it looks at those of this thread only.
+    """
+    running = asyncio.events._get_running_loop()
+    asyncio.events._set_running_loop(None)
+    try:
+        return _real_all_tasks(loop)
+    finally:
+        asyncio.events._set_running_loop(running)
 
 
 def thread_of(loop: Any) -> int | None:

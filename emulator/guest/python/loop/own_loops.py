@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from typing import Any, SupportsIndex
 
 from ..scope import find as find_scope
+from . import asyncio_privates
 from .web_loop import WebLoop, guest_loop, run_sync
 
-_real_all_tasks = tasks.all_tasks
 _real_sleep = time.sleep
 _hidden: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()  # tasks of ours
 
@@ -159,7 +159,8 @@ def all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task
     """`asyncio.all_tasks`: of a façade its own tasks, and no task of ours."""
     if isinstance(loop, OwnLoop):
         return loop.own_tasks()
-    return {task for task in _real_all_tasks(loop) if task not in _hidden}
+    found = asyncio_privates.all_tasks(asyncio.get_running_loop() if loop is None else loop)
+    return {task for task in found if task not in _hidden}
 
 
 def sleep(seconds: float | SupportsIndex, /) -> None:
