@@ -138,7 +138,7 @@ class DataProxy(JsProxy):
         _refuse(self, "object is not iterable")
 
     def __len__(self) -> int:
-        _refuse(self, "object has no len()")
+        raise TypeError(f"object of type 'pyodide.ffi.JsProxy' has no len(); {_hint(self)}")
 
     def to_py(self, *, depth: int = -1, default_converter: Any = None) -> Any:
         """Return a dict or list of it; below `depth` levels, if that is not negative, proxies."""
@@ -197,7 +197,10 @@ class JsArrayProxy(DataProxy, MutableSequence[Any]):
     __contains__ = MutableSequence.__contains__
 
     def __getitem__(self, index: Any) -> Any:
-        return proxied(self._js_target[index], f"{self._js_where}[{index}]")
+        try:
+            return proxied(self._js_target[index], f"{self._js_where}[{index}]")
+        except IndexError:
+            raise IndexError(index) from None
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._js_target[index] = plain(value)

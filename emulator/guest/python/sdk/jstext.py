@@ -7,6 +7,7 @@ from typing import Any
 
 from .jsnull import JsNull
 
+MOST_SAFE = 2**53 - 1  # numbers up to this are whole in JavaScript without being BigInts
 _LONGEST_WHOLE = 21  # digits; numbers of more are written with an exponent
 _MOST_ZEROS = 6  # after the point; numbers with more are written with an exponent
 

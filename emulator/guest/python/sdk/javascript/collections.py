@@ -8,13 +8,22 @@ from typing import Any
 from ..jsnull import UNDEFINED
 from ..jsobject import JsObject, array_of, options
 from ..jsproxy import DataProxy, JsArrayProxy, JsProxy, call_with, plain, proxied
+from ..jstext import MOST_SAFE
+from .functions import JsDoubleProxy
 
 
 def stored(value: Any) -> Any:
     """Return a value of Python's as an object or array of JavaScript's holds it."""
-    if value is None:
-        return UNDEFINED
-    return value._js_target if isinstance(value, DataProxy) else value
+    match value:
+        case None:
+            return UNDEFINED
+        case float() if value.is_integer() and abs(value) <= MOST_SAFE:
+            return int(value)
+        case DataProxy():
+            return value._js_target
+        case dict() | list():
+            return JsDoubleProxy(value)
+    return value
 
 
 class Map(JsObject, MutableMapping[Any, Any]):

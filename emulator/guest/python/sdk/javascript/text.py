@@ -12,10 +12,11 @@ from typing import Any
 from ..jserror import JsException
 from ..jsnull import UNDEFINED, JsNull
 from ..jsobject import JsObject, options
-from ..jsproxy import DataProxy, JsProxy, proxied
-from ..jstext import js_text
+from ..jsproxy import DataProxy, JsProxy, plain, proxied
+from ..jstext import MOST_SAFE, js_text
 from .buffers import ArrayBuffer, TypedArray, Uint8Array, bytes_of
 from .collections import LiteralMap
+from .functions import JsDoubleProxy
 
 
 class TextEncoder(JsObject):
@@ -83,20 +84,21 @@ class JSON(JsObject):
 
     @staticmethod
     def stringify(value: Any, replacer: Any = None, indent: Any = None) -> str | None:
-        """Return JSON as JavaScript writes it; nothing for what JSON has not."""
-        data = _data(value)
-        if data is UNDEFINED:
-            return None
-        compact = indent is None or isinstance(indent, JsNull) or not indent
-        separators = (",", ":") if compact else (",", ": ")
-        spaces = None if compact else min(indent, 10) if isinstance(indent, int) else str(indent)
-        return json.dumps(data, ensure_ascii=False, separators=separators, indent=spaces)
+        """Return JSON as JavaScript writes it; nothing for what JSON has not.
+
+        Raises JsException "TypeError" for a BigInt.
+        """
+        if isinstance(indent, int) and not isinstance(indent, bool):
+            space = " " * min(max(indent, 0), 10)
+        else:
+            space = indent[:10] if isinstance(indent, str) else ""
+        return _written(UNDEFINED if value is None else value, space, "\n")
 
     @staticmethod
     def parse(text: Any, reviver: Any = None) -> Any:
         """Return the value that a text describes. Raises JsException "SyntaxError"."""
         try:
-            value = json.loads(js_text(text), parse_constant=_no_number)
+            value = json.loads(js_text(text), parse_constant=_no_number, parse_float=_number)
         except ValueError as error:
             raise JsException(f"{error} in JSON", "SyntaxError") from None
         return proxied(value, "the parsed object")
@@ -106,32 +108,54 @@ def _no_number(text: str) -> Any:
     raise ValueError(f"Unexpected token {text}")
 
 
-def _data(value: Any) -> Any:
-    """Return what `json` writes as JavaScript writes `value`."""
-    if isinstance(value, DataProxy):
-        value = value._js_target
-    if value is None or value is UNDEFINED:
-        return UNDEFINED if value is UNDEFINED else None
+def _number(text: str) -> Any:
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= MOST_SAFE else value
+
+
+def _written(value: Any, space: str, line: str) -> str | None:
+    """Return JSON; `line` begins a line at the depth of the value, if there are any."""
+    value = plain(value) if isinstance(value, DataProxy | JsDoubleProxy | LiteralMap) else value
     match value:
-        case bool() | str():
-            return value
-        case int() | float():
-            if isinstance(value, float) and not math.isfinite(value):
-                return None
-            return int(value) if isinstance(value, float) and value.is_integer() else value
-        case JsNull():
-            return None
+        case None | JsNull():
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case int():
+            if not -MOST_SAFE < value <= MOST_SAFE:
+                raise JsException("Do not know how to serialize a BigInt", "TypeError")
+            return str(value)
+        case float():
+            return js_text(value) if math.isfinite(value) else "null"
         case dict():
-            members = {js_text(key): _data(item) for key, item in value.items()}
-            return {key: item for key, item in members.items() if item is not UNDEFINED}
+            return _object(value, space, line)
         case list() | tuple():
-            return [None if (found := _data(item)) is UNDEFINED else found for item in value]
+            inner = line + space
+            items = [_written(item, space, inner) or "null" for item in value]
+            return _joined("[", items, "]", space, line)
         case JsProxy():
             if hasattr(value, "toJSON"):
-                return _data(value.toJSON())
-            if isinstance(value, LiteralMap):
-                return _data(value._items)
-            if isinstance(value, TypedArray):
-                return {str(n): item for n, item in enumerate(value)}
-            return {}
-    return UNDEFINED if callable(value) else {}
+                return _written(value.toJSON(), space, line)
+            numbers = list(value) if isinstance(value, TypedArray) else []
+            return _object(dict(enumerate(numbers)), space, line)
+    return None if value is UNDEFINED or callable(value) else "{}"
+
+
+def _object(members: dict[Any, Any], space: str, line: str) -> str:
+    written = {js_text(key): _written(item, space, line + space) for key, item in members.items()}
+    between = ": " if space else ":"
+    pairs = [
+        f"{json.dumps(key, ensure_ascii=False)}{between}{text}"
+        for key, text in written.items()
+        if text is not None
+    ]
+    return _joined("{", pairs, "}", space, line)
+
+
+def _joined(start: str, parts: list[str], end: str, space: str, line: str) -> str:
+    if not parts or not space:
+        return f"{start}{','.join(parts)}{end}"
+    inner = line + space
+    return f"{start}{inner}{f',{inner}'.join(parts)}{line}{end}"

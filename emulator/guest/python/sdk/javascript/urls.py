@@ -113,7 +113,8 @@ class URL(JsObject):
     def __init__(self, url: Any, base: Any = None) -> None:
         text = re.sub(r"[\t\n\r]", "", js_text(url).strip(" \t\n\r\f\v"))
         if base is not None and not _SCHEME.match(text):
-            text = urljoin(URL(base).href, text.replace("\\", "/"))
+            start = URL(base).href
+            text = urljoin(start, text.replace("\\", "/")) if text else start.partition("#")[0]
         self._parse(text)
 
     @staticmethod

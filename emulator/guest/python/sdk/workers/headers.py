@@ -29,7 +29,7 @@ Mapping.register(HTTPMessageMapping)
 
 
 def as_message(headers: HeaderList) -> HTTPMessageMapping:
-    """Return a new mapping: repeated names are joined with a comma, Set-Cookie excepted."""
+    """Return a new mapping in the order of the names: repeats are joined, Set-Cookie excepted."""
     message = HTTPMessageMapping()
     joined: dict[str, str] = {}
     cookies: list[str] = []
@@ -39,10 +39,10 @@ def as_message(headers: HeaderList) -> HTTPMessageMapping:
             cookies.append(value)
         else:
             joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
-    for name, value in joined.items():
-        message.add_header(name, value)
     for cookie in cookies:
-        message.add_header("set-cookie", cookie)
+        message.add_header("Set-Cookie", cookie)
+    for name in sorted(joined):
+        message.add_header(name, joined[name])
     return message
 
 
