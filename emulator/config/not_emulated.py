@@ -37,11 +37,6 @@ _REMOTE = ("remote",)
 
 OTHER_KINDS = (
     Other(
-        "r2_buckets",
-        "R2 Bucket",
-        optional=("bucket_name", "preview_bucket_name", "jurisdiction", "local_dev", "remote"),
-    ),
-    Other(
         "durable_objects",
         "Durable Object",
         key="bindings",

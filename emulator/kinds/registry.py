@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from emulator.kinds import ai, assets, cron, d1, kv, queues, vectorize, workflow
+from emulator.kinds import ai, assets, cron, d1, kv, queues, r2, vectorize, workflow
 from emulator.kinds.kind import Kind
 
 # In the order in which their sections are read.
@@ -13,6 +13,7 @@ KINDS: tuple[Kind, ...] = (
     workflow.KIND,
     d1.KIND,
     kv.KIND,
+    r2.KIND,
     vectorize.KIND,
     ai.KIND,
     cron.KIND,

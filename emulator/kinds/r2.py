@@ -1,0 +1,74 @@
+"""R2: `[[r2_buckets]]`, and the bucket of each.
+
+Source: docs/platform/configuration.md, "Bindings".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.config.model import Bound
+from emulator.kinds.kind import Kind, Section
+from emulator.state import State
+
+if TYPE_CHECKING:
+    from bindings.binding import Binding
+    from emulator.kinds.places import Places
+
+NAME = "r2"
+_EXAMPLE = 'with binding = "FILES" and bucket_name = "files" below it.'
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRecord:
+    """One `[[r2_buckets]]` entry. `name` names the folder: preview name, name, or the binding."""
+
+    name: str
+
+    def folder(self, state: State) -> Path:
+        """Return its folder; it may not exist yet."""
+        return state.database(NAME, self.name).with_suffix("")
+
+
+def _read(section: Section) -> list[Bound[BucketRecord]]:
+    buckets = []
+    for item in section.items(_EXAMPLE):
+        binding = section.name(item, "FILES")
+        name = item.string("bucket_name")
+        name = item.string("preview_bucket_name") or name or binding
+        if binding and name:
+            buckets.append(Bound(binding, NAME, BucketRecord(name)))
+    return buckets
+
+
+def _open(record: BucketRecord, places: Places) -> Binding:
+    from bindings.r2.bucket import Bucket
+    from bindings.r2.r2 import R2
+
+    folder = record.folder(places.state)
+    return R2(Bucket(folder, places.clock.now_ms, places.synchronous), folder)
+
+
+def _identity(record: BucketRecord, places: Places) -> Hashable:
+    return record, places.synchronous
+
+
+KIND = Kind(
+    name=NAME,
+    section="r2_buckets",
+    friendly="R2 Bucket",
+    keys=frozenset("binding bucket_name jurisdiction local_dev preview_bucket_name remote".split()),
+    read=_read,
+    open=_open,
+    shown=lambda bucket: bucket.name,
+    identity=_identity,
+    files=(NAME,),
+    commands="emulator.cli.r2:r2",
+    routes="emulator.server.api.r2:routes",
+    workerd=lambda bucket, service: {"r2Bucket": service},
+    http="bindings.r2.http:answer",
+    line=1,
+)

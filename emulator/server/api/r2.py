@@ -1,0 +1,197 @@
+"""R2 over REST: buckets and objects, for both bases of the API, and the public way to read them.
+
+Source: docs/platform/r2.md, "REST".
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from emulator.engine.model.plain import iso
+from emulator.errors import WorkerError
+from emulator.kinds.r2 import KIND, BucketRecord
+from emulator.server.api.bases import BASES
+from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
+from emulator.server.api.reading import whole_number
+from emulator.worker import Worker
+
+if TYPE_CHECKING:
+    from bindings.r2.bucket import Bucket
+    from bindings.r2.r2 import R2
+
+NO_BUCKET = 10006
+PUBLIC = "/cdn-cgi/local/r2/public/{bucket}/{key:path}"
+_FIELDS = {
+    "content-type": "contentType",
+    "content-language": "contentLanguage",
+    "content-disposition": "contentDisposition",
+    "content-encoding": "contentEncoding",
+    "cache-control": "cacheControl",
+}
+
+Handler = Callable[["Bucket", Request], Awaitable[Answer | Response]]
+
+
+def routes(worker: Worker) -> list[Route]:
+    """Return these routes, for `create_app`."""
+    table: list[tuple[str, str, Handler]] = [
+        ("GET", "/objects", _list),
+        ("GET", "/objects/{key:path}", _get),
+        ("PUT", "/objects/{key:path}", _put),
+        ("DELETE", "/objects/{key:path}", _delete),
+    ]
+    found = [Route(PUBLIC, endpoint(partial(_on_bucket, worker, _get)), methods=["GET"])]
+    for base in BASES:
+        path = f"{base}/r2/buckets"
+        one = f"{path}/{{bucket}}"
+        found.append(Route(path, endpoint(partial(_list_buckets, worker)), methods=["GET"]))
+        found.append(Route(one, endpoint(partial(_show_bucket, worker)), methods=["GET"]))
+        for method, rest, handler in table:
+            asked = endpoint(partial(_on_bucket, worker, handler))
+            found.append(Route(one + rest, asked, methods=[method]))
+    return found
+
+
+def _records(worker: Worker) -> dict[str, BucketRecord]:
+    return {bound.record.name: bound.record for bound in worker.config.bound(BucketRecord)}
+
+
+async def _list_buckets(worker: Worker, request: Request) -> Answer:
+    """GET …/buckets: those of the configuration."""
+    shown = [_shown_bucket(worker, name) for name in sorted(_records(worker))]
+    return Answer({"buckets": shown})
+
+
+async def _show_bucket(worker: Worker, request: Request) -> Answer:
+    """GET …/buckets/{bucket}."""
+    return Answer(_shown_bucket(worker, _record(worker, request).name))
+
+
+def _shown_bucket(worker: Worker, name: str) -> dict[str, Any]:
+    when = iso(worker.started_ms)
+    return {"name": name, "creation_date": when, "location": "local", "storage_class": "Standard"}
+
+
+def _record(worker: Worker, request: Request) -> BucketRecord:
+    wanted = request.path_params["bucket"]
+    found = _records(worker).get(wanted)
+    if found is None:
+        text = f"The specified bucket does not exist: the configuration has no bucket '{wanted}'."
+        raise ApiError(404, NO_BUCKET, text)
+    return found
+
+
+async def _on_bucket(worker: Worker, handler: Handler, request: Request) -> Answer | Response:
+    from bindings.r2.errors import R2Error
+
+    r2 = cast("R2", worker.opened(KIND, _record(worker, request)))
+    try:
+        return await handler(r2.bucket, request)
+    except R2Error as error:
+        raise ApiError(error.status, error.code, error.message) from None
+    except (WorkerError, OSError) as error:
+        raise ApiError(500, INTERNAL, str(error)) from None
+
+
+async def _get(bucket: Bucket, request: Request) -> Response:
+    """GET …/objects/{key}: the bytes, or one range of them."""
+    asked: dict[str, Any] = {"method": "get", "object": request.path_params["key"]}
+    wanted = request.headers.get("range")
+    if wanted is not None:
+        asked["rangeHeader"] = wanted
+    found = await bucket.perform(asked)
+    metadata = found.metadata
+    part, size = metadata["range"], metadata["size"]
+    headers = {"etag": f'"{metadata["etag"]}"', "content-length": str(part["length"])}
+    uploaded = datetime.fromtimestamp(metadata["uploaded"] / 1000, UTC)
+    headers["last-modified"] = f"{uploaded:%a, %d %b %Y %H:%M:%S} GMT"
+    headers["accept-ranges"] = "bytes"
+    fields = metadata["httpFields"]
+    headers |= {name: fields[field] for name, field in _FIELDS.items() if field in fields}
+    status = 200
+    if part["length"] < size:
+        status = 206
+        end = part["offset"] + part["length"] - 1
+        headers["content-range"] = f"bytes {part['offset']}-{end}/{size}"
+    body = cast("AsyncIterator[bytes]", found.body)
+    if request.method == "HEAD":
+        await cast(Any, body).aclose()
+        return Response(status_code=status, headers=headers)
+    return StreamingResponse(_closing(body), status, headers)
+
+
+async def _closing(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        async for piece in body:
+            yield piece
+    finally:
+        await cast(Any, body).aclose()
+
+
+async def _put(bucket: Bucket, request: Request) -> Answer:
+    """PUT …/objects/{key}: the bytes; HTTP metadata in the headers of the same names."""
+    headers = request.headers
+    fields: dict[str, Any] = {
+        field: headers[name] for name, field in _FIELDS.items() if name in headers
+    }
+    if "expires" in headers:
+        try:
+            moment = parsedate_to_datetime(headers["expires"])
+            fields["cacheExpiry"] = int(moment.timestamp() * 1000)
+        except (ValueError, OverflowError):
+            raise ApiError(400, INTERNAL, "The header expires is not a date.") from None
+    asked: dict[str, Any] = {
+        "method": "put",
+        "object": request.path_params["key"],
+        "httpFields": fields,
+    }
+    if "cf-r2-storage-class" in headers:
+        asked["storageClass"] = headers["cf-r2-storage-class"]
+    found = await bucket.perform(asked, request.stream())
+    return Answer(_shown(found.metadata))
+
+
+async def _delete(bucket: Bucket, request: Request) -> Answer:
+    """DELETE …/objects/{key}."""
+    await bucket.perform({"method": "delete", "object": request.path_params["key"]})
+    return Answer({"key": request.path_params["key"]})
+
+
+async def _list(bucket: Bucket, request: Request) -> Answer:
+    """GET …/objects?prefix=&delimiter=&cursor=&per_page=."""
+    query = request.query_params
+    asked: dict[str, Any] = {"method": "list", "include": [0, 1]}
+    for name, field in (("prefix", "prefix"), ("delimiter", "delimiter"), ("cursor", "cursor")):
+        if query.get(name):
+            asked[field] = query[name]
+    if query.get("start_after"):
+        asked["startAfter"] = query["start_after"]
+    asked["limit"] = whole_number(request, "per_page", 1_000, 1_000)
+    found = (await bucket.perform(asked)).metadata
+    info: dict[str, Any] = {
+        "cursor": found.get("cursor", ""),
+        "is_truncated": found["truncated"],
+        "per_page": asked["limit"],
+        "delimited": found["delimitedPrefixes"],
+    }
+    return Answer([_shown(each) for each in found["objects"]], info)
+
+
+def _shown(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "key": metadata["name"],
+        "etag": metadata["etag"],
+        "last_modified": iso(metadata["uploaded"]),
+        "size": metadata["size"],
+        "http_metadata": metadata["httpFields"],
+        "custom_metadata": {each["k"]: each["v"] for each in metadata["customFields"]},
+        "storage_class": metadata["storageClass"],
+    }
