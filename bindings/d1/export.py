@@ -74,6 +74,20 @@ def dump_sql(
         yield from _rest_of_schema(connection, tables)
 
 
+def dump_rows(connection: apsw.Connection, but: Collection[str] = ()) -> dict[str, list[str]]:
+    """Return the statements that insert the rows, by table; those of empty tables are [].
+
+    but: tables that are left out, with those of SQLite and D1 themselves and virtual ones.
+    """
+    return {
+        name: list(_inserts(connection, name))
+        for name, sql in _tables(connection)
+        if name not in but
+        and not name.lower().startswith((RESERVED_PREFIX, "sqlite_"))
+        and not _is_virtual(sql)
+    }
+
+
 def dump_for_sqlite3(connection: apsw.Connection) -> Iterator[str]:
     """Yield what `sqlite3 FILE .dump` writes, with virtual tables and their content.
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from emulator.config.model import Config
 from emulator.errors import EmulatorError
 from emulator.protocol import values
 from emulator.protocol.bindings import BindingCall, BindingFailed
@@ -32,6 +33,7 @@ from emulator.testing import (  # noqa: F401  (they register what may be asked)
     mocking,
     options,
     requests,
+    surviving,
     telling,
 )
 from emulator.testing.connection import Connection
@@ -77,6 +79,7 @@ class Host:
         self._folders: set[Path] = set()
         self._last_folder = 0
         self._states = States()
+        self._first: dict[int, Subject] = {}  # that has the checkpoint of a number
         self._spares = Spares(self._make)
         self._ending: set[asyncio.Task[None]] = set()
         self._last = 0
@@ -117,9 +120,15 @@ class Host:
         number = next(number for number, each in self._subjects.items() if each is subject)
         if what == "close":
             del self._subjects[number]
+            if (first := self._first.pop(number, subject)) is not subject:
+                self._end(first, keep=False)
             return self._end(subject, keep=args["keep"])
         if what == "reset":
             return await self._reset(number)
+        if what == "checkpoint":
+            return await subject.keep()
+        if what == "restore":
+            return await self._restore(number)
         return await ASKED[what](subject, args)
 
     async def _do_without(self, what: str, args: Args) -> Any:
@@ -175,11 +184,7 @@ class Host:
     async def _make(self, wanted: Options) -> Subject:
         """Open a worker with fresh state. Raises LoadRefused."""
         config = await asyncio.to_thread(options.read, wanted)
-        self._last_folder += 1
-        folder = self._base / f"{config.name}-{os.getpid()}-{self._last_folder}"
-        self._folders.add(folder)
-        session = await self._session(config.project_dir)
-        subject = Subject(session, config, wanted, folder, self.line, self._states)
+        subject = await self._new(config, wanted)
         await subject.open()
         return subject
 
@@ -196,6 +201,23 @@ class Host:
             session = Session(Forkserver(interpreter))
             self._sessions[interpreter] = await session.__aenter__()
         return self._sessions[interpreter]
+
+    async def _restore(self, number: int) -> None:
+        """Put a worker in the place of one, that begins where that had its checkpoint."""
+        first = self._first.setdefault(number, self._subjects[number])
+        before = self._subjects[number]
+        subject = await self._new(first.config, first.options)
+        await subject.open(first)
+        self._subjects[number] = subject
+        if before is not first:
+            self._end(before, keep=False)
+
+    async def _new(self, config: Config, wanted: Options) -> Subject:
+        self._last_folder += 1
+        folder = self._base / f"{config.name}-{os.getpid()}-{self._last_folder}"
+        self._folders.add(folder)
+        session = await self._session(config.project_dir)
+        return Subject(session, config, wanted, folder, self.line, self._states)
 
     def _end(self, subject: Subject, *, keep: bool) -> None:
         """End a worker beside everything else: its test need not wait for that."""

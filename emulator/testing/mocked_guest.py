@@ -31,6 +31,7 @@ from emulator.protocol.runs import (
 )
 from emulator.runner.guest import Guest
 from emulator.testing.connection import TestFailed
+from emulator.testing.crashes import Crashes
 from emulator.testing.mocks import OF_ATTEMPTS, OF_WAITS, Call, Mock, Mocks
 
 TIMED_OUT = "timeout"  # what a responder returns in place of a payload
@@ -41,6 +42,11 @@ class World(Protocol):
 
     mocks: Mocks
     held: list[Held]
+    crashes: Crashes
+
+    async def crash(self) -> None:
+        """Kill the guest."""
+        ...
 
     @property
     def control(self) -> Control:
@@ -115,6 +121,8 @@ class MockedGuest(Guest):
             case StepBegin() if known is not None:
                 self._begun(message, known)
             case StepEnd() if known is not None:
+                if self._is_lost(message, known):
+                    return
                 super().hear(message)
                 if message.name and message.call in known.calls:
                     self._retries_at_once(_call(known, known.calls[message.call]))
@@ -123,6 +131,16 @@ class MockedGuest(Guest):
                 super().hear(message)
             case _:
                 super().hear(message)
+
+    def _is_lost(self, message: StepEnd, known: _Known) -> bool:
+        """Whether the guest is killed before the end of this attempt is recorded."""
+        begun = known.calls.get(message.call)
+        if begun is None or message.name or begun.kind != StepKind.DO:
+            return False
+        if not self.world.crashes.returned(begun.name, begun.count, begun.line):
+            return False
+        self.world.spawn(self.world.crash())
+        return True
 
     def _begun(self, message: StepBegin, known: _Known) -> None:
         world, call = self.world, _call(known, message)
@@ -228,7 +246,9 @@ class MockedGuest(Guest):
         if not name:
             known.values[order.call] = value or b"null"
         end = StepEnd(order.run, order.call, order.attempt, name, text, payload=value or b"null")
-        self.hear(end)
+        super().hear(end)
+        if name and order.call in known.calls:
+            self._retries_at_once(call)
         self.all_heard()
 
     async def _called(self, order: StepRun, mock: Mock, call: Call) -> tuple[str, str, bytes]:

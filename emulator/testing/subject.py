@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
+import os
 import shutil
+import signal
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bindings.ai.settings import AiSettings
+from bindings.ai.settings import AiSettings, Rule
 from bindings.binding import Binding
 from emulator.config.model import Config
 from emulator.engine.control import Control
@@ -31,6 +35,7 @@ from emulator.supervisor import Supervisor
 from emulator.testing import options
 from emulator.testing.ai_answers import Answers
 from emulator.testing.connection import Connection
+from emulator.testing.crashes import Crashes
 from emulator.testing.faults import Faults, Tap
 from emulator.testing.mocked_guest import Held, MockedGuest
 from emulator.testing.mocks import Call, Mocks
@@ -40,6 +45,8 @@ from emulator.testing.refusals import LoadRefused
 from emulator.testing.states import States
 from emulator.testing.terminal import Logs
 from emulator.worker import Worker
+
+CRASH_WAIT_S = 2.0  # for requests that are under way
 
 
 class Subject:
@@ -65,9 +72,12 @@ class Subject:
         self.outbound = Outbound(self.call)
         self.faults = Faults()
         self.answers: Answers | None = None
+        self.crashes = Crashes()
         self._session = session
         self.folder = folder
         self._states = states
+        self._kept: Any = None  # what was declared at the checkpoint
+        self._answer_rules: tuple[Rule, ...] = ()
         self._running: Running | None = None
         self._calls: BindingCalls | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -108,13 +118,21 @@ class Subject:
 
     # --- life
 
-    async def open(self) -> None:
-        """Begin with fresh state. Raises LoadRefused when the code does not load."""
+    async def open(self, before: Subject | None = None) -> None:
+        """Begin with fresh state. Raises LoadRefused when the code does not load.
+
+        before: begin with the state and the declarations that this one had at its checkpoint.
+        """
         state = State(self.folder / "state")
-        await self._states.fill(
-            state, self.config, self.folder.parent, migrate=self.options.migrate
-        )
-        self._declare_nothing()
+        if before is None:
+            await self._states.fill(
+                state, self.config, self.folder.parent, migrate=self.options.migrate
+            )
+            self._declare_nothing()
+        else:
+            shutil.copytree(before.checkpoint, state.directory)
+            self._declare_nothing()
+            self._declare_again(before)
         seams = Seams(
             make_guest=self._new_guest,
             loading=self._loading,
@@ -150,6 +168,28 @@ class Subject:
         if running is not None:
             await self._session.close(running)
 
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state is kept as it was at the checkpoint."""
+        return self.folder / "checkpoint"
+
+    async def keep(self) -> None:
+        """Make a checkpoint of the state and of what is declared, at rest."""
+        await self.worker.timekeeper.at_rest()
+        await self.engine.journal.committed()
+        shutil.rmtree(self.checkpoint, ignore_errors=True)
+        shutil.copytree(self.worker.state.directory, self.checkpoint)
+        rules = () if self.answers is None else self.answers.rules
+        kept = (self.mocks, self.outbound.rules, self.outbound.allowed, rules, self.faults.declared)
+        self._kept = copy.deepcopy(kept)
+        self.crashes = Crashes()
+
+    def _declare_again(self, before: Subject) -> None:
+        mocks, rules, allowed, answers, faults = copy.deepcopy(before._kept)
+        self.mocks, self.outbound.rules, self.outbound.allowed = mocks, rules, allowed
+        self._answer_rules, self.faults.declared = answers, faults
+        self.looked_at = set(before.looked_at)
+
     def remove(self) -> None:
         """Delete its state."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -179,11 +219,26 @@ class Subject:
         for bound in self.config.bound(AiSettings):
             if self.answers is None:
                 self.answers = Answers(bound.record, partial(self.worker.opened, ai.KIND))
+                self.answers.rules = self._answer_rules
             found[bound.name] = self.answers
         return found
 
     def _committed(self, entries: list[Entry]) -> None:
         self.news.set()
+        if entries and self.crashes.committed(entries):
+            self.spawn(self.crash())
+
+    async def crash(self) -> None:
+        """Kill the guest, once it has answered the requests that are under way."""
+        guest = self.supervisor.runner.current
+        if guest is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CRASH_WAIT_S):
+                await guest.connection.exchanges.idle()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(guest.pid, signal.SIGKILL)
+        await guest.ended()
 
     def _new_guest(self, *parts: Any) -> Guest:
         guest = MockedGuest(*parts)

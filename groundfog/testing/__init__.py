@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from groundfog.testing.aio.worker import AsyncWorker as AsyncWorker
     from groundfog.testing.aio.workflow import AsyncInstance as AsyncInstance
     from groundfog.testing.aio.workflow import AsyncWorkflow as AsyncWorkflow
+    from groundfog.testing.errors import CrashFound as CrashFound
     from groundfog.testing.errors import GroundfogError as GroundfogError
     from groundfog.testing.errors import HostLost as HostLost
     from groundfog.testing.errors import NotFound as NotFound
@@ -54,7 +55,15 @@ _MODULES = {
     "aio.worker": ("AsyncWorker",),
     "aio.workflow": ("AsyncInstance", "AsyncWorkflow"),
     "errors": (
-        *("GroundfogError", "HostLost", "NotFound", "RefusedError", "StuckError", "UnseenError"),
+        *(
+            "CrashFound",
+            "GroundfogError",
+            "HostLost",
+            "NotFound",
+            "RefusedError",
+            "StuckError",
+            "UnseenError",
+        ),
         *(
             "OverBudget",
             "UnexpectedRequest",

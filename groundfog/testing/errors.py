@@ -71,6 +71,10 @@ class UnexpectedRequest(GroundfogError, AssertionError):
     """The worker fetched something that no rule was for, or a rule or fault never came."""
 
 
+class CrashFound(GroundfogError, AssertionError):
+    """A crash of the worker changes what comes of the test."""
+
+
 class OverBudget(GroundfogError, AssertionError):
     """The worker used more than was expected."""
 

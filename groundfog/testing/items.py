@@ -116,7 +116,7 @@ class TestWorkers:
         if report.when != "call" or not wanted or self._opened.closed:
             return
         try:
-            text = self._ask("debug")
+            text = self.ask("debug")
         except HostLost as lost:
             text = str(lost)
         if text:
@@ -139,7 +139,7 @@ class TestWorkers:
         if errors:
             raise errors[0]
         self._judge_declared()
-        if errored := self._ask("errored"):
+        if errored := self.ask("errored"):
             first = errored[0]
             raise UnseenError(
                 f"{first['workflow']} / {first['id']} ended with an error, and the test has not"
@@ -150,14 +150,14 @@ class TestWorkers:
     def _judge_declared(self) -> None:
         """Fail for mocks, rules and faults that never came, and requests that nothing was for."""
         strict = self._opened.strict
-        outbound = self._ask("outbound.judged")
+        outbound = self.ask("outbound.judged")
         if outbound["unexpected"]:
             raise UnexpectedRequest("\n".join(outbound["unexpected"]))
-        mocking.refuse_unused(self._ask("mocks.unused"))
+        mocking.refuse_unused(self.ask("mocks.unused"))
         unused = [
             *(outbound["unused"] if strict.get("outbound", True) else ()),
-            *(self._ask("ai.unused") if strict.get("ai", True) else ()),
-            *self._ask("faults.unused"),
+            *(self.ask("ai.unused") if strict.get("ai", True) else ()),
+            *self.ask("faults.unused"),
         ]
         if unused:
             raise UnusedMock(f"This was declared and never came: {'; '.join(unused)}.")
@@ -170,7 +170,7 @@ class TestWorkers:
             raise options.BadOption(
                 f"groundfog_unfinished is {what!r}; expected ignore, warn or fail."
             )
-        if left := self._ask("unfinished"):
+        if left := self.ask("unfinished"):
             text = f"The test leaves instances unfinished: {', '.join(left)}."
             if what == "fail":
                 pytest.fail(text, pytrace=False)
@@ -180,7 +180,7 @@ class TestWorkers:
         opened = self._opened
         opened.closed = True
         try:
-            self._ask("close", keep=keep)
+            self.ask("close", keep=keep)
         except HostLost:
             return
         if keep:
@@ -189,5 +189,6 @@ class TestWorkers:
             if self._report is not None:
                 self._item.add_report_section("teardown", _SECTION, text)
 
-    def _ask(self, what: str, **args: Any) -> Any:
+    def ask(self, what: str, **args: Any) -> Any:
+        """Ask the host something about the worker."""
         return self._opened.link.ask(self._opened.number, what, **args)

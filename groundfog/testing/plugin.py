@@ -21,6 +21,10 @@ _MARK = (
     "worker(project='.', environment='', vars={}, clock='auto', …): options of the worker that the"
     " fixtures worker and async_worker give to this test (Groundfog)"
 )
+_SURVIVES = (
+    "survives_crash(points='all', twice=True, ignore=()): run this test again with a crash of its"
+    " worker at each point in turn; what comes of it must be the same (Groundfog)"
+)
 _INI = {
     "groundfog_project": "The folder of the worker under test, relative to the ini file.",
     "groundfog_environment": "The environment of its wrangler configuration.",
@@ -42,6 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="failed",
         help="Of which tests the logs and timelines are shown [failed].",
     )
+    group.addoption(
+        "--worker-crash-at",
+        metavar="POINT",
+        help="Of tests that must survive a crash: this point only, such as commit:3.",
+    )
     group.addoption("--worker-real-time", action="store_true", help="Give every worker real time.")
     for name, text in _INI.items():
         parser.addini(name, text)
@@ -51,6 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark."""
     config.addinivalue_line("markers", _MARK)
+    config.addinivalue_line("markers", _SURVIVES)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -110,6 +120,23 @@ def groundfog(
     session = new_session(request.config, tmp_path_factory, _HOST)
     yield session
     session.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Run a test that must survive a crash once more for each point."""
+    mark = item.get_closest_marker("survives_crash")
+    if mark is None:
+        return (yield)
+    from groundfog.testing.surviving import Survival
+
+    workers = item.stash.get(_WORKERS, None)
+    if workers is None:
+        pytest.fail("survives_crash is for tests that use worker or async_worker", pytrace=False)
+    survival = Survival(item, workers, mark)
+    result = yield
+    survival.go_on()
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

@@ -206,6 +206,13 @@ class AsyncWorker:
         """Begin again: fresh state, no instances, no mocks, no logs, the same code."""
         await self._link.asking(self._opened.number, "reset")
 
+    async def kill(self) -> None:
+        """Kill the process that runs the worker's code, with SIGKILL; another takes its place.
+
+        Workflows go on where they were recorded; variables of the code are lost.
+        """
+        await self._link.asking(self._opened.number, "kill")
+
     async def close(self) -> None:
         """End the worker. The fixtures do this themselves."""
         if not self._opened.closed:

@@ -206,6 +206,13 @@ class Worker:
         """Begin again: fresh state, no instances, no mocks, no logs, the same code."""
         self._link.ask(self._opened.number, "reset")
 
+    def kill(self) -> None:
+        """Kill the process that runs the worker's code, with SIGKILL; another takes its place.
+
+        Workflows go on where they were recorded; variables of the code are lost.
+        """
+        self._link.ask(self._opened.number, "kill")
+
     def close(self) -> None:
         """End the worker. The fixtures do this themselves."""
         if not self._opened.closed:

@@ -1,0 +1,87 @@
+"""What a worker under test has brought about, to compare a run with one that crashed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from bindings.d1.export import dump_rows, reading
+from emulator.engine.model.instance import Status
+from emulator.engine.model.plain import plain
+from emulator.kinds.d1 import Database
+from emulator.kinds.workflow import Workflow
+from emulator.testing.operations import Args, asked
+from emulator.testing.subject import Subject
+
+KEY_HEADER = "idempotency-key"  # requests with equal ones are one request to whoever gets them
+
+
+@asked("crash.points")
+async def points(subject: Subject, args: Args) -> dict[str, Any]:
+    """Return the points that were passed, and whether the planned one was among them."""
+    passed = [
+        {"name": point.name, "text": point.text, "line": point.line}
+        for point in subject.crashes.passed
+    ]
+    return {"passed": passed, "happened": subject.crashes.happened}
+
+
+@asked("crash.at")
+async def crash_at(subject: Subject, args: Args) -> None:
+    """Kill the guest at a point."""
+    subject.crashes.at = args["point"]
+
+
+@asked("kill")
+async def kill(subject: Subject, args: Args) -> None:
+    """Kill the guest now, as memory that runs out would; another one takes its place."""
+    guest = subject.supervisor.runner.current
+    if guest is not None:
+        os.kill(guest.pid, signal.SIGKILL)
+        await guest.ended()
+
+
+@asked("outcome")
+async def outcome(subject: Subject, args: Args) -> dict[str, list[str]]:
+    """Return what came of it: lines by what they are about, such as `"table orders of DB"`."""
+    return {**_instances(subject), **_tables(subject), "requests": _requests(subject)}
+
+
+def _instances(subject: Subject) -> dict[str, list[str]]:
+    names = {bound.record.name for bound in subject.config.bound(Workflow)}
+    found = {}
+    for row in subject.engine.journal.every():
+        if row.workflow in names:
+            instance = subject.engine.roster.instance(row.key)
+            lines = [f"status: {instance.status}"]
+            if instance.status is Status.COMPLETE:
+                lines.append(f"output: {plain(instance.output)!r}")
+            if instance.error is not None:
+                lines.append(f"error: {instance.error.name}: {instance.error.message}")
+            found[f"instance {row.workflow} / {row.id}"] = lines
+    return found
+
+
+def _tables(subject: Subject) -> dict[str, list[str]]:
+    """Return the rows of every table of D1, as SQL, without those of migrations."""
+    found: dict[str, list[str]] = {}
+    for bound in subject.config.bound(Database):
+        path = bound.record.path(subject.worker.state)
+        if not path.exists():
+            continue
+        with reading(path) as connection:
+            tables = dump_rows(connection, but=[bound.record.migrations.table])
+        found |= {f"table {name} of {bound.name}": sorted(rows) for name, rows in tables.items()}
+    return found
+
+
+def _requests(subject: Subject) -> list[str]:
+    """Return what was fetched; requests with one idempotency key are one."""
+    found: dict[Any, str] = {}
+    for rule in subject.outbound.rules:
+        for number, call in enumerate(rule.calls):
+            headers = {name.lower(): value for name, value in call["headers"]}
+            key = headers.get(KEY_HEADER) or (rule.number, number)
+            found[key] = f"{call['method']} {call['url']} {call['body'] or b''!r}"
+    return sorted(found.values())
