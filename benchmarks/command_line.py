@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.figures import Figure, Measured, Program
-from benchmarks.peers import NotInstalled, Peer, engines, groundfog, rivals
+from benchmarks.peers import (
+    NotInstalled,
+    Peer,
+    engines,
+    groundfog,
+    groundfog_typescript,
+    rivals,
+)
 from benchmarks.report import as_json, as_markdown
 from benchmarks.servers import DidNotAnswer
 
@@ -23,6 +30,7 @@ def main(programs: Sequence[Program]) -> None:
     options = _parser().parse_args()
     try:
         peers = [groundfog()]
+        peers += [groundfog_typescript()] if options.rivals or options.typescript else []
         peers += rivals() if options.rivals else []
         peers += engines() if options.engines else []
         measured = [
@@ -41,6 +49,9 @@ def main(programs: Sequence[Program]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure Groundfog on this machine.")
     parser.add_argument("--rivals", action="store_true", help="measure workerd and wrangler too")
+    parser.add_argument(
+        "--typescript", action="store_true", help="measure a TypeScript worker of Groundfog too"
+    )
     parser.add_argument(
         "--engines", action="store_true", help="measure the steps of DBOS and Restate too"
     )

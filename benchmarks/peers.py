@@ -51,6 +51,20 @@ def groundfog() -> Peer:
     )
 
 
+def groundfog_typescript() -> Peer:
+    """Return the same `groundfog` on the TypeScript project of the rivals. Raises NotInstalled."""
+    python = groundfog()
+    return Peer(
+        name="groundfog, TypeScript",
+        version=python.version,
+        command=python.command,
+        project=PROJECTS / "typescript",
+        source="src/index.ts",
+        state=python.state,
+        environment={"GROUNDFOG_TOOLS": str(_packages().parent)},
+    )
+
+
 def rivals() -> list[Peer]:
     """Return workerd's native mode and wrangler dev, both on the TypeScript project.
 
