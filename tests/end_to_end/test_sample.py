@@ -35,8 +35,8 @@ FITTING = {
 SLEEP_IN_TEST = "6 seconds"
 
 
-def readme_blocks() -> list[str]:
-    text = (FIXTURES / "brief-analysis" / "README.md").read_text(encoding="utf-8")
+def readme_blocks(sample: str = "brief-analysis") -> list[str]:
+    text = (FIXTURES / sample / "README.md").read_text(encoding="utf-8")
     return re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
