@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from emulator.config.model import Config
 from emulator.engine.guard.probes import Probe, Probes
 from emulator.engine.guests.blame import Loss
-from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.feed import Feed
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Instance, Status

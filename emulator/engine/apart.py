@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from emulator.clock import Alarm, Clock, call_after
 from emulator.engine.guests.blame import Blame
-from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.feed import Feed
 from emulator.engine.guests.guest import Guest
 from emulator.engine.roster import Roster
 from emulator.engine.runs.run import Run

@@ -33,7 +33,7 @@ from emulator.engine.dispatch import Dispatch
 from emulator.engine.divergences import Divergences
 from emulator.engine.guard.callback_guard import PATIENCE_MS
 from emulator.engine.guests.blame import Blame
-from emulator.engine.guests.opening import rollback_order
+from emulator.engine.guests.run_messages import rollback_order
 from emulator.engine.model.definition import STEP_LIMIT
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.places import SHARED

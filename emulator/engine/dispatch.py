@@ -15,11 +15,11 @@ from emulator.engine.apart import Apart
 from emulator.engine.guard.callback_guard import Nesting, stale_children
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guests.blame import Blame
-from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.feed import Feed
 from emulator.engine.guests.guest import Guest
-from emulator.engine.guests.opening import opening
+from emulator.engine.guests.run_messages import opening
 from emulator.engine.guests.serving import Serving
-from emulator.engine.journal.reading import InstanceRow
+from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance, Status

@@ -22,12 +22,12 @@ from emulator.engine.dispatch import Dispatch
 from emulator.engine.divergences import Divergences
 from emulator.engine.guard.sweep import Sweep
 from emulator.engine.guests.blame import Blame, Loss
-from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.feed import Feed
 from emulator.engine.guests.guest import Guest
 from emulator.engine.guests.serving import Serving
 from emulator.engine.handover import RECALL_MAX_MS, Handover, settle
 from emulator.engine.journal.journal import Journal
-from emulator.engine.journal.reading import InstanceRow
+from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.instance import Instance
 from emulator.engine.outcomes import Outcomes
@@ -38,7 +38,7 @@ from emulator.engine.runs.idle import IdleRuns
 from emulator.engine.runs.run import Run
 from emulator.engine.runs.states import Event
 from emulator.engine.runs.turns import Turns
-from emulator.engine.waking import Waking
+from emulator.engine.waker import Waker
 from emulator.errors import StateError
 from emulator.protocol import runs as said
 from emulator.protocol.message import Message, ProtocolError
@@ -67,7 +67,7 @@ class Engine:
             journal,
             clock,
             concurrency=concurrency,
-            wake=lambda key: self.turns.add(partial(self._then, partial(waking.wake, key))),
+            wake=lambda key: self.turns.add(partial(self._then, partial(waker.wake, key))),
             delete=self.delete,
             report=report,
         )
@@ -86,8 +86,8 @@ class Engine:
         self._calls = StepCalls(roster, self._dispatch, self.divergences, blame, idle)
         self._outputs = Outputs(roster, idle)
         self._outcomes = Outcomes(roster, self._calls)
-        self._waking = waking = Waking(roster, self._dispatch, self._calls)
-        self.recovery = Recovery(roster, waking)
+        self._waker = waker = Waker(roster, self._dispatch, self._calls)
+        self.recovery = Recovery(roster, waker)
         self.sweep = Sweep(
             journal,
             own_clock,
@@ -95,9 +95,7 @@ class Engine:
             self.divergences.probe,
             lambda key, divergence: self._perform(self.divergences.probed(key, divergence)),
         )
-        self._handover = handover = Handover(
-            roster, serving, blame, idle, apart, waking, self.sweep
-        )
+        self._handover = handover = Handover(roster, serving, blame, idle, apart, waker, self.sweep)
         self._hearing: dict[type[Message], Callable[[Run, Any], Actions]] = {
             said.StepBegin: self._calls.begun,
             said.StepEnd: self._calls.ended,
@@ -115,7 +113,7 @@ class Engine:
     def start(self) -> list[InstanceRow]:
         """Take up every unfinished instance of the journal; return them all."""
         rows = self.journal.unfinished()
-        self._perform(self._waking.take_up_all(rows, self.journal.moved_on()))
+        self._perform(self._waker.take_up_all(rows, self.journal.moved_on()))
         self.roster.expiry.start()
         return rows
 
@@ -265,13 +263,13 @@ class Engine:
                 case actions.Evict():
                     roster.evict(action.instance)
                 case actions.Queue():
-                    self._perform(self._waking.rouse(action.instance))
+                    self._perform(self._waker.rouse(action.instance))
                 case actions.GoOn():
-                    self._perform(self._waking.go_on(action.instance))
+                    self._perform(self._waker.go_on(action.instance))
                 case actions.Deliver():
-                    self._perform(self._waking.deliver_events(action.instance))
+                    self._perform(self._waker.deliver_events(action.instance))
                 case actions.Wake():
-                    self._perform(self._waking.skipped(action.instance))
+                    self._perform(self._waker.skipped(action.instance))
                 case actions.Admit():
                     self._perform(self._dispatch.admit(action.instance, action.first))
                 case actions.Begin():
@@ -331,7 +329,7 @@ class Engine:
                 self._perform(self._calls.begun(run, call))
         except ProtocolError as error:  # a user resumes it, who is not to blame
             run.guest.broke_protocol(error)
-        self._follow(self.roster.run(run.number), self._waking.wake_run)
+        self._follow(self.roster.run(run.number), self._waker.wake_run)
         self._follow(self.roster.run(run.number), self._dispatch.progressed)
 
     def _parcel(

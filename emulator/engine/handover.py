@@ -29,7 +29,7 @@ from emulator.engine.decide import endings, lifecycle, steps
 from emulator.engine.guard.sweep import Sweep
 from emulator.engine.guests import blame
 from emulator.engine.guests.blame import Blame, Loss, Present
-from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.feed import Feed
 from emulator.engine.guests.guest import Guest
 from emulator.engine.guests.serving import Serving
 from emulator.engine.model.entries import Entry
@@ -39,7 +39,7 @@ from emulator.engine.roster import Roster
 from emulator.engine.runs.idle import IdleRuns
 from emulator.engine.runs.run import Run
 from emulator.engine.runs.states import Allowance, AtRest, Event
-from emulator.engine.waking import Waking
+from emulator.engine.waker import Waker
 from emulator.protocol.runs import RunAskFirst, RunAsking
 
 RECALL_MAX_MS = 1_000  # a guest that is asked to begin no more steps has this long to say so
@@ -55,7 +55,7 @@ class Handover:
         blame: Blame,
         idle: IdleRuns,
         apart: Apart,
-        waking: Waking,
+        waker: Waker,
         sweep: Sweep,
     ) -> None:
         self._roster = roster
@@ -63,7 +63,7 @@ class Handover:
         self._blame = blame
         self._idle = idle
         self._apart = apart
-        self._waking = waking
+        self._waker = waker
         self._sweep = sweep
         self._released: dict[int, asyncio.Future[None]] = {}  # by generation of a guest
 
@@ -112,7 +112,7 @@ class Handover:
         follows: list[Action] = []
         for key in keys:
             self._roster.ready.vacate(key)
-            follows += self._waking.take_up_again(key)
+            follows += self._waker.take_up_again(key)
         return follows
 
     # --- how a run leaves

@@ -7,7 +7,7 @@ from functools import partial
 
 from emulator.engine.actions import Action, Actions, Drop, Later, Report, Soon, StartQueued
 from emulator.engine.roster import Roster
-from emulator.engine.waking import Waking
+from emulator.engine.waker import Waker
 from emulator.sqlite import Removed
 
 RECOVERY_DELAY_MS = 1_000  # after a failed commit
@@ -16,10 +16,10 @@ RECOVERY_DELAY_MS = 1_000  # after a failed commit
 class Recovery:
     """Forgets instances whose entries could not be recorded, and goes on with them later."""
 
-    def __init__(self, roster: Roster, waking: Waking) -> None:
+    def __init__(self, roster: Roster, waker: Waker) -> None:
         self.is_lost = False  # the journal was removed under us
         self._roster = roster
-        self._waking = waking
+        self._waker = waker
 
     def look(self) -> Actions:
         """Notice that the journal was removed, also when nothing is recorded."""
@@ -64,6 +64,6 @@ class Recovery:
         keys, roster.unrecorded = sorted(roster.unrecorded), set()
         return (
             Report(f"{roster.journal.path}: recording again; workflows go on"),
-            *(Soon(partial(self._waking.take_up_again, key)) for key in keys),
+            *(Soon(partial(self._waker.take_up_again, key)) for key in keys),
             StartQueued(),
         )

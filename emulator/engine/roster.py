@@ -19,7 +19,7 @@ from emulator.engine.expiry import Expiry
 from emulator.engine.guests.guest import Guest
 from emulator.engine.journal import lists
 from emulator.engine.journal.journal import Journal
-from emulator.engine.journal.reading import DamagedHistory
+from emulator.engine.journal.reader import DamagedHistory
 from emulator.engine.model import fold
 from emulator.engine.model.definition import Definition, Retention
 from emulator.engine.model.entries import Entry

@@ -98,7 +98,7 @@ def _source(settings: AiSettings, places: Places) -> Source | None:
         return None
     from bindings.ai.cassettes import Cassette
     from bindings.ai.scrubbing import Scrubber
-    from bindings.ai.sources import Record, Replay
+    from bindings.ai.substitutes import Record, Replay
     from bindings.ai.upstreams import Cloudflare, OpenAi
 
     asked = settings.upstream

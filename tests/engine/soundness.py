@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emulator.engine.journal.journal import Journal
-from emulator.engine.journal.reading import InstanceRow
+from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.step import StepState
 

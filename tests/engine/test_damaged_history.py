@@ -15,7 +15,7 @@ import pytest
 from emulator.engine.journal import lists
 from emulator.engine.journal.journal import Journal
 from emulator.engine.journal.lists import Filter, Window
-from emulator.engine.journal.reading import DamagedHistory
+from emulator.engine.journal.reader import DamagedHistory
 from emulator.engine.views import report
 from emulator.errors import StateError
 from tests.engine.scripted import Step

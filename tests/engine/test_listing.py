@@ -9,7 +9,7 @@ import pytest
 
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Summary, Window, unfinished_text
-from emulator.engine.journal.reading import InstanceRow
+from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.instance import Status
 from tests.engine.scripted import Step
 from tests.engine.world import NAME, SECOND, World, play

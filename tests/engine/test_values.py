@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engine.guests.opening import history
+from emulator.engine.guests.run_messages import history
 from emulator.engine.model.entries import members_of
 from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step as StepRecord

@@ -15,7 +15,7 @@ from bindings.ai.scrubbing import Scrubber
 from emulator.answers.workflows import HistoryDocument
 from emulator.clock import SystemClock
 from emulator.engine.guard.comparison import Asked, Replay, compare
-from emulator.engine.guests.opening import opening
+from emulator.engine.guests.run_messages import opening
 from emulator.engine.views import export
 from emulator.engine.views.export import parse_history
 from emulator.errors import UsageError, WorkerError

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from emulator.engine.guard.replay_guard import Guard
-from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.feed import Feed
 from emulator.engine.guests.guest import Guest
-from emulator.engine.guests.opening import Read, opening
+from emulator.engine.guests.run_messages import Read, opening
 from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Instance
 from emulator.errors import StateError

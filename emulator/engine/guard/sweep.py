@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from emulator.clock import Alarm, Clock, call_after
 from emulator.engine.guard.probes import Probe, Probes
 from emulator.engine.journal.journal import Journal
-from emulator.engine.journal.reading import DamagedHistory
+from emulator.engine.journal.reader import DamagedHistory
 from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Status
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from emulator.engine.journal.batch import Rows
-from emulator.engine.journal.reading import Reader
+from emulator.engine.journal.reader import Reader
 
 # Each instance is found by one look into the index, for any number of chunks.
 _WITH_CHUNKS = (

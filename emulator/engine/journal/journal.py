@@ -24,10 +24,10 @@ from pathlib import Path
 from emulator import sqlite
 from emulator.engine.journal.batch import Batch, Rows
 from emulator.engine.journal.chunks import Chunks
-from emulator.engine.journal.reading import Reader
+from emulator.engine.journal.reader import Reader
 from emulator.engine.journal.rows import Row
 from emulator.engine.journal.schema import open_journal, read_journal, unusable
-from emulator.engine.journal.watching import Watchers
+from emulator.engine.journal.watchers import Watchers
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Status
 from emulator.engine.model.step import Left

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from emulator.engine.journal.journal import Journal
-from emulator.engine.journal.reading import InstanceRow
+from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.entries import decoded
 from emulator.engine.model.instance import TERMINAL, Status
 from emulator.engine.model.instance_entries import CodeVersion, Queued

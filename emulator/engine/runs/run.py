@@ -12,7 +12,7 @@ from enum import StrEnum
 from emulator.engine.decide.steps import interrupt
 from emulator.engine.guard.callback_guard import Nesting
 from emulator.engine.guard.replay_guard import Guard
-from emulator.engine.guests.feeding import Feed
+from emulator.engine.guests.feed import Feed
 from emulator.engine.guests.guest import Guest
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance

@@ -38,7 +38,7 @@ from emulator.server.api.envelope import (
     json_response,
     success,
 )
-from emulator.server.api.reading import bad, whole_number
+from emulator.server.api.parameters import bad, whole_number
 from emulator.worker import Worker
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from emulator.protocol import values
 from emulator.protocol.deep_json import Limits, Reader, TooMuch
 from emulator.protocol.values import DEPTH_MAX, MAX_SAFE_INTEGER
 from emulator.server.api.envelope import INTERNAL, ApiError
-from emulator.server.api.reading import bad
+from emulator.server.api.parameters import bad
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from emulator.engine.model.plain import iso
 from emulator.errors import UsageError
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
-from emulator.server.api.reading import bad
+from emulator.server.api.parameters import bad
 
 
 class ClockRoutes:

@@ -22,7 +22,7 @@ from emulator.kinds.kv import KIND, Namespace
 from emulator.server.api.bases import BASES
 from emulator.server.api.bodies import BATCH_MAX_BYTES, as_object, body_bytes, read_apart, read_json
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
-from emulator.server.api.reading import bad, whole_number
+from emulator.server.api.parameters import bad, whole_number
 from emulator.worker import Worker
 
 if TYPE_CHECKING:

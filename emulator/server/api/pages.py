@@ -12,7 +12,7 @@ from typing import TypeVar
 from starlette.requests import Request
 
 from emulator.answers.workflows import PageInfo
-from emulator.server.api.reading import whole_number
+from emulator.server.api.parameters import whole_number
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from emulator.kinds.queues import KIND, Consumer, Producer, queue_names
 from emulator.server.api.bases import BASES
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
-from emulator.server.api.reading import bad, whole_number
+from emulator.server.api.parameters import bad, whole_number
 from emulator.worker import Worker
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from emulator.errors import WorkerError
 from emulator.kinds.r2 import KIND, BucketRecord
 from emulator.server.api.bases import BASES
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
-from emulator.server.api.reading import whole_number
+from emulator.server.api.parameters import whole_number
 from emulator.worker import Worker
 
 if TYPE_CHECKING:

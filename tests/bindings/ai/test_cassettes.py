@@ -16,7 +16,7 @@ from bindings.ai.ai import Ai, Settings
 from bindings.ai.cassettes import FORMAT, Cassette, CassetteError, canonical, read_cassette
 from bindings.ai.scrubbing import Scrubber
 from bindings.ai.settings import UpstreamSettings
-from bindings.ai.sources import Record, Replay
+from bindings.ai.substitutes import Record, Replay
 from bindings.ai.upstreams import Cloudflare
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError

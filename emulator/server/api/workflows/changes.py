@@ -33,7 +33,7 @@ from emulator.server.api.bodies import (
     read_json,
 )
 from emulator.server.api.envelope import Answer
-from emulator.server.api.reading import bad, retention_ms
+from emulator.server.api.parameters import bad, retention_ms
 from emulator.server.api.workflows.dialects import Dialect
 from emulator.server.api.workflows.resource import Resource
 from emulator.server.api.workflows.terminator import Terminator

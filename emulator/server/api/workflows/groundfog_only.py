@@ -14,7 +14,7 @@ from emulator.engine.views import export
 from emulator.errors import WorkerError
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
-from emulator.server.api.reading import bad
+from emulator.server.api.parameters import bad
 from emulator.server.api.workflows.dialects import V4
 from emulator.server.api.workflows.durable import durable
 from emulator.server.api.workflows.resource import Resource

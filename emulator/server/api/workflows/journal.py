@@ -22,7 +22,7 @@ from emulator.json_types import Json
 from emulator.kinds.workflow import Workflow
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import OWN_BASE, Answer, endpoint
-from emulator.server.api.reading import bad, whole_number
+from emulator.server.api.parameters import bad, whole_number
 from emulator.server.api.workflows.dialects import V4
 from emulator.worker import Worker
 

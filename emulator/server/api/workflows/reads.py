@@ -25,7 +25,7 @@ from emulator.kinds.workflow import Workflow
 from emulator.protocol.values import StreamValue
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError
 from emulator.server.api.pages import Page
-from emulator.server.api.reading import bad, choice, instant_ms, whole_number
+from emulator.server.api.parameters import bad, choice, instant_ms, whole_number
 from emulator.server.api.workflows.dialects import INVALID_DATE_RANGE, Dialect
 from emulator.server.api.workflows.resource import Resource
 from emulator.worker import Worker

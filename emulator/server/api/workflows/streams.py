@@ -21,7 +21,7 @@ from emulator.errors import StateError
 from emulator.protocol import deep_json
 from emulator.protocol.values import MAX_SAFE_INTEGER
 from emulator.server.api.envelope import Answer
-from emulator.server.api.reading import bad, choice
+from emulator.server.api.parameters import bad, choice
 from emulator.server.api.workflows.dialects import Dialect
 from emulator.server.api.workflows.resource import Resource
 from emulator.worker import Worker

@@ -16,7 +16,7 @@ from emulator.engine.journal.lists import Filter, Window
 from emulator.engine.model.instance import TERMINAL, Status
 from emulator.errors import WorkerError
 from emulator.server.api.envelope import Answer
-from emulator.server.api.reading import choice
+from emulator.server.api.parameters import choice
 from emulator.server.api.workflows.dialects import Dialect
 from emulator.server.api.workflows.resource import Resource
 from emulator.worker import Worker

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.guests import feeding
-from emulator.engine.guests.feeding import AT_ONCE, BURST_RUN_BYTES, RUN_BYTES, WINDOW_BYTES, Feed
+from emulator.engine.guests import feed
+from emulator.engine.guests.feed import AT_ONCE, BURST_RUN_BYTES, RUN_BYTES, WINDOW_BYTES, Feed
 from emulator.engine.model.step import Left
 from emulator.engine.model.step_key import StepKind
 from emulator.errors import StateError
@@ -230,8 +230,8 @@ def test_a_run_whose_history_is_on_the_way_can_be_paused_terminated_and_moved(
 def test_a_thousand_runs_that_are_due_at_once_start_as_the_guest_takes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeding, "WINDOW_BYTES", 4 * BURST_RUN_BYTES)
-    monkeypatch.setattr(feeding, "MARK_BYTES", BURST_RUN_BYTES)
+    monkeypatch.setattr(feed, "WINDOW_BYTES", 4 * BURST_RUN_BYTES)
+    monkeypatch.setattr(feed, "MARK_BYTES", BURST_RUN_BYTES)
 
     async def workflow(event: Event, step: Step) -> None:
         await step.sleep("nap", "1 hour")

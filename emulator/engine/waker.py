@@ -12,7 +12,7 @@ from emulator.engine.actions import Action, Actions, Rested, Soon
 from emulator.engine.calls import StepCalls
 from emulator.engine.decide import lifecycle, rollbacks, steps
 from emulator.engine.dispatch import Dispatch
-from emulator.engine.journal.reading import InstanceRow
+from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.kinds import EntryKind
@@ -23,7 +23,7 @@ from emulator.engine.runs.run import CallState, Run
 _CHEAP = (Status.WAITING, Status.RUNNING, Status.QUEUED)  # to go on with: no history is read
 
 
-class Waking:
+class Waker:
     """Queues and wakes instances."""
 
     def __init__(self, roster: Roster, dispatch: Dispatch, calls: StepCalls) -> None:
