@@ -173,7 +173,8 @@ class Bundler:
 
     async def _new_context(self, format: Format, service: Service) -> Context:
         find = partial(self._find_polyfills, service)
-        node = Node(self._mode, await self._polyfills_at_once(find), find)
+        polyfills = await self._polyfills_at_once(find)
+        node = Node(self._mode, self._tools.wrangler, polyfills, find)
         context = make_context(
             self._new_key(), format, service.ask, self._config, self._rules, node
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from emulator.bundling import aliases, module_rules, node_builtins, node_polyfills
 from emulator.bundling.hooks import Ask, Hooks
@@ -18,9 +19,13 @@ from emulator.config.model import Config
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """How much of Node.js the worker has. polyfills: None if it needs none from the start."""
+    """How much of Node.js the worker has.
+
+    wrangler: the folder of its package. polyfills: None if the worker needs none from the start.
+    """
 
     mode: Mode
+    wrangler: Path | None
     polyfills: Polyfills | None
     find_polyfills: Find
 
@@ -73,6 +78,7 @@ def _add_builtins(context: Context, node: Node) -> None:
         node_builtins.add_prefixed(context.hooks, node.mode, context.warned)
         return
     node_builtins.add_required(context.hooks)
+    node_polyfills.add_debug(context.hooks, node.wrangler)
     if node.polyfills is not None:
         node_polyfills.add_hooks(context.hooks, node.polyfills)
         context.injected += node_polyfills.injected(node.polyfills)

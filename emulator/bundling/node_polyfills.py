@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 
 from emulator.bundling.hooks import Hooks, Import, failure
 from emulator.bundling.service import Message
+from emulator.bundling.tools import package_main
 from emulator.bundling.unenv import REPLACED_PACKAGES, NoPolyfills, Polyfills
 
 Find = Callable[[], Awaitable[Polyfills]]
@@ -61,6 +63,18 @@ def add_hooks(hooks: Hooks, polyfills: Polyfills) -> None:
 def add_late_hooks(hooks: Hooks, find: Find) -> None:
     """Let the packages that unenv replaces mean what it says; it is asked at the first of them."""
     _add_aliases(hooks, REPLACED_PACKAGES, find)
+
+
+def add_debug(hooks: Hooks, wrangler: Path | None) -> None:
+    """Let the package `debug` be its version for Node.js, if wrangler can import it itself."""
+    path = package_main("debug", wrangler) if wrangler is not None else None
+    if path is None:
+        return
+
+    async def replace(found: Import) -> Message | None:
+        return {"path": str(path)}
+
+    hooks.on_resolve("^debug$", replace)
 
 
 def injected(polyfills: Polyfills) -> list[str]:

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emulator.errors import EmulatorError
 
@@ -139,13 +140,19 @@ def package_name(path: str) -> str:
     return "/".join(path.split("/")[: 2 if path.startswith("@") else 1])
 
 
+def package_main(name: str, start: Path) -> Path | None:
+    """Return the main module of a CommonJS package, as `require` in `start` would find it."""
+    folder = package(name, start)
+    if folder is None:
+        return None
+    main = str(_manifest(folder).get("main") or "index.js")
+    places = (folder / main, folder / f"{main}.js", folder / main / "index.js")
+    return next((place.resolve() for place in places if place.is_file()), None)
+
+
 def package_version(folder: Path) -> str:
     """Return the version in a package's package.json, or "" when there is none."""
-    try:
-        found = json.loads((folder / "package.json").read_text(encoding="utf-8"))
-        return str(found["version"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
+    return str(_manifest(folder).get("version", ""))
 
 
 def machine_of(program: Program) -> str:
@@ -270,9 +277,16 @@ def _missing(program: Program, project_dir: Path, foreign: list[Path]) -> str:
 
 
 def _lists_wrangler(folder: Path) -> bool:
+    manifest = _manifest(folder)
+    listed = [manifest.get(key) for key in ("dependencies", "devDependencies")]
+    names = {name for each in listed if isinstance(each, dict) for name in each}
+    return bool(names & {"wrangler", "@cloudflare/vite-plugin"})
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """Return a folder's package.json, empty when it cannot be read."""
     try:
         found = json.loads((folder / "package.json").read_text(encoding="utf-8"))
-        names = {*found.get("dependencies", {}), *found.get("devDependencies", {})}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return False
-    return bool(names & {"wrangler", "@cloudflare/vite-plugin"})
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

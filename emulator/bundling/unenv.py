@@ -133,9 +133,11 @@ def _keep(cache: Path | None, asked: list[str], told: Any) -> None:
 
 def _polyfills(folder: Path, told: Any) -> Polyfills:
     try:
+        alias = dict(told["alias"])
+        alias.pop("debug", None)  # wrangler prefers the real package to unenv's empty one
         return Polyfills(
             folder,
-            dict(told["alias"]),
+            alias,
             frozenset(told["external"]),
             dict(told["inject"]),
             tuple(told["polyfill"]),

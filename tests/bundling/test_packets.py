@@ -14,7 +14,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, 2**30), st.booleans(), VALUES)
 def test_a_packet_is_read_as_it_was_written(number: int, is_request: bool, value: object) -> None:
     packet = Packet(number, is_request, value)  # type: ignore[arg-type]

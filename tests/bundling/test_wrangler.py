@@ -37,6 +37,7 @@ EVERYTHING = {
         import { createHash } from "crypto";
         import { platform } from "node:os";
         import fetched from "node-fetch";
+        import debug from "debug";
         import add from "./add.wasm?module";
         import data from "./data.bin";
         import pad from "left-pad";
@@ -55,7 +56,7 @@ EVERYTHING = {
             return Response.json([
                 threw, typeof platform, typeof fetched, process.version, typeof performance.mark,
                 createHash("sha1").update("x").digest("hex"), exports.add(40, 2), data.byteLength,
-                pad, old, readme, text, z, cjs, which, LIMIT, NAME, <b>hi</b>, VeryLongName.name,
+                debug, pad, old, readme, text, z, cjs, which, LIMIT, NAME, <b>hi</b>, VeryLongName.name,
                 navigator.userAgent,
             ]);
         } };
@@ -75,6 +76,10 @@ EVERYTHING = {
     "lib/deep/z.ts": "export const z: string = 'z'",
     "node_modules/real/package.json": '{"main": "r.js"}',
     "node_modules/real/r.js": "module.exports = 'the real one'",
+    # unenv has an empty package of this name, which wrangler does not want.
+    "node_modules/debug/package.json": '{"main": "n.js", "browser": "b.js"}',
+    "node_modules/debug/n.js": "module.exports = 'debug of node'",
+    "node_modules/debug/b.js": "module.exports = 'debug of browsers'",
     "node_modules/conditions/package.json": json.dumps(
         {"exports": {"node": "./n.js", "workerd": "./w.js", "default": "./d.js"}}
     ),
