@@ -46,9 +46,14 @@ class BundleError(EmulatorError):
     """The code cannot be bundled; the text is what esbuild shows: place, message and code.
 
     inputs: as in `Bundle`, for the code that does not build. When one of them changes, another try
-    may succeed.
+    may succeed. file, line: the first place that the text names, relative to the project; "" and 0
+    when it names none.
     """
 
-    def __init__(self, text: str, inputs: frozenset[Path] = frozenset()) -> None:
+    def __init__(
+        self, text: str, inputs: frozenset[Path] = frozenset(), file: str = "", line: int = 0
+    ) -> None:
         super().__init__(text)
         self.inputs = inputs
+        self.file = file
+        self.line = line

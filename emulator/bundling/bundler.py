@@ -102,7 +102,8 @@ class Bundler:
             try:
                 bundle = await self._build()
             except BundleError as error:
-                raise BundleError(str(error), error.inputs | self._folders) from None
+                error.inputs |= self._folders
+                raise
             return replace(bundle, inputs=bundle.inputs | self._folders)
 
     async def close(self) -> None:
@@ -215,7 +216,8 @@ class Bundler:
         for path, file in messages.unresolved(errors):
             files |= looked_for(path, folder / file, folder)
         files |= tsconfigs(files, self._config)
-        return BundleError(messages.joined(shown), frozenset(files))
+        file, line = next(messages.places(errors), ("", 0))
+        return BundleError(messages.joined(shown), frozenset(files), file, line)
 
     async def _read_files(self, service: Service, format: Format) -> set[Path]:
         """Return the files of code that does not build; esbuild tells them as it reads them."""

@@ -53,15 +53,18 @@ def unresolved(messages: Value) -> Iterator[tuple[str, str]]:
     for message in messages if isinstance(messages, list) else ():
         assert isinstance(message, dict)
         found = _UNRESOLVED.fullmatch(str(message["text"]))
-        file = place(message)
-        if found and file:
-            yield found[1], file
+        for file, _ in places([message]):
+            if found:
+                yield found[1], file
 
 
-def place(message: Value) -> str:
-    """Return the file that a message is about, relative to the project; "" without a place."""
-    location = message["location"] if isinstance(message, dict) else None
-    return str(location["file"]) if isinstance(location, dict) else ""
+def places(messages: Value) -> Iterator[tuple[str, int]]:
+    """Yield the file and line of each message that has a place; files relative to the project."""
+    for message in messages if isinstance(messages, list) else ():
+        location = message["location"] if isinstance(message, dict) else None
+        if isinstance(location, dict):
+            line = location["line"]
+            yield str(location["file"]), line if isinstance(line, int) else 0
 
 
 def joined(shown: Sequence[str]) -> str:

@@ -78,6 +78,7 @@ def test_a_syntax_error_shows_place_and_code(project: Project) -> None:
     assert 'Expected identifier but found "}"' in text
     assert "src/index.ts:2:24:" in text
     assert "2 │ export default { fetch( };" in text
+    assert (caught.value.file, caught.value.line) == ("src/index.ts", 2)
     assert project.folder / "src/index.ts" in caught.value.inputs
 
 

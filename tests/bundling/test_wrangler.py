@@ -56,8 +56,8 @@ EVERYTHING = {
             return Response.json([
                 threw, typeof platform, typeof fetched, process.version, typeof performance.mark,
                 createHash("sha1").update("x").digest("hex"), exports.add(40, 2), data.byteLength,
-                debug, pad, old, readme, text, z, cjs, which, LIMIT, NAME, <b>hi</b>, VeryLongName.name,
-                navigator.userAgent,
+                debug, pad, old, readme, text, z, cjs, which, LIMIT, NAME, <b>hi</b>,
+                VeryLongName.name, navigator.userAgent,
             ]);
         } };
     """,

@@ -114,7 +114,8 @@ class WorkerdSource:
             bundle = await self._build()
         except BundleError as error:
             text = str(error)
-            raise LoadError(BUILD_FAILED, _first_line(text), text, "", 0) from error
+            first = _first_line(text)
+            raise LoadError(BUILD_FAILED, first, text, error.file, error.line) from error
         for warning in bundle.warnings:
             self._warn(warning)
         return bundle
