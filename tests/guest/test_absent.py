@@ -49,7 +49,7 @@ ABSENT = {
     "import pyodide.ffi; pyodide.ffi.JsWeakRef": no_name("pyodide.ffi.JsWeakRef"),
     "from pyodide.code import run_js": no_module("pyodide.code"),
     "import workers.body": no_module("workers.body"),
-    "import workers; workers.patch_env": no_name("workers.patch_env"),
+    "import workers; workers.nothing": no_name("workers.nothing"),
     "from workers.rpc import _FetcherWrapper": not_in("workers.rpc", "_FetcherWrapper"),
     "from workers import Respons": not_in("workers", "Respons", " Did you mean 'Response'?"),
     "import pyodide_js": no_module("pyodide_js"),

@@ -12,8 +12,12 @@ class _EnvWrapper:
     Source: docs/platform/python-workers.md, "Bindings".
     """
 
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        self.__dict__.update(members)
+    def __new__(cls, members: Mapping[str, Any] | _EnvWrapper) -> _EnvWrapper:
+        return members if isinstance(members, _EnvWrapper) else super().__new__(cls)
+
+    def __init__(self, members: Mapping[str, Any] | _EnvWrapper) -> None:
+        if members is not self:
+            self.__dict__.update(members)
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)

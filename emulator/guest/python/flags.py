@@ -5,13 +5,14 @@ Source: docs/platform/python-workers.md, "Compatibility flags".
 
 from __future__ import annotations
 
+NO_GLOBAL_HANDLERS = "python_no_global_handlers"
 IMPLICIT_DEPENDENCIES = "python_workflows_implicit_dependencies"
 
 # enable flag, the flag that turns it off again, and the compatibility date that implies it
 _FLAGS = (
     ("python_workers", "", "9999-99-99"),
     ("python_workers_20250116", "no_python_workers_20250116", "2025-09-29"),
-    ("python_no_global_handlers", "disable_python_no_global_handlers", "2025-08-14"),
+    (NO_GLOBAL_HANDLERS, f"disable_{NO_GLOBAL_HANDLERS}", "2025-08-14"),
     ("python_workers_force_new_vendor_path", "", "2025-08-11"),
     ("python_workflows", "disable_python_workflows", "2025-09-20"),
     ("python_dedicated_snapshot", "no_python_dedicated_snapshot", "2025-10-16"),

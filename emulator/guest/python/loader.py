@@ -17,8 +17,9 @@ from types import ModuleType
 from ...protocol.loading import PROTOCOL_VERSION, Load, Loaded, LoadFailed
 from . import flags, imports, tracebacks
 from .env import _EnvWrapper
-from .sdk import workers
+from .global_handlers import entrypoint_of
 from .sdk.workers.entrypoints import BASES, WorkerEntrypoint, WorkflowEntrypoint
+from .sdk.workers.utils import set_env
 
 PYTHON_MODULES = "python_modules"
 
@@ -74,7 +75,7 @@ def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
         os.chdir(project_dir)
     except OSError as error:
         return _no_folder(project_dir, error)
-    workers._env = env
+    set_env(env)
     imports.prepare(main.parent, project_dir / PYTHON_MODULES, compat)
     worker = Worker(env, main.parent, project_dir, compat)
     try:
@@ -128,6 +129,10 @@ def _discover(module: ModuleType, worker: Worker) -> None:
             worker.workflows[cls.__name__] = cls
         elif cls.__module__ == module.__name__:
             worker.classes[cls.__name__] = cls
+    if not worker.flags.get(flags.NO_GLOBAL_HANDLERS):
+        cls = entrypoint_of(module)
+        if cls is not None and worker.entrypoints.setdefault("Default", cls) is not cls:
+            raise TypeError("Cannot define multiple default entrypoints")
 
 
 def _no_folder(project_dir: Path, error: OSError) -> LoadFailed:

@@ -19,6 +19,7 @@ from . import asyncio_privates
 from .handing_over import HandingOver
 
 _T = TypeVar("_T")
+THREADS_MAX = 64  # requests to other servers that wait at a time
 NO_SUSPENDER = "No suspender"  # Pyodide's text, which libraries compare
 
 
@@ -28,6 +29,7 @@ class WebLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.handing_over = HandingOver(self)
+        self._has_threads = False
 
     def is_driven_here(self) -> bool:
         """Whether the calling code runs in a callback of this loop."""
@@ -97,6 +99,10 @@ class WebLoop(asyncio.SelectorEventLoop):
 
     def in_thread(self, func: Callable[..., _T], *args: Any) -> asyncio.Future[_T]:
         """Call `func(*args)` in another thread: for what user code does not see."""
+        if not self._has_threads:
+            self._has_threads = True
+            threads = concurrent.futures.ThreadPoolExecutor(THREADS_MAX, "groundfog thread")
+            self.set_default_executor(threads)
         future: asyncio.Future[_T] = super().run_in_executor(None, func, *args)
         return future
 

@@ -13,6 +13,8 @@ from typing import Any
 from ..javascript.buffers import bytes_of
 from ..jsobject import is_named, shown
 
+BlobValue = "str | bytes | js.ArrayBuffer | js.TypedArray | js.DataView | js.Blob | Blob | File"
+
 
 class BlobEnding(StrEnum):
     """What happens to line endings in text parts."""

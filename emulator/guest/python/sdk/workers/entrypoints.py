@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ... import scope
 from ..jsdict import JsDict
+from ..jsobject import is_named
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
@@ -51,5 +53,12 @@ for _base in (*BASES, Context):
 
 
 def handler(function: _Handler) -> _Handler:
-    """Mark a global handler; requests arrive as `workers.Request` with or without it."""
-    return function
+    """Give a global handler the SDK's `Request`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **keywords: Any) -> Any:
+        if args and is_named(args[0], "Request"):
+            args = (args[0]._own, *args[1:])
+        return function(*args, **keywords)
+
+    return wrapper  # type: ignore[return-value]

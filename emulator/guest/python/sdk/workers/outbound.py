@@ -1,19 +1,19 @@
 """`workers.fetch`: HTTP to elsewhere, in a thread so that the event loop goes on.
 
-Source: docs/platform/python-workers.md, "Fetching". Differs: the response body is read whole before
-it is seen.
+Source: docs/platform/python-workers.md, "Fetching".
 """
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ... import network, scope
 from ...loop.web_loop import WebLoop, guest_loop
+from ...streams import ReadableStream
 from ..pyodide.ffi import JsException
 from .headers import HeaderList, for_fetch
 from .request import Request, wire_method
@@ -21,6 +21,7 @@ from .response import Response
 
 MAX_REDIRECTS = 20  # the Fetch standard
 TIMEOUT_S = 100.0
+_WHOLE_BYTES = _PIECE_BYTES = 64 * 1024  # a longer body is a stream
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -37,10 +38,14 @@ async def fetch(resource: str | Request, **options: Any) -> Response:
     loop = guest_loop()
     assert loop is not None
     for _ in range(MAX_REDIRECTS + 1):
-        status, reason, answered, data = await _exchanged(loop, method, url, headers, body)
+        status, reason, answered, content = await _exchanged(loop, method, url, headers, body)
         location = next((v for name, v in answered if name.lower() == "location"), None)
         if status not in _REDIRECTS or location is None or request.redirect == "manual":
-            return _response(url, status, reason, answered, data)
+            response = _response(url, status, reason, answered, content)
+            response.redirected = url != request.url
+            return response
+        if isinstance(content, _Arriving):
+            content.close()
         if request.redirect == "error":
             raise JsException(f"Unexpected redirect from {url}", "TypeError")
         target = urljoin(url, location)
@@ -55,7 +60,7 @@ async def fetch(resource: str | Request, **options: Any) -> Response:
 
 async def _exchanged(
     loop: WebLoop, method: str, url: str, headers: HeaderList, body: bytes | None
-) -> tuple[int, str, HeaderList, bytes]:
+) -> tuple[int, str, HeaderList, bytes | _Arriving]:
     """Let the host answer where it wants to, or send the request."""
     asked = network.asked(method, url, headers, body)
     if asked is None:
@@ -69,7 +74,8 @@ async def _exchanged(
 
 def _exchange(
     method: str, url: str, headers: HeaderList, body: bytes | None
-) -> tuple[int, str, HeaderList, bytes]:
+) -> tuple[int, str, HeaderList, bytes | _Arriving]:
+    """Send a request; return the answer when its headers are there, with a body that is short."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise JsException(f"Fetch API cannot load: {url}", "TypeError")
@@ -88,20 +94,71 @@ def _exchange(
             connection.putheader("content-length", str(len(body)))
         connection.endheaders(body)
         answer = connection.getresponse()
-        return answer.status, answer.reason, answer.getheaders(), answer.read()
+        arriving = _Arriving(connection, answer, f"{method} {url}")
+        whole = answer.length is not None and answer.length <= _WHOLE_BYTES
+        content = arriving.read_all() if whole else arriving
     except HTTPException as error:
-        raise OSError(f"{method} {url}: {error!r}") from error
-    finally:
         connection.close()
+        raise OSError(f"{method} {url}: {error!r}") from error
+    except BaseException:
+        connection.close()
+        raise
+    return answer.status, answer.reason, answer.getheaders(), content
+
+
+class _Arriving:
+    """The body of an answer: source of a stream, read in another thread when it is asked for."""
+
+    def __init__(self, connection: HTTPConnection, answer: HTTPResponse, what: str) -> None:
+        self._connection = connection
+        self._answer = answer
+        self._what = what
+
+    def read_all(self) -> bytes:
+        """Return the whole body."""
+        data = self._answer.read()
+        self.close()
+        return data
+
+    def close(self) -> None:
+        """Read no more."""
+        self._answer.close()
+        self._connection.close()
+
+    def __aiter__(self) -> _Arriving:
+        return self
+
+    async def __anext__(self) -> bytes:
+        loop = guest_loop()
+        assert loop is not None
+        piece = await loop.in_thread(self._read)
+        if not piece:
+            self.close()
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        """Stop reading (the name async generators use)."""
+        self.close()
+
+    def _read(self) -> bytes:
+        try:
+            return self._answer.read1(_PIECE_BYTES)
+        except HTTPException as error:
+            raise OSError(f"{self._what}: {error!r}") from error
 
 
 def _without(headers: HeaderList, names: Iterable[str]) -> HeaderList:
     return [(name, value) for name, value in headers if name.lower() not in names]
 
 
-def _response(url: str, status: int, reason: str, headers: HeaderList, data: bytes) -> Response:
+def _response(
+    url: str, status: int, reason: str, headers: HeaderList, content: bytes | _Arriving
+) -> Response:
     framing = ("transfer-encoding", "connection", "content-length")
-    null_body = status in (204, 205, 304)
-    response = Response(None if null_body else data, status, reason, _without(headers, framing))
+    body = ReadableStream(content) if isinstance(content, _Arriving) else content
+    if status in (204, 205, 304):
+        body = None  # type: ignore[assignment]
+    response = Response(body, status, reason, _without(headers, framing))
     response.url = url
     return response
