@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from emulator.cli.dev_arguments import DevArguments
-from emulator.cli.terminal import ConsoleTerminal
+from emulator.cli.terminal import AnyTerminal
 from emulator.config.model import Config, Unsupported
 from emulator.kinds.d1 import Database
 from emulator.kinds.registry import KINDS
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 VALUE_MAX_CHARS = 60
 
 
-def introduce(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
+def introduce(running: Running, arguments: DevArguments, terminal: AnyTerminal) -> None:
     """Show the name of the worker, its bindings, and the warnings about its configuration."""
     config = running.worker.config
     where = os.path.relpath(config.path)
     environment = f", environment {config.environment}" if config.environment else ""
-    terminal.notice(f"Groundfog runs {config.name} ({where}{environment})")
+    terminal.introduce(f"Groundfog runs {config.name} ({where}{environment})")
     for line in bindings_table(config):
-        terminal.notice(f"  {line}")
+        terminal.introduce(f"  {line}")
     for problem in config.warnings:
         terminal.warning(str(problem))
     assert running.access is not None
@@ -39,7 +39,7 @@ def introduce(running: Running, arguments: DevArguments, terminal: ConsoleTermin
         terminal.warning(f"{exposed}." if arguments.ip else f"{exposed}, or take out [dev] ip.")
 
 
-def tell_ready(running: Running, arguments: DevArguments, terminal: ConsoleTerminal) -> None:
+def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal) -> None:
     """Show where the worker listens, and which clock its workflows live by."""
     if running.worker.timekeeper.is_virtual:
         _introduce_clock(running.worker.timekeeper, terminal)
@@ -48,10 +48,10 @@ def tell_ready(running: Running, arguments: DevArguments, terminal: ConsoleTermi
     seconds = time.perf_counter() - arguments.began
     is_local = (arguments.ip or running.worker.config.dev.ip) in ("localhost", "127.0.0.1")
     url = f"http://localhost:{announced.port}" if is_local else announced.url
-    terminal.notice(f"Ready on {url} ({seconds:.2f} s)")
+    terminal.introduce(f"Ready on {url} ({seconds:.2f} s)")
 
 
-def _introduce_clock(timekeeper: Timekeeper, terminal: ConsoleTerminal) -> None:
+def _introduce_clock(timekeeper: Timekeeper, terminal: AnyTerminal) -> None:
     from emulator.engine.model.plain import iso
 
     now = iso(timekeeper.now_ms())
@@ -59,7 +59,7 @@ def _introduce_clock(timekeeper: Timekeeper, terminal: ConsoleTerminal) -> None:
     terminal.notice(f"The clock is virtual and {state}; move it with groundfog clock")
 
 
-def tell_pending_migrations(project: Project, terminal: ConsoleTerminal) -> None:
+def tell_pending_migrations(project: Project, terminal: AnyTerminal) -> None:
     """Warn about migrations of D1 databases that are not applied."""
     databases = project.config.bound(Database)
     if any(bound.record.migrations.directory.is_dir() for bound in databases):

@@ -48,6 +48,10 @@ _LEVELS = [level.name.lower() for level in Level]
 @click.option("--allowed-host", "allowed_hosts", multiple=True, help="Another Host to accept.")
 @click.option("--migrate", is_flag=True, help="Apply pending D1 migrations at the start.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.option("--log-time/--no-log-time", default=True, help="Begin each line with its time.")
 def dev(log_level: str, allowed_hosts: tuple[str, ...], **options: object) -> None:
     """Run the worker in DIRECTORY and reload it whenever a file is saved."""
     arguments = DevArguments(

@@ -23,6 +23,8 @@ class DevArguments:
     persist_to: Path | None
     python: Path | None
     level: Level
+    log_format: Literal["text", "json"]
+    log_time: bool
     allowed_hosts: frozenset[str]
     clock: Literal["real", "virtual"] | None
     on_divergence: Literal["hold", "warn", "fail"] | None

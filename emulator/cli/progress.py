@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from typing import Protocol
 
+from emulator.cli.names import InstanceName, named_error
+from emulator.cli.running import RunningAttempts
+from emulator.cli.workflows.drawing.spans import span
 from emulator.durations import format_duration
 from emulator.engine.decide.retries import ROLLBACK_MISSING
 from emulator.engine.journal.journal import Journal
-from emulator.engine.model.entries import Entry, data_of
+from emulator.engine.model.entries import Entry, data_of, origin_of
 from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance_entries import (
     Queued,
@@ -31,48 +34,105 @@ from emulator.engine.views.report import CUT_OFF_BY
 from emulator.words import counted
 
 NAMES_MAX = 10_000
-_UNSHOWN = frozenset({EntryKind.STEP_START, EntryKind.ATTEMPT_START, EntryKind.ATTEMPT_SUCCESS})
 MESSAGE_MAX = 300  # characters of an error; status() has all of it
 
 
-class ProgressLines:
-    """Shows committed entries through `show_line`, each with its workflow and instance."""
+# What an entry means for the attempts in flight. Plain numbers: members of an Enum cost more.
+_QUIET, _BEGINS, _ENDS, _OVER = range(4)
+_ROLES = {
+    EntryKind.STEP_START: _QUIET,
+    EntryKind.ATTEMPT_SUCCESS: _QUIET,
+    EntryKind.ATTEMPT_START: _BEGINS,
+    EntryKind.ROLLBACK_ATTEMPT_START: _BEGINS,
+    EntryKind.STEP_SUCCESS: _ENDS,
+    EntryKind.ATTEMPT_FAILURE: _ENDS,
+    EntryKind.ATTEMPT_INTERRUPTED: _ENDS,
+    EntryKind.ROLLBACK_STEP_SUCCESS: _ENDS,
+    EntryKind.ROLLBACK_ATTEMPT_FAILURE: _ENDS,
+    EntryKind.WORKFLOW_SUCCESS: _OVER,
+    EntryKind.WORKFLOW_FAILURE: _OVER,
+    EntryKind.WORKFLOW_TERMINATED: _OVER,
+    EntryKind.WORKFLOW_QUEUED: _OVER,
+    EntryKind.WORKFLOW_RESTARTED: _OVER,
+}
 
-    def __init__(self, journal: Journal, show_line: Callable[[str], None]) -> None:
+
+class Shows(Protocol):
+    """Who shows what workflows do."""
+
+    def progress(
+        self, of: InstanceName, text: str, entry: Entry, took_ms: int | None = None
+    ) -> None: ...
+
+
+class ProgressLines:
+    """Shows committed entries, each with its workflow and instance. whole: also what begins."""
+
+    def __init__(self, journal: Journal, terminal: Shows, *, whole: bool = False) -> None:
         self._journal = journal
-        self._show_line = show_line
-        self._names: dict[int, str] = {}
+        self._terminal = terminal
+        self._whole = whole
+        self._names: dict[int, InstanceName] = {}
+        self._running = RunningAttempts(self._announce)
 
     def show(self, entries: list[Entry]) -> None:
         """Show the entries that deserve a line, in order."""
         for entry in entries:
-            text = None if entry.kind in _UNSHOWN else describe(entry)
+            role = _ROLES.get(entry.kind)
+            took_ms = None
+            if role is _QUIET or role is _BEGINS:
+                if role is _BEGINS:
+                    self._running.began(entry)
+                text = _beginning(entry) if self._whole else None
+            else:
+                if role is _ENDS:
+                    took_ms = self._running.ended(entry)
+                elif role is _OVER:
+                    self._running.forget(entry.instance)
+                text = describe(entry, took_ms)
             if text is not None:
-                self._show_line(f"{self._name(entry.instance)}: {text}")
+                self._terminal.progress(self._name(entry.instance), text, entry, took_ms)
 
-    def _name(self, key: int) -> str:
+    def _announce(self, entry: Entry) -> None:
+        text = f"{_step_name(entry.step)} is running"
+        text += f" (attempt {entry.attempt})" if entry.attempt > 1 else ""
+        self._terminal.progress(self._name(entry.instance), text, entry)
+
+    def _name(self, key: int) -> InstanceName:
         name = self._names.get(key)
         if name is None:
             row = self._journal.row(key)
-            name = f"{row.workflow} {row.id}" if row else f"instance {key}"
+            name = InstanceName.of(row.workflow, row.id) if row else InstanceName.of("?", str(key))
             if len(self._names) >= NAMES_MAX:
                 self._names.clear()
             self._names[key] = name
         return name
 
 
-def describe(entry: Entry) -> str | None:
+def describe(entry: Entry, took_ms: int | None = None) -> str | None:
     """Return in words what happened, or None if the entry deserves no line.
 
     `ATTEMPT_FAILURE {"error": …, "retryDelayMs": 10000}` of step `do:1:charge`, attempt 1 ->
-    `"charge failed (attempt 1): ValueError: no; again in 10 seconds"`.
+    `"charge failed (attempt 1, 12 ms): ValueError: no; again in 10 seconds"`.
     """
     if not entry.step:
         return _OF_INSTANCE.get(entry.kind) or _describe_instance(entry)
     step = _step_name(entry.step)
     if entry.kind in _OF_STEP:
-        return f"{step}{_OF_STEP[entry.kind]}"
-    return _describe_step(entry, step) or _describe_rollback(entry, step)
+        took = "" if took_ms is None else f" ({span(took_ms)})"
+        return f"{step}{_OF_STEP[entry.kind]}{took}"
+    took = "" if took_ms is None else f", {span(took_ms)}"
+    return _describe_step(entry, step, took) or _describe_rollback(entry, step, took)
+
+
+def _beginning(entry: Entry) -> str | None:
+    step = _step_name(entry.step)
+    if entry.kind is EntryKind.STEP_START:
+        line = origin_of(entry).line
+        return f"{step} begins" + (f" ({line})" if line else "")
+    if entry.kind is EntryKind.ATTEMPT_START and entry.attempt > 1:
+        return f"{step} begins again (attempt {entry.attempt})"
+    return None
 
 
 _OF_INSTANCE = {
@@ -112,12 +172,12 @@ def _describe_instance(entry: Entry) -> str | None:
             return None
 
 
-def _describe_step(entry: Entry, step: str) -> str | None:
+def _describe_step(entry: Entry, step: str, took: str) -> str | None:
     match entry.kind:
         case EntryKind.STEP_RENAMED:
             return f"{_step_name(data_of(entry, Renaming).old)} is now {step}"
         case EntryKind.ATTEMPT_FAILURE:
-            return f"{step} failed (attempt {entry.attempt}): {_failure(entry)}"
+            return f"{step} failed (attempt {entry.attempt}{took}): {_failure(entry)}"
         case EntryKind.RETRY_DELAYED:
             delay_ms = data_of(entry, RetryDelay).retry_delay_ms
             return f"{step}: again in {format_duration(delay_ms)}"
@@ -135,10 +195,11 @@ def _describe_step(entry: Entry, step: str) -> str | None:
             return None
 
 
-def _describe_rollback(entry: Entry, step: str) -> str | None:
+def _describe_rollback(entry: Entry, step: str, took: str) -> str | None:
     match entry.kind:
         case EntryKind.ROLLBACK_ATTEMPT_FAILURE:
-            return f"rollback of {step} failed (attempt {entry.attempt}): {_failure(entry)}"
+            text = f"rollback of {step} failed (attempt {entry.attempt}{took})"
+            return f"{text}: {_failure(entry)}"
         case EntryKind.ROLLBACK_STEP_FAILURE:
             if data_of(entry, Failure).error.name != ROLLBACK_MISSING:
                 return None
@@ -166,7 +227,7 @@ def _failure(entry: Entry) -> str:
 
 
 def _shown(error: ErrorInfo) -> str:
-    first, _, rest = f"{error.name}: {error.message}".partition("\n")
+    first, _, rest = named_error(error.name, error.message).partition("\n")
     if len(first) <= MESSAGE_MAX and not rest:
         return first
     return f"{first[:MESSAGE_MAX]} …"

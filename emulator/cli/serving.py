@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from emulator.cli.banner import introduce, tell_pending_migrations, tell_ready
 from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.levels import Level
-from emulator.cli.terminal import ConsoleTerminal, LogLines
+from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
 from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
@@ -64,11 +64,19 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
     gc.set_threshold(GARBAGE_LOOK_OBJECTS)
     gc.enable()
     with (
-        closing(ConsoleTerminal(arguments.level, Path.cwd())) as terminal,
+        closing(_terminal(arguments)) as terminal,
         asyncio.Runner(loop_factory=loop_factory()) as runner,
     ):
         logging.getLogger().addHandler(LogLines(terminal))
         runner.run(_serve(arguments, Project(config, reread, state), forkserver, terminal))
+
+
+def _terminal(arguments: DevArguments) -> AnyTerminal:
+    if arguments.log_format == "json":
+        from emulator.cli.json_log import JsonTerminal
+
+        return JsonTerminal(arguments.level, Path.cwd())
+    return ConsoleTerminal(arguments.level, Path.cwd(), timed=arguments.log_time)
 
 
 def _refuse_what_is_not_in_workerd(config: Config) -> None:
@@ -107,14 +115,15 @@ def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
 
 
 async def _serve(
-    arguments: DevArguments, project: Project, source: GuestSource, terminal: ConsoleTerminal
+    arguments: DevArguments, project: Project, source: GuestSource, terminal: AnyTerminal
 ) -> None:
     stop = _stop_signal()
     async with Session(source) as session:
         running = session.open(project, terminal, _door(arguments, project.config, terminal))
         journal = running.worker.engine.journal
         if arguments.level >= Level.INFO:
-            journal.on_commit = _progress_lines(journal, terminal)
+            whole = arguments.level >= Level.DEBUG
+            journal.on_commit = _progress_lines(journal, terminal, whole)
         introduce(running, arguments, terminal)
         await running.listen()
         if arguments.migrate:
@@ -128,7 +137,7 @@ async def _serve(
         terminal.notice(f"stopping{_CONTINUES if _goes_on(running.worker.engine) else ''}")
 
 
-def _door(arguments: DevArguments, config: Config, terminal: ConsoleTerminal) -> Door:
+def _door(arguments: DevArguments, config: Config, terminal: AnyTerminal) -> Door:
     return Door(
         arguments.ip or config.dev.ip,
         config.dev.port if arguments.port is None else arguments.port,
@@ -157,7 +166,9 @@ async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -
         stopping.cancel()
 
 
-def _progress_lines(journal: Journal, terminal: ConsoleTerminal) -> Callable[[list[Entry]], None]:
+def _progress_lines(
+    journal: Journal, terminal: AnyTerminal, whole: bool
+) -> Callable[[list[Entry]], None]:
     """Return a function that shows committed entries; the first call imports what draws them."""
     lines: list[ProgressLines] = []
 
@@ -165,13 +176,13 @@ def _progress_lines(journal: Journal, terminal: ConsoleTerminal) -> Callable[[li
         from emulator.cli.progress import ProgressLines
 
         if not lines:
-            lines.append(ProgressLines(journal, terminal.progress))
+            lines.append(ProgressLines(journal, terminal, whole=whole))
         lines[0].show(entries)
 
     return show
 
 
-def _worker_error(terminal: ConsoleTerminal) -> Callable[[str, str, EmulatorError], None]:
+def _worker_error(terminal: AnyTerminal) -> Callable[[str, str, EmulatorError], None]:
     def report(method: str, target: str, error: EmulatorError) -> None:
         traceback = getattr(error, "traceback", "")
         terminal.error(f"{method} {target}: {error}" if not traceback else traceback.rstrip())
@@ -179,12 +190,11 @@ def _worker_error(terminal: ConsoleTerminal) -> Callable[[str, str, EmulatorErro
     return report
 
 
-def _request_lines(terminal: ConsoleTerminal) -> OnRequest:
+def _request_lines(terminal: AnyTerminal) -> OnRequest:
     def report(method: str, target: str, status: int, duration_ms: float) -> None:
         # Commands that watch workflows send many requests; only errors among them are shown.
-        if method == "GET" and status < 400 and is_control_path(target):
-            return
-        terminal.request(method, target, status, duration_ms)
+        own = status < 400 and is_control_path(target)
+        terminal.request(method, target, status, duration_ms, own=own)
 
     return report
 

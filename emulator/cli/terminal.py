@@ -1,9 +1,8 @@
-"""The terminal's output while a server runs: levels, labels and colours.
+"""The terminal's output while a server runs: levels, times, labels and colours.
 
-Lines are collected and passed to an `Outlet` once per turn of the event loop, so that a worker that
-prints much costs one write and not thousands. Worker output goes to the stream it was written to,
-our own warnings and errors to standard error, everything else to standard output. Worker output is
-printed as it is. Our own messages cannot control the terminal.
+Worker output goes to the stream it was written to, our own warnings and errors to standard error,
+everything else to standard output. Worker output is printed as it is. Our own messages cannot
+control the terminal.
 """
 
 from __future__ import annotations
@@ -12,53 +11,76 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Iterable
+import time
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from emulator.cli.cells import printable, printable_lines
 from emulator.cli.ink import Ink
 from emulator.cli.levels import Level
-from emulator.cli.outlet import Outlet
+from emulator.cli.names import InstanceName, shown_label
+from emulator.cli.sink import Sink
 from emulator.engine.model.divergence import Diverged
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.kinds import EntryKind
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import LOAD_CRASHED, LOAD_TIMED_OUT, OutputLine
+
+if TYPE_CHECKING:
+    from emulator.cli.json_log import JsonTerminal
 
 TOGETHER_S = 0.3  # how long diverged instances are collected for one block
 MORE_TOGETHER_S = 2.0  # the same, after the first block about this code
 _RESET = "\x1b[0m"
 _RED, _YELLOW, _GREEN, _CYAN, _DIM = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[36m", "\x1b[2m"
 
+_FAILURES = frozenset(
+    {EntryKind.ATTEMPT_FAILURE, EntryKind.STEP_FAILURE, EntryKind.WORKFLOW_FAILURE}
+    | {EntryKind.ROLLBACK_ATTEMPT_FAILURE, EntryKind.ROLLBACK_STEP_FAILURE}
+    | {EntryKind.ROLLBACK_FAILED}
+)
+
 
 class ConsoleTerminal:
-    """Writes to this process's standard output and error."""
+    """Writes to this process's standard output and error. timed: each line begins with its time."""
 
-    def __init__(self, level: Level, directory: Path) -> None:
+    def __init__(self, level: Level, directory: Path, *, timed: bool = True) -> None:
         self._level = level
         self._directory = directory
-        self._pending: dict[TextIO, list[str]] = {sys.stdout: [], sys.stderr: []}
-        self._outlets = _outlets(self._pending)
-        self._scheduled = False
+        self._timed = timed
+        self._times: dict[TextIO, str] = {}  # of the lines of this turn of the loop
+        self._sink = Sink()
+        is_coloured = self._sink.coloured[sys.stdout]
+        self._workflow = f"{_CYAN if is_coloured else ''}workflow "
+        self._plain = _RESET if is_coloured else ""
         self._diverged: list[Diverged] = []
         self._telling: asyncio.TimerHandle | None = None
         self._told: set[object] = set()  # groups whose block was shown for this code
-        self._colours = {
-            stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._pending
-        }
 
     # --- our own messages
+
+    def introduce(self, text: str) -> None:
+        """What the server is and where it listens, without a time."""
+        if self._level >= Level.INFO:
+            self._sink.write(sys.stdout, printable_lines(text))
 
     def notice(self, text: str) -> None:
         """Something worth knowing."""
         self._write(Level.INFO, sys.stdout, printable_lines(text))
 
-    def progress(self, text: str) -> None:
-        """A workflow made progress. `text` begins with its name, the instance's id and a colon."""
+    def progress(
+        self, of: InstanceName, text: str, entry: Entry, took_ms: int | None = None
+    ) -> None:
+        """A workflow made progress, `entry`: `text` says it, with the time it took."""
         if self._diverged and any(
-            text.startswith(f"{told.workflow} {told.id}: ") for told in self._diverged
+            (told.workflow, told.id) == (of.workflow, of.id) for told in self._diverged
         ):
             self._tell_diverged()  # first, as it happened first
-        self._say(Level.INFO, sys.stdout, _CYAN, "workflow ", text)
+        if entry.kind in _FAILURES:
+            text = self._paint(sys.stdout, _RED, printable(text))
+        elif not text.isprintable():
+            text = printable(text)
+        self._write(Level.INFO, sys.stdout, f"{self._workflow}{of.shown}:{self._plain} {text}")
 
     def warning(self, text: str) -> None:
         """Something that the person should read to avoid a surprise."""
@@ -112,26 +134,29 @@ class ConsoleTerminal:
                 self.warning(divergences.one_more_line(alike))
                 continue
             self._told.add(group)
-            text = divergences.block(alike, Ink(self._colours[sys.stderr]))
+            text = divergences.block(alike, Ink(self._sink.coloured[sys.stderr]))
             self._write(Level.WARN, sys.stderr, f"\n{text}\n")
 
     # --- output of others
 
     def output(self, line: OutputLine) -> None:
-        """A line the worker wrote."""
-        stream = sys.stderr if line.stream == "stderr" else sys.stdout
-        label = self._paint(stream, _DIM, "worker | ")
-        self._write(Level.LOG, stream, label + line.text)
+        """A line the worker wrote. What it writes to standard error may be a warning."""
+        is_error = line.stream == "stderr"
+        stream = sys.stderr if is_error else sys.stdout
+        label = self._paint(stream, _RED if is_error else _DIM, f"{shown_label(line.label)} | ")
+        self._write(Level.WARN if is_error else Level.LOG, stream, label + line.text)
 
-    def request(self, method: str, path: str, status: int, duration_ms: float) -> None:
-        """A request was answered."""
-        if self._level < Level.INFO:
+    def request(
+        self, method: str, path: str, status: int, duration_ms: float, *, own: bool = False
+    ) -> None:
+        """A request was answered. own: a command of Groundfog made it, and all went well."""
+        level = Level.DEBUG if own else Level.INFO
+        if level > self._level:
             return
         colour = _GREEN if status < 400 else _YELLOW if status < 500 else _RED
         shown = self._paint(sys.stdout, colour, str(status))
-        self._write(
-            Level.INFO, sys.stdout, f"{method} {printable(path)} {shown} ({duration_ms:.0f}ms)"
-        )
+        text = f"{method} {printable(path)} {shown} ({duration_ms:.0f}ms)"
+        self._write(level, sys.stdout, text)
 
     # --- writing
 
@@ -140,40 +165,34 @@ class ConsoleTerminal:
 
     def _say(self, level: Level, stream: TextIO, colour: str, label: str, text: str) -> None:
         if level <= self._level:
-            shown = f"{colour}{label}{_RESET}" if self._colours[stream] else label
-            self._write(level, stream, shown + printable_lines(text))
+            self._write(level, stream, self._paint(stream, colour, label) + printable_lines(text))
 
     def _paint(self, stream: TextIO, colour: str, text: str) -> str:
-        return f"{colour}{text}{_RESET}" if self._colours[stream] else text
+        return f"{colour}{text}{_RESET}" if self._sink.coloured[stream] else text
 
     def _write(self, level: Level, stream: TextIO, text: str) -> None:
-        if level > self._level:
-            return
-        self._pending[stream].append(text)
-        if self._scheduled:
-            return
-        try:
-            asyncio.get_running_loop().call_soon(self.flush)
-        except RuntimeError:  # no event loop: before the server runs, or after
-            self.flush()
-        else:
-            self._scheduled = True
+        if level <= self._level:
+            self._sink.write(stream, self._time(stream) + text if self._timed else text)
 
-    def flush(self) -> None:
-        """Write everything collected so far."""
-        if not self._scheduled:
-            self._tell_diverged()
-        self._scheduled = False
-        for stream, lines in self._pending.items():
-            if lines:
-                self._outlets[stream].write(stream, lines)
-                lines.clear()
+    def _time(self, stream: TextIO) -> str:
+        """Return `"11:14:07.213 "`: when the first line of this turn of the loop was told."""
+        if not self._sink.collects:
+            self._times.clear()
+        shown = self._times.get(stream)
+        if shown is None:
+            now_s = time.time()
+            text = time.strftime("%H:%M:%S", time.localtime(now_s))
+            shown = self._paint(stream, _DIM, f"{text}.{int(now_s * 1000) % 1000:03d} ")
+            self._times[stream] = shown
+        return shown
 
     def close(self) -> None:
         """Write everything collected, if somebody reads it; later lines are not written."""
-        self.flush()
-        for outlet in set(self._outlets.values()):
-            outlet.close()
+        self._tell_diverged()
+        self._sink.close()
+
+
+AnyTerminal: TypeAlias = "ConsoleTerminal | JsonTerminal"
 
 
 class LogLines(logging.Handler):
@@ -182,16 +201,9 @@ class LogLines(logging.Handler):
     Python's own handler would write to standard error on the event loop's thread.
     """
 
-    def __init__(self, terminal: ConsoleTerminal) -> None:
+    def __init__(self, terminal: AnyTerminal) -> None:
         super().__init__(logging.WARNING)
         self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
         self._terminal.error(self.format(record))
-
-
-def _outlets(streams: Iterable[TextIO]) -> dict[TextIO, Outlet]:
-    """Return an outlet for each stream; streams of the same file share one."""
-    files = {stream: os.fstat(stream.fileno()) for stream in streams}
-    outlets = {file: Outlet() for file in {(each.st_dev, each.st_ino) for each in files.values()}}
-    return {stream: outlets[file.st_dev, file.st_ino] for stream, file in files.items()}

@@ -9,6 +9,9 @@ from .message import Message, message
 STUCK_IN = "groundfog: this runs for "
 # What a guest whose network is guarded says on stderr when it refuses a connection to `host:port`.
 REFUSED_NETWORK = "groundfog: no network for "
+# A line that a guest prints for a request or a run begins with its label between these two: for a
+# request `GET /orders`, for a run its workflow and instance with a tab between them.
+LABEL_BEGINS, LABEL_ENDS = "\x1e", "\x1f"
 
 
 @message

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from emulator.protocol.life import LABEL_BEGINS, LABEL_ENDS
+
 Stream = Literal["stdout", "stderr"]
 
 MAX_LINE_BYTES = 64 * 1024  # a longer line is passed on in pieces
@@ -19,11 +21,15 @@ _PIPE_MAX_BYTES = 1024 * 1024  # Linux's fs.pipe-max-size: what a dead writer ca
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """One line a guest printed, without its line end."""
+    """One line a guest printed, without its line end.
+
+    label: on whose behalf, as in `emulator/protocol/life.py`; empty if the guest did not say.
+    """
 
     generation: int
     stream: Stream
     text: str
+    label: str = ""
 
 
 class OutputPipe:
@@ -37,6 +43,7 @@ class OutputPipe:
         self._stream = stream
         self._tell = tell
         self._rest = b""
+        self._label = ""  # of the line that has begun
         self._open = True
         self.recent: deque[str] = deque(maxlen=RECENT_LINES)
         self._loop = asyncio.get_running_loop()
@@ -67,6 +74,7 @@ class OutputPipe:
         *lines, rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._line(line)
+            self._label = ""
         while len(rest) > MAX_LINE_BYTES:
             self._piece(rest[:MAX_LINE_BYTES])
             rest = rest[MAX_LINE_BYTES:]
@@ -79,8 +87,12 @@ class OutputPipe:
 
     def _piece(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").removesuffix("\r")
+        if text.startswith(LABEL_BEGINS):
+            label, ends, rest = text.partition(LABEL_ENDS)
+            if ends:
+                self._label, text = label[1:], rest
         self.recent.append(text)
-        self._tell(OutputLine(self._generation, self._stream, text))
+        self._tell(OutputLine(self._generation, self._stream, text, self._label))
 
     def _end(self) -> None:
         if self._open:

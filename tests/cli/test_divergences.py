@@ -11,9 +11,12 @@ import pytest
 from emulator.cli.divergences import block, grouped, one_more_line
 from emulator.cli.ink import Ink
 from emulator.cli.levels import Level
+from emulator.cli.names import InstanceName
 from emulator.cli.terminal import ConsoleTerminal
 from emulator.engine.guard.comparison import Asked, Replay, compare
 from emulator.engine.model.divergence import Diverged, Policy
+from emulator.engine.model.entries import Entry
+from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step, StepState
 from emulator.words import Language
 
@@ -135,9 +138,12 @@ def test_what_is_told_of_an_instance_is_told_in_the_order_in_which_it_happened(
     async def main() -> None:
         terminal = ConsoleTerminal(Level.INFO, Path())
         terminal.diverged(diverged())
-        terminal.progress("orders order-18: created")
+        created = Entry(1, 0, EntryKind.WORKFLOW_QUEUED)
+        terminal.progress(InstanceName.of("orders", "order-18"), "created", created)
         if then == "progress":
-            terminal.progress("orders order-17: the code fits again; it goes on")
+            fits = Entry(2, 0, EntryKind.WORKFLOW_RESUMED)
+            text = "the code fits again; it goes on"
+            terminal.progress(InstanceName.of("orders", "order-17"), text, fits)
         else:
             terminal.reloaded(frozenset(), 1)
         terminal.close()

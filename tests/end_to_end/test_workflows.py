@@ -367,9 +367,9 @@ def test_errors_of_steps_and_of_run_are_shown_with_the_users_own_traceback(tmp_p
 
         wait_for_status(server, "r", "errored")
 
-        server.wait_for(r"worker \| +return 1 / 0")
-        server.wait_for(r"worker \| ZeroDivisionError: division by zero")
-        server.wait_for(r"worker \| KeyError: 'after the step'")
+        server.wait_for(r"flow \S+ \| +return 1 / 0")
+        server.wait_for(r"flow \S+ \| ZeroDivisionError: division by zero")
+        server.wait_for(r"flow \S+ \| KeyError: 'after the step'")
         assert "guest/python" not in server.output
 
 
@@ -383,7 +383,7 @@ def test_a_steps_error_that_ends_the_run_is_shown_once(tmp_path: Path) -> None:
         wait_for_status(server, "r", "errored")
 
         server.wait_for("errored: ZeroDivisionError")
-        assert server.output.count("worker | Traceback") == 1
+        assert server.output.count(" | Traceback") == 1
 
 
 UNCLONEABLE = """

@@ -38,6 +38,11 @@ class Exchange:
         self._answered = False
         self._given_up = False
 
+    @property
+    def label(self) -> str:
+        """What the lines that it prints are labelled with."""
+        raise NotImplementedError
+
     def start(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
         """Handle the call in a task of its own."""
         context = contextvars.copy_context()

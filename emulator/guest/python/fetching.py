@@ -19,6 +19,8 @@ from .sdk.workers.response import NULL_BODY, Response, head_and_body
 from .streams import ReadableStream, Send
 from .web_sockets import WebSocket
 
+_LABEL_MAX_CHARS = 40  # of the path
+
 
 class FetchExchange(Exchange):
     """A request being handled."""
@@ -26,6 +28,10 @@ class FetchExchange(Exchange):
     def __init__(self, message: Fetch, worker: Worker, send: Send) -> None:
         super().__init__(message, worker, send)
         self._message = message
+
+    @property
+    def label(self) -> str:
+        return f"{self._message.method} {_path(self._message.url)}"
 
     async def _answer(self) -> None:
         response = _checked(await settle(self._call()))
@@ -124,3 +130,10 @@ def _with_length(headers: HeaderList, length: int) -> HeaderList:
     """A body that is complete is sent with its true length, not with the one user code gave."""
     kept = [pair for pair in headers if pair[0].lower() != "content-length"]
     return [*kept, ("content-length", str(length))]
+
+
+def _path(url: str) -> str:
+    """Return the path of a URL, shortened: what its request is called in the terminal."""
+    begin = url.find("/", url.find("//") + 2)
+    path = url[begin:].partition("?")[0] if begin >= 0 else "/"
+    return path if len(path) <= _LABEL_MAX_CHARS else f"{path[:_LABEL_MAX_CHARS]}…"

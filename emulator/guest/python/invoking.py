@@ -26,6 +26,10 @@ class InvokeExchange(Exchange):
         self._method = message.method
         self._payload = message.payload
 
+    @property
+    def label(self) -> str:
+        return f"{self._method}()"
+
     async def _answer(self) -> None:
         body = None if self.incoming is None else ReadableStream(self.incoming)
         args = conversion.decode(self._payload, body) or []

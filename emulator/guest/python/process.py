@@ -20,6 +20,7 @@ from ...protocol.life import STUCK_IN
 from . import scope
 from .connection import Connection
 from .guest import Guest
+from .labelled import LabelledStream
 from .loop import asyncio_privates, own_loops
 from .loop.web_loop import WebLoop, guest_loop, set_guest_loop
 
@@ -69,9 +70,8 @@ def _take_streams(out: int, err: int) -> None:
 
 
 def _line_buffered(descriptor: int) -> TextIO:
-    return open(
-        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
-    )
+    raw = open(descriptor, "wb", closefd=False)
+    return LabelledStream(raw, "utf-8", "backslashreplace", line_buffering=True)
 
 
 async def _converse(generation: int, host: socket.socket) -> None:

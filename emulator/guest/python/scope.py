@@ -29,6 +29,11 @@ class Scope(Protocol):
     # and returns what never ends.
     refuse: Callable[[str], asyncio.Future[Any]] | None
 
+    @property
+    def label(self) -> str:
+        """What the lines that it prints are labelled with, see `labelled`; may be empty."""
+        ...
+
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Let `awaitable` finish before the scope counts as ended."""
         ...

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from emulator.answers.workflows import AttemptDetail, ErrorDetail, InstanceDetail, StepDetail
 from emulator.cli.ink import Colour
+from emulator.cli.names import named_error
 from emulator.cli.workflows.drawing.marks import ENDED, mark
 from emulator.cli.workflows.drawing.spans import clock_time, parse_iso, span
 from emulator.cli.workflows.drawing.tracebacks import raised_at
@@ -101,8 +102,7 @@ def error_text(error: ErrorDetail | None) -> str:
     """Return a recorded error as `"name: message"`, or "" without one."""
     if not isinstance(error, dict):
         return ""
-    name, message = str(error.get("name", "Error")), str(error.get("message", ""))
-    return message if message.startswith(f"{name}: ") else f"{name}: {message}"
+    return named_error(str(error.get("name", "Error")), str(error.get("message", "")))
 
 
 def _row(step: StepDetail, scene: Scene) -> Row:

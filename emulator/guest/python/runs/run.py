@@ -61,6 +61,7 @@ class Run:
         has_calls: Callable[[int], bool],
     ) -> None:
         self.run = number
+        self._names = ""
         self.dropped = False
         self.refuse: Callable[[str], asyncio.Future[Any]] | None = None  # of a probe
         self.replay: Replay | None = None  # while it is guarded: no new step may begin
@@ -84,6 +85,11 @@ class Run:
         self.attempts = Attempts(self, self._context, self._calls, self.downloads, loop, send)
         self.handlers = Handlers(loop, self.attempts.roll_back, send, self._is_at_rest)
 
+    @property
+    def label(self) -> str:
+        """What the lines that it prints are labelled with."""
+        return self._names
+
     def start(
         self,
         message: RunStart,
@@ -92,6 +98,7 @@ class Run:
         ended: Callable[[int], None],
     ) -> None:
         """Call the user's `run()`; `ended` is told when the run is over."""
+        self._names = f"{message.workflow}\t{message.instance}"
         self._rolling_back = message.rolling_back
         if message.guarded:
             self.refuse = self._refuse if message.probe else None

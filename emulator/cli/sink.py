@@ -1,0 +1,60 @@
+"""Where the lines of a server go: its standard output and standard error.
+
+Lines are collected and passed to an `Outlet` once per turn of the event loop, so that a worker that
+prints much costs one write and not thousands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+from emulator.cli.outlet import Outlet
+
+
+class Sink:
+    """Collects lines for both streams."""
+
+    def __init__(self) -> None:
+        self._pending: dict[TextIO, list[str]] = {sys.stdout: [], sys.stderr: []}
+        self._outlets = _outlets(self._pending)
+        self.collects = False  # until the end of this turn of the loop
+        self.coloured = {
+            stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._pending
+        }
+
+    def write(self, stream: TextIO, text: str) -> None:
+        """Write a line, or several with their line breaks, soon and in order."""
+        self._pending[stream].append(text)
+        if self.collects:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:  # no event loop: before the server runs, or after
+            self.flush()
+        else:
+            self.collects = True
+
+    def flush(self) -> None:
+        """Pass on everything collected so far."""
+        self.collects = False
+        for stream, lines in self._pending.items():
+            if lines:
+                self._outlets[stream].write(stream, lines)
+                lines.clear()
+
+    def close(self) -> None:
+        """Write everything collected, if somebody reads it; later lines are not written."""
+        self.flush()
+        for outlet in set(self._outlets.values()):
+            outlet.close()
+
+
+def _outlets(streams: Iterable[TextIO]) -> dict[TextIO, Outlet]:
+    """Return an outlet for each stream; streams of the same file share one."""
+    files = {stream: os.fstat(stream.fileno()) for stream in streams}
+    outlets = {file: Outlet() for file in {(each.st_dev, each.st_ino) for each in files.values()}}
+    return {stream: outlets[file.st_dev, file.st_ino] for stream, file in files.items()}
