@@ -27,6 +27,7 @@ from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.custody import Custody
 from emulator.kinds.registry import KINDS, attribute
+from emulator.runner.debugging import Debugging
 from emulator.runner.guest import Guest, MakeGuest
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.runner import Runner
@@ -175,7 +176,11 @@ class Running:
             code: UserCode = PythonCode(self._config)
             if self._workerd is not None:
                 code, source = self._workerd.code, self._workerd.source
-            self.supervisor = _supervised(self.worker, project, source, code, terminal, seams)
+            held = self.worker.engine.held
+            self.debugging = Debugging(terminal.notice, held.hold, held.go_on)
+            self.supervisor = _supervised(
+                self.worker, project, source, code, terminal, seams, self.debugging
+            )
             if self._workerd is not None:
                 self._workerd.connect(self.supervisor)
             if door is not None:
@@ -270,6 +275,7 @@ def _supervised(
     code: UserCode,
     terminal: Terminal,
     seams: Seams,
+    debugging: Debugging,
 ) -> Supervisor:
     runner = Runner(
         source,
@@ -278,6 +284,7 @@ def _supervised(
         terminal.error,
         worker.config.settings.hang_timeout_ms,
         make_guest=seams.make_guest,
+        debugging=debugging,
     )
     return Supervisor(
         worker,

@@ -20,7 +20,7 @@ from emulator.runner.python.interpreter import (
     likely_project,
     may_run_python,
 )
-from emulator.runner.python.launching import launch
+from emulator.runner.python.launching import launch, terminal_path
 
 _LEVELS = [level.name.lower() for level in Level]
 
@@ -63,7 +63,9 @@ def dev(log_level: str, allowed_hosts: tuple[str, ...], **options: object) -> No
     project = likely_project(arguments.directory, arguments.config_path)
     launched = None
     if may_run_python(project, arguments.config_path):
-        launched = launch(guest_interpreter(project, arguments.python, Path(sys.executable)))
+        launched = launch(
+            guest_interpreter(project, arguments.python, Path(sys.executable)), terminal_path()
+        )
     try:
         gc.disable()  # imports make no garbage, and looking for it takes 5 % of their time
         # A thread that decodes megabytes, for example rows of D1, may keep the interpreter for this

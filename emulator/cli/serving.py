@@ -19,6 +19,7 @@ from emulator.cli.banner import introduce, tell_pending_migrations, tell_ready
 from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.levels import Level
 from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
+from emulator.cli.terminal_mode import kept_mode
 from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
@@ -27,7 +28,7 @@ from emulator.kinds.registry import kind_named
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
-from emulator.runner.python.launching import Launched
+from emulator.runner.python.launching import Launched, terminal_path
 from emulator.server.http.serve import loop_factory
 from emulator.server.request_log import OnRequest
 from emulator.server.security import checked_host, is_control_path
@@ -59,7 +60,7 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
     state = State.locate(config, arguments.persist_to)
     interpreter = guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
     fits = launched is not None and launched.interpreter == interpreter
-    forkserver = Forkserver(interpreter, launched if fits else None)
+    forkserver = Forkserver(interpreter, launched if fits else None, terminal_path())
     gc.freeze()  # imported modules stay for ever
     gc.set_threshold(GARBAGE_LOOK_OBJECTS)
     gc.enable()
@@ -68,7 +69,13 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
         asyncio.Runner(loop_factory=loop_factory()) as runner,
     ):
         logging.getLogger().addHandler(LogLines(terminal))
-        runner.run(_serve(arguments, Project(config, reread, state), forkserver, terminal))
+        restore = kept_mode()
+        try:
+            runner.run(
+                _serve(arguments, Project(config, reread, state), forkserver, terminal, restore)
+            )
+        finally:
+            restore()
 
 
 def _terminal(arguments: DevArguments) -> AnyTerminal:
@@ -115,7 +122,11 @@ def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
 
 
 async def _serve(
-    arguments: DevArguments, project: Project, source: GuestSource, terminal: AnyTerminal
+    arguments: DevArguments,
+    project: Project,
+    source: GuestSource,
+    terminal: AnyTerminal,
+    restore_terminal: Callable[[], None],
 ) -> None:
     stop = _stop_signal()
     async with Session(source) as session:
@@ -124,6 +135,7 @@ async def _serve(
         if arguments.level >= Level.INFO:
             whole = arguments.level >= Level.DEBUG
             journal.on_commit = _progress_lines(journal, terminal, whole)
+        running.debugging.restore_terminal = restore_terminal
         introduce(running, arguments, terminal)
         await running.listen()
         if arguments.migrate:

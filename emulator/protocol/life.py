@@ -1,4 +1,4 @@
-"""Whether a guest is there, and its end."""
+"""Whether a guest is there, whether a debugger holds it, and its end."""
 
 from __future__ import annotations
 
@@ -35,3 +35,28 @@ class Shutdown(Message):
     """host -> guest: exit as soon as what is being written is written."""
 
     type = "shutdown"
+
+
+@message
+class Stopped(Message):
+    """guest -> host: a debugger holds all code of this guest."""
+
+    type = "stopped"
+    where: str = ""
+    label: str = ""
+
+
+@message
+class Continued(Message):
+    """guest -> host: the code goes on."""
+
+    type = "continued"
+
+
+@message
+class DebugListening(Message):
+    """guest -> host: debugpy waits for an editor, or cannot."""
+
+    type = "debug_listening"
+    port: int = 0
+    problem: str = ""

@@ -26,6 +26,7 @@ class Load(Message):
     bindings: dict[str, Any]
     asks_network: bool = False
     allowed_hosts: list[str] = field(default_factory=list)
+    debug: bool = False
     payload: bytes = b""
 
 

@@ -26,7 +26,7 @@ from emulator.protocol.exchanges import (
     InvokeResult,
 )
 from emulator.protocol.framing import FrameReader, frame
-from emulator.protocol.life import Ping, Pong
+from emulator.protocol.life import Continued, DebugListening, Ping, Pong, Stopped
 from emulator.protocol.loading import OTHER_VERSION, PROTOCOL_VERSION, Loaded, LoadFailed
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import RUN_MESSAGES, RunAbort, RunEnd, RunMessage, RunStart
@@ -49,6 +49,7 @@ _TO_EXCHANGE = (
     InvokeFailed,
 )
 _OF_BODY = (Data, End, Cancel)
+_OF_DEBUGGER = (Stopped, Continued, DebugListening)
 
 
 class Runs(Protocol):
@@ -91,6 +92,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._loop = loop
         self._broken = broken
+        self.debugger_said: Callable[[Stopped | Continued | DebugListening], None] = _ignore
         self._about = 0  # the run that the message being handled is about
         self._reader = FrameReader()
         self._pending: list[bytes] = []
@@ -113,6 +115,7 @@ class Connection(asyncio.Protocol):
             BindingCall: self._on_binding_call,
             Credit: self._on_credit,
             Pong: self._on_pong,
+            **dict.fromkeys(_OF_DEBUGGER, lambda message: self.debugger_said(message)),
             Loaded: self._on_loaded,
             LoadFailed: self._on_loaded,
         }
@@ -308,3 +311,7 @@ def _other_version(version: int) -> LoadFailed:
         f" {PROTOCOL_VERSION}. Use host and guest of the same version of Groundfog."
     )
     return LoadFailed(OTHER_VERSION, text, "")
+
+
+def _ignore(message: Message) -> None:
+    return None

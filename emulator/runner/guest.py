@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emulator.engine.guests.blame import Cause, Loss
-from emulator.protocol.life import STUCK_IN, Shutdown
+from emulator.protocol.life import STUCK_IN, Continued, DebugListening, Shutdown, Stopped
 from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import RunMessage
 from emulator.runner.connection import Connection
+from emulator.runner.debugging import Debugging, Holds
 from emulator.runner.guest_source import Ending, GuestProcess
 from emulator.runner.output import OutputPipe
 from emulator.runner.requests import (
@@ -78,7 +79,10 @@ class Guest:
         self._cause = ""  # why we killed it, if we did
         self._culprit = 0  # number of the run that was the reason, if it is known
         self._is_request = False  # a request is known to be the reason
+        self.holds = Holds(asyncio.get_running_loop().time)
+        self.debugging: Debugging | None = None
         connection.attach(self)
+        connection.debugger_said = self._debugged
         self._end = asyncio.create_task(self._watch_end(), name=f"guest {generation}")
 
     def serve(self, loaded: Loaded) -> None:
@@ -219,6 +223,10 @@ class Guest:
     def mishap(self, number: int, problem: str) -> None:
         self._handler.mishap(self, number, problem)
 
+    def _debugged(self, message: Stopped | Continued | DebugListening) -> None:
+        if self.debugging is not None:
+            self.debugging.hear(self, message)
+
     async def _watch_end(self) -> None:
         """Wait for the end of the process and tell everyone who waits for it, once."""
         exited: asyncio.Future[Any] = self._process.exited
@@ -233,6 +241,8 @@ class Guest:
         self.connection.close()
         for pipe in self._pipes:
             pipe.close()
+        if self.debugging is not None:
+            self.debugging.lost(self)
         ending: Ending = exited.result()
         reason = self._cause or ("was stopped" if self._stopping else ending.text)
         expected = self._stopping or not self._serving
@@ -240,6 +250,8 @@ class Guest:
             cause = Cause.ENDED if self._cause else ending.cause
             if self._is_request:
                 cause = Cause.REQUEST
+            if self.holds:  # somebody at a debugger has ended it
+                cause = Cause.HOST
             others = bool(self.connection.exchanges)
             self._tell_loss(Loss(reason, cause, self._culprit, others))
         self.connection.exchanges.fail_all(

@@ -30,7 +30,7 @@ class WorkerSpec:
 
     `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
     `members`: the same bindings for a guest in workerd; empty for others.
-    asks_network, allowed_hosts: see `load` in `PROTOCOL.md`.
+    asks_network, allowed_hosts, debug: see `load` in `PROTOCOL.md`.
     """
 
     project_dir: Path
@@ -42,6 +42,7 @@ class WorkerSpec:
     members: tuple[Member, ...] = ()
     asks_network: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    debug: bool = False
 
 
 class Ending(NamedTuple):

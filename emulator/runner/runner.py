@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bindings.binding import Binding
 from emulator.errors import GuestError
 from emulator.protocol import values
 from emulator.protocol.loading import PROTOCOL_VERSION, Load, LoadFailed
 from emulator.runner.connection import Connection
+from emulator.runner.debugging import Debugging
 from emulator.runner.guest import Guest, MakeGuest, RunHandler, listed
 from emulator.runner.guest_source import GuestProcess, GuestSource, WorkerSpec
 from emulator.runner.output import OutputLine, OutputPipe
@@ -49,6 +51,7 @@ class Runner:
         hang_timeout_ms: int,
         load_timeout_ms: int = LOAD_TIMEOUT_MS,
         make_guest: MakeGuest = Guest,
+        debugging: Debugging | None = None,
     ) -> None:
         self._source = source
         self._handler = handler
@@ -57,6 +60,7 @@ class Runner:
         self.hang_timeout_ms = hang_timeout_ms
         self._load_timeout_ms = load_timeout_ms
         self._make_guest = make_guest
+        self.debugging = debugging
         self._generation = 0
         self._guests: dict[Guest, asyncio.Task[None]] = {}
         self.current: Guest | None = None
@@ -108,6 +112,9 @@ class Runner:
         """Let the current guest answer. Raises HandlerError, GuestLost."""
         if self.current is None:
             raise GuestLost("no generation of the worker is running")
+        if self.current.holds and self.debugging is not None:
+            path = urlsplit(request.url).path
+            self.debugging.waits(self.current, f"{request.method} {path}")
         return await self.current.fetch(request)
 
     async def invoke(self, request: InvokeRequest) -> InvokeReply:
@@ -159,6 +166,7 @@ class Runner:
             raise
         early.pass_on()
         guest = self._make_guest(generation, process, connection, pipes, self._handler)
+        guest.debugging = self.debugging
         return guest
 
     async def _loaded(self, guest: Guest, spec: WorkerSpec) -> Any:
@@ -168,11 +176,13 @@ class Runner:
         """
         answered: asyncio.Future[Any] = guest.connection.loaded
         ended: asyncio.Future[Any] = asyncio.ensure_future(guest.ended())
-        done, _ = await asyncio.wait(
-            [answered, ended],
-            timeout=self._load_timeout_ms / 1000,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
+        done: set[asyncio.Future[Any]] = set()
+        now_s = asyncio.get_running_loop().time
+        until_s = now_s() + self._load_timeout_ms / 1000
+        while not done and (left_s := until_s + guest.holds.held_s - now_s()) > 0:
+            done, _ = await asyncio.wait(
+                [answered, ended], timeout=left_s, return_when=asyncio.FIRST_COMPLETED
+            )
         if answered in done:
             ended.cancel()
             return answered.result()
@@ -205,7 +215,7 @@ class Runner:
                     guest.when_read(lambda: None)
                     asked = connection.unanswered()
                     asked_at = loop.time()
-            elif asked != before:
+            elif asked != before or guest.holds:
                 asked_at = loop.time()
             elif (loop.time() - asked_at) * 1000 >= self.hang_timeout_ms:
                 await self._end_hanging(guest)
@@ -262,6 +272,7 @@ def _load_message(spec: WorkerSpec, generation: int) -> Load:
         {name: dict(binding) for name, binding in spec.bindings.items()},
         spec.asks_network,
         list(spec.allowed_hosts),
+        spec.debug,
         values.encode({"vars": dict(spec.vars)}),
     )
 

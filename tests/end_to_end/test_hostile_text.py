@@ -112,7 +112,7 @@ class Default(WorkerEntrypoint):
 """
     server = serve(make_project(tmp_path / "p", entry, "\n".join(WRANGLER.split("\n")[:5])))
     assert server.get("/").text == "ok"
-    server.wait_for("worker \\| \x1b\\[31mred\x1b\\[0m")
+    server.wait_for("GET / \\| \x1b\\[31mred\x1b\\[0m")
 
     failed = server.get("/raise")
     assert failed.status_code == 500 and driving(failed.text) == []

@@ -1,4 +1,4 @@
-"""Entry of the forkserver process: `INTERPRETER -u …/boot.py <control fd>`.
+"""Entry of the forkserver process: `INTERPRETER -u …/boot.py <control fd> <terminal>`.
 
 Loads our own modules under the private name `_groundfog` and takes our folders off `sys.path`.
 Has only syntax that older Pythons parse, so that they can say why they are too old.
@@ -28,7 +28,7 @@ def main() -> None:
     package.__path__ = [EMULATOR_DIR]
     sys.modules[PRIVATE_NAME] = package
     forkserver = importlib.import_module(PRIVATE_NAME + ".guest.python.forkserver")
-    forkserver.serve(int(sys.argv[1]))
+    forkserver.serve(int(sys.argv[1]), sys.argv[2])
 
 
 def hide_our_folders() -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Callable
 
 from ...protocol.framing import FrameReader, frame
 from ...protocol.message import Message, ProtocolError
+from .loop import asyncio_privates
 
 _PENDING_MAX = 32  # messages; with more, the host had better begin to read
 _RECEIVE_BYTES = 256 * 1024  # in one piece, into memory that is kept: 3 system calls less for each
@@ -43,6 +45,14 @@ class Connection(asyncio.BufferedProtocol):
             self._write()
         elif not self._scheduled:
             self._schedule()
+
+    def send_now(self, message: Message) -> None:
+        """Send `message` before code goes on, which may hold the loop. Any thread may use it."""
+        if asyncio_privates.thread_of(self._loop) == threading.get_ident():
+            self.send(message)
+            self._write()
+        else:
+            self._loop.call_soon_threadsafe(self.send, message)
 
     def close(self) -> None:
         """End the process as soon as what was sent is written."""

@@ -28,17 +28,18 @@ _RECEIVE_BYTES = 4096
 _DESCRIPTORS = 3
 
 
-def serve(control_fd: int) -> NoReturn:
-    """Fork a guest per request until the host goes away."""
+def serve(control_fd: int, terminal: str) -> NoReturn:
+    """Fork a guest per request until the host goes away. terminal: see `become_guest`."""
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     self_test.run()  # here, once for all guests: its event loop is gone before the first fork
-    _Forkserver(control).run()
+    _Forkserver(control, terminal).run()
 
 
 class _Forkserver:
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, terminal: str) -> None:
         self._control = control
+        self._terminal = terminal
         self._children: set[int] = set()
         self._lines = bytearray()
         self._descriptors: deque[int] = deque()
@@ -89,7 +90,7 @@ class _Forkserver:
             parent.end_with(forkserver, connection)
             os.setpgid(0, 0)
             self._leave_to_child()
-            process.become_guest(generation, connection, out, err)
+            process.become_guest(generation, connection, out, err, self._terminal)
         for descriptor in (connection, out, err):
             os.close(descriptor)
         if refused is not None:

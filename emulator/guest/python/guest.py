@@ -8,7 +8,7 @@ from typing import Any
 
 from ...protocol.bindings import BindingFailed, BindingResult
 from ...protocol.exchanges import Cancel, Credit, Data, End, Fetch, Invoke, InvokeDone, InvokeFailed
-from ...protocol.life import Ping, Pong, Shutdown
+from ...protocol.life import Ping, Pong, Shutdown, Stopped
 from ...protocol.loading import OTHER_VERSION, PROTOCOL_VERSION, Load, LoadFailed
 from ...protocol.message import Message, ProtocolError
 from ...protocol.runs import (
@@ -27,6 +27,7 @@ from ...protocol.runs import (
 )
 from . import conversion, flags, loader, network
 from .calls import BindingCalls
+from .debugging import breakpoints
 from .env import _EnvWrapper
 from .exchange import Exchange
 from .fetching import FetchExchange
@@ -122,6 +123,12 @@ class Guest:
         env = _EnvWrapper(members(self._calls, message.bindings, variables.get("vars", {})))
         if message.asks_network:
             network.guard(self._calls, message.allowed_hosts)
+        if debugger := breakpoints.chosen_debugger():
+            self._send(Stopped(debugger))
+        if message.debug:
+            from .debugging import editor
+
+            self._send(editor.listen())
         result = loader.load(message, env)
         if isinstance(result, LoadFailed):
             self._send(result)

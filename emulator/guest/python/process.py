@@ -19,6 +19,7 @@ from typing import NoReturn, TextIO
 from ...protocol.life import STUCK_IN
 from . import scope
 from .connection import Connection
+from .debugging import breakpoints
 from .guest import Guest
 from .labelled import LabelledStream
 from .loop import asyncio_privates, own_loops
@@ -27,8 +28,11 @@ from .loop.web_loop import WebLoop, guest_loop, set_guest_loop
 _CRASHED = 70  # sysexits.h EX_SOFTWARE
 
 
-def become_guest(generation: int, connection: int, out: int, err: int) -> NoReturn:
-    """Run one generation of user code over `connection` until either side ends it."""
+def become_guest(generation: int, connection: int, out: int, err: int, terminal: str) -> NoReturn:
+    """Run one generation of user code over `connection` until either side ends it.
+
+    terminal: where debuggers may ask a person, the path of a device, or "".
+    """
     try:
         _take_streams(out, err)
         faulthandler.enable()
@@ -39,7 +43,7 @@ def become_guest(generation: int, connection: int, out: int, err: int) -> NoRetu
         time.tzset()
         sys.dont_write_bytecode = True
         with asyncio.Runner(loop_factory=WebLoop) as runner:
-            runner.run(_converse(generation, socket.socket(fileno=connection)))
+            runner.run(_converse(generation, socket.socket(fileno=connection), terminal))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -74,7 +78,7 @@ def _line_buffered(descriptor: int) -> TextIO:
     return LabelledStream(raw, "utf-8", "backslashreplace", line_buffering=True)
 
 
-async def _converse(generation: int, host: socket.socket) -> None:
+async def _converse(generation: int, host: socket.socket, terminal: str) -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, WebLoop)
     set_guest_loop(loop)
@@ -83,4 +87,5 @@ async def _converse(generation: int, host: socket.socket) -> None:
     guest = Guest(loop, generation, connection.send, connection.close)
     connection.attach(guest.receive)
     await loop.create_unix_connection(lambda: connection, sock=host)
+    breakpoints.install(connection, terminal)
     await asyncio.Event().wait()

@@ -55,8 +55,11 @@ class Forkserver:
     A process that was already `launched`, with the same interpreter, is taken over.
     """
 
-    def __init__(self, interpreter: Path, launched: Launched | None = None) -> None:
+    def __init__(
+        self, interpreter: Path, launched: Launched | None = None, terminal: str = ""
+    ) -> None:
         self._interpreter = interpreter
+        self._terminal = terminal
         self._process = launched.process if launched else None
         self._control = launched.control if launched else None
         self._listening = False  # the event loop reads the control socket
@@ -81,7 +84,7 @@ class Forkserver:
 
     def _connected(self) -> socket.socket:
         if self._control is None:
-            launched = launch(self._interpreter)
+            launched = launch(self._interpreter, self._terminal)
             self._process, self._control = launched.process, launched.control
             self._lines.clear()
         if not self._listening:

@@ -45,12 +45,14 @@ class Launched:
         self.process.wait()
 
 
-def launch(interpreter: Path) -> Launched:
-    """Start a forkserver. Raises GuestError when the interpreter cannot be started."""
+def launch(interpreter: Path, terminal: str = "") -> Launched:
+    """Start a forkserver. terminal: where debuggers may ask a person, the path of a device, or "".
+
+    Raises GuestError when the interpreter cannot be started."""
     ours, theirs = socket.socketpair()
     try:
         process = subprocess.Popen(
-            [str(interpreter), "-u", str(BOOT), str(theirs.fileno())],
+            [str(interpreter), "-u", str(BOOT), str(theirs.fileno()), terminal],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -68,6 +70,14 @@ def launch(interpreter: Path) -> Launched:
         theirs.close()
     ours.setblocking(False)
     return Launched(interpreter, process, ours)
+
+
+def terminal_path() -> str:
+    """Return the path of the terminal that this process reads, or "" if it reads none."""
+    try:
+        return os.ttyname(0)
+    except OSError:
+        return ""
 
 
 def _environment(ours: os._Environ[str]) -> dict[str, str]:

@@ -1,0 +1,79 @@
+"""`groundfog dev` on a terminal of its own, at which a test types."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+import threading
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+from tests.end_to_end.server import READY
+from tests.waiting import DEADLINE_S, eventually
+
+
+class OnTerminal:
+    """One run of `groundfog dev` on a pseudo-terminal. `text`: what was shown so far."""
+
+    def __init__(self, project: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
+        self.text = ""
+        self._place = 0  # up to where a test has read
+        self._keys, self.device = pty.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "groundfog", "dev", str(project), "--port", "0", *arguments],
+            stdin=self.device,
+            stdout=self.device,
+            stderr=self.device,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", **(env or {})},
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def __enter__(self) -> OnTerminal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            print(self.text)
+        self._process.terminate()
+        self._process.wait(DEADLINE_S)
+        os.close(self.device)
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Return the next match after what was waited for before."""
+        found = eventually(lambda: re.compile(pattern).search(self.text, self._place))
+        self._place = found.end()
+        return found
+
+    def type(self, text: str) -> None:
+        """Type at the keyboard."""
+        os.write(self._keys, text.encode())
+
+    def client(self) -> httpx.Client:
+        """Return a client, once it is ready."""
+        url = self.wait_for(READY.pattern)[1]
+        return httpx.Client(base_url=url, timeout=DEADLINE_S, trust_env=False)
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed by itself, as a shell expects it."""
+        return bool(termios.tcgetattr(self.device)[3] & termios.ECHO)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._keys, 65536)
+            except OSError:
+                return
+            self.text += data.decode("utf-8", "replace")

@@ -1,0 +1,98 @@
+"""`breakpoint()` on a real terminal: at import, in a handler, in a step, and without a terminal."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.end_to_end.projects import WRANGLER, edit, make_project
+from tests.end_to_end.server import DevServer
+from tests.end_to_end.terminal import OnTerminal
+from tests.waiting import eventually
+
+PROMPT = r"\(Pdb\) "
+LEFT, ERASE = "\x1b[D", "\x7f"  # keys
+
+WORKER = """
+from workers import Response, WorkerEntrypoint, WorkflowEntrypoint
+
+breakpoint()
+LOADED = "yes"
+
+
+class Flow(WorkflowEntrypoint):
+    async def run(self, event, step):
+        @step.do("charge", config={"timeout": 700, "retries": {"limit": 0, "delay": 0}})
+        async def charge():
+            amount = 7
+            breakpoint()
+            return amount
+
+        return await charge()
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        if request.url.endswith("/flow"):
+            await self.env.FLOW.create({"id": "one"})
+        elif request.url.endswith("/stop"):
+            path = "here"
+            breakpoint()
+            return Response(path)
+        return Response("answered")
+"""
+SETTINGS = "[guest]\nhang_timeout = 500\n"
+
+
+def project(folder: Path) -> Path:
+    made = make_project(folder / "p", WORKER, WRANGLER.partition("[[d1")[0])
+    (made / "groundfog.toml").write_text(SETTINGS, encoding="utf-8")
+    return made
+
+
+def test_code_stops_at_a_prompt_and_no_time_counts_until_it_goes_on(tmp_path: Path) -> None:
+    """The waits are longer than the hang guard and the timeout of the step allow."""
+    made = project(tmp_path)
+    with OnTerminal(made) as dev, ThreadPoolExecutor() as others:
+        dev.wait_for("the debugger holds the worker; all else")
+        dev.wait_for(r"entry\.py\(5\)<module>\(\)")
+        dev.wait_for(PROMPT)
+        dev.type("p 4x" + ERASE + "1" + LEFT + LEFT + "-\n")  # the line is edited: p -41
+        dev.wait_for(r"\n-41\r?\n")
+        dev.type("c\n")
+
+        with dev.client() as client:
+            stopped = others.submit(client.get, "/stop")
+            dev.wait_for("holds the worker for GET /stop")
+            dev.wait_for(PROMPT)
+            waiting = others.submit(client.get, "/other")
+            dev.wait_for(r"GET /other waits: the debugger holds the worker at src/entry\.py:\d+")
+            dev.type("import time; time.sleep(1)\n")
+            dev.wait_for(PROMPT)
+            dev.type("path = 'there'\nq\n")  # it leaves the debugger, and the worker goes on
+            assert stopped.result().text in ("here", "there")
+            assert waiting.result().text == "answered"
+
+            assert client.get("/flow").text == "answered"
+            dev.wait_for("holds the worker for flow one")
+            dev.wait_for(PROMPT)
+            dev.type("import time; time.sleep(1)\n")
+            dev.wait_for(PROMPT)
+            dev.type("p amount\nc\n")
+            dev.wait_for(r"\n7\r?\n")
+            dev.wait_for("workflow flow one: complete")
+
+            others.submit(client.get, "/stop")
+            dev.wait_for(PROMPT)
+            edit(made, "breakpoint()\nLOADED", "LOADED")
+            dev.wait_for("reloaded in")
+            assert client.get("/other").text == "answered"  # by the new code
+        assert "did not respond" not in dev.text
+        dev.type("c\n")
+        eventually(lambda: dev.echoes)
+
+
+def test_a_breakpoint_without_a_terminal_is_passed_by_and_told(tmp_path: Path) -> None:
+    with DevServer(project(tmp_path)) as server:
+        assert server.get("/stop").text == "here"
+        server.wait_for(r"breakpoint\(\) at \S+entry\.py:25 is passed by: there is no terminal")
