@@ -176,8 +176,8 @@ class Running:
             code: UserCode = PythonCode(self._config)
             if self._workerd is not None:
                 code, source = self._workerd.code, self._workerd.source
-            held = self.worker.engine.held
-            self.debugging = Debugging(terminal.notice, held.hold, held.go_on)
+            halted = self.worker.engine.halted
+            self.debugging = Debugging(terminal.notice, halted.halt, halted.go_on)
             self.supervisor = _supervised(
                 self.worker, project, source, code, terminal, seams, self.debugging
             )

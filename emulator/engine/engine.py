@@ -25,8 +25,8 @@ from emulator.engine.guests.blame import Blame, Loss
 from emulator.engine.guests.feed import Feed
 from emulator.engine.guests.guest import Guest
 from emulator.engine.guests.serving import Serving
+from emulator.engine.halted import HaltedGuests
 from emulator.engine.handover import RECALL_MAX_MS, Handover, settle
-from emulator.engine.holding import Held
 from emulator.engine.journal.journal import Journal
 from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.definition import Definition
@@ -87,8 +87,8 @@ class Engine:
         self._calls = StepCalls(roster, self._dispatch, self.divergences, blame, idle)
         self._outputs = Outputs(roster, idle)
         self._outcomes = Outcomes(roster, self._calls)
-        self.held = Held(roster)
-        self._waker = waker = Waker(roster, self._dispatch, self._calls, self.held)
+        self.halted = HaltedGuests(roster)
+        self._waker = waker = Waker(roster, self._dispatch, self._calls, self.halted)
         self.recovery = Recovery(roster, waker)
         self.sweep = Sweep(
             journal,
@@ -158,7 +158,7 @@ class Engine:
 
     def guest_lost(self, guest: Guest, loss: Loss) -> None:
         """A guest ended by itself: who is to blame is charged, and all its runs start again."""
-        self.held.forget(guest)
+        self.halted.forget(guest)
         self._perform(self._handover.lost(guest, loss))
 
     def work_of(self, guest: Guest) -> list[str]:

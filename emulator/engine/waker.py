@@ -12,7 +12,7 @@ from emulator.engine.actions import Action, Actions, Rested, Soon
 from emulator.engine.calls import StepCalls
 from emulator.engine.decide import lifecycle, rollbacks, steps
 from emulator.engine.dispatch import Dispatch
-from emulator.engine.holding import Held
+from emulator.engine.halted import HaltedGuests
 from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.instance import Instance, Status
@@ -27,11 +27,13 @@ _CHEAP = (Status.WAITING, Status.RUNNING, Status.QUEUED)  # to go on with: no hi
 class Waker:
     """Queues and wakes instances."""
 
-    def __init__(self, roster: Roster, dispatch: Dispatch, calls: StepCalls, held: Held) -> None:
+    def __init__(
+        self, roster: Roster, dispatch: Dispatch, calls: StepCalls, halted: HaltedGuests
+    ) -> None:
         self._roster = roster
         self._dispatch = dispatch
         self._calls = calls
-        self._held = held
+        self._halted = halted
 
     def take_up_all(
         self, rows: Iterable[InstanceRow], moved_on: Collection[int]
@@ -132,7 +134,7 @@ class Waker:
             if call.state is CallState.ANSWERING or not run.answers(call):
                 continue
             step = run.instance.steps[key]
-            if call.state is CallState.EXECUTING and self._held.holds(run):
+            if call.state is CallState.EXECUTING and self._halted.halts(run):
                 continue  # its attempt does not time out
             if run.state.pauses and step.state is StepState.RETRYING and not call.nested:
                 continue  # the next attempt would delay the pause

@@ -1,4 +1,4 @@
-"""Whether a guest is there, whether a debugger holds it, and its end."""
+"""Whether a guest is there, whether a debugger halts it, and its end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Shutdown(Message):
 
 @message
 class Stopped(Message):
-    """guest -> host: a debugger holds all code of this guest."""
+    """guest -> host: a debugger halts all code of this guest."""
 
     type = "stopped"
     where: str = ""

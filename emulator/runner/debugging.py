@@ -1,7 +1,7 @@
-"""Guests that a debugger holds: no time counts for them, and a person is told who waits.
+"""Guests that a debugger halts: no time counts for them, and a person is told who waits.
 
-A guest says itself when a prompt holds it (`stopped`, `continued`). While an editor is attached,
-it counts as held, as nobody says when the editor stops it.
+A guest says itself when a prompt halts it (`stopped`, `continued`). While an editor is attached,
+it counts as halted, as nobody says when the editor stops it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from emulator.engine.guests.guest import Guest as EngineGuest
 from emulator.protocol.life import Continued, DebugListening, Stopped
 
 
-class Holds:
-    """What debuggers hold of one guest."""
+class Halts:
+    """How debuggers halt one guest."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self.where = ""
@@ -28,19 +28,19 @@ class Holds:
         return self._count > 0
 
     @property
-    def held_s(self) -> float:
-        """How long it has been held so far."""
+    def halted_s(self) -> float:
+        """How long it has been halted so far."""
         return self._before_s + (self._now_s() - self._since_s if self._count else 0.0)
 
     def begin(self) -> bool:
-        """One more debugger holds it; return whether it is the first."""
+        """One more debugger halts it; return whether it is the first."""
         self._count += 1
         if self._count == 1:
             self._since_s = self._now_s()
         return self._count == 1
 
     def end(self) -> float | None:
-        """One debugger lets go; return how long all held it, in seconds, if it was the last."""
+        """One debugger lets go; return how long they halted it, in seconds, if it was the last."""
         self._count -= 1
         if self._count:
             return None
@@ -52,24 +52,24 @@ class Holds:
 class Guest(EngineGuest, Protocol):
     """What is needed of a guest."""
 
-    holds: Holds
+    halts: Halts
 
 
 class Debugging:
     """Hears of the guests of one worker.
 
-    tell: a line for the person at the terminal. hold, go_on: the engine's, which lets no time count
-    for what a held guest executes; `go_on` gets how long it was held, in milliseconds.
+    tell: a line for the person at the terminal. halt, go_on: the engine's, which lets no time count
+    for what a halted guest executes; `go_on` gets how long it was halted, in milliseconds.
     """
 
     def __init__(
         self,
         tell: Callable[[str], None],
-        hold: Callable[[Guest], None],
+        halt: Callable[[Guest], None],
         go_on: Callable[[Guest, int], None],
     ) -> None:
         self._tell = tell
-        self._hold = hold
+        self._halt = halt
         self._go_on = go_on
         self.restore_terminal: Callable[[], None] = lambda: None
         self._missing = ""  # what was told of debugpy
@@ -79,33 +79,33 @@ class Debugging:
         match message:
             case Stopped(where, _):  # the guest has told the person at its prompt
                 self.begin(guest)
-                guest.holds.where = where
+                guest.halts.where = where
             case Continued():
                 self.end(guest)
             case DebugListening(port, problem):
-                guest.holds.port = port
+                guest.halts.port = port
                 if problem and problem != self._missing:
                     self._tell(problem)
                 self._missing = problem
 
     def begin(self, guest: Guest) -> None:
-        """A debugger holds a guest."""
-        if guest.holds.begin():
-            self._hold(guest)
+        """A debugger halts a guest."""
+        if guest.halts.begin():
+            self._halt(guest)
 
     def end(self, guest: Guest) -> None:
         """A debugger has let go of a guest."""
-        guest.holds.where = ""
-        lasted_s = guest.holds.end() if guest.holds else None
+        guest.halts.where = ""
+        lasted_s = guest.halts.end() if guest.halts else None
         if lasted_s is not None:
             self._go_on(guest, round(lasted_s * 1000))
 
     def waits(self, guest: Guest, request: str) -> None:
-        """A request has come for a guest that is held."""
-        if guest.holds.where:
-            self._tell(f"{request} waits: the debugger holds the worker at {guest.holds.where}")
+        """A request has come for a guest that is halted."""
+        if guest.halts.where:
+            self._tell(f"{request} waits: the debugger halts the worker at {guest.halts.where}")
 
     def lost(self, guest: Guest) -> None:
         """A guest has ended, perhaps at its prompt, which had changed the terminal's mode."""
-        if guest.holds:
+        if guest.halts:
             self.restore_terminal()

@@ -13,7 +13,7 @@ from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import RunMessage
 from emulator.runner.connection import Connection
-from emulator.runner.debugging import Debugging, Holds
+from emulator.runner.debugging import Debugging, Halts
 from emulator.runner.guest_source import Ending, GuestProcess
 from emulator.runner.output import OutputPipe
 from emulator.runner.requests import (
@@ -79,7 +79,7 @@ class Guest:
         self._cause = ""  # why we killed it, if we did
         self._culprit = 0  # number of the run that was the reason, if it is known
         self._is_request = False  # a request is known to be the reason
-        self.holds = Holds(asyncio.get_running_loop().time)
+        self.halts = Halts(asyncio.get_running_loop().time)
         self.debugging: Debugging | None = None
         connection.attach(self)
         connection.debugger_said = self._debugged
@@ -250,7 +250,7 @@ class Guest:
             cause = Cause.ENDED if self._cause else ending.cause
             if self._is_request:
                 cause = Cause.REQUEST
-            if self.holds:  # somebody at a debugger has ended it
+            if self.halts:  # somebody at a debugger has ended it
                 cause = Cause.HOST
             others = bool(self.connection.exchanges)
             self._tell_loss(Loss(reason, cause, self._culprit, others))

@@ -112,7 +112,7 @@ class Runner:
         """Let the current guest answer. Raises HandlerError, GuestLost."""
         if self.current is None:
             raise GuestLost("no generation of the worker is running")
-        if self.current.holds and self.debugging is not None:
+        if self.current.halts and self.debugging is not None:
             path = urlsplit(request.url).path
             self.debugging.waits(self.current, f"{request.method} {path}")
         return await self.current.fetch(request)
@@ -179,7 +179,7 @@ class Runner:
         done: set[asyncio.Future[Any]] = set()
         now_s = asyncio.get_running_loop().time
         until_s = now_s() + self._load_timeout_ms / 1000
-        while not done and (left_s := until_s + guest.holds.held_s - now_s()) > 0:
+        while not done and (left_s := until_s + guest.halts.halted_s - now_s()) > 0:
             done, _ = await asyncio.wait(
                 [answered, ended], timeout=left_s, return_when=asyncio.FIRST_COMPLETED
             )
@@ -215,7 +215,7 @@ class Runner:
                     guest.when_read(lambda: None)
                     asked = connection.unanswered()
                     asked_at = loop.time()
-            elif asked != before or guest.holds:
+            elif asked != before or guest.halts:
                 asked_at = loop.time()
             elif (loop.time() - asked_at) * 1000 >= self.hang_timeout_ms:
                 await self._end_hanging(guest)

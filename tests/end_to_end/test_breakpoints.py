@@ -54,7 +54,7 @@ def test_code_stops_at_a_prompt_and_no_time_counts_until_it_goes_on(tmp_path: Pa
     """The waits are longer than the hang guard and the timeout of the step allow."""
     made = project(tmp_path)
     with OnTerminal(made) as dev, ThreadPoolExecutor() as others:
-        dev.wait_for("the debugger holds the worker; all else")
+        dev.wait_for("the debugger halts the worker; all else")
         dev.wait_for(r"entry\.py\(5\)<module>\(\)")
         dev.wait_for(PROMPT)
         dev.type("p 4x" + ERASE + "1" + LEFT + LEFT + "-\n")  # the line is edited: p -41
@@ -63,10 +63,10 @@ def test_code_stops_at_a_prompt_and_no_time_counts_until_it_goes_on(tmp_path: Pa
 
         with dev.client() as client:
             stopped = others.submit(client.get, "/stop")
-            dev.wait_for("holds the worker for GET /stop")
+            dev.wait_for("halts the worker for GET /stop")
             dev.wait_for(PROMPT)
             waiting = others.submit(client.get, "/other")
-            dev.wait_for(r"GET /other waits: the debugger holds the worker at src/entry\.py:\d+")
+            dev.wait_for(r"GET /other waits: the debugger halts the worker at src/entry\.py:\d+")
             dev.type("import time; time.sleep(1)\n")
             dev.wait_for(PROMPT)
             dev.type("path = 'there'\nq\n")  # it leaves the debugger, and the worker goes on
@@ -74,7 +74,7 @@ def test_code_stops_at_a_prompt_and_no_time_counts_until_it_goes_on(tmp_path: Pa
             assert waiting.result().text == "answered"
 
             assert client.get("/flow").text == "answered"
-            dev.wait_for("holds the worker for flow one")
+            dev.wait_for("halts the worker for flow one")
             dev.wait_for(PROMPT)
             dev.type("import time; time.sleep(1)\n")
             dev.wait_for(PROMPT)

@@ -29,7 +29,7 @@ def install(connection: Connection, terminal: str) -> None:
 def chosen_debugger() -> str:
     """Return the debugger that PYTHONBREAKPOINT names, or "".
 
-    It does not say when it waits for a person, so the guest counts as held from its start.
+    It does not say when it waits for a person, so the guest counts as halted from its start.
     """
     chosen = os.environ.get("PYTHONBREAKPOINT", "")
     return "" if chosen == "0" or chosen in _PDB else chosen

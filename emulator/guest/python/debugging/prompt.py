@@ -103,7 +103,7 @@ def _at(terminal: str) -> Iterator[None]:
 
 def _notice(label: str) -> str:
     of = f" for {label}" if label else ""
-    text = f"--- the debugger holds the worker{of}; all else in it waits. c goes on, h helps ---"
+    text = f"--- the debugger halts the worker{of}; all else in it waits. c goes on, h helps ---"
     return printable(text.replace("\t", " "))
 
 

@@ -1,4 +1,4 @@
-"""Guests that a debugger holds: their attempts do not time out meanwhile."""
+"""Guests that a debugger halts: their attempts do not time out meanwhile."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ async def _charge(event: dict[str, Any], step: Step) -> Any:
     return await step.do("charge", forever, config)
 
 
-def test_an_attempt_in_a_held_guest_has_the_rest_of_its_time_afterwards(tmp_path: Path) -> None:
+def test_an_attempt_in_a_halted_guest_has_the_rest_of_its_time_afterwards(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.create()
         await world.advance(4 * MINUTE)
-        held = world.engine.held
+        halted = world.engine.halted
 
-        held.hold(world.guest)
+        halted.halt(world.guest)
         await world.advance(HOUR)
         assert world.status() == "running"
-        held.go_on(world.guest, HOUR)
+        halted.go_on(world.guest, HOUR)
         await world.advance(5 * MINUTE)
         assert world.status() == "running"
         await world.advance(2 * MINUTE)
