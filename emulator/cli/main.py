@@ -19,6 +19,7 @@ COMMANDS = {
     "workflows": "emulator.cli.workflows.group:workflows",
     "clock": "emulator.cli.clock:clock",
     "state": "emulator.cli.state:state",
+    "exec": "emulator.cli.exec:exec_",
     "doctor": "emulator.cli.doctor:doctor",
 }
 
