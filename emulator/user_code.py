@@ -106,9 +106,9 @@ class BundledCode:
         try:
             bundle = await self._bundler.build()
         except BundleError as error:
-            self._inputs = error.inputs | {config.main}
+            self._inputs = error.inputs
             raise
-        self._inputs = bundle.inputs | {config.main}
+        self._inputs = bundle.inputs
         return bundle
 
     async def close(self) -> None:

@@ -28,8 +28,9 @@ class Bundle:
 
     main: the name of the main module, always "main"; it is `modules[0]`.
     source_map: of the main module, version 3; None with `no_bundle`. See `source_maps.py`.
-    inputs: absolute paths of everything that the bundle depends on, and of files that esbuild would
-    look at. A folder among them stands for all files below it that matter (`watch.matters`).
+    inputs: absolute paths of everything to watch: what the bundle depends on, and files that
+    esbuild would look at. A folder among them stands for all files below it that matter
+    (`watch.matters`).
     service_worker: whether the main module is a script that calls `addEventListener`.
     warnings: as esbuild shows them, with place and code.
     """

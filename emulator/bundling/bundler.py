@@ -42,14 +42,22 @@ def _ignore(line: str) -> None:
     return None
 
 
-def _folders(config: Config) -> frozenset[Path]:
-    """Return the folders and the main module, whose changes always matter."""
-    found = {config.main}
+def _watched(config: Config, inputs: frozenset[Path]) -> frozenset[Path]:
+    """Return what is to be watched of a project whose bundle has these inputs.
+
+    What the project's own command writes is left out: its folders decide when it runs, and a save
+    would be followed by two builds.
+    """
+    found = {*inputs, config.main}
     if config.bundling.find_additional_modules:
         found.add(module_root(config))
-    if config.bundling.build is not None:
-        found.update(config.bundling.build.watched)
-    return frozenset(found)
+    build = config.bundling.build
+    if build is None:
+        return frozenset(found)
+    made = config.main.parent
+    if not any(folder.is_relative_to(made) for folder in build.watched):
+        found = {path for path in found if not path.is_relative_to(made)}
+    return frozenset(found.union(build.watched))
 
 
 def _without_links(config: Config) -> Config:
@@ -81,7 +89,6 @@ class Bundler:
         self._cache = cache
         build = config.bundling.build
         self._command = BuildCommand(build, config.main, process_env, tell) if build else None
-        self._folders = _folders(config)
         self._rules = module_rules.effective(config.bundling.rules)
         self._mode = node_builtins.mode_of(config.compatibility_date, config.compatibility_flags)
         self._lacking: tuple[str, ...] = ()  # a warning that polyfills are not there
@@ -102,9 +109,9 @@ class Bundler:
             try:
                 bundle = await self._build()
             except BundleError as error:
-                error.inputs |= self._folders
+                error.inputs = _watched(self._config, error.inputs)
                 raise
-            return replace(bundle, inputs=bundle.inputs | self._folders)
+            return replace(bundle, inputs=_watched(self._config, bundle.inputs))
 
     async def close(self) -> None:
         """End esbuild; another `build` would start it again."""

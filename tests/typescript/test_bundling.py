@@ -103,3 +103,7 @@ def test_the_projects_own_build_command_runs_when_its_files_are_saved(tmp_path: 
         assert "[custom build] copied" in server.output
         (folder / "src" / "text.mjs").write_text("export const text = 'second'")
         eventually(lambda: answers(server, "second"))
+        (folder / "src" / "text.mjs").write_text("export const text = 'third'")
+        eventually(lambda: answers(server, "third"))
+        eventually(lambda: server.output.count("reloaded in") >= 2)
+        assert server.output.count("reloaded in") == 2  # what the command writes is no save
