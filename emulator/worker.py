@@ -21,6 +21,7 @@ from emulator.engine.journal.journal import Journal
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.divergence import Policy
 from emulator.engine.schedules import Schedules
+from emulator.json_types import Json
 from emulator.kinds.kind import Kind, Record
 from emulator.kinds.open_bindings import Bindings, synchronous
 from emulator.kinds.registry import KINDS, kind_named
@@ -188,18 +189,42 @@ def definitions(config: Config) -> list[Definition]:
 
 def worker_spec(config: Config) -> WorkerSpec:
     """Return what a guest must know to load the user's code."""
-    bindings = {bound.name: {"kind": bound.kind} for bound in config.bindings if bound.name}
+    values = _values(config)
+    bindings = {
+        bound.name: {"kind": bound.kind}
+        for bound in config.bindings
+        if bound.name and bound.name not in values
+    }
     for other in config.bound(Unsupported):
         bindings[other.name]["friendly"] = other.record.friendly
+    members = () if config.is_python else _members(config)
+    if not config.is_python:
+        for name in bindings.keys() - {member.name for member in members}:
+            bindings[name].setdefault("friendly", _friendly(bindings[name]["kind"]))
     return WorkerSpec(
-        members=() if config.is_python else _members(config),
+        members=members,
         project_dir=config.project_dir,
         main=config.main,
         compatibility_date=config.compatibility_date,
         compatibility_flags=config.compatibility_flags,
         bindings=bindings,
-        vars=config.vars,
+        vars={**config.vars, **values},
     )
+
+
+def _friendly(kind: str) -> str:
+    found = kind_named(kind)
+    return kind if found is None else found.friendly
+
+
+def _values(config: Config) -> dict[str, Json]:
+    """Return the bindings that are JSON values on `env`."""
+    kinds = [(bound, kind_named(bound.kind)) for bound in config.bindings if bound.name]
+    return {
+        bound.name: kind.value(bound.record)
+        for bound, kind in kinds
+        if kind is not None and kind.value is not None
+    }
 
 
 def _members(config: Config) -> tuple[Member, ...]:

@@ -87,14 +87,15 @@ def _terminal(arguments: DevArguments) -> AnyTerminal:
 
 
 def _refuse_what_is_not_in_workerd(config: Config) -> None:
-    kinds = [(kind_named(bound.kind), bound.record) for bound in config.bindings]
+    kinds = [(bound, kind_named(bound.kind)) for bound in config.bindings]
     absent = sorted(
         {
             kind.section
-            for kind, record in kinds
+            for bound, kind in kinds
             if kind is not None
             and kind.name != "cron"
-            and (kind.workerd is None or kind.workerd(record, "") is None)
+            and (not bound.name or kind.is_front)  # another one raises an error when it is used
+            and (kind.workerd is None or kind.workerd(bound.record, "") is None)
         }
     )
     if not config.is_python and absent:

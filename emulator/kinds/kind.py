@@ -15,6 +15,7 @@ from emulator.config.binding_names import BindingNames
 from emulator.config.environments import Selected
 from emulator.config.model import Bound, Config
 from emulator.config.table import Table
+from emulator.json_types import Json
 
 if TYPE_CHECKING:
     from bindings.binding import Binding
@@ -126,6 +127,8 @@ class Kind:
     files: what it keeps in the state directory, each a file or a folder.
     commands, routes: its command group, and a function from a Worker to its control routes, each as
     "module:attribute".
+    command: the name of its command group, if that is not the kind's.
+    value: what it is on `env`, from its record, if that is a JSON value and nothing to call.
     trigger: of a kind that calls the worker by itself: what makes the trigger from an `Around`
     (`emulator/triggers/trigger.py`), as "module:attribute".
     is_front: whether its binding answers requests before the worker does, where it can; its
@@ -153,6 +156,8 @@ class Kind:
     review: Callable[[Config, Table], None] = _no_review
     files: tuple[str, ...] = ()
     commands: str = ""
+    command: str = ""
+    value: Callable[[Record], Json] | None = None
     routes: str = ""
     trigger: str = ""
     is_front: bool = False

@@ -5,7 +5,21 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from emulator.kinds import ai, assets, cron, d1, kv, queues, r2, vectorize, workflow
+from emulator.kinds import (
+    ai,
+    analytics_engine,
+    assets,
+    cron,
+    d1,
+    kv,
+    queues,
+    r2,
+    ratelimits,
+    secrets_store,
+    vectorize,
+    version_metadata,
+    workflow,
+)
 from emulator.kinds.kind import Kind
 
 # In the order in which their sections are read.
@@ -17,6 +31,10 @@ KINDS: tuple[Kind, ...] = (
     vectorize.KIND,
     ai.KIND,
     cron.KIND,
+    ratelimits.KIND,
+    version_metadata.KIND,
+    analytics_engine.KIND,
+    secrets_store.KIND,
     queues.KIND,
     assets.KIND,
 )
@@ -35,4 +53,4 @@ def attribute(path: str) -> Any:
 
 def commands() -> dict[str, str]:
     """Return the command groups of kinds, by name, each as "module:attribute"."""
-    return {kind.name: kind.commands for kind in KINDS if kind.commands}
+    return {kind.command or kind.name: kind.commands for kind in KINDS if kind.commands}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.end_to_end.server import DevServer
 
+IMPORT = "from emulator.kinds.kind import"
 ROOT = Path(__file__).parents[2]
 
 BINDING = """
@@ -133,7 +134,7 @@ def copy_with_artifacts(tree: Path) -> None:
     write(tree / "emulator/guest/python/clients/artifacts.py", CLIENT)
     listed = tree / "emulator/kinds/registry.py"
     text = listed.read_text(encoding="utf-8")
-    added = text.replace("import ai,", "import ai, artifacts,").replace(
+    added = text.replace(IMPORT, f"from emulator.kinds import artifacts\n{IMPORT}").replace(
         "    d1.KIND,\n", "    d1.KIND,\n    artifacts.KIND,\n"
     )
     listed.write_text(added, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Analytics Engine: data points that a worker writes, kept in a file."""

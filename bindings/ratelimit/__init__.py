@@ -1,0 +1,1 @@
+"""Rate limits: how many calls a key may make in a time."""

@@ -1,0 +1,1 @@
+"""Secrets Store: secrets by store and name, on this machine."""

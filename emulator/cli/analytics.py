@@ -1,0 +1,57 @@
+"""`groundfog analytics`: the data points that the worker has written."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from bindings.analytics.analytics import Datasets, Point
+from emulator.cli.options import ProjectOptions, load_project, project_options
+from emulator.cli.output import say, show, show_json
+from emulator.clock import SystemClock
+from emulator.engine.model.plain import iso
+from emulator.kinds.analytics_engine import path
+from emulator.state import State
+
+
+@click.group()
+def analytics() -> None:
+    """Show the data points of Analytics Engine datasets."""
+
+
+@analytics.command("points")
+@click.argument("dataset")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@project_options
+def points(options: ProjectOptions, dataset: str, limit: int, as_json: bool) -> None:
+    """Print the newest data points of DATASET, the newest first."""
+    state = State.locate(load_project(options), options.persist_to)
+    state.prepare()
+
+    async def read() -> list[Point]:
+        datasets = Datasets(path(state), SystemClock().now_ms, "FULL")
+        try:
+            return datasets.newest(dataset, limit)
+        finally:
+            await datasets.close()
+
+    shown: list[dict[str, Any]] = [
+        {
+            "timestamp": iso(each.at_ms),
+            "index": each.index,
+            "blobs": each.blobs,
+            "doubles": each.doubles,
+        }
+        for each in asyncio.run(read())
+    ]
+    if as_json:
+        show_json(shown)
+        return
+    for each in shown:
+        values = [*each["blobs"], *(f"{number:g}" for number in each["doubles"])]
+        show(f"{each['timestamp']}  {each['index']:<16}  {'  '.join(values)}")
+    if not shown:
+        say(f"No data point has been written to {dataset}.")

@@ -1,0 +1,68 @@
+"""Analytics Engine: `[[analytics_engine_datasets]]`.
+
+Source: docs/platform/configuration.md, "Bindings".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.config.model import Bound
+from emulator.kinds.kind import Kind, Section
+from emulator.state import State
+
+if TYPE_CHECKING:
+    from bindings.analytics.analytics import Datasets
+    from bindings.binding import Binding
+    from emulator.kinds.places import Places
+
+NAME = "analytics_engine"
+FOLDER = "analytics-engine"
+_EXAMPLE = 'with binding = "METRICS" below it.'
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRecord:
+    """One `[[analytics_engine_datasets]]` entry; `name`: the dataset, or else the binding."""
+
+    name: str
+
+
+def path(state: State) -> Path:
+    """Return the file of all datasets."""
+    return state.database(FOLDER, "points")
+
+
+def _read(section: Section) -> list[Bound[DatasetRecord]]:
+    found = []
+    for item in section.items(_EXAMPLE):
+        binding = section.name(item, "METRICS")
+        name = item.string("dataset") or binding
+        if binding and name:
+            found.append(Bound(binding, NAME, DatasetRecord(name)))
+    return found
+
+
+def _open(record: DatasetRecord, places: Places) -> Binding:
+    from bindings.analytics.analytics import Dataset, Datasets
+
+    def opened() -> Datasets:
+        return Datasets(path(places.state), places.clock.now_ms, places.synchronous)
+
+    return Dataset(places.keep(FOLDER, opened), record.name)
+
+
+KIND = Kind(
+    name=NAME,
+    section="analytics_engine_datasets",
+    friendly="Analytics Engine Dataset",
+    keys=frozenset({"binding", "dataset", "remote"}),
+    read=_read,
+    open=_open,
+    shown=lambda dataset: dataset.name,
+    files=(FOLDER,),
+    commands="emulator.cli.analytics:analytics",
+    command="analytics",
+)
