@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from emulator.disk import make_folder, refusal, refuse_foreign_link
 from emulator.errors import WorkerError
-from emulator.sqlite import Place, Removed, Synchronous, connect
+from emulator.sqlite import DatabaseFile, Removed, Synchronous, connect
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -34,7 +34,7 @@ class Store:
         self.path = path
         self._schema = schema
         self._synchronous = synchronous
-        self._place: Place | None = None
+        self._database_file: DatabaseFile | None = None
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
         self._slow_reader: sqlite3.Connection | None = None
@@ -80,8 +80,8 @@ class Store:
     def removed(self) -> str:
         """Return a message if the file was removed or replaced while it is open, else ""."""
         try:
-            if self._place is not None:
-                self._place.look()
+            if self._database_file is not None:
+                self._database_file.look()
         except Removed as error:
             return str(error)
         return ""
@@ -121,8 +121,8 @@ class Store:
         if self._writer is None:
             self._writer = connect(self.path, self._synchronous)
         writer = self._writer
-        assert self._place is not None
-        self._place.check()
+        assert self._database_file is not None
+        self._database_file.check()
         writer.execute("BEGIN IMMEDIATE")
         try:
             results = [self._apart(writer, work) for work in works]
@@ -147,13 +147,13 @@ class Store:
         return result
 
     def _open(self) -> None:
-        if self._place is not None:
+        if self._database_file is not None:
             return
         make_folder(self.path.parent)
         refuse_foreign_link(self.path)
         with contextlib.closing(connect(self.path, self._synchronous)) as connection:
             self._prepare(connection)
-        self._place = Place(self.path)
+        self._database_file = DatabaseFile(self.path)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")

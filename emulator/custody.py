@@ -1,8 +1,8 @@
 """Watches whether the state of a running server is still in its place.
 
-When files were removed, the server acknowledges nothing more (`emulator.sqlite.Place`). This module
-notices it even without requests, and creates the lock and `dev.json` again. So a second server on
-the directory is still refused, and commands still find the running server.
+When files were removed, the server acknowledges nothing more (`emulator.sqlite.DatabaseFile`).
+This module notices it even without requests, and creates the lock and `dev.json` again. So a second
+server on the directory is still refused, and commands still find the running server.
 """
 
 from __future__ import annotations

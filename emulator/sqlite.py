@@ -20,8 +20,8 @@ class Removed(sqlite3.OperationalError):
     """The file of an open database is not at its path any more: new data in it would be lost."""
 
 
-class Place:
-    """The place of an open database's file and its log, as it was when they were opened.
+class DatabaseFile:
+    """The file of an open database, and its log, as they were when they were opened.
 
     SQLite continues to read and write a removed file, and does not say so.
     """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bindings.binding import Binding
 from emulator.clock import Clock, SystemClock, VirtualClock
 from emulator.config.model import Config, Unsupported
-from emulator.engine.clock_control import ClockRecord, Timekeeper, Work
+from emulator.engine.clock_control import SavedClock, Timekeeper, Work
 from emulator.engine.control import Control
 from emulator.engine.creation_limits import Limits
 from emulator.engine.engine import Engine
@@ -77,7 +77,7 @@ class Worker:
             config, state, self.engine, self._other_deadline, self.triggers.in_flight
         )
         self.bindings = Bindings(
-            state, clock, self.control, announce, self.engine.journal.place.check
+            state, clock, self.control, announce, self.engine.journal.file.check
         )
         self._fronts = fronts(config)
         self.started_ms = clock.now_ms()
@@ -263,7 +263,7 @@ def _timekeeper(
 ) -> Timekeeper:
     """Return the object that moves the engine's clock and saves it in the state directory."""
 
-    def save(record: ClockRecord) -> None:
+    def save(record: SavedClock) -> None:
         fields = {"now_ms": record.now_ms, "ahead_ms": record.ahead_ms}
         state.write_clock({name: value for name, value in fields.items() if value is not None})
 

@@ -56,7 +56,7 @@ Made = TypeVar("Made")
 Answer = Any  # a JSON value, Media, Events or ByteStream
 
 
-class Source(Protocol):
+class Substitute(Protocol):
     """Who answers in place of the stub: a cassette or an upstream. `name` goes to the ledger."""
 
     name: str
@@ -71,13 +71,13 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`strict`: only rules answer. `source` answers in place of the stub.
+    """`strict`: only rules answer. `substitute` answers in place of the stub.
 
     `scrubber` removes secrets from the errors in the ledger.
     """
 
     strict: bool = False
-    source: Source | None = None
+    substitute: Substitute | None = None
     budget: Budget = Budget()
     scrubber: Scrubber = Scrubber()
 
@@ -151,11 +151,11 @@ class Ai:
                 raise not_emulated(f"env.AI.{method}", "docs/workers-ai.md lists what there is.")
 
     async def close(self) -> None:
-        """Close the connections of the source; calls that still wait for their turn are dropped."""
+        """Close the substitute's connections; calls that wait for their turn are dropped."""
         for thread in (self._thread, self._converter):
             thread.shutdown(wait=False, cancel_futures=True)
-        if self._settings.source is not None:
-            await self._settings.source.close()
+        if self._settings.substitute is not None:
+            await self._settings.substitute.close()
 
     def models(self, params: Any) -> list[ListedModel]:
         """Return the models of the catalogue that `params` ask for."""
@@ -218,13 +218,13 @@ class Ai:
             raise bad_input("the inputs are nested too deeply") from None
 
     def _look(self, asked: _Asked) -> None:
-        """Check a call and ask the rules; answer it if it needs no source and no delay."""
+        """Check a call and ask the rules; answer it if it needs no substitute and no delay."""
         asked.prompt = inputs.prompt_text(asked.values)
         inputs.check_inputs(asked.model, asked.values)
         asked.reply = self._rules.reply(asked.model, asked.prompt, asked.values)
         is_fixed = asked.reply is not None and asked.reply.value is not None
         is_refused = asked.reply is not None and asked.reply.error is not None
-        is_ours = is_fixed or (self._settings.source is None and not self._settings.strict)
+        is_ours = is_fixed or (self._settings.substitute is None and not self._settings.strict)
         if is_ours and not is_refused and not asked.rule.delay_ms:
             self._respond(asked)
 
@@ -251,19 +251,19 @@ class Ai:
         if reply is None or reply.value is None:
             if self._settings.strict:
                 raise missing_rule(asked.model, asked.prompt)
-            if self._settings.source is not None:
-                source = self._settings.source
-                asked.answer = await source.answer(asked.model.name, asked.values)
+            if self._settings.substitute is not None:
+                substitute = self._settings.substitute
+                asked.answer = await substitute.answer(asked.model.name, asked.values)
                 return await self._off_loop(self._estimate, asked)
         await self._off_loop(self._respond, asked)
 
     def _find_model(self, name: Any) -> Model:
-        source = self._settings.source
-        # The name of the model becomes a part of the source's address.
-        if not isinstance(name, str) or (source is not None and not is_model_name(name)):
+        substitute = self._settings.substitute
+        # The name of the model becomes a part of the substitute's address.
+        if not isinstance(name, str) or (substitute is not None and not is_model_name(name)):
             raise no_such_model(name)
         model = BY_NAME.get(name) or self._rules.declared(name)
-        if model is None and source is not None and source.takes_any_model:
+        if model is None and substitute is not None and substitute.takes_any_model:
             model = Model(name, Task.TEXT_GENERATION, options.UNCHECKED)
         if model is None:
             raise no_such_model(name)
@@ -285,8 +285,8 @@ class Ai:
         return raw_answer(answer)
 
     def _entry(self, asked: _Asked) -> Call:
-        source = self._settings.source
-        by = "stub" if source is None else source.name
+        substitute = self._settings.substitute
+        by = "stub" if substitute is None else substitute.name
         if asked.reply is not None:
             by = asked.reply.rule.where or "rule"
         return Call(
@@ -312,7 +312,7 @@ class Ai:
             log.warning("the ledger of env.AI cannot be written: %s", problem)
 
     def _counted(self, asked: _Asked) -> ByteStream:
-        """Return the stream of a source. When it has been read to its end, the ledger lists it."""
+        """Return the stream of a substitute; at its end, the call goes into the ledger."""
         stream: ByteStream = asked.answer
 
         async def read() -> AsyncIterator[bytes]:

@@ -25,7 +25,7 @@ class Upstream(Protocol):
     async def close(self) -> None: ...
 
 
-class Replay:
+class PlayedCassette:
     """Answers from a cassette, never from the network."""
 
     takes_any_model = True
@@ -43,7 +43,7 @@ class Replay:
         """Nothing is held open."""
 
 
-class Record:
+class RecordedUpstream:
     """Answers from an upstream, and writes each answer into a cassette."""
 
     def __init__(self, upstream: Upstream, cassette: Cassette) -> None:

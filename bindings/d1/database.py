@@ -151,7 +151,7 @@ class D1:
         """
         try:
             if self._writer is not None:
-                self._writer.ruled.check_place(log=True)
+                self._writer.ruled.check_file(log=True)
         except WorkerError as error:
             self._gone = error.message
         return self._gone
@@ -216,7 +216,7 @@ class D1:
         try:
             if self._quick is None:
                 if self._writer is not None:
-                    self._writer.ruled.check_place()
+                    self._writer.ruled.check_file()
                 self._quick = RuledConnection(
                     self._path, self._synchronous, reads_only=True, quick=True
                 )
@@ -244,7 +244,7 @@ class D1:
 
     async def _open(self, *, reads_only: bool) -> ConnectionThread:
         if reads_only and self._writer is not None:
-            self._writer.ruled.check_place()  # a reader would create a new file there
+            self._writer.ruled.check_file()  # a reader would create a new file there
         try:
             make_folder(self._path.parent)
             refuse_foreign_link(self._path)

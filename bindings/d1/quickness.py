@@ -17,7 +17,7 @@ Call = tuple[str, ...]  # its SQL texts
 
 
 @dataclass(slots=True)
-class _Record:
+class _Times:
     proofs_missing: int = 1
     strikes: int = 0
 
@@ -27,7 +27,7 @@ class Quickness:
 
     def __init__(self) -> None:
         # The keys are hashes, as the texts may be long.
-        self._records: dict[int, _Record] = {}
+        self._records: dict[int, _Times] = {}
 
     def is_proven(self, call: Call) -> bool:
         """Return whether to run `call` on the event loop."""
@@ -40,7 +40,7 @@ class Quickness:
         if record is None:
             if len(self._records) >= CALLS_MAX:
                 self._records.clear()
-            record = self._records[hash(call)] = _Record()
+            record = self._records[hash(call)] = _Times()
         if record.proofs_missing > 0:
             record.proofs_missing -= 1
         else:
@@ -48,6 +48,6 @@ class Quickness:
 
     def was_slow(self, call: Call) -> None:
         """Note that it was slow on the event loop: it must be quick 4 times first, then 16, 64…"""
-        record = self._records.setdefault(hash(call), _Record())
+        record = self._records.setdefault(hash(call), _Times())
         record.strikes += 1
         record.proofs_missing = min(4**record.strikes, _PROOFS_MAX)

@@ -40,7 +40,7 @@ from bindings.d1.undecodable import as_bytes, decoded
 from bindings.d1.values import Cell, Parameter
 from emulator.answers.d1 import Result
 from emulator.errors import WorkerError
-from emulator.sqlite import Place, Removed, Synchronous
+from emulator.sqlite import DatabaseFile, Removed, Synchronous
 
 # Instructions of SQLite's virtual machine between two looks at the clock: about 10 ms. Each look
 # needs Python's interpreter lock, which the event loop may hold.
@@ -84,7 +84,7 @@ class RuledConnection:
         # A cached statement is not authorized again, so a worker's text must never equal ours.
         self._mark = f" /* {secrets.token_hex(16)} */"
         self.connection = open_connection(path, synchronous, reads_only=reads_only, waits=not quick)
-        self._place = Place(path)
+        self._database_file = DatabaseFile(path)
         if quick:
             self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, QUICK_LENGTH_MAX_BYTES)
         self._page_bytes = self.connection.execute("PRAGMA page_size").get
@@ -134,7 +134,7 @@ class RuledConnection:
             if needs_transaction:
                 self._execute_own("COMMIT")
             if not self._reads_only:
-                self.check_place()  # never acknowledge a write to a file that was removed
+                self.check_file()  # never acknowledge a write to a file that was removed
         except BaseException:
             if self.connection.in_transaction:
                 self._execute_own("ROLLBACK")
@@ -303,10 +303,10 @@ class RuledConnection:
         for statement in SETTINGS:
             self._execute_own(statement)
 
-    def check_place(self, log: bool = False) -> None:
+    def check_file(self, log: bool = False) -> None:
         """Raise WorkerError when the file was removed or replaced; with `log`, also for its log."""
         try:
-            self._place.look() if log else self._place.check()
+            self._database_file.look() if log else self._database_file.check()
         except Removed as error:
             raise WorkerError(str(error)) from None
 

@@ -76,7 +76,7 @@ class Index:
         store = self._opened
         try:
             if store is not None:
-                store.check_place(log=True)
+                store.check_file(log=True)
         except Removed as error:
             return str(error)
         return ""
@@ -196,7 +196,7 @@ class Index:
                 store.close()
                 raise
             self._opened = store
-        self._opened.check_place()
+        self._opened.check_file()
         return self._opened
 
     def _configure_metadata_indexes(self, store: Store) -> None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from bindings.vectorize import schema
 from bindings.vectorize.vectors import Vector
 from emulator.disk import make_folder, refuse_foreign_link
-from emulator.sqlite import Place, connect
+from emulator.sqlite import DatabaseFile, connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,16 @@ class Store:
         make_folder(path.parent)
         refuse_foreign_link(path)
         self._connection = connect(path)
-        self._place = Place(path)
+        self._database_file = DatabaseFile(path)
         try:
             self.converted = schema.prepare(self._connection, path)
         except BaseException:
             self._connection.close()
             raise
 
-    def check_place(self, log: bool = False) -> None:
+    def check_file(self, log: bool = False) -> None:
         """Raise Removed, a sqlite3.Error, if the file was removed; with `log`, also for its log."""
-        self._place.look() if log else self._place.check()
+        self._database_file.look() if log else self._database_file.check()
 
     def close(self) -> None:
         """Close the file."""
@@ -118,7 +118,7 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-        self.check_place()
+        self.check_file()
 
     # --- settings
 

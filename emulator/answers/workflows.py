@@ -340,7 +340,7 @@ class LocalFacts(TypedDict, total=False):
     divergence: Mapping[str, Json]
 
 
-class LogEventRecord(TypedDict, total=False):
+class LogEventDetail(TypedDict, total=False):
     """One event of the event log; the members after `type` depend on the type."""
 
     instanceId: Required[str]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from emulator.answers.workflows import LogEventRecord
+from emulator.answers.workflows import LogEventDetail
 from emulator.cli.workflows.api import BASE, Answer, Unreachable, read_answer, route
 from emulator.protocol import deep_json
 from emulator.state import RunningServer
@@ -64,7 +64,7 @@ class RemoteApi:
             connection.close()
         return read_answer(response.status, text, self._server.url)
 
-    def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventRecord]:
+    def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventDetail]:
         """See `Api`."""
         path = route(BASE, (workflow, "instances", instance, "subscribe"))
         connection = self._connection()

@@ -28,7 +28,7 @@ _POLL_S = 0.001  # while time is moved
 
 
 @dataclass(frozen=True, slots=True)
-class ClockRecord:
+class SavedClock:
     """The saved state of a virtual clock: its time if it stands still, or how far it is ahead."""
 
     now_ms: int | None = None
@@ -46,7 +46,7 @@ class Timekeeper:
         self,
         engine: Engine,
         clock: Clock,
-        save: Callable[[ClockRecord], None],
+        save: Callable[[SavedClock], None],
         *,
         grace_ms: int,
         other_deadline: Callable[[], int | None] = lambda: None,
@@ -100,14 +100,14 @@ class Timekeeper:
         clock = self._virtual()
         async with self._moving:
             clock.freeze()
-            self._save(ClockRecord(now_ms=clock.now_ms()))
+            self._save(SavedClock(now_ms=clock.now_ms()))
 
     async def run(self) -> None:
         """Let time go on at its usual speed. Raises UsageError on a real clock."""
         clock = self._virtual()
         async with self._moving:
             clock.run()
-            self._save(ClockRecord(ahead_ms=clock.ahead_ms))
+            self._save(SavedClock(ahead_ms=clock.ahead_ms))
 
     async def advance(self, span_ms: int) -> None:
         """Move time by a span. Raises UsageError on a real clock, or for too long a span."""
@@ -138,15 +138,15 @@ class Timekeeper:
         ran_ahead_ms, start_ms = clock.ahead_ms, clock.now_ms()
         clock.freeze()
         if ran_ahead_ms is None:
-            self._save(ClockRecord(now_ms=end_ms))
+            self._save(SavedClock(now_ms=end_ms))
         else:
-            self._save(ClockRecord(ahead_ms=ran_ahead_ms + end_ms - start_ms))
+            self._save(SavedClock(ahead_ms=ran_ahead_ms + end_ms - start_ms))
         try:
             await self._walk(clock, end_ms)
         finally:
             if ran_ahead_ms is not None:
                 clock.run()
-                self._save(ClockRecord(ahead_ms=clock.ahead_ms))
+                self._save(SavedClock(ahead_ms=clock.ahead_ms))
 
     async def _walk(self, clock: VirtualClock, end_ms: int) -> None:
         """Stop at every deadline up to `end_ms`, then go there."""
@@ -168,14 +168,14 @@ class Timekeeper:
         found = self._engine.in_flight() | self._other_work()
         return {work for work in found if work[0] not in held} if held else found
 
-    def _caught_up(self, clock: VirtualClock, behind_ms: int) -> ClockRecord:
+    def _caught_up(self, clock: VirtualClock, behind_ms: int) -> SavedClock:
         runs = clock.ahead_ms is not None
         clock.freeze()
         clock.advance(behind_ms)
         if not runs:
-            return ClockRecord(now_ms=clock.now_ms())
+            return SavedClock(now_ms=clock.now_ms())
         clock.run()
-        return ClockRecord(ahead_ms=clock.ahead_ms)
+        return SavedClock(ahead_ms=clock.ahead_ms)
 
     def _virtual(self) -> VirtualClock:
         if isinstance(self._clock, VirtualClock):

@@ -24,7 +24,7 @@ class Recovery:
     def look(self) -> Actions:
         """Notice that the journal was removed, also when nothing is recorded."""
         try:
-            self._roster.journal.place.look()
+            self._roster.journal.file.look()
         except Removed as error:
             return self.failed(set(), error)
         return ()

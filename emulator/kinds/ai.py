@@ -17,7 +17,7 @@ from emulator.kinds.kind import Kind, Section
 from emulator.state import State
 
 if TYPE_CHECKING:
-    from bindings.ai.ai import Source
+    from bindings.ai.ai import Substitute
     from bindings.binding import Binding
     from emulator.kinds.places import Places
     from emulator.runner.workerd.capnp import Value
@@ -84,7 +84,7 @@ def _open(settings: AiSettings, places: Places) -> Binding:
         settings.rules,
         Settings(
             strict=settings.strict,
-            source=_source(settings, places),
+            substitute=_substitute(settings, places),
             budget=settings.budget,
             scrubber=Scrubber(_secrets(settings, places)),
         ),
@@ -92,13 +92,13 @@ def _open(settings: AiSettings, places: Places) -> Binding:
     )
 
 
-def _source(settings: AiSettings, places: Places) -> Source | None:
+def _substitute(settings: AiSettings, places: Places) -> Substitute | None:
     """Return what answers in place of the stub: None, a cassette, an upstream or both."""
     if settings.mode == "stub":
         return None
     from bindings.ai.cassettes import Cassette
     from bindings.ai.scrubbing import Scrubber
-    from bindings.ai.substitutes import Record, Replay
+    from bindings.ai.substitutes import PlayedCassette, RecordedUpstream
     from bindings.ai.upstreams import Cloudflare, OpenAi
 
     asked = settings.upstream
@@ -110,8 +110,8 @@ def _source(settings: AiSettings, places: Places) -> Source | None:
     named = os.environ.get(CASSETTE_VARIABLE) or settings.cassette
     cassette = Cassette(places.project_dir / named, Scrubber(_secrets(settings, places)))
     if settings.mode == "replay" or upstream is None:
-        return Replay(cassette)
-    return Record(upstream, cassette)
+        return PlayedCassette(cassette)
+    return RecordedUpstream(upstream, cassette)
 
 
 def _secrets(settings: AiSettings, places: Places) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from emulator.cli.ink import Ink
 from emulator.cli.levels import Level
 from emulator.cli.names import InstanceName
 from emulator.cli.terminal import ConsoleTerminal
-from emulator.engine.guard.comparison import Asked, Replay, compare
+from emulator.engine.guard.comparison import Asked, ReplayReport, compare
 from emulator.engine.model.divergence import Diverged, Policy
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.kinds import EntryKind
@@ -26,7 +26,7 @@ ORDER = Step("do:1:order", StepState.SUCCEEDED, line=LINE.format(19))
 CHARGE = Step("do:1:charge", StepState.SUCCEEDED, line=LINE.format(19))
 SETTLE = Step("sleep:1:settle", StepState.SLEEPING, line=LINE.format(20))
 RECORDED = [ORDER, CHARGE, SETTLE]
-RENAMED = Replay(
+RENAMED = ReplayReport(
     [
         Asked("do", "order", 1, LINE.format(19)),
         Asked("do", "charge card", 1, LINE.format(19), {}),
@@ -36,7 +36,7 @@ RENAMED = Replay(
 
 def diverged(
     instance: str = "order-17",
-    replay: Replay = RENAMED,
+    replay: ReplayReport = RENAMED,
     action: Policy = Policy.HOLD,
     language: Language = Language.PYTHON,
 ) -> Diverged:
@@ -83,7 +83,7 @@ def test_where_there_is_nothing_to_choose_no_commands_are_shown(
 
 
 def test_a_run_that_could_not_be_waited_for_is_told_as_that() -> None:
-    replay = Replay([], "restless", "waiting at src/entry.py:40")
+    replay = ReplayReport([], "restless", "waiting at src/entry.py:40")
     shown = block([diverged(replay=replay, action=Policy.WARN)], Ink(False))
 
     assert shown.startswith("orders order-17 could not be compared with its code and goes on.")
@@ -91,14 +91,14 @@ def test_a_run_that_could_not_be_waited_for_is_told_as_that() -> None:
 
 
 def test_what_run_would_raise_is_told() -> None:
-    replay = Replay([], "ended", "KeyError: 'id'")
+    replay = ReplayReport([], "ended", "KeyError: 'id'")
     shown = block([diverged(replay=replay)], Ink(False))
 
     assert "If it continued: it would end with KeyError: 'id'." in shown
 
 
 def test_names_with_control_characters_do_not_drive_the_terminal() -> None:
-    replay = Replay([Asked("do", "a\x1b[2J", 1, "", {})])
+    replay = ReplayReport([Asked("do", "a\x1b[2J", 1, "", {})])
 
     assert "\x1b" not in block([diverged("id\x1b[2J", replay)], Ink(False))
 
@@ -116,7 +116,7 @@ def test_names_are_quoted_for_the_shell() -> None:
 def test_steps_are_called_as_the_language_of_the_worker_calls_them(
     language: Language, called: str
 ) -> None:
-    waits = Replay(
+    waits = ReplayReport(
         [Asked("do", "order", 1), Asked("waitForEvent", "charge", 1, options={"type": "paid"})]
     )
 

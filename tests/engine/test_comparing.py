@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.guard.comparison import Asked, Replay, compare, pending_change
+from emulator.engine.guard.comparison import Asked, ReplayReport, compare, pending_change
 from emulator.engine.model.divergence import Change, DiffLine, Divergence, Finding
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_key import step_key
@@ -56,7 +56,7 @@ def asked(text: str, known: str = "") -> list[Asked]:
 
 
 def found(old: str, new: str, **replay: Any) -> Divergence | None:
-    return compare(recorded(old), Replay(asked(new), **replay), now_ms=0)
+    return compare(recorded(old), ReplayReport(asked(new), **replay), now_ms=0)
 
 
 def told(old: str, new: str, **replay: Any) -> list[tuple[Change, str, str]]:
@@ -184,7 +184,7 @@ def test_a_line_of_the_diff_names_the_step_and_its_state() -> None:
 
 
 def test_a_step_that_asks_for_something_else_is_marked_in_the_diff() -> None:
-    replay = Replay([*asked("a"), Asked("sleep", "nap", 1, options={"duration": "2 hours"})])
+    replay = ReplayReport([*asked("a"), Asked("sleep", "nap", 1, options={"duration": "2 hours"})])
     divergence = compare(recorded("a s:nap"), replay, now_ms=0)
 
     assert divergence is not None
@@ -225,7 +225,7 @@ def test_of_a_long_history_only_what_is_near_a_change_is_shown() -> None:
 def test_a_sleep_that_still_lasts_must_be_the_same(
     options: dict[str, Any], expected: tuple[Change, str] | None
 ) -> None:
-    replay = Replay([Asked("sleep", "nap", 1, options=options)])
+    replay = ReplayReport([Asked("sleep", "nap", 1, options=options)])
     divergence = compare(recorded("s:nap"), replay, now_ms=10 * 60_000)
 
     finding = None if divergence is None else divergence.findings[0]
@@ -249,7 +249,7 @@ def test_a_sleep_that_has_ended_or_was_answered_from_history_may_ask_for_anythin
 
 
 def test_a_wait_must_wait_for_the_same_type() -> None:
-    replay = Replay([Asked("waitForEvent", "answer", 1, options={"type": "other"})])
+    replay = ReplayReport([Asked("waitForEvent", "answer", 1, options={"type": "other"})])
     divergence = compare(recorded("w:answer"), replay, now_ms=0)
 
     assert divergence is not None
@@ -260,7 +260,7 @@ def test_steps_that_a_callback_called_are_left_out() -> None:
     steps = recorded("a inner")
     steps[1].parent = steps[0].key
 
-    assert compare(steps, Replay(asked("a")), now_ms=0) is None
+    assert compare(steps, ReplayReport(asked("a")), now_ms=0) is None
 
 
 def test_a_divergence_survives_being_written_down() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from emulator.engine.journal import lists
 from emulator.engine.journal.journal import Journal
-from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.journal.lists import Filter, Slice
 from emulator.engine.journal.reader import DamagedHistory
 from emulator.engine.views import report
 from emulator.errors import StateError
@@ -82,7 +82,7 @@ def test_a_wrong_status_is_told_by_what_lists_it(tmp_path: Path) -> None:
         world.boot()
 
         with pytest.raises(StateError, match="is damaged"):
-            lists.page(world.journal, Filter(NAME), Window(limit=10))
+            lists.page(world.journal, Filter(NAME), Slice(limit=10))
         with pytest.raises(StateError, match="has the status 'dreaming'"):
             world.status("bad")
 
@@ -141,7 +141,7 @@ def test_a_journal_with_flipped_bits_is_refused_or_read_but_never_breaks_the_rea
 def _read_everything(journal: Journal) -> None:
     try:
         lists.generations(journal)
-        lists.page(journal, Filter(NAME), Window(limit=10))
+        lists.page(journal, Filter(NAME), Slice(limit=10))
         for row in [*journal.unfinished(), *journal.every()]:
             journal.fold(row)
             with journal.reading(row.key):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.journal import lists
-from emulator.engine.journal.lists import Filter, Summary, Window, unfinished_text
+from emulator.engine.journal.lists import Filter, Slice, Summary, unfinished_text
 from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.instance import Status
 from tests.engine.scripted import Step
@@ -41,9 +41,9 @@ def test_the_newest_come_first_page_by_page(tmp_path: Path) -> None:
         await five(world)
         everything = Filter(NAME)
 
-        assert ids(lists.page(world.journal, everything, Window(2))) == ["i5", "i4"]
-        assert ids(lists.page(world.journal, everything, Window(2, 4))) == ["i1"]
-        assert lists.page(world.journal, everything, Window(2, 6)) == []
+        assert ids(lists.page(world.journal, everything, Slice(2))) == ["i5", "i4"]
+        assert ids(lists.page(world.journal, everything, Slice(2, 4))) == ["i1"]
+        assert lists.page(world.journal, everything, Slice(2, 6)) == []
         assert lists.count(world.journal, everything) == 5
 
     play(tmp_path, fail_on_three, story)
@@ -52,12 +52,12 @@ def test_the_newest_come_first_page_by_page(tmp_path: Path) -> None:
 def test_a_cursor_goes_on_where_the_last_page_ended(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await five(world)
-        first = lists.page(world.journal, Filter(NAME), Window(2))
+        first = lists.page(world.journal, Filter(NAME), Slice(2))
         await world.create("i6", 6)
 
-        after = Window(2, after=first[-1].key)
+        after = Slice(2, after=first[-1].key)
         assert ids(lists.page(world.journal, Filter(NAME), after)) == ["i3", "i2"]
-        back = Window(2, after=first[-1].key, ascending=True)
+        back = Slice(2, after=first[-1].key, ascending=True)
         assert ids(lists.page(world.journal, Filter(NAME), back)) == ["i5", "i6"]
 
     play(tmp_path, fail_on_three, story)
@@ -69,8 +69,8 @@ def test_status_and_creation_time_filter(tmp_path: Path) -> None:
         errored = Filter(NAME, status="errored")
         middle = Filter(NAME, None, first_ms + SECOND, first_ms + 3 * SECOND)
 
-        assert ids(lists.page(world.journal, errored, Window(9))) == ["i3"]
-        assert ids(lists.page(world.journal, middle, Window(9))) == ["i4", "i3", "i2"]
+        assert ids(lists.page(world.journal, errored, Slice(9))) == ["i3"]
+        assert ids(lists.page(world.journal, middle, Slice(9))) == ["i4", "i3", "i2"]
         assert lists.count(world.journal, middle) == 3
 
     play(tmp_path, fail_on_three, story)

@@ -17,7 +17,7 @@ import pytest
 from emulator.answers.creation import NewInstance
 from emulator.cli.progress import describe
 from emulator.engine.journal import lists
-from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.journal.lists import Filter, Slice
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.kinds import EntryKind
@@ -155,11 +155,11 @@ def test_row_7_what_has_ended_is_kept_as_long_as_was_asked_and_no_longer(tmp_pat
         await world.settle()
 
         await world.advance(DAY + MINUTE)
-        left = [found.id for found in lists.page(world.journal, Filter(NAME), Window(9))]
+        left = [found.id for found in lists.page(world.journal, Filter(NAME), Slice(9))]
         await world.advance(6 * DAY)
 
         assert left == ["by-default"]
-        assert lists.page(world.journal, Filter(NAME), Window(9)) == []
+        assert lists.page(world.journal, Filter(NAME), Slice(9)) == []
 
     play(tmp_path, workflow, story)
 
@@ -472,7 +472,7 @@ def test_row_24_lists_go_by_creation_and_count_what_is_true_now(tmp_path: Path) 
             await world.advance(SECOND)
         await world.control.terminate(NAME, "first")
 
-        listed = lists.page(world.journal, Filter(NAME), Window(9))
+        listed = lists.page(world.journal, Filter(NAME), Slice(9))
         assert [found.id for found in listed] == ["third", "second", "first"]
         assert lists.count(world.journal, Filter(NAME, Status.TERMINATED)) == 1
         assert lists.count(world.journal, Filter(NAME, Status.WAITING)) == 2

@@ -11,14 +11,14 @@ import pytest
 
 from emulator.engine.journal import lists
 from emulator.engine.journal.journal import Journal
-from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.journal.lists import Filter, Slice
 from emulator.engine.journal.schema import SCHEMA_VERSION
 from emulator.errors import StateError
 from tests.engine.test_migrations import first_release
 
 
 def ids(journal: Journal, workflow: str = "orders") -> list[str]:
-    return [found.id for found in lists.page(journal, Filter(workflow), Window(100))]
+    return [found.id for found in lists.page(journal, Filter(workflow), Slice(100))]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emulator.clock import SystemClock, VirtualClock
-from emulator.engine.clock_control import ClockRecord, Timekeeper
+from emulator.engine.clock_control import SavedClock, Timekeeper
 from emulator.engine.model.kinds import EntryKind
 from emulator.errors import UsageError
 from tests.engine.scripted import Context, Step, StepError, Workflow
@@ -31,10 +31,10 @@ async def three_rests(event: Event, step: Step) -> str:
 def with_keeper(
     directory: Path,
     workflow: Workflow,
-    story: Callable[[World, Timekeeper, list[ClockRecord]], Awaitable[None]],
+    story: Callable[[World, Timekeeper, list[SavedClock]], Awaitable[None]],
 ) -> None:
     async def told(world: World) -> None:
-        saved: list[ClockRecord] = []
+        saved: list[SavedClock] = []
         keeper = Timekeeper(world.engine, world.clock, saved.append, grace_ms=GRACE_MS)
         await story(world, keeper, saved)
 
@@ -42,7 +42,7 @@ def with_keeper(
 
 
 def test_one_advance_plays_one_deadline_after_the_other(tmp_path: Path) -> None:
-    async def story(world: World, keeper: Timekeeper, saved: list[ClockRecord]) -> None:
+    async def story(world: World, keeper: Timekeeper, saved: list[SavedClock]) -> None:
         await world.create()
         began_ms = keeper.now_ms()
 
@@ -61,7 +61,7 @@ def test_next_stops_at_the_next_deadline_and_not_at_a_timeout_that_is_over(tmp_p
         await step.do("work", lambda ctx: 1, {"timeout": "10 minutes"})
         await step.sleep("rest", "1 day")
 
-    async def story(world: World, keeper: Timekeeper, saved: list[ClockRecord]) -> None:
+    async def story(world: World, keeper: Timekeeper, saved: list[SavedClock]) -> None:
         await world.create()
         began_ms = keeper.now_ms()
         assert keeper.next_ms() == began_ms + DAY
@@ -84,7 +84,7 @@ def test_code_in_flight_takes_no_time(tmp_path: Path) -> None:
     async def workflow(event: Event, step: Step) -> Any:
         return await step.do("call", slow, {"timeout": "1 minute"})
 
-    async def story(world: World, keeper: Timekeeper, saved: list[ClockRecord]) -> None:
+    async def story(world: World, keeper: Timekeeper, saved: list[SavedClock]) -> None:
         await world.control.create(NAME, "a", None)
 
         await keeper.advance(5 * DAY)
@@ -104,7 +104,7 @@ def test_code_that_hangs_is_left_behind_and_times_out(tmp_path: Path) -> None:
             return error.message
         return ""
 
-    async def story(world: World, keeper: Timekeeper, saved: list[ClockRecord]) -> None:
+    async def story(world: World, keeper: Timekeeper, saved: list[SavedClock]) -> None:
         await world.create()
 
         await keeper.advance(MINUTE - 1)
@@ -122,7 +122,7 @@ def test_all_that_wakes_at_one_moment_runs_before_time_goes_on(tmp_path: Path) -
         for number in range(20):
             await step.do(f"work {number}", lambda ctx: asyncio.sleep(0.01))
 
-    async def story(world: World, keeper: Timekeeper, saved: list[ClockRecord]) -> None:
+    async def story(world: World, keeper: Timekeeper, saved: list[SavedClock]) -> None:
         for number in range(100):
             await world.control.create(NAME, f"i{number}", None)
         due_ms = keeper.now_ms() + DAY
@@ -143,7 +143,7 @@ def test_sleeps_of_no_length_without_end_do_not_hold_time_up(tmp_path: Path) -> 
         while True:
             await step.sleep("spin", 0)
 
-    async def story(world: World, keeper: Timekeeper, saved: list[ClockRecord]) -> None:
+    async def story(world: World, keeper: Timekeeper, saved: list[SavedClock]) -> None:
         await world.control.create(NAME, "a", None)
         began_ms = keeper.now_ms()
 
@@ -158,21 +158,21 @@ def test_where_time_goes_is_saved_before_it_moves(tmp_path: Path) -> None:
     async def workflow(event: Event, step: Step) -> None:
         await step.sleep("rest", "1 day")
 
-    async def story(world: World, keeper: Timekeeper, saved: list[ClockRecord]) -> None:
+    async def story(world: World, keeper: Timekeeper, saved: list[SavedClock]) -> None:
         await world.create()
-        seen: list[ClockRecord | None] = []
+        seen: list[SavedClock | None] = []
         world.journal.on_commit = lambda entries: seen.append(saved[-1] if saved else None)
         end_ms = keeper.now_ms() + 2 * DAY
 
         await keeper.advance(2 * DAY)
 
-        assert seen and set(seen) == {ClockRecord(now_ms=end_ms)}
+        assert seen and set(seen) == {SavedClock(now_ms=end_ms)}
 
     with_keeper(tmp_path, workflow, story)
 
 
 def test_time_that_is_beyond_every_date_is_refused(tmp_path: Path) -> None:
-    async def story(world: World, keeper: Timekeeper, saved: list[ClockRecord]) -> None:
+    async def story(world: World, keeper: Timekeeper, saved: list[SavedClock]) -> None:
         now_ms = keeper.now_ms()
 
         with pytest.raises(UsageError, match="beyond the last date"):
@@ -260,7 +260,7 @@ def test_a_running_virtual_clock_goes_on_by_itself_and_stops_when_frozen() -> No
 def test_a_running_clock_is_advanced_and_runs_on(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         clock = VirtualClock(world.clock.now_ms(), SystemClock())
-        saved: list[ClockRecord] = []
+        saved: list[SavedClock] = []
         keeper = Timekeeper(world.engine, clock, saved.append, grace_ms=GRACE_MS)
         await keeper.run()
         assert not keeper.is_frozen
@@ -270,6 +270,6 @@ def test_a_running_clock_is_advanced_and_runs_on(tmp_path: Path) -> None:
 
         assert before_ms + DAY <= keeper.now_ms() <= before_ms + DAY + 60 * SECOND
         assert not keeper.is_frozen
-        assert saved[-1] == ClockRecord(ahead_ms=clock.ahead_ms)
+        assert saved[-1] == SavedClock(ahead_ms=clock.ahead_ms)
 
     play(tmp_path, three_rests, story)

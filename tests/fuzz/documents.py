@@ -14,7 +14,7 @@ from bindings.ai.cassettes import FORMAT, Cassette, CassetteError, read_cassette
 from bindings.ai.scrubbing import Scrubber
 from emulator.answers.workflows import HistoryDocument
 from emulator.clock import SystemClock
-from emulator.engine.guard.comparison import Asked, Replay, compare
+from emulator.engine.guard.comparison import Asked, ReplayReport, compare
 from emulator.engine.guests.run_messages import opening
 from emulator.engine.views import export
 from emulator.engine.views.export import parse_history
@@ -101,7 +101,7 @@ class Histories(Target):
         except ValueError:
             return  # a malformed value; the next run says so
         asked = [Asked("do", "charge", 1), Asked("do", "other", 1), Asked("sleep", "rest", 1)]
-        compare(instance.steps.values(), Replay(asked), SystemClock().now_ms())
+        compare(instance.steps.values(), ReplayReport(asked), SystemClock().now_ms())
 
 
 _CASSETTE = {

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from emulator.answers.workflows import LogEventRecord
+from emulator.answers.workflows import LogEventDetail
 from emulator.cli.cells import printable, shorten
 from emulator.errors import EmulatorError
 from emulator.protocol import deep_json
@@ -71,7 +71,7 @@ class Api(Protocol):
         """
         ...
 
-    def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventRecord]:
+    def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventDetail]:
         """Yield the events of an instance after the id `after`, as they happen.
 
         It ends with the instance, or with the server. Raises Refused and Unreachable as `ask`.

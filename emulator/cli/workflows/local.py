@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlencode
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message
 
-from emulator.answers.workflows import LogEventRecord
+from emulator.answers.workflows import LogEventDetail
 from emulator.cli.workflows.api import BASE, Answer, Refused, read_answer, route
 from emulator.clock import Alarm, SystemClock
 from emulator.config.model import Config
@@ -95,7 +95,7 @@ class LocalApi:
         )
         return read_answer(status, text, "the journal")
 
-    def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventRecord]:
+    def events(self, workflow: str, instance: str, after: int) -> Iterator[LogEventDetail]:
         """See `Api`. Nothing happens here, so it ends after the recorded events."""
         key = self._journal.find(workflow, instance)
         if key is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from emulator.engine.guard.comparison import Asked, Replay, compare
+from emulator.engine.guard.comparison import Asked, ReplayReport, compare
 from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.identity import is_recorded, key_for
 from emulator.engine.model.instance import Instance
@@ -89,7 +89,7 @@ class Nesting:
         asked = [asked for asked, _ in callback.asked]
         places = {each.place for each in asked}
         recorded = [step for step in callback.recorded if step.place in missing | places]
-        found = compare(recorded, Replay(asked), now_ms, parent=parent)
+        found = compare(recorded, ReplayReport(asked), now_ms, parent=parent)
         return found and found._replace(within=instance.steps[parent].name)
 
 

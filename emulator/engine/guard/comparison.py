@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class ReplayReport:
     """What a guarded run did: everything it asked for, in order, and how it ended.
 
     stands: "rested", "ended" or "restless"; why: what `run()` raised, or did outside steps.
@@ -59,7 +59,7 @@ class Replay:
 
 
 def compare(
-    steps: Iterable[Step], replay: Replay, now_ms: int, parent: str = ""
+    steps: Iterable[Step], replay: ReplayReport, now_ms: int, parent: str = ""
 ) -> Divergence | None:
     """Return how `replay` differs from the recorded `steps`, or None if it fits.
 
@@ -142,7 +142,7 @@ def _duration_ms(given: Json) -> int | None:
 class _Comparison:
     """Finds out what happened to each missing step."""
 
-    def __init__(self, recorded: list[Step], missing: list[Step], replay: Replay) -> None:
+    def __init__(self, recorded: list[Step], missing: list[Step], replay: ReplayReport) -> None:
         self._recorded = recorded
         self._replay = replay
         self._missing = {step.place: step for step in missing}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator.engine.decide.step_config import InvalidStepConfig, resolve_config
-from emulator.engine.guard.comparison import Asked, Replay, compare, pending_change
+from emulator.engine.guard.comparison import Asked, ReplayReport, compare, pending_change
 from emulator.engine.model.divergence import Divergence
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.step_key import StepKind
@@ -31,7 +31,7 @@ class Guard:
 
     def __init__(self, instance: Instance) -> None:
         self.begun: list[StepBegin] = []
-        self.replay: Replay | None = None
+        self.replay: ReplayReport | None = None
         self._steps = [step for step in instance.steps.values() if not step.parent]
         self._open = {step.place: step for step in instance.open.values() if not step.parent}
         self._is_through = not any(step.has_ended for step in self._steps)
@@ -77,7 +77,7 @@ class Guard:
             and _config(begun[step.place]) not in (None, step.config)
         ]
 
-    def _told(self, message: Replayed) -> Replay:
+    def _told(self, message: Replayed) -> ReplayReport:
         begun = {each.call: each for each in self.begun}
         asked = []
         try:
@@ -89,7 +89,7 @@ class Guard:
             declared = {str(name): str(line) for name, line in message.declared}
         except (TypeError, ValueError, KeyError) as error:
             raise ProtocolError(f"replayed.asked is not a list of steps: {error!r}") from None
-        return Replay(asked, message.state, message.where, declared)
+        return ReplayReport(asked, message.state, message.where, declared)
 
 
 def _asked(begun: StepBegin) -> Asked:

@@ -57,7 +57,7 @@ class Present:
 
 
 @dataclass(slots=True)
-class _Record:
+class _Losses:
     """The losses of an instance since it last made progress, by number; some were kills."""
 
     losses: set[int] = field(default_factory=set)
@@ -68,7 +68,7 @@ class Blame:
     """Remembers, for each instance, the guests in a row that it may have taken down."""
 
     def __init__(self) -> None:
-        self._records: dict[int, _Record] = {}
+        self._records: dict[int, _Losses] = {}
         self._number = 0  # of the last loss
 
     def lost(self, loss: Loss, present: Sequence[Present]) -> tuple[set[int], set[int]]:
@@ -82,7 +82,7 @@ class Blame:
         candidates = _candidates(loss, present)
         self._number += 1
         for each in candidates:
-            record = self._records.setdefault(each.key, _Record())
+            record = self._records.setdefault(each.key, _Losses())
             record.losses.add(self._number)
             if loss.cause is Cause.KILLED:
                 record.kills.add(self._number)

@@ -299,7 +299,7 @@ class Journal(Reader):
             return failure
         try:
             self._connection.execute("COMMIT")
-            self.place.check()  # a commit to a file that is gone is lost
+            self.file.check()  # a commit to a file that is gone is lost
         except sqlite3.Error as error:
             self._roll_back()
             return error

@@ -68,7 +68,7 @@ class Filter(NamedTuple):
         return " AND ".join(text for text, _ in conditions), tuple(v for _, v in conditions)
 
 
-class Window(NamedTuple):
+class Slice(NamedTuple):
     """Which part of the list: newest first unless `ascending`, past the instance `after`."""
 
     limit: int
@@ -77,19 +77,19 @@ class Window(NamedTuple):
     ascending: bool = False
 
 
-def page(journal: Journal, wanted: Filter, window: Window) -> list[Summary]:
+def page(journal: Journal, wanted: Filter, part: Slice) -> list[Summary]:
     """Return a part of the list. Raises StateError when the journal cannot be read."""
     where, parameters = wanted.where()
-    order, beyond = ("ASC", ">") if window.ascending else ("DESC", "<")
-    if window.after is not None:
+    order, beyond = ("ASC", ">") if part.ascending else ("DESC", "<")
+    if part.after is not None:
         where += f" AND key {beyond} ?"
-        parameters += (window.after,)
+        parameters += (part.after,)
     # Facts are looked up only for the instances of this page, after the sort.
     keys = f"SELECT key FROM instances WHERE {where} ORDER BY key {order} LIMIT ? OFFSET ?"
     return _summaries(
         journal,
         f"WHERE key IN ({keys}) ORDER BY key {order}",
-        (*parameters, window.limit, window.offset),
+        (*parameters, part.limit, part.offset),
     )
 
 

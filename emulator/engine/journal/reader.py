@@ -73,7 +73,7 @@ class Reader:
 
     def __init__(self, connection: sqlite3.Connection, path: Path, *, reads_only: bool) -> None:
         self.path = path
-        self.place = sqlite.Place(path)
+        self.file = sqlite.DatabaseFile(path)
         self._connection = connection
         self._reads_only = reads_only
         self._last_durable = _ANY_ID  # the highest id of a committed entry
@@ -293,7 +293,7 @@ class Reader:
         self._show_pending()
         try:
             if not self._reads_only:
-                self.place.check()  # what is told of a journal that is gone will not be so
+                self.file.check()  # what is told of a journal that is gone will not be so
         except sqlite.Removed as error:
             raise StateError(str(error)) from error
         return list(self.select(statement, parameters))

@@ -34,7 +34,7 @@ from emulator.engine.views.report import interruption
 from emulator.protocol import values
 
 if TYPE_CHECKING:
-    from emulator.answers.workflows import LogEventRecord
+    from emulator.answers.workflows import LogEventDetail
 
 Fields = dict[str, object]  # plain JSON, by the names of the members
 
@@ -120,13 +120,13 @@ class LogEvent(NamedTuple):
         """Whether a subscription ends with it."""
         return self.type in TERMINAL_TYPES
 
-    def as_json(self, instance_id: str, *, local: bool = False) -> LogEventRecord:
+    def as_json(self, instance_id: str, *, local: bool = False) -> LogEventDetail:
         """Return the event as plain JSON, with its `local` member on demand."""
         told = self._head(instance_id) | self.fields
         told |= {name: plain(value) for name, value in self.values.items()}
         if local and self.local:
             told["local"] = self.local
-        return cast("LogEventRecord", told)
+        return cast("LogEventDetail", told)
 
     def encoded(self, instance_id: str) -> bytes:
         """Return the event in tagged JSON, its values as they were recorded."""

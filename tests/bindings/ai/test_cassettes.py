@@ -16,7 +16,7 @@ from bindings.ai.ai import Ai, Settings
 from bindings.ai.cassettes import FORMAT, Cassette, CassetteError, canonical, read_cassette
 from bindings.ai.scrubbing import Scrubber
 from bindings.ai.settings import UpstreamSettings
-from bindings.ai.substitutes import Record, Replay
+from bindings.ai.substitutes import PlayedCassette, RecordedUpstream
 from bindings.ai.upstreams import Cloudflare
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
@@ -35,14 +35,14 @@ def record(path: Path, answer: Answer, calls: list[tuple[str, Any]], *secrets: s
             settings = UpstreamSettings("cloudflare", service.url, "secret-token", "acc")
             cassette = Cassette(path, Scrubber(("secret-token", *secrets)))
             return await run_all(
-                Ai((), Settings(source=Record(Cloudflare(settings), cassette))), calls
+                Ai((), Settings(substitute=RecordedUpstream(Cloudflare(settings), cassette))), calls
             )
 
     return asyncio.run(scenario())
 
 
 def replay(path: Path, calls: list[tuple[str, Any]], *secrets: str) -> list[Any]:
-    ai = Ai((), Settings(source=Replay(Cassette(path, Scrubber(secrets)))))
+    ai = Ai((), Settings(substitute=PlayedCassette(Cassette(path, Scrubber(secrets)))))
     return asyncio.run(run_all(ai, calls))
 
 
@@ -282,8 +282,8 @@ def test_a_stream_that_breaks_off_is_not_recorded(tmp_path: Path) -> None:
 async def _read_broken(path: Path, answer: bytes) -> None:
     async with serving(lambda _: answer) as there:
         settings = UpstreamSettings("cloudflare", there.url, "secret-token", "acc")
-        source = Record(Cloudflare(settings), Cassette(path, Scrubber()))
-        ai = Ai((), Settings(source=source))
+        substitute = RecordedUpstream(Cloudflare(settings), Cassette(path, Scrubber()))
+        ai = Ai((), Settings(substitute=substitute))
         try:
             stream = await ai.run(LLAMA, {"prompt": "x", "stream": True})
             async for _ in stream.chunks:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bindings.ai.ai import Ai, Settings, Source
+from bindings.ai.ai import Ai, Settings, Substitute
 from bindings.ai.settings import Rule, UpstreamSettings
 from bindings.ai.upstreams import Cloudflare, OpenAi
 from bindings.binding import ByteStream
@@ -27,7 +27,7 @@ def ask(answer: Answer, model: str, inputs: Any, *, kind: str = "openai", **more
 
     async def scenario() -> tuple[Any, list[Request]]:
         async with serving(answer) as service:
-            ai = Ai((), Settings(source=upstream(service, kind, **more)))
+            ai = Ai((), Settings(substitute=upstream(service, kind, **more)))
             try:
                 found = await ai.run(model, inputs)
                 if isinstance(found, ByteStream):
@@ -39,7 +39,7 @@ def ask(answer: Answer, model: str, inputs: Any, *, kind: str = "openai", **more
     return asyncio.run(scenario())
 
 
-def upstream(service: Service, kind: str, **more: Any) -> Source:
+def upstream(service: Service, kind: str, **more: Any) -> Substitute:
     if kind == "cloudflare":
         settings = {"api_key": "secret-token", "account_id": "acc"} | more
         return Cloudflare(UpstreamSettings("cloudflare", service.url, **settings))
@@ -263,7 +263,7 @@ def test_an_upstream_that_is_not_there_is_named_with_its_address() -> None:
     async def scenario() -> None:
         async with serving(lambda _: b"") as service:
             url = service.url
-        ai = Ai((), Settings(source=OpenAi(UpstreamSettings("ollama", url))))
+        ai = Ai((), Settings(substitute=OpenAi(UpstreamSettings("ollama", url))))
         await ai.run(LLAMA, {"prompt": "x"})
 
     with pytest.raises(WorkerError, match=r"The upstream ollama .* cannot be reached at http://"):
@@ -295,7 +295,7 @@ def test_inputs_are_checked_before_an_upstream_is_asked() -> None:
 def test_a_rule_answers_before_the_upstream() -> None:
     async def scenario() -> tuple[Any, int]:
         async with serving(lambda _: completion({"content": "remote"})) as service:
-            ai = Ai([Rule(text="rule")], Settings(source=upstream(service, "openai")))
+            ai = Ai([Rule(text="rule")], Settings(substitute=upstream(service, "openai")))
             answer = await ai.run(LLAMA, {"prompt": "x"})
             await ai.close()
             return answer["response"], len(service.requests)
@@ -334,7 +334,7 @@ def test_a_task_that_the_upstream_cannot_do_is_named() -> None:
 def test_a_text_that_is_not_a_name_of_a_model_is_never_asked_for(model: str) -> None:
     async def scenario() -> list[Request]:
         async with serving(lambda request: result({})) as service:
-            ai = Ai((Rule(model=model),), Settings(source=upstream(service, "cloudflare")))
+            ai = Ai((Rule(model=model),), Settings(substitute=upstream(service, "cloudflare")))
             with pytest.raises(WorkerError, match="^5007: No such model ") as caught:
                 await ai.run(model, {"prompt": "x"})
             await ai.close()

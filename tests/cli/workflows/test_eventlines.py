@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from emulator.answers.workflows import LogEventRecord
+from emulator.answers.workflows import LogEventDetail
 from emulator.cli.cells import columns
 from emulator.cli.ink import Ink
 from emulator.cli.workflows.drawing.event_lines import event_lines
@@ -15,9 +15,9 @@ from emulator.engine.views.log import EVENT_TYPES
 BOOM = {"name": "ValueError", "message": "card declined"}
 
 
-def event(kind: str, **more: Any) -> LogEventRecord:
+def event(kind: str, **more: Any) -> LogEventDetail:
     told = {"instanceId": "i", "eventId": 1, "timestamp": 5_000, "type": kind, **more}
-    return cast(LogEventRecord, told)
+    return cast(LogEventDetail, told)
 
 
 def told(kind: str, width: int = 120, **more: Any) -> str:

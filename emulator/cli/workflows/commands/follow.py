@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from emulator.answers.workflows import LogEventRecord
+from emulator.answers.workflows import LogEventDetail
 from emulator.cli.ink import Ink
 from emulator.cli.output import say, show_drawn, show_json, size_of
 from emulator.cli.workflows.api import Api, Unreachable
@@ -52,7 +52,7 @@ class _Printer:
         self._ink = Ink.on(sys.stdout)
         self._gone_since: float | None = None
 
-    def show(self, event: LogEventRecord) -> None:
+    def show(self, event: LogEventDetail) -> None:
         self._gone_since = None
         self.last_id = event["eventId"]
         self.ended = event["type"] in _LAST

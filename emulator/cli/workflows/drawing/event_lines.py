@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from emulator.answers.workflows import LogEventRecord
+from emulator.answers.workflows import LogEventDetail
 from emulator.cli.cells import columns, pad, printable, wrap
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.workflows.drawing.marks import mark
@@ -59,7 +59,7 @@ _STEP = {
 }
 
 
-def event_lines(event: LogEventRecord, zero_ms: int, width: int, ink: Ink) -> Iterator[str]:
+def event_lines(event: LogEventDetail, zero_ms: int, width: int, ink: Ink) -> Iterator[str]:
     """Yield the lines for an event; its offset counts from `zero_ms`. Some events need no line.
 
     The first attempt begins with its step, and a step ends with its last attempt.
@@ -84,7 +84,7 @@ def event_lines(event: LogEventRecord, zero_ms: int, width: int, ink: Ink) -> It
         yield " " * (_INDENT + 2 + columns(name)) + more
 
 
-def _told(event: LogEventRecord) -> tuple[str, Colour, str]:
+def _told(event: LogEventDetail) -> tuple[str, Colour, str]:
     """Return the sign of an event, its colour, and what it says."""
     kind = event["type"]
     undoing = "stepName" in event and kind.startswith("rollback_")
@@ -94,7 +94,7 @@ def _told(event: LogEventRecord) -> tuple[str, Colour, str]:
     return *mark(status), text + _details(event)
 
 
-def _details(event: LogEventRecord) -> str:
+def _details(event: LogEventDetail) -> str:
     """Return the details of an event, apart from its type."""
     text = ""
     if "eventType" in event:
@@ -122,7 +122,7 @@ def _details(event: LogEventRecord) -> str:
     return text
 
 
-def _name(event: LogEventRecord) -> str:
+def _name(event: LogEventDetail) -> str:
     """Return `"charge"` for `"charge-1"`, `"charge #2"` for `"charge-2"`."""
     base, _, count = str(event["stepName"]).rpartition("-")
     return base if count == "1" else f"{base} #{count}"

@@ -15,7 +15,7 @@ from emulator.answers.workflows import CreatedInstance, DeployedWorkflow, Status
 from emulator.engine.decide.checks import BATCH_MAX
 from emulator.engine.decide.restarts import parse_restart_point
 from emulator.engine.journal import lists
-from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.journal.lists import Filter, Slice
 from emulator.engine.model.instance_entries import RestartPoint
 from emulator.engine.model.plain import iso
 from emulator.errors import WorkerError
@@ -135,7 +135,7 @@ class Changes:
         resource = self._resource(request)
         name = resource.workflow.name
         everything = Filter(name)
-        while found := lists.page(self._worker.engine.journal, everything, Window(BATCH_MAX)):
+        while found := lists.page(self._worker.engine.journal, everything, Slice(BATCH_MAX)):
             result = await self._control.delete_batch(name, [instance.id for instance in found])
             if result["errors"]:
                 raise self._dialect.refused(_internal(result["errors"][0]["message"]))

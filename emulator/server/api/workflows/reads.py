@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from emulator.answers.workflows import Version
 from emulator.engine.guard import held
 from emulator.engine.journal import lists
-from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.journal.lists import Filter, Slice
 from emulator.engine.model.instance import TERMINAL, Status
 from emulator.engine.model.plain import StreamText, iso
 from emulator.engine.model.step_key import StepKind
@@ -188,12 +188,12 @@ def _filter(request: Request, workflow: str) -> Filter:
     return Filter(workflow, status, start, end)
 
 
-def _window(request: Request, page: Page) -> Window:
+def _window(request: Request, page: Page) -> Slice:
     """Return the requested part of the list; with a cursor, pages are not counted."""
     ascending = choice(request, "direction", ("asc", "desc")) == "asc"
     cursor = request.query_params.get("cursor")
     if not cursor:
-        return Window(page.size, page.offset, None, ascending)
+        return Slice(page.size, page.offset, None, ascending)
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= CURSOR_MAX_DIGITS):
         raise bad(f"'cursor' is '{cursor}'; expected one from a result_info.")
-    return Window(page.size, 0, int(cursor), ascending)
+    return Slice(page.size, 0, int(cursor), ascending)

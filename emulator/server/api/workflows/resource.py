@@ -19,7 +19,7 @@ from emulator.answers.workflows import (
 )
 from emulator.cron import Cron
 from emulator.engine.journal import lists
-from emulator.engine.journal.lists import Filter, Summary, Window
+from emulator.engine.journal.lists import Filter, Slice, Summary
 from emulator.engine.model.plain import iso
 from emulator.kinds.workflow import Workflow
 from emulator.server.api.workflows.dialects import Dialect
@@ -70,7 +70,7 @@ class Resource:
     def named(self) -> NamedWorkflow:
         """Return the workflow as in lists, without counts."""
         loaded = self._loaded()
-        newest = lists.page(self.worker.engine.journal, Filter(self.workflow.name), Window(limit=1))
+        newest = lists.page(self.worker.engine.journal, Filter(self.workflow.name), Slice(limit=1))
         return {
             "id": self.id,
             "name": self.workflow.name,

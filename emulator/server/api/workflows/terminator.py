@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from emulator.engine.decide.checks import BATCH_MAX
 from emulator.engine.journal import lists
-from emulator.engine.journal.lists import Filter, Window
+from emulator.engine.journal.lists import Filter, Slice
 from emulator.engine.model.instance import TERMINAL, Status
 from emulator.errors import WorkerError
 from emulator.server.api.envelope import Answer
@@ -41,7 +41,7 @@ class Terminator:
         workflow = resource.workflow.name
         self._running.add(workflow)
         try:
-            newest = lists.page(self._worker.engine.journal, Filter(workflow), Window(limit=1))
+            newest = lists.page(self._worker.engine.journal, Filter(workflow), Slice(limit=1))
             # An instance may change from a later status to one that was done already.
             while newest and await self._pass(workflow, statuses, newest[0].key):
                 pass
@@ -54,7 +54,7 @@ class Terminator:
         for status in statuses:
             after = newest + 1
             wanted, journal = Filter(workflow, status.value), self._worker.engine.journal
-            while found := lists.page(journal, wanted, Window(BATCH_MAX, after=after)):
+            while found := lists.page(journal, wanted, Slice(BATCH_MAX, after=after)):
                 any_found, after = True, found[-1].key
                 await asyncio.gather(*(self._terminate(workflow, each.id) for each in found))
         return any_found
