@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from emulator.cli.main import cli
 from tests.end_to_end.projects import FIXTURES
 from tests.end_to_end.server import DevServer
+from tests.waiting import eventually
 
 HANDLER = """
 from workers import WorkerEntrypoint
@@ -48,8 +49,8 @@ def test_ticks_fire_by_the_clock_once_each(server: DevServer) -> None:
     server.post("/cdn-cgi/groundfog/clock/advance", json={"span": "30 minutes"}).raise_for_status()
 
     assert list(server.get("/").json()) == ["1767344400000", "1767345300000"]
-    assert server.output.count('cron "*/15 * * * *" ok') == 2
-    assert server.output.count('cron "0 9 * * MON-FRI" ok') == 1
+    eventually(lambda: server.output.count('cron "*/15 * * * *" ok') == 2)
+    eventually(lambda: server.output.count('cron "0 9 * * MON-FRI" ok') == 1)
     clock = server.get("/cdn-cgi/groundfog/clock").json()["result"]
     assert clock["next"].startswith("2026-01-02T09:30:00")
 
