@@ -100,7 +100,7 @@ def test_the_projects_own_build_command_runs_when_its_files_are_saved(tmp_path: 
 
     with dev(folder) as server:
         assert answers(server, "first")
-        assert "[custom build] copied" in server.output
+        server.wait_for(r"\[custom build\] copied")
         (folder / "src" / "text.mjs").write_text("export const text = 'second'")
         eventually(lambda: answers(server, "second"))
         (folder / "src" / "text.mjs").write_text("export const text = 'third'")
