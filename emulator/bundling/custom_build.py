@@ -16,6 +16,7 @@ from emulator.bundling.bundle import BundleError
 from emulator.config.model import CustomBuild
 from emulator.watch import Snapshot, snapshot
 
+SLOW_S = 10.0  # then it is told that the command still runs
 _SHOWN_LINES = 40
 _LINE_BYTES = 1024 * 1024
 
@@ -82,6 +83,7 @@ class BuildCommand:
                 f"Running custom build `{self._build.command}` failed: {error}"
             ) from None
         lines: list[str] = []
+        slow = asyncio.get_running_loop().call_later(SLOW_S, self._tell, self._still_runs())
         try:
             assert process.stdout is not None
             async for line in process.stdout:
@@ -89,7 +91,14 @@ class BuildCommand:
                 self._tell(f"[custom build] {lines[-1]}")
             return lines, await process.wait()
         finally:
+            slow.cancel()
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+
+    def _still_runs(self) -> str:
+        return (
+            f"[custom build] `{self._build.command}` still runs after {SLOW_S:g} s. The worker"
+            " waits for its end, so it must not watch files itself; a save runs it again."
+        )

@@ -8,13 +8,14 @@ Source: https://tc39.es/ecma426/ (Mappings structure).
 from __future__ import annotations
 
 import json
+import os
 import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _VALUE_OF = {digit: value for value, digit in enumerate(_DIGITS)}
@@ -153,5 +154,6 @@ def _fields(segment: str) -> list[int]:
 
 def _path(root: str, source: str) -> str:
     """Return a source as a path, if it is a file; with `sourceRoot` in front."""
-    address = urlsplit(urljoin(root, source) if "://" in root else root + source)
-    return unquote(address.path) if address.scheme == "file" else root + source
+    if not root.startswith("file://"):
+        return root + source
+    return os.path.normpath(os.path.join(unquote(urlsplit(root).path), unquote(source)))

@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
+from emulator.bundling import custom_build
 from emulator.bundling.bundle import Bundle, BundleError
 from tests.bundling.conftest import Project
+from tests.typescript.projects import is_alive
+from tests.waiting import eventually
 
 
 def code_of(bundle: Bundle) -> str:
@@ -130,3 +133,47 @@ def test_a_build_command_that_fails_is_told(project: Project, command: str, text
         project.build()
 
     assert project.folder / "src" in caught.value.inputs
+
+
+def test_a_build_command_that_does_not_end_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custom_build, "SLOW_S", 0.01)
+    command = "until [ -e told ]; do sleep 0.01; done"
+    project.configure(f'[build]\ncommand = "{command}"\n')
+    project.write({"src/index.ts": "export default {}"})
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        project.write({"told": ""})
+
+    async def scenario() -> None:
+        bundler = project.bundler(tell)
+        try:
+            await bundler.build()
+        finally:
+            await bundler.close()
+
+    asyncio.run(scenario())
+
+    assert f"`{command}` still runs after 0.01 s. The worker waits for its end" in lines[0]
+
+
+def test_a_build_that_is_given_up_ends_its_command_and_what_that_started(project: Project) -> None:
+    project.configure('[build]\ncommand = "sleep 600 & echo $!; wait"\n')
+    project.write({"src/index.ts": "export default {}"})
+
+    async def scenario() -> int:
+        started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        bundler = project.bundler(started.set_result)
+        building = asyncio.ensure_future(bundler.build())
+        line = await started
+        building.cancel()
+        await asyncio.gather(building, return_exceptions=True)
+        await bundler.close()
+        return int(line.rpartition(" ")[2])
+
+    pid = asyncio.run(scenario())
+
+    eventually(lambda: not is_alive(pid))

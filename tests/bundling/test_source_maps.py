@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.bundling.source_maps import MalformedMap, Position, SourceMap, mapped_stack
+from emulator.bundling.tools import Tools
 from tests.bundling.conftest import Project
 
 ROUNDS = 6
@@ -140,3 +141,19 @@ def test_what_is_no_map_is_malformed(content: bytes) -> None:
 
 def _map(mappings: str) -> bytes:
     return json.dumps({"version": 3, "sources": ["a"], "mappings": mappings}).encode()
+
+
+def test_names_with_signs_of_addresses_lead_back_too(tmp_path: Path, tools: Tools) -> None:
+    project = Project(tmp_path / "a b#c?d%20é", tools)
+    project.configure()
+    project.write({"src/index.ts": "import './x#y%41 ?z'; export default {}"})
+    project.write({"src/x#y%41 ?z.ts": "type A = 1;\nconsole.log('here');"})
+
+    bundle = project.build()
+
+    assert bundle.source_map is not None
+    line, column = place_of("console", bundle.modules[0].content.decode())
+    stack = mapped_stack(
+        f"    at main:{line}:{column}", {"main": SourceMap(bundle.source_map)}.get, project.folder
+    )
+    assert stack == "    at src/x#y%41 ?z.ts:2:1"

@@ -12,6 +12,7 @@ import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulator.config import keys
 from emulator.config.dotenv_syntax import EndlessExpansion, expand, parse_dotenv
 from emulator.config.jsonc_source import parse_jsonc
 from emulator.config.problems import Fault, InvalidConfig
@@ -193,10 +194,12 @@ SECTION_KEYS = st.sampled_from(
     + ["d1_databases", "vectorize", "ai", "dev", "env", "queues", "durable_objects", "assets"]
     + ["kv_namespaces", "browser", "unsafe", "triggers", "services", "limits", "define"]
 )
+BUNDLING_KEYS = st.sampled_from(sorted(keys.BUNDLING))
 INNER_KEYS = st.sampled_from(
     ["binding", "name", "class_name", "index_name", "remote", "limits", "steps", "schedules"]
     + ["script_name", "port", "ip", "required", "bindings", "producers", "local_protocol", "A"]
     + ["migrations_dir", "database_id", "vars", "workflows", "ai", "staging"]
+    + ["type", "globs", "fallthrough", "command", "cwd", "watch_dir"]
 )
 SECTION_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(-9, 9) | st.text(max_size=5),
@@ -217,5 +220,18 @@ def test_any_values_under_known_keys_are_a_configuration_or_one_report(
         project.write("wrangler.json", json.dumps({"main": "src/entry.py", **data}))
         try:
             project.load(env=environment)
+        except InvalidConfig as error:
+            assert error.problems
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.dictionaries(BUNDLING_KEYS, SECTION_VALUES, max_size=5))
+def test_any_values_about_bundling_are_a_configuration_or_one_report(data: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        project = Project(Path(directory))
+        project.write("index.ts", "")
+        project.write("wrangler.json", json.dumps({"main": "index.ts", **data}))
+        try:
+            project.load()
         except InvalidConfig as error:
             assert error.problems
