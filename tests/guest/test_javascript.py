@@ -1,0 +1,211 @@
+"""What the platform has of JavaScript beside Pyodide: streams, timers, signals, sockets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.guest.test_bindings import seen, seen_and_told
+
+
+def given(folder: Path, code: str) -> Any:
+    return seen(folder, code, {})
+
+
+def test_streams_of_users_functions_are_pulled_and_cancelled(tmp_path: Path) -> None:
+    code = """
+import js
+from pyodide.ffi import create_proxy, to_js
+log = []
+
+@create_proxy
+async def pull(controller):
+    log.append("pull")
+    if len(log) > 2:
+        controller.close()
+    else:
+        controller.enqueue(to_js(b"piece "))
+
+@create_proxy
+async def cancel(reason=None):
+    log.append("cancel")
+
+text = await js.Response.new(js.ReadableStream.new(pull=pull, cancel=cancel)).text()
+log.clear()
+reader = js.ReadableStream.new(pull=pull, cancel=cancel).getReader()
+first = await reader.read()
+await reader.cancel()
+out = [text, first.value.to_bytes().decode(), log]
+"""
+    assert given(tmp_path, code) == ["piece piece ", "piece ", ["pull", "cancel"]]
+
+
+def test_what_is_written_to_a_transform_stream_is_read_from_it(tmp_path: Path) -> None:
+    code = """
+import js
+
+def upper(chunk, controller):
+    controller.enqueue(chunk.upper())
+
+pipe = js.TransformStream.new(transform=upper, flush=lambda c: c.enqueue(b"!"))
+writer = pipe.writable.getWriter()
+
+async def write():
+    for text in (b"a", b"b"):
+        await writer.write(text)
+    await writer.close()
+
+writing = asyncio.ensure_future(write())
+out = [await js.Response.new(pipe.readable).text()]
+await writing
+plain = js.TransformStream.new()
+through = js.Response.new("xyz").body.pipeThrough(plain)
+out.append(await js.Response.new(through).text())
+received = []
+await js.Response.new("to a sink").body.pipeTo(
+    js.WritableStream.new(write=lambda chunk, c: received.append(chunk.decode())))
+out.append(received)
+"""
+    assert given(tmp_path, code) == ["AB!", "xyz", ["to a sink"]]
+
+
+def test_timers_go_off_and_are_cleared(tmp_path: Path) -> None:
+    code = """
+from js import clearInterval, clearTimeout, queueMicrotask, scheduler, setInterval, setTimeout
+from pyodide.ffi import create_once_callable, create_proxy
+from pyodide.ffi.wrappers import set_timeout
+out = []
+never = setTimeout(lambda: out.append("never"), 1)
+clearTimeout(never)
+setTimeout(create_once_callable(out.append), 2, "with an argument")
+queueMicrotask(create_proxy(lambda: out.append("soon")))
+set_timeout(lambda: out.append("later"), 3)
+ticks = []
+number = setInterval(lambda: ticks.append(1), 2)
+while len(ticks) < 3:
+    await scheduler.wait(2)
+clearInterval(number)
+count = len(ticks)
+await scheduler.wait(10)
+out.append(len(ticks) == count)
+"""
+    assert given(tmp_path, code) == ["soon", "with an argument", "later", True]
+
+
+def test_signals_abort_and_listeners_hear(tmp_path: Path) -> None:
+    code = """
+from js import AbortController, AbortSignal, Event, EventTarget
+from pyodide.ffi import create_proxy
+controller = AbortController.new()
+out = []
+controller.signal.addEventListener("abort", create_proxy(lambda event: out.append(event.type)))
+controller.abort()
+controller.abort()
+out += [controller.signal.aborted, controller.signal.reason.name]
+late = AbortSignal.timeout(1)
+while not late.aborted:
+    await asyncio.sleep(0.001)
+out.append(late.reason.name)
+target, heard = EventTarget.new(), []
+listener = create_proxy(heard.append)
+target.addEventListener("x", listener, {"once": True})
+target.dispatchEvent(Event.new("x"))
+target.dispatchEvent(Event.new("x"))
+out.append(len(heard))
+"""
+    assert given(tmp_path, code) == ["abort", True, "AbortError", "TimeoutError", 1]
+
+
+def test_hmac_signs_and_verifies(tmp_path: Path) -> None:
+    code = """
+from js import Object, TextEncoder, crypto
+from pyodide.ffi import JsException, to_js
+encode = TextEncoder.new().encode
+algorithm = to_js({"name": "HMAC", "hash": "SHA-256"}, dict_converter=Object.fromEntries)
+key = await crypto.subtle.importKey("raw", encode("k"), algorithm, False, to_js(["sign", "verify"]))
+signature = await crypto.subtle.sign("HMAC", key, encode("data"))
+out = [signature.to_bytes().hex()[:16],
+       await crypto.subtle.verify("HMAC", key, signature, encode("data")),
+       await crypto.subtle.verify("HMAC", key, signature, encode("other"))]
+for call in (lambda: crypto.subtle.exportKey("raw", key),
+             lambda: crypto.subtle.digest("MD5", encode("x")),
+             lambda: crypto.subtle.importKey("jwk", encode("k"), algorithm, False, to_js([]))):
+    try:
+        await call()
+    except JsException as error:
+        out.append(error.name)
+"""
+    assert given(tmp_path, code) == [
+        *("98755ce7a0d431b5", True, False),
+        *("InvalidAccessError", "NotSupportedError", "NotSupportedError"),
+    ]
+
+
+def test_both_ends_of_a_socket_pair_converse_in_the_worker(tmp_path: Path) -> None:
+    code = """
+from js import ArrayBuffer, WebSocketPair
+from pyodide.ffi import JsProxy, create_proxy, to_js
+client, server = WebSocketPair.new().object_values()
+out = []
+for end in (client, server):
+    end.accept()
+server.addEventListener("message", create_proxy(lambda event: server.send(event.data)))
+client.onmessage = create_proxy(lambda event: out.append(
+    event.data if isinstance(event.data, str) else event.data.to_bytes().decode()))
+client.send("text")
+client.send(to_js(b"bytes"))
+client.send(b"python's")
+out.append(isinstance(server, JsProxy))
+"""
+    assert given(tmp_path, code) == ["text", "bytes", "python's", True]
+
+
+def test_a_destroyed_proxy_and_a_second_call_are_errors(tmp_path: Path) -> None:
+    code = """
+from pyodide.ffi import create_once_callable, create_proxy, destroy_proxies, to_js
+out = []
+proxy, once = create_proxy(len), create_once_callable(len)
+out += [proxy("ab"), once("abc")]
+destroy_proxies([proxy])
+for call in (proxy, once):
+    try:
+        call("x")
+    except JsException as error:
+        out.append(error.message)
+"""
+    assert given(tmp_path, code) == [
+        *(2, 3, "Object has already been destroyed", "OnceProxy can only be called once"),
+    ]
+
+
+def test_fetch_of_javascript_gives_a_raw_response(tmp_path: Path) -> None:
+    code = """
+import js
+from pyodide.http import AbortError, pyfetch
+out = []
+for call in (lambda: js.fetch("http://127.0.0.1:1/"), lambda: pyfetch("http://127.0.0.1:1/")):
+    try:
+        await call()
+    except OSError as error:
+        out.append(type(error).__name__)
+promise = js.fetch("nothing").catch(lambda error: error.message)
+out.append(await promise)
+"""
+    assert given(tmp_path, code) == ["ConnectionRefusedError", "AbortError", "Invalid URL: nothing"]
+
+
+def test_the_error_of_a_listener_is_shown_and_the_next_one_is_called(tmp_path: Path) -> None:
+    code = """
+from js import Event, EventTarget
+target, out = EventTarget.new(), []
+
+def fails(event):
+    raise LookupError("in a listener")
+
+target.addEventListener("x", fails)
+target.addEventListener("x", lambda event: out.append("next"))
+target.dispatchEvent(Event.new("x"))
+"""
+    found, told = seen_and_told(tmp_path, code, {})
+    assert found == ["next"]
+    assert "LookupError: in a listener" in told
