@@ -209,3 +209,40 @@ target.dispatchEvent(Event.new("x"))
     found, told = seen_and_told(tmp_path, code, {})
     assert found == ["next"]
     assert "LookupError: in a listener" in told
+
+
+def test_a_cache_keeps_responses_as_long_as_they_say(tmp_path: Path) -> None:
+    code = """
+from js import Request, Response, caches
+cache = caches.default
+kept = Response.new("body", headers={"cache-control": "max-age=60", "x-a": "1"})
+await cache.put("http://a/", kept.clone())
+await cache.put("http://b/", Response.new("x", headers={"cache-control": "no-store"}))
+found = await cache.match(Request.new("http://a/"))
+out = [await found.text(), found.headers["x-a"], found.headers["cf-cache-status"],
+       await cache.match("http://b/"), await (await caches.open("other")).match("http://a/"),
+       await cache.delete("http://a/"), await cache.delete("http://a/"),
+       await cache.match("http://a/")]
+for request, response in ((Request.new("http://a/", method="POST"), kept.clone()),
+                          ("http://a/", Response.new("x", headers={"vary": "*"}))):
+    try:
+        await cache.put(request, response)
+    except JsException as error:
+        out.append(error.message)
+"""
+    assert given(tmp_path, code) == [
+        *("body", "1", "HIT", None, None, True, False, None),
+        "Cannot cache response to non-GET request.",
+        "Cannot cache response with 'Vary: *' header.",
+    ]
+
+
+def test_a_request_that_arrived_says_where_from_and_others_do_not(tmp_path: Path) -> None:
+    code = """
+from pyodide.ffi import JsProxy
+from workers import Request
+out = [request.cf.colo, isinstance(request.cf, JsProxy), request.js_object.cf.country,
+       request.cf.botManagement.score, request.clone().cf.colo, Request("http://a").cf,
+       Request("http://a", cf={"colo": "X"}).cf.colo]
+"""
+    assert given(tmp_path, code) == ["DFW", True, "US", 99, "DFW", None, "X"]

@@ -26,6 +26,7 @@ from .javascript.buffers import (
     Uint16Array,
     Uint32Array,
 )
+from .javascript.caches import caches
 from .javascript.clones import structuredClone
 from .javascript.collections import Array, Map, Object, Set
 from .javascript.crypto import CryptoKey, SubtleCrypto, crypto
@@ -155,6 +156,7 @@ __all__ = [
     "WritableStream",
     "atob",
     "btoa",
+    "caches",
     "clearInterval",
     "clearTimeout",
     "console",

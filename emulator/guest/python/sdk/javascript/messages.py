@@ -141,7 +141,7 @@ class Request(_Message):
 
     @property
     def cf(self) -> Any:
-        """What Cloudflare knows of the request."""
+        """What Cloudflare says of the client; undefined for a request that was made here."""
         return self._request.cf
 
     @property

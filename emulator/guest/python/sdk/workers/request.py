@@ -10,6 +10,7 @@ from ...streams import ReadableStream
 from ..jsobject import is_named, shown
 from ..jsproxy import plain, proxied
 from ..pyodide.ffi import JsException
+from . import cf
 from .body import Body
 from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
 
@@ -22,6 +23,7 @@ class Request(Body):
     _whose = "Request"
     is_received = False
     _signal: Any = None
+    _cf: Any = None
 
     def __new__(cls, input: Any = None, **options: Any) -> Request:
         if not is_named(input, "Request"):
@@ -42,7 +44,6 @@ class Request(Body):
             self._method = "GET"
             self._headers: HeaderList = []
             self.redirect = "follow"
-            self.cf: Any = None
         self._apply(options)
 
     @classmethod
@@ -57,7 +58,6 @@ class Request(Body):
         request._method = method
         request._headers = headers  # type: ignore[assignment]  # pairs, as JSON has them
         request.redirect = "manual"
-        request.cf = None
         return request
 
     def _copy(self, source: Request, options: dict[str, Any]) -> None:
@@ -66,7 +66,9 @@ class Request(Body):
         self._method = source._method
         self._headers = list(source._headers)
         self.redirect = source.redirect
-        self.cf = source.cf
+        self._cf, self.is_received = source._cf, False
+        if source.is_received:
+            self._cf = source.cf
 
     def _apply(self, options: dict[str, Any]) -> None:
         if "method" in options:
@@ -77,9 +79,16 @@ class Request(Body):
             self._content = self._content_of(options["body"])
         self.redirect = options.get("redirect", self.redirect)
         if "cf" in options:
-            self.cf = proxied(plain(options["cf"]), "request.cf")
+            self._cf = proxied(plain(options["cf"]), "request.cf")
         if self._content is not None and self._method in _BODYLESS:
             raise JsException("Request with a GET or HEAD method cannot have a body.", "TypeError")
+
+    @property
+    def cf(self) -> Any:
+        """What Cloudflare says of the client; None for a request that was made here."""
+        if self._cf is None and self.is_received:
+            self._cf = cf.of_client()
+        return self._cf
 
     @property
     def url(self) -> str:
@@ -111,7 +120,7 @@ class Request(Body):
         clone.is_received = False
         clone._content = self._share()
         clone._headers = list(self._headers)
-        clone.redirect, clone.cf = self.redirect, self.cf
+        clone.redirect, clone._cf = self.redirect, self.cf
         return clone
 
     def _header_list(self) -> HeaderList:
