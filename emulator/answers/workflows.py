@@ -238,6 +238,26 @@ class StatusChange(TypedDict):
     resumed: NotRequired[list[str]]
 
 
+class ForkedInstance(TypedDict):
+    """The answer to a fork."""
+
+    id: str
+
+
+class Difference(TypedDict):
+    """One difference of two instances: where, and what each has there, "absent" for nothing."""
+
+    where: str
+    one: Json
+    other: Json
+
+
+class Comparison(TypedDict):
+    """The answer to a comparison of two instances."""
+
+    differences: list[Difference]
+
+
 class SkippedWait(TypedDict):
     """What was skipped: a "sleep", "waitForEvent" or "retry"."""
 

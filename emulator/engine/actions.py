@@ -105,10 +105,11 @@ class End(NamedTuple):
 
 
 class Admit(NamedTuple):
-    """Record the first entry of a new instance, and queue it once that is durable."""
+    """Record the first entries of a new instance, and queue it once they are durable."""
 
     instance: Instance
     first: Entry
+    more: Sequence[Entry] = ()
 
 
 class Deliver(NamedTuple):

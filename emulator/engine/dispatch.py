@@ -6,7 +6,7 @@ room for the messages. Suspects start in the guest apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from time import monotonic
 
@@ -46,11 +46,11 @@ class Dispatch:
         self._idle = idle
         self._apart = apart
 
-    def admit(self, instance: Instance, first: Entry) -> Actions:
-        """Record a new instance; it is queued when its first entry is durable."""
+    def admit(self, instance: Instance, first: Entry, more: Sequence[Entry] = ()) -> Actions:
+        """Record a new instance; it is queued when its first entries are durable."""
         self._roster.replace(instance)
         self._roster.admitting.add(instance.key)
-        self._roster.record(instance, [first])
+        self._roster.record(instance, [first, *more])
         return (WhenDurable(partial(self._admitted, instance)),)
 
     def _admitted(self, instance: Instance) -> Actions:

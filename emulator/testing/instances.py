@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.engine.forking import fork
 from emulator.engine.model.instance import TERMINAL, Instance, Status
 from emulator.engine.model.plain import iso
 from emulator.engine.model.step import Step
 from emulator.engine.model.step_key import StepKind
 from emulator.engine.views import export, report
+from emulator.engine.views.comparison import differences
 from emulator.errors import WorkerError
 from emulator.kinds.workflow import Workflow
 from emulator.testing.operations import Args, asked
@@ -289,6 +291,31 @@ async def skip(subject: Subject, args: Args) -> dict[str, str]:
         label = f"{args['step']}-{args['index'] or 1}" if step is None else step.label
     skipped = await _refusing(subject.control.skip(place.workflow, place.id, label))
     return {"name": skipped.name, "type": skipped.type}
+
+
+@asked("instance.fork")
+async def fork_instance(subject: Subject, args: Args) -> str:
+    """Create an instance that shares the past of one, up to a step; return its id."""
+    place = Place.of(subject, args)
+    place.get()
+    values = {name: args[name] for name in ("params", "output") if args[name] is not None}
+    forking = fork(
+        subject.engine,
+        place.workflow,
+        place.id,
+        _restart_point(place, args),
+        new_id=args["new_id"],
+        **values,
+    )
+    return str(await _refusing(forking))
+
+
+@asked("instance.diff")
+async def diff(subject: Subject, args: Args) -> list[dict[str, Any]]:
+    """Return what is different in two instances: `{"where", "one", "other"}` of each."""
+    one, other = Place.of(subject, args), Place.of(subject, {**args, "id": args["other"]})
+    found = differences(one.detail(one.get()), other.detail(other.get()))
+    return [dict(each) for each in found]
 
 
 def _restart_point(place: Place, start: dict[str, Any]) -> dict[str, Any]:

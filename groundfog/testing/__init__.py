@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from groundfog.testing.response import Response as Response
     from groundfog.testing.selecting import TIMEOUT as TIMEOUT
     from groundfog.testing.session import Groundfog as Groundfog
+    from groundfog.testing.steps import Difference as Difference
     from groundfog.testing.steps import Step as Step
     from groundfog.testing.sync.clock import Clock as Clock
     from groundfog.testing.sync.worker import Worker as Worker
@@ -80,7 +81,7 @@ _MODULES = {
     "response": ("HTTPStatusError", "Response"),
     "selecting": ("TIMEOUT",),
     "session": ("Groundfog",),
-    "steps": ("Step",),
+    "steps": ("Difference", "Step"),
     "sync.clock": ("Clock",),
     "sync.worker": ("Worker",),
     "sync.workflow": ("Instance", "Workflow"),

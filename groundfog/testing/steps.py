@@ -20,6 +20,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference of two instances: where, and what each has there; "absent" is nothing."""
+
+    where: str
+    one: Any
+    other: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step. Times are in the worker's own clock.
 

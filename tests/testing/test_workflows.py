@@ -199,3 +199,30 @@ def test_one_thing_is_mocked_once(worker: Worker) -> None:
     with pytest.raises(RefusedError, match='step "charge" of orders is mocked twice'):
         orders.mock_step_error("charge", "no")
     orders.dispose()
+
+
+def test_a_fork_shares_the_past_and_has_another_future(worker: Worker) -> None:
+    worker.introspect_workflow("ORDERS").mock_event("approved", {"by": "ada"})
+    order = started(worker)
+    order.result()
+
+    again = order.fork("ship", id="order-2")
+    changed = order.fork("ship", output={"by": "eve"}, params={"id": "other"})
+
+    assert again.result() == order.get_output()
+    assert order.diff(again) == []
+    assert changed.result() == {"by": "eve"}
+    assert [(each.where, each.one, each.other) for each in order.diff(changed)] == [
+        ("params.id", "order-1", "other"),
+        ('step "ship-1" output.by', "ada", "eve"),
+        ('step "ship-1" output.charged', True, "absent"),
+        ("output.by", "ada", "eve"),
+        ("output.charged", True, "absent"),
+    ]
+    assert worker.d1("DB").rows("orders") == [{"id": "order-1", "state": "charged"}]
+    with pytest.raises(RefusedError, match='Step "shipping" not found'):
+        order.fork("shipping")
+    with pytest.raises(RefusedError, match="Only a `do` has an output"):
+        order.fork("rest", output=1)
+    with pytest.raises(RefusedError, match="already exists"):
+        order.fork("ship", id="order-2")

@@ -54,6 +54,8 @@ def workflows() -> None:
         "send-event": f"{_HERE}.commands.change:send_event",
         "delete": f"{_HERE}.commands.delete:delete_instances",
         "export": f"{_HERE}.commands.export:export_command",
+        "fork": f"{_HERE}.commands.fork:fork",
+        "diff": f"{_HERE}.commands.fork:diff",
         "prune": f"{_HERE}.commands.prune:prune",
     },
 )

@@ -14,7 +14,8 @@ from groundfog.testing.errors import NotFound, WorkflowFailed
 from groundfog.testing.mocking import StepContext, WaitContext, decoded, encoded
 from groundfog.testing.opened import Opened
 from groundfog.testing.selecting import Selector, selected
-from groundfog.testing.steps import Step
+from groundfog.testing.sending import _UNSET
+from groundfog.testing.steps import Difference, Step
 
 
 class AsyncModifier:
@@ -260,6 +261,33 @@ class AsyncInstance(AsyncModifier):
         if from_ is None:
             return await self._change("restart")
         return await self._change("restart", start=selected(from_))
+
+    async def fork(
+        self,
+        at: Selector,
+        *,
+        output: Any = _UNSET,
+        params: Any = _UNSET,
+        id: str | None = None,
+    ) -> AsyncInstance:
+        """Create an instance that shares what this one had done before a step, and return it.
+
+        The new one goes on with that step; with `output`, the step has returned that already.
+        params: others than this one's. id: of the new one, random without it.
+        """
+        forked = await self._about(
+            "instance.fork",
+            **selected(at),
+            new_id=id,
+            output=None if output is _UNSET else encoded(output),
+            params=None if params is _UNSET else encoded(params),
+        )
+        return AsyncInstance(self._opened, self._binding, forked)
+
+    async def diff(self, other: AsyncInstance | str) -> list[Difference]:
+        """Return what is different in this instance and another one of the same workflow."""
+        found = await self._about("instance.diff", other=getattr(other, "id", other))
+        return [Difference(**each) for each in found]
 
     async def delete(self) -> None:
         """Stop it and forget it; its id can be used again."""

@@ -149,6 +149,26 @@ def test_ended_instances_are_pruned_and_others_stay(workflows: Command) -> None:
     assert 'Did you mean "flow"' in workflows("instances", "prune", "flo", code=1).err
 
 
+def test_an_instance_is_forked_and_compared_with_its_fork(workflows: Command) -> None:
+    workflows("trigger", "flow", "--id", "forked")
+    workflows.until("forked", "complete")
+    step = workflows.detail("forked")["steps"][0]["name"].removesuffix("-1")
+    words = ("instances", "fork", "flow", "forked", "--from", step, "--id")
+
+    assert workflows(*words, "same").out == "same\n"
+    workflows(*words, "changed", "--output", '"other"', "--params", '{"new": 1}')
+
+    workflows.until("same", "complete")
+    workflows.until("changed", "complete")
+    same = workflows("instances", "diff", "flow", "forked", "same")
+    assert same.out == "Nothing is different.\n"
+    changed = workflows("instances", "diff", "flow", "forked", "changed", code=1).out
+    assert 'params.new\n  - "absent"\n  + 1' in changed
+    assert f'step "{step}-1" output' in changed
+    assert "not found" in workflows(*words[:4], "--from", "none", code=1).err
+    assert "is not JSON" in workflows(*words, "third", "--params", "{", code=1).err
+
+
 def test_the_size_of_the_history_is_told(workflows: Command) -> None:
     workflows("trigger", "flow", "--id", "measured")
     workflows.until("measured", "complete")

@@ -33,6 +33,7 @@ _STATUS = {
     "instance.cannot_restart": 409,
     "instance.in_finite_state": 409,
     "instance.cannot_skip": 409,
+    "instance.cannot_fork": 409,
     "instance.too_many_queued": 429,
     "rate_limit.workflow_instance_creation": 429,
 }

@@ -8,10 +8,13 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.routing import Route
 
-from emulator.answers.workflows import SkippedWait
+from emulator.answers.workflows import Comparison, ForkedInstance, SkippedWait
+from emulator.engine.forking import fork
 from emulator.engine.model.plain import iso
-from emulator.engine.views import export
+from emulator.engine.views import export, report
+from emulator.engine.views.comparison import differences
 from emulator.errors import WorkerError
+from emulator.protocol import values
 from emulator.server.api.bodies import object_body
 from emulator.server.api.envelope import INTERNAL, OWN_BASE, Answer, ApiError, endpoint
 from emulator.server.api.parameters import bad
@@ -45,6 +48,42 @@ class Own:
         }
         return Answer(told)
 
+    async def fork(self, request: Request) -> Answer:
+        """POST …/fork: `{"from": {"name", "count"?, "type"?}, "id"?, "params"?, "output"?}`.
+
+        Creates an instance that shares what this one had done before a step.
+        """
+        resource = Resource.of(self._worker, V4, request)
+        instance_id = request.path_params["instance"]
+        body = await object_body(request)
+        new_id = body.get("id")
+        if new_id is not None and not isinstance(new_id, str):
+            raise bad("'id' must be the id of the new instance.")
+        given = {name: values.encode(body[name]) for name in ("params", "output") if name in body}
+        name = resource.workflow.name
+        try:
+            forked = await fork(
+                self._worker.engine, name, instance_id, body.get("from"), new_id=new_id, **given
+            )
+        except WorkerError as error:
+            raise V4.refused(error, instance_id) from error
+        told: ForkedInstance = {"id": forked}
+        return Answer(told)
+
+    async def compare(self, request: Request) -> Answer:
+        """GET …/diff?with=ID: what is different in two instances of a workflow."""
+        resource = Resource.of(self._worker, V4, request)
+        other = request.query_params.get("with")
+        if other is None:
+            raise bad("'with' is missing; expected the id of another instance.")
+        both = resource.summary(request), resource.instance(other)
+        journal = self._worker.engine.journal
+        one, two = (
+            report.instance_detail(journal.entries(each.key), each.status, "") for each in both
+        )
+        told: Comparison = {"differences": differences(one, two)}
+        return Answer(told)
+
     async def export(self, request: Request) -> Answer:
         """GET …/export: the history of an instance, as a document for `check`."""
         resource = Resource.of(self._worker, V4, request)
@@ -64,5 +103,7 @@ def own_routes(worker: Worker) -> list[Route]:
     instance = f"{OWN_BASE}/workflows/{{workflow}}/instances/{{instance:path}}"
     return [
         Route(f"{instance}/skip", endpoint(own.skip), methods=["POST"]),
+        Route(f"{instance}/fork", endpoint(own.fork), methods=["POST"]),
+        Route(f"{instance}/diff", endpoint(durable(worker, own.compare)), methods=["GET"]),
         Route(f"{instance}/export", endpoint(durable(worker, own.export)), methods=["GET"]),
     ]
