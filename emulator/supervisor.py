@@ -147,12 +147,15 @@ class Supervisor:
 
         Raises LoadError, HandlerError, GuestLost.
         """
-        if self.worker.has_front:
-            reply = await self.worker.front(request)
-            if reply is not None:
-                return reply
+        reply = await self.front(request)
+        if reply is not None:
+            return reply
         await self._runs()
         return await self.runner.fetch(request)
+
+    async def front(self, request: FetchRequest) -> FetchReply | None:
+        """Answer a request without the worker's code; None: only that code can answer."""
+        return await self.worker.front(request) if self.worker.has_front else None
 
     async def call(self, handler: str, args: list[Any]) -> Any:
         """Let the current generation handle an event. Raises LoadError, HandlerError, GuestLost."""
@@ -382,6 +385,10 @@ class Supervisor:
         for problem in config.warnings:
             if problem not in self._config.warnings:
                 self._terminal.warning(str(problem))
+        if config.is_python != self._config.is_python:
+            text = f"main is {config.main.name} now, in another language"
+            self._terminal.error(f"{text}; it takes effect at the next start of groundfog dev")
+            return False
         settings, before = config.settings, self._config.settings
         if (settings.durability, settings.clock, config.dev) != (
             *(before.durability, before.clock),

@@ -203,6 +203,7 @@ def worker_spec(config: Config) -> WorkerSpec:
             bindings[name].setdefault("friendly", _friendly(bindings[name]["kind"]))
     return WorkerSpec(
         members=members,
+        has_front=bool(fronts(config)),
         project_dir=config.project_dir,
         main=config.main,
         compatibility_date=config.compatibility_date,
@@ -233,7 +234,7 @@ def _members(config: Config) -> tuple[Member, ...]:
     found = []
     for bound in config.bindings:
         kind = kind_named(bound.kind)
-        if kind is not None and kind.workerd is not None:
+        if bound.name and kind is not None and kind.workerd is not None:
             value = kind.workerd(bound.record, service_of(bound.name))
             if value is not None:
                 found.append(Member(bound.name, value, kind.http))

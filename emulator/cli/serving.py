@@ -93,9 +93,9 @@ def _refuse_what_is_not_in_workerd(config: Config) -> None:
             kind.section
             for bound, kind in kinds
             if kind is not None
-            and kind.name != "cron"
+            and not kind.trigger
             and (not bound.name or kind.is_front)  # another one raises an error when it is used
-            and (kind.workerd is None or kind.workerd(bound.record, "") is None)
+            and kind.workerd is None
         }
     )
     if not config.is_python and absent:

@@ -106,4 +106,6 @@ KIND = Kind(
     open=_open,
     shown=lambda settings: os.path.relpath(settings.directory),
     is_front=True,
+    workerd=lambda settings, service: {"service": service},
+    http="bindings.assets.http:answer",
 )

@@ -29,7 +29,8 @@ class WorkerSpec:
     """What a guest must know to load user code.
 
     `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
-    `members`: the same bindings for a guest in workerd; empty for others.
+    `members`: the same bindings for a guest in workerd; empty for others. `has_front`: the host
+    answers some requests before the worker does.
     asks_network, allowed_hosts, debug: see `load` in `PROTOCOL.md`.
     """
 
@@ -40,6 +41,7 @@ class WorkerSpec:
     bindings: Mapping[str, Mapping[str, str]]
     vars: Mapping[str, Any]
     members: tuple[Member, ...] = ()
+    has_front: bool = False
     asks_network: bool = False
     allowed_hosts: tuple[str, ...] = ()
     debug: bool = False

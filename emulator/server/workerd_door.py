@@ -13,12 +13,13 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
-from bindings.http import HttpAnswer
+from bindings.http import HttpAnswer, StreamedAnswer
 from emulator.errors import EmulatorError
-from emulator.runner.requests import HandlerError, LoadError
+from emulator.runner.requests import FetchReply, FetchRequest, HandlerError, LoadError
 from emulator.runner.workerd.host_server import listen_privately
 from emulator.runner.workerd.process import SWITCH_S
 from emulator.runner.workerd.public_sockets import Berth, PublicSockets
@@ -28,11 +29,14 @@ from emulator.server.http.serve import Server
 from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
 
+_OWN = "x-groundfog-"  # headers between front.js and here
+
 
 class Serving(Protocol):
     """What is served; the supervisor has it."""
 
     def failed_load(self) -> LoadError | None: ...
+    async def front(self, request: FetchRequest) -> FetchReply | None: ...
 
 
 class WorkerdDoor:
@@ -105,7 +109,7 @@ class WorkerdQuestions:
 
     async def answer(
         self, path: str, stacks: Stacks, headers: Mapping[str, str], body: bytes
-    ) -> HttpAnswer:
+    ) -> HttpAnswer | StreamedAnswer:
         """Answer one request; see `failures.js` and `front.js`, which send them."""
         match path:
             case "/failed":
@@ -114,6 +118,8 @@ class WorkerdQuestions:
                 error = await _handler_error(json.loads(body)["error"], stacks)
                 self._tell(f"in a promise given to waitUntil: {error.traceback or error}")
                 return HttpAnswer(204, {}, b"")
+            case "/front":
+                return await self._front(headers)
             case "/navigation":
                 return self._navigation(headers)
             case "/log":
@@ -134,6 +140,17 @@ class WorkerdQuestions:
             (name.encode(), value.encode("utf-8", "replace")) for name, value in about["headers"]
         ]
         return _page(error, method, target, headers, still_serving=False)
+
+    async def _front(self, headers: Mapping[str, str]) -> HttpAnswer | StreamedAnswer:
+        """Answer a request before the worker does, or say that only the worker can."""
+        asked = {name: value for name, value in headers.items() if not name.startswith(_OWN)}
+        asked["host"] = urlsplit(headers["x-groundfog-url"]).netloc
+        url, method = headers["x-groundfog-url"], headers["x-groundfog-method"]
+        request = FetchRequest(method, url, list(asked.items()))
+        reply = await self.serving.front(request) if self.serving is not None else None
+        if reply is None:
+            return HttpAnswer(204, {"x-groundfog-none": "1"}, b"")
+        return StreamedAnswer(reply.status, reply.headers, reply.body)
 
     def _navigation(self, headers: Mapping[str, str]) -> HttpAnswer:
         failed = self.serving.failed_load() if self.serving is not None else None

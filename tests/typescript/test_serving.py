@@ -55,8 +55,8 @@ export default {
       case "/kv":
         await env.KV.put("a/b", "value", { metadata: { n: 1 } });
         return Response.json(await env.KV.getWithMetadata("a/b"));
-      case "/bucket":
-        return Response.json(await env.BUCKET.get("a"));
+      case "/absent":
+        return Response.json(await env.BROWSER.fetch("http://x"));
       case "/socket": {
         const [client, server] = Object.values(new WebSocketPair());
         server.accept();
@@ -94,9 +94,8 @@ binding = "AI"
 binding = "KV"
 id = "x"
 
-[[r2_buckets]]
-binding = "BUCKET"
-bucket_name = "x"
+[browser]
+binding = "BROWSER"
 """
 
 
@@ -116,7 +115,7 @@ def test_env_has_vars_secrets_and_bindings_and_nothing_of_ours(server: DevServer
     found = server.get("/env").json()
 
     assert (found["place"], found["numbers"], found["secret"]) == ('Paris "and" é', [1, 2], "s3")
-    assert found["names"] == ["AI", "BUCKET", "DB", "INDEX", "KV", "NUMBERS", "PLACE", "SECRET"]
+    assert found["names"] == ["AI", "BROWSER", "DB", "INDEX", "KV", "NUMBERS", "PLACE", "SECRET"]
 
 
 def test_d1_kv_vectorize_and_workers_ai_answer_through_workerds_own_clients(
@@ -130,10 +129,10 @@ def test_d1_kv_vectorize_and_workers_ai_answer_through_workerds_own_clients(
 
 
 def test_a_binding_that_is_not_emulated_says_so_when_it_is_used(server: DevServer) -> None:
-    answered = server.get("/bucket")
+    answered = server.get("/absent")
 
     assert answered.status_code == 500
-    assert "env.BUCKET is a binding of kind r2_buckets (R2 Bucket)" in answered.text
+    assert "env.BROWSER is a binding of kind browser" in answered.text
 
 
 def test_an_error_is_shown_with_places_in_the_users_files(server: DevServer) -> None:

@@ -1,6 +1,7 @@
 // Calls of the worker that come from the host: requests, handlers, methods. PROTOCOL.md, section 6.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { EVENTS } from "./events.js";
 import { told } from "./failures.js";
 import { setTimeout } from "./primitives.js";
 import { decode, encode } from "./values.js";
@@ -56,7 +57,7 @@ export class Exchanges {
       await Promise.race([handle(exchange), exchange.cancelled]);
     } catch (error) {
       const { name, message: text, stack } = told(error);
-      const traceback = this.#guest.positions?.mapped(stack) ?? stack;
+      const traceback = await this.#guest.mapped(stack);
       this.#guest.send({ type: "invoke_failed", id: message.id, name, message: text, traceback });
     }
     await Promise.allSettled(exchange.promises);
@@ -155,10 +156,11 @@ export class Exchanges {
     const { method, entrypoint } = message;
     const args = decode(payload, () => exchange.incoming.stream) ?? [];
     let body = null;
+    const event = entrypoint ? undefined : EVENTS[method]?.(args);
     const result =
-      method === "scheduled" && !entrypoint
-        ? await this.#scheduled(args, exchange)
-        : await this.#method(entrypoint, method, args);
+      event === undefined
+        ? await this.#method(entrypoint, method, args)
+        : await this.#handle(method, event, exchange);
     const value = encode(result, (stream) => body === null && (body = stream));
     const answer = { type: "invoke_result", id: message.id };
     if (body === null) return this.#guest.send(answer, value);
@@ -176,20 +178,18 @@ export class Exchanges {
     return instance[method](...args);
   }
 
-  // Calls `scheduled`; args: cron expression, milliseconds. What it throws is told in the result.
-  async #scheduled([cron, scheduledTime], exchange) {
-    const outcome = { outcome: "ok", noRetry: false };
-    const controller = { cron, scheduledTime, type: "scheduled", noRetry: () => (outcome.noRetry = true) };
+  // Calls a handler of an event. What it throws is told in the result.
+  async #handle(name, [event, outcome], exchange) {
     try {
-      const [receiver, call] = this.#handler("", "scheduled", this.#context(exchange));
-      if (typeof receiver?.scheduled !== "function") {
-        throw new Error("Handler does not export a scheduled() function.");
+      const [receiver, call] = this.#handler("", name, this.#context(exchange));
+      if (typeof receiver?.[name] !== "function") {
+        throw new Error(`Handler does not export a ${name}() function.`);
       }
-      await call(controller);
+      await call(event);
     } catch (error) {
-      const { name, message, stack } = told(error);
+      const { name: kind, message, stack } = told(error);
       outcome.outcome = "exception";
-      outcome.error = [name, message, this.#guest.positions?.mapped(stack) ?? stack];
+      outcome.error = [kind, message, (await this.#guest.mapped(stack)) || `${kind}: ${message}`];
     }
     return outcome;
   }

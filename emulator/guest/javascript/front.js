@@ -21,6 +21,8 @@ export default {
       if (failed.status !== 204) return logged(failed, request, url, Date.now(), env, ctx);
     }
     const began = Date.now();
+    const early = rules.has_front ? await answerOfHost(request, env) : null;
+    if (early !== null) return logged(early, request, url, began, env, ctx);
     request.signal.addEventListener("abort", () => note(request, url, 499, began, env, ctx));
     try {
       const answer = await env.USER.fetch(forUser(request));
@@ -69,6 +71,17 @@ function isNavigation(request) {
   if (!(request.headers.get("accept") ?? "").toLowerCase().includes("text/html")) return false;
   const mode = request.headers.get("sec-fetch-mode");
   return mode === null ? request.method === "GET" : mode === "navigate";
+}
+
+// Returns what the host answers before the worker does, such as an asset, or null.
+async function answerOfHost(request, env) {
+  const headers = new Headers(request.headers);
+  headers.set("x-groundfog-url", request.url);
+  headers.set("x-groundfog-method", request.method);
+  const method = request.method === "HEAD" ? "HEAD" : "GET";
+  const answer = await env.HOST.fetch("http://groundfog/front", { method, headers, redirect: "manual" });
+  if (answer.headers.has("x-groundfog-none")) return null;
+  return answer;
 }
 
 // The request as the user's worker gets it.

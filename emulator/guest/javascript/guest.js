@@ -52,6 +52,13 @@ export class Guest {
     return withEnv(env, () => code(this.#ctx, env));
   }
 
+  // Returns a stack with the user's places.
+  async mapped(stack) {
+    if (!stack) return "";
+    this.positions ??= await this.#readPositions();
+    return this.positions.mapped(stack);
+  }
+
   #receive(message, payload) {
     if (this.#held !== null) {
       this.#held.push([message, payload.slice()]);
@@ -131,11 +138,15 @@ export class Guest {
   // Runs need the source map, which is asked for when the first one comes.
   async #hold(message, payload) {
     this.#held = [[message, payload.slice()]];
-    const { main, project_dir: project } = this.#loaded;
-    this.positions = new Positions(main, project, await sourceMap().catch(() => ""));
+    this.positions = await this.#readPositions();
     const held = this.#held;
     this.#held = null;
     for (const each of held) this.#receive(...each);
+  }
+
+  async #readPositions() {
+    const { main, project_dir: project } = this.#loaded;
+    return new Positions(main, project, await sourceMap().catch(() => ""));
   }
 
   #load(message) {

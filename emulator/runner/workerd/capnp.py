@@ -7,6 +7,7 @@ Source: https://capnproto.org/language.html (constants).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
@@ -37,25 +38,29 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Bytes that need not be text."""
+    """Bytes that need not be text. workerd reads many bytes faster beside the configuration."""
 
     content: bytes
 
 
-def document(constants: dict[str, tuple[str, Value]]) -> bytes:
+Embed = Callable[[bytes], str]
+"""Puts bytes where workerd finds them, and returns the name for `embed`."""
+
+
+def document(constants: dict[str, tuple[str, Value]], embed: Embed) -> bytes:
     """Return a configuration: name -> type (`"Worker"`) and value of each constant.
 
     Text with lone surrogates, which UTF-8 cannot carry, gets question marks in their places.
     """
     lines = ['using Workerd = import "/workerd/workerd.capnp";']
     lines += [
-        f"const {name} :Workerd.{kind} = {text(value)};"
+        f"const {name} :Workerd.{kind} = {text(value, embed)};"
         for name, (kind, value) in constants.items()
     ]
     return "\n".join(lines).encode("utf-8", "replace")
 
 
-def text(value: Value) -> str:
+def text(value: Value, embed: Embed) -> str:
     """Return a value as the configuration has it."""
     match value:
         case bool():
@@ -69,8 +74,8 @@ def text(value: Value) -> str:
         case Word():
             return value.text
         case Embedded():
-            return f'0x"{value.content.hex()}"'
+            return f"embed {text(embed(value.content), embed)}"
         case list():
-            return f"[{', '.join(text(item) for item in value)}]"
+            return f"[{', '.join(text(item, embed) for item in value)}]"
         case dict():
-            return f"({', '.join(f'{name} = {text(item)}' for name, item in value.items())})"
+            return f"({', '.join(f'{name} = {text(item, embed)}' for name, item in value.items())})"

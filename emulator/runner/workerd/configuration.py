@@ -17,13 +17,14 @@ from typing import Any
 from emulator.bundling.bundle import Bundle, Module
 from emulator.guest import javascript
 from emulator.runner.guest_source import WorkerSpec
-from emulator.runner.workerd.capnp import Embedded, Reference, Value, Word, document
+from emulator.runner.workerd.capnp import Embed, Embedded, Reference, Value, Word, document
 from emulator.runner.workerd.host_server import ASKER
 from emulator.runner.workerd.member import service_of
 
 CONTROL = "__groundfog_control"  # exported by entry.js
 HOST = "__groundfog_host"  # the same name as in entry.js
 ABSENT = "groundfog:absent"
+INLINE_MAX_BYTES = 16 * 1024  # of a module in the text of the configuration
 OWN_DATE = "2026-06-01"  # of our own workers
 # From this date the flag is the default, and naming it is an error for some versions of workerd.
 NODEJS_COMPAT_FROM = "2026-08-04"
@@ -53,7 +54,7 @@ class Layout:
     rules: Mapping[str, Any] | None
 
 
-def configuration(layout: Layout, sockets: Sequence[str]) -> bytes:
+def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes:
     """Return the configuration as text. sockets: their names; all but `"control"` are public."""
     services: list[Value] = [
         {"name": "user", "worker": Reference("user")},
@@ -78,7 +79,8 @@ def configuration(layout: Layout, sockets: Sequence[str]) -> bytes:
         services.append({"name": "front", "worker": Reference("front")})
         services.append(_external("host:front", layout.host, f"{layout.generation} front"))
         services.append(_external("door", layout.door, f"{layout.generation} door"))
-        constants["front"] = ("Worker", _front(layout.rules))
+        rules = {**layout.rules, "has_front": layout.spec.has_front}
+        constants["front"] = ("Worker", _front(rules))
     services.append({"name": "workflows", "worker": Reference("workflows")})
     constants["workflows"] = ("Worker", _workflows(layout.spec))
     config: dict[str, Value] = {
@@ -105,7 +107,7 @@ def configuration(layout: Layout, sockets: Sequence[str]) -> bytes:
             }
         ],
     }
-    return document({"config": ("Config", config), **constants})
+    return document({"config": ("Config", config), **constants}, embed)
 
 
 def asker_of(generation: int, binding: str) -> str:
@@ -181,7 +183,7 @@ def _own_modules() -> list[Value]:
 
 def _module(module: Module) -> Value:
     kind = _KINDS[module.kind]
-    if module.kind in ("data", "wasm"):
+    if module.kind in ("data", "wasm") or len(module.content) > INLINE_MAX_BYTES:
         return {"name": module.name, kind: Embedded(module.content)}
     return {"name": module.name, kind: module.content.decode("utf-8", "replace")}
 

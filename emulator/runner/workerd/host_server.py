@@ -10,23 +10,27 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import httptools
 
 from bindings.binding import ByteStream
-from bindings.http import HttpAnswer, json_answer
+from bindings.http import HttpAnswer, StreamedAnswer, json_answer
 from emulator.errors import EmulatorError
 
 log = logging.getLogger(__name__)
 
 ASKER = "x-groundfog-asker"  # the header; workerd sets it, user code cannot
+LENGTH = "content-length"
+NO_BODY = frozenset({204, 304})
+_LINE_END = re.compile(r"[\r\n]+")
 _REASONS = {200: b"OK", 204: b"No Content", 500: b"Internal Server Error"}
 
-Answer = HttpAnswer | ByteStream
+Answer = HttpAnswer | StreamedAnswer | ByteStream
 # Method, target, headers in lower case, body.
 Handler = Callable[[str, str, dict[str, str], bytes], Awaitable[Answer]]
 
@@ -165,15 +169,27 @@ class _HostProtocol(asyncio.Protocol):
         transport = self._transport
         assert transport is not None
         if isinstance(answer, HttpAnswer):
-            head = _head(answer.status, answer.headers)
-            transport.write(
-                b"%scontent-length: %d\r\n\r\n%s" % (head, len(answer.body), answer.body)
-            )
-            return
-        head = _head(200, {"content-type": answer.content_type})
+            head = _head(answer.status, answer.headers.items())
+            length = b"content-length: %d\r\n\r\n" % len(answer.body)
+            transport.write(b"".join((head, length, answer.body)))
+        elif isinstance(answer, ByteStream):
+            head = _head(200, [("content-type", answer.content_type)])
+            await self._stream(transport, head, answer.chunks)
+        elif answer.body is None:
+            keeps_length = method == "HEAD" or answer.status in NO_BODY
+            sent = [each for each in answer.headers if keeps_length or each[0] != LENGTH]
+            length = b"\r\n" if keeps_length else b"content-length: 0\r\n\r\n"
+            transport.write(_head(answer.status, sent) + length)
+        else:
+            sent = [each for each in answer.headers if each[0] != LENGTH]
+            await self._stream(transport, _head(answer.status, sent), answer.body)
+
+    async def _stream(
+        self, transport: asyncio.Transport, head: bytes, chunks: AsyncIterator[bytes]
+    ) -> None:
         transport.write(head + b"transfer-encoding: chunked\r\n\r\n")
         try:
-            async for chunk in answer.chunks:
+            async for chunk in chunks:
                 if chunk:
                     transport.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
                 await self._room.wait()
@@ -183,7 +199,10 @@ class _HostProtocol(asyncio.Protocol):
         transport.write(b"0\r\n\r\n")
 
 
-def _head(status: int, headers: dict[str, str]) -> bytes:
+def _head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
     lines = [b"HTTP/1.1 %d %s" % (status, _REASONS.get(status, b"Status"))]
-    lines += [f"{name}: {value}".encode("latin-1", "replace") for name, value in headers.items()]
+    lines += [
+        f"{name}: {_LINE_END.sub(' ', value)}".encode("latin-1", "replace")
+        for name, value in headers
+    ]
     return b"\r\n".join(lines) + b"\r\n"

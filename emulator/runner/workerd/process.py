@@ -21,6 +21,7 @@ from emulator.engine.guests.blame import Cause
 from emulator.errors import GuestError
 from emulator.runner.guest_source import Ending, GuestProcess
 from emulator.runner.requests import LoadError
+from emulator.runner.workerd.capnp import Embed
 from emulator.runner.workerd.control_socket import ControlProtocol, open_control
 from emulator.runner.workerd.public_sockets import Berth, PublicSockets
 
@@ -130,10 +131,13 @@ class WorkerdProcess(GuestProcess):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a process is started. listeners: name of a socket and who listens on it."""
+    """How a process is started. listeners: name of a socket and who listens on it.
+
+    configuration: makes it, and says what is to be embedded in it.
+    """
 
     program: Path
-    configuration: bytes
+    configuration: Callable[[Embed], bytes]
     listeners: Sequence[tuple[str, socket.socket]]
     folder: Path
     arguments: Sequence[str] = ()
@@ -149,10 +153,10 @@ def launch(start: Start) -> WorkerdProcess:
             ours.append(reading)
             theirs.append(writing)
         out, err, events = theirs
-        configuration, name = _configuration(start.configuration, start.folder)
-        theirs.append(configuration)
-        command = [str(start.program), "serve", name, f"--control-fd={events}"]
-        given = [events, configuration]
+        held = _Held(theirs, start.folder)
+        content = start.configuration(held.embed)
+        command = [str(start.program), "serve", held.keep(content), f"--control-fd={events}"]
+        given = list(theirs[2:])
         for socket_name, listener in start.listeners:
             command.append(f"--socket-fd={socket_name}={listener.fileno()}")
             given.append(listener.fileno())
@@ -182,18 +186,29 @@ def launch(start: Start) -> WorkerdProcess:
     )
 
 
-def _configuration(content: bytes, folder: Path) -> tuple[int, str]:
-    """Return an open descriptor and a path that a child reads it by: it may contain secrets."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("groundfog-workerd", 0)
-        os.set_inheritable(descriptor, True)
-        name = f"/proc/self/fd/{descriptor}"
-    else:
-        descriptor, name = tempfile.mkstemp(suffix=".capnp", dir=folder)
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    return descriptor, name
+class _Held:
+    """What a child reads when it starts, in memory where the system can: it may contain secrets."""
+
+    def __init__(self, descriptors: list[int], folder: Path) -> None:
+        self._descriptors = descriptors  # the child gets them, and the caller closes them
+        self._folder = folder
+
+    def embed(self, content: bytes) -> str:
+        """Keep bytes; return their name as the configuration beside them says it."""
+        return Path(self.keep(content)).name
+
+    def keep(self, content: bytes) -> str:
+        """Keep bytes; return the path by which the child reads them."""
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create("groundfog-workerd", 0)
+            name = f"/proc/self/fd/{descriptor}"
+        else:
+            descriptor, name = tempfile.mkstemp(dir=self._folder)
+        self._descriptors.append(descriptor)
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        return name
 
 
 def _ends_with_parent(parent: int) -> Callable[[], None] | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bindings.http import HttpAnswer
 from emulator.bundling.bundle import Bundle, BundleError
 from emulator.errors import GuestError
 from emulator.runner.guest_source import WorkerSpec
@@ -45,7 +45,7 @@ class Front:
 
 # What the user's worker and the worker in front ask their host: the path of the request, the stacks
 # of the generation that asks, the body.
-Asked = Callable[[str, Stacks, Mapping[str, str], bytes], Awaitable[HttpAnswer]]
+Asked = Callable[[str, Stacks, Mapping[str, str], bytes], Awaitable[Answer]]
 
 
 class WorkerdSource:
@@ -118,6 +118,8 @@ class WorkerdSource:
             raise LoadError(BUILD_FAILED, first, text, error.file, error.line) from error
         for warning in bundle.warnings:
             self._warn(warning)
+        if bundle.service_worker:
+            _check_service_worker(spec)
         return bundle
 
     def _launch(self, layout: Layout, front: Front | None) -> WorkerdProcess:
@@ -131,8 +133,9 @@ class WorkerdSource:
                 listeners += [
                     (_socket_name(index), each) for index, each in enumerate(berth.sockets)
                 ]
-            content = configuration(layout, [name for name, _ in listeners])
-            process = launch(Start(self._program, content, listeners, self.folder))
+            names = [name for name, _ in listeners]
+            described = partial(configuration, layout, names)
+            process = launch(Start(self._program, described, listeners, self.folder))
         except BaseException as error:
             if front is not None and berth is not None:
                 front.public.leave(berth)
@@ -156,9 +159,7 @@ class WorkerdSource:
     ) -> list[str]:
         """Answer what a generation asks from now on; return how it is named as an asker."""
 
-        async def asked(
-            method: str, target: str, headers: dict[str, str], body: bytes
-        ) -> HttpAnswer:
+        async def asked(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
             return await self._answer(target, stacks, headers, body)
 
         handlers: dict[str, Handler] = {
@@ -190,6 +191,18 @@ def _of_binding(member: Member, binding: Binding) -> Handler:
         return await found[0](opened() if opened else binding, method, target, headers, body)
 
     return handle
+
+
+def _check_service_worker(spec: WorkerSpec) -> None:
+    """Raise LoadError for bindings that workerd gives to modules only."""
+    names = [member.name for member in spec.members if "wrapped" in member.value]
+    if names:
+        text = (
+            f"{spec.main.name} has no default export, so it is a script in service-worker format,"
+            f" which cannot have {', '.join(names)}. Export an object with a fetch method:"
+            " export default { … }"
+        )
+        raise LoadError(BUILD_FAILED, text, text, "", 0)
 
 
 def _socket_name(index: int) -> str:
