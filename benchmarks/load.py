@@ -20,16 +20,17 @@ _FAILED = re.compile(r"Non-2xx or 3xx responses|Socket errors")
 
 def measure(peer: Peer) -> dict[str, list[float]]:
     with running(peer) as server:
-        return {PLAIN.name: [_rate(f"{server.url}/")], D1.name: [_rate(f"{server.url}/d1")]}
+        return {PLAIN.name: [rate(f"{server.url}/")], D1.name: [rate(f"{server.url}/d1")]}
 
 
-def _rate(url: str) -> float:
+def rate(url: str) -> float:
+    """Return requests a second to a URL; each must be answered with 2xx."""
     _wrk(url, seconds=1)  # so that loading and compiling are not measured
     output = _wrk(url, seconds=5)
-    rate = _RATE.search(output)
-    if rate is None or _FAILED.search(output):
+    found = _RATE.search(output)
+    if found is None or _FAILED.search(output):
         raise RuntimeError(f"wrk got failed answers from {url}:\n{output}")
-    return float(rate[1])
+    return float(found[1])
 
 
 def _wrk(url: str, *, seconds: int) -> str:
