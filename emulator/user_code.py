@@ -82,13 +82,18 @@ class BundledCode:
         self._cache = cache
         self._bundler: Bundler | None = None
         self._built_for: Config | None = None
-        self._inputs: frozenset[Path] = frozenset({config().main})
+        self._inputs: frozenset[Path] | None = None  # None: nothing was built
 
     def roots(self) -> Iterable[Path]:
-        return [path for path in self._inputs if path.is_dir()]
+        return [path for path in self._watched() if path.is_dir()]
 
     def files(self) -> Iterable[Path]:
-        return [path for path in self._inputs if not path.is_dir()]
+        return [path for path in self._watched() if not path.is_dir()]
+
+    def _watched(self) -> frozenset[Path]:
+        from emulator.bundling.bundler import watched
+
+        return watched(self._config()) if self._inputs is None else self._inputs
 
     def version(self, env: str) -> str:
         return ""

@@ -42,7 +42,7 @@ def _ignore(line: str) -> None:
     return None
 
 
-def _watched(config: Config, inputs: frozenset[Path]) -> frozenset[Path]:
+def watched(config: Config, inputs: frozenset[Path] = frozenset()) -> frozenset[Path]:
     """Return what is to be watched of a project whose bundle has these inputs.
 
     What the project's own command writes is left out: its folders decide when it runs, and a save
@@ -95,6 +95,7 @@ class Bundler:
         self._service: Service | None = None
         self._context: Context | None = None  # for the next build
         self._contexts: dict[int, Context] = {}
+        self._is_interrupted = False
         self._keys = 0
         self._building = asyncio.Lock()
 
@@ -109,12 +110,14 @@ class Bundler:
             try:
                 bundle = await self._build()
             except BundleError as error:
-                error.inputs = _watched(self._config, error.inputs)
+                error.inputs = watched(self._config, error.inputs)
                 raise
-            return replace(bundle, inputs=_watched(self._config, bundle.inputs))
+            return replace(bundle, inputs=watched(self._config, bundle.inputs))
 
     async def close(self) -> None:
         """End esbuild; another `build` would start it again."""
+        if self._command is not None:
+            await self._command.close()
         service, self._service = self._service, None
         self._context = None
         self._contexts.clear()
@@ -155,7 +158,11 @@ class Bundler:
             if entry.format == "iife":
                 raise BundleError(_NEEDS_MODULES)
             find_modules(self._config, self._rules, context.collected)
+        if self._is_interrupted:  # esbuild would answer with the build that was given up
+            await service.ask({"command": "cancel", "key": context.key})
+        self._is_interrupted = True
         await service.ask({"command": "rebuild", "key": context.key})
+        self._is_interrupted = False
         errors = context.result["errors"]
         if errors:
             raise await self._failed(service, context.format, errors)
@@ -177,6 +184,7 @@ class Bundler:
             shown = await messages.shown_messages(service.ask, found["errors"], are_warnings=False)
             raise BundleError(messages.joined(shown))
         self._context = context
+        self._is_interrupted = False
         return context
 
     async def _new_context(self, format: Format, service: Service) -> Context:

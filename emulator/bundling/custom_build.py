@@ -22,7 +22,11 @@ _LINE_BYTES = 1024 * 1024
 
 
 class BuildCommand:
-    """The command of one project, and the state of the files that it was last run for."""
+    """The command of one project, and the state of the files that it was last run for.
+
+    A build that is given up leaves the command running: it would leave half of its files, and what
+    it writes may be why the build was given up.
+    """
 
     def __init__(
         self,
@@ -36,12 +40,37 @@ class BuildCommand:
         self._process_env = process_env
         self._tell = tell
         self._known: Snapshot | None = None
+        self._running: asyncio.Task[None] | None = None
 
     async def run_if_needed(self) -> None:
         """Run the command if a file that it watches changed. Raises BundleError when it fails."""
-        found = self._snapshot()
-        if found == self._known and self._main.is_file():
-            return
+        while True:
+            earlier = self._running
+            if earlier is None:
+                found = self._snapshot()
+                if found == self._known and self._main.is_file():
+                    return
+                self._running = asyncio.ensure_future(self._run_for(found))
+                await asyncio.shield(self._running)
+                return
+            # Of a build that was given up: what was saved since needs another run.
+            with contextlib.suppress(BundleError):
+                await asyncio.shield(earlier)
+
+    async def close(self) -> None:
+        """End the command and everything that it started."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _run_for(self, found: Snapshot) -> None:
+        try:
+            await self._run_and_check()
+            self._known = found
+        finally:
+            self._running = None
+
+    async def _run_and_check(self) -> None:
         command = self._build.command
         lines, status = await self._run()
         if status != 0:
@@ -54,7 +83,6 @@ class BuildCommand:
                 f'The expected output file at "{self._main}" was not found after running custom'
                 f' build: "{command}".\n  Let the command write it, or correct main.'
             )
-        self._known = found
 
     def _snapshot(self) -> Snapshot:
         """Return the state of the watched files, without those that the command itself writes."""

@@ -11,6 +11,8 @@ import pytest
 
 from emulator.bundling.bundle import Bundle, BundleError
 from emulator.bundling.bundler import Bundler
+from emulator.bundling.hooks import Hooks
+from emulator.bundling.service import Message
 from emulator.bundling.tools import Tools
 from tests.bundling.conftest import Project
 from tests.runner.test_requests import until
@@ -240,3 +242,33 @@ def test_what_unenv_said_is_kept_for_the_next_start(project: Project, tools: Too
     cache.write_text("[damaged")
     assert asyncio.run(build(no_workerd)).warnings != ()
     assert asyncio.run(build(tools)) == first
+
+
+def test_a_build_after_one_that_was_given_up_sees_what_was_saved(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write({"src/index.ts": "import 'node:fs'; export default 'first'"})
+    answer = Hooks.answer
+
+    async def scenario() -> bytes:
+        asked, go = asyncio.Event(), asyncio.Event()
+
+        async def late(hooks: Hooks, request: Message) -> Message:
+            asked.set()
+            await go.wait()
+            return await answer(hooks, request)
+
+        monkeypatch.setattr(Hooks, "answer", late)
+        bundler = project.bundler()
+        try:
+            building = asyncio.ensure_future(bundler.build())
+            await asked.wait()
+            project.write({"src/index.ts": "import 'node:fs'; export default 'second'"})
+            building.cancel()
+            await asyncio.gather(building, return_exceptions=True)
+            asyncio.get_running_loop().call_later(0.1, go.set)
+            return (await bundler.build()).modules[0].content
+        finally:
+            await bundler.close()
+
+    assert b"second" in asyncio.run(scenario())

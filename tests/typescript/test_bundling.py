@@ -91,7 +91,8 @@ def test_the_projects_own_build_command_runs_when_its_files_are_saved(tmp_path: 
     (folder / "wrangler.toml").write_text(
         'name = "built"\nmain = "dist/worker.mjs"\ncompatibility_date = "2026-08-01"\n'
         'no_bundle = true\nrules = [{ type = "ESModule", globs = ["**/*.mjs"] }]\n'
-        '[build]\ncommand = "mkdir -p dist && cp src/*.mjs dist/ && echo copied"\n'
+        '[build]\ncommand = "mkdir -p dist && cp src/*.mjs dist/ && echo copied'
+        ' && sleep 0.4"\n'  # longer than the intervals at which saves are looked for at the start
     )
     (folder / "src" / "worker.mjs").write_text(
         "import { text } from './text.mjs'; export default { fetch: () => new Response(text) }"
