@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
+from websockets.sync.server import ServerConnection, serve
 
 from tests.guest.test_bindings import seen, seen_and_told
 
@@ -246,3 +251,71 @@ out = [request.cf.colo, isinstance(request.cf, JsProxy), request.js_object.cf.co
        Request("http://a", cf={"colo": "X"}).cf.colo]
 """
     assert given(tmp_path, code) == ["DFW", True, "US", 99, "DFW", None, "X"]
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    """A server that sends back what it gets, until it gets `bye`."""
+
+    def answer(socket: ServerConnection) -> None:
+        for message in socket:
+            if message == "bye":
+                socket.close(4001, "as you wish")
+                return
+            socket.send(message)
+
+    with serve(answer, "127.0.0.1", 0, max_size=None) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.socket.getsockname()[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_sockets_to_other_servers_open_converse_and_close(tmp_path: Path, echo: str) -> None:
+    code = f"""
+import js
+from pyodide.ffi import create_proxy, to_js
+out, over = [], asyncio.Event()
+socket = js.WebSocket.new("ws://{echo}/chat")
+out.append(socket.readyState)
+sizes = iter([b"x" * 200, b"y" * 70_000])
+
+def opened(event):
+    socket.send("text")
+
+async def heard(event):
+    data = event.data if isinstance(event.data, str) else len(event.data.to_bytes())
+    out.append(data)
+    following = next(sizes, None)
+    socket.send("bye" if following is None else to_js(following))
+
+def closed(event):
+    out.extend([event.code, event.reason, event.wasClean])
+    over.set()
+
+socket.addEventListener("open", create_proxy(opened))
+socket.addEventListener("message", create_proxy(heard))
+socket.addEventListener("close", create_proxy(closed))
+await over.wait()
+"""
+    assert given(tmp_path, code) == [0, "text", 200, 70_000, 4001, "as you wish", True]
+
+
+def test_fetch_opens_a_socket_and_a_refused_one_tells_so(tmp_path: Path, echo: str) -> None:
+    code = f"""
+import js
+from workers import fetch
+answer = await fetch("http://{echo}/", headers={{"Upgrade": "websocket"}})
+socket, heard = answer.js_object.webSocket, asyncio.Queue()
+socket.onmessage = lambda event: heard.put_nowait(event.data)
+socket.accept()
+socket.send("hello")
+out = [answer.status, await heard.get()]
+socket.close(1000, "done")
+refused, over = js.WebSocket.new("ws://127.0.0.1:1/"), asyncio.Event()
+refused.onerror = lambda event: out.append(event.type)
+refused.onclose = lambda event: (out.append(event.code), over.set())
+await over.wait()
+"""
+    assert given(tmp_path, code) == [101, "hello", "error", 1006]

@@ -36,7 +36,7 @@ class Event:
 
 
 class WebSocket(JsObject):
-    """One end of a pair. Events wait until `accept` is called."""
+    """One end of a pair. Events wait until `accept` is called. `outgoing_sockets` adds `new`."""
 
     READY_STATE_CONNECTING = CONNECTING = 0
     READY_STATE_OPEN = OPEN = 1
@@ -46,7 +46,10 @@ class WebSocket(JsObject):
     def __init__(self) -> None:
         self.readyState = self.OPEN
         self.binaryType = "arraybuffer"
-        self.url = self.protocol = self.extensions = None
+        self.url: str | None = None
+        self.protocol: str | None = None
+        self.extensions = None
+        self.onopen: Any = None
         self.onmessage: Any = None
         self.onclose: Any = None
         self.onerror: Any = None
@@ -57,13 +60,6 @@ class WebSocket(JsObject):
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._listeners: dict[str, list[Callable[[Event], Any]]] = {}
         self._attachment: Any = None
-
-    @staticmethod
-    def new(*args: Any) -> WebSocket:
-        """Raise: connecting to other servers is not emulated."""
-        raise JsException(
-            "Groundfog does not emulate outgoing WebSockets in Python workers yet", "TypeError"
-        )
 
     # --- what user code calls
 
@@ -175,21 +171,22 @@ class WebSocket(JsObject):
         if self.readyState in (self.OPEN, self.CLOSING) and not self._close_received:
             text = "WebSocket disconnected between frames without sending `Close`."
             self.readyState = self.CLOSED
-            self._call(Event("error", message=text, error=JsException(text)))
-            self._call(Event("close", code=wire.ABNORMAL, reason=text, wasClean=False))
+            self.tell(Event("error", message=text, error=JsException(text)))
+            self.tell(Event("close", code=wire.ABNORMAL, reason=text, wasClean=False))
 
     def _dispatch(self, kind: int, payload: bytes) -> None:
         if kind == wire.CLOSE:
             code, reason = wire.close_of(payload)
             self._close_received = True
             self.readyState = self.CLOSED if self._close_sent else self.CLOSING
-            self._call(Event("close", code=code, reason=reason, wasClean=True))
+            self.tell(Event("close", code=code, reason=reason, wasClean=True))
         elif kind == wire.TEXT:
-            self._call(Event("message", data=payload.decode()))
+            self.tell(Event("message", data=payload.decode()))
         else:
-            self._call(Event("message", data=ArrayBuffer(payload)))
+            self.tell(Event("message", data=ArrayBuffer(payload)))
 
-    def _call(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Call the listeners of an event."""
         own = getattr(self, f"on{event.type}")
         for listener in [*([own] if own is not None else []), *self._listeners.get(event.type, [])]:
             try:

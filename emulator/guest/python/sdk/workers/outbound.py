@@ -11,10 +11,11 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ... import network, scope
+from ... import network, outgoing_sockets, scope
 from ...loop.web_loop import WebLoop, guest_loop
 from ...streams import ReadableStream
 from ..pyodide.ffi import JsException
+from .body import header
 from .headers import HeaderList, for_fetch
 from .request import Request, wire_method
 from .response import Response
@@ -35,6 +36,8 @@ async def fetch(resource: str | Request, **options: Any) -> Response:
     request = Request(resource, **options)
     body = await request.bytes() if request.body is not None else None
     method, url, headers = wire_method(request), request.url, request._header_list()
+    if (header(headers, "upgrade") or "").lower() == "websocket":
+        return await _upgraded(url, headers)
     loop = guest_loop()
     assert loop is not None
     for _ in range(MAX_REDIRECTS + 1):
@@ -56,6 +59,11 @@ async def fetch(resource: str | Request, **options: Any) -> Response:
             headers = _without(headers, ("authorization", "cookie"))
         url = target
     raise JsException("Too many redirects.", "TypeError")
+
+
+async def _upgraded(url: str, headers: HeaderList) -> Response:
+    connection, socket = await outgoing_sockets.opened(url, headers)
+    return Response(None, connection.status, headers=connection.headers, web_socket=socket)
 
 
 async def _exchanged(
