@@ -115,8 +115,10 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def create_file(path: Path, content: str | bytes) -> None:
+def create_file(path: Path, content: str | bytes, *, synced: bool = True) -> None:
     """Write a new file, private to the user, completely or not at all; durable on return.
+
+    synced: False leaves it to the system when the file reaches the disk.
 
     Raises FileExistsError if there is a file or a link: it never writes through a link.
     """
@@ -126,23 +128,27 @@ def create_file(path: Path, content: str | bytes) -> None:
         with open(handle, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
     except BaseException:
         with contextlib.suppress(OSError):
             path.unlink()
         raise
 
 
-def replace_file(path: Path, content: str | bytes) -> None:
+def replace_file(path: Path, content: str | bytes, *, synced: bool = True) -> None:
     """Replace a file, completely or not at all; durable on return. Raises OSError.
+
+    synced: False leaves it to the system when the file reaches the disk.
 
     A link at `path`, or at `path` with `.new` added, is replaced and not followed.
     """
     temporary = path.with_name(f"{path.name}.new")
     temporary.unlink(missing_ok=True)  # a file from before a crash, or a link
-    create_file(temporary, content)
+    create_file(temporary, content, synced=synced)
     temporary.replace(path)
-    sync_folder(path.parent)
+    if synced:
+        sync_folder(path.parent)
 
 
 def open_unlinked(path: str, flags: int) -> int:

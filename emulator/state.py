@@ -115,9 +115,9 @@ class State:
             raise StateError(f"{path}: is not a record of a clock. Delete it to go on.")
         return record
 
-    def write_clock(self, record: dict[str, int]) -> None:
-        """Save the time of a virtual clock, durably. Raises StateError."""
-        self._write("clock.json", record)
+    def write_clock(self, record: dict[str, int], *, synced: bool = True) -> None:
+        """Save the time of a virtual clock; `synced`: durably. Raises StateError."""
+        self._write("clock.json", record, synced=synced)
 
     def announce(self, ip: str, port: int) -> RunningServer:
         """Write `dev.json` for the server that has just begun to listen; only the user reads it."""
@@ -135,10 +135,10 @@ class State:
         """Whether there is a `dev.json`."""
         return (self.directory / "dev.json").exists()
 
-    def _write(self, name: str, record: dict[str, Any]) -> None:
+    def _write(self, name: str, record: dict[str, Any], *, synced: bool = True) -> None:
         path = self.directory / name
         try:
-            replace_file(path, json.dumps(record))
+            replace_file(path, json.dumps(record), synced=synced)
         except OSError as error:
             raise StateError(refusal(path, "cannot be written", error)) from error
 

@@ -266,7 +266,9 @@ def _timekeeper(
 
     def save(record: SavedClock) -> None:
         fields = {"now_ms": record.now_ms, "ahead_ms": record.ahead_ms}
-        state.write_clock({name: value for name, value in fields.items() if value is not None})
+        known = {name: value for name, value in fields.items() if value is not None}
+        # As durable as the journal: a clock never begins before the journal's last entry.
+        state.write_clock(known, synced=config.settings.durability == "full")
 
     return Timekeeper(
         engine,

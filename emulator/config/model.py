@@ -76,7 +76,8 @@ class ClockSettings:
 class Settings:
     """groundfog.toml: what only Groundfog knows. Every key is optional."""
 
-    durability: Literal["full", "process"] = "full"
+    # "unsynced" is for tests: killed processes lose nothing, a machine without power may
+    durability: Literal["full", "process", "unsynced"] = "full"
     concurrency: int = 50_000  # production's limit of running instances on the paid plan
     queued: int = 2_000_000  # production's limit of queued instances on the paid plan
     creation_rate: int | None = None  # per second and workflow; production's is 100

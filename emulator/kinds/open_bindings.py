@@ -90,7 +90,8 @@ def _open(kind: Kind, record: Record, places: Places) -> Binding:
 
 def synchronous(config: Config) -> Synchronous:
     """Return how SQLite makes the project's files durable."""
-    return "FULL" if config.settings.durability == "full" else "NORMAL"
+    ways: dict[str, Synchronous] = {"full": "FULL", "process": "NORMAL", "unsynced": "OFF"}
+    return ways[config.settings.durability]
 
 
 @runtime_checkable

@@ -63,7 +63,7 @@ def read(options: Options) -> Config:
         config.settings,
         clock=clock,
         on_divergence=options.on_divergence,
-        durability=options.durability,
+        durability="full" if options.durability == "full" else "unsynced",
     )
     return replace(
         config,

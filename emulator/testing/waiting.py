@@ -76,7 +76,7 @@ async def _rest(subject: Subject) -> None:
 async def _on(subject: Subject, what: str, about: Callable[[], str]) -> None:
     """Move time to the next deadline. Raises Stuck where a person must decide."""
     keeper = subject.worker.timekeeper
-    due_ms = subject.engine.roster.next_due_ms()
+    due_ms = keeper.next_ms()
     problem = ""
     if subject.held:
         problem = _held(subject)
