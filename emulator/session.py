@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from types import TracebackType
@@ -29,7 +29,7 @@ from emulator.custody import Custody
 from emulator.kinds.registry import KINDS, attribute
 from emulator.runner.debugging import Debugging
 from emulator.runner.guest import Guest, MakeGuest
-from emulator.runner.guest_source import GuestSource
+from emulator.runner.guest_source import GuestSource, WorkerSpec
 from emulator.runner.runner import Runner
 from emulator.server.app import create_app
 from emulator.server.http.listen import DEFAULT_PORT, bind
@@ -38,13 +38,15 @@ from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
 from emulator.server.security import Access, front_rules
 from emulator.state import RunningServer, State, private_files
-from emulator.supervisor import Loading, Supervisor, Terminal
+from emulator.supervisor import Loading, Supervisor, Terminal, ToLoad
 from emulator.user_code import PythonCode, UserCode
 from emulator.worker import Worker, open_clock
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
+    from bindings.binding import Binding
+    from emulator.runner.debug_door import DebugDoor
     from emulator.workerd_parts import WorkerdParts
 
 
@@ -65,7 +67,9 @@ class Project:
 class Door:
     """Where a worker listens for HTTP.
 
-    port: None takes the usual one, or the next free one. on_error, on_request: see `create_app`.
+    port: None takes the usual one, or the next free one. debug_port: where editors' debuggers
+    attach, on loopback; 0 takes any free one, None is for none. on_error, on_request: see
+    `create_app`.
     """
 
     ip: str = "localhost"
@@ -73,6 +77,7 @@ class Door:
     allowed_hosts: frozenset[str] = frozenset()
     on_error: OnError = _ignore
     on_request: OnRequest | None = None
+    debug_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,9 @@ class Running:
         seams: Seams,
     ) -> None:
         self.project = project
+        self._debug: DebugDoor | None = None
+        if door is not None and door.debug_port is not None:
+            seams = replace(seams, loading=_with_debugger)
         self._terminal = terminal
         self._workerd: WorkerdParts | None = None
         self.announced: RunningServer | None = None
@@ -178,6 +186,9 @@ class Running:
                 code, source = self._workerd.code, self._workerd.source
             halted = self.worker.engine.halted
             self.debugging = Debugging(terminal.notice, halted.halt, halted.go_on)
+            if door is not None and door.debug_port is not None:
+                self._debug = self._debug_door(door.debug_port)
+                taken.callback(self._debug.discard)
             self.supervisor = _supervised(
                 self.worker, project, source, code, terminal, seams, self.debugging
             )
@@ -187,12 +198,20 @@ class Running:
                 self._open_door(door, sockets)
             taken.pop_all()
 
+    @property
+    def may_be_debugged(self) -> bool:
+        """Whether an editor's debugger can attach to the code that serves."""
+        guest = self.supervisor.runner.current
+        return guest is not None and guest.halts.port > 0
+
     async def listen(self) -> None:
         """Begin to answer HTTP, where there is a door, and to watch over the state directory."""
         look = self.supervisor.look_at_state
         state, told = self.project.state, self._terminal.error
         custody = Custody(state, self._lock, self.announced, look, told)
         self._custody = asyncio.create_task(custody.keep(), name="custody of the state")
+        if self._debug is not None:
+            await self._debug.start()
         if self._workerd is not None and self._app is not None:
             await self._workerd.listen(self._app)
         elif self._server is not None:
@@ -211,6 +230,8 @@ class Running:
             self.project.state.retract()
         self.worker.engine.journal.watchers.close()  # open streams of events would delay the stop
         try:
+            if self._debug is not None:
+                await self._debug.stop()
             if self._server is not None:
                 await self._server.stop()
             if self._workerd is not None:
@@ -223,7 +244,8 @@ class Running:
 
     def _open_door(self, door: Door, sockets: list[socket.socket]) -> None:
         ip, port = sockets[0].getsockname()[:2]
-        self.announced = self.project.state.announce(str(ip), int(port))
+        debug_port = None if self._debug is None else self._debug.port
+        self.announced = self.project.state.announce(str(ip), int(port), debug_port)
         self.access = Access.for_bind(door.ip, self.announced.token, door.allowed_hosts)
         app = create_app(
             self.supervisor,
@@ -237,6 +259,11 @@ class Running:
         else:
             self._app = app
             self._workerd.open_door(sockets, front_rules(self.access))
+
+    def _debug_door(self, port: int) -> DebugDoor:
+        from emulator.runner.debug_door import DebugDoor
+
+        return DebugDoor(port, self.debugging, lambda: self.supervisor.runner.current)
 
     def _config(self) -> Config:
         """The configuration in use, which a save may have changed since the start."""
@@ -303,3 +330,7 @@ def _routes(worker: Worker) -> Sequence[BaseRoute]:
 
     of_kinds = [attribute(kind.routes)(worker) for kind in KINDS if kind.routes]
     return [*chain.from_iterable(of_kinds), *clock_routes(worker.timekeeper)]
+
+
+def _with_debugger(spec: WorkerSpec, bindings: Mapping[str, Binding]) -> ToLoad:
+    return replace(spec, debug=True), bindings

@@ -41,6 +41,7 @@ class RunningServer:
     ip: str
     port: int
     token: str
+    debug_port: int | None = None  # on loopback, where editors attach
 
     @property
     def url(self) -> str:
@@ -119,15 +120,18 @@ class State:
         """Save the time of a virtual clock; `synced`: durably. Raises StateError."""
         self._write("clock.json", record, synced=synced)
 
-    def announce(self, ip: str, port: int) -> RunningServer:
+    def announce(self, ip: str, port: int, debug_port: int | None = None) -> RunningServer:
         """Write `dev.json` for the server that has just begun to listen; only the user reads it."""
-        server = RunningServer(os.getpid(), ip, port, _new_token())
+        server = RunningServer(os.getpid(), ip, port, _new_token(), debug_port)
         self.write_server(server)
         return server
 
     def write_server(self, server: RunningServer) -> None:
         """Write `dev.json`. Raises StateError."""
-        record = {"pid": server.pid, "ip": server.ip, "port": server.port, "token": server.token}
+        record: dict[str, Any] = {"pid": server.pid, "ip": server.ip, "port": server.port}
+        record["token"] = server.token
+        if server.debug_port is not None:
+            record["debugPort"] = server.debug_port
         self._write("dev.json", record)
 
     @property

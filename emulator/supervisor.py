@@ -36,8 +36,8 @@ RESPAWN_LONGEST_MS = 5_000
 HEALTHY_AFTER_MS = 10_000  # a guest that lived this long was no failed start
 
 
-_ToLoad = tuple[WorkerSpec, Mapping[str, Binding]]
-Loading = Callable[[WorkerSpec, Mapping[str, Binding]], _ToLoad]
+ToLoad = tuple[WorkerSpec, Mapping[str, Binding]]
+Loading = Callable[[WorkerSpec, Mapping[str, Binding]], ToLoad]
 
 
 class Terminal(Protocol):

@@ -48,6 +48,8 @@ def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal)
     seconds = time.perf_counter() - arguments.began
     is_local = (arguments.ip or running.worker.config.dev.ip) in ("localhost", "127.0.0.1")
     url = f"http://localhost:{announced.port}" if is_local else announced.url
+    if announced.debug_port is not None and running.may_be_debugged:
+        terminal.introduce(f"Debugger on 127.0.0.1:{announced.debug_port} (docs/debugging.md)")
     terminal.introduce(f"Ready on {url} ({seconds:.2f} s)")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from emulator.cli.dev_arguments import DevArguments
+from emulator.cli.dev_arguments import DEBUG_PORT, DevArguments
 from emulator.cli.levels import Level
 from emulator.runner.python.interpreter import (
     guest_interpreter,
@@ -47,6 +47,14 @@ _LEVELS = [level.name.lower() for level in Level]
 )
 @click.option("--allowed-host", "allowed_hosts", multiple=True, help="Another Host to accept.")
 @click.option("--migrate", is_flag=True, help="Apply pending D1 migrations at the start.")
+@click.option(
+    "--debug",
+    is_flag=False,
+    flag_value=str(DEBUG_PORT),
+    type=click.IntRange(0, 65535),
+    metavar="[PORT]",
+    help=f"Let an editor's debugger attach, on 127.0.0.1 [{DEBUG_PORT}].",
+)
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True

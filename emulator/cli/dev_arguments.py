@@ -8,6 +8,8 @@ from typing import Literal
 
 from emulator.cli.levels import Level
 
+DEBUG_PORT = 5678  # debugpy's own, which editors suggest
+
 
 @dataclass(frozen=True, slots=True)
 class DevArguments:
@@ -23,6 +25,7 @@ class DevArguments:
     persist_to: Path | None
     python: Path | None
     level: Level
+    debug: int | None  # a port
     log_format: Literal["text", "json"]
     log_time: bool
     allowed_hosts: frozenset[str]

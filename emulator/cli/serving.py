@@ -57,6 +57,10 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
     reread = partial(_read_config, arguments, parse_var_flags(arguments.cli_vars))
     config = reread()
     _refuse_what_is_not_in_workerd(config)
+    if arguments.debug is not None and not config.is_python:
+        raise UsageError(
+            f"--debug is for Python workers, and main is {config.main.name} ({config.path.name})."
+        )
     state = State.locate(config, arguments.persist_to)
     interpreter = guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
     fits = launched is not None and launched.interpreter == interpreter
@@ -157,6 +161,7 @@ def _door(arguments: DevArguments, config: Config, terminal: AnyTerminal) -> Doo
         arguments.allowed_hosts,
         _worker_error(terminal),
         _request_lines(terminal),
+        arguments.debug,
     )
 
 

@@ -1,10 +1,13 @@
-"""`breakpoint()` on a real terminal: at import, in a handler, in a step, and without a terminal."""
+"""`breakpoint()` on a real terminal and without one, and an editor that attaches."""
 
 from __future__ import annotations
 
+import json
+import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.end_to_end.debug_adapter import Editor
 from tests.end_to_end.projects import WRANGLER, edit, make_project
 from tests.end_to_end.server import DevServer
 from tests.end_to_end.terminal import OnTerminal
@@ -92,7 +95,50 @@ def test_code_stops_at_a_prompt_and_no_time_counts_until_it_goes_on(tmp_path: Pa
         eventually(lambda: dev.echoes)
 
 
-def test_a_breakpoint_without_a_terminal_is_passed_by_and_told(tmp_path: Path) -> None:
-    with DevServer(project(tmp_path)) as server:
+def test_without_terminal_and_debugpy_a_breakpoint_is_passed_by_and_told(tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    venv.create(bare, symlinks=True)
+    with DevServer(project(tmp_path), "--debug=0", "--python", f"{bare}/bin/python") as server:
         assert server.get("/stop").text == "here"
         server.wait_for(r"breakpoint\(\) at \S+entry\.py:25 is passed by: there is no terminal")
+        server.wait_for(rf"needs debugpy in the worker's Python: {bare}/bin/python -m pip install")
+        assert "Debugger on" not in server.output
+
+
+def test_an_editor_attaches_at_one_address_over_reloads_and_no_time_counts(tmp_path: Path) -> None:
+    made = project(tmp_path)
+    file = made / "src" / "entry.py"
+    answered = (
+        file.read_text(encoding="utf-8").split("\n").index('        return Response("answered")')
+        + 1
+    )
+    with DevServer(made, "--debug=0") as server, ThreadPoolExecutor() as others:
+        port = int(server.wait_for(r"Debugger on 127\.0\.0\.1:(\d+)")[1])
+        announced = json.loads((made / ".groundfog" / "dev.json").read_text(encoding="utf-8"))
+        assert announced["debugPort"] == port
+
+        with Editor(port, file, answered) as editor:
+            asked = others.submit(server.get, "/other")
+            name, line, thread = editor.stopped_in()
+            assert (name, line) == ("fetch", answered)
+            editor.ask("evaluate", expression="__import__('time').sleep(1)", frameId=editor.frame)
+            editor.ask("continue", threadId=thread)
+            assert asked.result().text == "answered"
+
+            others.submit(server.get, "/flow")
+            assert editor.stopped_in()[0] == "fetch"
+            editor.ask("continue", threadId=thread)
+            assert editor.stopped_in()[0] == "charge"  # by its own breakpoint()
+            editor.ask("continue", threadId=thread)
+            server.wait_for("workflow flow one: complete")
+
+            edit(made, '"answered"', '"renewed"')
+            assert editor.event("terminated")["restart"] is True  # attach again
+            eventually(lambda: editor.has_ended)
+
+        with Editor(port, file, answered) as editor:
+            asked = others.submit(server.get, "/other")
+            name, line, thread = editor.stopped_in()
+            editor.ask("continue", threadId=thread)
+            assert (line, asked.result().text) == (answered, "renewed")
+        assert "did not respond" not in server.output

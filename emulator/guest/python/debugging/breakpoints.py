@@ -37,10 +37,11 @@ def chosen_debugger() -> str:
 
 def _stop(connection: Connection, terminal: str) -> None:
     frame = sys._getframe(2)
-    client = sys.modules.get("debugpy")
-    if client is not None and client.is_client_connected():
-        client.breakpoint()
-        return
+    if "debugpy" in sys.modules:
+        from . import editor
+
+        if editor.stop_at(frame):
+            return
     if not terminal:
         place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         text = f"groundfog: breakpoint() at {place} is passed by: there is no terminal for a prompt"

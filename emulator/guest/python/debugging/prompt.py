@@ -7,6 +7,7 @@ only there. The host is told before and after: all code of the guest stands stil
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import pdb
 import sys
@@ -17,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from ....protocol.life import Continued, Stopped
-from .. import scope
+from .. import scope, tracebacks
 from ..connection import Connection
 from ..printable import printable
 
@@ -34,6 +35,8 @@ class Prompt(pdb.Pdb):
         self._connection = connection
         self._one = threading.RLock()  # prompt at a time
         self._is_new = False  # a `breakpoint()` was reached since the last prompt
+        self._is_open = False
+        self._early: list[str] = []  # messages of before the prompt, such as "--Return--"
 
     def stop_at(self, frame: FrameType) -> None:
         """Stop the code of a frame."""
@@ -50,12 +53,35 @@ class Prompt(pdb.Pdb):
             try:
                 with _at(self._terminal):
                     self.stdout = sys.stdout
-                    if self._is_new:
-                        self._is_new = False
-                        self.message(_notice(label))
+                    self._is_open = True
+                    early, self._early = self._early, []
+                    for text in [_notice(label), *early] if self._is_new else early:
+                        self.message(text)
+                    self._is_new = False
                     super().interaction(frame, *args)
             finally:
+                self._is_open = False
                 self._connection.send_now(Continued())
+
+    def message(self, msg: Any, *args: Any, **options: Any) -> None:
+        """Show a message, at the next prompt if none is open."""
+        if self._is_open:
+            super().message(msg, *args, **options)
+        else:
+            self._early.append(str(msg))
+
+    def user_exception(self, frame: FrameType, exc_info: Any) -> None:
+        """Stop for an exception, but not for the return of a coroutine to our code."""
+        if not _is_skipped(frame):
+            super().user_exception(frame, exc_info)
+
+    def get_stack(self, f: FrameType | None, t: Any) -> tuple[list[tuple[FrameType, int]], int]:
+        """Return the frames that can be looked at: the user's."""
+        stack, index = super().get_stack(f, t)
+        shown = [each for each in stack if not _is_skipped(each[0])]
+        if not stack or stack[index] not in shown:
+            return stack, index
+        return shown, shown.index(stack[index])
 
     def do_quit(self, arg: str) -> bool:
         """q(uit): leave the debugger; the worker goes on."""
@@ -99,6 +125,12 @@ def _at(terminal: str) -> Iterator[None]:
             os.dup2(number, target)
             os.close(number)
         os.close(descriptor)
+
+
+def _is_skipped(frame: FrameType) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    is_skipped = any(fnmatch.fnmatch(name, pattern) for pattern in _SKIPPED)
+    return is_skipped or tracebacks.is_ours(frame.f_code.co_filename)
 
 
 def _notice(label: str) -> str:
