@@ -12,6 +12,7 @@ let telling = false;
 export default {
   async fetch(request, env, ctx) {
     if (rules === undefined) learn(env[RULES_NAME]);
+    if (!URL.canParse(request.url)) return new Response(rules.no_host, { status: 403 });
     const url = new URL(request.url);
     if (!isAllowed(request, url)) return env.DOOR.fetch(request);
     if (isNavigation(request)) {

@@ -1,0 +1,105 @@
+"""One table of requests against both doors: Python's own, and workerd with the worker in front."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from emulator.runner.requests import FetchReply, FetchRequest
+from emulator.server.security import Access
+from tests.end_to_end.server import DevServer
+from tests.server.serving import get, reply, request, run, serving, status_of
+from tests.typescript.projects import dev, project
+
+INDEX = """
+export default {
+  async fetch(request: Request): Promise<Response> {
+    return Response.json([...request.headers]);
+  },
+};
+"""
+ORIGIN = "Origin: http://evil.example"
+LARGE = "Content-Length: 600000000"
+
+# Name, request, and the status that both doors answer with.
+TABLE: list[tuple[str, bytes, int]] = [
+    *((f"host {host}", get(host=host), 200) for host in ("localhost", "LOCALHOST:1")),
+    *((f"host {host}", get(host=host), 200) for host in ("shop.localhost:8787", "127.8.9.1")),
+    *((f"host {host}", get(host=host), 200) for host in ("[::1]:8787", "dev.example.com:80")),
+    *((f"host {host}", get(host=host), 403) for host in ("evil.example", "127.0.0.1.evil.example")),
+    *(
+        (f"host {host}", get(host=host), 403)
+        for host in ("192.168.0.7", "localhost.evil", "1270.0.1")
+    ),
+    ("no host", get(host=None), 400),
+    ("an origin elsewhere", get("/", ORIGIN), 200),
+    ("control, an origin elsewhere", get("/cdn-cgi/x", ORIGIN), 403),
+    ("control, the own origin", get("/cdn-cgi/x", "Origin: http://localhost"), 404),
+    ("control, a foreign host", get("/cdn-cgi/x", host="evil.example"), 403),
+    ("control, from another site", get("/client/v4/x", "Sec-Fetch-Site: cross-site"), 403),
+    ("control, as CORS asks", request("OPTIONS", "/client/v4/x"), 405),
+    ("control, its root", get("/cdn-cgi"), 404),
+    ("control, encoded", get("/%63dn-cgi/x", ORIGIN), 403),
+    ("control, as a prefix only", get("/cdn-cgix", ORIGIN), 200),
+    ("control, in upper case", get("/CDN-CGI/x", ORIGIN), 200),
+    ("a body that is too large", request("POST", "/", LARGE), 413),
+    ("a method of its own", request("PURGE", "/"), 200),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
+    folder: Path = project(tmp_path_factory.mktemp("doors"), INDEX)
+    with dev(folder, "--allowed-host", "dev.example.com") as running:
+        yield running
+
+
+def through_workerd(server: DevServer, raw: bytes) -> bytes:
+    port = httpx.URL(server.url).port
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(raw)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+    return answer
+
+
+def through_python(raw: bytes) -> bytes:
+    async def answered(request: FetchRequest) -> FetchReply:
+        return reply(json.dumps(request.headers).encode())
+
+    async def main() -> bytes:
+        access = Access.for_bind("localhost", "token", frozenset({"dev.example.com"}))
+        async with serving(answered, access=access) as door:
+            return await door.exchange(raw)
+
+    return run(main())
+
+
+@pytest.mark.parametrize(("name", "raw", "status"), TABLE, ids=[row[0] for row in TABLE])
+def test_both_doors_answer_alike(server: DevServer, name: str, raw: bytes, status: int) -> None:
+    assert (status_of(through_python(raw)), status_of(through_workerd(server, raw))) == (
+        status,
+        status,
+    )
+
+
+def test_both_doors_remove_the_headers_that_only_the_host_may_set(server: DevServer) -> None:
+    lines = (
+        "X-Groundfog-Asker: 1 user",
+        "MF-Original-URL: http://x",
+        "CF-EW-Via: 1",
+        "X-Own: kept",
+    )
+    sent = get("/", *lines)
+
+    for answer in (through_python(sent), through_workerd(server, sent)):
+        found = answer[answer.index(b"[[") : answer.rindex(b"]]") + 2]
+        names = {name for name, _ in json.loads(found)}
+        assert "x-own" in names and "cf-connecting-ip" in names
+        assert not names & {"x-groundfog-asker", "mf-original-url", "cf-ew-via"}
