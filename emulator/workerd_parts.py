@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,25 @@ SOCKETS = "workerd"
 POLYFILLS = "polyfills.json"
 # The path of a unix socket has at most 104 bytes on macOS, and 108 on Linux.
 FOLDER_MAX_BYTES = 80
+
+
+@contextlib.asynccontextmanager
+async def source_alone(
+    config: Config, report: Callable[[str], None]
+) -> AsyncIterator[WorkerdSource]:
+    """Yield a source of guests for code that is only looked at: nobody can connect to it."""
+    tools = find_tools(config.project_dir, os.environ)
+    questions = WorkerdQuestions(report, lambda method, target, error: None, None)
+    with tempfile.TemporaryDirectory(prefix="groundfog-") as folder:
+        code = BundledCode(lambda: config, tools, report, Path(folder, POLYFILLS))
+        source = WorkerdSource(
+            tools.workerd.path, Path(folder), code.build, report, questions.answer
+        )
+        try:
+            yield source
+        finally:
+            await source.stop()
+            await code.close()
 
 
 class WorkerdParts:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.server import DevServer
-from tests.typescript.projects import dev, edit, flow_project, workerds
+from tests.typescript.projects import dev, edit, flow_project, tools, workerds
 from tests.waiting import eventually
 
 CASES = """
@@ -291,6 +293,16 @@ def test_instances_go_on_after_the_worker_and_the_host_were_killed(tmp_path: Pat
         assert again.get("/counts").json() == {"before": 1, "after": 1}
 
 
+def check(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "groundfog", "workflows", "check", "--cwd", folder],
+        env={**os.environ, "GROUNDFOG_TOOLS": tools()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
 def test_a_renamed_step_holds_the_instance_until_a_person_decides(tmp_path: Path) -> None:
     folder = flow_project(tmp_path / "p", SLEEPER)
     with dev(folder) as running:
@@ -300,9 +312,13 @@ def test_a_renamed_step_holds_the_instance_until_a_person_decides(tmp_path: Path
         running.wait_for(r"- do +before +done +was src/index.ts:12")
         running.wait_for(r"\+ do +beforehand +src/index.ts:12")
         wait_for(running, "a", "paused")
+        checked = check(folder)
+        assert checked.returncode == 1 and "src/index.ts:12" in checked.stdout
 
         edit(folder, 'step.do("beforehand"', 'step.do("before"')
         wait_for(running, "a", "waiting")
+        checked = check(folder)
+        assert (checked.returncode, checked.stdout) == (0, "1 checked: the code fits\n")
         running.post("/event/a/go", json={})
         wait_for(running, "a", "complete")
         assert running.get("/counts").json() == {"before": 1, "after": 1}

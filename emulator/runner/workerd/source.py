@@ -167,7 +167,7 @@ class WorkerdSource:
             f"{generation} front": asked,
         }
         for member in members:
-            if member.answer:
+            if member.answer and member.name in bindings:
                 asker = asker_of(generation, member.name)
                 handlers[asker] = _of_binding(member, bindings[member.name])
         self._host.handlers |= handlers

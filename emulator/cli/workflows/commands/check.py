@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -52,8 +53,6 @@ def check_command(
     The exit code is 1 if there is an instance that the code does not fit.
     """
     config = load_project(options, runs_code=True)
-    if not config.is_python:
-        raise UsageError(f"{config.path.name}: main is {config.main.name}; only Python workers")
     if histories:
         if finished:
             raise UsageError(
@@ -90,11 +89,16 @@ def _instances(journal: Journal, finished: bool) -> list[Instance]:
 
 def _check(config: Config, interpreter: Path, instances: list[Instance]) -> list[Checked]:
     async def replay() -> list[Checked]:
-        source = Forkserver(interpreter)
-        try:
-            return await check(config, source, instances, SystemClock().now_ms())
-        finally:
-            await source.stop()
+        if config.is_python:
+            source = Forkserver(interpreter)
+            try:
+                return await check(config, source, instances, SystemClock().now_ms())
+            finally:
+                await source.stop()
+        from emulator.workerd_parts import source_alone
+
+        async with source_alone(config, report=partial(click.echo, err=True)) as of_workerd:
+            return await check(config, of_workerd, instances, SystemClock().now_ms())
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(replay())
