@@ -12,19 +12,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
 from emulator.clock import Clock, VirtualClock
 from emulator.durations import format_duration
 from emulator.engine.engine import Engine
+from emulator.engine.journal.watchers import Watchers
 from emulator.errors import UsageError
 
 LATEST_MS = 250_000_000_000_000  # in the year 9892; much later times cannot be dates
 BEHIND_MAX_MS = 60_000  # a real clock may be so much behind the journal without a warning
 # What runs now: the number of a run, a name, the number of an attempt.
 Work = tuple[int, str, int]
-_POLL_S = 0.001  # while time is moved
+# While time is moved, each commit is a reason to look again. Some changes are never recorded, such
+# as the end of a cron trigger: for them there is a look at this interval.
+_LOOK_AGAIN_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ class Timekeeper:
         """
         clock = self._virtual()
         async with self._moving:
-            await _Rest(self._in_flight, self._grace_ms).reached()
+            await self._rest().reached()
             next_ms = self.next_ms()
             if next_ms is not None:
                 await self._move(clock, max(next_ms, clock.now_ms()))
@@ -130,7 +134,7 @@ class Timekeeper:
 
     async def at_rest(self) -> None:
         """Return when nothing is in progress that needs no time, or makes no progress."""
-        await _Rest(self._in_flight, self._grace_ms).reached()
+        await self._rest().reached()
 
     async def _move(self, clock: VirtualClock, end_ms: int) -> None:
         if end_ms > LATEST_MS:
@@ -150,7 +154,7 @@ class Timekeeper:
 
     async def _walk(self, clock: VirtualClock, end_ms: int) -> None:
         """Stop at every deadline up to `end_ms`, then go there."""
-        rest = _Rest(self._in_flight, self._grace_ms)
+        rest = self._rest()
         await rest.reached()
         arrived = monotonic()
         while (due_ms := clock.next_ms()) is not None and due_ms <= end_ms:
@@ -162,6 +166,9 @@ class Timekeeper:
             await rest.reached()
         clock.advance(max(0, end_ms - clock.now_ms()))
         await rest.reached()
+
+    def _rest(self) -> _Rest:
+        return _Rest(self._engine.journal.watchers, self._in_flight, self._grace_ms)
 
     def _in_flight(self) -> set[Work]:
         held = self.held_runs()
@@ -193,18 +200,27 @@ class _Rest:
     time. A loop of sleeps without length never ends and makes no progress.
     """
 
-    def __init__(self, in_flight: Callable[[], set[Work]], grace_ms: int) -> None:
+    def __init__(
+        self, watchers: Watchers, in_flight: Callable[[], set[Work]], grace_ms: int
+    ) -> None:
+        self._watchers = watchers
         self._in_flight = in_flight
         self._grace_s = grace_ms / 1000
         self._left_behind: set[Work] = set()  # attempts only: they end once
 
     async def reached(self) -> None:
+        changed = asyncio.Event()
+        with self._watchers.any(changed.set):
+            await self._reached(changed)
+
+    async def _reached(self, changed: asyncio.Event) -> None:
         seen: set[Work] = set()
         running: set[int] = set()
         rested: set[int] = set()
         await asyncio.sleep(0)
         progressed = monotonic()
         while busy := self._in_flight() - self._left_behind:
+            changed.clear()
             now = monotonic()
             runs = {run for run, _, _ in busy}
             if busy - seen or running - runs - rested:
@@ -216,4 +232,7 @@ class _Rest:
             rested |= running - runs
             running = runs
             # With thousands in progress a look takes a while; most of the time must be for them.
-            await asyncio.sleep(max(_POLL_S, 10 * (monotonic() - now)))
+            await asyncio.sleep(10 * (monotonic() - now))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_AGAIN_S):
+                    await changed.wait()

@@ -28,17 +28,20 @@ from emulator.engine.decide import (
     rollbacks,
     steps,
 )
+from emulator.engine.decide.retention import expires_ms
 from emulator.engine.decide.step_call import StepCall
 from emulator.engine.decide.step_config import resolve_config, resolve_rollback_config
 from emulator.engine.model import fold
+from emulator.engine.model.definition import Retention
 from emulator.engine.model.entries import Entry
-from emulator.engine.model.failure import ErrorInfo, Failure
+from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.instance_entries import (
     CodeVersion,
     Queued,
     ReceivedEvent,
     Resumption,
+    RollbackStart,
     Termination,
 )
 from emulator.engine.model.kinds import EntryKind
@@ -53,6 +56,7 @@ from emulator.engine.model.step_entries import (
 from emulator.engine.model.step_key import StepKind
 from emulator.errors import WorkerError
 from emulator.json_types import Json
+from emulator.protocol.runs import StepBegin
 
 K = EntryKind
 NOW_MS = 1_000
@@ -327,3 +331,115 @@ def test_a_handler_that_waits_for_its_retry_is_found_among_other_waiting_steps()
 
     assert made.steps[DO].due_ms == 1_000
     assert rollbacks.retry_ms(made) is None
+
+
+def test_a_step_that_the_code_had_left_out_is_found_again_before_it_is_answered() -> None:
+    made = instance(STARTED, attempted(), Entry(7, 12, K.STEP_SUCCESS, DO, value=b"42"))
+    made.aside[DO] = made.steps.pop(DO)
+
+    found = steps.begin(made, StepCall(StepKind.DO, "charge", 1, {}), NOW_MS)
+
+    assert found == Decision([Entry(7, NOW_MS, K.STEP_FOUND, DO)], [Resolve(b"42")])
+
+
+def test_a_delay_function_is_asked_with_the_attempt_and_error_that_failed() -> None:
+    asks = resolve_config({"retries": {"limit": 2, "delay": {"$function": 1}}})
+    made = instance(Entry(7, 10, K.STEP_START, DO, data=StepStart(asks)), attempted())
+
+    assert steps.fail(made, made.steps[DO], ERROR, NOW_MS, "its frames") == Decision(
+        [
+            Entry(
+                7,
+                NOW_MS,
+                K.ATTEMPT_FAILURE,
+                DO,
+                1,
+                AttemptFailure(ERROR, asks_delay=True, traceback="its frames"),
+            )
+        ],
+        [Ask(1, ERROR)],
+    )
+
+
+def test_the_attempts_of_a_handler_are_recorded_as_its_own() -> None:
+    key, handler = "rollback:1:charge", resolve_rollback_config(None)
+    started = Entry(7, 10, K.STEP_START, DO, data=StepStart(CONFIG, Origin(), handler))
+    made = instance(
+        started,
+        attempted(),
+        Entry(7, 12, K.STEP_SUCCESS, DO, value=b"1"),
+        Entry(7, 13, K.ROLLBACK_START, data=RollbackStart(ERROR, 1, False)),
+        Entry(7, 14, K.ROLLBACK_STEP_START, key, data=handler),
+        Entry(7, 15, K.ROLLBACK_ATTEMPT_START, key, 1),
+    )
+
+    assert steps.succeed(made, made.steps[key], b"null", NOW_MS) == Decision(
+        [
+            Entry(7, NOW_MS, K.ROLLBACK_ATTEMPT_SUCCESS, key, 1),
+            Entry(7, NOW_MS, K.ROLLBACK_STEP_SUCCESS, key, value=b"null"),
+        ],
+        [Resolve()],
+    )
+
+
+def begun(count: int, shared: int = 0) -> StepBegin:
+    return StepBegin(
+        run=1,
+        call=1,
+        kind="do",
+        name="charge",
+        count=count,
+        options={"config": {}},
+        line="src/entry.py:31",
+        shared=shared,
+    )
+
+
+OUTER = "do:1:outer"
+
+
+@pytest.mark.parametrize(
+    ("message", "parent", "expected"),
+    [
+        (begun(2), "", ("do:2:charge", "", 0, False)),
+        (begun(1), OUTER, ("do:2:charge", OUTER, 1, False)),
+        (begun(3, shared=2), OUTER, ("do:2:charge", OUTER, 2, True)),
+        (begun(3, shared=1), OUTER, ("do:1:charge", OUTER, 3, False)),  # run() has called it
+    ],
+)
+def test_a_call_knows_its_key_its_caller_and_its_number(
+    message: StepBegin, parent: str, expected: tuple[str, str, int, bool]
+) -> None:
+    outer = Entry(7, 9, K.STEP_START, OUTER, data=StepStart(CONFIG))
+    made = instance(outer, STARTED)
+
+    call = StepCall.of(message, StepKind.DO, parent, made)
+
+    assert (call.key, call.parent, call.nth, call.shared) == expected
+    assert (call.kind, call.name, call.options) == (StepKind.DO, "charge", {"config": {}})
+    assert call.line == "src/entry.py:31"
+
+
+def test_a_call_by_run_is_counted_by_its_place_once_callbacks_have_called_steps() -> None:
+    outer = Entry(7, 9, K.STEP_START, OUTER, data=StepStart(CONFIG))
+    inner = Entry(7, 10, K.STEP_START, DO, data=StepStart(CONFIG, Origin("", OUTER, 1)))
+    made = instance(outer, inner)
+
+    call = StepCall.of(begun(1), StepKind.DO, "", made)
+
+    assert (call.key, call.parent, call.nth) == ("do:2:charge", "", 1)
+
+
+@pytest.mark.parametrize(
+    ("end", "kept_ms"),
+    [
+        (Entry(7, 5_000, K.WORKFLOW_SUCCESS, value=b"1"), 10),
+        (Entry(7, 5_000, K.WORKFLOW_FAILURE, data=TracedFailure(ERROR)), 20),
+        (Entry(7, 5_000, K.WORKFLOW_TERMINATED, data=Termination()), 20),
+    ],
+)
+def test_an_instance_expires_so_long_after_its_end(end: Entry, kept_ms: int) -> None:
+    default = Retention(10, 20)
+
+    assert expires_ms(instance(), default) is None
+    assert expires_ms(instance(end), default) == 5_000 + kept_ms

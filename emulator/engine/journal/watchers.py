@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 Callback = Callable[[], None]
 
@@ -13,6 +14,7 @@ class Watchers:
     def __init__(self) -> None:
         self.is_open = True  # False: there will be no more news
         self._callbacks: dict[int, list[Callback]] = {}
+        self._of_any: list[Callback] = []
 
     def __len__(self) -> int:
         return len(self._callbacks)
@@ -29,8 +31,19 @@ class Watchers:
             if not callbacks:
                 del self._callbacks[key]
 
+    @contextmanager
+    def any(self, callback: Callback) -> Iterator[None]:
+        """Call `callback` after every commit, whatever it is about, while the block runs."""
+        self._of_any.append(callback)
+        try:
+            yield
+        finally:
+            self._of_any.remove(callback)
+
     def wake(self, keys: Collection[int]) -> None:
         """Call the callbacks of these instances."""
+        for callback in self._of_any:
+            callback()
         if not self._callbacks:
             return
         for key in self._callbacks.keys() & keys:
