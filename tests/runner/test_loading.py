@@ -154,6 +154,50 @@ def test_packages_in_python_modules_can_be_imported_but_not_shadow_workers(tmp_p
     run(tmp_path, scenario)
 
 
+def test_packages_for_webassembly_give_way_to_native_ones(tmp_path: Path) -> None:
+    """`colorsys` stands for a package that is installed natively too."""
+    write(
+        tmp_path,
+        {
+            "python_modules/colorsys/__init__.py": "raise ImportError('for Pyodide')",
+            "python_modules/colorsys-1.dist-info/WHEEL": "Tag: cp313-cp313-pyodide_2025_0_wasm32",
+            "python_modules/colorsys-1.dist-info/RECORD": "colorsys/__init__.py,,\n",
+            "python_modules/pure/__init__.py": "",
+            "src/entry.py": """
+                import colorsys, pure
+                from workers import Response, WorkerEntrypoint
+
+                class Default(WorkerEntrypoint):
+                    async def fetch(self, request):
+                        return Response(str(hasattr(colorsys, "rgb_to_hls")))
+                """,
+        },
+    )
+
+    async def scenario(it: Running) -> None:
+        await it.load()
+        assert await it.get() == b"True"
+
+    run(tmp_path, scenario)
+
+
+def test_a_package_that_is_missing_says_where_to_install_it(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "python_modules/fastmath/__init__.py": "",
+            "python_modules/fastmath-1.dist-info/WHEEL": "Tag: cp313-cp313-emscripten_4_0_9_wasm32",
+            "python_modules/fastmath-1.dist-info/RECORD": "fastmath/__init__.py,,\n",
+            "src/entry.py": "import fastmath.linear",
+        },
+    )
+
+    error = _load_error(tmp_path)
+
+    assert "python_modules/ has fastmath for WebAssembly only." in error.traceback
+    assert "-m pip install fastmath" in error.traceback
+
+
 def test_a_save_within_the_same_second_and_of_the_same_size_is_seen(tmp_path: Path) -> None:
     source = """
         from workers import Response, WorkerEntrypoint

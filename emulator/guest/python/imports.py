@@ -20,6 +20,7 @@ from importlib.machinery import (
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from . import packages
 from .package_patches import PatchedModules
 from .sdk import absent, js, pyodide, workers
 from .sdk.pyodide import ffi, http, webloop, wrappers
@@ -104,6 +105,9 @@ def prepare(module_root: Path, python_modules: Path, flags: dict[str, bool]) -> 
     sys.meta_path.append(OtherNames())
     sys.meta_path.append(absent.AbsentModules(absent.TOP_LEVEL))
     sys.path_hooks.insert(0, _fresh_hook(module_root, python_modules))
+    elsewhere = packages.for_webassembly(python_modules)
+    if elsewhere:
+        sys.path_hooks.insert(0, packages.hook(python_modules, elsewhere))
     sys.path_importer_cache.clear()
     sys.path.insert(0, str(module_root))
     if python_modules.is_dir():

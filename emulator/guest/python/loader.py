@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ...protocol.loading import PROTOCOL_VERSION, Load, Loaded, LoadFailed
-from . import flags, imports, tracebacks
+from . import flags, imports, packages, tracebacks
 from .env import _EnvWrapper
 from .global_handlers import entrypoint_of
 from .sdk.workers.entrypoints import BASES, WorkerEntrypoint, WorkflowEntrypoint
@@ -79,7 +79,7 @@ def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
     imports.prepare(main.parent, project_dir / PYTHON_MODULES, compat)
     worker = Worker(env, main.parent, project_dir, compat)
     try:
-        _discover(_import_main(main), worker)
+        _discover(_import_main(main, project_dir / PYTHON_MODULES), worker)
     except BaseException as error:  # any error of the import, SystemExit too, is the answer
         return _failure(error, worker)
     return worker
@@ -92,7 +92,7 @@ def shown_path(file: str, project_dir: str) -> str:
     return path.relative_to(project_dir).as_posix() if path.is_relative_to(project_dir) else file
 
 
-def _import_main(main: Path) -> ModuleType:
+def _import_main(main: Path, python_modules: Path) -> ModuleType:
     name = main.stem
     loader = imports.FreshLoader(name, str(main))
     spec = spec_from_file_location(name, main, loader=loader)
@@ -110,6 +110,8 @@ def _import_main(main: Path) -> ModuleType:
                 f"If your main module is inside the '{folder}' directory then your import "
                 f"statement shouldn't include a '{folder}.' prefix"
             )
+        elif hint := packages.hint(error, python_modules):
+            error.add_note(hint)
         raise
     finally:
         spec._initializing = False  # type: ignore[attr-defined]
