@@ -123,6 +123,7 @@ KIND = Kind(
     identity=_identity,
     files=("d1",),
     commands="emulator.cli.d1.group:d1",
+    routes="emulator.server.api.d1:routes",
     workerd=_in_workerd,
     http="bindings.d1.http:answer",
     line=1,
