@@ -200,6 +200,7 @@ class Supervisor:
         async with self._changing:
             config = self._config
             self._tries += 1
+            code, looked_ns = "", watch.now_ns()
             try:
                 # Before the import: a later change is new code.
                 self._files = watch.snapshot(self.code.roots(), self._watched())
@@ -207,8 +208,10 @@ class Supervisor:
                 guest = await self._bring_up(config)
                 if not code:
                     code = self._version(guest.code)
-                    self._note_new_files(self._files)
+                    self._note_new_files(looked_ns)
             except LoadError as error:
+                if not code:
+                    self._note_new_files(looked_ns)
                 self._failed = error
                 self._terminal.load_failed(error, self.runner.current is not None)
                 self._tell_unserved()
@@ -290,10 +293,18 @@ class Supervisor:
             return self.code.version(env)
         return sha256(f"{of_guest} {env}".encode("utf-8", "backslashreplace")).hexdigest()
 
-    def _note_new_files(self, before: watch.Snapshot) -> None:
-        """Take files that are watched since the build as they are now."""
+    def _note_new_files(self, looked_ns: int) -> None:
+        """Take files that are watched since the build as they are now.
+
+        Those that were written since `looked_ns` count as changed: the build may have read them
+        before.
+        """
+        before = self._files or {}
         now = watch.snapshot(self.code.roots(), self._watched())
-        self._files = {path: before.get(path, state) for path, state in now.items()}
+        self._files = {
+            path: before.get(path, state if state[0] < looked_ns else watch.NO_STATE)
+            for path, state in now.items()
+        }
 
     def _watched(self) -> set[Path]:
         """Return the single files that are watched."""

@@ -48,6 +48,7 @@ STEP_MS = 10
 DEBOUNCE_MS = 200
 LOOK_EVERY_S = 0.3
 WATCH_AGAIN_S = 30.0  # after the system has refused to watch
+FILE_TIMES_LAG_MS = 10  # systems give files the time of their last tick
 
 CANNOT_WATCH = (
     "Files cannot be watched for changes ({reason}); they are checked every"
@@ -57,6 +58,8 @@ CANNOT_WATCH = (
 )
 
 Snapshot = dict[Path, tuple[int, int]]  # of each file: time of the last write in ns, size in bytes
+
+NO_STATE = (0, 0)  # of a file whose state is not known: it counts as changed
 
 
 @contextlib.contextmanager
@@ -191,7 +194,7 @@ async def changes(
     """
     before_scope = scope = await _scope(roots, files)
     known = look(scope, {}) if known is None else known
-    looked_ns = _now_ns()
+    looked_ns = now_ns()
     while True:
         bursts = _bursts(scope, tell)
         burst = asyncio.ensure_future(anext(bursts))
@@ -206,14 +209,14 @@ async def changes(
                     if (path in before or before_scope.has(path) or known[path][0] >= looked_ns)
                     and (path in known or scope.has(path))
                 }
-            looked_ns = _now_ns()
+            looked_ns = now_ns()
             if changed:
                 yield frozenset(changed)
             while (now := await _scope(roots, files)) == scope:
                 paths = {Path(name) for _, name in await burst}
                 burst = asyncio.ensure_future(anext(bursts))
                 before, known = known, look(scope, known)
-                looked_ns = _now_ns()
+                looked_ns = now_ns()
                 # A file that was created and removed in one burst was not a file of the project.
                 files_known = before.keys() | known.keys()
                 if lasting := frozenset(p for p in paths if p in files_known or p.is_dir()):
@@ -225,8 +228,9 @@ async def changes(
             await bursts.aclose()
 
 
-def _now_ns() -> int:
-    return SystemClock().now_ms() * 1_000_000
+def now_ns() -> int:
+    """Return a time that every file written from now on has, or a later one."""
+    return (SystemClock().now_ms() - FILE_TIMES_LAG_MS) * 1_000_000
 
 
 async def _scope(roots: Callable[[], Iterable[Path]], files: Callable[[], Iterable[Path]]) -> Scope:

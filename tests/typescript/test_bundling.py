@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import httpx
@@ -108,3 +110,24 @@ def test_the_projects_own_build_command_runs_when_its_files_are_saved(tmp_path: 
         eventually(lambda: answers(server, "third"))
         eventually(lambda: server.output.count("reloaded in") >= 2)
         assert server.output.count("reloaded in") == 2  # what the command writes is no save
+
+
+def test_a_save_during_the_first_build_is_not_lost(tmp_path: Path) -> None:
+    folder = project(
+        tmp_path / "p",
+        "import { text } from './text'; export default { fetch: () => new Response(text) }",
+        text="export const text = 'first'",
+    )
+    later = time.time() + 3600  # as if it was saved between its reading and the first answer
+    os.utime(folder / "src" / "text.ts", (later, later))
+    with dev(folder) as server:
+        server.wait_for(r"reloaded in .*text\.ts")
+        assert answers(server, "first")
+
+
+def test_code_that_does_not_build_at_the_start_is_told_once(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", "import './other'", other="import './gone'")
+    with dev(folder) as server:
+        (folder / "src" / "gone.ts").write_text("broken(")
+        server.wait_for("Unexpected end of file")
+        assert server.output.count('Could not resolve "./gone"') == 1
