@@ -1,10 +1,10 @@
 """Writes lines for the terminal on a thread, never on the event loop's thread.
 
-A write may wait for ever, when the terminal is stopped (Ctrl-S) or nobody reads the pager. Then
-only the thread waits. Lines are kept up to a limit; more lines are left out and counted.
+A write may wait for ever, if the terminal is stopped (Ctrl-S) or nobody scrolls the pager. Then
+only the thread waits. Lines are kept up to a limit; further lines are left out and counted.
 
-The first line is written at once, those that follow within `GATHER_S` together: each time the
-thread wakes, it takes the interpreter from the loop in the middle of its work.
+The first line is written at once. Lines that follow within `GATHER_S` are written together, because
+the thread takes the interpreter from the event loop each time it wakes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Journal entries as lines for the terminal: what the workflows do."""
+"""Journal entries as lines for the terminal: they show what workflows do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMES_MAX = 10_000
 MESSAGE_MAX = 300  # characters of an error; status() has all of it
 
 
-# What an entry means for the attempts in flight. Plain numbers: members of an Enum cost more.
+# What an entry means for attempts in progress. Plain numbers: members of an Enum cost more.
 _QUIET, _BEGINS, _ENDS, _OVER = range(4)
 _ROLES = {
     EntryKind.STEP_START: _QUIET,
@@ -58,7 +58,7 @@ _ROLES = {
 
 
 class Shows(Protocol):
-    """Who shows what workflows do."""
+    """A terminal that shows what workflows do."""
 
     def progress(
         self, of: InstanceName, text: str, entry: Entry, took_ms: int | None = None
@@ -66,7 +66,7 @@ class Shows(Protocol):
 
 
 class ProgressLines:
-    """Shows committed entries, each with its workflow and instance. whole: also what begins."""
+    """Shows committed entries with their workflow and instance. whole: also beginnings."""
 
     def __init__(self, journal: Journal, terminal: Shows, *, whole: bool = False) -> None:
         self._journal = journal
@@ -213,7 +213,7 @@ def _describe_rollback(entry: Entry, step: str, took: str) -> str | None:
 
 @functools.lru_cache(maxsize=1024)  # all instances of a workflow have the same few keys
 def _step_name(key: str) -> str:
-    """Return the name of a step, quoted where nothing would be seen of it."""
+    """Return the name of a step, in quotes if it would be invisible."""
     name = StepKey.of(key).name
     return name if name.strip() else f'"{name}"'
 

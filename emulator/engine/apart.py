@@ -1,8 +1,8 @@
-"""The guest apart: where suspects run, so that the next loss tells who takes guests down.
+"""The guest apart: suspects run in it, so that the next loss shows which one takes guests down.
 
-They begin one after the other, the one with the most losses first. Each has the guest for
-itself until it rests or ends, or for a while; then the next one begins. It is opened for the first
-suspect and closed after the last. Who is a suspect is decided in `blame.py`.
+They begin one after the other, the one with the most losses first. Each has the guest for itself
+until it rests or ends, or for a while. Then the next one begins. The guest is opened for the first
+suspect and closed after the last. `blame.py` decides which instances are suspects.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from emulator.engine.runs.run import Run
 
 
 class Apart:
-    """Owns the guest while there is one, and lets the suspects that wait for it begin.
+    """Owns the guest apart, if there is one, and lets suspects begin in it.
 
-    open: brings a guest up, and then `use` is called with it, or `failed`. close: the guest of this
-    generation is not needed any more. start: starts an instance, if it is still to begin. clock: of
+    open: brings a guest up; then `use` or `failed` is called. close: called when the guest of a
+    generation is not needed any more. start: starts an instance, if it has not begun yet. clock: of
     real time.
     """
 
@@ -42,7 +42,7 @@ class Apart:
         self._feed: Feed | None = None
         self._opening = False
         self._waiting = roster.suspects
-        self._runs: set[int] = set()  # numbers of those in the guest
+        self._runs: set[int] = set()  # numbers of the runs in the guest
         self._on_trial = 0  # number of the run that has the guest for itself
         self._alarm: Alarm | None = None
 
@@ -52,7 +52,7 @@ class Apart:
         self._go_on()
 
     def remove(self, key: int) -> None:
-        """An instance is not to begin."""
+        """An instance must not begin any more."""
         self._waiting.pop(key, None)
 
     def use(self, guest: Guest) -> None:
@@ -67,7 +67,7 @@ class Apart:
         self._go_on()
 
     def retire(self) -> list[int]:
-        """Other code runs elsewhere now: give the guest up; return the keys that still wait."""
+        """Other code serves now: give the guest up; return the keys of waiting suspects."""
         keys = list(self._waiting)
         self._waiting.clear()
         if self.guest is not None:
@@ -77,20 +77,20 @@ class Apart:
         return keys
 
     def release(self) -> list[int]:
-        """Return the keys of those that waited and are no suspects any more."""
+        """Return the keys of instances that waited and are no longer suspects."""
         released = [key for key in self._waiting if not self._blame.is_suspect(key)]
         for key in released:
             del self._waiting[key]
         return released
 
     def lost(self, guest: Guest) -> None:
-        """A guest is gone."""
+        """A guest was lost."""
         if guest is self.guest:
             self._forget_guest()
             self._go_on()
 
     def rests(self, run: Run) -> None:
-        """A run only waits: it is not what takes the guest down now."""
+        """A run only waits, so it cannot take the guest down now."""
         if run.number == self._on_trial:
             self._end_trial()
 

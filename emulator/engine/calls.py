@@ -1,7 +1,7 @@
-"""Step calls: what a guest says of them, and what it is told.
+"""Step calls: what guests say about them, and what they are told.
 
-A call is decided (`decide/steps.py`), the decision is recorded, and the call answered once that is
-durable. Calls that callbacks make, and those of guarded runs, pass the guard first.
+`decide/steps.py` decides about a call. The decision is recorded, and when it is durable the call is
+answered. Calls by callbacks, and calls of guarded runs, pass the guard first.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ from emulator.protocol.runs import (
 
 
 class StepCalls:
-    """Hears of the calls of all runs, and answers them."""
+    """Hears the step calls of all runs, and answers them."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class StepCalls:
         definition = self._roster.definitions.get(instance.workflow)
         limit = definition.step_limit if definition else STEP_LIMIT
         if call.key not in instance.steps:
-            self._blame.clear(instance.key)  # it got further than the last time
+            self._blame.clear(instance.key)  # it has made progress since the last loss
         decision = steps.begin(instance, call, self._roster.clock.now_ms(), limit)
         run.calls[call.key] = Call(
             message.call, CallState.WAITING, 0, bool(message.parent), message.line, message.started
@@ -133,7 +133,7 @@ class StepCalls:
         return (*warning, *follows) if warning else follows
 
     def ended(self, run: Run, message: StepEnd) -> Actions:
-        """A callback returned or raised. The end of an attempt that is over already is ignored."""
+        """A callback returned or raised. The end of an attempt that is already over is ignored."""
         found = run.calls.executing_as(message.call, message.attempt)
         if found is None:
             return ()
@@ -176,7 +176,7 @@ class StepCalls:
     # --- what guests are told
 
     def carry_out(self, run: Run, key: str, decision: Decision) -> Actions:
-        """Record a decision about a call, and answer the call once that is durable."""
+        """Record a decision about a call, and answer the call when that is durable."""
         answer = decision.actions[0] if decision.actions else None
         # A first start need not be durable before the callback runs: an attempt that a crash cuts
         # off is not charged to the user, so losing its entry loses nothing.
@@ -205,7 +205,7 @@ class StepCalls:
         return (*follows, *progress) if progress else follows
 
     def _order(self, run: Run, key: str, call: Call, config: dict[str, Json]) -> Action:
-        """Order an attempt of a callback, or of a rollback handler, which gets a recorded value."""
+        """Order an attempt of a callback, or of a rollback handler with the recorded value."""
         if call.number < 0:
             return Put(run.number, self._rollback_order(run, key, call, call.attempt))
         count = run.instance.steps[key].other_count
@@ -236,7 +236,7 @@ class StepCalls:
         for number in call.earlier:
             follows.append(self._told(run, key, call, number, answer))
         if run.blocked and not run.state.leaves:
-            self._idle.add(run)  # unless the branch that has just been answered goes on
+            self._idle.add(run)  # if the answered branch goes on, it is removed again
         return follows
 
     def _told(

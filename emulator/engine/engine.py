@@ -113,7 +113,7 @@ class Engine:
     # --- life
 
     def start(self) -> list[InstanceRow]:
-        """Take up every unfinished instance of the journal; return them all."""
+        """Take up all unfinished instances of the journal, and return them."""
         rows = self.journal.unfinished()
         self._perform(self._waker.take_up_all(rows, self.journal.moved_on()))
         self.roster.expiry.start()
@@ -130,7 +130,7 @@ class Engine:
         self._perform((actions.StartQueued(),))
 
     def stop(self) -> None:
-        """Drop every run and timer; what is in flight continues at the next start."""
+        """Drop every run and timer; work in progress continues at the next start."""
         self.roster.stop()
         self.turns.stop()
         self.sweep.stop()
@@ -142,35 +142,35 @@ class Engine:
     def use_guest(self, guest: Guest, code: str = "") -> None:
         """Run everything in `guest` from now on; runs elsewhere move there, within the grace.
 
-        code: equal for equal user code, whenever it was loaded; without it every guest number is
-        taken for a version of its own.
+        code: equal for equal user code, whenever it was loaded. Without it, the code of each guest
+        counts as a version of its own.
         """
         feed = Feed(guest, partial(self._perform, (actions.StartQueued(),)))
         self._perform(self._handover.use(guest, feed, code))
 
     def use_apart(self, guest: Guest, code: str = "") -> None:
-        """Let suspects begin in `guest`, which was asked for, if it is of the code in use."""
+        """Let suspects begin in `guest`, if it still has the code in use."""
         self._handover.use_apart(guest, code)
 
     async def released(self, guest: Guest) -> None:
-        """Return once no run is left in `guest`."""
+        """Return when no run is left in `guest`."""
         await self._handover.released(guest)
 
     def guest_lost(self, guest: Guest, loss: Loss) -> None:
-        """A guest ended by itself: who is to blame is charged, and all its runs start again."""
+        """A guest ended by itself: charge the instance to blame, and start all its runs again."""
         self.halted.forget(guest)
         self._perform(self._handover.lost(guest, loss))
 
     def work_of(self, guest: Guest) -> list[str]:
-        """Return what `guest` is doing for workflows, in words, for the person at the terminal."""
+        """Return in words what `guest` does for workflows, for the person at the terminal."""
         return [text for run in self.roster.runs_in(guest) for text in run.work()]
 
     def hear(self, guest: Guest, message: RunMessage) -> None:
-        """A workflow run says something. Raises ProtocolError when that breaks the protocol."""
+        """Hear a message of a run. Raises ProtocolError when it breaks the protocol."""
         run = self.roster.run(message.run)
         if run is None:
             self.divergences.hear_probe(self.sweep.probes, message)
-        elif run.guest is guest:  # which may only speak of its own
+        elif run.guest is guest:  # a guest may only speak of its own runs
             if follows := self._hearing[type(message)](run, message):
                 self._perform(follows)
 
@@ -181,22 +181,22 @@ class Engine:
             self._perform(self._outcomes.mishap(run, problem))
 
     def all_heard(self) -> None:
-        """Everything that guests have said by now is decided: record it and answer, at once."""
+        """Record and answer at once: all messages that have arrived are decided."""
         self.journal.end_turn()
 
     # --- what users ask (control.py decides what it means)
 
     def obey(self, instance: Instance, decision: Decision) -> None:
-        """Record what was decided for a user, and do what follows."""
+        """Record a decision for a user, and perform its actions."""
         instance = self.roster.keep(instance)
         self.roster.record(instance, decision.entries)
         self._perform(decision.actions)
         self.roster.evict(instance)
 
     async def knows_all(self, instance: Instance) -> None:
-        """Return once it is known which callbacks of an instance are in flight.
+        """Return when it is known which callbacks of an instance execute.
 
-        A guest that does not say so within `RECALL_MAX_MS` is taken to execute some.
+        If a guest does not say so within `RECALL_MAX_MS`, some are taken to execute.
         """
         run = self.roster.run_of(instance.key)
         if run is None or run.state.knows_all:
@@ -211,7 +211,7 @@ class Engine:
             alarm.cancel()
 
     def delete(self, key: int) -> None:
-        """Stop an instance wherever it is, and forget it; its id is free from now on."""
+        """Stop an instance, whatever it does, and forget it; its id can be used again."""
         self._drop(self.roster.run_of(key), tell=True)
         self.roster.forget(key)
         self.roster.homeless.pop(key, None)
@@ -221,10 +221,10 @@ class Engine:
     # --- time and the disk
 
     def in_flight(self) -> set[tuple[int, str, int]]:
-        """Return what goes on without waiting for time: (run, step key, attempt) of each.
+        """Return the work that does not wait for time: (run, step key, attempt) of each.
 
-        Without a key: code between steps. Run 0: instances that are about to run; the last number
-        is then another whenever some of them have got further.
+        Without a key: code between steps. Run 0: instances that are about to run; its last number
+        grows as they get further.
         """
         feed, due = self.serving.feed, self.roster.ready or self.roster.suspects
         if not (due or self._dispatching or self.turns or feed):
@@ -239,7 +239,7 @@ class Engine:
     # --- performing
 
     def _perform(self, follows: Actions) -> None:
-        """Do what follows from a decision, in order, each with all that follows from it."""
+        """Perform actions in order, each with everything that follows from it."""
         roster = self.roster
         for action in follows:
             match action:  # without captures, which would make a tuple of each
@@ -300,17 +300,17 @@ class Engine:
                     assert_never(action)
 
     def _follow(self, run: Run | None, work: Callable[[Run], Actions]) -> None:
-        """Do what follows for a run, if it is not over."""
+        """Perform what follows for a run that is not over."""
         if run is not None:
             self._perform(work(run))
 
     def _then(self, then: Then, error: sqlite3.Error | None = None) -> None:
-        """Do what follows now that its time has come; nothing where a commit failed."""
+        """Perform what follows, now that it is time; nothing after a failed commit."""
         if error is None:
             self._perform(then())
 
     def _start_queued(self, _error: sqlite3.Error | None) -> None:
-        """Start what is queued: the histories of runs are durable now."""
+        """Start queued instances: their histories are durable now."""
         self._dispatching = False
         self._perform(self._dispatch.start_queued())
 
@@ -322,7 +322,7 @@ class Engine:
                 run.feed.abort(run.number, works=works)
 
     def _call_off(self, run: Run | None) -> None:
-        """A pause is called off: what was put aside begins, and what came due is done."""
+        """A pause is cancelled: calls that were put aside begin, and what came due is done."""
         if run is None:
             return
         run.state.happens(Event.RESUME)
@@ -338,7 +338,7 @@ class Engine:
     def _parcel(
         self, run: Run, messages: Iterator[Message], then: Sequence[Action]
     ) -> Iterator[Message]:
-        """Make messages one after the other, as there is room for them and the run is there."""
+        """Make the messages one by one, when there is room for each, while the run is there."""
         try:
             while self.roster.has(run) and (message := next(messages, None)) is not None:
                 yield message

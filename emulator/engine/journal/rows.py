@@ -1,7 +1,7 @@
 """Entries <-> rows of the `entries` table. Pure.
 
-An entry is a row, except the entries of an ordinary step: they always come together, and one row is
-written faster than two or four.
+Each entry is a row, except the entries of an ordinary step: they always come together, and one row
+is written faster than two or four.
 
     STEP_START, ATTEMPT_START 1                                       -> one row, _BEGUN
     ATTEMPT_SUCCESS n, STEP_SUCCESS                                   -> one row, _DONE
@@ -24,7 +24,7 @@ _BEGUN = 1000
 _DONE = 1001
 _AT_ONCE = 1002  # at_ms is that of its end; data that of its start, with "tookMs"
 _TOOK = ',"tookMs":'  # the last member; inside a JSON string its quotes would have backslashes
-# The rows that say that a step began.
+# The kinds of rows with which a step begins.
 STEP_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START, _BEGUN, _AT_ONCE)
 
 

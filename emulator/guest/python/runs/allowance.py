@@ -1,14 +1,14 @@
 """Which steps a run may begin to execute without asking the host first. PROTOCOL.md, section 8.
 
-Only steps that the host would certainly have executed: for those it could refuse, or knows more
-about, the guest asks.
+These are only steps that the host would certainly have executed. The guest asks about steps that
+the host could refuse, or about which it knows more.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-NAME_MAX_CHARS = 256  # longer ones the host refuses
+NAME_MAX_CHARS = 256  # the host refuses longer names
 
 
 class Allowance:
@@ -21,7 +21,7 @@ class Allowance:
         self._begun: frozenset[tuple[str, int]] = frozenset()
 
     def grant(self, steps: int, begun: list[list[Any]]) -> None:
-        """Allow so many steps, but none of those that have been begun before: `[name, count]`."""
+        """Allow so many steps, except those that have begun before: `[name, count]`."""
         self._left = steps
         self._begun = frozenset((name, count) for name, count in begun)
 

@@ -1,4 +1,4 @@
-"""What the host orders in a run: callbacks of steps, their delay functions, rollback handlers.
+"""Executes what the host orders in a run: callbacks, delay functions, rollback handlers.
 
 Each is executed in its own task, in the context of the run, and its outcome is sent to the host.
 """
@@ -34,7 +34,7 @@ class Callback(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """A step the host has been asked for."""
+    """A call of a step, about which the host was asked."""
 
     answer: asyncio.Future[Any]
     name: str
@@ -46,11 +46,11 @@ class Call:
 
     @property
     def label(self) -> str:
-        """What it is called in messages: `"charge-1"`."""
+        """Its name in messages: `"charge-1"`."""
         return f"{self.name}-{self.count}"
 
     def stop_upload(self) -> None:
-        """The attempt in flight is over, or about to be followed by another."""
+        """The attempt in progress is over, or the next one begins."""
         if self.upload is not None:
             self.upload.stop()
             self.upload = None
@@ -68,7 +68,7 @@ class _Over:
 
 
 class Attempts:
-    """Executes what is ordered in one run. `calls` are its calls that have no answer yet."""
+    """Executes the orders for one run. `calls`: its calls without an answer."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Attempts:
         self._send = send
 
     def forget(self) -> None:
-        """Drop the reference to the run: nothing more is ordered."""
+        """Drop the reference to the run: there will be no more orders."""
         self._of = _Over()
         self._context = contextvars.Context()
 
@@ -163,7 +163,7 @@ class Attempts:
             self._send(_too_large(run, number, attempt, call.label))
 
     async def _upload(self, stream: ReadableStream, upload: Upload, call: Call) -> bool:
-        """Let the host store what an attempt returned; return False if the attempt is over."""
+        """Let the host store the stream of an attempt; return False if the attempt is over."""
         if self._calls.get(upload.call) is not call or call.attempt != upload.attempt:
             await stream.cancel()
             return False

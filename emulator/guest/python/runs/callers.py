@@ -1,6 +1,6 @@
 """Who calls a step: `run()`, or one execution of a callback. PROTOCOL.md, section 8.
 
-Which one runs travels with the context of a task, into every task user code starts.
+It is in the context of a task, so it travels into every task that user code starts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class Caller:
     """Who calls steps: one execution of a callback, or `run()` itself, as call 0.
 
     Below 0: a rollback handler, which may not call steps. Each caller counts its own calls.
-    after: the number its counts start after, if an earlier caller may have counted up to there.
+    after: its counts start after this number, because an earlier caller may have counted so far.
     """
 
     __slots__ = ("call", "attempt", "_after", "_counts")

@@ -133,7 +133,7 @@ class RunTasks:
         self._tasks: dict[asyncio.Task[Any], Droppable] = {}
 
     def add(self, task: asyncio.Task[Any], coroutine: Droppable) -> None:
-        """Own a task until it is done."""
+        """Keep a task until it is done."""
         self._tasks[task] = coroutine
         task.add_done_callback(self._forget)
 

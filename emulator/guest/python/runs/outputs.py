@@ -1,7 +1,7 @@
 """Byte streams that steps return: sent to the host while the attempt runs, and read back from it.
 
-User code gets from such a step a stream that reads what was stored, never the stream it returned:
-so the bytes are the same live and in every replay. PROTOCOL.md, section 9, has the rules.
+User code gets from such a step a stream of the stored bytes, never the stream that it returned. So
+the bytes are the same live and in every replay. PROTOCOL.md, section 9, has the rules.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _bytes(item: Any) -> bytes | bytearray | memoryview:
 
 
 class Stored:
-    """Source of a ReadableStream: what a step returned, read from the host piece by piece."""
+    """Source of a ReadableStream: the stored bytes of a step, read from the host piece by piece."""
 
     def __init__(self, value: StreamValue, read: Callable[[int], asyncio.Future[bytes]]) -> None:
         self._chunks = value.chunks
@@ -143,7 +143,7 @@ class Downloads:
         return bool(self._waiting)
 
     def received(self, value: Any, step: str, of: scope.Scope) -> Any:
-        """Return what user code gets of a step's value."""
+        """Return the value of a step for user code, with streams in place of references."""
         return self.stream(value, step, of) if type(value) is StreamValue else value
 
     def stream(self, value: StreamValue, step: str, of: scope.Scope) -> ReadableStream:

@@ -1,4 +1,4 @@
-"""What a run knows of its past: its event, and the finished steps that `run()` called."""
+"""The past of a run: its event, and the finished steps that `run()` called."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .. import conversion
 
 
 class Past:
-    """History of one run that has not been asked for yet. `damage`: what is wrong with it."""
+    """The part of a run's history that was not asked for yet. `damage`: what is wrong with it."""
 
     def __init__(self) -> None:
         self.damage = ""
@@ -21,7 +21,7 @@ class Past:
         return bool(self._steps)
 
     def remember(self, payload: bytes) -> None:
-        """Take finished steps in, before the run starts."""
+        """Add finished steps, before the run starts."""
         try:
             for kind, name, count, outcome, value in conversion.decode(payload):
                 self._steps[kind, name, count] = (outcome == "ok", value)

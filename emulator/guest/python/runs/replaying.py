@@ -1,4 +1,4 @@
-"""A guarded run: tells the host what it has asked for when it rests, without any new step.
+"""A guarded run: it begins no new step, and when it rests it tells the host what it asked for.
 
 PROTOCOL.md, section 8, has the rules; `rest.py` defines rest. User code notices nothing.
 """
@@ -23,7 +23,7 @@ _PATIENCE_S = 0.02  # after all history, the host most often knows enough withou
 
 
 class Replay:
-    """What one guarded run has asked for so far."""
+    """The steps that one guarded run has asked for so far."""
 
     def __init__(
         self,
@@ -67,18 +67,18 @@ class Replay:
         self._tell("ended", error)
 
     def give_up(self, what: str) -> None:
-        """It is about to do something that cannot be undone, such as `"env.DB.exec()"`."""
+        """The run will do something that cannot be undone, such as `"env.DB.exec()"`."""
         frame: Any = sys._getframe()
         while frame is not None and not self._is_users(frame):
             frame = frame.f_back
         self._tell("restless", f"{what} at {self._shown(frame)}")
 
     def doubt(self, why: str) -> None:
-        """It cannot begin, which tells nothing about the code."""
+        """The run cannot begin, which says nothing about the code."""
         self._tell("restless", why)
 
     def stop(self) -> None:
-        """Send no more: the host does not need it."""
+        """Send nothing more: the host does not need it."""
         self._over = True
         if self._handle is not None:
             self._handle.cancel()

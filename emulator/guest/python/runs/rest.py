@@ -5,9 +5,9 @@ asyncio's futures on top of them (`gather`, `shield`, `wait`, `wait_for`), count
 a thread, a binding call or a foreign task do not. Everything else (an `Event`, a `Queue`, a
 `TaskGroup`) can only be set by the run itself, unless it has a call, timer or socket open.
 
-This needs asyncio's private parts (`asyncio_privates`). If they cannot be trusted, no run counts as
-at rest: a guarded run is then restless, and waiting for rest takes as long as for a run that does
-I/O. This is slower, but never wrong.
+This needs asyncio's private parts (`asyncio_privates`). If they cannot be trusted, no run is at
+rest: each guarded run is restless, and waiting for it takes as long as for a run that does I/O.
+This is slower, but never wrong.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class _Look:
         return any(future in args for _, args in self._timers())
 
     def _has_open_ends(self) -> bool:
-        """Whether the run has a call, a timer or a socket that may wake it."""
+        """Whether a call, a timer or a socket of the run may wake it."""
         if self._waits.calls_bindings:
             return True
         if any(self._waits.owns(context) for context, _ in self._timers()):

@@ -1,7 +1,7 @@
-"""The rollback handlers of a run: kept from the step calls that gave them, executed when asked for.
+"""The rollback handlers of a run: step calls give them, and the host orders them.
 
-After the guest or the host was replaced, `run()` is replayed and gives them again; an order for a
-handler that is not there yet waits for it. Source: docs/platform/workflows.md, "Rollbacks".
+After a change of the guest or the host, the replay of `run()` gives them again. Until then, an
+order for a handler waits. Source: docs/platform/workflows.md, "Rollbacks".
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LOOK_S = 0.02  # between two looks at whether it still can
 
 
 class Handlers:
-    """What the host may ask for; `over` once `run()` has ended and no more can come."""
+    """The handlers that the host may order; `over`: `run()` has ended and gives no more."""
 
     def __init__(
         self,
@@ -46,14 +46,14 @@ class Handlers:
         return bool(self._handlers)
 
     def add(self, step: _Step, handler: Handler) -> None:
-        """Take in the handler of a step."""
+        """Add the handler of a step."""
         self._handlers[step] = handler
         order = self._order
         if order is not None and _step_of(order) == step:
             self.execute(order)
 
     def execute(self, order: RollbackRun) -> None:
-        """Execute a handler, now or when `run()` gives it; the host is told when it cannot be."""
+        """Execute a handler, now or when `run()` gives it; tell the host if that is impossible."""
         self._order = None
         handler = self._handlers.get(_step_of(order))
         if handler is not None:

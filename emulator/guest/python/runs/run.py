@@ -1,7 +1,7 @@
-"""Workflow runs: one pass of the user's `run()`, its steps asked of the host by number.
+"""Workflow runs: one pass of the user's `run()`. It asks the host about each step by number.
 
-The host decides what becomes of a step; the guest executes callbacks when told. Steps that history
-knows are answered here. PROTOCOL.md, section 8, has the rules.
+The host decides what happens to a step; the guest executes callbacks on its order. Steps that are
+in the history are answered here. PROTOCOL.md, section 8, has the rules.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class StepObject(Protocol):
     """The `step` of user code."""
 
     def forget(self) -> None:
-        """Nothing is asked of it any more."""
+        """Nobody uses it any more."""
         ...
 
 
@@ -87,7 +87,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        """What the lines that it prints are labelled with."""
+        """The label of the lines that it prints."""
         return self._names
 
     def start(
@@ -97,7 +97,7 @@ class Run:
         make_step: MakeStep,
         ended: Callable[[int], None],
     ) -> None:
-        """Call the user's `run()`; `ended` is told when the run is over."""
+        """Call the user's `run()`; `ended` is called when the run is over."""
         self._names = f"{message.workflow}\t{message.instance}"
         self._rolling_back = message.rolling_back
         if message.guarded:
@@ -137,7 +137,7 @@ class Run:
             self._step = None
 
     def ask_first(self) -> None:
-        """Begin no more steps without asking; the host reads of those begun before the answer."""
+        """Begin no more steps without asking; the host reads of begun steps before this answer."""
         self._allowance.revoke()
         self._send(RunAsking(self.run))
 
@@ -153,7 +153,7 @@ class Run:
         return self._loop.create_future()
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
-        """Run `awaitable` beside the run; it lives as long as the guest holds the run."""
+        """Run `awaitable` beside the run, until the guest forgets the run."""
         asyncio.ensure_future(awaitable)
 
     def step(
@@ -321,7 +321,7 @@ class Run:
         return relaxed_call(method, event, self._step)
 
     def _refuse_damaged(self) -> None:
-        """Raise the error of a run that cannot begin, if what it was told is damaged."""
+        """Raise the error of a run that cannot begin, because its history or event is damaged."""
         if not self.past.damage:
             return
         if self.replay is not None and self.refuse is not None:
