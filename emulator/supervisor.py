@@ -273,6 +273,12 @@ class Supervisor:
             raise LoadError("MissingClass", text, text, main, 0)
         for problem in problems:
             self._terminal.error(problem)
+        if config.is_python and loaded.entrypoints and "Default" not in loaded.entrypoints:
+            name, place = next(iter(loaded.entrypoints.items()))
+            self._terminal.warning(
+                f"{place}: class {name} answers no requests; only the class Default does. Rename it"
+                " if it should."
+            )
         self._has_all = not problems
         return guest
 

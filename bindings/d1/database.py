@@ -13,7 +13,7 @@ stops after `QUICK_MS`. A query that is stopped there runs on a thread again. Ne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +64,14 @@ class D1:
         *,
         synchronous: Synchronous = "FULL",
         query_timeout_ms: int = QUERY_TIMEOUT_MS,
+        table_missing: Callable[[], None] = lambda: None,
     ) -> None:
+        """table_missing: is told of each query of user code that names a table there is not."""
         self.name = name
         self._path = path
         self._synchronous = synchronous
         self._timeout_ms = query_timeout_ms
+        self._table_missing = table_missing
         self._opening = asyncio.Lock()
         self._writer: ConnectionThread | None = None
         self._quick: RuledConnection | None = None
@@ -96,14 +99,19 @@ class D1:
         Encoded. `dump` raises production's error.
         Source: docs/platform/d1.md, "The client".
         """
-        match method, args:
-            case (("query" | "exec"), [list(entries)]):
-                return await self._answer(entries, in_session=False)
-            case "query", [list(entries), str()]:
-                # There is one copy of the data, so the condition of every session holds already.
-                return await self._answer(entries, in_session=True)
-            case "dump", []:
-                raise WorkerError(DUMP_REFUSED)
+        try:
+            match method, args:
+                case (("query" | "exec"), [list(entries)]):
+                    return await self._answer(entries, in_session=False)
+                case "query", [list(entries), str()]:
+                    # There is one copy of the data: the condition of every session holds already.
+                    return await self._answer(entries, in_session=True)
+                case "dump", []:
+                    raise WorkerError(DUMP_REFUSED)
+        except WorkerError as error:
+            if "no such table: " in error.message:
+                self._table_missing()
+            raise
         raise WorkerError(
             f'D1 has no method "{method}" that takes {counted(len(args), "argument")}'
         )

@@ -15,6 +15,7 @@ from emulator.cli.terminal import AnyTerminal
 from emulator.config.model import Config, Unsupported
 from emulator.kinds.d1 import Database
 from emulator.kinds.registry import KINDS
+from emulator.server.http.listen import DEFAULT_PORT
 from emulator.server.security import exposure
 from emulator.session import Project, Running
 
@@ -48,6 +49,9 @@ def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal)
     seconds = time.perf_counter() - arguments.began
     is_local = (arguments.ip or running.worker.config.dev.ip) in ("localhost", "127.0.0.1")
     url = f"http://localhost:{announced.port}" if is_local else announced.url
+    asked = running.worker.config.dev.port if arguments.port is None else arguments.port
+    if asked is None and announced.port != DEFAULT_PORT:
+        terminal.introduce(f"Port {DEFAULT_PORT} is in use by another program.")
     if announced.debug_port is not None and running.may_be_debugged:
         terminal.introduce(f"Debugger on 127.0.0.1:{announced.debug_port} (docs/debugging.md)")
     terminal.introduce(f"Ready on {url} ({seconds:.2f} s)")

@@ -8,11 +8,8 @@ from bindings.d1.database import D1
 from bindings.d1.migrations import apply_migration, unapplied_in_file
 from emulator.config.model import Bound, Config
 from emulator.errors import EmulatorError
-from emulator.kinds.d1 import Database
+from emulator.kinds.d1 import Database, pending_text
 from emulator.state import State
-from emulator.words import counted
-
-NAMES_SHOWN = 3
 
 
 def pending_warnings(config: Config, state: State) -> list[str]:
@@ -26,18 +23,8 @@ def pending_warnings(config: Config, state: State) -> list[str]:
             warnings.append(str(error))
             continue
         if names:
-            warnings.append(_pending(bound, names))
+            warnings.append(pending_text(database.name, names, bound.name))
     return warnings
-
-
-def _pending(bound: Bound[Database], names: list[str]) -> str:
-    shown = ", ".join(names[:NAMES_SHOWN])
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    what = counted(len(names), "migration is", "migrations are")
-    return (
-        f"{what} pending for {bound.record.name}: {shown}{more}.\n"
-        f"  Run `groundfog d1 migrations apply {bound.name}`, or start with --migrate."
-    )
 
 
 async def apply_pending(config: Config, state: State, told: Callable[[str], None]) -> None:

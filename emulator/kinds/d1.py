@@ -5,6 +5,7 @@ Source: docs/platform/configuration.md, "Bindings".
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from bindings.d1.migration_files import Migrations
 from emulator.config.model import Bound
 from emulator.config.problems import quoted
 from emulator.config.table import Table
+from emulator.errors import EmulatorError
 from emulator.kinds.kind import Kind, Section
 from emulator.state import State
+from emulator.words import counted
 
 if TYPE_CHECKING:
     from bindings.binding import Binding
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from emulator.runner.workerd.capnp import Value
 
 NAME = "d1"
+PENDING_SHOWN = 3  # migrations by name
+LOOK_AGAIN_S = 1.0  # for pending migrations, when queries name tables that do not exist
 # Wrangler's keys of a database; some, such as `jurisdiction`, mean nothing on one machine.
 KEYS = frozenset(
     """
@@ -99,7 +104,45 @@ def _open(database: Database, places: Places) -> Binding:
     from bindings.d1.database import D1
 
     path = database.path(places.state)
-    return D1(path, database.name, synchronous=places.synchronous)
+    told: set[str] = set()
+    looked_s = -LOOK_AGAIN_S
+
+    def tell_pending() -> None:
+        """Say which migrations are pending, as they may make the table; the same ones once."""
+        nonlocal looked_s
+        now_s = asyncio.get_running_loop().time()
+        if now_s - looked_s < LOOK_AGAIN_S:
+            return
+        looked_s = now_s
+        names = _unapplied(path, database)
+        text = pending_text(database.name, names) if names else ""
+        if text not in told:
+            told.add(text)
+            if text:
+                places.announce(f"a query names a table that does not exist, and {text}")
+
+    return D1(path, database.name, synchronous=places.synchronous, table_missing=tell_pending)
+
+
+def pending_text(name: str, migrations: list[str], binding: str = "") -> str:
+    """Return that these migrations of a database are pending, and the command that applies them."""
+    shown = ", ".join(migrations[:PENDING_SHOWN])
+    hidden = len(migrations) - PENDING_SHOWN
+    more = f" and {hidden} more" if hidden > 0 else ""
+    what = counted(len(migrations), "migration is", "migrations are")
+    return (
+        f"{what} pending for {name}: {shown}{more}.\n"
+        f"  Run `groundfog d1 migrations apply {binding or name}`, or start with --migrate."
+    )
+
+
+def _unapplied(path: Path, database: Database) -> list[str]:
+    from bindings.d1.migrations import unapplied_in_file
+
+    try:
+        return unapplied_in_file(path, database.migrations)
+    except EmulatorError:  # the command that applies them tells it
+        return []
 
 
 def _identity(database: Database, places: Places) -> Hashable:

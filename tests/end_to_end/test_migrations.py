@@ -43,6 +43,10 @@ def test_pending_migrations_are_told_and_left_alone(project: Path, serve: Serve)
     server.wait_for("groundfog d1 migrations apply DB`, or start with --migrate")
     assert not (project / ".groundfog" / "d1" / "db.sqlite").exists()
 
+    said = len(server.lines)
+    assert server.get("/").status_code == 500
+    server.wait_for("a query names a table that does not exist, and 2 migrations are", said)
+
 
 def test_with_migrate_they_are_applied_before_the_first_request(
     project: Path, serve: Serve

@@ -20,7 +20,7 @@ class _EnvWrapper:
             self.__dict__.update(members)
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)
+        raise AttributeError(name, name=name, obj=self)
 
     @property
     def _env(self) -> _EnvWrapper:

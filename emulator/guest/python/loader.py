@@ -15,13 +15,17 @@ from pathlib import Path
 from types import ModuleType
 
 from ...protocol.loading import PROTOCOL_VERSION, Load, Loaded, LoadFailed
-from . import flags, imports, packages, tracebacks
+from . import deployed, flags, imports, packages, tracebacks
 from .env import _EnvWrapper
 from .global_handlers import entrypoint_of
 from .sdk.workers.entrypoints import BASES, WorkerEntrypoint, WorkflowEntrypoint
 from .sdk.workers.utils import set_env
 
 PYTHON_MODULES = "python_modules"
+_OLD_HANDLERS = (
+    "handlers that are functions, such as on_fetch, are called at compatibility dates before"
+    " 2025-08-14 only. Write class Default(WorkerEntrypoint) with async def fetch(self, request)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +135,11 @@ def _discover(module: ModuleType, worker: Worker) -> None:
             worker.workflows[cls.__name__] = cls
         elif cls.__module__ == module.__name__:
             worker.classes[cls.__name__] = cls
-    if not worker.flags.get(flags.NO_GLOBAL_HANDLERS):
-        cls = entrypoint_of(module)
+    cls = entrypoint_of(module)
+    if worker.flags.get(flags.NO_GLOBAL_HANDLERS):
+        if cls is not None and not worker.entrypoints:
+            deployed.warn(_OLD_HANDLERS, worker.shown(str(module.__file__)))
+    else:
         if cls is not None and worker.entrypoints.setdefault("Default", cls) is not cls:
             raise TypeError("Cannot define multiple default entrypoints")
 

@@ -6,6 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from .hints import hint
 from .printable import printable
 from .sdk.jserror import JsException
 
@@ -13,10 +14,14 @@ _OUR_FOLDERS = (str(Path(__file__).parent), str(Path(__file__).parents[2] / "pro
 
 
 def format_error(error: BaseException) -> str:
-    """Return `error` as Python prints it, cut at our frames, causes and contexts included."""
+    """Return `error` as Python prints it, cut at our frames, causes and contexts included.
+
+    Below a frequent mistake stands a hint.
+    """
     report = traceback.TracebackException.from_exception(error)
     _cut(report)
-    return printable("".join(report.format()))
+    told = hint(error)
+    return printable("".join(report.format()) + (f"Hint: {told}\n" if told else ""))
 
 
 def print_error(error: BaseException) -> None:
