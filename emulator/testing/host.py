@@ -176,6 +176,7 @@ class Host:
         return {
             "worker": self._last,
             "name": subject.config.name,
+            "python": subject.config.is_python,
             "bindings": {name: dict(binding) for name, binding in spec.bindings.items()},
             "vars": dict(spec.vars),
             "state": str(subject.worker.state.directory),

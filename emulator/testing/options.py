@@ -51,11 +51,6 @@ def read(options: Options) -> Config:
         )
     except InvalidConfig as error:
         raise LoadRefused(str(error)) from None
-    if not config.is_python:
-        raise LoadRefused(
-            f"{config.path.name}: main is {config.main.name}, and this version of Groundfog"
-            ' tests Python workers only (main = "src/entry.py").'
-        )
     clock = ClockSettings("real")
     if options.clock != "real":
         clock = ClockSettings("virtual", options.now_ms, GRACE_MS)

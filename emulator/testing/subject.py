@@ -206,7 +206,10 @@ class Subject:
         self, spec: WorkerSpec, bindings: Mapping[str, Binding]
     ) -> tuple[WorkerSpec, Mapping[str, Binding]]:
         """Let a guest ask for the network, and put what a test may declare before bindings."""
-        spec = replace(spec, asks_network=True, allowed_hosts=self.options.allow_hosts)
+        hosts = self.options.allow_hosts
+        if not self.config.is_python:  # workerd asks bindings in ways that know each kind
+            return replace(spec, asks_network=not hosts), bindings
+        spec = replace(spec, asks_network=True, allowed_hosts=hosts)
         answered = self._with_answers(bindings)
         taps: dict[str, Binding] = {
             name: Tap(name, binding, self.faults) for name, binding in answered.items()

@@ -189,6 +189,10 @@ class TestWorkers:
             if self._report is not None:
                 self._item.add_report_section("teardown", _SECTION, text)
 
+    def need_python(self, what: str) -> None:
+        """Raise RefusedError if the worker is not in Python."""
+        self._opened.need_python(what)
+
     def ask(self, what: str, **args: Any) -> Any:
         """Ask the host something about the worker."""
         return self._opened.link.ask(self._opened.number, what, **args)

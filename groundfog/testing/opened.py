@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from groundfog.testing import options
+from groundfog.testing.errors import RefusedError
 from groundfog.testing.link import Link
 
 
@@ -24,6 +25,11 @@ class Opened:
     blocking: bool = True
     closed: bool = False
     strict: dict[str, bool] = field(default_factory=dict)  # shared by both faces
+
+    def need_python(self, what: str) -> None:
+        """Raise RefusedError if the worker is not in Python."""
+        if not self.about["python"]:
+            raise RefusedError(f"{what} is for Python workers only in this version of Groundfog.")
 
     def timeout_ms(self, seconds: float | None) -> int:
         """Return how long to wait, in milliseconds of real time."""

@@ -54,6 +54,7 @@ class Survival:
         self._item = item
         self._workers = workers
         self._wanted = _Wanted.of(mark)
+        self._workers.need_python("survives_crash")
         self._workers.ask("checkpoint")
 
     def go_on(self) -> None:

@@ -60,7 +60,10 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
         {"name": "user", "worker": Reference("user")},
         {
             "name": "internet",
-            "network": {"allow": ["public", "private"], "tlsOptions": {"trustBrowserCas": True}},
+            "network": {
+                "allow": [] if layout.spec.asks_network else ["public", "private"],
+                "tlsOptions": {"trustBrowserCas": True},
+            },
         },
         _external("host:user", layout.host, f"{layout.generation} user"),
     ]

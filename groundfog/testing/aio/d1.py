@@ -25,6 +25,7 @@ class AsyncD1:
 
     def max_queries(self, count: int) -> AsyncMaxQueries:
         """Return a context manager that fails when the worker runs more statements inside it."""
+        self._opened.need_python("max_queries")
         return AsyncMaxQueries(self, count)
 
     async def queries(self) -> int:

@@ -173,16 +173,19 @@ class AsyncWorker:
     @property
     def outbound(self) -> AsyncOutbound:
         """The network, which is refused: rules that answer, and hosts that are let through."""
+        self._opened.need_python("worker.outbound")
         return AsyncOutbound(self._opened)
 
     @property
     def ai(self) -> AsyncAi:
         """The calls of `env.AI`, and rules that answer them."""
+        self._opened.need_python("worker.ai")
         return AsyncAi(self._opened)
 
     @property
     def faults(self) -> AsyncFaults:
         """Faults of the bindings: calls that fail, are slow, or lose their answers."""
+        self._opened.need_python("worker.faults")
         return AsyncFaults(self._opened)
 
     def d1(self, binding: str) -> AsyncD1:

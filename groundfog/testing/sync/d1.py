@@ -25,6 +25,7 @@ class D1:
 
     def max_queries(self, count: int) -> MaxQueries:
         """Return a context manager that fails when the worker runs more statements inside it."""
+        self._opened.need_python("max_queries")
         return MaxQueries(self, count)
 
     def queries(self) -> int:

@@ -173,16 +173,19 @@ class Worker:
     @property
     def outbound(self) -> Outbound:
         """The network, which is refused: rules that answer, and hosts that are let through."""
+        self._opened.need_python("worker.outbound")
         return Outbound(self._opened)
 
     @property
     def ai(self) -> Ai:
         """The calls of `env.AI`, and rules that answer them."""
+        self._opened.need_python("worker.ai")
         return Ai(self._opened)
 
     @property
     def faults(self) -> Faults:
         """Faults of the bindings: calls that fail, are slow, or lose their answers."""
+        self._opened.need_python("worker.faults")
         return Faults(self._opened)
 
     def d1(self, binding: str) -> D1:
