@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bindings.analytics.analytics import Datasets
     from bindings.binding import Binding
     from emulator.kinds.places import Places
+    from emulator.runner.workerd.capnp import Value
 
 NAME = "analytics_engine"
 FOLDER = "analytics-engine"
@@ -54,6 +55,12 @@ def _open(record: DatasetRecord, places: Places) -> Binding:
     return Dataset(places.keep(FOLDER, opened), record.name)
 
 
+def _in_workerd(record: DatasetRecord, service: str) -> dict[str, Value]:
+    from emulator.runner.workerd.member import called
+
+    return called(service, told=["writeDataPoint"])
+
+
 KIND = Kind(
     name=NAME,
     section="analytics_engine_datasets",
@@ -65,4 +72,6 @@ KIND = Kind(
     files=(FOLDER,),
     commands="emulator.cli.analytics:analytics",
     command="analytics",
+    workerd=_in_workerd,
+    http="bindings.calls:answer",
 )

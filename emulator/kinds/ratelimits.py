@@ -17,6 +17,7 @@ from emulator.kinds.kind import Kind, Section
 if TYPE_CHECKING:
     from bindings.binding import Binding
     from emulator.kinds.places import Places
+    from emulator.runner.workerd.capnp import Value
 
 NAME = "ratelimits"
 LIMIT_MAX = 2**31 - 1
@@ -76,6 +77,12 @@ def _open(record: RateLimitRecord, places: Places) -> Binding:
     return RateLimit(counts, record.limit, record.period_s)
 
 
+def _in_workerd(record: RateLimitRecord, service: str) -> dict[str, Value]:
+    from emulator.runner.workerd.member import called
+
+    return called(service, methods=["limit"])
+
+
 KIND = Kind(
     name=NAME,
     section="ratelimits",
@@ -85,4 +92,6 @@ KIND = Kind(
     read=_read,
     open=_open,
     shown=lambda record: f"{record.limit} in {record.period_s} s",
+    workerd=_in_workerd,
+    http="bindings.calls:answer",
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bindings.binding import Binding
     from bindings.secrets.secrets import Secrets
     from emulator.kinds.places import Places
+    from emulator.runner.workerd.capnp import Value
 
 NAME = "secrets_store"
 FOLDER = "secrets-store"
@@ -56,6 +57,12 @@ def _open(record: StoreSecret, places: Places) -> Binding:
     return SecretBinding(places.keep(FOLDER, opened), record.store, record.name)
 
 
+def _in_workerd(record: StoreSecret, service: str) -> dict[str, Value]:
+    from emulator.runner.workerd.member import called
+
+    return called(service, methods=["get"])
+
+
 KIND = Kind(
     name=NAME,
     section="secrets_store_secrets",
@@ -67,4 +74,6 @@ KIND = Kind(
     files=(FOLDER,),
     commands="emulator.cli.secrets_store:secrets_store",
     command="secrets-store",
+    workerd=_in_workerd,
+    http="bindings.calls:answer",
 )

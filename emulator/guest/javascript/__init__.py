@@ -4,6 +4,7 @@ entry.js        the main module of a user's worker: reports errors, opens the co
 guest.js        the guest of the runner protocol, and the modules that it is made of
 front.js        the worker in front: who may ask what
 absent.js       a binding that is not emulated
+caller.js       a binding whose methods run in the host
 """
 
 from __future__ import annotations
@@ -22,5 +23,5 @@ def source(name: str) -> str:
 
 def parts() -> list[str]:
     """Return the names of the modules that `entry.js` imports."""
-    others = {"entry.js", "front.js", "absent.js", "workflows.js"}
+    others = {"entry.js", "front.js", "absent.js", "caller.js", "workflows.js"}
     return sorted(path.name for path in FOLDER.glob("*.js") if path.name not in others)

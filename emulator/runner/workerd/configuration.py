@@ -19,7 +19,7 @@ from emulator.guest import javascript
 from emulator.runner.guest_source import WorkerSpec
 from emulator.runner.workerd.capnp import Embed, Embedded, Reference, Value, Word, document
 from emulator.runner.workerd.host_server import ASKER
-from emulator.runner.workerd.member import service_of
+from emulator.runner.workerd.member import CALLER, service_of
 
 CONTROL = "__groundfog_control"  # exported by entry.js
 HOST = "__groundfog_host"  # the same name as in entry.js
@@ -101,11 +101,8 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
         "extensions": [
             {
                 "modules": [
-                    {
-                        "name": ABSENT,
-                        "internal": True,
-                        "esModule": javascript.source("absent.js"),
-                    }
+                    {"name": name, "internal": True, "esModule": javascript.source(file)}
+                    for name, file in ((ABSENT, "absent.js"), (CALLER, "caller.js"))
                 ]
             }
         ],

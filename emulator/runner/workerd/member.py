@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.runner.workerd.capnp import Value
 
 # The service that workerd's client modules ask; a member's own name is in its place.
 SERVICE = "groundfog:binding:"
+CALLER = "groundfog:caller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +35,16 @@ def wrapped(module: str, inner: list[dict[str, Value]]) -> dict[str, Value]:
     """Return a binding that is a client module of workerd's around other bindings."""
     bindings: list[Value] = [*inner]
     return {"wrapped": {"moduleName": f"cloudflare-internal:{module}", "innerBindings": bindings}}
+
+
+def called(service: str, methods: Sequence[str] = (), told: Sequence[str] = ()) -> dict[str, Value]:
+    """Return a binding whose methods the host runs; it answers with `bindings.calls:answer`.
+
+    told: methods that return nothing at once, and for which nobody waits.
+    """
+    bindings: list[Value] = [
+        {"name": "host", "service": service},
+        {"name": "methods", "json": json.dumps([*methods])},
+        {"name": "told", "json": json.dumps([*told])},
+    ]
+    return {"wrapped": {"moduleName": CALLER, "innerBindings": bindings}}
