@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bindings.assets.assets import Assets
 from bindings.assets.settings import HTML_HANDLING, NOT_FOUND_HANDLING, AssetSettings
@@ -69,7 +71,10 @@ def wrangler(folder: Path, html: str, not_found: str) -> Iterator[int]:
                 return
         raise AssertionError("wrangler ended")
     finally:
-        process.terminate()
+        tree = [*psutil.Process(process.pid).children(recursive=True), process]
+        for each in tree:  # the launcher of npm would leave Node.js, workerd and esbuild behind
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         process.wait(10)
 
 
