@@ -33,7 +33,7 @@ from emulator.triggers.trigger import Around, Call
 from emulator.triggers.triggers import Triggers
 
 if TYPE_CHECKING:
-    from emulator.runner.workerd.member import Member
+    from emulator.runner.workerd.member import DurableClass, Member
 
 # The compatibility date from which a NonRetryableError keeps its own message.
 # Source: docs/platform/workflows.md, "NonRetryableError".
@@ -204,6 +204,7 @@ def worker_spec(config: Config) -> WorkerSpec:
     return WorkerSpec(
         members=members,
         has_front=bool(fronts(config)),
+        durable=_durable(config),
         project_dir=config.project_dir,
         main=config.main,
         compatibility_date=config.compatibility_date,
@@ -226,6 +227,18 @@ def _values(config: Config) -> dict[str, Json]:
         for bound, kind in kinds
         if kind is not None and kind.value is not None
     }
+
+
+def _durable(config: Config) -> tuple[DurableClass, ...]:
+    from emulator.kinds.durable_objects import DurableObject
+
+    records = {bound.record for bound in config.bound(DurableObject)}
+    if not records:
+        return ()
+    from emulator.runner.workerd.member import DurableClass
+
+    found = sorted((each.class_name, each.unique_key, each.has_sql) for each in records)
+    return tuple(DurableClass(*each) for each in found)
 
 
 def _members(config: Config) -> tuple[Member, ...]:

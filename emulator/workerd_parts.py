@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from emulator.bundling.tools import find_tools
 from emulator.config.model import Config
+from emulator.kinds.durable_objects import FOLDER
 from emulator.runner.workerd.source import Front, WorkerdSource
 from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
@@ -45,7 +46,12 @@ async def source_alone(
     with tempfile.TemporaryDirectory(prefix="groundfog-") as folder:
         code = BundledCode(lambda: config, tools, report, Path(folder, POLYFILLS))
         source = WorkerdSource(
-            tools.workerd.path, Path(folder), code.build, report, questions.answer
+            tools.workerd.path,
+            Path(folder),
+            Path(folder, FOLDER),
+            code.build,
+            report,
+            questions.answer,
         )
         try:
             yield source
@@ -73,6 +79,7 @@ class WorkerdParts:
         self.source = WorkerdSource(
             tools.workerd.path,
             self._folder(state),
+            state.directory.absolute() / FOLDER,
             self.code.build,
             terminal.warning,
             self._questions.answer,

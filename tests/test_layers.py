@@ -112,6 +112,7 @@ ALLOWED: dict[str, set[str]] = {
     | {
         "emulator.bundling",
         "emulator.config",
+        "emulator.kinds",
         "emulator.runner",
         "emulator.server",
         "emulator.state",

@@ -37,14 +37,6 @@ _REMOTE = ("remote",)
 
 OTHER_KINDS = (
     Other(
-        "durable_objects",
-        "Durable Object",
-        key="bindings",
-        name_key="name",
-        required=("class_name",),
-        optional=("script_name", "environment"),
-    ),
-    Other(
         "services",
         "Worker",
         required=("service",),

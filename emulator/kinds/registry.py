@@ -11,6 +11,7 @@ from emulator.kinds import (
     assets,
     cron,
     d1,
+    durable_objects,
     kv,
     queues,
     r2,
@@ -37,6 +38,7 @@ KINDS: tuple[Kind, ...] = (
     secrets_store.KIND,
     queues.KIND,
     assets.KIND,
+    durable_objects.KIND,
 )
 
 

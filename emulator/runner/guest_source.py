@@ -19,7 +19,7 @@ from emulator.runner.requests import LoadError
 
 if TYPE_CHECKING:
     from bindings.binding import Binding
-    from emulator.runner.workerd.member import Member
+    from emulator.runner.workerd.member import DurableClass, Member
 
 STOP_GRACE_MS = 200  # from asking a guest to end to killing it
 
@@ -30,7 +30,7 @@ class WorkerSpec:
 
     `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
     `members`: the same bindings for a guest in workerd; empty for others. `has_front`: the host
-    answers some requests before the worker does.
+    answers some requests before the worker does. `durable`: the classes of its Durable Objects.
     asks_network, allowed_hosts, debug: see `load` in `PROTOCOL.md`.
     """
 
@@ -42,6 +42,7 @@ class WorkerSpec:
     vars: Mapping[str, Any]
     members: tuple[Member, ...] = ()
     has_front: bool = False
+    durable: tuple[DurableClass, ...] = ()
     asks_network: bool = False
     allowed_hosts: tuple[str, ...] = ()
     debug: bool = False

@@ -35,7 +35,7 @@ class JavascriptGuests:
             pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
         self._folder = folder
         program = find_tools(Path(tools), {}).workerd.path
-        self._source = WorkerdSource(program, folder, self._build, print, self._answer)
+        self._source = WorkerdSource(program, folder, folder, self._build, print, self._answer)
         self._generation = 0
 
     async def open(self, part: str) -> JavascriptGuest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.end_to_end.server import DevServer
@@ -94,3 +95,54 @@ def test_a_changed_variable_makes_a_new_generation(server: DevServer) -> None:
     path.write_text(path.read_text().replace("Paris", "Rome"))
 
     eventually(lambda: server.get("/other").text == "worker Rome /other")
+
+
+COUNTER = """
+import { DurableObject } from "cloudflare:workers";
+
+export class Counter extends DurableObject {
+  async add(n: number): Promise<number> {
+    const sum = ((await this.ctx.storage.get<number>("sum")) ?? 0) + n;
+    await this.ctx.storage.put("sum", sum);
+    return sum;
+  }
+  rows(): number {
+    this.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS t (n INTEGER)");
+    this.ctx.storage.sql.exec("INSERT INTO t VALUES (1)");
+    return this.ctx.storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM t").one().n;
+  }
+}
+
+export default {
+  async fetch(request: Request, env: any): Promise<Response> {
+    const counter = env.COUNTER.getByName("all");
+    return Response.json([await counter.add(1), await counter.rows()]);
+  },
+};
+// VERSION
+"""
+OBJECTS = """
+[[durable_objects.bindings]]
+name = "COUNTER"
+class_name = "Counter"
+
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Counter"]
+"""
+
+
+def test_durable_objects_keep_their_storage_over_saves_and_kills(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", COUNTER, OBJECTS)
+    running = dev(folder)
+    running.wait_until_ready()
+    assert running.get("/").json() == [1, 1]
+    index = folder / "src" / "index.ts"
+    index.write_text(index.read_text().replace("VERSION", "VERSION 2"))
+    running.wait_for("reloaded in")
+    assert httpx.get(running.url, trust_env=False).json() == [2, 2]
+    running.kill()
+    running.stop()
+
+    with dev(folder) as again:
+        assert again.get("/").json() == [3, 3]

@@ -23,6 +23,7 @@ from emulator.runner.workerd.member import CALLER, service_of
 
 CONTROL = "__groundfog_control"  # exported by entry.js
 HOST = "__groundfog_host"  # the same name as in entry.js
+STORAGE = "durable-objects"
 ABSENT = "groundfog:absent"
 INLINE_MAX_BYTES = 16 * 1024  # of a module in the text of the configuration
 OWN_DATE = "2026-06-01"  # of our own workers
@@ -44,6 +45,7 @@ class Layout:
     """One process to configure. rules: for front.js; None: it has no door.
 
     door, host: unix sockets of the host's HTTP server and of its `HostServer`.
+    storage: the folder of Durable Objects, which exists if there are any.
     """
 
     generation: int
@@ -52,6 +54,7 @@ class Layout:
     host: Path
     door: Path | None
     rules: Mapping[str, Any] | None
+    storage: Path
 
 
 def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes:
@@ -67,6 +70,9 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
         },
         _external("host:user", layout.host, f"{layout.generation} user"),
     ]
+    if layout.spec.durable:
+        storage: dict[str, Value] = {"path": str(layout.storage), "writable": True}
+        services.append({"name": STORAGE, "disk": storage})
     constants: dict[str, tuple[str, Value]] = {"user": ("Worker", _user(layout))}
     controlled = "user"
     if layout.bundle.service_worker:
@@ -137,6 +143,13 @@ def _user(layout: Layout) -> Value:
         bindings.append({"name": HOST, "service": "host:user"})
         worker["modules"] = [*_own_modules(), *(_module(each) for each in layout.bundle.modules)]
     worker["bindings"] = bindings
+    if layout.spec.durable:
+        namespaces: list[Value] = [
+            {"className": each.name, "uniqueKey": each.unique_key, "enableSql": each.has_sql}
+            for each in layout.spec.durable
+        ]
+        worker["durableObjectNamespaces"] = namespaces
+        worker["durableObjectStorage"] = {"localDisk": STORAGE}
     return worker
 
 

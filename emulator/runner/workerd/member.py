@@ -26,6 +26,15 @@ class Member:
     answer: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DurableClass:
+    """A class of Durable Objects, and what identifies their storage."""
+
+    name: str
+    unique_key: str
+    has_sql: bool
+
+
 def service_of(name: str) -> str:
     """Return the name of the service that stands for a binding."""
     return f"{SERVICE}{name}"

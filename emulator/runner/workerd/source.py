@@ -51,14 +51,15 @@ Asked = Callable[[str, Stacks, Mapping[str, str], bytes], Awaitable[Answer]]
 class WorkerdSource:
     """Starts workerd processes for one worker. Satisfies `GuestSource`.
 
-    folder: for unix sockets. warn: gets what esbuild warns of. answer: answers what is asked for no
-    binding.
+    folder: for unix sockets. storage: the folder of Durable Objects, made when there are any. warn:
+    gets what esbuild warns of. answer: answers what is asked for no binding.
     """
 
     def __init__(
         self,
         program: Path,
         folder: Path,
+        storage: Path,
         build: Callable[[], Awaitable[Bundle]],
         warn: Callable[[str], None],
         answer: Asked,
@@ -69,6 +70,7 @@ class WorkerdSource:
         self._answer = answer
         self.front: Front | None = None
         self.folder = folder
+        self._storage = storage
         self._host = HostServer(self.folder / "host.sock")
         self._processes: set[WorkerdProcess] = set()
 
@@ -93,7 +95,10 @@ class WorkerdSource:
             self._host.path,
             front.door if front else None,
             front.rules if front else None,
+            self._storage,
         )
+        if spec.durable:
+            self._storage.mkdir(mode=0o700, exist_ok=True)
         process = self._launch(layout, front)
         process.code = sha256(b"".join(_identity(bundle))).hexdigest()
         process.explain = lambda said: stacks.load_error(said)
