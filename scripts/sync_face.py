@@ -21,6 +21,7 @@ RULES = (
     (r"\.asking\(", ".ask("),
     (r"groundfog\.testing\.aio", "groundfog.testing.sync"),
     (r"Awaitable\[None\]\]", "None]"),
+    (r"Callable\[\.\.\., Awaitable\[Any\]\]", "Callable[..., Any]"),
     (r"Any \| Awaitable\[Any\]", "Any"),
     (r"import Awaitable, Callable", "import Callable"),
     (r"methods work on asyncio and on trio", "methods return when they are done"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from emulator.kinds import cron
+from emulator.protocol import values
 from emulator.runner.requests import (
     FetchRequest,
     GuestLost,
@@ -51,22 +53,37 @@ async def fetch(subject: Subject, args: Args) -> dict[str, Any]:
 
 
 @asked("invoke")
-async def invoke(subject: Subject, args: Args) -> Any:
-    """Call a method of a class of the worker."""
-    guest = subject.supervisor.runner.current
-    request = InvokeRequest(args["entrypoint"], args["method"], args["args"])
+async def invoke(subject: Subject, args: Args) -> bytes:
+    """Call a method of an entrypoint; arguments and result are tagged JSON."""
+    given = values.decode(args["args"])
+    request = InvokeRequest(args["entrypoint"], args["method"], given)
     what = f"{request.entrypoint or 'Default'}.{request.method}()"
-    if guest is None:
-        raise _handler_refused(GuestLost("the worker is not running"), what)
+    seconds = args["timeout_ms"] / 1000
     try:
-        async with asyncio.timeout(args["timeout_ms"] / 1000):
-            reply = await guest.connection.exchanges.invoke(request)
+        async with asyncio.timeout(seconds):
+            reply = await subject.supervisor.runner.invoke(request)
             value = reply.value
-            return b"".join([c async for c in value]) if hasattr(value, "__anext__") else value
+            if hasattr(value, "__anext__"):
+                value = b"".join([chunk async for chunk in value])
     except TimeoutError:
-        raise TooLate(f"{what} did not return within {args['timeout_ms'] / 1000:g} s.") from None
+        raise TooLate(f"{what} did not return within {seconds:g} s.") from None
     except (HandlerError, GuestLost) as error:
         raise _handler_refused(error, what) from None
+    return values.encode(value)
+
+
+@asked("queue")
+async def deliver(subject: Subject, args: Args) -> dict[str, Any]:
+    """Call the `queue` handler with a batch; return what it said of its messages."""
+    now = datetime.fromtimestamp(subject.worker.timekeeper.now_ms() / 1000, UTC)
+    batch = [{"timestamp": now, **message} for message in args["messages"]]
+    try:
+        told: dict[str, Any] = await subject.supervisor.call("queue", [args["queue"], batch])
+    except LoadError as error:
+        raise load_refused(error) from None
+    except (HandlerError, GuestLost) as error:
+        raise _handler_refused(error, f"queue {args['queue']}") from None
+    return {name: told[name] for name in ("outcome", "ackAll", "retryAll", "acks", "retries")}
 
 
 @asked("wait_until_done")

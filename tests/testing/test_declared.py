@@ -124,6 +124,24 @@ def test_the_scheduled_handler_is_called(worker: Worker) -> None:
     assert "tick 0 9 * * * 1767258000000" in [line["message"] for line in worker.logs]
 
 
+def test_a_batch_of_a_queue_is_handled_and_what_was_said_of_it_is_returned(
+    worker: Worker,
+) -> None:
+    result = worker.queue("jobs", ["done", {"id": "b", "body": "later", "attempts": 2}, b"bytes"])
+
+    assert (result.outcome, result.ack_all) == ("ok", False)
+    assert result.explicit_acks == ["message-1"]
+    assert result.retry_messages == [{"id": "b", "delay_seconds": 30}]
+    assert result.retry_batch == {"retry": False}
+    assert worker.queue("jobs", ["broken"]).outcome == "exception"
+
+
+def test_methods_of_the_worker_are_called(worker: Worker) -> None:
+    assert worker.rpc.add(1, 2) == {"sum": 3}
+    with pytest.raises(WorkerError, match='does not implement the method "subtract"'):
+        worker.rpc.subtract(1, 2)
+
+
 def test_all_of_it_can_be_awaited(async_worker: AsyncWorker) -> None:
     async def scenario() -> None:
         rates = async_worker.outbound.post(RATES).respond(text="1")
@@ -137,6 +155,7 @@ def test_all_of_it_can_be_awaited(async_worker: AsyncWorker) -> None:
             await async_worker.get("/")
         assert await async_worker.d1("DB").rows("orders") == []
         assert (await async_worker.scheduled()).outcome == "ok"
+        assert (await async_worker.rpc.add(1, 2))["sum"] == 3
         with pytest.raises(JsException, match="no such table"):
             await async_worker.env.DB.prepare("SELECT * FROM missing").all()
 

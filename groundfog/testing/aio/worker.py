@@ -14,11 +14,13 @@ from groundfog.testing.aio.clock import AsyncClock
 from groundfog.testing.aio.d1 import AsyncD1
 from groundfog.testing.aio.faults import AsyncFaults
 from groundfog.testing.aio.outbound import AsyncOutbound
+from groundfog.testing.aio.rpc import AsyncRpc
 from groundfog.testing.aio.workflow import AsyncInstance, AsyncWorkflow
 from groundfog.testing.env import members
 from groundfog.testing.errors import WorkerError
 from groundfog.testing.opened import Opened
 from groundfog.testing.options import instant_ms
+from groundfog.testing.queues import QueueResult, queue_message
 from groundfog.testing.response import Response, ScheduledResult
 from groundfog.testing.sending import _UNSET, Sending, sending
 
@@ -202,6 +204,21 @@ class AsyncWorker:
         at_ms = None if scheduled_time is None else instant_ms(scheduled_time)
         found = await self._link.asking(self._opened.number, "scheduled", cron=cron, at_ms=at_ms)
         return ScheduledResult(found["outcome"], found["no_retry"])
+
+    async def queue(self, name: str, messages: Sequence[Any]) -> QueueResult:
+        """Call the worker's `queue` handler with a batch, and return what it said of it.
+
+        messages: bodies, which are sent as JSON (bytes as they are), or dicts with `body`, and `id`
+        and `attempts` if they matter. The queue itself is not used.
+        """
+        batch = [queue_message(number, given) for number, given in enumerate(messages, 1)]
+        found = await self._link.asking(self._opened.number, "queue", queue=name, messages=batch)
+        return QueueResult.of(found)
+
+    @property
+    def rpc(self) -> AsyncRpc:
+        """The methods of the worker's default entrypoint; `rpc.of("Name")` of another class."""
+        return AsyncRpc(self._opened)
 
     # --- life
 

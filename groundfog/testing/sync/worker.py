@@ -13,6 +13,7 @@ from groundfog.testing.env import members
 from groundfog.testing.errors import WorkerError
 from groundfog.testing.opened import Opened
 from groundfog.testing.options import instant_ms
+from groundfog.testing.queues import QueueResult, queue_message
 from groundfog.testing.response import Response, ScheduledResult
 from groundfog.testing.sending import _UNSET, Sending, sending
 from groundfog.testing.sync.ai import Ai
@@ -20,6 +21,7 @@ from groundfog.testing.sync.clock import Clock
 from groundfog.testing.sync.d1 import D1
 from groundfog.testing.sync.faults import Faults
 from groundfog.testing.sync.outbound import Outbound
+from groundfog.testing.sync.rpc import Rpc
 from groundfog.testing.sync.workflow import Instance, Workflow
 
 _MAX_REDIRECTS = 20
@@ -202,6 +204,21 @@ class Worker:
         at_ms = None if scheduled_time is None else instant_ms(scheduled_time)
         found = self._link.ask(self._opened.number, "scheduled", cron=cron, at_ms=at_ms)
         return ScheduledResult(found["outcome"], found["no_retry"])
+
+    def queue(self, name: str, messages: Sequence[Any]) -> QueueResult:
+        """Call the worker's `queue` handler with a batch, and return what it said of it.
+
+        messages: bodies, which are sent as JSON (bytes as they are), or dicts with `body`, and `id`
+        and `attempts` if they matter. The queue itself is not used.
+        """
+        batch = [queue_message(number, given) for number, given in enumerate(messages, 1)]
+        found = self._link.ask(self._opened.number, "queue", queue=name, messages=batch)
+        return QueueResult.of(found)
+
+    @property
+    def rpc(self) -> Rpc:
+        """The methods of the worker's default entrypoint; `rpc.of("Name")` of another class."""
+        return Rpc(self._opened)
 
     # --- life
 
