@@ -230,3 +230,36 @@ def test_a_frozenset_cannot_be_cloned() -> None:
     with pytest.raises(JsException, match='type "frozenset".*at deep'):
         conversion.encode({"deep": frozenset([1])})
     assert conversion.copy({1, 2}) == {1, 2}
+
+
+def test_what_pyodide_lacks_is_named_with_the_line_of_users_own_code(tmp_path: Path) -> None:
+    code = """
+import socket, subprocess, threading
+import termios, venv
+thread = threading.Thread(target=int)
+thread.start()
+thread.join()
+subprocess.run(["true"])
+with socket.socket() as listening, socket.socket() as client:
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    client.connect(listening.getsockname())
+with open("written.txt", "w") as file:
+    file.write("x")
+open("written.txt").close()
+import colorsys
+from workers import fetch
+try:
+    await fetch("http://127.0.0.1:1/")
+except OSError:
+    out = "done"
+"""
+    out, told = seen_and_told(tmp_path, code, {})
+    assert out == "done"
+    warnings = [line.partition(": ")[2] for line in told if line.startswith("warning: ")]
+    assert [text.partition(": ")[2].partition(": deployed")[0] for text in warnings] == [
+        *("termios is imported", "venv is imported", "a thread is started"),
+        *("a process is started", "a socket listens", "a socket connects"),
+        "a file of the project is written",
+    ]
+    assert all(text.startswith("src/entry.py:") for text in warnings)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ...protocol.loading import PROTOCOL_VERSION, Load, Loaded, LoadFailed
-from . import deployed, flags, imports, packages, tracebacks
+from . import deployed, flags, imports, lacking, packages, tracebacks
 from .env import _EnvWrapper
 from .global_handlers import entrypoint_of
 from .sdk.workers.entrypoints import BASES, WorkerEntrypoint, WorkflowEntrypoint
@@ -81,6 +81,7 @@ def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
         return _no_folder(project_dir, error)
     set_env(env)
     imports.prepare(main.parent, project_dir / PYTHON_MODULES, compat)
+    lacking.watch(str(project_dir), compat)
     worker = Worker(env, main.parent, project_dir, compat)
     try:
         _discover(_import_main(main, project_dir / PYTHON_MODULES), worker)

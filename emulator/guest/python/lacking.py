@@ -1,0 +1,92 @@
+"""Warns where the user's own code uses what Pyodide lacks: threads, processes, sockets, modules.
+
+Only the line that uses it counts, not a package that does: packages look for such things and do
+without. Source: https://developers.cloudflare.com/workers/languages/python/stdlib/.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from . import deployed, tracebacks
+
+_STANDARD = os.path.dirname(os.__file__)
+_PACKAGES = ("site-packages", "dist-packages", "python_modules")
+_MODULES = frozenset(
+    (
+        *("curses", "dbm", "ensurepip", "fcntl", "grp", "idlelib", "lib2to3", "msvcrt", "pwd"),
+        *("resource", "syslog", "termios", "tkinter", "turtle", "turtledemo", "venv", "winreg"),
+        *("winsound", "pty", "tty"),
+    )
+)
+_THREAD = "a thread is started: deployed, it is RuntimeError: can't start new thread."
+_PROCESS = "a process is started: deployed, there are no processes."
+_SOCKETS_FLAGS = ("python_workers_314", "python_workers_20260610")  # sockets came with Python 3.14
+
+
+def watch(project: str, flags: dict[str, bool]) -> None:
+    """Warn from now on of what code in the folder `project` uses."""
+    checks: dict[str, Callable[[tuple[Any, ...]], str]] = {
+        "import": lambda args: (
+            f"{args[0]} is imported: deployed, there is no such module."
+            if args[0] in _MODULES
+            else ""
+        ),
+        "open": lambda args: _of_file(args, project),
+        "socket.bind": lambda args: "a socket listens: deployed, none can.",
+        **dict.fromkeys(
+            ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "os.exec"),
+            lambda args: _PROCESS,
+        ),
+    }
+    if not any(flags.get(flag) for flag in _SOCKETS_FLAGS):
+        checks["socket.connect"] = lambda args: (
+            "a socket connects: deployed, there are sockets from Python 3.14 on. Use fetch()."
+        )
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        check = checks.get(event)
+        if check is not None and (text := check(args)) and _is_of(project, sys._getframe(1)):
+            deployed.warn(text)
+
+    sys.addaudithook(hook)
+    _watch_threads(project)
+
+
+def _watch_threads(project: str) -> None:
+    """The same for threads, of which Python 3.11 raises no event."""
+    start = threading.Thread.start
+
+    def started(self: threading.Thread) -> None:
+        if _is_of(project, sys._getframe(1)):
+            deployed.warn(_THREAD)
+        start(self)
+
+    threading.Thread.start = started  # type: ignore[method-assign]
+
+
+def _of_file(args: tuple[Any, ...], project: str) -> str:
+    path, mode = args[0], args[1]
+    if not isinstance(path, str) or not isinstance(mode, str) or not set(mode) & set("wax+"):
+        return ""
+    if not os.path.abspath(path).startswith(project + os.sep):
+        return ""
+    return "a file of the project is written: deployed, they can only be read."
+
+
+def _is_of(project: str, frame: FrameType | None) -> bool:
+    """Whether the innermost code that is not the standard library's is the project's own."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        parts = file.split(os.sep)
+        is_package = any(folder in parts for folder in _PACKAGES)
+        if not file.startswith("<frozen") and (is_package or not file.startswith(_STANDARD)):
+            inside = file.startswith(project + os.sep) and not is_package
+            return inside and not tracebacks.is_ours(file)
+        frame = frame.f_back
+    return False
