@@ -22,6 +22,7 @@ def test_a_received_event_has_its_payload_its_time_and_its_type() -> None:
         ({}, b"{}"),
         ({"a": b"1", "b": b""}, b'{"a":1,"b":null}'),
         ({"a": b'"$ref"', "b": b"{}"}, b'{"a":"$ref","b":{}}'),
+        ({"a": LOOP}, b'{"a":[{"$ref":1}]}'),
         ({"a": b"[[]]", "b": LOOP, "c": LOOP}, b'{"a":[[]],"b":[{"$ref":3}],"c":[{"$ref":4}]}'),
     ],
 )
