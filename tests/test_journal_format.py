@@ -13,6 +13,7 @@ from emulator.engine.decide.step_config import resolve_config
 from emulator.engine.journal import rows, schema
 from emulator.engine.model.divergence import Change, DiffLine, Divergence, Finding, Policy
 from emulator.engine.model.entries import DATA, Data, decoded, encoded, from_json
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_entries import (
@@ -27,7 +28,6 @@ from emulator.engine.model.instance_entries import (
     Schedule,
     Termination,
 )
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import (
     AttemptFailure,
     Interruption,

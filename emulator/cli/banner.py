@@ -69,7 +69,7 @@ def tell_pending_migrations(project: Project, terminal: AnyTerminal) -> None:
     """Warn about migrations of D1 databases that are not applied."""
     databases = project.config.bound(Database)
     if any(bound.record.migrations.directory.is_dir() for bound in databases):
-        from emulator.cli.pending import pending_warnings
+        from emulator.cli.pending_migrations import pending_warnings
 
         for warning in pending_warnings(project.config, project.state):
             terminal.warning(warning)

@@ -17,7 +17,7 @@ import click
 
 from emulator.cli.levels import Level
 from emulator.cli.options import ProjectOptions, load_project, project_options
-from emulator.cli.pending import apply_pending
+from emulator.cli.pending_migrations import apply_pending
 from emulator.cli.saved_states import SavedStates
 from emulator.cli.terminal import ConsoleTerminal
 from emulator.config.model import Config

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from typing import Protocol
 
+from emulator.cli.long_attempts import RunningAttempts
 from emulator.cli.names import InstanceName, named_error
-from emulator.cli.running import RunningAttempts
 from emulator.cli.workflows.drawing.spans import span
 from emulator.durations import format_duration
 from emulator.engine.decide.retries import ROLLBACK_MISSING
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.entries import Entry, data_of, origin_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance_entries import (
     Queued,
@@ -20,7 +21,6 @@ from emulator.engine.model.instance_entries import (
     RollbackEnd,
     RollbackStart,
 )
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import (
     AttemptFailure,
     Interruption,

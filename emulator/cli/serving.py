@@ -144,7 +144,7 @@ async def _serve(
         introduce(running, arguments, terminal)
         await running.listen()
         if arguments.migrate:
-            from emulator.cli.pending import apply_pending
+            from emulator.cli.pending_migrations import apply_pending
 
             await apply_pending(project.config, project.state, terminal.notice)
         if await _started(running.start(), stop):

@@ -22,7 +22,7 @@ from emulator.cli.names import InstanceName, shown_label
 from emulator.cli.sink import Sink
 from emulator.engine.model.divergence import Diverged
 from emulator.engine.model.entries import Entry
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import LOAD_CRASHED, LOAD_TIMED_OUT, OutputLine
 

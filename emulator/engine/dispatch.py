@@ -22,9 +22,9 @@ from emulator.engine.guests.serving import Serving
 from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.instance_entries import CodeVersion
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Roster
 from emulator.engine.runs.idle import IdleRuns
 from emulator.engine.runs.run import Run

@@ -29,9 +29,9 @@ from emulator.engine.guests.serving import Serving
 from emulator.engine.model import identity
 from emulator.engine.model.divergence import Diverged, Divergence, Policy
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.instance_entries import CodeVersion, FoundDivergence
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Roster
 from emulator.engine.runs import streams
 from emulator.engine.runs.run import Run

@@ -33,8 +33,8 @@ from emulator.engine.guests.feed import Feed
 from emulator.engine.guests.guest import Guest
 from emulator.engine.guests.serving import Serving
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Status
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Roster
 from emulator.engine.runs.idle import IdleRuns
 from emulator.engine.runs.run import Run

@@ -15,8 +15,8 @@ from emulator.engine.dispatch import Dispatch
 from emulator.engine.halted import HaltedGuests
 from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import StepState
 from emulator.engine.roster import Roster
 from emulator.engine.runs.run import CallState, Run

@@ -4,6 +4,9 @@ The decisions are pure functions from headers to a `Refusal` or None. `AccessChe
 before anything else sees a request. They prevent two attacks. Any web page can make a browser send
 requests to this port, so control routes accept only our own pages. And it can rebind its own name
 to 127.0.0.1, so an unknown name is refused on every route. `docs/http.md` is for users.
+
+In front of a workerd process, `guest/javascript/front.js` lets pass what these rules plainly allow,
+by `front_rules`; it sends every other request here.
 """
 
 from __future__ import annotations

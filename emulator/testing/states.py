@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from emulator.cli.pending import apply_pending
+from emulator.cli.pending_migrations import apply_pending
 from emulator.config.model import Config
 from emulator.engine.journal.journal import Journal
 from emulator.errors import EmulatorError

@@ -16,7 +16,7 @@ from emulator.cli.terminal import ConsoleTerminal
 from emulator.engine.guard.comparison import Asked, ReplayReport, compare
 from emulator.engine.model.divergence import Diverged, Policy
 from emulator.engine.model.entries import Entry
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.step import Step, StepState
 from emulator.words import Language
 

@@ -6,9 +6,9 @@ import pytest
 
 from emulator.cli.progress import MESSAGE_MAX, describe
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance_entries import RollbackEnd, RollbackStart
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import AttemptFailure
 
 

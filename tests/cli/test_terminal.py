@@ -10,11 +10,11 @@ import pytest
 
 from emulator.cli.json_log import JsonTerminal
 from emulator.cli.levels import Level
+from emulator.cli.long_attempts import RunningAttempts
 from emulator.cli.names import InstanceName, shown_label
-from emulator.cli.running import RunningAttempts
 from emulator.cli.terminal import ConsoleTerminal
 from emulator.engine.model.entries import Entry
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.runner.output import OutputLine
 from tests.waiting import DEADLINE_S
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.entries import Entry, members_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.runs import streams
 from emulator.protocol import values
 from emulator.protocol.values import StreamValue

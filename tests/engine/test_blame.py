@@ -21,7 +21,7 @@ from emulator.engine.guests.blame import (
     suspicion,
 )
 from emulator.engine.model.definition import Definition
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.protocol.runs import RunStart
 from tests.engine.scripted import Context, Step
 from tests.engine.world import (

@@ -34,6 +34,7 @@ from emulator.engine.decide.step_config import resolve_config, resolve_rollback_
 from emulator.engine.model import fold
 from emulator.engine.model.definition import Retention
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.instance_entries import (
@@ -44,7 +45,6 @@ from emulator.engine.model.instance_entries import (
     RollbackStart,
     Termination,
 )
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import (
     AttemptFailure,
     Interruption,

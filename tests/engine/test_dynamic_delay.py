@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.model.entries import members_of
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.views import report
 from tests.engine.scripted import Context, Delay, Step, StepError, Workflow
 from tests.engine.world import CLASS, HOUR, MINUTE, SECOND, World, play

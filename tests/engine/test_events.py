@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.errors import WorkerError
 from tests.engine.scripted import Step, StepError
 from tests.engine.world import DAY, HOUR, MINUTE, NAME, SECOND, World, play

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.views.export import export, parse_history
 from emulator.errors import UsageError
 from emulator.protocol import deep_json

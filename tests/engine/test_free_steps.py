@@ -15,7 +15,7 @@ import pytest
 from emulator.engine.guests.blame import Loss
 from emulator.engine.handover import RECALL_MAX_MS
 from emulator.engine.model.definition import Definition
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.runs.idle import IDLE_GRACE_MS
 from emulator.protocol.loading import Loaded
 from emulator.protocol.message import Message, ProtocolError

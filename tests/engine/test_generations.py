@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.engine.model.entries import members_of
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from tests.engine.scripted import Step
 from tests.engine.world import HOUR, MINUTE, World, play
 

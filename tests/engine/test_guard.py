@@ -13,8 +13,8 @@ from emulator.engine.guard import held
 from emulator.engine.handover import RECALL_MAX_MS
 from emulator.engine.model.divergence import Change, Diverged, Policy
 from emulator.engine.model.entries import members_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance_entries import RestartPoint
-from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 from emulator.protocol.runs import RunStart
 from tests.engine.scripted import Context, Step, StepError, Workflow

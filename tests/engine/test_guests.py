@@ -8,7 +8,7 @@ from typing import Any
 
 from emulator.engine.guests.blame import LOSSES_MAX
 from emulator.engine.model.entries import members_of
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.protocol.runs import RunEnd, RunStart, StepBegin, StepEnd
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import CLASS, DAY, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from tests.engine.scripted import Context, Step
 from tests.engine.world import HOUR, MINUTE, World, play
 

@@ -18,8 +18,8 @@ from emulator.engine.decide.step_config import resolve_config
 from emulator.engine.journal.journal import Journal
 from emulator.engine.journal.schema import SCHEMA_VERSION
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Status
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import StepStart
 from emulator.errors import StateError
 from emulator.protocol.runs import RunStart, StepDone

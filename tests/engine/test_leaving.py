@@ -15,8 +15,8 @@ import pytest
 from emulator.engine.decide.payloads import received_event
 from emulator.engine.guests.blame import Loss
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance_entries import ReceivedEvent
-from emulator.engine.model.kinds import EntryKind
 from tests.engine.scripted import Context, Step, StepError, Workflow
 from tests.engine.soundness import unsound
 from tests.engine.world import CLASS, GRACE_MS, HOUR, MINUTE, NAME, SECOND, World, play

@@ -13,9 +13,9 @@ import pytest
 from emulator.engine.actions import StartOver
 from emulator.engine.decide import lifecycle, rollbacks
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.instance_entries import Queued, Schedule, Termination
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Census
 from emulator.errors import WorkerError
 from tests.engine.scripted import Context, Step, StepError

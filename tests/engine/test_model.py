@@ -23,9 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from emulator.engine.decide import rollbacks
 from emulator.engine.model.entries import Entry, data_of, members_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.instance_entries import ReceivedEvent, RestartPoint
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import StepState
 from emulator.engine.model.step_key import StepKey
 from emulator.engine.roster import Census, Roster

@@ -17,9 +17,9 @@ from emulator.clock import VirtualClock
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.model.divergence import Policy
 from emulator.engine.model.entries import members_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.instance_entries import RestartPoint
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.views import export, report
 from emulator.protocol.message import ProtocolError
 from emulator.protocol.runs import StepBegin

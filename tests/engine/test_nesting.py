@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.engine.model.divergence import Change, Policy
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from tests.engine.scripted import Context, Step, Workflow
 from tests.engine.test_guard import changes, told
 from tests.engine.world import CLASS, GRACE_MS, HOUR, NAME, SECOND, World, play

@@ -18,9 +18,9 @@ from emulator.answers.creation import NewInstance
 from emulator.cli.progress import describe
 from emulator.engine.journal import lists
 from emulator.engine.journal.lists import Filter, Slice
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_entries import RestartPoint
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.schedules import Schedules
 from emulator.engine.views import report
 from emulator.errors import WorkerError

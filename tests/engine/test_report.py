@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from emulator.answers.workflows import InstanceDetail
 from emulator.engine.model.entries import Entry, from_json
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_key import StepKind
 from emulator.engine.views.report import instance_detail, step_detail, tell_due_times

@@ -11,7 +11,7 @@ import pytest
 
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import members_of
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import CLASS, DAY, MINUTE, NAME, SECOND, World, play
 

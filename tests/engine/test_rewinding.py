@@ -13,9 +13,9 @@ from bindings.workflow.workflow import WorkflowBinding
 from emulator.engine.decide.restarts import parse_restart_point
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry, members_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_entries import RestartPoint
-from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from tests.engine.scripted import Context, Step, StepError, Workflow

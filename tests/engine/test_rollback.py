@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from emulator.engine.model.entries import members_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_entries import RestartPoint
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.roster import Census
 from emulator.engine.views import report
 from emulator.protocol.runs import RollbackRun

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from emulator.engine.decide.step_config import resolve_config
 from emulator.engine.journal.journal import Journal
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo, Failure
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import AttemptFailure, Origin, SharedStart
 from tests.waiting import DEADLINE_S
 

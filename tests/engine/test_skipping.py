@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.decide.skips import Skipped
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.errors import WorkerError
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import DAY, HOUR, NAME, SECOND, World, play

@@ -13,7 +13,7 @@ import pytest
 from emulator.answers.creation import NewInstance
 from emulator.clock import VirtualClock
 from emulator.engine.model.entries import Entry
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.roster import Census
 from emulator.engine.runs.idle import CROWD, CROWDED_GRACE_MS, IDLE_GRACE_MS
 from emulator.protocol.runs import RunAbort, RunStart

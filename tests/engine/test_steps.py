@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.model.definition import Definition
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.protocol.runs import RunAbort, RunStart, StepDone
 from tests.engine.scripted import Context, Step, StepError
 from tests.engine.world import CLASS, HOUR, MINUTE, NAME, SECOND, World, play

@@ -12,8 +12,8 @@ import pytest
 
 from emulator.engine.journal import prune
 from emulator.engine.model.entries import members_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance_entries import RestartPoint
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_key import StepKind
 from emulator.engine.runs import streams
 from emulator.engine.views.log import Log

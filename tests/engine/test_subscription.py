@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance_entries import RestartPoint
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.views.log import LOCAL_TYPES, TYPES, LogEvent
 from emulator.engine.views.subscription import Subscription, Wanted, parse_options
 from emulator.errors import StateError, WorkerError

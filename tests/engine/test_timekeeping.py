@@ -12,7 +12,7 @@ import pytest
 
 from emulator.clock import SystemClock, VirtualClock
 from emulator.engine.clock_control import SavedClock, Timekeeper
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.errors import UsageError
 from tests.engine.scripted import Context, Step, StepError, Workflow
 from tests.engine.world import DAY, HOUR, MINUTE, NAME, SECOND, World, play

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from emulator.engine.guests.run_messages import history
 from emulator.engine.model.entries import members_of
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.step import Step as StepRecord
 from emulator.engine.model.step import StepState
 from emulator.errors import WorkerError

@@ -14,9 +14,9 @@ from emulator.engine.engine import Engine
 from emulator.engine.guests.blame import Cause, Loss
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Status
 from emulator.engine.model.instance_entries import RestartPoint
-from emulator.engine.model.kinds import EntryKind
 from emulator.errors import StateError
 from emulator.protocol import values
 from emulator.protocol.message import Message

@@ -23,9 +23,9 @@ from emulator.engine.decide.step_config import (
     shown_config,
 )
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.instance import Instance
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import Origin, SharedStart, SleepStart, StepStart, WaitStart
 from emulator.engine.model.step_key import StepKind, step_key
 from emulator.json_types import Json

@@ -9,9 +9,9 @@ from emulator.engine.decide import steps
 from emulator.engine.decide.retries import NON_RETRYABLE
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure, kept_traceback
 from emulator.engine.model.instance import Instance
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step
 from emulator.engine.model.step_entries import AttemptFailure
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 from emulator.engine.decide.restarts import rewind
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import STEP_STARTS, EntryKind
 from emulator.engine.model.instance_entries import RestartPoint
-from emulator.engine.model.kinds import STEP_STARTS, EntryKind
 from emulator.engine.model.renamed import Numbered
 from emulator.engine.model.step_key import StepKey, StepKind
 from emulator.errors import WorkerError

@@ -22,6 +22,7 @@ from emulator.engine.actions import (
 from emulator.engine.decide import rollbacks
 from emulator.engine.decide.restarts import Rewound
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.instance_entries import (
     Queued,
@@ -30,7 +31,6 @@ from emulator.engine.model.instance_entries import (
     Resumption,
     Schedule,
 )
-from emulator.engine.model.kinds import EntryKind
 from emulator.errors import WorkerError
 
 

@@ -10,8 +10,8 @@ from collections import defaultdict, deque
 from typing import NamedTuple
 
 from emulator.engine.model.entries import Entry, data_of
+from emulator.engine.model.entry_kinds import STEP_STARTS, EntryKind
 from emulator.engine.model.instance_entries import ReceivedEvent, RestartPoint
-from emulator.engine.model.kinds import STEP_STARTS, EntryKind
 from emulator.engine.model.renamed import Numbered, with_current_names
 from emulator.engine.model.step_entries import WaitStart
 from emulator.engine.model.step_key import CALLED, StepKey, is_handler

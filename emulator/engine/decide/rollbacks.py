@@ -8,10 +8,10 @@ Source: docs/platform/workflows.md, "Rollbacks".
 from __future__ import annotations
 
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo, TracedFailure, kept_traceback
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.instance_entries import RollbackEnd, RollbackStart, Termination
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_key import StepKind, step_key
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import BLOCKED, Step, StepState
 from emulator.errors import WorkerError
 

@@ -18,9 +18,9 @@ from emulator.engine.decide.step_call import StepCall
 from emulator.engine.decide.step_config import shown_config
 from emulator.engine.model.definition import STEP_LIMIT
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo, Failure, kept_traceback
 from emulator.engine.model.instance import Instance
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import Step, StepState
 from emulator.engine.model.step_entries import AttemptFailure, Interruption, RetryDelay
 from emulator.json_types import Json

@@ -11,11 +11,11 @@ from emulator.engine.actions import Decision, Deliver, Queue
 from emulator.engine.decide.endings import failed
 from emulator.engine.model.divergence import UNNOTICED, Change, Divergence, Finding, Policy
 from emulator.engine.model.entries import Entry
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.identity import key_of
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.instance_entries import FoundDivergence, Resumption
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.places import Place
 from emulator.engine.model.step_entries import Renaming
 from emulator.engine.model.step_key import StepKind

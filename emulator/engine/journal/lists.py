@@ -11,9 +11,9 @@ from typing import NamedTuple
 from emulator.engine.journal.journal import Journal
 from emulator.engine.journal.reader import InstanceRow
 from emulator.engine.model.entries import decoded
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import TERMINAL, Status
 from emulator.engine.model.instance_entries import CodeVersion, Queued
-from emulator.engine.model.kinds import EntryKind
 from emulator.errors import StateError
 from emulator.words import counted
 

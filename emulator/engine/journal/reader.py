@@ -14,9 +14,9 @@ from emulator.disk import AFRESH
 from emulator.engine.journal import rows
 from emulator.engine.model import fold
 from emulator.engine.model.entries import Entry, decoded
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import TERMINAL, Instance, Status
 from emulator.engine.model.instance_entries import CodeVersion
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step import LARGE_BYTES, Left
 from emulator.errors import StateError
 

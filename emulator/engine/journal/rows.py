@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emulator.engine.model.entries import Entry, decoded, encoded
-from emulator.engine.model.kinds import EntryKind
+from emulator.engine.model.entry_kinds import EntryKind
 
 # id, instance, at_ms, kind, step, attempt, data, value
 Row = tuple[int, int, int, int, str, int, str | None, bytes | None]

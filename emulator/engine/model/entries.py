@@ -16,6 +16,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import Failure, TracedFailure
 from emulator.engine.model.instance_entries import (
     CodeVersion,
@@ -28,7 +29,6 @@ from emulator.engine.model.instance_entries import (
     RollbackStart,
     Termination,
 )
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.step_entries import (
     AttemptFailure,
     Interruption,

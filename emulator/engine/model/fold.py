@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from emulator.engine.model.divergence import Policy
 from emulator.engine.model.entries import Entry, data_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import Failure, TracedFailure
 from emulator.engine.model.instance import Instance, Rollback, Status
 from emulator.engine.model.instance_entries import (
@@ -22,7 +23,6 @@ from emulator.engine.model.instance_entries import (
     RollbackEnd,
     RollbackStart,
 )
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.places import SHARED
 from emulator.engine.model.step import BLOCKED, Step, StepState
 from emulator.engine.model.step_entries import (

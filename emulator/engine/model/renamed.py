@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emulator.engine.model.entries import Entry, data_of, origin_of, with_origin
-from emulator.engine.model.kinds import STEP_STARTS, EntryKind
+from emulator.engine.model.entry_kinds import STEP_STARTS, EntryKind
 from emulator.engine.model.step_entries import Renaming
 from emulator.engine.model.step_key import StepKey
 

@@ -14,8 +14,8 @@ from typing import Any
 from emulator.answers.workflows import HistoryDocument, HistoryEntry
 from emulator.engine.model import fold
 from emulator.engine.model.entries import Entry, from_json, members_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED
 from emulator.engine.model.renamed import with_current_names
 from emulator.engine.model.step_entries import StepStart

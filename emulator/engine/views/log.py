@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from emulator.engine.decide import payloads
 from emulator.engine.model.divergence import Policy
 from emulator.engine.model.entries import Data, Entry, data_of, origin_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import Failure, TracedFailure
 from emulator.engine.model.instance_entries import CodeVersion, FoundDivergence, ReceivedEvent
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED, plain
 from emulator.engine.model.step_entries import (
     AttemptFailure,

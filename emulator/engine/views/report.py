@@ -16,10 +16,10 @@ from emulator.answers.workflows import (
     StepResult,
 )
 from emulator.engine.model.entries import Entry, data_of, origin_of
+from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
 from emulator.engine.model.instance import TERMINAL, Instance, Status
 from emulator.engine.model.instance_entries import Queued, RollbackEnd, RollbackStart, Termination
-from emulator.engine.model.kinds import EntryKind
 from emulator.engine.model.plain import REDACTED, iso, plain
 from emulator.engine.model.renamed import with_current_names
 from emulator.engine.model.step import BLOCKED
