@@ -30,6 +30,7 @@ from emulator.kinds.registry import KINDS, attribute
 from emulator.runner.debugging import Debugging
 from emulator.runner.guest import Guest, MakeGuest
 from emulator.runner.guest_source import GuestSource, WorkerSpec
+from emulator.runner.loads import Loads
 from emulator.runner.runner import Runner
 from emulator.server.app import create_app
 from emulator.server.http.listen import DEFAULT_PORT, bind
@@ -250,7 +251,7 @@ class Running:
         app = create_app(
             self.supervisor,
             access=self.access,
-            routes=partial(_routes, self.worker),
+            routes=partial(_routes, self.worker, self.supervisor.loads),
             on_error=door.on_error,
             on_request=door.on_request,
         )
@@ -325,11 +326,16 @@ def _supervised(
     )
 
 
-def _routes(worker: Worker) -> Sequence[BaseRoute]:
+def _routes(worker: Worker, loads: Loads) -> Sequence[BaseRoute]:
     from emulator.server.api.clock import clock_routes
+    from emulator.server.api.loads import loads_routes
 
     of_kinds = [attribute(kind.routes)(worker) for kind in KINDS if kind.routes]
-    return [*chain.from_iterable(of_kinds), *clock_routes(worker.timekeeper)]
+    return [
+        *chain.from_iterable(of_kinds),
+        *clock_routes(worker.timekeeper),
+        *loads_routes(loads),
+    ]
 
 
 def _with_debugger(spec: WorkerSpec, bindings: Mapping[str, Binding]) -> ToLoad:

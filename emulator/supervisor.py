@@ -25,6 +25,7 @@ from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError
 from emulator.kinds.workflow_classes import check_exports
 from emulator.runner.guest import Guest
+from emulator.runner.loads import Loads
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, InvokeRequest, LoadError
 from emulator.runner.runner import OutputLine, Runner, WorkerSpec
 from emulator.user_code import UserCode
@@ -90,6 +91,7 @@ class Supervisor:
         self._started_ms = 0
         self._changing = asyncio.Lock()
         self._ready = asyncio.Event()  # a first load has been tried
+        self.loads = Loads()
         self._tasks: set[asyncio.Task[None]] = set()
         self.engine = worker.engine
         self.engine.divergences.told = terminal.diverged
@@ -172,6 +174,11 @@ class Supervisor:
                     raise self._failed
                 raise GuestLost("the worker is not running; see the terminal for why")
 
+    @property
+    def project_dir(self) -> Path:
+        """Where its code is."""
+        return self._config.project_dir
+
     def failed_load(self) -> LoadError | None:
         """Return why the newest code does not run; None if it runs."""
         return self._failed
@@ -222,6 +229,7 @@ class Supervisor:
                 return False
             finally:
                 self._ready.set()
+                self.loads.happened()
             self._failed = None
             self._trouble = ""
             self._started_ms = self._clock.now_ms()

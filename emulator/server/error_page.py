@@ -1,52 +1,44 @@
 """The answer to a client when there is no reply: a page for browsers, plain text for others.
 
-The page is one document without scripts and without requests to anywhere. All text from user code
-is escaped, and the Content-Security-Policy allows only the page's own style. A page about code that
-does not load reloads itself every few seconds. A page about a handler that raised does not, because
-a reload would run the handler again.
+All text from user code is escaped, and the Content-Security-Policy allows only the page's own style
+and script (`error_page_parts.py`). The page waits for the next load of code and then loads itself
+again, unless the request was one that changes something. Without scripts, a page about code that
+does not load reloads every few seconds.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
 
 from starlette.types import Scope, Send
 
 from emulator.errors import EmulatorError
 from emulator.runner.requests import HandlerError, LoadError
+from emulator.server.error_page_parts import SCRIPT, STYLE, allowed
+from emulator.server.excerpt import Excerpt, excerpt_of
 from emulator.server.headers import RawHeaders, value_of
 from emulator.server.http.connection import target_of
 
 REFRESH_S = 2
 
-_STYLE = """
-:root{color-scheme:light dark;--ground:#fbfaf8;--ink:#22252b;--soft:#6a6f78;--mark:#b3261e;
---panel:#f1efeb;--line:#dcd8d1}
-@media(prefers-color-scheme:dark){:root{--ground:#16181d;--ink:#e4e5e8;--soft:#969ca8;
---mark:#ff8a80;--panel:#1f2229;--line:#343944}}
-body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main{max-width:62rem;margin:0 auto;padding:3rem 1.5rem}
-h1{margin:.25rem 0 .5rem;font-size:1.6rem;line-height:1.25;color:var(--mark);
-overflow-wrap:anywhere;white-space:pre-wrap}
-p{margin:.5rem 0;color:var(--soft);overflow-wrap:anywhere}
-pre{margin:1.5rem 0;padding:1rem 1.25rem;overflow-x:auto;background:var(--panel);
-border:1px solid var(--line);border-radius:8px;font:14px/1.55 ui-monospace,Menlo,Consolas,monospace}
-pre b{color:var(--mark)}
-"""
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (
         b"content-security-policy",
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
-        "form-action 'none'".encode(),
+        f"default-src 'none'; style-src {allowed(STYLE)}; script-src {allowed(SCRIPT)}; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'".encode(),
     ),
 ]
+# Headers that are not shown: pages are sent around.
+_SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization"})
+# An editor opens a file from such an address. GROUNDFOG_EDITOR_URL has another one.
+EDITOR_URL = "vscode://file{file}:{line}"
 
 # The place of a frame in a Python or JavaScript traceback. The pattern for JavaScript is tried only
 # where a word begins: at every letter, a message of 100 KB without a blank took a minute.
@@ -56,11 +48,21 @@ _PLACE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """What a page is told of the worker: its folder, and how often code was loaded."""
+
+    project_dir: Path
+    loads: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     title: str
     explanation: str
     traceback: str
     refresh: bool = False
+    request: str = ""
+    excerpt: Excerpt | None = None
 
 
 def is_navigation(method: str, headers: RawHeaders) -> bool:
@@ -77,23 +79,40 @@ def wants_html(headers: RawHeaders) -> bool:
 
 
 async def send(
-    error: EmulatorError, scope: Scope, send: Send, *, still_serving: bool = False
+    error: EmulatorError,
+    scope: Scope,
+    send: Send,
+    serving: Serving | None = None,
+    *,
+    still_serving: bool = False,
 ) -> None:
     """Answer 500 with what happened. `still_serving`: an older generation serves other clients."""
     method, target = scope["method"], target_of(scope)
-    headers, body = answer(error, method, target, scope["headers"], still_serving=still_serving)
+    headers, body = answer(
+        error, method, target, scope["headers"], serving, still_serving=still_serving
+    )
     headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 500, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 def answer(
-    error: EmulatorError, method: str, target: str, headers: RawHeaders, *, still_serving: bool
+    error: EmulatorError,
+    method: str,
+    target: str,
+    headers: RawHeaders,
+    serving: Serving | None = None,
+    *,
+    still_serving: bool,
 ) -> tuple[RawHeaders, bytes]:
     """Return headers and body of the answer to such a request; the length is left out."""
     report = _report(error, f"{method} {target}", still_serving)
     if wants_html(headers):
-        media, text = b"text/html; charset=utf-8", as_html(report, method == "GET")
+        excerpt = excerpt_of(report.traceback, serving.project_dir) if serving else None
+        shown = _request_text(f"{method} {target}", headers)
+        report = replace(report, request=shown, excerpt=excerpt)
+        loads = serving.loads if serving and method == "GET" else None
+        media, text = b"text/html; charset=utf-8", as_html(report, method == "GET", loads)
     else:
         media, text = b"text/plain; charset=utf-8", as_text(report)
     # A message of user code may have a lone surrogate, which UTF-8 cannot encode.
@@ -105,18 +124,50 @@ def as_text(report: Report) -> str:
     return f"{report.explanation}\n\n{(report.traceback or report.title).rstrip()}\n"
 
 
-def as_html(report: Report, may_refresh: bool) -> str:
-    """Return the report as a whole HTML document."""
-    refresh = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if may_refresh else ""
+def as_html(report: Report, may_refresh: bool, loads: int | None = None) -> str:
+    """Return the report as a whole HTML document. loads: see `Serving`; None does not reload."""
+    refresh = ""
+    if report.refresh and may_refresh:
+        refresh = f'<noscript><meta http-equiv="refresh" content="{REFRESH_S}"></noscript>'
     traceback = f"<pre>{_marked(report.traceback.rstrip())}</pre>" if report.traceback else ""
+    request = f"<pre>{html.escape(report.request)}</pre>" if report.request else ""
+    if request:
+        request = f"<details><summary>Request</summary>{request}</details>"
+    excerpt = "" if report.excerpt is None else _excerpt_html(report.excerpt)
+    copied = html.escape(f"{report.title}\n\n{as_text(report)}\n{report.request}")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"{refresh if report.refresh else ''}"
-        f"<title>{html.escape(report.title)}</title><style>{_STYLE}</style></head><body><main>"
+        f'<meta name="viewport" content="width=device-width">{refresh}'
+        f"<title>{html.escape(report.title)}</title><style>{STYLE}</style></head>"
+        f'<body data-loads="{"" if loads is None else loads}"><main>'
         f"<h1>{html.escape(report.title)}</h1>"
-        f"<p>{html.escape(report.explanation)}</p>{traceback}</main></body></html>\n"
+        f"<p>{html.escape(report.explanation)}</p>{excerpt}{traceback}{request}"
+        f'<p><button id="copy" hidden>Copy</button></p><pre id="report" hidden>{copied}</pre>'
+        f"</main><script>{SCRIPT}</script></body></html>\n"
     )
+
+
+def _excerpt_html(excerpt: Excerpt) -> str:
+    """Return lines of source with their numbers, below a link that opens the file in an editor."""
+    place = html.escape(f"{excerpt.file}:{excerpt.line}")
+    template = os.environ.get("GROUNDFOG_EDITOR_URL", EDITOR_URL)
+    url = template.replace("{file}", quote(str(excerpt.path))).replace("{line}", str(excerpt.line))
+    width = len(str(excerpt.first + len(excerpt.lines)))
+    shown = []
+    for number, line in enumerate(excerpt.lines, excerpt.first):
+        text = f"<i>{number:>{width}} </i>{html.escape(line)}"
+        shown.append(f"<mark>{text}</mark>" if number == excerpt.line else text)
+    lines = "\n".join(shown)
+    return f'<p><a href="{html.escape(url)}">{place}</a></p><pre>{lines}</pre>'
+
+
+def _request_text(line: str, headers: RawHeaders) -> str:
+    """Return a request as text: its line and its headers, without those that are secret."""
+    shown = [
+        f"{name.decode('latin-1')}: {'(hidden)' if name in _SECRET else value.decode('latin-1')}"
+        for name, value in headers
+    ]
+    return "\n".join([line, *shown])
 
 
 def _report(error: EmulatorError, request: str, still_serving: bool) -> Report:

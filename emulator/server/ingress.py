@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from emulator.errors import EmulatorError, GuestError
+from emulator.runner.loads import Loads
 from emulator.runner.requests import FetchReply, FetchRequest, HandlerError, LoadError
 from emulator.server.headers import RawHeaders, UnsendableHeader, for_client, for_worker, value_of
 from emulator.server.http.connection import connection_of, target_of
 from emulator.server.web_socket import WORKER_GONE, ClientSocket, socket_of
+
+if TYPE_CHECKING:
+    from emulator.server import error_page
 
 # How long a handler may take to end by itself after its request body was cut off.
 CUT_OFF_GRACE_S = 1.0
@@ -32,6 +37,11 @@ OnError = Callable[[str, str, EmulatorError], None]
 
 class Worker(Protocol):
     """What ingress needs of a worker; the supervisor has it."""
+
+    loads: Loads
+
+    @property
+    def project_dir(self) -> Path: ...
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
         """Pass `request` to the current generation.
@@ -78,7 +88,8 @@ class Ingress:
             from emulator.server import error_page
 
             if error_page.is_navigation(scope["method"], headers):
-                await error_page.send(failed_load, scope, send, still_serving=True)
+                serving = _serving(self._worker)
+                await error_page.send(failed_load, scope, send, serving, still_serving=True)
                 return
         body = _request_body(headers, receive)
         with _ClientWatch(scope, body) as client:
@@ -100,13 +111,13 @@ class Ingress:
             # The worker raised the error of its request body: the client is gone, so no answer.
             return
         except LoadError as error:
-            await _send_error(error, scope, send)
+            await _send_error(error, scope, send, self._worker)
         except (HandlerError, GuestError, BadReply) as error:
             self._on_error(scope["method"], target_of(scope), error)
             if outgoing.started:
                 connection_of(scope).cut()
             else:
-                await _send_error(error, scope, send)
+                await _send_error(error, scope, send, self._worker)
 
     async def _converse(self, socket: ClientSocket, scope: Scope, send: Send) -> None:
         """Let the worker answer the opening of a WebSocket; then pass messages both ways."""
@@ -127,22 +138,28 @@ class Ingress:
             finally:
                 await reply.close()
         except LoadError as error:
-            await _send_error(error, scope, send)
+            await _send_error(error, scope, send, self._worker)
         except UnsendableHeader as error:
             self._on_error(scope["method"], target_of(scope), BadReply(str(error)))
-            await _send_error(BadReply(str(error)), scope, send)
+            await _send_error(BadReply(str(error)), scope, send, self._worker)
         except (HandlerError, GuestError, BadReply) as error:
             self._on_error(scope["method"], target_of(scope), error)
             if accepted:
                 await socket.close(WORKER_GONE, "The worker went away")
             elif not outgoing.started:
-                await _send_error(error, scope, send)
+                await _send_error(error, scope, send, self._worker)
 
 
-async def _send_error(error: EmulatorError, scope: Scope, send: Send) -> None:
+async def _send_error(error: EmulatorError, scope: Scope, send: Send, worker: Worker) -> None:
     from emulator.server import error_page  # imported at the first error: a start waits for less
 
-    await error_page.send(error, scope, send)
+    await error_page.send(error, scope, send, _serving(worker))
+
+
+def _serving(worker: Worker) -> error_page.Serving:
+    from emulator.server import error_page
+
+    return error_page.Serving(worker.project_dir, worker.loads.count)
 
 
 class RequestBody:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from bindings.http import HttpAnswer, StreamedAnswer
 from emulator.errors import EmulatorError
+from emulator.runner.loads import Loads
 from emulator.runner.requests import FetchReply, FetchRequest, HandlerError, LoadError
 from emulator.runner.workerd.host_server import listen_privately
 from emulator.runner.workerd.process import SWITCH_S
@@ -35,6 +36,10 @@ _OWN = "x-groundfog-"  # headers between front.js and here
 class Serving(Protocol):
     """What is served; the supervisor has it."""
 
+    loads: Loads
+
+    @property
+    def project_dir(self) -> Path: ...
     def failed_load(self) -> LoadError | None: ...
     async def front(self, request: FetchRequest) -> FetchReply | None: ...
 
@@ -139,7 +144,7 @@ class WorkerdQuestions:
         headers = [
             (name.encode(), value.encode("utf-8", "replace")) for name, value in about["headers"]
         ]
-        return _page(error, method, target, headers, still_serving=False)
+        return _page(self.serving, error, method, target, headers, still_serving=False)
 
     async def _front(self, headers: Mapping[str, str]) -> HttpAnswer | StreamedAnswer:
         """Answer a request before the worker does, or say that only the worker can."""
@@ -157,7 +162,7 @@ class WorkerdQuestions:
         if failed is None:
             return HttpAnswer(204, {}, b"")
         accept = [(b"accept", headers.get("accept", "").encode("latin-1", "replace"))]
-        return _page(failed, "GET", "/", accept, still_serving=True)
+        return _page(self.serving, failed, "GET", "/", accept, still_serving=True)
 
 
 async def _handler_error(told: dict[str, Any], stacks: Stacks) -> HandlerError:
@@ -171,9 +176,18 @@ async def _handler_error(told: dict[str, Any], stacks: Stacks) -> HandlerError:
 
 
 def _page(
-    error: EmulatorError, method: str, target: str, headers: RawHeaders, *, still_serving: bool
+    serving: Serving | None,
+    error: EmulatorError,
+    method: str,
+    target: str,
+    headers: RawHeaders,
+    *,
+    still_serving: bool,
 ) -> HttpAnswer:
     from emulator.server import error_page
 
-    raw, body = error_page.answer(error, method, target, headers, still_serving=still_serving)
+    told = None
+    if serving is not None:
+        told = error_page.Serving(serving.project_dir, serving.loads.count)
+    raw, body = error_page.answer(error, method, target, headers, told, still_serving=still_serving)
     return HttpAnswer(500, {name.decode(): value.decode() for name, value in raw}, body)

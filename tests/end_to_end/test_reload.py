@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,9 +56,14 @@ def test_a_broken_save_leaves_the_old_code_serving_and_shows_the_traceback(
     page = server.get("/", headers=BROWSER)
     assert page.status_code == 500
     assert "SyntaxError" in page.text
+    assert re.search(r"<mark><i>5 </i>class Default\(:\(WorkerEntrypoint\):</mark>", page.text)
 
-    edit(project, "class Default(:", "class Default", "src/entry.py")
-    eventually(lambda: server.get("/", headers=BROWSER).text == "hello nobody")
+    (loads,) = re.findall(r'<body data-loads="(\d+)">', page.text)
+    with ThreadPoolExecutor() as browser:  # the page waits for the next load
+        waits = browser.submit(server.get, f"/cdn-cgi/groundfog/loads?other_than={loads}")
+        edit(project, "class Default(:", "class Default", "src/entry.py")
+        assert waits.result().json() == {"loads": int(loads) + 1}
+    assert server.get("/", headers=BROWSER).text == "hello nobody"
 
 
 @pytest.mark.parametrize("saved", ["", "TEXT = 1\n", ENTRY.format(run="").split("class Flow")[0]])

@@ -7,12 +7,14 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 from starlette.routing import BaseRoute
 
 from emulator.errors import EmulatorError
+from emulator.runner.loads import Loads
 from emulator.runner.requests import FetchReply, FetchRequest, LoadError
 from emulator.server.app import create_app
 from emulator.server.http import head
@@ -62,6 +64,8 @@ class FakeWorker:
     handler: Handler = ok
     load_error: LoadError | None = None
     requests: list[FetchRequest] = field(default_factory=list)
+    project_dir: Path = Path("/nowhere")
+    loads: Loads = field(default_factory=Loads)
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
         self.requests.append(request)

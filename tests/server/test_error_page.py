@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from pathlib import Path
 
 import pytest
 
@@ -74,7 +77,10 @@ def test_hostile_text_from_user_code_stays_text() -> None:
     page = answer(raising(error), HTML).split("\r\n\r\n", 1)[1]
 
     tags = {tag.lower() for tag in re.findall(r"<([a-zA-Z0-9]+)", page)}
-    assert tags == {"html", "head", "meta", "title", "style", "body", "main", "h1", "p", "pre"}
+    assert tags == {
+        *("html", "head", "meta", "title", "style", "body", "main", "h1", "p", "pre"),
+        *("details", "summary", "button", "script"),
+    }
     assert 'onerror="' not in page
 
 
@@ -92,16 +98,20 @@ def test_text_that_utf_8_cannot_carry_is_shown_escaped() -> None:
     assert "half \\ud800 a pair" in answer(raising(error))
 
 
-def test_the_page_allows_itself_nothing_but_its_own_style() -> None:
+def test_the_page_allows_itself_nothing_but_its_own_style_and_script() -> None:
     response = answer(raising(RAISED), HTML)
 
     policy = re.search(r"content-security-policy: (.*)\r\n", response)
     assert policy is not None
     assert policy[1].startswith("default-src 'none'; style-src 'sha256-")
+    for kind, tag in (("style", "style"), ("script", "script")):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", response, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy[1]
     assert "http://" not in response and "src=" not in response.split("\r\n\r\n", 1)[1]
 
 
-def test_a_page_about_a_handler_that_raised_does_not_reload_itself() -> None:
+def test_without_scripts_a_page_about_a_handler_that_raised_does_not_reload_itself() -> None:
     assert "http-equiv" not in answer(raising(RAISED), HTML)
 
 
@@ -178,3 +188,60 @@ def test_programs_are_still_served_by_the_old_code_after_a_failed_save(
     method: str, lines: list[str]
 ) -> None:
     assert status_of(answer(ok, *lines, method=method, load_error=UNLOADED).encode()) == 200
+
+
+def page_of(project: Path, traceback: str, method: str = "GET") -> str:
+    """The page about a handler that raised, for a browser with a session."""
+    headers = [(b"accept", b"text/html"), (b"cookie", b"session=secret"), (b"x-shown", b"<yes>")]
+    error = HandlerError("ValueError", "no", traceback)
+    serving = error_page.Serving(project, 7)
+    raw, body = error_page.answer(error, method, "/?q=<1>", headers, serving, still_serving=False)
+    return body.decode()
+
+
+def source(project: Path, name: str = "src/entry.py") -> Path:
+    path = project / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"# line {number}" for number in range(1, 21)]
+    lines[11] = '    raise ValueError("<no>")'
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_a_page_shows_the_source_the_request_and_a_link_to_the_editor(tmp_path: Path) -> None:
+    path = source(tmp_path)
+    traceback = f'  File "{path}", line 12, in f\n    raise ValueError("<no>")\nValueError: no\n'
+
+    page = page_of(tmp_path, traceback)
+
+    assert f'<a href="vscode://file{path}:12">src/entry.py:12</a>' in page
+    assert "<mark><i>12 </i>    raise ValueError(&quot;&lt;no&gt;&quot;)</mark>" in page
+    assert "# line 7\n" in page and "# line 6\n" not in page
+    assert "GET /?q=&lt;1&gt;\naccept: text/html\ncookie: (hidden)\nx-shown: &lt;yes&gt;" in page
+    assert "secret" not in page
+
+
+@pytest.mark.parametrize("name", ["../outside.py", ".env/entry.py", "secrets.txt"])
+def test_a_traceback_with_text_of_others_shows_no_file_but_sources(
+    tmp_path: Path, name: str
+) -> None:
+    path = source(tmp_path / "p", name)
+
+    page = page_of(
+        tmp_path / "p", f'  File "{path}", line 12, in f\n    raise ValueError("<no>")\n'
+    )
+
+    assert "# line 11" not in page and "<mark>" not in page
+
+
+def test_a_file_that_has_changed_since_is_not_shown(tmp_path: Path) -> None:
+    path = source(tmp_path)
+
+    assert "<mark>" not in page_of(tmp_path, f'  File "{path}", line 12, in f\n    other()\n')
+
+
+@pytest.mark.parametrize(("method", "loads"), [("GET", "7"), ("POST", "")])
+def test_only_a_page_that_was_got_waits_for_the_next_load(
+    tmp_path: Path, method: str, loads: str
+) -> None:
+    assert f'<body data-loads="{loads}">' in page_of(tmp_path, "", method)

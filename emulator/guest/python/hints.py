@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import sys
 
 from .env import _EnvWrapper
 
@@ -34,8 +33,6 @@ def hint(error: BaseException) -> str:
     match error:
         case AttributeError(obj=_EnvWrapper() as env, name=str(name)):
             return _of_env(env, name)
-        case ModuleNotFoundError(name=str(name)):
-            return _of_module(name)
         case TypeError():
             text = str(error)
             return next((said for pattern, said in _STEP_CALLS if pattern.search(text)), "")
@@ -49,11 +46,3 @@ def _of_env(env: _EnvWrapper, name: str) -> str:
     close = difflib.get_close_matches(name, names, 1)
     meant = f"; did you mean env.{close[0]}?" if close else ""
     return f"env has {', '.join(names)}{meant}"
-
-
-def _of_module(name: str) -> str:
-    top = name.partition(".")[0]
-    if top in sys.stdlib_module_names:
-        return ""
-    version = ".".join(map(str, sys.version_info[:2]))
-    return f"the worker runs in {sys.executable} (Python {version}), which has no {top}"
