@@ -53,6 +53,8 @@ class Assets:
 
     async def front(self, method: str, url: str, headers: Headers) -> StreamedAnswer | None:
         """Answer a request that came to the worker's address; None: the worker answers it."""
+        if self._settings.alone:
+            return await self.fetch(method, url, headers)
         parts = urlsplit(url)
         path = paths.normalized(parts.path or "/")
         first = self._settings.worker_first

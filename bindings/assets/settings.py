@@ -15,7 +15,8 @@ class AssetSettings:
 
     base_path: below which path the folder is, `"/"` or `"/app/"`. worker_first: True, False or
     patterns, of which those that begin with `!` name paths for assets. navigation_first: whether
-    not_found_handling answers navigations of a browser before the worker does.
+    not_found_handling answers navigations of a browser before the worker does. alone: there is no
+    worker behind them.
     """
 
     directory: Path
@@ -24,3 +25,4 @@ class AssetSettings:
     worker_first: bool | tuple[str, ...] = False
     base_path: str = "/"
     navigation_first: bool = True
+    alone: bool = False

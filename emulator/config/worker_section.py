@@ -21,6 +21,9 @@ DEFAULT_NAME = "worker"
 DEFAULT_COMPATIBILITY_DATE = "2026-08-21"
 MAIN_SUFFIXES = (".py", ".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx")
 
+# The main module of a project that has none, and the flags that it needs at every date.
+ASSETS_ONLY = Path(__file__).parents[1] / "guest" / "assets_only" / "worker.py"
+_OWN_FLAGS = ("python_workers", "python_no_global_handlers")
 _NAME = re.compile(r"[a-z0-9_][a-z0-9-_]*")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _USUAL_MAINS = ("src/entry.py", "src/main.py", "src/index.ts", "src/index.js", "src/worker.py")
@@ -44,9 +47,15 @@ def read_name(selected: Selected) -> str:
 
 
 def names_python(selected: Selected) -> bool:
-    """Whether `main` names a Python file."""
+    """Whether `main` names a Python file, or there are only assets."""
     main = selected.owner("main").data.get("main")
-    return isinstance(main, str) and main.endswith(".py")
+    return has_only_assets(selected) or (isinstance(main, str) and main.endswith(".py"))
+
+
+def has_only_assets(selected: Selected) -> bool:
+    """Whether the project has assets and names no code."""
+    has_assets = isinstance(selected.owner("assets").data.get("assets"), dict)
+    return has_assets and "main" not in selected.owner("main").data
 
 
 def read_main(
@@ -59,6 +68,8 @@ def read_main(
     """
     owner = selected.owner("main")
     main = owner.string("main")
+    if needed and has_only_assets(selected):
+        return ASSETS_ONLY
     if not main:
         if needed and ("main" not in owner.data or main == ""):
             _report_no_main(owner, config_dir)
@@ -115,6 +126,8 @@ def read_compatibility_flags(selected: Selected, main: Path | None) -> tuple[str
     """Return the flags. A Python main without `python_workers` is reported."""
     owner = selected.owner("compatibility_flags")
     flags = owner.strings("compatibility_flags")
+    if main == ASSETS_ONLY:
+        return (*flags, *_OWN_FLAGS)
     if main is not None and main.suffix == ".py" and "python_workers" not in flags:
         table = owner if "compatibility_flags" in owner.data else selected.owner("main")
         key = "compatibility_flags" if "compatibility_flags" in owner.data else "main"

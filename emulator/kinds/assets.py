@@ -50,8 +50,22 @@ def _read(section: Section) -> list[Bound[AssetSettings]]:
         _read_worker_first(assets),
         _read_base(assets),
         section.flag(*_NAVIGATION_FIRST),
+        section.has_only_assets(),
     )
+    if settings.alone:
+        _refuse_what_needs_code(assets, settings, binding)
     return [Bound(binding or "", NAME, settings)]
+
+
+def _refuse_what_needs_code(assets: Table, settings: AssetSettings, binding: str | None) -> None:
+    """Report what wrangler refuses in a project that has only assets."""
+    fix = "Remove it, or name the worker's code in main."
+    if settings.worker_first:
+        text = "Cannot set run_worker_first without a Worker script"
+        assets.error("run_worker_first", text, fix)
+    if binding:
+        text = "Cannot use assets with a binding in an assets-only Worker"
+        assets.error("binding", text, fix)
 
 
 def _read_worker_first(assets: Table) -> bool | tuple[str, ...]:

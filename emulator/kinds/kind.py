@@ -15,6 +15,7 @@ from emulator.config.binding_names import BindingNames
 from emulator.config.environments import Selected
 from emulator.config.model import Bound, Config
 from emulator.config.table import Table
+from emulator.config.worker_section import has_only_assets
 from emulator.json_types import Json
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Section:
             return enable in given
         date = self.selected.owner("compatibility_date").data.get("compatibility_date")
         return date is None or str(date) >= from_date
+
+    def has_only_assets(self) -> bool:
+        """Whether the project has assets and names no code."""
+        return has_only_assets(self.selected)
 
     def _checked(self, item: Table) -> None:
         """Report unknown keys, and `remote = true`: nothing is sent to Cloudflare."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.config.project import Project
 from tests.end_to_end.projects import FIXTURES
 from tests.end_to_end.server import DevServer
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +93,28 @@ def test_assets_are_served_while_the_code_is_broken_and_follow_the_configuration
     path.write_text(path.read_text().replace('["/api/*", "/page"]', "true"))
     server.wait_for("reloaded", after=count)
     assert server.get("/app.js").text == "the worker answers /app.js"
+
+
+ALONE = 'name = "site"\ncompatibility_date = "2024-09-23"\n[assets]\ndirectory = "public"\n'
+
+
+def test_a_project_may_have_assets_alone(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "assets" / "public", tmp_path / "public")
+    (tmp_path / "wrangler.toml").write_text(ALONE)
+    with DevServer(tmp_path) as server:
+        assert server.get("/").text == "<h1>Home</h1>\n"
+        assert [server.get("/none").status_code, server.post("/none").status_code] == [404, 404]
+        (tmp_path / "wrangler.toml").write_text(
+            f'{ALONE}not_found_handling = "single-page-application"\n'
+        )
+        eventually(lambda: server.get("/none").text == "<h1>Home</h1>\n")
+
+
+def test_assets_alone_have_no_binding_and_no_worker_first(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    (tmp_path / "public").mkdir()
+    more = 'binding = "ASSETS"\nrun_worker_first = true\n'
+    (tmp_path / "wrangler.toml").write_text(ALONE + more)
+    problem = "\n".join(project.problems())
+    assert "wrangler.toml:5: Cannot use assets with a binding in an assets-only Worker" in problem
+    assert "wrangler.toml:6: Cannot set run_worker_first without a Worker script" in problem

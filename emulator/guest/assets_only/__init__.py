@@ -1,0 +1,1 @@
+"""The worker of a project that has assets and no code."""
