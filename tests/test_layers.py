@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.answers": {"emulator.json_types"},
     "emulator.cron": {"emulator.words"},
     "emulator.regex": set(),
+    "emulator.determinism": set(),
     "emulator.config": FOUNDATION,
     "bindings": FOUNDATION,
     "emulator.protocol": set(),

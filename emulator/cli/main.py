@@ -20,6 +20,7 @@ COMMANDS = {
     "clock": "emulator.cli.clock:clock",
     "state": "emulator.cli.state:state",
     "exec": "emulator.cli.exec:exec_",
+    "check": "emulator.cli.check:check",
     "doctor": "emulator.cli.doctor:doctor",
 }
 
