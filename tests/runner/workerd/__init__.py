@@ -1,0 +1,1 @@
+"""The parts of hosting workerd that need no workerd."""
