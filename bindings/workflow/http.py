@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bindings.binding import ByteStream
 from bindings.http import HttpAnswer
 from bindings.workflow.workflow import WorkflowBinding
 from emulator.errors import WorkerError
@@ -17,7 +18,7 @@ MEDIA_TYPE = "application/x-groundfog-value"
 
 async def answer(
     binding: WorkflowBinding, method: str, target: str, headers: Mapping[str, str], body: bytes
-) -> HttpAnswer:
+) -> HttpAnswer | ByteStream:
     """Call the method that `target` names. Status 400 has `{"name", "message"}` of an error."""
     name = target.rpartition("/")[2]
     try:
@@ -26,6 +27,8 @@ async def answer(
             text = f"{name}: {len(body):,} bytes of arguments; expected {most:,} at the most."
             raise WorkerError(text)
         result = await binding.call(name, binding.decode(body))
+        if isinstance(result, ByteStream):
+            return result
         return _answer(200, binding.encode(result))
     except WorkerError as error:
         return _answer(400, binding.encode({"name": error.name, "message": error.message}))

@@ -7,10 +7,10 @@ Source: docs/platform/workflows.md, "The binding" and "Batches".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
-from bindings.binding import Value
+from bindings.binding import ByteStream, Value
 from bindings.workflow.batches import creations, retention_of
 from emulator.answers.creation import NewInstance
 from emulator.errors import WorkerError
@@ -44,6 +44,7 @@ class Executor(Protocol):
     async def send_event(
         self, workflow: str, instance_id: str, event_type: str, payload: bytes
     ) -> None: ...
+    def events(self, workflow: str, instance_id: str, options: object) -> AsyncIterator[bytes]: ...
 
 
 class WorkflowBinding:
@@ -69,7 +70,8 @@ class WorkflowBinding:
         """Run a method; an instance of JavaScript is a record `{"id": …}` here.
 
         `createBatch` of an array returns a list of them; of an object, `{"created": […],
-        "errors": […]}`. `deleteBatch` returns `{"deleted": […], "errors": […]}`.
+        "errors": […]}`. `deleteBatch` returns `{"deleted": […], "errors": […]}`, and `subscribe`
+        a line of bytes for each event.
         """
         first = args[0] if args else None
         match method:
@@ -97,6 +99,10 @@ class WorkflowBinding:
                 return None
             case "restart":
                 return await self._restart(self._id(first), args[1:])
+            case "subscribe":
+                given = args[1] if len(args) > 1 else None
+                events = self._executor.events(self._workflow, self._id(first), given)
+                return ByteStream(_lines(events), "application/x-ndjson")
             case "sendEvent":
                 return await self._send_event(self._id(first), args[1:])
         raise WorkerError(f"{method} is not a method of a Workflow", name="TypeError")
@@ -144,6 +150,11 @@ class WorkflowBinding:
         if not isinstance(value, str):
             raise WorkerError("(instance.invalid_id) Instance ID is invalid")
         return value
+
+
+async def _lines(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for event in events:
+        yield event + b"\n"
 
 
 def _rollback_of(options: list[Any]) -> bool:

@@ -7,7 +7,7 @@ The workflow binding, REST and the command line are thin layers over this one.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
 from emulator.answers.creation import NewInstance
@@ -22,6 +22,7 @@ from emulator.engine.guard import held
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.instance_entries import RestartPoint, Schedule
 from emulator.engine.schedules import Tick
+from emulator.engine.views.subscription import encoded
 from emulator.errors import StateError, WorkerError
 from emulator.json_types import Json
 from emulator.protocol import values
@@ -153,12 +154,12 @@ class Control:
             self._admit(tick.workflow, tick.instance_id, None, "cron", schedule)
 
     def check_exists(self, workflow: str, instance_id: str) -> None:
-        """Raise production's error when there is no such instance.
+        """Raise production's error when there is no such instance."""
+        self._key(workflow, instance_id)
 
-        Source: docs/platform/workflows-answers.md, "Errors of the binding".
-        """
-        if self._journal.find(workflow, instance_id) is None:
-            raise WorkerError(_NOT_FOUND_TEXT)
+    def events(self, workflow: str, instance_id: str, options: object) -> AsyncIterator[bytes]:
+        """Return an instance's events for user code, encoded. Raises WorkerError."""
+        return encoded(self._journal, self._key(workflow, instance_id), instance_id, options)
 
     def status(self, workflow: str, instance_id: str) -> InstanceStatus:
         """Return the status of an instance with its output.

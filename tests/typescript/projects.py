@@ -96,6 +96,15 @@ export default {{
     }}
     if (route === "binding") return Response.json(await env.FLOW[id](body));
     const instance = await env.FLOW.get(id);
+    if (route === "events") {{
+      const types: string[] = [];
+      using subscription = await instance.subscribe(body);
+      for (;;) {{
+        const {{ done, value }} = await subscription.next();
+        if (done) return Response.json(types);
+        types.push(value.stepName ? `${{value.type}} ${{value.stepName}}` : value.type);
+      }}
+    }}
     const given = route === "event" ? {{ type: more, payload: body }} : body;
     const method = route === "event" ? "sendEvent" : route;
     return Response.json((await instance[method](given)) ?? null);

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,21 @@ def test_an_instance_is_paused_resumed_terminated_and_restarted(server: DevServe
     wait_for(server, "ops", "terminated")
     server.get("/restart/ops")
     wait_for(server, "ops", "waiting")
+
+
+def test_a_subscription_gives_the_events_until_the_instance_has_ended(server: DevServer) -> None:
+    create(server, "watched", {"case": "late"})
+    with ThreadPoolExecutor() as pool:
+        events = pool.submit(server.get, "/events/watched")
+        wait_for(server, "watched", "waiting")
+        server.post("/event/watched/approved", json={})
+        types = events.result(20).json()
+    assert types[:3] == ["workflow_queued", "workflow_started", "wait_started approval-1"]
+    assert "wait_completed approval-1" in types and types[-1] == "workflow_completed"
+    only = server.post("/events/watched", json={"filter": ["workflow_completed"]}).json()
+    assert only == ["workflow_completed"]
+    refused = server.post("/events/watched", json={"cursor": -1})
+    assert "Invalid Workflow subscription options" in refused.text
 
 
 SLEEPER = """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 from emulator.engine.journal.journal import Journal
@@ -57,6 +58,19 @@ def parse_options(options: Any) -> Wanted:
     ):
         raise _invalid()
     return Wanted(int(cursor), frozenset(wanted))
+
+
+def encoded(journal: Journal, key: int, instance_id: str, options: object) -> AsyncIterator[bytes]:
+    """Return the events of an instance in tagged JSON. Raises WorkerError for wrong options."""
+    return _encoded(Subscription(journal, key, parse_options(options)), instance_id)
+
+
+async def _encoded(subscription: Subscription, instance_id: str) -> AsyncIterator[bytes]:
+    try:
+        while (event := await subscription.next()) is not None:
+            yield event.encoded(instance_id)
+    finally:
+        subscription.close()
 
 
 def _invalid() -> WorkerError:
