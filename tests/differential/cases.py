@@ -208,6 +208,8 @@ CASES: list[str] = [
     "[js.AbortController.new().signal.aborted, js.AbortSignal.abort().aborted]",
     "[jsnull == None, bool(jsnull), str(jsnull)]",
     "[js.undefined, hasattr(js, 'nothing')]",
+    *("js.Headers()", "js.Map()", "js.URL('http://a/')", "js.Uint8Array(2)", "js.Promise(max)"),
+    "[js.Object().typeof, js.Array(1, 2).to_py(), js.Date()[:2] != '']",
     "hash(js.Headers.new())",
     "js.Headers.new().typeof",
 ]

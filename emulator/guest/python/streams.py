@@ -49,6 +49,8 @@ class ReadableStream(JsObject):
     what has to do with streams that are written.
     """
 
+    _is_called = True  # `ReadableStream(source)` is ours
+
     def __init__(self, source: Any) -> None:
         self._source = source
         self._iterator: Any = None

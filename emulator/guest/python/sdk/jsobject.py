@@ -5,11 +5,13 @@ Their members have JavaScript's names. A member that is absent says that it is n
 
 from __future__ import annotations
 
+import sys
 from abc import ABCMeta
 from collections.abc import Callable
 from keyword import iskeyword
 from typing import Any, NoReturn
 
+from ..tracebacks import is_ours
 from .absent import TEXT
 from .jserror import JsException
 from .jsproxy import JsProxy
@@ -18,7 +20,15 @@ _VIEWS: dict[type, Callable[[Any], Any]] = {}
 
 
 class JsClass(ABCMeta):
-    """The type of such a class. Calling one makes an instance, as `new` does."""
+    """The type of such a class. User code makes an instance with `new`."""
+
+    _is_called = False  # whether user code may call the class itself
+
+    def __call__(cls, *args: Any, **keywords: Any) -> Any:
+        if not cls._is_called and not is_ours(sys._getframe(1).f_code.co_filename):
+            text = f"Class constructor {cls.__name__} cannot be invoked without 'new'"
+            raise JsException(f"{text}: {cls.__name__}.new(…)", "TypeError")
+        return super().__call__(*args, **keywords)
 
     def __getattr__(cls, name: str) -> NoReturn:
         if name.startswith("__"):

@@ -160,6 +160,8 @@ class Set(JsObject):
 class Object(JsObject):
     """`Object.fromEntries`, the usual `dict_converter`, and what looks at an object."""
 
+    _is_called = True
+
     def __new__(cls, **members: Any) -> Any:
         """Return an object."""
         return DataProxy({key: stored(value) for key, value in members.items()}, "this object")
@@ -196,6 +198,8 @@ class Object(JsObject):
 
 class Array(JsObject):
     """Makes arrays."""
+
+    _is_called = True
 
     def __new__(cls, *items: Any) -> Any:
         """Return an array of these items, or of so many of nothing."""

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import math
+import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from time import time_ns
 from typing import Any
 
-from ..jsobject import JsObject
+from ...tracebacks import is_ours
+from ..jsobject import JsClass, JsObject
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Date(JsObject):
+class _DateClass(JsClass):
+    """The type of `Date`: called, it gives the time as text."""
+
+    def __call__(cls, *args: Any) -> Any:
+        made = type.__call__(cls, *args)
+        return made if is_ours(sys._getframe(1).f_code.co_filename) else made.toString()
+
+
+class Date(JsObject, metaclass=_DateClass):
     """A moment. Workers live in UTC, so local time is the same."""
 
     def __init__(self, *args: Any) -> None:

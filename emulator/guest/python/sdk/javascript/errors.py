@@ -21,6 +21,8 @@ class _ErrorClass(JsClass):
         error.stack = f"{error}\n{frames}"
         return error
 
+    _is_called = True
+
     def new(cls, *args: Any, **keywords: Any) -> JsException:
         """Return an instance."""
         return cls(*args, **keywords)

@@ -56,6 +56,8 @@ BooleanObject.__name__ = "Boolean"
 class Number(JsObject):
     """Called, it converts; `new` makes an object."""
 
+    _is_called = True
+
     MAX_SAFE_INTEGER, MIN_SAFE_INTEGER = _SAFE, -_SAFE
     EPSILON = 2.0**-52
 
@@ -84,6 +86,8 @@ class Number(JsObject):
 class String(JsObject):
     """Called, it converts; `new` makes an object."""
 
+    _is_called = True
+
     def __new__(cls, value: Any = "") -> Any:
         """Return a value as text."""
         return str(value) if isinstance(value, JsProxy) else js_text(value)
@@ -102,6 +106,8 @@ class String(JsObject):
 
 class Boolean(JsObject):
     """Called, it converts; `new` makes an object."""
+
+    _is_called = True
 
     def __new__(cls, value: Any = None) -> Any:
         """Return whether a value counts as true."""
