@@ -122,6 +122,10 @@ class Service:
                 self._take(decode(await stdout.readexactly(length)))
         except asyncio.IncompleteReadError:
             pass
+        except asyncio.CancelledError:  # the event loop ends, and nobody has closed this
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            raise
         except MalformedPacket as error:
             self._last_lines.append(f"malformed packet: {error}")
             self._process.kill()

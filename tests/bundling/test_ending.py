@@ -8,7 +8,7 @@ import sys
 
 from tests.bundling.conftest import Project
 from tests.typescript.projects import is_alive
-from tests.waiting import eventually
+from tests.waiting import DEADLINE_S, eventually
 
 # Builds once; then builds again, and never answers what esbuild asks.
 PROGRAM = """
@@ -50,3 +50,17 @@ def test_a_killed_host_takes_esbuild_along_in_the_middle_of_a_build(project: Pro
         process.kill()
 
         eventually(lambda: not is_alive(esbuild))
+
+
+def test_a_program_that_fails_without_closing_its_bundler_ends(project: Project) -> None:
+    project.write({"src/index.ts": "export default {}"})
+    program = PROGRAM.replace("hooks.Hooks.answer = never", "raise SystemExit(3)")
+
+    result = subprocess.run(
+        [sys.executable, "-c", program, project.folder],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+    assert result.returncode == 3
