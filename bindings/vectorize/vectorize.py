@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bindings.binding import Value
 from bindings.messages import shortened
@@ -26,6 +26,8 @@ from bindings.vectorize.vectors import (
 )
 from emulator.clock import Clock
 from emulator.errors import StateError, WorkerError
+
+T = TypeVar("T")
 
 # Method of the binding: the operation that the client names in an error.
 OPERATIONS = {
@@ -76,11 +78,18 @@ class Vectorize:
 
     async def request(self, method: str, args: list[Value]) -> Value:
         """Do the same, but raise the service's Refused as it is, without the client's prefix."""
+        try:
+            return await self.on_index(lambda index: self._run(method, args))
+        except Refused as refused:
+            raise refused.of(method) from None
+
+    async def on_index(self, run: Callable[[Index], T]) -> T:
+        """Run something on the index's thread. Raises Refused."""
         loop = asyncio.get_running_loop()
 
-        def work() -> Value:
+        def work() -> T:
             try:
-                return self._run(method, args)
+                return run(self._index)
             finally:
                 texts, self._index.announcements = self._index.announcements, []
                 if texts:
@@ -88,8 +97,6 @@ class Vectorize:
 
         try:
             return await loop.run_in_executor(self._thread, work)
-        except Refused as refused:
-            raise refused.of(method) from None
         except (sqlite3.Error, StateError, OSError) as error:
             text = str(error) if isinstance(error, StateError) else f"{self._index.path}: {error}"
             raise Refused(STORAGE, text) from error

@@ -149,6 +149,7 @@ KIND = Kind(
     review=_review,
     files=("vectorize",),
     commands="emulator.cli.vectorize.group:vectorize",
+    routes="emulator.server.api.vectorize:routes",
     workerd=_in_workerd,
     http="bindings.vectorize.http:answer",
     line=2,
