@@ -32,6 +32,10 @@ def orders(folder: Path, **files: str) -> Path:
     return project
 
 
+# Other plugins that are installed here, and that most projects of tests need not load.
+PLAIN = tuple(f"-pno:{name}" for name in ("asyncio", "anyio", "randomly", "xdist", "timeout"))
+
+
 def environment() -> dict[str, str]:
     """Return an environment without what our own test run says to pytest."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}

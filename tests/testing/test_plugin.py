@@ -211,7 +211,7 @@ def test_a_worker_that_does_not_load_is_one_error_for_its_module(tmp_path: Path)
     project = projects.orders(tmp_path, tests__test_all=tests)
     (project / "src" / "entry.py").write_text("import nothing_like_this\n")
 
-    outcomes = projects.run(project, "-p", "no:randomly").outcomes
+    outcomes = projects.run(project, *projects.PLAIN).outcomes
 
     assert "src/entry.py:1: ModuleNotFoundError" in outcomes["test_0"]
     for name in ("test_1", "test_2"):
@@ -222,7 +222,10 @@ def test_a_worker_that_does_not_load_is_one_error_for_its_module(tmp_path: Path)
 def test_without_the_plugin_its_fixtures_are_not_there(tmp_path: Path) -> None:
     project = projects.orders(tmp_path, tests__test_one="def test_one(worker): pass")
 
-    assert "fixture 'worker' not found" in projects.run(project, "-p", "no:groundfog").text
+    assert (
+        "fixture 'worker' not found"
+        in projects.run(project, "-p", "no:groundfog", *projects.PLAIN).text
+    )
 
 
 def test_a_plugin_that_nobody_uses_imports_nothing_more() -> None:

@@ -33,6 +33,7 @@ def test_repeats(worker):
     result(worker, "REPEATS")
 
 
+@pytest.mark.survives_crash(twice=False)
 def test_remembers(worker):
     assert result(worker, "REMEMBERS")
 
@@ -40,11 +41,6 @@ def test_remembers(worker):
 def test_charges(worker):
     worker.outbound.post("https://bank.example/charges")
     result(worker, "CHARGES")
-
-
-@pytest.mark.survives_crash(twice=False)
-def test_charges_once(worker):
-    test_charges(worker)
 
 
 @pytest.mark.survives_crash(point=3)
@@ -83,7 +79,7 @@ def test_planted_mistakes_are_found_with_the_place_and_a_command(tmp_path: Path)
     shutil.copytree(projects.FIXTURES / "planted", project)
     (project / "test_planted.py").write_text(PLANTED)
 
-    outcomes = projects.run(project, "-pno:asyncio", "-pno:anyio", "-pno:randomly").outcomes
+    outcomes = projects.run(project, *projects.PLAIN).outcomes
 
     repeats = outcomes["test_repeats"]
     assert 'At end:1 (step "store" #1 is executed twice, src/entry.py:36)' in repeats
@@ -92,7 +88,6 @@ def test_planted_mistakes_are_found_with_the_place_and_a_command(tmp_path: Path)
     remembers = outcomes["test_remembers"]
     assert 'after sleep start "rest"' in remembers and "The test fails then" in remembers
     assert f"+POST {BANK} b''" in outcomes["test_charges"]
-    assert outcomes["test_charges_once"] == "passed"
     assert "survives_crash has no option point" in outcomes["test_option"]
 
 
