@@ -32,7 +32,7 @@ def no_attribute(kind: str, name: str) -> str:
 
 
 ABSENT = {
-    "from js import HTMLRewriter": not_in("js", "HTMLRewriter"),
+    "from js import Reflect": not_in("js", "Reflect"),
     "from js import JSON, Proxy": not_in("js", "Proxy"),
     "import js; js.Proxy": no_name("js.Proxy"),
     "from js import Response; Response.nothing": no_name("js.Response.nothing"),

@@ -59,6 +59,7 @@ from .javascript.messages import Request, Response
 from .javascript.numbers import Boolean, Number, String, isFinite, isNaN, parseFloat, parseInt
 from .javascript.outbound import fetch
 from .javascript.promises import Promise
+from .javascript.rewriting import HTMLRewriter
 from .javascript.streams import (
     FixedLengthStream,
     IdentityTransformStream,
@@ -122,6 +123,7 @@ __all__ = [
     "Float32Array",
     "Float64Array",
     "FormData",
+    "HTMLRewriter",
     "Headers",
     "IdentityTransformStream",
     "Infinity",
