@@ -21,6 +21,19 @@ from tests.runner.running import Running, read, run, write
 from tests.runner.test_requests import chunks, worker
 
 
+def test_an_option_that_does_not_exist_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    index = Echo("vectorize")
+    call = "await env.INDEX.query([1], top_k=2, filtr={}, wrong=1)"
+    _, told = seen_and_told(tmp_path, call, {"INDEX": index})
+
+    assert index.calls == [("query", [[1], {"top_k": 2, "filtr": {}, "wrong": 1}])]
+    assert [line.partition("has no option ")[2] for line in told] == [
+        "top_k; did you mean topK?",
+        "filtr; did you mean filter?",
+        "wrong; it has topK, returnValues, returnMetadata, namespace, filter",
+    ]
+
+
 @pytest.mark.parametrize(
     ("call", "method", "sent", "ignored"),
     [

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 
 from .env import _EnvWrapper
+from .nearest import nearest
 
 # Of calls of `step` as in TypeScript: what Python says of them, and how they are written here.
 _STEP_CALLS = (
@@ -43,6 +43,6 @@ def _of_env(env: _EnvWrapper, name: str) -> str:
     names = sorted(vars(env))
     if not names:
         return f"env has no bindings and no variables; {name} is not in this configuration"
-    close = difflib.get_close_matches(name, names, 1)
-    meant = f"; did you mean env.{close[0]}?" if close else ""
+    close = nearest(name, names)
+    meant = f"; did you mean env.{close}?" if close else ""
     return f"env has {', '.join(names)}{meant}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from .. import deployed
 from ..calls import Answer, Caller
+from ..nearest import nearest
 from ..sdk.jsproxy import plain
 
 
@@ -40,6 +42,14 @@ class _BindingWrapper:
                 f"first only, and {', '.join(keywords)} is ignored. Put all of it into one of them."
             )
         return [plain(given[0])] if given else [keywords] if keywords else []
+
+    def _check_names(self, method: str, options: Collection[Any], known: Collection[str]) -> None:
+        """Warn of options that do not exist: the platform ignores them without a word."""
+        for name in options:
+            if name not in known:
+                close = nearest(str(name), known)
+                meant = f"; did you mean {close}?" if close else f"; it has {', '.join(known)}"
+                deployed.warn(f"env.{self._name}.{method}() has no option {name}{meant}")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name}>"

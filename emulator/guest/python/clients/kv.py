@@ -36,6 +36,7 @@ class KvNamespace(_BindingWrapper):
         Options: `expiration` and `expirationTtl` in seconds, `metadata`.
         """
         given = _as_dict(self._options("put", options, keywords))
+        self._check_names("put", given, ("expiration", "expirationTtl", "metadata"))
         times = given.get("expiration"), given.get("expirationTtl")
         args = [_key(key), value, *times, given.get("metadata")]
         return self._caller.call(self._name, "put", args, takes_stream=True)
@@ -50,6 +51,7 @@ class KvNamespace(_BindingWrapper):
         Options: `prefix`, `limit` and `cursor`.
         """
         given = _as_dict(self._options("list", options, keywords))
+        self._check_names("list", given, ("prefix", "limit", "cursor"))
         args = [given.get("prefix"), given.get("limit"), given.get("cursor")]
         return self._caller.call(self._name, "list", args, then=_listed)
 
@@ -63,6 +65,7 @@ class KvNamespace(_BindingWrapper):
     ) -> Answer:
         given = self._options(method, options, keywords)
         asked = {"type": given[0]} if given and isinstance(given[0], str) else _as_dict(given)
+        self._check_names(method, asked, ("type", "cacheTtl"))
         kind = "text" if asked.get("type") is None else str(asked["type"])
         cache_ttl = asked.get("cacheTtl")
         if isinstance(key, (list, tuple)):

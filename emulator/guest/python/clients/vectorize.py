@@ -9,6 +9,8 @@ from ..calls import Answer
 from ..sdk.pyodide.ffi import JsException
 from .binding import _BindingWrapper
 
+QUERY_OPTIONS = ("topK", "returnValues", "returnMetadata", "namespace", "filter")
+
 
 class VectorizeIndex(_BindingWrapper):
     """A vector index."""
@@ -19,13 +21,21 @@ class VectorizeIndex(_BindingWrapper):
 
     def query(self, vector: Any, /, *options: Any, **keywords: Any) -> Answer:
         """Return the nearest vectors to `vector`."""
-        found = _query_options(self._options("query", options, keywords))
+        found = self._query_options("query", options, keywords)
         return self._call("query", buffers.numbers(vector), found)
 
     def queryById(self, vector_id: str, /, *options: Any, **keywords: Any) -> Answer:
         """Return the nearest vectors to a stored one."""
-        found = _query_options(self._options("queryById", options, keywords))
+        found = self._query_options("queryById", options, keywords)
         return self._call("queryById", vector_id, found)
+
+    def _query_options(
+        self, method: str, options: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> dict[str, Any]:
+        given = self._options(method, options, keywords)
+        found = dict(given[0] or {}) if given else {}
+        self._check_names(method, found, QUERY_OPTIONS)
+        return _checked(found)
 
     def insert(self, vectors: Any, /) -> Answer:
         """Add vectors; those whose ids exist are not changed."""
@@ -44,8 +54,7 @@ class VectorizeIndex(_BindingWrapper):
         return self._call("deleteByIds", ids)
 
 
-def _query_options(given: list[Any]) -> dict[str, Any]:
-    options = dict(given[0] or {}) if given else {}
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
     wanted = options.get("returnMetadata")
     if wanted is not None and wanted is not False:
         if wanted is True:
