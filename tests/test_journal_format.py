@@ -184,7 +184,7 @@ def test_the_page_has_the_version_of_the_file_and_the_kinds_of_rows() -> None:
 
     assert versions == list(range(1, schema.SCHEMA_VERSION + 1))
     assert f"the version of the file: {schema.SCHEMA_VERSION}." in PAGE
-    assert combined == {rows._BEGUN, rows._DONE, rows._AT_ONCE}
+    assert combined == {rows.BEGUN, rows.DONE, rows.AT_ONCE}
 
 
 @pytest.mark.parametrize("name", ["instances", "entries", "generations", "stream_chunks"])

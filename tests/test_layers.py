@@ -416,10 +416,6 @@ PRIVATE_ALL_THE_SAME = {
     # The moment of a commit has no other name, and product code is to know nothing of bombs.
     ("tests/crash/launcher.py", "_commit"),
     ("tests/watchdog.py", "_current_frames"),  # a documented function of Python, for debuggers
-    # Numbers of the file format; the module is for writing rows as fast as can be.
-    ("tests/test_journal_format.py", "_BEGUN"),
-    ("tests/test_journal_format.py", "_DONE"),
-    ("tests/test_journal_format.py", "_AT_ONCE"),
 }
 PUBLIC_ALL_THE_SAME = {"_replace", "_asdict", "_fields", "_exit"}  # of Python's own
 

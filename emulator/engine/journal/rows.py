@@ -3,9 +3,9 @@
 Each entry is a row, except the entries of an ordinary step: they always come together, and one row
 is written faster than two or four.
 
-    STEP_START, ATTEMPT_START 1                                       -> one row, _BEGUN
-    ATTEMPT_SUCCESS n, STEP_SUCCESS                                   -> one row, _DONE
-    both, without another entry of the instance in between              -> one row, _AT_ONCE
+    STEP_START, ATTEMPT_START 1                                       -> one row, BEGUN
+    ATTEMPT_SUCCESS n, STEP_SUCCESS                                   -> one row, DONE
+    both, without another entry of the instance in between              -> one row, AT_ONCE
 
 Each entry keeps its own id. The ids of one row follow one another, and the row has the last one.
 """
@@ -20,12 +20,12 @@ from emulator.engine.model.entry_kinds import EntryKind
 # id, instance, at_ms, kind, step, attempt, data, value
 Row = tuple[int, int, int, int, str, int, str | None, bytes | None]
 
-_BEGUN = 1000
-_DONE = 1001
-_AT_ONCE = 1002  # at_ms is that of its end; data that of its start, with "tookMs"
+BEGUN = 1000
+DONE = 1001
+AT_ONCE = 1002  # at_ms is that of its end; data that of its start, with "tookMs"
 _TOOK = ',"tookMs":'  # the last member; inside a JSON string its quotes would have backslashes
 # The kinds of rows with which a step begins.
-STEP_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START, _BEGUN, _AT_ONCE)
+STEP_STARTS = (EntryKind.STEP_START, EntryKind.SLEEP_START, EntryKind.WAIT_START, BEGUN, AT_ONCE)
 
 
 def pack(entries: Sequence[Entry], first_id: int) -> list[Row]:
@@ -34,21 +34,21 @@ def pack(entries: Sequence[Entry], first_id: int) -> list[Row]:
         first, second = entries
         if first.kind is EntryKind.STEP_START:
             if second.kind is EntryKind.ATTEMPT_START and second.attempt == 1:
-                return [_row(first, first_id + 1, _BEGUN)]
+                return [_row(first, first_id + 1, BEGUN)]
         elif first.kind is EntryKind.ATTEMPT_SUCCESS and second.kind is EntryKind.STEP_SUCCESS:
-            return [_row(second, first_id + 1, _DONE, first.attempt)]
+            return [_row(second, first_id + 1, DONE, first.attempt)]
     return [_row(entry, first_id + n, entry.kind, entry.attempt) for n, entry in enumerate(entries)]
 
 
 def at_once(begun: Row, done: Row, first_id: int) -> Row | None:
     """Return two rows as one with four ids from `first_id`, if they are of one attempt."""
-    if begun[3] != _BEGUN or done[3] != _DONE or begun[4] != done[4] or done[5] != 1:
+    if begun[3] != BEGUN or done[3] != DONE or begun[4] != done[4] or done[5] != 1:
         return None
     began_ms, data = begun[2], begun[6]
     assert data is not None
     if done[2] != began_ms:
         data = f"{data[:-1]}{_TOOK}{done[2] - began_ms}}}"
-    return (first_id + 3, done[1], done[2], _AT_ONCE, done[4], 1, data, done[7])
+    return (first_id + 3, done[1], done[2], AT_ONCE, done[4], 1, data, done[7])
 
 
 def unpack(row: Row) -> list[tuple[int, Entry]]:
@@ -58,16 +58,16 @@ def unpack(row: Row) -> list[tuple[int, Entry]]:
         raise ValueError("its value is text; expected bytes")
     began_ms = at_ms
     entries: list[Entry] = []
-    if kind == _AT_ONCE and text is not None:
+    if kind == AT_ONCE and text is not None:
         start, took, digits = text.rpartition(_TOOK)
         if took:
             text = f"{start}}}"
             began_ms -= int(digits[:-1])
-    if kind in (_BEGUN, _AT_ONCE):
+    if kind in (BEGUN, AT_ONCE):
         data = decoded(EntryKind.STEP_START, text)
         entries.append(Entry(instance, began_ms, EntryKind.STEP_START, step, data=data))
         entries.append(Entry(instance, began_ms, EntryKind.ATTEMPT_START, step, 1))
-    if kind in (_DONE, _AT_ONCE):
+    if kind in (DONE, AT_ONCE):
         entries.append(Entry(instance, at_ms, EntryKind.ATTEMPT_SUCCESS, step, attempt))
         entries.append(Entry(instance, at_ms, EntryKind.STEP_SUCCESS, step, value=value or b""))
     if not entries:
