@@ -222,6 +222,14 @@ class Running:
         """Load the code and go on with instances; return when the first load was tried."""
         await self.supervisor.start()
 
+    async def open_door(self, door: Door) -> RunningServer:
+        """Let a Python worker without a door listen for HTTP from now on; return its address."""
+        assert self._workerd is None and self.announced is None
+        self._open_door(door, _bound(door, shared=False))
+        assert self._server is not None and self.announced is not None
+        await self._server.start()
+        return self.announced
+
     async def stop(self) -> None:
         """Stop everything of this worker; what is in flight continues at the next start."""
         if self._custody is not None:

@@ -16,6 +16,7 @@ from emulator.runner.requests import (
     InvokeRequest,
     LoadError,
 )
+from emulator.session import Door
 from emulator.testing.operations import Args, asked, told
 from emulator.testing.refusals import HandlerRefused, TooLate
 from emulator.testing.subject import Subject, load_refused
@@ -112,6 +113,16 @@ async def scheduled(subject: Subject, args: Args) -> dict[str, Any]:
     except LoadError as error:
         raise load_refused(error) from None
     return {"outcome": found.outcome, "no_retry": found.no_retry}
+
+
+@asked("url")
+async def url(subject: Subject, args: Args) -> dict[str, str]:
+    """Listen for HTTP on a free port, if the worker does not yet; return `{"url", "token"}`."""
+    running = subject.running
+    announced = running.announced
+    if announced is None:
+        announced = await running.open_door(Door("127.0.0.1", 0))
+    return {"url": announced.url, "token": announced.token}
 
 
 @asked("logs")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from groundfog.testing import HTTPStatusError, Worker, WorkerError
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.worker(project="fixtures/orders")
 
@@ -82,3 +84,16 @@ def test_reset_begins_again_with_fresh_state(worker: Worker) -> None:
 def test_marks_of_the_test_add_to_those_of_the_module(worker: Worker) -> None:
     assert worker.get("/").json()["greeting"] == "good evening"
     assert worker.env.TOKEN == "s"
+
+
+def test_other_programs_reach_the_worker_by_its_address(worker: Worker) -> None:
+    url, token = worker.url, worker.token
+    assert (worker.url, worker.token) == (url, token)
+
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(url).json() == {"greeting": "hello", "orders": []}
+        clock = f"{url}/cdn-cgi/groundfog/clock"
+        assert client.get(clock, headers={"authorization": f"Bearer {token}"}).status_code == 200
+        worker.close()
+        with pytest.raises(httpx.TransportError):
+            eventually(lambda: not client.get(url))

@@ -133,6 +133,24 @@ class AsyncWorker:
             list(history),
         )
 
+    @property
+    async def url(self) -> str:
+        """An address on this machine, for browsers and other programs; without it, nothing listens.
+
+        Python workers only.
+        """
+        return str((await self._listening())["url"])
+
+    @property
+    async def token(self) -> str:
+        """The token that opens the control routes of `url`."""
+        return str((await self._listening())["token"])
+
+    async def _listening(self) -> dict[str, str]:
+        self._opened.need_python("worker.url")
+        found: dict[str, str] = await self._link.asking(self._opened.number, "url")
+        return found
+
     async def wait_until_done(self, *, timeout: float | None = None) -> None:
         """Return when no request is under way, work given to `ctx.waitUntil` included.
 

@@ -133,6 +133,24 @@ class Worker:
             list(history),
         )
 
+    @property
+    def url(self) -> str:
+        """An address on this machine, for browsers and other programs; without it, nothing listens.
+
+        Python workers only.
+        """
+        return str((self._listening())["url"])
+
+    @property
+    def token(self) -> str:
+        """The token that opens the control routes of `url`."""
+        return str((self._listening())["token"])
+
+    def _listening(self) -> dict[str, str]:
+        self._opened.need_python("worker.url")
+        found: dict[str, str] = self._link.ask(self._opened.number, "url")
+        return found
+
     def wait_until_done(self, *, timeout: float | None = None) -> None:
         """Return when no request is under way, work given to `ctx.waitUntil` included.
 
