@@ -35,17 +35,6 @@ _CONTROL_ROOTS = ("/cdn-cgi", "/client/v4")
 # No OPTIONS: it would be a CORS preflight, and there is no CORS. GET and HEAD change nothing.
 CONTROL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
-# What `request.cf` is without Cloudflare in front.
-# Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/miniflare/src/cf.ts.
-REQUEST_CF = {
-    **{"asn": 395747, "asOrganization": "Cloudflare", "city": "Austin", "colo": "DFW"},
-    **{"continent": "NA", "country": "US", "isEUCountry": False, "latitude": "30.27130"},
-    **{"longitude": "-97.74260", "metroCode": "635", "postalCode": "78701", "region": "Texas"},
-    **{"regionCode": "TX", "timezone": "America/Chicago", "httpProtocol": "HTTP/1.1"},
-    **{"requestPriority": "weight=192;exclusive=0", "edgeRequestKeepAliveStatus": 1},
-    **{"tlsVersion": "TLSv1.3", "tlsCipher": "AEAD-AES128-GCM-SHA256", "clientTcpRtt": 22},
-}
-
 # The names that always mean this machine, as nearly every request has them.
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 # "name", "name:port", "[address]", "[address]:port". The port is not compared: rebinding is about
@@ -124,7 +113,6 @@ def front_rules(access: Access) -> dict[str, Any]:
         "control_prefixes": list(CONTROL_PREFIXES),
         "control_roots": list(_CONTROL_ROOTS),
         "internal_prefixes": [prefix.decode("ascii") for prefix in INTERNAL_PREFIXES],
-        "cf": REQUEST_CF,
         "body_max_bytes": REQUEST_BODY_MAX_BYTES,
         "no_host": "The Host header is not a name or address of this server.\n",
         "too_large": f"{BODY_TOO_LARGE.reason}\n",

@@ -25,8 +25,8 @@ export default {
       case "/env":
         return Response.json({ place: env.PLACE, numbers: env.NUMBERS, secret: env.SECRET,
           names: Object.keys(env).sort() });
-      case "/headers":
-        return Response.json([...request.headers]);
+      case "/cf":
+        return Response.json(request.cf);
       case "/d1": {
         await env.DB.exec("CREATE TABLE IF NOT EXISTS seen (n INTEGER, blob BLOB)");
         await env.DB.prepare("INSERT INTO seen VALUES (?, ?)")
@@ -116,6 +116,10 @@ def test_env_has_vars_secrets_and_bindings_and_nothing_of_ours(server: DevServer
 
     assert (found["place"], found["numbers"], found["secret"]) == ('Paris "and" é', [1, 2], "s3")
     assert found["names"] == ["AI", "BROWSER", "DB", "INDEX", "KV", "NUMBERS", "PLACE", "SECRET"]
+
+
+def test_request_cf_has_its_fixed_values(server: DevServer) -> None:
+    assert server.get("/cf").json()["colo"] == "DFW"
 
 
 def test_d1_kv_vectorize_and_workers_ai_answer_through_workerds_own_clients(

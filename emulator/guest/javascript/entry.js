@@ -4,6 +4,7 @@
 import "./groundfog/primitives.js";
 import { env } from "cloudflare:workers";
 import { Guest } from "./groundfog/guest.js";
+import { withCf } from "./groundfog/request_cf.js";
 import { answerFailure, useHost, watchedContext } from "./groundfog/failures.js";
 import * as user from "./main";
 
@@ -22,7 +23,7 @@ function wrapClass(Default) {
   if (typeof Default.prototype?.fetch === "function") {
     Wrapped.prototype.fetch = async function fetch(request) {
       try {
-        return await Default.prototype.fetch.call(this, request);
+        return await Default.prototype.fetch.call(this, withCf(request));
       } catch (error) {
         return answerFailure(error, request);
       }
@@ -42,7 +43,7 @@ function wrapObject(handlers) {
   if (typeof handlers.fetch === "function") {
     wrapped.fetch = async (request, given, ctx) => {
       try {
-        return await handlers.fetch(request, given, watchedContext(ctx));
+        return await handlers.fetch(withCf(request), given, watchedContext(ctx));
       } catch (error) {
         return answerFailure(error, request);
       }
