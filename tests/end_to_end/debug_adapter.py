@@ -21,7 +21,6 @@ class Editor:
 
     def __init__(self, port: int, file: Path, *lines: int) -> None:
         self.has_ended = False
-        self.frame = 0  # in which code stopped last
         self._socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
         self._numbers = count(1)
         self._heard: list[dict[str, Any]] = []
@@ -65,7 +64,6 @@ class Editor:
         """Wait until code stops; return the function, the line and the thread."""
         thread = self.event("stopped")["threadId"]
         frame = self.ask("stackTrace", threadId=thread)["stackFrames"][0]
-        self.frame = frame["id"]
         return frame["name"], frame["line"], thread
 
     def _send(self, command: str, **arguments: Any) -> int:
