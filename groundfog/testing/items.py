@@ -61,8 +61,10 @@ class TestWorkers:
     ) -> None:
         self._item: pytest.Item = request.node
         self._session = session
-        self._wanted = self._options(given)
-        self._opened = self._open()
+        opened = self._open(given)
+        if isinstance(opened, str):  # said here, so that no traceback of ours is shown
+            pytest.fail(opened, pytrace=False)
+        self._opened = opened
         self._report: pytest.TestReport | None = None
 
     @functools.cached_property
@@ -91,19 +93,24 @@ class TestWorkers:
             forced["clock"] = "real"
         return options.merge(given, *reversed(marks), forced)
 
-    def _open(self) -> Opened:
-        """Open the worker. One that does not load is one error for its module, not fifty."""
+    def _open(self, given: Mapping[str, Any]) -> Opened | str:
+        """Open the worker; return why it cannot be, when it cannot.
+
+        One that does not load is one error for its module, not fifty.
+        """
         failed = self._item.config.stash.setdefault(_FAILED_LOADS, {})
-        where = f"{self._item.path} {sorted(self._wanted.items(), key=str)!r}"
-        if where in failed:
-            pytest.fail(f"the worker does not load: see {failed[where]}", pytrace=False)
+        where = str(self._item.path)
         try:
-            return self._session.open(self._wanted)
+            wanted = self._options(given)
+            where = f"{where} {sorted(wanted.items(), key=str)!r}"
+            if where in failed:
+                return f"the worker does not load: see {failed[where]}"
+            return self._session.open(wanted)
         except WorkerLoadError as error:
             failed[where] = self._item.nodeid
-            pytest.fail(str(error), pytrace=False)
+            return str(error)
         except options.BadOption as error:
-            pytest.fail(str(error), pytrace=False)
+            return str(error)
 
     # --- after the test
 
