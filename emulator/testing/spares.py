@@ -62,7 +62,6 @@ class Spares:
         clock = subject.engine.clock
         if isinstance(clock, VirtualClock) and subject.options.now_ms is None:
             clock.advance(max(0, SystemClock().now_ms() - clock.now_ms()))
-        subject.logs.lines.clear()
         return subject
 
     async def _discard(self, spare: asyncio.Task[tuple[Subject, watch.Snapshot]]) -> None:

@@ -133,6 +133,8 @@ class Subject:
             shutil.copytree(before.checkpoint, state.directory)
             self._declare_nothing()
             self._declare_again(before)
+        for problem in self.config.warnings:
+            self.logs.warning(str(problem))
         seams = Seams(
             make_guest=self._new_guest,
             loading=self._loading,

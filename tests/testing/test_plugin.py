@@ -183,7 +183,7 @@ def test_the_plugin_in_a_project_of_a_user_with_asyncio_anyio_trio_xdist_and_ran
     (project / "tests" / "bindings").mkdir()
     (project / "tests" / "bindings" / "__init__.py").write_text('MINE = "bindings"')
 
-    ini = "asyncio_default_fixture_loop_scope = function\n"
+    ini = "asyncio_default_fixture_loop_scope = function\ngroundfog_unfinished = warn\n"
     ran = projects.run(project, "-n", "2", "--worker-keep", ini=ini)
 
     outcomes = ran.outcomes
@@ -204,6 +204,7 @@ def test_the_plugin_in_a_project_of_a_user_with_asyncio_anyio_trio_xdist_and_ran
     assert outcomes == {}
     assert "listing the orders" in ran.text
     assert "groundfog dev --persist-to" in ran.text
+    assert "The test leaves instances unfinished: orders / a (" in ran.text
 
 
 def test_a_worker_that_does_not_load_is_one_error_for_its_module(tmp_path: Path) -> None:

@@ -97,3 +97,10 @@ def test_other_programs_reach_the_worker_by_its_address(worker: Worker) -> None:
         worker.close()
         with pytest.raises(httpx.TransportError):
             eventually(lambda: not client.get(url))
+
+
+@pytest.mark.worker(environment="nosuch")
+def test_warnings_about_the_configuration_are_among_the_logs(worker: Worker) -> None:
+    warnings = [line["message"] for line in worker.logs if line["level"] == "warning"]
+
+    assert any("nosuch" in text for text in warnings)
