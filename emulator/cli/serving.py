@@ -146,7 +146,7 @@ async def _serve(
         if arguments.migrate:
             from emulator.cli.pending_migrations import apply_pending
 
-            await apply_pending(project.config, project.state, terminal.notice)
+            await apply_pending(project.config, project.state, terminal.introduce)
         if await _started(running.start(), stop):
             tell_ready(running, arguments, terminal)
             tell_pending_migrations(project, terminal)
