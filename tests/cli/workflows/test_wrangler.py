@@ -45,15 +45,15 @@ def test_what_is_shown_is_the_same(workflows: Command, wrangler: Wrangler) -> No
 
 def test_what_is_answered_to_a_change_is_the_same(workflows: Command, wrangler: Wrangler) -> None:
     """Identical but for the time; each change is made by both, one after the other."""
-    workflows("trigger", "flow", '{"do": "wait"}', "--id", "changed")
-    workflows.until("changed", "waiting")
+    workflows("trigger", "flow", '{"do": "wait"}', "--id", "changed-by-both")
+    workflows.until("changed-by-both", "waiting")
 
     tools: tuple[Wrangler | Command, ...] = (wrangler, workflows)
     for words in (
-        ("pause", "flow", "changed"),
-        ("resume", "flow", "changed"),
-        ("send-event", "flow", "changed", "--type", "other"),
-        ("restart", "flow", "changed"),
+        ("pause", "flow", "changed-by-both"),
+        ("resume", "flow", "changed-by-both"),
+        ("send-event", "flow", "changed-by-both", "--type", "other"),
+        ("restart", "flow", "changed-by-both"),
     ):
         theirs, ours = (run.json("instances", *words) for run in tools)
         assert theirs.keys() == ours.keys(), words
