@@ -179,10 +179,12 @@ class ConnectionSide:
         self._bodies: dict[int, Body] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._pongs = 0
+        self._debugger: list[Message] = []
         self.broken: list[str] = []
         self._connection = Connection(
             loop, {"STORE": self._store}, lambda error, run: self.broken.append(str(error))
         )
+        self._connection.debugger_said = self._debugger.append
         self._transport = Transport(self._said)
         self._connection.connection_made(self._transport)
 
@@ -201,7 +203,10 @@ class ConnectionSide:
         assert not self.broken
 
     async def world(self, event: Record) -> None:
-        """`load_failed`: the name that the runner is told."""
+        """`load_failed`: the name that the runner is told; `debugger`: what it is told of one."""
+        if "debugger" in event:
+            assert [message.type for message in self._debugger[-1:]] == [event["debugger"]]
+            return
         assert "gone" in event or event["load_failed"] == self._connection.loaded.result().name  # type: ignore[union-attr]
 
     async def close(self) -> None:
