@@ -25,16 +25,16 @@ def test_workflows_continue_at_the_next_start_only_where_some_do(
     create(idle, "done", {"naps": False})
     wait_for_status(idle, "done", "complete")
     idle.stop()
-    assert idle.lines[-1] == "stopping"
+    assert idle.lines[-1].endswith(" stopping")
 
     busy = serve(project)
     create(busy, "naps", {"naps": True})
     wait_for_status(busy, "naps", "waiting")
     busy.stop()
-    assert busy.lines[-1] == "stopping; workflows in flight continue at the next start"
+    assert busy.lines[-1].endswith(" stopping; workflows in flight continue at the next start")
 
     paused = serve(project)
     paused.client.patch(f"{REST}/naps/status", json={"status": "pause"}).raise_for_status()
     wait_for_status(paused, "naps", "paused")
     paused.stop()
-    assert paused.lines[-1] == "stopping"
+    assert paused.lines[-1].endswith(" stopping")
