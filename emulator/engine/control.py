@@ -22,7 +22,6 @@ from emulator.engine.guard import held
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.instance_entries import RestartPoint, Schedule
 from emulator.engine.schedules import Tick
-from emulator.engine.views.subscription import encoded
 from emulator.errors import StateError, WorkerError
 from emulator.json_types import Json
 from emulator.protocol import values
@@ -159,6 +158,8 @@ class Control:
 
     def events(self, workflow: str, instance_id: str, options: object) -> AsyncIterator[bytes]:
         """Return an instance's events for user code, encoded. Raises WorkerError."""
+        from emulator.engine.views.subscription import encoded  # not needed at the start
+
         return encoded(self._journal, self._key(workflow, instance_id), instance_id, options)
 
     def status(self, workflow: str, instance_id: str) -> InstanceStatus:
