@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from bindings.http import HttpAnswer
+from tests.end_to_end.wrangler import wrangler_folder
 
 # What answers a request of the client module: method, target, headers, body.
 Answer = Callable[[str, str, dict[str, str], bytes], Awaitable[HttpAnswer]]
@@ -87,10 +87,7 @@ def ask_workerd_with(
 
 
 def _program() -> Path:
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if not folder:
-        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
-    return Path(folder) / "node_modules" / "workerd" / "bin" / "workerd"
+    return wrangler_folder() / "node_modules" / "workerd" / "bin" / "workerd"
 
 
 async def _converse(

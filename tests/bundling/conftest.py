@@ -14,15 +14,13 @@ from emulator.bundling.bundler import Bundler
 from emulator.bundling.tools import Tools, find_tools
 from emulator.config.load import load_config
 from emulator.config.model import Config
+from tests.end_to_end.wrangler import wrangler_folder
 
 
 @pytest.fixture(scope="session")
 def tools() -> Tools:
     """The esbuild and workerd that were installed with wrangler."""
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if not folder:
-        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
-    return find_tools(Path(folder), {})
+    return find_tools(wrangler_folder(), {})
 
 
 class Project:

@@ -13,6 +13,7 @@ import pytest
 from emulator.bundling.bundle import Module, ModuleKind
 from emulator.bundling.tools import Tools
 from tests.bundling.conftest import Project
+from tests.end_to_end.wrangler import wrangler
 
 # (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
 ADD = bytes.fromhex(
@@ -132,24 +133,9 @@ def test_wrangler_makes_the_same_modules(
 
 def bundled_by_wrangler(folder: Path) -> tuple[Module, ...]:
     """Return the modules that wrangler would upload, the main module first."""
-    wrangler = Path(os.environ["GROUNDFOG_WRANGLER"])
     out = folder / ".wrangler" / "out"
-    result = subprocess.run(
-        [wrangler / "node_modules/.bin/wrangler", "deploy", "--dry-run", "--outdir", out],
-        cwd=folder,
-        env={
-            "PATH": f"{os.environ.get('GROUNDFOG_NODE', '')}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "CI": "1",
-            "WRANGLER_SEND_METRICS": "false",
-            "NODE_ENV": "development",
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    words = "deploy", "--dry-run", "--outdir", str(out)
+    wrangler(folder, *words, timeout_s=120, NODE_ENV="development")
     main = out / "index.js"
     others = [
         path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from click.testing import CliRunner
 
 from emulator.bundling.tools import ESBUILD, machine_of
 from emulator.cli.main import cli
+from tests.end_to_end.wrangler import wrangler_folder
 
 PYTHON = 'main = "entry.py"\ncompatibility_date = "2026-08-01"\n'
 TYPESCRIPT = 'main = "index.ts"\ncompatibility_date = "2026-08-01"\n'
@@ -58,9 +58,7 @@ def test_what_a_typescript_worker_needs_is_told_with_the_command(project: Path) 
 
 
 def test_what_is_installed_is_shown_with_version_and_path(project: Path) -> None:
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if not folder:
-        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
+    folder = str(wrangler_folder())
     (project / "wrangler.toml").write_text(TYPESCRIPT)
 
     found, code = ask(project, {"GROUNDFOG_TOOLS": folder})

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from emulator.config import keys
 from emulator.config.not_emulated import OTHER_KINDS, Other
 from emulator.kinds.registry import KINDS
+from tests.end_to_end.wrangler import wrangler_folder
 
 pytestmark = pytest.mark.wrangler
 
@@ -21,10 +20,7 @@ REMOVED_FROM_WRANGLER = {"websearch"}  # a project may still have it
 
 @cache
 def schema() -> dict[str, Any]:
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if folder is None:
-        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
-    file = Path(folder, "node_modules", "wrangler", "config-schema.json")
+    file = wrangler_folder() / "node_modules" / "wrangler" / "config-schema.json"
     definitions: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["definitions"]
     return definitions
 

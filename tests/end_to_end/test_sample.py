@@ -17,6 +17,7 @@ import pytest
 
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import FIXTURES, copy_sample
+from tests.end_to_end.wrangler import environment, wrangler_folder
 from tests.waiting import eventually
 
 # What anyone would look for first in the skills found for a sample brief.
@@ -161,21 +162,13 @@ def test_every_sample_brief_finds_skills_that_fit(tmp_path: Path, serve: Serve) 
 
 @pytest.mark.wrangler
 def test_the_sample_passes_wranglers_own_dry_run(tmp_path: Path) -> None:
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if not folder:
-        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
-    node = os.environ.get("GROUNDFOG_NODE", "")
     project = copy_sample(tmp_path)
 
+    program = wrangler_folder() / "node_modules/.bin/wrangler"
     result = subprocess.run(
-        [f"{folder}/node_modules/.bin/wrangler", "deploy", "--dry-run", "--outdir", "out"],
+        [program, "deploy", "--dry-run", "--outdir", "out"],
         cwd=project,
-        env={
-            "PATH": f"{node}:{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "CI": "1",
-            "WRANGLER_SEND_METRICS": "false",
-        },
+        env=environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=120,

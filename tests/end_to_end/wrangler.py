@@ -11,29 +11,43 @@ import pytest
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 
 
-def wrangler(project: Path, *words: str, server: str = "") -> str:
-    """Return what `wrangler WORDS` prints in a folder; `server`: our address, as the API."""
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if not folder:
+def wrangler_folder() -> Path:
+    """Return where wrangler is installed; the test is skipped if that is nowhere."""
+    found = os.environ.get("GROUNDFOG_WRANGLER")
+    if not found:
         pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
+    return Path(found)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return what programs of npm run in: with Node.js, a home of their own, and nobody to ask."""
+    return {
+        "PATH": f"{os.environ.get('GROUNDFOG_NODE', '')}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "CI": "1",
+        "WRANGLER_SEND_METRICS": "false",
+    }
+
+
+def wrangler(
+    project: Path, *words: str, server: str = "", timeout_s: int = 60, **variables: str
+) -> str:
+    """Return what `wrangler WORDS` prints in a folder; `server`: our address, as the API.
+
+    variables: more for its environment.
+    """
     asked = {
         "CLOUDFLARE_API_BASE_URL": f"{server}/client/v4",
         "CLOUDFLARE_API_TOKEN": "none",
         "CLOUDFLARE_ACCOUNT_ID": ACCOUNT,
     }
     done = subprocess.run(
-        [f"{folder}/node_modules/.bin/wrangler", *words],
+        [wrangler_folder() / "node_modules/.bin/wrangler", *words],
         cwd=project,
-        env={
-            "PATH": f"{os.environ.get('GROUNDFOG_NODE', '')}:{os.environ['PATH']}",
-            "HOME": str(project),
-            "CI": "1",
-            "WRANGLER_SEND_METRICS": "false",
-            **(asked if server else {}),
-        },
+        env={**environment(project), **(asked if server else {}), **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout_s,
         check=False,
     )
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
 from bindings.http import HttpAnswer
 from emulator.bundling.bundle import MAIN, Bundle, Module
 from emulator.bundling.tools import find_tools
@@ -21,6 +19,7 @@ from emulator.runner.guest_source import WorkerSpec
 from emulator.runner.workerd.process import WorkerdProcess
 from emulator.runner.workerd.source import WorkerdSource
 from emulator.runner.workerd.stacks import Stacks
+from tests.end_to_end.wrangler import wrangler_folder
 
 WORKER = Path(__file__).parents[2] / "fixtures" / "conformance" / "src" / "index.js"
 DATE = "2026-06-01"
@@ -30,11 +29,8 @@ class JavascriptGuests:
     """Starts guests with the worker of the transcripts; they share a folder of sockets."""
 
     def __init__(self, folder: Path) -> None:
-        tools = os.environ.get("GROUNDFOG_WRANGLER")
-        if not tools:
-            pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
         self._folder = folder
-        program = find_tools(Path(tools), {}).workerd.path
+        program = find_tools(wrangler_folder(), {}).workerd.path
         self._source = WorkerdSource(program, folder, folder, self._build, print, self._answer)
         self._generation = 0
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.end_to_end.server import DevServer
+from tests.end_to_end.wrangler import wrangler_folder
 
 WRANGLER = """
 name = "under-test"
@@ -24,10 +23,7 @@ database_name = "db"
 
 def tools() -> str:
     """Return the folder with wrangler's packages, or skip the test."""
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if not folder:
-        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
-    return folder
+    return str(wrangler_folder())
 
 
 def project(folder: Path, index: str, more: str = "", **files: str) -> Path:

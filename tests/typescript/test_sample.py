@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 
 from tests.end_to_end.projects import FIXTURES
 from tests.end_to_end.test_sample import Tour, commands, readme_blocks
+from tests.end_to_end.wrangler import environment
 from tests.typescript.projects import tools
 
 SAMPLE = "brief-analysis-ts"
@@ -52,12 +52,6 @@ def test_every_command_of_the_readme_works_in_order(tour: Tour) -> None:
     assert last_activity.count('"step": "classify-intent"') == 1
 
 
-def node_environment(home: Path) -> dict[str, str]:
-    node = os.environ.get("GROUNDFOG_NODE", "")
-    path = f"{node}:{os.environ['PATH']}"
-    return {"PATH": path, "HOME": str(home), "CI": "1", "WRANGLER_SEND_METRICS": "false"}
-
-
 @pytest.mark.wrangler
 def test_the_sample_passes_the_strict_checks_of_typescript(sample: Path, tmp_path: Path) -> None:
     program = sample / "node_modules" / ".bin" / "tsc"
@@ -67,7 +61,7 @@ def test_the_sample_passes_the_strict_checks_of_typescript(sample: Path, tmp_pat
     found = subprocess.run(
         [program, "--noEmit", "--strict"],
         cwd=sample,
-        env=node_environment(tmp_path),
+        env=environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=120,
@@ -81,7 +75,7 @@ def test_the_sample_passes_wranglers_own_dry_run(sample: Path, tmp_path: Path) -
     found = subprocess.run(
         [sample / "node_modules/.bin/wrangler", "deploy", "--dry-run", "--outdir", "out"],
         cwd=sample,
-        env=node_environment(tmp_path),
+        env=environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=120,

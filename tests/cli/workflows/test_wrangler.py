@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,12 +16,9 @@ pytestmark = pytest.mark.wrangler
 
 @pytest.fixture
 def wrangler(server: DevServer, tmp_path: Path) -> Wrangler:
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if not folder:
-        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
     port = urlsplit(server.url).port
     assert port is not None
-    return Wrangler(folder, tmp_path, port)
+    return Wrangler(tmp_path, port)
 
 
 def test_what_is_shown_is_the_same(workflows: Command, wrangler: Wrangler) -> None:

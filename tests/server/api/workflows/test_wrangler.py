@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.end_to_end.wrangler import wrangler as run_wrangler
 from tests.server.api.serving import Api
 
 pytestmark = pytest.mark.wrangler
@@ -19,30 +18,13 @@ pytestmark = pytest.mark.wrangler
 class Wrangler:
     """Runs wrangler's commands in an empty folder: they need no project."""
 
-    def __init__(self, folder: str, cwd: Path, port: int) -> None:
-        self._program = f"{folder}/node_modules/.bin/wrangler"
+    def __init__(self, cwd: Path, port: int) -> None:
         self._cwd = cwd
         self._port = port
 
     def run(self, *words: str) -> str:
         """Return what `wrangler workflows WORDS --local` prints."""
-        node = os.environ.get("GROUNDFOG_NODE", "")
-        result = subprocess.run(
-            [self._program, "workflows", *words, "--local", "--port", str(self._port)],
-            cwd=self._cwd,
-            env={
-                "PATH": f"{node}:{os.environ['PATH']}",
-                "HOME": str(self._cwd),
-                "CI": "1",
-                "WRANGLER_SEND_METRICS": "false",
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert result.returncode == 0, f"{words}\n{result.stdout}\n{result.stderr}"
-        return result.stdout
+        return run_wrangler(self._cwd, "workflows", *words, "--local", "--port", str(self._port))
 
     def json(self, *words: str) -> Any:
         """Return what it prints with `--json`."""
@@ -55,12 +37,9 @@ class Wrangler:
 
 @pytest.fixture
 def wrangler(explorer: Api, tmp_path: Path) -> Wrangler:
-    folder = os.environ.get("GROUNDFOG_WRANGLER")
-    if not folder:
-        pytest.skip("GROUNDFOG_WRANGLER does not name a folder with wrangler installed")
     port = urlsplit(explorer.server.url).port
     assert port is not None
-    return Wrangler(folder, tmp_path, port)
+    return Wrangler(tmp_path, port)
 
 
 def test_every_workflow_command_of_wrangler_works(wrangler: Wrangler, explorer: Api) -> None:
