@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.cron": {"emulator.words"},
     "emulator.regex": set(),
     "emulator.determinism": set(),
+    "emulator.packages": FOUNDATION,
     "emulator.config": FOUNDATION,
     "bindings": FOUNDATION,
     "emulator.protocol": set(),

@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.terminal import AnyTerminal
 from emulator.config.model import Config, Unsupported
+from emulator.errors import UsageError
 from emulator.kinds.d1 import Database
 from emulator.kinds.registry import KINDS
 from emulator.server.http.listen import DEFAULT_PORT
 from emulator.server.security import exposure
 from emulator.session import Project, Running
+from emulator.user_code import PYTHON_MODULES
 
 if TYPE_CHECKING:
     from emulator.engine.clock_control import Timekeeper
@@ -73,6 +76,28 @@ def tell_pending_migrations(project: Project, terminal: AnyTerminal) -> None:
 
         for warning in pending_warnings(project.config, project.state):
             terminal.warning(warning)
+
+
+def tell_missing_packages(project: Project, interpreter: Path, terminal: AnyTerminal) -> None:
+    """Warn about dependencies in pyproject.toml that the worker's Python lacks."""
+    folder = project.config.project_dir
+    if not (folder / "pyproject.toml").exists():
+        return
+    from emulator.packages.declared import find, read
+    from emulator.packages.installed import missing
+
+    path = find(folder)
+    assert path is not None
+    try:
+        names = missing(read(path), interpreter, folder / PYTHON_MODULES)
+    except UsageError as error:
+        terminal.warning(str(error))
+        return
+    if names:
+        terminal.warning(
+            f"pyproject.toml names {', '.join(names)}, which {interpreter} lacks. "
+            "Run groundfog sync."
+        )
 
 
 def bindings_table(config: Config) -> list[str]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "state": "emulator.cli.state:state",
     "exec": "emulator.cli.exec:exec_",
     "check": "emulator.cli.check:check",
+    "sync": "emulator.cli.sync:sync",
     "doctor": "emulator.cli.doctor:doctor",
 }
 

@@ -15,7 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.cli.banner import introduce, tell_pending_migrations, tell_ready
+from emulator.cli.banner import (
+    introduce,
+    tell_missing_packages,
+    tell_pending_migrations,
+    tell_ready,
+)
 from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.levels import Level
 from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
@@ -62,7 +67,7 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
             f"--debug is for Python workers, and main is {config.main.name} ({config.path.name})."
         )
     state = State.locate(config, arguments.persist_to)
-    interpreter = guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
+    interpreter = _interpreter(config, arguments)
     fits = launched is not None and launched.interpreter == interpreter
     forkserver = Forkserver(interpreter, launched if fits else None, terminal_path())
     gc.freeze()  # imported modules stay for ever
@@ -80,6 +85,10 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
             )
         finally:
             restore()
+
+
+def _interpreter(config: Config, arguments: DevArguments) -> Path:
+    return guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
 
 
 def _terminal(arguments: DevArguments) -> AnyTerminal:
@@ -142,6 +151,8 @@ async def _serve(
             journal.on_commit = _progress_lines(journal, terminal, whole)
         running.debugging.restore_terminal = restore_terminal
         introduce(running, arguments, terminal)
+        if project.config.is_python:
+            tell_missing_packages(project, _interpreter(project.config, arguments), terminal)
         await running.listen()
         if arguments.migrate:
             from emulator.cli.pending_migrations import apply_pending

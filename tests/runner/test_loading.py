@@ -195,7 +195,24 @@ def test_a_package_that_is_missing_says_where_to_install_it(tmp_path: Path) -> N
     error = _load_error(tmp_path)
 
     assert "python_modules/ has fastmath for WebAssembly only." in error.traceback
+    assert f"The worker runs in {sys.executable}, which lacks 'fastmath'." in error.traceback
     assert "-m pip install fastmath" in error.traceback
+
+
+@pytest.mark.parametrize(
+    ("declared", "advice"),
+    [
+        ('dependencies = ["Fast_Math>=1"]', "pyproject.toml names it: run `groundfog sync`."),
+        ('dependencies = ["other"]', "Add the package that has 'fast_math' to the dependencies in"),
+        ("= broken", "Add the package that has 'fast_math' to the dependencies in"),
+    ],
+)
+def test_a_package_that_is_missing_is_a_matter_of_pyproject(
+    tmp_path: Path, declared: str, advice: str
+) -> None:
+    write(tmp_path, {"pyproject.toml": f"[project]\n{declared}"})
+    write(tmp_path, {"src/entry.py": "import fast_math"})
+    assert advice in _load_error(tmp_path).traceback
 
 
 def test_a_save_within_the_same_second_and_of_the_same_size_is_seen(tmp_path: Path) -> None:

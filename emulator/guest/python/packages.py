@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import (
@@ -62,18 +63,47 @@ def hook(python_modules: Path, elsewhere: frozenset[str]) -> Callable[[str], Fil
 
 
 def hint(error: ModuleNotFoundError, python_modules: Path) -> str:
-    """Return what to do about a package that is missing; nothing if it is not about a package."""
+    """Return what to do about a package that is missing; nothing if it is not about a package.
+
+    It names the interpreter that runs, and the command to run.
+    """
     name = (error.name or "").partition(".")[0]
     if not name or name in sys.stdlib_module_names or TEXT in str(error):
         return ""
     has = ""
     if name in for_webassembly(python_modules):
         has = f"python_modules/ has {name} for WebAssembly only. "
-    return (
-        f"{has}The worker runs in {sys.executable}: install the package there that has {name!r}, "
-        f"such as with `{sys.executable} -m pip install {name}`. A `.venv` in the project's folder "
-        "is used if there is one."
-    )
+    declared = _declared(python_modules.parent)
+    if declared is None:
+        command = (
+            f"Install the package that has {name!r}, such as with "
+            f"`{sys.executable} -m pip install {name}`; or name it in pyproject.toml and run "
+            "`groundfog sync`."
+        )
+    elif name.lower().replace("_", "-") in declared:
+        command = "pyproject.toml names it: run `groundfog sync`."
+    else:
+        command = (
+            f"Add the package that has {name!r} to the dependencies in pyproject.toml, and run "
+            "`groundfog sync`."
+        )
+    return f"{has}The worker runs in {sys.executable}, which lacks {name!r}. {command}"
+
+
+def _declared(project: Path) -> set[str] | None:
+    """Return the names of the packages in pyproject.toml; None without such a file."""
+    import tomllib
+
+    for folder in (project, *project.parents):
+        if (path := folder / "pyproject.toml").is_file():
+            break
+    else:
+        return None
+    try:
+        listed = tomllib.loads(_text(path))["project"]["dependencies"]
+        return {re.split(r"[^\w.-]", text.strip())[0].lower().replace("_", "-") for text in listed}
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def _text(path: Path) -> str:

@@ -40,8 +40,15 @@ def guest_interpreter(project_dir: Path, chosen: Path | None, own: Path) -> Path
     if chosen is not None:
         return chosen
     for folder in VIRTUAL_ENVIRONMENTS:
-        for relative in ("bin/python", "Scripts/python.exe"):
-            candidate = project_dir / folder / relative
-            if candidate.exists():
-                return candidate
+        if found := environment_interpreter(project_dir / folder):
+            return found
     return own
+
+
+def environment_interpreter(environment: Path) -> Path | None:
+    """Return the Python of a virtual environment, if it is there."""
+    for relative in ("bin/python", "Scripts/python.exe"):
+        candidate = environment / relative
+        if candidate.exists():
+            return candidate
+    return None

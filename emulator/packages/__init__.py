@@ -1,0 +1,1 @@
+"""The Python packages of a project: what it declares, what is installed, how to install it."""
