@@ -20,15 +20,15 @@ from typing import Any
 import apsw
 
 from bindings.d1.bookmarks import Bookmarks
-from bindings.d1.errors import DUMP_REFUSED, error_message
 from bindings.d1.jobs import Job, NeedsWriter, Query, TooSlow
-from bindings.d1.limits import QUERY_TIMEOUT_MS, SQL_MAX_BYTES
 from bindings.d1.quickness import Call, Quickness
 from bindings.d1.rows import EncodedRows, encoded
 from bindings.d1.ruled_connection import RuledConnection
-from bindings.d1.splitter import QUERY_KEYWORDS, split_statements
 from bindings.d1.threads import ConnectionThread
-from bindings.d1.values import to_parameter, to_text
+from bindings.sql.errors import DUMP_REFUSED, error_message
+from bindings.sql.limits import QUERY_TIMEOUT_MS, SQL_MAX_BYTES
+from bindings.sql.splitter import QUERY_KEYWORDS, split_statements
+from bindings.sql.values import to_parameter, to_text
 from emulator.answers.d1 import Result
 from emulator.clock import SystemClock
 from emulator.disk import make_folder, refuse_foreign_link

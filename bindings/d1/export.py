@@ -14,9 +14,9 @@ from pathlib import Path
 
 import apsw
 
-from bindings.d1.authorizer import RESERVED_PREFIX
-from bindings.d1.opening import open_whole
-from bindings.d1.undecodable import decoded, query_as_bytes
+from bindings.sql.authorizer import RESERVED_PREFIX
+from bindings.sql.opening import open_whole
+from bindings.sql.undecodable import decoded, query_as_bytes
 from emulator.errors import EmulatorError, UsageError
 
 VIRTUAL_TABLE = "D1 Export error: cannot export databases with Virtual Tables (fts5)"

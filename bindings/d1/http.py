@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bindings.d1.database import D1, to_queries
-from bindings.d1.errors import DUMP_REFUSED
-from bindings.d1.values import with_lists
 from bindings.http import HttpAnswer, json_answer, large_json_answer
+from bindings.sql.errors import DUMP_REFUSED
+from bindings.sql.values import with_lists
 from emulator.answers.d1 import ObjectResult, Result
 from emulator.errors import WorkerError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bindings.d1.values import Parameter
+from bindings.sql.values import Parameter
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import apsw
 from bindings.d1.database import D1
 from bindings.d1.jobs import Query
 from bindings.d1.migration_files import Migrations, migration_files
-from bindings.d1.opening import open_read_only
 from bindings.d1.script import read_script, script_statements
+from bindings.sql.opening import open_read_only
 from emulator.errors import EmulatorError, UsageError, WorkerError
 
 

@@ -14,9 +14,9 @@ from itertools import islice
 from typing import Any
 
 from bindings.binding import Encoded
-from bindings.d1.errors import RESULT_TOO_LARGE
-from bindings.d1.limits import RESULT_MAX_BYTES
-from bindings.d1.values import Cell, to_rows
+from bindings.sql.errors import RESULT_TOO_LARGE
+from bindings.sql.limits import RESULT_MAX_BYTES
+from bindings.sql.values import Cell, to_rows
 from emulator.answers.d1 import Result
 from emulator.errors import WorkerError
 

@@ -17,8 +17,11 @@ from typing import Any
 
 import apsw
 
-from bindings.d1.authorizer import RESERVED_PREFIX, Authorizer
-from bindings.d1.errors import (
+from bindings.d1.jobs import Job, NeedsWriter, Query, TooSlow
+from bindings.d1.meta import Standing, meta
+from bindings.d1.rows import EncodedRows, Room
+from bindings.sql.authorizer import RESERVED_PREFIX, Authorizer
+from bindings.sql.errors import (
     CONNECTION_LOST,
     NO_STATEMENTS,
     NOT_A_STATEMENT,
@@ -29,15 +32,12 @@ from bindings.d1.errors import (
     TIMED_OUT,
     error_message,
 )
-from bindings.d1.jobs import Job, NeedsWriter, Query, TooSlow
-from bindings.d1.limits import LIMITS, SETTINGS, SQL_MAX_BYTES
-from bindings.d1.meta import Standing, meta
-from bindings.d1.meter import Meter
-from bindings.d1.opening import open_connection
-from bindings.d1.rows import EncodedRows, Room
-from bindings.d1.splitter import Statement, is_empty, split_statements
-from bindings.d1.undecodable import as_bytes, decoded
-from bindings.d1.values import Cell, Parameter
+from bindings.sql.limits import LIMITS, SETTINGS, SQL_MAX_BYTES
+from bindings.sql.meter import Meter
+from bindings.sql.opening import open_connection
+from bindings.sql.splitter import Statement, is_empty, split_statements
+from bindings.sql.undecodable import as_bytes, decoded
+from bindings.sql.values import Cell, Parameter
 from emulator.answers.d1 import Result
 from emulator.errors import WorkerError
 from emulator.sqlite import DatabaseFile, Removed, Synchronous

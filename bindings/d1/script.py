@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bindings.d1.splitter import split_statements, tokens
+from bindings.sql.splitter import split_statements, tokens
 from emulator.errors import UsageError
 
 SEVERAL_TRANSACTIONS = (

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import apsw
 
-from bindings.d1.authorizer import RESERVED_PREFIX
-from bindings.d1.opening import open_read_only, open_whole
+from bindings.sql.authorizer import RESERVED_PREFIX
+from bindings.sql.opening import open_read_only, open_whole
 from bindings.wrangler_files import object_file
 from emulator.disk import make_folder
 from emulator.errors import EmulatorError

@@ -10,7 +10,7 @@ from typing import Any
 
 from bindings.d1.database import D1
 from bindings.d1.http import answer
-from bindings.d1.splitter import split_statements, tokens
+from bindings.sql.splitter import split_statements, tokens
 from emulator.errors import WorkerError
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import changed_bytes, changed_json, json_bytes, json_value

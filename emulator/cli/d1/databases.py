@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bindings.d1.database import D1
-from bindings.d1.limits import QUERY_TIMEOUT_MS
 from bindings.d1.migration_files import Migrations
+from bindings.sql.limits import QUERY_TIMEOUT_MS
 from emulator.cli.local_options import local_options
 from emulator.cli.options import ProjectOptions, load_project
 from emulator.config.model import Bound, Config

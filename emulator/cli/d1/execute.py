@@ -9,9 +9,9 @@ import click
 
 from bindings.d1.http import with_row_objects
 from bindings.d1.jobs import Query
-from bindings.d1.limits import QUERY_TIMEOUT_MS
 from bindings.d1.script import read_script, script_statements
-from bindings.d1.values import with_lists
+from bindings.sql.limits import QUERY_TIMEOUT_MS
+from bindings.sql.values import with_lists
 from emulator.answers.d1 import Result
 from emulator.cli.d1.databases import choose, database_options
 from emulator.cli.options import ProjectOptions

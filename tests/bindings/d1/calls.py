@@ -11,7 +11,7 @@ import pytest
 
 from bindings.binding import Encoded
 from bindings.d1.database import D1
-from bindings.d1.values import with_lists
+from bindings.sql.values import with_lists
 from emulator.errors import WorkerError
 from emulator.protocol.values import decode
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bindings.d1.authorizer import TRANSACTION_REFUSED
 from bindings.d1.database import D1
+from bindings.sql.authorizer import TRANSACTION_REFUSED
 from emulator.errors import WorkerError
 from tests.bindings.d1.calls import message, with_d1
 

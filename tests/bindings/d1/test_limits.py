@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bindings.d1.database import D1
-from bindings.d1.errors import TIMED_OUT
+from bindings.sql.errors import TIMED_OUT
 from tests.bindings.d1.calls import message, query, refusal, rows, with_d1
 
 RUNAWAY = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"

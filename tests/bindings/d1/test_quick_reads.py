@@ -12,10 +12,10 @@ import pytest
 
 from bindings.binding import Encoded
 from bindings.d1.database import D1
-from bindings.d1.errors import RESULT_TOO_LARGE
 from bindings.d1.jobs import Query
-from bindings.d1.limits import RESULT_MAX_BYTES
 from bindings.d1.quickness import CALLS_MAX, Quickness
+from bindings.sql.errors import RESULT_TOO_LARGE
+from bindings.sql.limits import RESULT_MAX_BYTES
 from emulator.errors import WorkerError
 from emulator.protocol.values import decode, encode
 from tests.bindings.d1.calls import query, refusal, with_d1

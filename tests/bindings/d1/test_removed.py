@@ -10,7 +10,7 @@ import pytest
 
 from bindings.d1 import ruled_connection
 from bindings.d1.database import D1
-from bindings.d1.opening import open_connection
+from bindings.sql.opening import open_connection
 from tests.bindings.d1.calls import query, refusal, with_d1
 
 SAID = "was removed or replaced while it was open"

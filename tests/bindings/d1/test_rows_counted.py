@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from bindings.d1.database import D1
-from bindings.d1.footprint import Footprint, Scan, rows_read
+from bindings.sql.footprint import Footprint, Scan, rows_read
 from tests.bindings.d1.calls import query, refusal, with_d1
 
 SETUP = [

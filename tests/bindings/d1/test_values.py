@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bindings.d1.database import D1
-from bindings.d1.values import SAFE_INTEGER_MAX, to_parameter, to_rows
+from bindings.sql.values import SAFE_INTEGER_MAX, to_parameter, to_rows
 from emulator.errors import WorkerError
 from tests.bindings.d1.calls import message, query, rows, with_d1
 

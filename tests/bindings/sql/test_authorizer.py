@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bindings.d1.authorizer import TRANSACTION_REFUSED, is_pragma_allowed
 from bindings.d1.database import D1
+from bindings.sql.authorizer import TRANSACTION_REFUSED, is_pragma_allowed
 from tests.bindings.d1.calls import message, query, refusal, rows, with_d1
 
 

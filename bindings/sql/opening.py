@@ -14,7 +14,7 @@ from pathlib import Path
 
 import apsw
 
-from bindings.d1.limits import SETTINGS, apply_limits
+from bindings.sql.limits import SETTINGS, apply_limits
 from emulator.sqlite import BUSY_TIMEOUT_MS, Synchronous, pragmas
 
 CACHED_STATEMENTS = 512

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bindings.d1.splitter import QUERY_KEYWORDS, Statement, tokens
+from bindings.sql.splitter import QUERY_KEYWORDS, Statement, tokens
 
 
 def as_bytes(statement: Statement, columns: list[str]) -> str | None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bindings.d1.script import SEVERAL_TRANSACTIONS, read_script, script_statements
-from bindings.d1.splitter import is_empty, split_statements, tokens
+from bindings.sql.splitter import is_empty, split_statements, tokens
 from emulator.errors import UsageError
 from tests.watchdog import loop_watch
 

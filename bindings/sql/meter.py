@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import apsw
 
-from bindings.d1.footprint import Footprint, Op, footprint, rows_read, rows_written
-from bindings.d1.values import Parameter
+from bindings.sql.footprint import Footprint, Op, footprint, rows_read, rows_written
+from bindings.sql.values import Parameter
 
 FOOTPRINTS_MAX = 2_000
 

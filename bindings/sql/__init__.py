@@ -1,0 +1,1 @@
+"""SQL of workers under the rules of workerd's SQLite, which D1 and Durable Objects share."""
