@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.regex": set(),
     "emulator.determinism": set(),
     "emulator.packages": FOUNDATION,
+    "emulator.templates": set(),
     "emulator.config": FOUNDATION,
     "bindings": FOUNDATION,
     "emulator.protocol": set(),
@@ -160,11 +161,13 @@ class Import:
 
 
 def modules() -> dict[str, Path]:
-    """Return every module of ours by its dotted name."""
+    """Return every module of ours by its dotted name. What is in a template becomes the user's."""
     found = {}
     for package in ("emulator", "bindings"):
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
+            if parts[:2] == ("emulator", "templates") and len(parts) > 3:
+                continue
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 import groundfog
+from emulator.cli.init import CHOICES
 from tests.end_to_end.projects import WRANGLER, make_project
 from tests.end_to_end.server import READY
 from tests.waiting import DEADLINE_S
@@ -40,8 +41,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
     names = _run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
     for name in names:
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_symlink():
+            (source / name).symlink_to((ROOT / name).readlink())
+        elif (ROOT / name).is_file():
             (source / name).write_bytes((ROOT / name).read_bytes())
     pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")
     _run(*pip, "--no-index", "--wheel-dir", str(built), str(source), cwd=source)
@@ -75,6 +78,10 @@ def test_the_wheel_holds_the_three_packages_with_their_data_and_nothing_else(whe
 
     assert tops == {"bindings", "emulator", "groundfog"}
     assert "emulator/engine/journal/schema.sql" in names and "groundfog/py.typed" in names
+    templates = {name.split("/")[2] for name in names if name.startswith("emulator/templates/")}
+    assert templates == {"__init__.py", *CHOICES}
+    for template in CHOICES:
+        assert f"emulator/templates/{template}/.gitignore" in names
     assert kinds >= {".py", ".sql", ".typed"} and ".pyc" not in kinds
 
 
@@ -115,6 +122,16 @@ def test_a_path_that_leads_to_other_modules_of_our_names_leads_nobody_astray(
     path = _run(groundfog, "state", "path", cwd=project, PYTHONPATH=str(project))
 
     assert path.strip() == str(project / ".groundfog")
+
+
+def test_the_pip_of_an_older_python_comes_to_the_line_that_says_what_is_needed(
+    wheel: Path,
+) -> None:
+    """It looks at requirements first. apsw has no release for Python 3.10 that is new enough."""
+    requirements = metadata(wheel).get_all("Requires-Dist", [])
+
+    (apsw,) = (text for text in requirements if text.startswith("apsw"))
+    assert apsw.endswith('python_version >= "3.11"')
 
 
 def test_an_older_python_says_at_once_what_is_needed() -> None:

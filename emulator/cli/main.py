@@ -16,6 +16,7 @@ from emulator.errors import EmulatorError
 
 COMMANDS = {
     "dev": "emulator.cli.dev:dev",
+    "init": "emulator.cli.init:init",
     "workflows": "emulator.cli.workflows.group:workflows",
     "clock": "emulator.cli.clock:clock",
     "state": "emulator.cli.state:state",

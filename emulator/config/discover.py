@@ -17,7 +17,7 @@ SUFFIXES = (".json", ".jsonc", ".toml")
 REDIRECT = Path(".wrangler/deploy/config.json")
 
 _MINIMAL = (
-    "Create wrangler.toml there, for example:\n"
+    "Begin a project there with `groundfog init`, or create wrangler.toml, for example:\n"
     '    name = "my-worker"\n'
     '    main = "src/entry.py"\n'
     '    compatibility_date = "2026-08-01"\n'
