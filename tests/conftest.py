@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.runner.forks import forks
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,3 +31,11 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, which is an error here: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_processes_end() -> Iterator[None]:
+    """End what tests share when the last of them has run."""
+    yield
+    if forks.cache_info().currsize:
+        forks().close()

@@ -13,8 +13,9 @@ from emulator.protocol.life import Ping, Pong
 from emulator.protocol.loading import PROTOCOL_VERSION, Load, Loaded
 from emulator.protocol.message import Message
 from emulator.protocol.runs import RunStart
-from emulator.runner.python.forkserver import ForkedProcess, Forkserver
-from tests.runner.running import DEADLINE_S, GUEST_PYTHON, IMPLICIT_DEPENDENCIES, write
+from emulator.runner.python.forkserver import ForkedProcess
+from tests.runner.forks import forks
+from tests.runner.running import DEADLINE_S, IMPLICIT_DEPENDENCIES, write
 
 EVENT = {"payload": {"n": 1}, "instanceId": "order-17", "workflowName": "order"}
 
@@ -110,21 +111,17 @@ def converse(scenario: Callable[[Conversation], Awaitable[None]]) -> None:
     """Run `scenario` with a fresh guest."""
 
     async def main() -> None:
-        forkserver = Forkserver(Path(GUEST_PYTHON))
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                process = await forkserver.new_guest(1)
-                with process.socket, open(process.stdout), open(process.stderr) as errors:
-                    try:
-                        await scenario(Conversation(process))
-                    finally:
-                        process.kill()
-                        await process.exited
-                        print(errors.read())
-        finally:
-            await forkserver.stop()
+        async with asyncio.timeout(DEADLINE_S):
+            process = await forks().forkserver.new_guest(1)
+            with process.socket, open(process.stdout), open(process.stderr) as errors:
+                try:
+                    await scenario(Conversation(process))
+                finally:
+                    process.kill()
+                    await process.exited
+                    print(errors.read())
 
-    asyncio.run(main())
+    forks().run(main())
 
 
 def workflow(folder: Path, body: str, more: str = "") -> Path:

@@ -10,14 +10,13 @@ import pytest
 
 from emulator.protocol import framing
 from emulator.protocol.message import MESSAGE_TYPES
-from emulator.runner.python.forkserver import Forkserver
 from tests.protocol import guests
 from tests.protocol.guests import GuestSide, ScriptedPeer
 from tests.protocol.hosts import ConnectionSide, EngineSide
 from tests.protocol.javascript_guest import JavascriptGuests
 from tests.protocol.players import Player
 from tests.protocol.transcripts import FOLDER, Conversation, conversations
-from tests.runner.running import GUEST_PYTHON
+from tests.runner.forks import forks
 
 PARTS = [part.__name__.rpartition(".")[2] for part in framing.PARTS]
 OF_RUNS = conversations("runs", "guest")
@@ -38,37 +37,17 @@ OF_JAVASCRIPT = [
 ]
 
 
-class Forks:
-    """One forkserver, for all guests of this file."""
-
-    def __init__(self) -> None:
-        self.runner = asyncio.Runner()
-        self.forkserver = Forkserver(Path(GUEST_PYTHON))
-
-    def close(self) -> None:
-        self.runner.run(self.forkserver.stop())
-        self.runner.close()
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    made = Forks()
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize("conversation", OF_GUESTS, ids=str)
-def test_the_python_guest_keeps_to(
-    conversation: Conversation, tmp_path: Path, forks: Forks
-) -> None:
+def test_the_python_guest_keeps_to(conversation: Conversation, tmp_path: Path) -> None:
     async def played() -> None:
-        side = GuestSide(lambda: guests.python_guest(forks.forkserver, tmp_path, conversation.part))
+        forkserver = forks().forkserver
+        side = GuestSide(lambda: guests.python_guest(forkserver, tmp_path, conversation.part))
         try:
             await Player(side, "guest").play(conversation)
         finally:
             await side.close()
 
-    forks.runner.run(played())
+    forks().run(played())
 
 
 class Workerds:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,11 +17,10 @@ from emulator.runner.output import OutputLine
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.requests import FetchReply, FetchRequest
 from emulator.runner.runner import Runner, WorkerSpec
+from tests.runner.forks import forks
 
 HANG_TIMEOUT_MS = 30_000
 DEADLINE_S = 20.0
-# Guests may run on another Python than the tests: CI has them on every one that it finds.
-GUEST_PYTHON = os.environ.get("GROUNDFOG_GUEST_PYTHON", sys.executable)
 IMPLICIT_DEPENDENCIES = "2026-06-01"
 
 
@@ -93,7 +90,6 @@ class Running:
     """A started runner, and what was heard from it."""
 
     runner: Runner
-    source: Forkserver
     heard: Recorder
     project: Path
 
@@ -133,17 +129,19 @@ def run(
     project: Path,
     scenario: Callable[[Running], Awaitable[None]],
     *,
-    interpreter: str = GUEST_PYTHON,
+    source: Forkserver | None = None,
     hang_timeout_ms: int = HANG_TIMEOUT_MS,
     **options: Any,
 ) -> Recorder:
-    """Run `scenario` with a runner that is stopped afterwards, within a deadline."""
+    """Run `scenario` with a runner that is stopped afterwards, within a deadline.
+
+    `source` is a forkserver of the test's own, stopped afterwards too, in place of the shared one.
+    """
     heard = Recorder()
 
     async def main() -> None:
-        source = Forkserver(Path(interpreter))
         runner = Runner(
-            source,
+            source or forks().forkserver,
             heard,
             heard.lines.append,
             heard.reports.append,
@@ -153,10 +151,11 @@ def run(
         await runner.start()
         try:
             async with asyncio.timeout(DEADLINE_S):
-                await scenario(Running(runner, source, heard, project))
+                await scenario(Running(runner, heard, project))
         finally:
             await runner.stop()
-            await source.stop()
+            if source is not None:
+                await source.stop()
 
-    asyncio.run(main())
+    forks().run(main())
     return heard

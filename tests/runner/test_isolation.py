@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from emulator.runner.python.forkserver import Forkserver
+from tests.runner.forks import GUEST_PYTHON
 from tests.runner.running import Running, run
 from tests.runner.test_requests import until, worker
 from tests.waiting import eventually
@@ -71,7 +73,7 @@ def test_the_hosts_environment_stays_with_the_host(
         assert "PYTHONPATH" not in environment
         assert environment["TZ"] == "UTC"
 
-    run(tmp_path, scenario)
+    run(tmp_path, scenario, source=Forkserver(Path(GUEST_PYTHON)))
 
 
 def test_secrets_reach_env_and_no_command_line_or_output(tmp_path: Path) -> None:
@@ -187,15 +189,16 @@ def test_a_host_that_is_killed_leaves_no_process_behind(tmp_path: Path, handler:
 
 def test_stopping_the_runner_leaves_no_process_behind(tmp_path: Path) -> None:
     worker(tmp_path, "return Response('up')")
+    forkserver = Forkserver(Path(GUEST_PYTHON))
     pids: list[int] = []
 
     async def scenario(it: Running) -> None:
         for _ in range(2):
             pids.append((await it.load()).pid)
-        assert it.source.pid is not None
-        pids.append(it.source.pid)
+        assert forkserver.pid is not None
+        pids.append(forkserver.pid)
 
-    run(tmp_path, scenario)
+    run(tmp_path, scenario, source=forkserver)
     assert not any(map(_is_running, pids))
 
 

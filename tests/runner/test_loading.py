@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from emulator.errors import GuestError
+from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.requests import LoadError
+from tests.runner.forks import GUEST_PYTHON
 from tests.runner.running import Running, run, write
 from tests.runner.test_requests import until
 
@@ -330,7 +332,7 @@ def test_an_interpreter_that_does_not_exist_is_named(tmp_path: Path) -> None:
         await it.load()
 
     with pytest.raises(GuestError, match=r"no-such-python could not be started.*--python"):
-        run(tmp_path, scenario, interpreter=f"{tmp_path}/no-such-python")
+        run(tmp_path, scenario, source=Forkserver(tmp_path / "no-such-python"))
 
 
 def test_a_missing_interpreter_is_quoted(tmp_path: Path) -> None:
@@ -342,7 +344,7 @@ def test_a_missing_interpreter_is_quoted(tmp_path: Path) -> None:
         await it.load()
 
     with pytest.raises(GuestError, match=r"ended with status 7\. It said:\nI am no Python"):
-        run(tmp_path, scenario, interpreter=str(fake))
+        run(tmp_path, scenario, source=Forkserver(fake))
 
 
 def test_a_project_whose_folder_is_gone_is_a_load_error(tmp_path: Path) -> None:
@@ -372,22 +374,24 @@ def test_a_kill_during_the_import_is_not_the_fault_of_the_code(tmp_path: Path) -
 
 def test_a_forkserver_that_died_is_replaced_at_the_next_load(tmp_path: Path) -> None:
     write(tmp_path, {"src/entry.py": HELLO})
+    forkserver = Forkserver(Path(GUEST_PYTHON))
 
     async def scenario(it: Running) -> None:
         guest = await it.load()
-        assert it.source.pid is not None
-        os.kill(it.source.pid, signal.SIGKILL)
+        assert forkserver.pid is not None
+        os.kill(forkserver.pid, signal.SIGKILL)
         assert "forkserver" in await guest.lost
 
         await it.load()
 
         assert await it.get() == b"hello"
 
-    run(tmp_path, scenario)
+    run(tmp_path, scenario, source=forkserver)
 
 
 def test_a_load_that_is_given_up_leaves_no_guest_and_confuses_no_other(tmp_path: Path) -> None:
     write(tmp_path, {"src/entry.py": HELLO})
+    forkserver = Forkserver(Path(GUEST_PYTHON))
 
     async def scenario(it: Running) -> None:
         given_up = [asyncio.ensure_future(it.load()) for _ in range(3)]
@@ -400,9 +404,9 @@ def test_a_load_that_is_given_up_leaves_no_guest_and_confuses_no_other(tmp_path:
         guest = await it.load()
 
         assert await it.get() == b"hello"
-        await until(lambda: it.source.guest_pids == [guest.pid], "the end of the others")
+        await until(lambda: forkserver.guest_pids == [guest.pid], "the end of the others")
 
-    run(tmp_path, scenario)
+    run(tmp_path, scenario, source=forkserver)
 
 
 def test_a_process_that_the_system_has_no_room_for_is_told_and_can_be_tried_again(
@@ -414,19 +418,20 @@ def test_a_process_that_the_system_has_no_room_for_is_told_and_can_be_tried_agai
     interpreter = tmp_path / "python"
     interpreter.write_text(NO_ROOM.format(python=sys.executable, full=str(tmp_path / "full")))
     interpreter.chmod(0o755)
+    forkserver = Forkserver(interpreter)
 
     async def scenario(it: Running) -> None:
         with pytest.raises(GuestError, match=r"no further process \(Resource temporarily"):
             await it.load()
-        pid = it.source.pid
+        pid = forkserver.pid
         (tmp_path / "full").unlink()
 
         await it.load()
 
         assert await it.get() == b"hello"
-        assert it.source.pid == pid
+        assert forkserver.pid == pid
 
-    run(tmp_path, scenario, interpreter=str(interpreter))
+    run(tmp_path, scenario, source=forkserver)
 
 
 NO_ROOM = """#!{python}
