@@ -7,6 +7,7 @@ does is decided by its seed; when exactly it happens is not, so a rare fault may
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 from emulator.words import counted
+from tests.crash.languages import in_typescript, python
 from tests.crash.rounds import Round, at_random, seed_from_environment
 from tests.crash.scripts import FEATURES
 
@@ -25,12 +27,22 @@ def main() -> int:
     if unknown := without - FEATURES:
         print(f"no such feature: {', '.join(sorted(unknown))}; there are: {_FEATURES}")
         return 2
+    if arguments.typescript and not os.environ.get("GROUNDFOG_WRANGLER"):
+        print("--typescript: GROUNDFOG_WRANGLER names no folder with wrangler installed")
+        return 2
+    language = in_typescript() if arguments.typescript else python()
     seed = seed_from_environment() if arguments.seed is None else arguments.seed
     end = time.monotonic() + arguments.seconds
     rounds = lives = failures = 0
     while rounds < arguments.rounds and (rounds == 0 or time.monotonic() < end):
         folder = Path(tempfile.mkdtemp(prefix=f"crash-{seed}-"))
-        round_ = at_random(folder, seed, features=FEATURES - without, shared=arguments.shared)
+        round_ = at_random(
+            folder,
+            seed,
+            language=language,
+            features=FEATURES - without,
+            shared=arguments.shared,
+        )
         round_.run()
         rounds, lives = rounds + 1, lives + round_.killed
         if round_.broken:
@@ -57,6 +69,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=float("inf"), help=limit)
     shared = "nested steps of one name, called by several parents and at three levels"
     parser.add_argument("--shared", action="store_true", help=shared)
+    typescript = "a worker in TypeScript; GROUNDFOG_WRANGLER has its tools"
+    parser.add_argument("--typescript", action="store_true", help=typescript)
     leave_out = f"features to leave out, with commas between: {_FEATURES}"
     parser.add_argument("--without", default="", help=leave_out)
     return parser.parse_args()
@@ -65,7 +79,7 @@ def _arguments() -> argparse.Namespace:
 def _tell(round_: Round, arguments: argparse.Namespace) -> None:
     (round_.folder / "output").write_text("\n".join(round_.output), encoding="utf-8")
     again = f"python -m tests.crash 1 {round_.seed}"
-    again += " --shared" * arguments.shared
+    again += " --shared" * arguments.shared + " --typescript" * arguments.typescript
     again += f" --without {arguments.without}" if arguments.without else ""
     print(f"seed {round_.seed}, {round_.durability}: {round_.lives}, {round_.quiet_blows}")
     print("  " + "\n  ".join(round_.broken[:20]))

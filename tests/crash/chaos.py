@@ -12,9 +12,9 @@ from random import Random
 
 import psutil
 
+from tests.crash.languages import Language
 from tests.crash.launcher import POINTS
 from tests.crash.scripts import LONGEST_SLEEP_MS
-from tests.crash.worker import MARK
 from tests.end_to_end.projects import edit
 from tests.end_to_end.server import DevServer
 
@@ -27,16 +27,17 @@ _BLOWS = (
     ("kill guest", 3, ""),
     ("stop guest", 2, "stops"),
     ("stop host", 1, "stops"),
-    ("stop forkserver", 1, "stops"),
-    ("kill forkserver", 1, "forkserver"),
+    ("stop helper", 1, "stops"),
+    ("kill helper", 1, "helpers"),
 )
 _ENDINGS = (
     ("kill", 4, ""),
-    ("kill host and forkserver", 2, "forkserver"),
-    ("kill everyone", 1, "forkserver"),
+    ("kill host and helper", 2, "helpers"),
+    ("kill host and guests", 1, "helpers"),
+    ("kill everyone", 1, "helpers"),
     ("interrupt", 1, ""),
 )
-BROKEN = "this is no Python\n"
+BROKEN = "this is no code\n"  # in any language
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Chaos:
     """Deals the blows of one server's life when they are due."""
 
     server: DevServer
+    language: Language
     project: Path
     blows: list[Blow]
     began: float = field(default_factory=time.monotonic)
@@ -146,7 +148,7 @@ class Chaos:
                 self._save()
             case "broken save":
                 if self._repair_at is None:
-                    edit(self.project, MARK, f"{BROKEN}{MARK}")
+                    self._edit(self.language.mark, f"{BROKEN}{self.language.mark}")
                     self._repair_at = now + blow.for_s
             case "configure":
                 text = (self.project / "wrangler.toml").read_text(encoding="utf-8")
@@ -154,17 +156,17 @@ class Chaos:
                 old, new = f"EDITED = {number}\n", f"EDITED = {number + 1}\n"
                 edit(self.project, old, new, "wrangler.toml")
             case "kill guest":
-                for pid in server.guest_pids()[-1:]:
+                for pid in self.language.guests(server)[-1:]:
                     _signal(pid, signal.SIGKILL)
-            case "kill forkserver":
-                for pid in forkservers(server):
+            case "kill helper":
+                for pid in self.language.helpers(server):
                     _signal(pid, signal.SIGKILL)
             case "stop guest":
-                self._stop(server.guest_pids(), now + blow.for_s)
+                self._stop(self.language.guests(server), now + blow.for_s)
             case "stop host":
                 self._stop([server.pid], now + min(blow.for_s, 0.5))
-            case "stop forkserver":
-                self._stop(forkservers(server), now + blow.for_s)
+            case "stop helper":
+                self._stop(self.language.helpers(server), now + blow.for_s)
 
     def _stop(self, pids: list[int], until: float) -> None:
         for pid in pids:
@@ -172,25 +174,31 @@ class Chaos:
             self._stopped.append((until, pid))
 
     def _save(self) -> None:
-        path = self.project / "src" / "entry.py"
-        text = path.read_text(encoding="utf-8")
-        number = int(text.split(MARK)[1].split()[0])
-        edit(self.project, f"{MARK}{number}\n", f"{MARK}{number + 1}\n")
+        mark = self.language.mark
+        text = (self.project / self.language.main).read_text(encoding="utf-8")
+        number = int(text.split(mark)[1].split()[0])
+        self._edit(f"{mark}{number}\n", f"{mark}{number + 1}\n")
+
+    def _edit(self, old: str, new: str) -> None:
+        edit(self.project, old, new, self.language.main)
 
     def _repair(self) -> None:
         if self._repair_at is not None:
-            edit(self.project, BROKEN, "")
+            self._edit(BROKEN, "")
             self._repair_at = None
 
 
-def end_life(server: DevServer, ending: str) -> None:
+def end_life(server: DevServer, language: Language, ending: str) -> None:
     """End a server in this way, if it has not ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
         match ending:
-            case "kill host and forkserver":
-                _kill_at_once([server.pid, *forkservers(server)])
+            case "kill host and helper":
+                _kill_at_once([server.pid, *language.helpers(server)])
+            case "kill host and guests":
+                _kill_at_once([server.pid, *language.guests(server)])
             case "kill everyone":
-                _kill_at_once([server.pid, *forkservers(server), *server.guest_pids()])
+                everyone = (*language.helpers(server), *language.guests(server))
+                _kill_at_once([server.pid, *everyone])
             case "interrupt":
                 _signal(server.pid, signal.SIGINT)
                 server.wait_for_exit()
@@ -202,11 +210,6 @@ def _kill_at_once(pids: list[int]) -> None:
         _signal(pid, signal.SIGSTOP)
     for pid in pids:
         _signal(pid, signal.SIGKILL)
-
-
-def forkservers(server: DevServer) -> list[int]:
-    """Return the forkserver's pid, if there is one."""
-    return [child.pid for child in psutil.Process(server.pid).children()]
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -13,9 +13,8 @@ from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.runs import streams
 from emulator.protocol import values
-from emulator.protocol.values import StreamValue
 from tests.crash.judging import Asked, Execution, Story
-from tests.crash.ledger import brief
+from tests.crash.recorded import recorded
 from tests.crash.scripts import Script
 from tests.engine.soundness import unsound
 
@@ -121,7 +120,7 @@ def _ending(script: Script, instance: Instance, asked: list[Asked], story: Story
         if error is None or error.message != "as the script says":
             yield f"ended with {error}"
     elif instance.status is Status.COMPLETE:
-        output = brief(values.decode(instance.output))
+        output = recorded(instance.output)
         returned = [seen.value for seen in story.left[script.instance]]
         if output not in returned:
             yield f"returned {output!r}, and run() returned {returned}"
@@ -168,7 +167,7 @@ def _recorded(entries: list[Entry], story: Story) -> Iterator[tuple[Entry, Execu
     """Yield what is recorded of steps that have succeeded, each with the execution it came from."""
     for entry in entries:
         if entry.kind is EntryKind.STEP_SUCCESS:
-            yield entry, story.by_value.get(_value(entry))
+            yield entry, story.by_value.get(recorded(entry.value))
 
 
 def _results(entries: list[Entry], script: Script, story: Story) -> Iterator[str]:
@@ -181,7 +180,7 @@ def _results(entries: list[Entry], script: Script, story: Story) -> Iterator[str
             yield f"{entry.step} has two results"
         keys.add(entry.step)
         if execution is None:
-            yield f"{entry.step}: the value recorded was never made: {_value(entry)!r}"
+            yield f"{entry.step}: the value recorded was never made: {recorded(entry.value)!r}"
             continue
         if execution.instance != script.instance:
             yield f"{entry.step} has the result of {execution.instance}: {execution.site}"
@@ -251,11 +250,6 @@ def _rollback(entries: list[Entry], script: Script, story: Story) -> Iterator[st
                 yield f"{execution.site} ran after the rollback had begun"
     for name in set(undone) - {names[line["site"]] for _, line in notes}:
         yield f"{name} is recorded as rolled back, and never was"
-
-
-def _value(entry: Entry) -> str:
-    value = values.decode(entry.value)
-    return value.preview[:16] if isinstance(value, StreamValue) else brief(value)
 
 
 def _streams(journal: Journal, key: int, instance: Instance) -> Iterator[str]:

@@ -75,12 +75,18 @@ def brief(value: Any) -> str:
     """Return a short text that two values share only when they are equal."""
     from hashlib import sha256
 
-    if isinstance(value, bytes | bytearray | memoryview):
-        text = repr(bytes(value))
-    elif isinstance(value, dict):
-        text = ", ".join(f"{key}: {brief(item)}" for key, item in value.items())
-    else:
-        text = value if isinstance(value, str) else repr(value)
+    text = whole(value)
     if len(text) <= 80:
         return text
     return f"{text[:24]}…{len(text)}…{sha256(text.encode()).hexdigest()[:16]}"
+
+
+def whole(value: Any) -> str:
+    """Return a text that two values share only when they are equal."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"bytes {bytes(value).decode('latin-1')}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {whole(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(whole, value)) + "]"
+    return str(value)

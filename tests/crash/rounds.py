@@ -26,10 +26,10 @@ from tests.crash.chaos import (
     random_quiet_blows,
 )
 from tests.crash.driver import Driver, is_ours, random_operations
+from tests.crash.languages import Language, python
 from tests.crash.launcher import VARIABLE
 from tests.crash.ledger import Ledger
 from tests.crash.scripts import FEATURES, Author, Script
-from tests.crash.worker import random_concurrency, write_project
 from tests.end_to_end.server import DevServer
 from tests.waiting import eventually
 
@@ -57,6 +57,7 @@ class Round:
     instances: int
     lives: list[Life]
     durability: str = "full"
+    language: Language = field(default_factory=python)
     features: frozenset[str] = FEATURES
     shared: bool = False
     quiet_blows: tuple[Blow, ...] = ()
@@ -68,21 +69,20 @@ class Round:
         """Play it; return the broken promises."""
         random = Random(self.seed)
         self._ledger = Ledger(self.folder / "ledger")
-        scripts = Author(random, self.features, self.shared).scripts(self.instances)
-        operations = random_operations(random, scripts) if "operations" in self.features else []
-        rows = 5 if "rows" in self.features else 0
+        self._features = self.features - self.language.lacks
+        scripts = Author(random, self._features, self.shared).scripts(self.instances)
+        operations = random_operations(random, scripts) if "operations" in self._features else []
+        rows = 5 if "rows" in self._features else 0
         self._driver = Driver(scripts, operations, self._ledger, random, rows)
-        self._project = write_project(
-            self.folder / "project",
-            self._ledger.path,
-            self.durability,
-            random_concurrency(random),
-        )
-        for life in self.lives:
-            self._live(life)
+        self._project = self.folder / "project"
+        with self.language.told(self._ledger) as way:
+            self.language.write(self._project, way)
+            self._write_settings(random.choice((None, None, 1, 3)))
+            for life in self.lives:
+                self._live(life)
+                self._look_at_what_is_left()
+            self._quiet_end()
             self._look_at_what_is_left()
-        self._quiet_end()
-        self._look_at_what_is_left()
         story = judging.read(self._ledger.lines())
         self.broken += self._driver.violations
         self.broken += judging.violations(story, self._charged(scripts))
@@ -90,6 +90,13 @@ class Round:
         lost = {*story.rows} - {*self._driver.rows}
         self.broken += [f"row {row} was acknowledged and is not there" for row in sorted(lost)]
         return self.broken
+
+    def _write_settings(self, concurrency: int | None) -> None:
+        """concurrency: how many instances may run at once; None for as many as there are."""
+        settings = f'{self.language.settings}[engine]\ndurability = "{self.durability}"\n'
+        if concurrency is not None:
+            settings += f"concurrency = {concurrency}\n"
+        (self._project / "groundfog.toml").write_text(settings, encoding="utf-8")
 
     def _charged(self, scripts: Sequence[Script]) -> set[str]:
         """Return the instances that may be taken for the reason why guests went away.
@@ -108,7 +115,7 @@ class Round:
 
     def _live(self, life: Life) -> None:
         server = self._start(f"{life.point}:{life.passages}" if life.point else "")
-        chaos = Chaos(server, self._project, list(life.blows))
+        chaos = Chaos(server, self.language, self._project, list(life.blows))
         try:
             server.wait_until_ready()
             chaos.began = time.monotonic()
@@ -118,7 +125,7 @@ class Round:
                     time.sleep(TICK_S)
                 chaos.end()
                 over.set()
-                end_life(server, life.ending)
+                end_life(server, self.language, life.ending)
         except (EOFError, psutil.NoSuchProcess):
             pass  # killed before it listened
         except subprocess.TimeoutExpired:
@@ -155,7 +162,7 @@ class Round:
 
     def _quiet_end(self) -> None:
         server = self._start("")
-        chaos = Chaos(server, self._project, list(self.quiet_blows))
+        chaos = Chaos(server, self.language, self._project, list(self.quiet_blows))
         try:
             server.wait_until_ready()
             chaos.began = time.monotonic()
@@ -178,7 +185,8 @@ class Round:
             self._over(server, chaos)
 
     def _start(self, point: str) -> DevServer:
-        environment = {VARIABLE: point, "PYTHONPATH": str(Path(__file__).parents[2])}
+        source = str(Path(__file__).parents[2])
+        environment = {VARIABLE: point, "PYTHONPATH": source, **self.language.environment}
         # Every process of a round is known by its working directory, which forks inherit.
         return DevServer(self._project, env=environment, module=LAUNCHER, cwd=self._project)
 
@@ -206,6 +214,7 @@ def at_point(
     seed: int,
     durability: str = "full",
     instances: int = 4,
+    language: Language | None = None,
 ) -> Round:
     """Return a round that crashes twice at `point`, the first time early."""
     random = Random(f"{point} {seed}")
@@ -217,7 +226,7 @@ def at_point(
         lives.append(Life(point, passages, LONGEST_LIFE_S, saves))
     if point.startswith("recovery"):  # there must be something to recover
         lives.insert(0, Life(lasts_s=0.4))
-    return Round(folder, seed, instances, lives, durability)
+    return Round(folder, seed, instances, lives, durability, language or python())
 
 
 def at_random(
@@ -225,6 +234,7 @@ def at_random(
     seed: int,
     durability: str | None = None,
     *,
+    language: Language | None = None,
     features: frozenset[str] = FEATURES,
     shared: bool = False,
     lives: int = 3,
@@ -235,11 +245,12 @@ def at_random(
     durability: random as well unless given. shared: it is about nested steps of one name.
     """
     random = Random(seed)
+    language = language or python()
     durability = durability or random.choice(DURABILITIES)
     planned = [random_life(random, features) for _ in range(random.randint(1, lives))]
     blows = random_quiet_blows(random, features)
     count = random.randint(3, instances)
-    return Round(folder, seed, count, planned, durability, features, shared, blows)
+    return Round(folder, seed, count, planned, durability, language, features, shared, blows)
 
 
 def seed_from_environment() -> int:

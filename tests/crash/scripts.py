@@ -33,7 +33,7 @@ FEATURES = frozenset(
             "computing",
             "poison",
         ),
-        *("operations", "saves", "stops", "forkserver"),
+        *("operations", "saves", "stops", "helpers", "clones"),
     }
 )
 
@@ -185,6 +185,8 @@ class Author:
             shape = self.random.choice(("long", "bytes"))
         if self._happens("records", 0.1):
             shape = "record"
+        if self._happens("clones", 0.1):
+            shape = "clone"
         return {
             "act": "do",
             "site": site,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from random import Random
 
-from tests.crash.ledger import brief
+from tests.crash.ledger import brief, whole
 from tests.crash.scripts import BIG_BYTES, UNLIMITED
 from tests.end_to_end.projects import make_project
 
+MAIN = "src/entry.py"
 MARK = "# edited "
 
 WRANGLER = """
@@ -282,20 +282,8 @@ class Default(WorkerEntrypoint):
 '''
 
 
-def write_project(
-    folder: Path, ledger: Path, durability: str, concurrency: int | None = None
-) -> Path:
-    """Write the worker's project; return its folder."""
-    constants = f"LEDGER = {str(ledger)!r}\nUNLIMITED = {UNLIMITED}\nBIG_BYTES = {BIG_BYTES}\n"
-    source = f"{MARK}0\n{constants}{ENTRY}\n\n{inspect.getsource(brief)}"
-    project = make_project(folder, source, WRANGLER)
-    settings = f'[engine]\ndurability = "{durability}"\n'
-    if concurrency is not None:
-        settings += f"concurrency = {concurrency}\n"
-    (project / "groundfog.toml").write_text(settings, encoding="utf-8")
-    return project
-
-
-def random_concurrency(random: Random) -> int | None:
-    """Return how many instances may run at once; None for as many as there are."""
-    return random.choice((None, None, 1, 3))
+def write_project(folder: Path, ledger: str) -> None:
+    """Write the worker's project; it writes into the ledger at this path."""
+    constants = f"LEDGER = {ledger!r}\nUNLIMITED = {UNLIMITED}\nBIG_BYTES = {BIG_BYTES}\n"
+    brief_source = f"{inspect.getsource(brief)}\n\n{inspect.getsource(whole)}"
+    make_project(folder, f"{MARK}0\n{constants}{ENTRY}\n\n{brief_source}", WRANGLER)

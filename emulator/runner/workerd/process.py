@@ -89,9 +89,9 @@ class WorkerdProcess(GuestProcess):
         if not is_chosen:
             await asyncio.sleep(SWITCH_S)
         self.kill(signal.SIGTERM)
-        if not is_chosen:
+        if not is_chosen and self.berth is not None:
             await asyncio.sleep(TERM_S)
-            self._leave()
+            self.berth.refuse_waiting()  # its sockets are closed once it has ended
 
     def _leave(self) -> None:
         if self.public is not None and self.berth is not None:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import socket
+import struct
 import sys
 from collections.abc import Callable
 
 BACKLOG = 1024
 _ATTACH_FILTER = 51  # SO_ATTACH_REUSEPORT_CBPF, which Python's socket module does not name
 _RETURN_CONSTANT = 0x06  # BPF_RET | BPF_K
+_RESET = struct.pack("ii", 1, 0)  # a client whose connection is closed sees at once that it is
 
 
 class _Instruction(ctypes.Structure):
@@ -39,6 +41,18 @@ class Berth:
     def __init__(self, sockets: list[socket.socket], is_own: bool) -> None:
         self.sockets = sockets
         self._is_own = is_own  # nobody else accepts from them
+
+    def refuse_waiting(self) -> None:
+        """Refuse clients that were not accepted yet. The sockets stay as they are.
+
+        Whoever serves from them may accept at the same time: `shutdown` would be an error for it.
+        """
+        for each in self.sockets if self._is_own else ():
+            with contextlib.suppress(OSError):  # nobody waits any more
+                while True:
+                    client, _ = each.accept()
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    client.close()
 
     def close(self) -> None:
         """Accept nothing more."""

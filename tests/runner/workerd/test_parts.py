@@ -20,6 +20,7 @@ from emulator.runner.workerd.control_socket import ControlTransport, FrameParser
 from emulator.runner.workerd.public_sockets import Berth, PublicSockets
 from emulator.runner.workerd.stacks import Stacks
 from emulator.server.http.listen import PortInUse, bind
+from tests.waiting import DEADLINE_S
 
 
 def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
@@ -149,6 +150,20 @@ def test_who_is_gone_leaves_its_sockets_to_the_next_one(port: PublicSockets) -> 
     port.is_served = False
 
     assert port.berth() is port.chosen
+
+
+def test_who_waits_at_a_berth_is_refused_and_who_serves_there_may_still_accept(
+    port: PublicSockets,
+) -> None:
+    berth = port.chosen
+    with socket.create_connection(berth.sockets[0].getsockname(), DEADLINE_S) as waiting:
+        berth.refuse_waiting()
+        with pytest.raises(ConnectionResetError):
+            waiting.recv(1)
+
+    with pytest.raises(BlockingIOError):
+        berth.sockets[0].accept()
+    assert accepted(port, [berth]) == [10]
 
 
 def test_a_port_that_is_shared_is_in_use_for_everybody_else(port: PublicSockets) -> None:
