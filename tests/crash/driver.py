@@ -76,7 +76,8 @@ class Driver:
         self._busy: set[str] = set()  # what someone is asking something of
         self._paused: set[str] = set()
         self._gone: set[str] = set()  # deleted, not to be created again
-        self._unended: set[str] | None = None
+        self._unended: set[str] | None = None  # None: not looked at since the last creation
+        self._creations = 0
         self._noted: dict[str, str] = {}  # the status that an instance was last seen to have
 
     @property
@@ -162,6 +163,8 @@ class Driver:
         if exists and not before:
             self.violations.append(f"{instance} existed before it was created")
         if response.status_code == 200 or exists:
+            with self._lock:
+                self._creations, self._unended = self._creations + 1, None
             self._uncreated.remove(script)
             self._created.add(instance)
             events = [(instance, event) for event in script.awaited()]
@@ -272,7 +275,7 @@ class Driver:
     # --- looking
 
     def _look(self, server: DevServer, random: Random, last: bool) -> None:
-        unended = set()
+        unended, creations = set(), self._creations
         for workflow in ("flow", "leaf"):
             response = server.get(f"{REST}/{workflow}/instances", params={"per_page": 100})
             if response.status_code != 200:
@@ -287,7 +290,9 @@ class Driver:
                     self._ledger.note("ended", instance=instance, status=status)
                 elif status == "paused":
                     self._ledger.note("paused", instance=instance)
-        self._unended = unended
+        with self._lock:
+            if creations == self._creations:  # else one may have come that was not seen
+                self._unended = unended
         if last and unended and not (self._uncreated or self._unsent or self._operations):
             self._help(server, random, random.choice(sorted(unended)))
 

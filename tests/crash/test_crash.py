@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.chaos import Life
+from tests.crash.chaos import Blow, Life
+from tests.crash.languages import in_typescript
 from tests.crash.launcher import POINTS
 from tests.crash.rounds import (
     DURABILITIES,
@@ -16,7 +17,8 @@ from tests.crash.rounds import (
     at_random,
     seed_from_environment,
 )
-from tests.crash.scripts import LONGEST_SLEEP_MS
+from tests.crash.scripts import FEATURES, LONGEST_SLEEP_MS
+from tests.end_to_end.wrangler import wrangler_folder
 
 
 def check(round_: Round) -> None:
@@ -46,3 +48,10 @@ def test_nothing_acknowledged_is_lost_or_repeated_by_random_crashes(
 def test_what_falls_due_while_no_server_runs_happens_once(tmp_path: Path) -> None:
     life = Life(lasts_s=0.5, down_for_s=LONGEST_SLEEP_MS / 1000)
     check(Round(tmp_path, seed_from_environment(), 8, [life, life], "process"))
+
+
+def test_nothing_is_lost_or_repeated_by_crashes_of_a_typescript_worker(tmp_path: Path) -> None:
+    wrangler_folder()  # or skip
+    life = Life("", 0, 0.7, (Blow(0.3, "save"), Blow(0.4, "kill guest")), "kill everyone")
+    features = FEATURES - {"poison", "big"}
+    check(Round(tmp_path, seed_from_environment(), 2, [life], "full", in_typescript(), features))

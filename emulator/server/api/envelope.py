@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from emulator.errors import StateError
 from emulator.protocol import deep_json
+from emulator.server.request_log import CLIENT_CLOSED_REQUEST
 
 OWN_BASE = "/cdn-cgi/groundfog"  # of the routes that only Groundfog has
 TOO_DEEP = "(body) is nested too deeply"
@@ -59,6 +60,8 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return failure(500, INTERNAL, str(error))
         except RecursionError:
             return failure(400, INTERNAL, TOO_DEEP)
+        except ClientDisconnect:  # before it had sent the whole body; nobody reads this
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     return answer
 

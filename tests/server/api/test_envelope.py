@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from emulator.protocol.deep_json import is_large
-from emulator.server.api.envelope import Answer, success
+from emulator.server.api.bodies import body_bytes
+from emulator.server.api.envelope import Answer, endpoint, success
 from tests.server.serving import run
 from tests.watchdog import loop_watch
 
@@ -55,3 +57,15 @@ def test_a_large_answer_may_be_nested_deeply(depth: int) -> None:
 )
 def test_what_takes_long_to_encode_is_large(result: Any, expected: bool) -> None:
     assert is_large(result) == expected
+
+
+def test_a_client_that_goes_away_within_its_body_is_no_error_of_ours() -> None:
+    async def handler(request: Request) -> Answer:
+        return Answer((await body_bytes(request, 100)).decode())
+
+    async def gone() -> Any:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, gone)
+
+    assert run(endpoint(handler)(request)).status_code == 499
