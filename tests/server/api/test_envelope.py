@@ -66,6 +66,8 @@ def test_a_client_that_goes_away_within_its_body_is_no_error_of_ours() -> None:
     async def gone() -> Any:
         return {"type": "http.disconnect"}
 
-    request = Request({"type": "http", "method": "POST", "headers": []}, gone)
+    async def main() -> int:
+        request = Request({"type": "http", "method": "POST", "headers": []}, gone)
+        return (await endpoint(handler)(request)).status_code
 
-    assert run(endpoint(handler)(request)).status_code == 499
+    assert run(main()) == 499
