@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+
+from emulator.findings import Finding, Severity
+from emulator.python_source import full_name, imports_of
 
 TIME = frozenset(
     """
@@ -38,22 +42,8 @@ _ADVICE = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """One finding: its line, its kind (a key of the advice), what was found, and what follows."""
-
-    line: int
-    kind: str
-    text: str
-
-    @property
-    def advice(self) -> str:
-        """Why it matters, and what to do."""
-        return _ADVICE[self.kind]
-
-
-def findings(source: str) -> list[Finding]:
-    """Return what is found in the workflows of a module. Raises SyntaxError."""
+def findings(source: str, path: Path) -> list[Finding]:
+    """Return what is found in the workflows of a module, the file `path`. Raises SyntaxError."""
     module = ast.parse(source)
     known = _Module(module)
     found = set()
@@ -61,27 +51,24 @@ def findings(source: str) -> list[Finding]:
         run = known.methods(cls).get("run")
         if run is not None:
             found |= set(_Run(known, cls, run).findings())
-    return sorted(found)
+    return sorted(replace(each, path=path) for each in found)
+
+
+def _found(line: int, kind: str, text: str) -> Finding:
+    return Finding(Path(), line, kind, text, _ADVICE[kind], Severity.ERROR)
 
 
 class _Module:
     """The names of a module: its imports, functions, classes, and variables that can change."""
 
     def __init__(self, module: ast.Module) -> None:
-        self.imports: dict[str, str] = {}
+        self.imports = imports_of(module)
         self.functions: dict[str, ast.AST] = {}
         self.mutable: set[str] = set()
         self.workflows: list[ast.ClassDef] = []
         bases: dict[str, set[str]] = {}
         for node in module.body:
             match node:
-                case ast.Import():
-                    for alias in node.names:
-                        top = alias.name.partition(".")[0]
-                        self.imports[alias.asname or top] = alias.name if alias.asname else top
-                case ast.ImportFrom(module=str(base)):
-                    for alias in node.names:
-                        self.imports[alias.asname or alias.name] = f"{base}.{alias.name}"
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     self.functions[node.name] = node
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) if _can_change(value):
@@ -98,13 +85,7 @@ class _Module:
 
     def full_name(self, node: ast.expr) -> str:
         """Return what a call calls, with imports resolved: `"datetime.datetime.now"`."""
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.insert(0, node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return ""
-        return ".".join([self.imports.get(node.id, node.id), *parts])
+        return full_name(node, self.imports)
 
     def _is_workflow(self, name: str, bases: Mapping[str, set[str]]) -> bool:
         above = bases.get(name, set())
@@ -134,7 +115,7 @@ class _Run:
             if isinstance(node, ast.Call):
                 yield from self._call(node)
             elif isinstance(node, ast.Name) and node.id in self._module.mutable:
-                yield Finding(node.lineno, "state", f"{node.id} is a variable of the module")
+                yield _found(node.lineno, "state", f"{node.id} is a variable of the module")
         for callback in callbacks:
             yield from _writes(callback)
 
@@ -142,11 +123,11 @@ class _Run:
         name, line = self._module.full_name(call.func), call.lineno
         shown = f"{ast.unparse(call.func)}()"
         if name in TIME:
-            yield Finding(line, "time", f"{shown} outside of a step")
+            yield _found(line, "time", f"{shown} outside of a step")
         elif name in CHANCE or name.startswith(CHANCE_MODULES):
-            yield Finding(line, "chance", f"{shown} outside of a step")
+            yield _found(line, "chance", f"{shown} outside of a step")
         elif name in EFFECTS or name.startswith("self.env."):
-            yield Finding(line, "effect", f"{shown} outside of a step")
+            yield _found(line, "effect", f"{shown} outside of a step")
         elif _is_step(call.func):
             yield from self._step_name(call)
         elif name in self._module.functions:
@@ -156,14 +137,14 @@ class _Run:
             if method is not None:
                 yield from self._outside(method)
         elif _is_given_env(call):
-            yield Finding(line, "unknown", f"{shown} gets env or step")
+            yield _found(line, "unknown", f"{shown} gets env or step")
 
     def _step_name(self, call: ast.Call) -> Iterator[Finding]:
         for part in ast.walk(call.args[0]) if call.args else ():
             if isinstance(part, ast.Call):
                 name = self._module.full_name(part.func)
                 if name in TIME | CHANCE or name.startswith(CHANCE_MODULES):
-                    yield Finding(part.lineno, "name", f"{ast.unparse(part)} in the name of a step")
+                    yield _found(part.lineno, "name", f"{ast.unparse(part)} in the name of a step")
 
 
 def _callbacks(function: ast.AST) -> list[ast.AST]:
@@ -210,19 +191,19 @@ def _writes(callback: ast.AST) -> Iterator[Finding]:
         match node:
             case ast.Nonlocal(names=names) | ast.Global(names=names):
                 text = f"a step changes {', '.join(names)}, which is outside of it"
-                yield Finding(node.lineno, "write", text)
+                yield _found(node.lineno, "write", text)
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if (
                 attr in MUTATORS and name not in own and name != "self"
             ):
                 text = f"a step changes {name}, which is outside of it"
-                yield Finding(node.lineno, "write", text)
+                yield _found(node.lineno, "write", text)
             case ast.Assign(targets=targets) | ast.Delete(targets=targets):
                 for target in targets:
                     if isinstance(target, ast.Subscript | ast.Attribute):
                         base = target.value
                         if isinstance(base, ast.Name) and base.id not in own:
                             text = f"a step changes {base.id}, which is outside of it"
-                            yield Finding(node.lineno, "write", text)
+                            yield _found(node.lineno, "write", text)
             case _:
                 pass
 

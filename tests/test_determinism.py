@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,10 @@ class Flow(Base):
 def kinds(body: str) -> list[str]:
     """Return the kinds of what is found in a `run()` with this body."""
     return [
-        found.kind for found in findings(HEAD + textwrap.indent(textwrap.dedent(body), " " * 8))
+        found.kind
+        for found in findings(
+            HEAD + textwrap.indent(textwrap.dedent(body), " " * 8), Path("entry.py")
+        )
     ]
 
 
@@ -94,12 +98,18 @@ def test_what_steps_do_is_theirs_but_not_what_they_change_outside() -> None:
 
 
 def test_code_that_is_no_workflow_is_left_alone() -> None:
-    assert findings("import time\n\nclass Other:\n    def run(self):\n        time.time()\n") == []
-    assert findings("class Flow(WorkflowEntrypoint):\n    pass\n") == []
+    assert (
+        findings(
+            "import time\n\nclass Other:\n    def run(self):\n        time.time()\n",
+            Path("entry.py"),
+        )
+        == []
+    )
+    assert findings("class Flow(WorkflowEntrypoint):\n    pass\n", Path("entry.py")) == []
 
 
 def test_findings_say_where_and_what_to_do() -> None:
-    (found,) = findings(HEAD + "        return time.time()\n")
+    (found,) = findings(HEAD + "        return time.time()\n", Path("entry.py"))
 
     assert found.text == "time.time() outside of a step"
     assert found.line == HEAD.count("\n") + 1

@@ -1,4 +1,4 @@
-"""The keys that say how TypeScript and JavaScript are bundled. Python workers use none of them.
+"""The keys that say how TypeScript and JavaScript are bundled; Python workers have only `rules`.
 
 Source: docs/platform/configuration.md, "The worker"; docs/platform/bundling.md, "What wrangler
 tells esbuild".
@@ -16,6 +16,7 @@ from emulator.config.table import Table
 from emulator.config.text_files import is_file
 
 RULE_TYPES = ("ESModule", "CommonJS", "CompiledWasm", "Text", "Data")
+PYTHON_RULE_TYPES = (*RULE_TYPES, "PythonModule", "PythonRequirement")
 BUILD_KEYS = ("command", "cwd", "watch_dir")
 DEFAULT_WATCH_DIR = "./src"
 
@@ -40,6 +41,11 @@ def read_bundling(selected: Selected, config_dir: Path) -> Bundling:
         rules=tuple(reader.rules()),
         build=reader.build(),
     )
+
+
+def read_python_rules(selected: Selected, config_dir: Path) -> tuple[ModuleRule, ...]:
+    """Return which files beside its modules a Python worker is deployed with."""
+    return tuple(_Reader(selected, config_dir).rules(PYTHON_RULE_TYPES))
 
 
 class _Reader:
@@ -84,13 +90,13 @@ class _Reader:
             for name, target in found.items()
         }
 
-    def rules(self) -> list[ModuleRule]:
+    def rules(self, types: tuple[str, ...] = RULE_TYPES) -> list[ModuleRule]:
         owner = self._selected.owner("rules")
         example = 'Write rules = [{ type = "Text", globs = ["**/*.md"] }].'
         found = []
         for item in owner.tables("rules", example):
             item.unknown_keys(("type", "globs", "fallthrough"))
-            kind = _rule_type(item)
+            kind = _rule_type(item, types)
             globs = item.strings("globs")
             if "globs" not in item.data:
                 item.error(None, f"{item.name()} has no globs; expected an array", example)
@@ -114,8 +120,8 @@ class _Reader:
         return Path(os.path.abspath(self._config_dir / path))
 
 
-def _rule_type(item: Table) -> str | None:
+def _rule_type(item: Table, types: tuple[str, ...]) -> str | None:
     if "type" not in item.data:
-        item.error(None, f"{item.name()} has no type; expected one of {', '.join(RULE_TYPES)}")
+        item.error(None, f"{item.name()} has no type; expected one of {', '.join(types)}")
         return None
-    return item.choice("type", RULE_TYPES)
+    return item.choice("type", types)

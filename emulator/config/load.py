@@ -163,7 +163,7 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
     names = BindingNames()
     name = worker_section.read_name(selected)
     is_python = worker_section.names_python(selected)
-    bundling = Bundling() if is_python else _read_bundling(selected, config_dir)
+    bundling = _read_bundling(selected, config_dir, is_python)
     made = bundling.build is not None
     main = worker_section.read_main(selected, config_dir, needed=inputs.runs_code, made=made)
     bindings: list[Bound[Any]] = []
@@ -194,9 +194,16 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
     return config
 
 
-def _read_bundling(selected: Selected, config_dir: Path) -> Bundling:
-    from emulator.config.bundling_section import read_bundling  # Python workers do without it
+def _read_bundling(selected: Selected, config_dir: Path, is_python: bool) -> Bundling:
+    if is_python and "rules" not in selected.owner("rules").data:
+        return Bundling()
+    from emulator.config.bundling_section import (  # most Python workers do without it
+        read_bundling,
+        read_python_rules,
+    )
 
+    if is_python:
+        return Bundling(rules=read_python_rules(selected, config_dir))
     return read_bundling(selected, config_dir)
 
 

@@ -92,7 +92,15 @@ class Settings:
 class ModuleRule:
     """One of `rules`: which files become modules of their own. `fallthrough` None: not given."""
 
-    type: Literal["ESModule", "CommonJS", "CompiledWasm", "Text", "Data"]
+    type: Literal[
+        "ESModule",
+        "CommonJS",
+        "CompiledWasm",
+        "Text",
+        "Data",
+        "PythonModule",
+        "PythonRequirement",
+    ]
     globs: tuple[str, ...]
     fallthrough: bool | None = None
 

@@ -1,7 +1,7 @@
 """Warns where the user's own code uses what Pyodide lacks: threads, processes, sockets, modules.
 
 Only the line that uses it counts, not a package that does: packages look for such things and do
-without. Source: https://developers.cloudflare.com/workers/languages/python/stdlib/.
+without.
 """
 
 from __future__ import annotations
@@ -13,20 +13,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import deployed, tracebacks
+from . import deployed, pyodide_lacks, tracebacks
 
 _STANDARD = os.path.dirname(os.__file__)
 _PACKAGES = ("site-packages", "dist-packages", "python_modules")
-_MODULES = frozenset(
-    (
-        *("curses", "dbm", "ensurepip", "fcntl", "grp", "idlelib", "lib2to3", "msvcrt", "pwd"),
-        *("resource", "syslog", "termios", "tkinter", "turtle", "turtledemo", "venv", "winreg"),
-        *("winsound", "pty", "tty"),
-    )
-)
 _THREAD = "a thread is started: deployed, it is RuntimeError: can't start new thread."
 _PROCESS = "a process is started: deployed, there are no processes."
-_SOCKETS_FLAGS = ("python_workers_314", "python_workers_20260610")  # sockets came with Python 3.14
 
 
 def watch(project: str, flags: dict[str, bool]) -> None:
@@ -34,7 +26,7 @@ def watch(project: str, flags: dict[str, bool]) -> None:
     checks: dict[str, Callable[[tuple[Any, ...]], str]] = {
         "import": lambda args: (
             f"{args[0]} is imported: deployed, there is no such module."
-            if args[0] in _MODULES
+            if args[0] in pyodide_lacks.MODULES
             else ""
         ),
         "open": lambda args: _of_file(args, project),
@@ -44,7 +36,7 @@ def watch(project: str, flags: dict[str, bool]) -> None:
             lambda args: _PROCESS,
         ),
     }
-    if not any(flags.get(flag) for flag in _SOCKETS_FLAGS):
+    if not any(flags.get(flag) for flag in pyodide_lacks.SOCKETS_FLAGS):
         checks["socket.connect"] = lambda args: (
             "a socket connects: deployed, there are sockets from Python 3.14 on. Use fetch()."
         )
