@@ -5,13 +5,14 @@ bytes, datetime, list, dict, set. It raises `emulator.errors.WorkerError` for wh
 catch. A `ByteStream`, as the result or inside it, is sent in chunks, as fast as its reader reads.
 An `Encoded` result is sent as it is. A stream in the arguments is an async iterator of bytes.
 As long as it is not read, its sender waits; when the call is answered, it is closed.
+A `Forwarding` binding gets each call as it arrived, in place of that.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 Value = Any  # None | bool | int | float | str | bytes | datetime | list | dict | set
 
@@ -26,9 +27,22 @@ class ByteStream:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A large result as tagged JSON (`emulator/protocol/values.py`), made on another thread."""
+    """A result as tagged JSON (`emulator/protocol/values.py`), and the stream in it."""
 
     data: bytes
+    stream: ByteStream | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call as it arrived. `payload`: the list of its arguments as tagged JSON; `body`: the stream
+    in them. `depth`: how many calls of workers it is inside of.
+    """
+
+    method: str
+    payload: bytes
+    body: AsyncIterator[bytes] | None = None
+    depth: int = 0
 
 
 class Binding(Protocol):
@@ -49,4 +63,13 @@ class Binding(Protocol):
 
     async def close(self) -> None:
         """Release files and tasks; no call arrives afterwards."""
+        ...
+
+
+@runtime_checkable
+class Forwarding(Protocol):
+    """A binding that passes calls on without looking into them."""
+
+    async def forward(self, call: Call) -> Encoded:
+        """Return the answer of whoever is called. Raises WorkerError."""
         ...

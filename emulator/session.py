@@ -27,6 +27,7 @@ from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.custody import Custody
 from emulator.kinds.registry import KINDS, attribute
+from emulator.peers import Peers
 from emulator.runner.debugging import Debugging
 from emulator.runner.guest import Guest, MakeGuest
 from emulator.runner.guest_source import GuestSource, WorkerSpec
@@ -124,13 +125,16 @@ class Session:
         terminal: Terminal,
         door: Door | None = None,
         seams: Seams = Seams(),
+        peers: Peers | None = None,
     ) -> Running:
         """Take a project's state and address, and put its parts together. Executes nothing.
 
         terminal: gets what a person is told about this worker. door: None for a worker that only
-        code in this process can call. Raises EmulatorError; then nothing is taken.
+        code in this process can call. peers: the workers that it calls and is called by; None for
+        itself alone. Raises EmulatorError; then nothing is taken.
         """
-        running = Running(project, seams.source or self._source, terminal, door, seams)
+        source = seams.source or self._source
+        running = Running(project, source, terminal, door, seams, peers or Peers())
         self._running.append(running)
         return running
 
@@ -159,6 +163,7 @@ class Running:
         terminal: Terminal,
         door: Door | None,
         seams: Seams,
+        peers: Peers,
     ) -> None:
         self.project = project
         self._debug: DebugDoor | None = None
@@ -180,7 +185,7 @@ class Running:
             sockets = _bound(door, shared=self._workerd is not None)
             for listener in sockets:
                 taken.callback(listener.close)
-            self.worker = _put_together(project, terminal, seams)
+            self.worker = _put_together(project, terminal, seams, peers)
             taken.callback(self.worker.engine.journal.close)
             code: UserCode = PythonCode(self._config)
             if self._workerd is not None:
@@ -195,6 +200,8 @@ class Running:
             )
             if self._workerd is not None:
                 self._workerd.connect(self.supervisor)
+            peers.add(project.config.name, self.supervisor)
+            taken.callback(peers.remove, project.config.name)
             if door is not None:
                 self._open_door(door, sockets)
             taken.pop_all()
@@ -237,6 +244,7 @@ class Running:
             await asyncio.gather(self._custody, return_exceptions=True)
         if self.announced is not None:
             self.project.state.retract()
+        self.worker.peers.remove(self.project.config.name)
         self.worker.engine.journal.watchers.close()  # open streams of events would delay the stop
         try:
             if self._debug is not None:
@@ -292,7 +300,7 @@ def _bound(door: Door | None, *, shared: bool) -> list[socket.socket]:
     return bind(door.ip, port, door.port is not None, shared=shared)
 
 
-def _put_together(project: Project, terminal: Terminal, seams: Seams) -> Worker:
+def _put_together(project: Project, terminal: Terminal, seams: Seams, peers: Peers) -> Worker:
     return Worker(
         project.config,
         project.state,
@@ -301,6 +309,7 @@ def _put_together(project: Project, terminal: Terminal, seams: Seams) -> Worker:
         announce=terminal.notice,
         error=terminal.error,
         follows_crons=seams.follows_crons,
+        peers=peers,
     )
 
 
@@ -321,6 +330,7 @@ def _supervised(
         worker.config.settings.hang_timeout_ms,
         make_guest=seams.make_guest,
         debugging=debugging,
+        address=worker.peers.address,
     )
     return Supervisor(
         worker,

@@ -24,9 +24,18 @@ from emulator.engine.journal.lists import unfinished_text
 from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError
 from emulator.kinds.workflow_classes import check_exports
+from emulator.protocol.loading import STUBS
 from emulator.runner.guest import Guest
 from emulator.runner.loads import Loads
-from emulator.runner.requests import FetchReply, FetchRequest, GuestLost, InvokeRequest, LoadError
+from emulator.runner.requests import (
+    FetchReply,
+    FetchRequest,
+    GuestLost,
+    InvokeRequest,
+    LoadError,
+    RpcReply,
+    RpcRequest,
+)
 from emulator.runner.runner import OutputLine, Runner, WorkerSpec
 from emulator.user_code import UserCode
 from emulator.worker import Worker, worker_spec
@@ -149,11 +158,17 @@ class Supervisor:
 
         Raises LoadError, HandlerError, GuestLost.
         """
-        reply = await self.front(request)
-        if reply is not None:
-            return reply
+        if not request.entrypoint:
+            reply = await self.front(request)
+            if reply is not None:
+                return reply
         await self._runs()
         return await self.runner.fetch(request)
+
+    async def rpc(self, request: RpcRequest) -> RpcReply:
+        """Let the current generation answer a call. Raises LoadError, HandlerError, GuestLost."""
+        await self._runs()
+        return await self.runner.rpc(request)
 
     async def front(self, request: FetchRequest) -> FetchReply | None:
         """Answer a request without the worker's code; None: only that code can answer."""
@@ -294,6 +309,7 @@ class Supervisor:
         spec, bindings = worker_spec(config), self.worker.bindings.of(config)
         if self._loading is not None:
             spec, bindings = self._loading(spec, bindings)
+        bindings = {**bindings, STUBS: self.worker.peers.stubs}
         return await self.runner.load(spec, bindings, apart=apart)
 
     def _version(self, of_guest: str = "") -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bindings.binding import Binding
 from emulator.clock import Clock, SystemClock, VirtualClock
-from emulator.config.model import Config, Unsupported
+from emulator.config.model import Bound, Config, Unsupported
 from emulator.engine.clock_control import SavedClock, Timekeeper, Work
 from emulator.engine.control import Control
 from emulator.engine.creation_limits import Limits
@@ -26,6 +26,7 @@ from emulator.kinds.kind import Kind, Record
 from emulator.kinds.open_bindings import Bindings, synchronous
 from emulator.kinds.registry import KINDS, kind_named
 from emulator.kinds.workflow import Workflow
+from emulator.peers import Peers
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
 from emulator.runner.runner import WorkerSpec
 from emulator.state import State
@@ -46,8 +47,8 @@ class Worker:
 
     clock: what workflows live by; see `open_clock`. warn, announce, error: what the person at the
     terminal is told. to_read: the journal stays as it is, and the engine can only be asked.
-    follows_crons: see `Seams` in `session.py`. call: calls a handler of the worker's code; the
-    supervisor sets it.
+    follows_crons: see `Seams` in `session.py`. peers: the workers that it can
+    call. call: calls a handler of the worker's code; the supervisor sets it.
     Raises StateError.
     """
 
@@ -62,8 +63,10 @@ class Worker:
         error: Callable[[str], None] = lambda text: None,
         to_read: bool = False,
         follows_crons: bool = True,
+        peers: Peers | None = None,
     ) -> None:
         self.config = config
+        self.peers = peers or Peers()
         self._follows_crons = follows_crons
         self.state = state
         self.engine = _open_engine(config, state, clock, warn, to_read=to_read)
@@ -77,7 +80,9 @@ class Worker:
             config, state, self.engine, self._other_deadline, self.triggers.in_flight
         )
         self.bindings = Bindings(
-            state, clock, self.control, announce, self.engine.journal.file.check
+            *(state, clock, self.control, announce),
+            self.engine.journal.file.check,
+            self.peers,
         )
         self._fronts = fronts(config)
         self.started_ms = clock.now_ms()
@@ -190,8 +195,8 @@ def definitions(config: Config) -> list[Definition]:
 def worker_spec(config: Config) -> WorkerSpec:
     """Return what a guest must know to load the user's code."""
     values = _values(config)
-    bindings = {
-        bound.name: {"kind": bound.kind}
+    bindings: dict[str, dict[str, Any]] = {
+        bound.name: {"kind": bound.kind, **_told(bound)}
         for bound in config.bindings
         if bound.name and bound.name not in values
     }
@@ -212,6 +217,11 @@ def worker_spec(config: Config) -> WorkerSpec:
         bindings=bindings,
         vars={**config.vars, **values},
     )
+
+
+def _told(bound: Bound[Any]) -> dict[str, Json]:
+    kind = kind_named(bound.kind)
+    return {} if kind is None or kind.told is None else kind.told(bound.record)
 
 
 def _friendly(kind: str) -> str:

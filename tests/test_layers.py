@@ -78,10 +78,12 @@ ALLOWED: dict[str, set[str]] = {
     },
     # It reads the sections of kinds, which read with the rest of `config`.
     "emulator.config.load": FOUNDATION | {"emulator.config", "emulator.kinds"},
+    "emulator.peers": FOUNDATION | {"emulator.protocol", "emulator.runner", "bindings"},
     "emulator.triggers": FOUNDATION
     | {"emulator.config", "emulator.kinds", "emulator.engine", "emulator.runner", "bindings"},
     "emulator.worker": FOUNDATION
     | {
+        "emulator.peers",
         "emulator.triggers",
         "emulator.config",
         "emulator.kinds",
@@ -135,6 +137,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "emulator.session": FOUNDATION
     | {
+        "emulator.peers",
         "emulator.config",
         "emulator.kinds",
         "emulator.runner",

@@ -34,11 +34,11 @@ class Assets:
         self._folder = Folder(settings.directory, settings.html_handling, told)
 
     async def call(self, method: str, args: list[Any]) -> Any:
-        """Run a client's call: `fetch(method, url, headers)` returns
+        """Run a client's call: `fetch(method, url, headers, body)` returns
         `{"status", "headers", "body"}`. Raises WorkerError.
         """
         match method, args:
-            case "fetch", [str(verb), str(url), list(headers)]:
+            case "fetch", [str(verb), str(url), list(headers), *_]:
                 pairs = [(str(name), str(value)) for name, value in headers]
                 answer = await self.fetch(verb, url, pairs)
                 body = None

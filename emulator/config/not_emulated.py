@@ -37,12 +37,6 @@ _REMOTE = ("remote",)
 
 OTHER_KINDS = (
     Other(
-        "services",
-        "Worker",
-        required=("service",),
-        optional=("entrypoint", "props", "environment", "remote"),
-    ),
-    Other(
         "hyperdrive",
         "Hyperdrive Config",
         required=("id",),

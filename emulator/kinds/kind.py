@@ -134,6 +134,7 @@ class Kind:
     "module:attribute".
     command: the name of its command group, if that is not the kind's.
     value: what it is on `env`, from its record, if that is a JSON value and nothing to call.
+    told: what a guest is told of it besides its kind.
     trigger: of a kind that calls the worker by itself: what makes the trigger from an `Around`
     (`emulator/triggers/trigger.py`), as "module:attribute".
     is_front: whether its binding answers requests before the worker does, where it can; its
@@ -164,6 +165,7 @@ class Kind:
     command: str = ""
     value: Callable[[Record], Json] | None = None
     routes: str = ""
+    told: Callable[[Record], dict[str, Json]] | None = None
     trigger: str = ""
     is_front: bool = False
     workerd: Callable[[Record, str], dict[str, Value] | None] | None = None

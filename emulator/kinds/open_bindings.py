@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -15,7 +15,8 @@ from emulator.sqlite import Synchronous
 from emulator.state import State
 
 if TYPE_CHECKING:
-    from bindings.binding import Binding
+    from bindings.binding import Binding, Call, Encoded
+    from bindings.service.service import Workers
     from bindings.workflow.workflow import Executor
 
 
@@ -29,6 +30,7 @@ class Bindings:
         executor: Executor,
         announce: Callable[[str], None],
         look: Callable[[], None],
+        workers: Workers,
     ) -> None:
         """See `Places`."""
         self._state = state
@@ -36,6 +38,7 @@ class Bindings:
         self._executor = executor
         self._announce = announce
         self._look = look
+        self._workers = workers
         self._kept: dict[str, Any] = {}
         self._made: dict[Hashable, _Lazy] = {}
 
@@ -78,6 +81,7 @@ class Bindings:
             secrets=tuple(str(config.vars[name]) for name in secrets),
             announce=self._announce,
             look=self._look,
+            workers=self._workers,
             kept=self._kept,
         )
 
@@ -126,6 +130,11 @@ class _Lazy:
     def arguments_max_bytes(self) -> dict[str, int]:
         """See `Binding`."""
         return getattr(self.opened(), "arguments_max_bytes", {})
+
+    @property
+    def forward(self) -> Callable[[Call], Awaitable[Encoded]] | None:
+        """See `Forwarding`; None: it is called by `call`."""
+        return getattr(self.opened(), "forward", None)
 
     def removed(self) -> str:
         """See `_OnFile`."""

@@ -13,6 +13,7 @@ from emulator.sqlite import Removed, Synchronous
 from emulator.state import State
 
 if TYPE_CHECKING:
+    from bindings.service.service import Workers
     from bindings.workflow.workflow import Executor
 
 Kept = TypeVar("Kept")
@@ -25,7 +26,7 @@ class Places:
     project_dir: what relative paths are relative to. clock: the one that workflows live by, which
     may be virtual. executor: executes workflows. synchronous: how SQLite files are made durable.
     secrets: values that no file may contain. announce: tells the person at the terminal. look:
-    raises Removed when the state directory is gone.
+    raises Removed when the state directory is gone. workers: those that it can be bound to.
     """
 
     state: State
@@ -36,6 +37,7 @@ class Places:
     secrets: tuple[str, ...]
     announce: Callable[[str], None]
     look: Callable[[], None]
+    workers: Workers
     kept: dict[str, Any]
 
     def check(self) -> None:

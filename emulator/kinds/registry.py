@@ -17,6 +17,7 @@ from emulator.kinds import (
     r2,
     ratelimits,
     secrets_store,
+    service,
     vectorize,
     version_metadata,
     workflow,
@@ -37,6 +38,7 @@ KINDS: tuple[Kind, ...] = (
     analytics_engine.KIND,
     secrets_store.KIND,
     queues.KIND,
+    service.KIND,
     assets.KIND,
     durable_objects.KIND,
 )

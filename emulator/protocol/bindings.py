@@ -15,6 +15,7 @@ class BindingCall(Message):
     method: str
     run: int = 0
     has_body: bool = False
+    depth: int = 0
     payload: bytes = b""
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+from typing import Any
+
 from .message import Message, message
 
 
@@ -14,6 +17,10 @@ class Invoke(Message):
     method: str
     entrypoint: str = ""
     has_body: bool = False
+    rpc: bool = False
+    stub: int = 0
+    depth: int = 0
+    props: dict[str, Any] = field(default_factory=dict)
     payload: bytes = b""
 
 
@@ -39,6 +46,8 @@ class Fetch(Message):
     has_body: bool = False
     web_socket: bool = False
     entrypoint: str = ""
+    depth: int = 0
+    props: dict[str, Any] = field(default_factory=dict)
 
 
 @message

@@ -17,6 +17,7 @@ from .value_types import (
     RegExpValue,
     Shapes,
     StreamValue,
+    StubValue,
     TypedArray,
 )
 
@@ -120,6 +121,8 @@ class _Reader:
                 return shapes.stream(StreamValue(int(number), int(chunks), int(size), str(preview)))
             case "$body":
                 return shapes.body()
+            case "$stub":
+                return shapes.stub(StubValue(str(body[0]), int(body[1])))
             case "$error":
                 return shapes.error(ErrorValue(str(body["name"]), str(body["message"])))
             case "$ref" if type(body) is int and body >= 0:

@@ -109,6 +109,16 @@ class StreamValue:
     preview: str
 
 
+@dataclass(frozen=True, slots=True)
+class StubValue:
+    """A function, or an object with methods, that stays where it is: `owner` is the address of its
+    guest, and `id` its number there.
+    """
+
+    owner: str
+    id: int
+
+
 class Body:
     """Stands in a payload where the body belongs that follows it on the same exchange."""
 
@@ -124,6 +134,10 @@ def _no_body() -> Any:
     raise ValueError("no body follows this payload")
 
 
+def _no_stub(value: StubValue) -> Any:
+    raise ValueError("a stub, where no function is taken")
+
+
 def _empty_map() -> Any:
     return MapValue([])
 
@@ -134,7 +148,7 @@ class Shapes:
 
     date: is given milliseconds; the ValueError that it raises says why there is no such date.
     new_map: makes what a Map becomes: a MapValue, or a dict that gets the texts of its keys.
-    body: returns the body that follows the payload.
+    body: returns the body that follows the payload. stub: makes what calls a function elsewhere.
     """
 
     new_object: type[dict[str, Any]] = dict
@@ -146,6 +160,7 @@ class Shapes:
     regexp: Callable[[RegExpValue], Any] = _same
     stream: Callable[[StreamValue], Any] = _same
     body: Callable[[], Any] = _no_body
+    stub: Callable[[StubValue], Any] = _no_stub
 
 
 HOST_SHAPES = Shapes()

@@ -6,7 +6,7 @@ Plain JSON stands for itself. Everything else is an object with one key that beg
     {"$typed": ["Float32Array", "base64"]}   {"$bigint": "123"}   {"$number": "NaN"}
     {"$map": [[key, value], …]}   {"$set": [value, …]}   {"$regexp": [source, flags]}
     {"$error": {"name": …, "message": …}}   {"$ref": n}   {"$object": {…}}
-    {"$stored": [id, chunks, bytes, preview]}   {"$body": 1}
+    {"$stored": [id, chunks, bytes, preview]}   {"$body": 1}   {"$stub": [owner, id]}
 
 `$ref` points at the n-th container (list, object, map, set; counted from 0 as they open) and
 carries shared references and cycles. `$object` wraps a real object that would look like a tag.
@@ -36,6 +36,7 @@ from .value_types import NotCloneable as NotCloneable
 from .value_types import RegExpValue as RegExpValue
 from .value_types import Shapes as Shapes
 from .value_types import StreamValue as StreamValue
+from .value_types import StubValue as StubValue
 from .value_types import TooDeep as TooDeep
 from .value_types import TooManyCopies as TooManyCopies
 from .value_types import TypedArray as TypedArray

@@ -22,6 +22,7 @@ from .value_types import (
     NotCloneable,
     RegExpValue,
     StreamValue,
+    StubValue,
     TooDeep,
     TooManyCopies,
     TypedArray,
@@ -203,6 +204,8 @@ class _Writer:
                 return {"$stored": [number, chunks, size, preview]}
             case Body():
                 return {"$body": 1}
+            case StubValue(owner, number):
+                return {"$stub": [owner, number]}
         if self._convert is None:
             raise NotCloneable(f"a {type(value).__name__}")
         return self._node(self._convert(value))

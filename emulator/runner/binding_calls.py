@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from bindings.binding import Binding, Encoded
+from bindings.binding import Binding, Call, Encoded
 from emulator.errors import EmulatorError, WorkerError
 from emulator.protocol import values
 from emulator.protocol.bindings import BindingCall, BindingFailed, BindingResult
@@ -141,6 +141,11 @@ class BindingCalls:
             if binding is None:
                 raise WorkerError(f"There is no binding {message.binding}.")
             await self._line.room()
+            forward = getattr(binding, "forward", None)
+            if forward is not None:
+                passed = Call(message.method, message.payload, call.incoming, message.depth)
+                await self._reply(message.id, call, await forward(passed), where)
+                return
             args = await _arguments(message, binding, where, call.incoming)
             result = await binding.call(message.method, args)
             await self._reply(message.id, call, result, where)
@@ -161,7 +166,7 @@ class BindingCalls:
 
     async def _reply(self, exchange_id: int, call: _Call, result: Any, where: str) -> None:
         if isinstance(result, Encoded):
-            payload, stream = result.data, None
+            payload, stream = result.data, result.stream
         else:
             payload, stream = payloads.encode(result)
         try:

@@ -32,18 +32,24 @@ from emulator.runner.requests import (
     HandlerError,
     InvokeReply,
     InvokeRequest,
+    RpcReply,
+    RpcRequest,
 )
 
 BODY_CUT_OFF = "The client disconnected before it had sent the whole request body."
 
 
 class _Exchange:
-    """One call: its answer, its bodies. `shown` is its name in messages, `"GET /orders"`."""
+    """One call: its answer, its bodies. `shown` is its name in messages, `"GET /orders"`.
 
-    __slots__ = ("shown", "answer", "answered", "body", "outflow", "pump")
+    is_rpc: its answer is passed on as it is.
+    """
 
-    def __init__(self, shown: str, loop: asyncio.AbstractEventLoop) -> None:
+    __slots__ = ("shown", "is_rpc", "answer", "answered", "body", "outflow", "pump")
+
+    def __init__(self, shown: str, is_rpc: bool, loop: asyncio.AbstractEventLoop) -> None:
         self.shown = shown
+        self.is_rpc = is_rpc
         self.answer: asyncio.Future[Any] = loop.create_future()
         self.answered = False  # by the guest; `answer` may have been given up before
         self.body: Incoming | None = None
@@ -89,6 +95,9 @@ class Exchanges:
                 [list(pair) for pair in request.headers],
                 request.body is not None,
                 request.web_socket,
+                request.entrypoint,
+                request.depth,
+                dict(request.props),
             )
         )
         return await self._answer(exchange_id, exchange, request.body)  # type: ignore[no-any-return]
@@ -103,17 +112,49 @@ class Exchanges:
         body = None if stream is None else stream.chunks
         try:
             self._send(
-                Invoke(exchange_id, request.method, request.entrypoint, body is not None, payload)
+                Invoke(
+                    exchange_id,
+                    request.method,
+                    request.entrypoint,
+                    body is not None,
+                    payload=payload,
+                )
             )
         except FrameTooLarge:
             del self._open[exchange_id]
             raise
         return await self._answer(exchange_id, exchange, body)  # type: ignore[no-any-return]
 
-    def _new(self, shown: str) -> tuple[int, _Exchange]:
+    async def rpc(self, request: RpcRequest) -> RpcReply:
+        """Call a method for another worker; cancelling cancels the method.
+
+        Raises HandlerError, GuestLost, FrameTooLarge.
+        """
+        name = f"stub {request.stub}" if request.stub else request.entrypoint or "Default"
+        exchange_id, exchange = self._new(f"{name}.{request.method}()", is_rpc=True)
+        try:
+            self._send(
+                Invoke(
+                    exchange_id,
+                    request.method,
+                    request.entrypoint,
+                    request.body is not None,
+                    True,
+                    request.stub,
+                    request.depth,
+                    dict(request.props),
+                    request.payload,
+                )
+            )
+        except FrameTooLarge:
+            del self._open[exchange_id]
+            raise
+        return await self._answer(exchange_id, exchange, request.body)  # type: ignore[no-any-return]
+
+    def _new(self, shown: str, *, is_rpc: bool = False) -> tuple[int, _Exchange]:
         exchange_id = self._next_id
         self._next_id += 2
-        exchange = self._open[exchange_id] = _Exchange(shown, self._loop)
+        exchange = self._open[exchange_id] = _Exchange(shown, is_rpc, self._loop)
         return exchange_id, exchange
 
     async def _answer(
@@ -206,6 +247,10 @@ class Exchanges:
             body = exchange.body = Incoming(message.id, self._send)
             shapes = replace(shapes, body=lambda: body)
         if exchange.answer.done():
+            return
+        if exchange.is_rpc:
+            close = partial(_cancel, exchange.body)
+            exchange.answer.set_result(RpcReply(message.payload, exchange.body, close))
             return
         try:
             value = values.decode(message.payload, shapes)

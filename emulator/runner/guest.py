@@ -22,6 +22,8 @@ from emulator.runner.requests import (
     GuestLost,
     InvokeReply,
     InvokeRequest,
+    RpcReply,
+    RpcRequest,
 )
 
 LAST_BYTES_MS = 1_000  # a dead guest's socket may be held open by a process user code started
@@ -100,17 +102,23 @@ class Guest:
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
         """Let the guest answer `request`. Raises HandlerError, GuestLost."""
-        await self.connection.room()
-        if self._process.exited.done() or self.connection.closed.done():
-            raise GuestLost(f"guest {self.generation} is not running any more")
+        await self._takes_calls()
         return await self.connection.exchanges.fetch(request)
 
     async def invoke(self, request: InvokeRequest) -> InvokeReply:
         """Call a method of the user's code. Raises HandlerError, GuestLost."""
+        await self._takes_calls()
+        return await self.connection.exchanges.invoke(request)
+
+    async def rpc(self, request: RpcRequest) -> RpcReply:
+        """Call a method for another worker. Raises HandlerError, GuestLost, FrameTooLarge."""
+        await self._takes_calls()
+        return await self.connection.exchanges.rpc(request)
+
+    async def _takes_calls(self) -> None:
         await self.connection.room()
         if self._process.exited.done() or self.connection.closed.done():
             raise GuestLost(f"guest {self.generation} is not running any more")
-        return await self.connection.exchanges.invoke(request)
 
     async def drain(self, limit_ms: int) -> None:
         """Take no new clients; return when no request is open. Raises TimeoutError in the end.

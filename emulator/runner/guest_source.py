@@ -38,7 +38,7 @@ class WorkerSpec:
     main: Path
     compatibility_date: str
     compatibility_flags: tuple[str, ...]
-    bindings: Mapping[str, Mapping[str, str]]
+    bindings: Mapping[str, Mapping[str, Any]]
     vars: Mapping[str, Any]
     members: tuple[Member, ...] = ()
     has_front: bool = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.errors import EmulatorError, GuestError
@@ -14,7 +14,7 @@ class FetchRequest:
     """An HTTP request for the worker. Header order and repeats are kept; names as received.
 
     With `web_socket`, the client asks for a WebSocket: its messages are `body`, and the `body` of a
-    reply with status 101 (`protocol/web_sockets.py`).
+    reply with status 101 (`protocol/web_sockets.py`). entrypoint, props, depth: see `RpcRequest`.
     """
 
     method: str
@@ -22,6 +22,9 @@ class FetchRequest:
     headers: list[tuple[str, str]]
     body: AsyncIterator[bytes] | None = None
     web_socket: bool = False
+    entrypoint: str = ""
+    props: Mapping[str, Any] = field(default_factory=dict)
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,34 @@ class InvokeReply:
     """
 
     value: Any
+    close: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class RpcRequest:
+    """A call of a method from another worker; what travels is not looked into.
+
+    payload: the list of arguments as tagged JSON; body: the stream in it. `entrypoint` "" is the
+    default one. props: its `ctx.props`. stub: a function of the guest's with this number, or an
+    object that has the method, is called in place of an entrypoint. depth: how many calls of
+    workers it is inside of.
+    """
+
+    method: str
+    payload: bytes
+    body: AsyncIterator[bytes] | None = None
+    entrypoint: str = ""
+    props: Mapping[str, Any] = field(default_factory=dict)
+    stub: int = 0
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RpcReply:
+    """What it returned, as tagged JSON. `body` must be read to its end, or `close` called."""
+
+    payload: bytes
+    body: AsyncIterator[bytes] | None
     close: Callable[[], Awaitable[None]]
 
 

@@ -24,6 +24,8 @@ from emulator.runner.requests import (
     InvokeReply,
     InvokeRequest,
     LoadError,
+    RpcReply,
+    RpcRequest,
 )
 
 __all__ = ["OutputLine", "RunHandler", "Runner", "WorkerSpec"]
@@ -39,7 +41,8 @@ class Runner:
 
     `report` gets messages for the person at the terminal. `on_lost(guest, reason)` is called when
     the current guest has ended by itself; the caller brings up another one. `make_guest`: see
-    `Seams` in `emulator/session.py`.
+    `Seams` in `emulator/session.py`. address: gives a guest the address of what it sends; without
+    it, no function can be sent.
     """
 
     def __init__(
@@ -52,7 +55,9 @@ class Runner:
         load_timeout_ms: int = LOAD_TIMEOUT_MS,
         make_guest: MakeGuest = Guest,
         debugging: Debugging | None = None,
+        address: Callable[[Guest], str] | None = None,
     ) -> None:
+        self._address = address
         self._source = source
         self._handler = handler
         self._output = output
@@ -83,7 +88,8 @@ class Runner:
         process = await self._source.new_guest(generation, spec, bindings, apart=apart)
         guest = await self._conversing(generation, process, spec, bindings)
         try:
-            guest.send(_load_message(spec, guest.generation))
+            address = "" if self._address is None else self._address(guest)
+            guest.send(_load_message(spec, guest.generation, address))
             answer = await self._loaded(guest, spec)
             if isinstance(answer, LoadFailed):
                 raise LoadError(
@@ -122,6 +128,15 @@ class Runner:
         if self.current is None:
             raise GuestLost("no generation of the worker is running")
         return await self.current.invoke(request)
+
+    async def rpc(self, request: RpcRequest) -> RpcReply:
+        """Call a method of the current guest for another worker.
+
+        Raises HandlerError, GuestLost, FrameTooLarge.
+        """
+        if self.current is None:
+            raise GuestLost("no generation of the worker is running")
+        return await self.current.rpc(request)
 
     async def stop(self) -> None:
         """Stop every guest of this runner."""
@@ -261,7 +276,7 @@ class _Early:
             self._output(line)
 
 
-def _load_message(spec: WorkerSpec, generation: int) -> Load:
+def _load_message(spec: WorkerSpec, generation: int, address: str) -> Load:
     return Load(
         PROTOCOL_VERSION,
         generation,
@@ -273,6 +288,7 @@ def _load_message(spec: WorkerSpec, generation: int) -> Load:
         spec.asks_network,
         list(spec.allowed_hosts),
         spec.debug,
+        address,
         values.encode({"vars": dict(spec.vars)}),
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
-from bindings.binding import Binding
+from bindings.binding import Binding, Call, Encoded
 from emulator.errors import WorkerError
 
 
@@ -73,9 +75,25 @@ class Tap:
         """See `Binding`."""
         return getattr(self._binding, "arguments_max_bytes", {})
 
+    @property
+    def forward(self) -> Callable[[Call], Awaitable[Encoded]] | None:
+        """See `Forwarding`."""
+        forward = getattr(self._binding, "forward", None)
+        if forward is None:
+            return None
+
+        async def forwarded(call: Call) -> Any:
+            return await self._faulty(call.method, 1, lambda: forward(call))
+
+        return forwarded
+
     async def call(self, method: str, args: list[Any]) -> Any:
         """Call the binding, unless a fault says otherwise."""
-        self._faults.calls.setdefault(self._name, []).append((method, _weight(args)))
+        answered = partial(self._binding.call, method, args)
+        return await self._faulty(method, _weight(args), answered)
+
+    async def _faulty(self, method: str, weight: int, answer: Callable[[], Awaitable[Any]]) -> Any:
+        self._faults.calls.setdefault(self._name, []).append((method, weight))
         mine = [each for each in self._faults.declared if each.binding == self._name]
         due = [fault for fault in mine if fault.is_due(method)]
         for fault in due:
@@ -83,7 +101,7 @@ class Tap:
                 await asyncio.sleep(fault.delay_ms / 1000)
             elif fault.how == "fail":
                 raise WorkerError(fault.message, name=fault.name)
-        result = await self._binding.call(method, args)
+        result = await answer()
         for fault in due:
             if fault.how == "drop":
                 raise WorkerError(fault.message, name=fault.name)

@@ -43,6 +43,7 @@ class _Caller:
         then: Callable[[Any], Any] | None = None,
         failed: Callable[[str, str], Exception] | None = None,
         takes_stream: bool = False,
+        is_rpc: bool = False,
     ) -> Coroutine[Any, Any, Any]:
         """Send a call now; return what waits for its answer."""
         payload = self._conversion.encode(args)

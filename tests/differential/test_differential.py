@@ -95,6 +95,7 @@ class Scope:
     """Takes the place of a request."""
 
     run = 0
+    depth = 0
     label = ""
     dropped = False
     refuse: Any = None

@@ -541,7 +541,7 @@ for bad in [(1, 2), {"deep": [bytearray(b"")]}, {"deep": [object()]}, {"f": prin
     assert tuple_ == "<class 'tuple'> cannot be sent over RPC."
     assert array == "<class 'bytearray'> cannot be sent over RPC."
     assert instance.startswith("DataCloneError: ") and instance.endswith("(at [1].deep[0])")
-    assert "does not send functions over RPC yet" in function
+    assert "only calls of other workers can carry one" in function
     assert ai.calls == []
 
 

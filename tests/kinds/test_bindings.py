@@ -16,6 +16,7 @@ from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.errors import WorkerError
 from emulator.kinds.open_bindings import Bindings
+from emulator.peers import Peers
 from emulator.sqlite import Removed
 from emulator.state import State
 from tests.config.project import Project
@@ -29,7 +30,8 @@ def nothing(*told: Any) -> None:
 
 
 def bindings(folder: Path, look: Any = nothing) -> Bindings:
-    return Bindings(State(folder / "state"), SystemClock(), cast(Executor, None), nothing, look)
+    executor = cast(Executor, None)
+    return Bindings(State(folder / "state"), SystemClock(), executor, nothing, look, Peers())
 
 
 def configured(folder: Path, text: str, settings: str = "") -> Config:

@@ -34,8 +34,22 @@ class Caller(Protocol):
         then: Callable[[Any], Any] | None = None,
         failed: Callable[[str, str], Exception] | None = None,
         takes_stream: bool = False,
+        is_rpc: bool = False,
     ) -> Answer:
         """Send a call at once and return what waits for its answer; see `BindingCalls.call`."""
+        ...
+
+
+class Own(Protocol):
+    """Answers calls that this guest makes of itself, without the host."""
+
+    def begin(
+        self, message: BindingCall, stream: ReadableStream | None
+    ) -> Callable[[asyncio.Future[Any]], None] | None:
+        """Return what begins such a call, and stops it when its answer is given up.
+
+        None: it is a call of something else.
+        """
         ...
 
 
@@ -50,6 +64,8 @@ class BindingCalls:
         self._runs: dict[int, int] = {}  # of those that a workflow run made: which run
         self._streams: dict[int, IncomingBody] = {}
         self._uploads: dict[int, Outgoing] = {}
+        self.functions: conversion.Functions | None = None
+        self.own: Own | None = None
 
     def call(
         self,
@@ -60,37 +76,47 @@ class BindingCalls:
         then: Callable[[Any], Any] | None = None,
         failed: Callable[[str, str], Exception] | None = None,
         takes_stream: bool = False,
+        is_rpc: bool = False,
     ) -> Answer:
         """Send the call now, awaited or not, and return a coroutine of its result.
 
         `then` turns the decoded result into what user code gets; `failed` makes the exception from
         the error's name and message. With `takes_stream`, one ReadableStream may stand in `args`;
-        it is sent as it is read. Raises what `conversion.encode` and `scope.current` raise.
+        it is sent as it is read. With `is_rpc`, another worker is called: functions may too.
+        Raises what `conversion.encode` and `scope.current` raise.
         """
         if not self._loop.is_driven_here():
-            options: Any = {"then": then, "failed": failed, "takes_stream": takes_stream}
+            options: Any = {"then": then, "failed": failed}
+            options |= {"takes_stream": takes_stream, "is_rpc": is_rpc}
             return self._from_thread(lambda: self.call(binding, method, args, **options))
         current = scope.current()
         if current.refuse is not None:
             return answer_of(current.refuse(f"env.{binding}.{method}()"), binding)
         stream: ReadableStream | None = None
-        if takes_stream:
-            payload, stream = conversion.encode_with_stream(args)
+        if takes_stream or is_rpc:
+            functions = self.functions if is_rpc else None
+            payload, stream = conversion.encode_with_stream(args, functions)
         else:
             payload = conversion.encode(args)
-        exchange_id = self._next_id
         has_body = stream is not None
-        try:
-            self._send(BindingCall(exchange_id, binding, method, current.run, has_body, payload))
-        except FrameTooLarge as error:
-            raise JsException(f"env.{binding}.{method}(): {error}", "RangeError") from None
+        depth = current.depth if is_rpc else 0
+        number = self._next_id
+        message = BindingCall(number, binding, method, current.run, has_body, depth, payload)
+        begin = self.own.begin(message, stream) if is_rpc and self.own is not None else None
+        if begin is None:
+            try:
+                self._send(message)
+            except FrameTooLarge as error:
+                raise JsException(f"env.{binding}.{method}(): {error}", "RangeError") from None
         self._next_id += 2
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting[exchange_id] = (answer, then, failed)
+        self._waiting[number] = (answer, then, failed)
         if current.run:
-            self._runs[exchange_id] = current.run
-        if stream is not None:
-            self._upload(exchange_id, stream)
+            self._runs[number] = current.run
+        if begin is not None:
+            begin(answer)
+        elif stream is not None:
+            self._upload(number, stream)
         return answer_of(answer, binding)
 
     def _from_thread(self, call: Callable[[], Answer]) -> Answer:
@@ -122,18 +148,23 @@ class BindingCalls:
         if message.has_body:
             body = self._streams[message.id] = IncomingBody(message.id, self._send)
             stream = ReadableStream(body)
-        if not self._resolve(message, stream) and body is not None:
+        if not self._resolve(message.id, message.payload, stream) and body is not None:
             body.cancel()
             del self._streams[message.id]
 
-    def _resolve(self, message: BindingResult, stream: ReadableStream | None) -> bool:
+    def returned(self, exchange_id: int, payload: bytes, stream: ReadableStream | None) -> None:
+        """This guest itself answered."""
+        self._runs.pop(exchange_id, None)
+        self._resolve(exchange_id, payload, stream)
+
+    def _resolve(self, exchange_id: int, payload: bytes, stream: ReadableStream | None) -> bool:
         """Give the result to the call; return whether anybody has got it."""
         try:
-            value = conversion.decode(message.payload, stream)
+            value = conversion.decode(payload, stream, self.functions)
         except MalformedValue as error:
-            self.failure(BindingFailed(message.id, "Error", f"An answer is damaged: {error}"))
+            self.failure(BindingFailed(exchange_id, "Error", f"An answer is damaged: {error}"))
             return False
-        answer, then, _ = self._waiting.pop(message.id, (None, None, None))
+        answer, then, _ = self._waiting.pop(exchange_id, (None, None, None))
         if answer is None or answer.done():
             return False
         try:

@@ -10,10 +10,10 @@ import re
 import types
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from ...protocol import dates, values
-from ...protocol.values import BODY, ErrorValue, NotCloneable, Shapes, TypedArray
+from ...protocol.values import BODY, ErrorValue, NotCloneable, Shapes, StubValue, TypedArray
 from . import buffers, sharing
 from .sdk.jsdict import JsDict
 from .sdk.jserror import JsException
@@ -27,6 +27,18 @@ _CALLABLES = (
     types.BuiltinFunctionType,
     types.BuiltinMethodType,
 )
+
+
+class Functions(Protocol):
+    """How functions cross to other workers."""
+
+    def sent(self, value: Any) -> StubValue | None:
+        """Return what travels of a function; None for another value."""
+        ...
+
+    def received(self, value: StubValue) -> Any:
+        """Return what calls a function of another worker."""
+        ...
 
 
 def encode(value: Any, convert: Callable[[Any], Any] | None = None) -> bytes:
@@ -49,16 +61,18 @@ def encode(value: Any, convert: Callable[[Any], Any] | None = None) -> bytes:
         raise _clone_error(str(not_cloneable)) from None
 
 
-def encode_with_stream(value: Any) -> tuple[bytes, Any]:
+def encode_with_stream(value: Any, functions: Functions | None = None) -> tuple[bytes, Any]:
     """Return `value` as tagged JSON, and the ReadableStream in it, which is sent as the body.
 
-    It is None if there is none. Raises what `encode` raises, also for a second stream.
+    It is None if there is none. functions: what they become; without it, they are refused.
+    Raises what `encode` raises, also for a second stream.
     """
     found: list[Any] = []
 
     def convert(part: Any) -> Any:
         if not _is_stream(part):
-            return _convert(part)
+            stub = None if functions is None else functions.sent(part)
+            return _convert(part) if stub is None else stub
         if part.locked:
             text = "This ReadableStream is currently locked to a reader."
             raise _Refused(part, JsException(text, "TypeError"))
@@ -70,12 +84,15 @@ def encode_with_stream(value: Any) -> tuple[bytes, Any]:
     return encode(value, convert), found[0] if found else None
 
 
-def decode(data: bytes, body: Any = None) -> Any:
+def decode(data: bytes, body: Any = None, functions: Functions | None = None) -> Any:
     """Return the Python value that `data` carries, in the shapes the SDK gives.
 
-    body: takes the place of the body that follows `data`. Raises MalformedValue.
+    body: takes the place of the body that follows `data`. functions: makes those of other workers.
+    Raises MalformedValue.
     """
     shapes = GUEST_SHAPES if body is None else replace(GUEST_SHAPES, body=lambda: body)
+    if functions is not None and b'"$stub"' in data:
+        shapes = replace(shapes, stub=functions.received)
     return values.decode(data, shapes)
 
 
@@ -115,7 +132,7 @@ def _convert(value: Any) -> Any:
     if inspect.isawaitable(value):
         raise _Refused(value, TypeError(f"Awaitable {kind} cannot be sent over RPC."))
     if isinstance(value, _CALLABLES):
-        text = f"{value!r} is a function: Groundfog does not send functions over RPC yet."
+        text = f"{value!r} is a function: only calls of other workers can carry one."
         raise _Refused(value, _clone_error(text))
     if _is_stream(value):
         text = "A ReadableStream can only be the whole result of a step; here, read it first."

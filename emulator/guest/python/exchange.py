@@ -9,9 +9,10 @@ from typing import Any
 
 from ...protocol.exchanges import Fetch, Invoke, InvokeDone, InvokeFailed
 from ...protocol.windows import Outgoing
-from . import scope, tracebacks
+from . import conversion, scope, tracebacks
 from .loader import Worker
 from .loop.web_loop import interrupt
+from .sdk.jserror import JsException
 from .sdk.workers.entrypoints import Context
 from .streams import IncomingBody, ReadableStream, Send
 
@@ -29,6 +30,8 @@ class Exchange:
         self.id = message.id
         self.incoming = IncomingBody(message.id, send) if message.has_body else None
         self.outgoing = Outgoing(message.id, send)
+        self.depth = message.depth
+        self._props = conversion.copy(message.props) if message.props else None
         self._entrypoint = message.entrypoint
         self._worker = worker
         self._send = send
@@ -83,14 +86,13 @@ class Exchange:
         raise NotImplementedError
 
     def _instance(self) -> Any:
-        """Return a new instance of the class that is called. Raises TypeError."""
+        """Return a new instance of the class that is called. Raises JsException."""
         name = self._entrypoint or DEFAULT
         cls = self._worker.entrypoints.get(name)
         if cls is None:
-            raise TypeError(
-                f"There is no '{name}' class defined in the Python Worker's main module"
-            )
-        return cls(Context(), self._worker.env)
+            text = f"There is no '{name}' class defined in the Python Worker's main module"
+            raise JsException(text, "TypeError")
+        return cls(Context(self._props), self._worker.env)
 
     async def _stream(self, body: ReadableStream) -> None:
         try:

@@ -35,10 +35,12 @@ from .invoking import InvokeExchange
 from .loader import Worker
 from .loop.web_loop import WebLoop
 from .members import members
+from .own_calls import OwnCalls
 from .runs.droppable import let_go_without_a_word, task_factory
 from .runs.run import Run
 from .runs.step import ImplicitStep, LegacyStep
 from .streams import IncomingBody, Send
+from .stubs import Stubs
 
 
 class Guest:
@@ -57,6 +59,7 @@ class Guest:
         self._close = close
         self._worker: Worker | None = None
         self._calls = BindingCalls(loop, send)
+        self._stubs = self._calls.functions = Stubs(self._calls)
         self._exchanges: dict[int, Exchange] = {}
         self._runs: dict[int, Run] = {}
         self.routes: dict[type[Message], Callable[[Any], None]] = {
@@ -67,7 +70,7 @@ class Guest:
             Data: self._on_data,
             End: self._on_end,
             Fetch: lambda message: self._open(message, FetchExchange),
-            Invoke: lambda message: self._open(message, InvokeExchange),
+            Invoke: lambda message: self._open(message, self._invoked),
             History: lambda message: self._run(message.run).past.remember(message.payload),
             Load: self._on_load,
             Ping: lambda message: self._send(Pong(message.number)),
@@ -119,6 +122,7 @@ class Guest:
             return
         if self._worker is not None:
             raise ProtocolError("load came twice")
+        self._stubs.address = message.address
         variables = conversion.decode(message.payload) or {}
         env = _EnvWrapper(members(self._calls, message.bindings, variables.get("vars", {})))
         if message.asks_network:
@@ -134,6 +138,8 @@ class Guest:
             self._send(result)
         else:
             self._worker = result
+            own = OwnCalls(result, self._calls, self._stubs, message.bindings, self._loop)
+            self._calls.own = own
             self._send(result.loaded())
 
     def _open(self, message: Any, make: Callable[[Any, Worker, Send], Exchange]) -> None:
@@ -142,6 +148,9 @@ class Guest:
         self._exchanges[message.id] = exchange
         task = exchange.start(self._loop)
         task.add_done_callback(lambda _: self._exchanges.pop(message.id, None))
+
+    def _invoked(self, message: Invoke, worker: Worker, send: Send) -> Exchange:
+        return InvokeExchange(message, worker, send, self._stubs)
 
     def _on_data(self, message: Data) -> None:
         body = self._incoming(message.id)

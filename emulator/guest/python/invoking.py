@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...protocol.exchanges import Invoke, InvokeResult
+from ...protocol.exchanges import Invoke, InvokeFailed, InvokeResult
 from ...protocol.framing import FrameTooLarge
-from . import conversion
+from . import conversion, tracebacks
 from .calling import settle
 from .events import EVENTS
 from .exchange import Exchange
@@ -14,15 +14,23 @@ from .loader import Worker
 from .sdk.pyodide.ffi import JsException
 from .sdk.workers.entrypoints import WorkerEntrypoint
 from .streams import ReadableStream, Send
+from .stubs import Stubs
 
 _NO_METHODS = frozenset(("ctx", "env"))
+# Source: https://github.com/cloudflare/workerd/blob/main/src/workerd/api/worker-rpc.c++
+# (isReservedName).
+_RESERVED = frozenset(
+    "alarm connect constructor dup fetch webSocketClose webSocketError webSocketMessage".split()
+)
 
 
 class InvokeExchange(Exchange):
     """A method being called with the arguments of the message."""
 
-    def __init__(self, message: Invoke, worker: Worker, send: Send) -> None:
+    def __init__(self, message: Invoke, worker: Worker, send: Send, stubs: Stubs) -> None:
         super().__init__(message, worker, send)
+        self._message = message
+        self._stubs = stubs
         self._method = message.method
         self._payload = message.payload
 
@@ -31,14 +39,19 @@ class InvokeExchange(Exchange):
         return f"{self._method}()"
 
     async def _answer(self) -> None:
-        body = None if self.incoming is None else ReadableStream(self.incoming)
-        args = conversion.decode(self._payload, body) or []
-        event = EVENTS.get(self._method)
+        args = conversion.decode(self._payload, self._stream_of_args(), self._stubs) or []
+        event = None if self._message.rpc else EVENTS.get(self._method)
         if event is not None:
             result: Any = await event(self._instance(), args)
         else:
-            result = await settle(self._bound_method()(*args))
-        payload, stream = conversion.encode_with_stream(result)
+            result = await settle(self._called()(*args))
+        functions = self._stubs if self._message.rpc else None
+        await self._reply(*conversion.encode_with_stream(result, functions))
+
+    def _stream_of_args(self) -> ReadableStream | None:
+        return None if self.incoming is None else ReadableStream(self.incoming)
+
+    async def _reply(self, payload: bytes, stream: ReadableStream | None) -> None:
         try:
             self._send(InvokeResult(self.id, stream is not None, payload))
         except FrameTooLarge as error:
@@ -46,15 +59,33 @@ class InvokeExchange(Exchange):
         if stream is not None:
             await self._stream(stream)
 
+    def _called(self) -> Any:
+        message = self._message
+        if message.stub:
+            return self._stubs.called(message.stub, message.method)
+        if message.rpc and message.method in _RESERVED:
+            text = f"'{message.method}' is a reserved method and cannot be called over RPC."
+            raise JsException(text, "TypeError")
+        return self._bound_method()
+
+    def _failed(self, error: BaseException) -> None:
+        """Tell the host; another worker gets an error of Python's as workerd shows it."""
+        if self._message.rpc and not isinstance(error, JsException):
+            report = tracebacks.format_error(error)
+            self._send(InvokeFailed(self.id, "Error", f"PythonError: {report}", report))
+        else:
+            super()._failed(error)
+
     def _bound_method(self) -> Any:
         """Return the method, if it is one that callers may reach.
 
-        Raises TypeError, worded as workerd does.
+        Raises JavaScript's TypeError, worded as workerd does.
         Source: https://github.com/cloudflare/workerd/blob/main/src/workerd/api/worker-rpc.c++
         """
         name = self._method
         hidden = name.startswith("_") or name in _NO_METHODS or hasattr(WorkerEntrypoint, name)
         method = None if hidden else getattr(self._instance(), name, None)
         if not callable(method):
-            raise TypeError(f'The RPC receiver does not implement the method "{name}".')
+            text = f'The RPC receiver does not implement the method "{name}".'
+            raise JsException(text, "TypeError")
         return method

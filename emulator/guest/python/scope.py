@@ -24,6 +24,7 @@ class Scope(Protocol):
     """A request or a workflow run."""
 
     run: int  # the run's number; 0 for a request
+    depth: int  # how many calls of workers it is inside of
     dropped: bool
     # Of a probe, a run that may have no effects: says that it tried one, such as `"env.DB.exec()"`,
     # and returns what never ends.

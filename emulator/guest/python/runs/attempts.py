@@ -60,6 +60,7 @@ class _Over:
     """Takes the place of a run that is over."""
 
     run = 0
+    depth = 0
     label = ""
     dropped = True
     refuse: Callable[[str], asyncio.Future[Any]] | None = None

@@ -53,6 +53,8 @@ MakeStep = Callable[["Run"], StepObject]
 class Run:
     """One run, and the scope of the user code in it."""
 
+    depth = 0
+
     def __init__(
         self,
         number: int,

@@ -16,8 +16,8 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 class Context:
     """`self.ctx`."""
 
-    def __init__(self) -> None:
-        self.props = JsDict()
+    def __init__(self, props: JsDict | None = None) -> None:
+        self.props = JsDict() if props is None else props
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Keep the request alive until `awaitable` has settled."""

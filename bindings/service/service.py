@@ -1,0 +1,78 @@
+"""Service bindings: a call goes on, as it is, to the worker that is bound.
+
+Source: docs/platform/services.md, "Calls".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bindings.binding import Call, Encoded
+from emulator.errors import WorkerError
+
+FETCH = "fetch"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is called: an entrypoint of a worker, "" for its default one, and its `ctx.props`."""
+
+    worker: str
+    entrypoint: str = ""
+    props: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Callee(Protocol):
+    """A worker of the session."""
+
+    async def answer(self, target: Target, call: Call) -> Encoded:
+        """Let it answer a call. Raises WorkerError."""
+        ...
+
+
+class Workers(Protocol):
+    """The workers of the session."""
+
+    def find(self, name: str) -> Callee | None:
+        """Return the worker with this name; None: it does not run."""
+        ...
+
+
+class Service:
+    """A binding to one target; where its worker is, is looked up at each call."""
+
+    kind = "service"
+
+    def __init__(self, target: Target, workers: Workers) -> None:
+        self._target = target
+        self._workers = workers
+
+    async def forward(self, call: Call) -> Encoded:
+        """Let the target answer. Raises WorkerError, also when its worker does not run."""
+        callee = self._workers.find(self._target.worker)
+        if callee is None:
+            raise not_connected(self._target, call.method)
+        return await callee.answer(self._target, call)
+
+    async def call(self, method: str, args: list[Any]) -> Any:
+        """Refuse: calls are not looked into here."""
+        raise WorkerError(f"Worker {self._target.worker} can only be called by other workers.")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def not_connected(target: Target, method: str) -> WorkerError:
+    """Return the error of a call of a worker that does not run, worded as wrangler does.
+
+    Source:
+    https://github.com/cloudflare/workers-sdk/blob/main/packages/miniflare/src/workers/core/dev-registry-proxy.worker.ts
+    """
+    entrypoint = target.entrypoint or "default"
+    return WorkerError(
+        f'Cannot access "{method}" as we couldn\'t find a local dev session for the "{entrypoint}" '
+        f'entrypoint of service "{target.worker}" to proxy to. Start both workers together: '
+        "groundfog dev THIS_WORKER OTHER_WORKER."
+    )

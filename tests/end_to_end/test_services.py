@@ -1,0 +1,229 @@
+"""Service bindings of Python workers: the sample, and what crosses between workers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.config.project import Project
+from tests.end_to_end.projects import FIXTURES, make_project
+from tests.end_to_end.server import DevServer
+
+CONFIG = """
+name = "self"
+main = "src/entry.py"
+compatibility_date = "2026-04-01"
+compatibility_flags = ["python_workers"]
+
+[[services]]
+binding = "MATH"
+service = "self"
+entrypoint = "Math"
+props = { scale = 10, list = [{ a = 1 }] }
+
+[[services]]
+binding = "SELF"
+service = "self"
+
+[[services]]
+binding = "GONE"
+service = "other"
+
+[[services]]
+binding = "NONE"
+service = "self"
+entrypoint = "Absent"
+"""
+
+ENTRY = """
+from datetime import datetime
+from urllib.parse import unquote, urlparse
+
+from pyodide.ffi import JsException
+from workers import Request, Response, WorkerEntrypoint
+
+kept = []
+
+
+class Math(WorkerEntrypoint):
+    def add(self, a, b=1):
+        return a + b
+
+    async def props(self):
+        return self.ctx.props.scale, self.ctx.props["list"][0].a
+
+    async def scaled(self, x):
+        return x * self.ctx.props.scale + self.ctx.props["list"][0].a
+
+    def echo(self, *args):
+        return list(args)
+
+    def types(self, *args):
+        return [type(each).__name__ for each in args]
+
+    def boom(self):
+        raise ValueError("out of tea")
+
+    def js_boom(self):
+        raise JsException("too much", "RangeError")
+
+    def counter(self):
+        count = 0
+
+        def increase(by=1):
+            nonlocal count
+            count += by
+            return count
+
+        return increase
+
+    async def apply(self, function, value):
+        return await function(value)
+
+    async def size(self, stream):
+        return sum([len(piece) async for piece in stream])
+
+    def numbers(self):
+        async def pieces():
+            for number in range(3):
+                yield f"{number}\\n"
+
+        return Response(pieces()).body
+
+    def later(self):
+        async def work():
+            kept.append("later")
+
+        self.ctx.wait_until(work())
+
+    async def deeper(self, n):
+        return await self.env.MATH.deeper(n + 1)
+
+    async def through_fetch(self, n):
+        return await (await self.env.SELF.fetch(f"http://x/deep/{n}")).text()
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        path = unquote(urlparse(request.url).path)
+        if path == "/inner":
+            return Response(
+                f"{request.method} {await request.text()} {request.headers.get('x-a')}",
+                status=201, headers={"x-b": "2"},
+            )
+        if path == "/away":
+            return Response.redirect("http://x/inner", 302)
+        if path.startswith("/deep/"):
+            return Response(await self.env.MATH.through_fetch(int(path[6:]) + 1))
+        math, env = self.env.MATH, self.env
+        try:
+            found = eval(path[1:], {**globals(), "math": math, "env": env, "request": request})
+            return Response(repr(await found if hasattr(found, "__await__") else found))
+        except Exception as error:
+            return Response(f"{type(error).__name__} {error}")
+
+
+async def fetched(fetching):
+    response = await fetching
+    return response.status, await response.text(), response.headers.get("x-b")
+
+
+async def counted(math):
+    increase = await math.counter()
+    return await increase(), await increase(5), await math.apply(increase, 10), bool(increase)
+
+
+async def streamed(math):
+    pieces = [bytes(piece) async for piece in await math.numbers()]
+    return b"".join(pieces)
+
+
+async def changed(math):
+    given = {"a": [1]}
+    (got,) = await math.echo(given)
+    got.a.append(2)
+    return given, got.a
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
+    with DevServer(make_project(tmp_path_factory.mktemp("self") / "p", ENTRY, CONFIG)) as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        ("math.add(1, 2)", "3"),
+        ("math.add(1)", "2"),
+        ("math.scaled(2)", "21"),
+        ("math.echo(1, a=2, b=[3])", "[1, {'a': 2, 'b': [3]}]"),
+        ("math.echo(None, 1.0, {'a': {'b': None}}, {1})", "[None, 1, {'a': {'b': None}}, {1}]"),
+        ("math.echo(datetime(2026, 1, 1))", "[datetime.datetime(2026, 1, 1, 0, 0)]"),
+        ("math.types(b'x', {}, len, ValueError('q'))", "['memoryview', 'JsDict', "
+         "'_RpcStubWrapper', 'Exception']"),
+        ("math.boom()", "JsException Error: PythonError: Traceback (most recent call last):"),
+        ("math.js_boom()", "JsException RangeError: too much"),
+        ("math.absent()", "JsException TypeError: The RPC receiver does not implement the method "
+         '"absent".'),
+        ("math._hidden()", "JsException TypeError: The RPC receiver does not implement the method"),
+        ("math.connect()", "JsException TypeError: 'connect' is a reserved method and cannot be "
+         "called over RPC."),
+        ("math.echo((1,))", "TypeError <class 'tuple'> cannot be sent over RPC."),
+        ("math.props()", "JsException Error: PythonError: TypeError: <class 'tuple'> cannot be"),
+        ("math.echo({'deep': object()})", "JsException DataCloneError: Could not serialize object"),
+        ("math.add(1, 2, 3)", "JsException Error: PythonError: TypeError: Math.add() takes from 2"),
+        ("math.apply(lambda x: x * 2, 21)", "42"),
+        ("counted(math)", "(1, 6, 16, True)"),
+        ("streamed(math)", "b'0\\n1\\n2\\n'"),
+        ("math.size(Response('four').body)", "4"),
+        ("changed(math)", "({'a': [1]}, [1, 2])"),
+        ("math.later()", "None"),
+        ("kept", "['later']"),
+        ("env.GONE.add(1)", 'JsException Error: Cannot access "add" as we couldn\'t find a local'),
+        ("env.GONE.fetch('http://x/')", "JsException Error: Cannot access"),
+        ("env.NONE.add(1)", "JsException TypeError: There is no 'Absent' class defined in the"),
+        ("math.deeper(0)", "JsException Error: self was called from 32 calls inside one another"),
+        ("math.through_fetch(0)", "JsException Error: "),
+        ("fetched(env.SELF.fetch('http://x/inner', method='POST', body='tea', "
+         "headers={'x-a': '1'}))", "(201, 'POST tea 1', '2')"),
+        ("fetched(env.SELF.fetch(Request('http://x/inner')))", "(201, 'GET  None', '2')"),
+        ("fetched(env.SELF.fetch('http://x/away'))", "(201, 'GET  None', '2')"),
+        ("fetched(env.SELF.fetch('http://x/away', redirect='manual'))", "(302, '', None)"),
+        ("type(env.SELF).__module__ + type(env.SELF).__name__", "'workers.rpc_FetcherWrapper'"),
+    ],
+)  # fmt: skip
+def test_a_worker_calls_itself(server: DevServer, call: str, answer: str) -> None:
+    assert server.get(f"/{quote(call)}").text.startswith(answer)
+
+
+def test_the_sample_asks_its_prices(tmp_path: Path) -> None:
+    shop = shutil.copytree(FIXTURES / "services" / "shop", tmp_path / "shop")
+    with DevServer(shop) as server:
+        assert server.get("/price?article=tea&count=3").json() == {"total": 15, "currency": "EUR"}
+        assert server.get("/list").text == "tea: 5\ncup: 12"
+        failed = server.get("/price?article=sofa")
+        assert failed.status_code == 500 and "sofa is not sold here" in failed.text
+        assert "shop#Prices (this worker)" in server.output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[[services]]\nbinding = "A"\n', "services[0] has no service"),
+        ('[[services]]\nservice = "a"\n', "services[0] has no binding"),
+        (
+            '[[services]]\nbinding = "A"\nservice = "a"\nprops = 5\n',
+            "props is 5; expected an object",
+        ),
+        ('[services]\nbinding = "A"\n', "expected an array of objects"),
+    ],
+)
+def test_a_wrong_configuration_is_named(tmp_path: Path, text: str, told: str) -> None:
+    project = Project(tmp_path)
+    project.toml(text)
+    assert told in project.problem()
