@@ -16,6 +16,11 @@ from emulator.config.load import load_config
 from emulator.config.model import Config
 from tests.end_to_end.wrangler import wrangler_folder
 
+# (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
+ADD = bytes.fromhex(
+    "0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b"
+)
+
 
 @pytest.fixture(scope="session")
 def tools() -> Tools:

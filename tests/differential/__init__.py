@@ -1,1 +1,1 @@
-"""Values, requests and forms as the published SDK has them in Pyodide, and as ours has them."""
+"""Official programs (wrangler, Pyodide) beside ours: `pytest tests/differential` runs them."""

@@ -1,4 +1,4 @@
-"""The sample worker of KV: over HTTP, REST, the official SDK, wrangler and `groundfog kv`."""
+"""The sample worker of KV: over HTTP, REST, the official SDK and `groundfog kv`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cloudflare import Cloudflare
 from emulator.cli.main import cli
 from tests.end_to_end.projects import FIXTURES
 from tests.end_to_end.server import DevServer
-from tests.end_to_end.wrangler import ACCOUNT, wrangler
+from tests.end_to_end.wrangler import ACCOUNT
 
 ID = "0f2ac74b498b48028cb68387c421e279"
 V4 = f"/client/v4/accounts/{ACCOUNT}/storage/kv/namespaces"
@@ -128,25 +128,6 @@ def test_the_official_sdk_reads_and_writes(server: DevServer) -> None:
         listed = client.kv.namespaces.keys.list(ID, account_id=ACCOUNT, prefix="sdk")
         assert [key.name for key in listed] == ["sdk"]
         assert [each.id for each in client.kv.namespaces.list(account_id=ACCOUNT)] == [ID]
-
-
-@pytest.mark.wrangler
-def test_wrangler_works_on_our_server_and_its_own_state_is_taken_over(server: DevServer) -> None:
-    remote = ("--binding", "CACHE", "--remote")
-    wrangler(server.project, "kv", "key", "put", "w", "1", *remote, server=server.url)
-    listed = ("kv", "key", "list", "--prefix", "w", *remote)
-    assert json.loads(wrangler(server.project, *listed, server=server.url)) == [{"name": "w"}]
-
-    local = ("--binding", "CACHE", "--local")
-    put = ("kv", "key", "put", "w", "theirs", "--metadata", '{"m":1}', "--ttl", "600", *local)
-    wrangler(server.project, *put)
-    done = groundfog(server, "import", "--from-wrangler")
-    assert "0 keys taken over" in done.stdout and "1 key that you have already" in done.stdout
-    assert groundfog(server, "key", "get", "w").stdout == "1"
-    groundfog(server, "import", "CACHE", "--from-wrangler", "--yes")
-    assert groundfog(server, "key", "get", "w").stdout == "theirs"
-    (own,) = json.loads(groundfog(server, "key", "list", "--prefix", "w").stdout)
-    assert own["metadata"] == {"m": 1} and own["expiration"] > 0
 
 
 def test_every_command_of_groundfog_kv_works_beside_the_server(

@@ -16,7 +16,7 @@ from emulator.cli.main import cli
 from emulator.server.api.queues import queue_id
 from tests.end_to_end.projects import FIXTURES
 from tests.end_to_end.server import DevServer
-from tests.end_to_end.wrangler import ACCOUNT, wrangler
+from tests.end_to_end.wrangler import ACCOUNT
 from tests.waiting import eventually
 
 V4 = f"/client/v4/accounts/{ACCOUNT}/queues"
@@ -136,12 +136,6 @@ def test_the_official_sdk_lists_sends_and_pulls(server: DevServer) -> None:
         pulled = client.queues.messages.pull(failed, account_id=ACCOUNT, batch_size=10)
     assert names == ["failed-jobs", "jobs"]
     assert pulled.messages is not None and pulled.messages[0].body == "hello"
-
-
-@pytest.mark.wrangler
-def test_wrangler_knows_the_queues_of_a_running_server(server: DevServer) -> None:
-    told = wrangler(server.project, "queues", "info", "jobs", server=server.url)
-    assert queue_id("jobs") in told and "worker:queues" in told
 
 
 def test_the_command_line_sends_lists_and_purges(server: DevServer) -> None:

@@ -1,4 +1,4 @@
-"""The sample with R2: over HTTP, REST, the official SDK, wrangler and `groundfog r2`."""
+"""The sample with R2: over HTTP, REST, the official SDK and `groundfog r2`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from emulator.cli.main import cli
 from tests.end_to_end.projects import FIXTURES
 from tests.end_to_end.server import DevServer
-from tests.end_to_end.wrangler import ACCOUNT, wrangler
+from tests.end_to_end.wrangler import ACCOUNT
 
 V4 = f"/client/v4/accounts/{ACCOUNT}/r2/buckets"
 
@@ -76,22 +76,6 @@ def test_rest_has_objects_lists_and_ranges(server: DevServer) -> None:
     assert (missing.status_code, missing.json()["errors"][0]["code"]) == (404, 10007)
     assert server.get(f"{V4}/none").json()["errors"][0]["code"] == 10006
     assert server.client.put(f"{path}/{'k' * 1025}", content=b"").status_code == 400
-
-
-@pytest.mark.wrangler
-def test_wrangler_works_on_our_server_and_its_own_state_is_taken_over(server: DevServer) -> None:
-    file = server.project / "w.txt"
-    file.write_text("ours")
-    put = ("r2", "object", "put", "files/w/key.txt", "--file", str(file))
-    wrangler(server.project, *put, "--remote", server=server.url)
-    assert server.get("/w/key.txt").text == "ours"
-    file.write_text("theirs")
-    wrangler(server.project, *put, "--local", "--content-type", "text/x")
-    kept = groundfog(server, "import", "--from-wrangler")
-    assert "0 objects taken over" in kept.output and server.get("/w/key.txt").text == "ours"
-    groundfog(server, "import", "files", "--from-wrangler", "--yes")
-    answer = server.get("/w/key.txt")
-    assert (answer.text, answer.headers["content-type"]) == ("theirs", "text/x")
 
 
 def test_every_command_works_beside_the_server(server: DevServer, tmp_path: Path) -> None:

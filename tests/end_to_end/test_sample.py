@@ -17,7 +17,6 @@ import pytest
 
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import FIXTURES, copy_sample
-from tests.end_to_end.wrangler import environment, wrangler_folder
 from tests.waiting import eventually
 
 # What anyone would look for first in the skills found for a sample brief.
@@ -158,23 +157,3 @@ def test_every_sample_brief_finds_skills_that_fit(tmp_path: Path, serve: Serve) 
     for sample in samples:
         skills = eventually(partial(found, sample))
         assert FITTING[sample] <= set(skills), (sample, skills)
-
-
-@pytest.mark.wrangler
-def test_the_sample_passes_wranglers_own_dry_run(tmp_path: Path) -> None:
-    project = copy_sample(tmp_path)
-
-    program = wrangler_folder() / "node_modules/.bin/wrangler"
-    result = subprocess.run(
-        [program, "deploy", "--dry-run", "--outdir", "out"],
-        cwd=project,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "WARNING" not in result.stdout + result.stderr
-    assert "brief-analysis" in result.stdout

@@ -29,26 +29,34 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def wrangler(
-    project: Path, *words: str, server: str = "", timeout_s: int = 60, **variables: str
-) -> str:
-    """Return what `wrangler WORDS` prints in a folder; `server`: our address, as the API.
+def program(
+    name: str, folder: Path, *words: str, timeout_s: int = 60, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Return how a program that was installed beside wrangler ended in a folder: well.
 
     variables: more for its environment.
     """
-    asked = {
-        "CLOUDFLARE_API_BASE_URL": f"{server}/client/v4",
-        "CLOUDFLARE_API_TOKEN": "none",
-        "CLOUDFLARE_ACCOUNT_ID": ACCOUNT,
-    }
     done = subprocess.run(
-        [wrangler_folder() / "node_modules/.bin/wrangler", *words],
-        cwd=project,
-        env={**environment(project), **(asked if server else {}), **variables},
+        [wrangler_folder() / "node_modules/.bin" / name, *words],
+        cwd=folder,
+        env={**environment(folder), **variables},
         capture_output=True,
         text=True,
         timeout=timeout_s,
         check=False,
     )
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return done
+
+
+def wrangler(
+    project: Path, *words: str, server: str = "", timeout_s: int = 60, **variables: str
+) -> str:
+    """Return what `wrangler WORDS` prints in a folder; `server`: our address, as the API."""
+    if server:
+        variables |= {
+            "CLOUDFLARE_API_BASE_URL": f"{server}/client/v4",
+            "CLOUDFLARE_API_TOKEN": "none",
+            "CLOUDFLARE_ACCOUNT_ID": ACCOUNT,
+        }
+    return program("wrangler", project, *words, timeout_s=timeout_s, **variables).stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.bundling.test_wrangler import ADD
+from tests.bundling.conftest import ADD
 from tests.end_to_end.server import DevServer
 from tests.typescript.projects import dev, project
 from tests.waiting import eventually

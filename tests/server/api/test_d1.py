@@ -1,9 +1,8 @@
-"""D1 over REST: queries as production answers them, exports, imports, the SDK and wrangler."""
+"""D1 over REST: queries as production answers them, exports, imports, the SDK."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from cloudflare import Cloudflare
 
 from tests.end_to_end.projects import workflow_project
 from tests.end_to_end.server import DevServer
-from tests.end_to_end.wrangler import ACCOUNT, wrangler
+from tests.end_to_end.wrangler import ACCOUNT
 
 V4 = f"/client/v4/accounts/{ACCOUNT}/d1/database"
 EXPLORER = "/cdn-cgi/local/explorer/api/d1/database"
@@ -106,15 +105,3 @@ def test_the_official_sdk_lists_and_queries(server: DevServer) -> None:
             "db", account_id=ACCOUNT, sql="SELECT a FROM t WHERE id = ?", params=["1"]
         )
     assert found.results == [{"a": "x"}]
-
-
-@pytest.mark.wrangler
-def test_wrangler_executes_files_and_exports(server: DevServer, tmp_path: Path) -> None:
-    file = tmp_path / "more.sql"
-    file.write_text("CREATE TABLE w (n);\nINSERT INTO w VALUES (7);\n")
-    execute = ("d1", "execute", "db", "--remote", "--yes", "--file", str(file))
-    wrangler(server.project, *execute, server=server.url)
-    output = tmp_path / "dump.sql"
-    export = ("d1", "export", "db", "--remote", "--skip-confirmation", "--output", str(output))
-    wrangler(server.project, *export, server=server.url)
-    assert 'INSERT INTO "w" ("n") VALUES(7);' in output.read_text()

@@ -1,4 +1,4 @@
-"""Vectorize over REST: indexes, vectors, queries, metadata indexes, the SDK and wrangler."""
+"""Vectorize over REST: indexes, vectors, queries, metadata indexes, the SDK."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cloudflare import Cloudflare
 
 from tests.end_to_end.projects import make_project
 from tests.end_to_end.server import DevServer
-from tests.end_to_end.wrangler import ACCOUNT, wrangler
+from tests.end_to_end.wrangler import ACCOUNT
 
 V4 = f"/client/v4/accounts/{ACCOUNT}/vectorize/v2/indexes"
 EXPLORER = "/cdn-cgi/local/explorer/api/vectorize/v2/indexes"
@@ -122,14 +122,3 @@ def test_the_sdk_works(server: DevServer) -> None:
         assert found.matches[0].id == "b"
         info = client.vectorize.indexes.info("one", account_id=ACCOUNT)
         assert info is not None and info.dimensions == 2
-
-
-@pytest.mark.wrangler
-def test_wrangler_works(server: DevServer) -> None:
-    file = server.project / "more.ndjson"
-    file.write_text(lines([{"id": "w", "values": [3, 4]}]))
-    insert = ("vectorize", "insert", "one", "--file", str(file))
-    assert "1" in wrangler(server.project, *insert, server=server.url)
-    asked = ("vectorize", "get-vectors", "one", "--ids", "w")
-    assert '"w"' in wrangler(server.project, *asked, server=server.url)
-    post(server, "/one/delete_by_ids", {"ids": ["w"]})

@@ -12,13 +12,11 @@ import pytest
 
 from emulator.bundling.bundle import Module, ModuleKind
 from emulator.bundling.tools import Tools
-from tests.bundling.conftest import Project
+from tests.bundling.conftest import ADD, Project, project, tools
 from tests.end_to_end.wrangler import wrangler
 
-# (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
-ADD = bytes.fromhex(
-    "0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b"
-)
+__all__ = ["project", "tools"]  # fixtures
+
 KINDS: dict[str, ModuleKind] = {".txt": "text", ".bin": "data", ".wasm": "wasm", ".cjs": "commonjs"}
 
 EVERYTHING = {
