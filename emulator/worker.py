@@ -7,8 +7,9 @@ decides *when* code is loaded and switched. A command without a server uses only
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from bindings.binding import Binding
 from emulator.clock import Clock, SystemClock, VirtualClock

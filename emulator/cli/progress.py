@@ -38,13 +38,13 @@ MESSAGE_MAX = 300  # characters of an error; status() has all of it
 
 
 # What an entry means for attempts in progress. Plain numbers: members of an Enum cost more.
-_QUIET, _BEGINS, _ENDS, _OVER = range(4)
+_QUIET, _BEGINS, _DONE, _ENDS, _OVER = range(5)
 _ROLES = {
     EntryKind.STEP_START: _QUIET,
     EntryKind.ATTEMPT_SUCCESS: _QUIET,
     EntryKind.ATTEMPT_START: _BEGINS,
     EntryKind.ROLLBACK_ATTEMPT_START: _BEGINS,
-    EntryKind.STEP_SUCCESS: _ENDS,
+    EntryKind.STEP_SUCCESS: _DONE,
     EntryKind.ATTEMPT_FAILURE: _ENDS,
     EntryKind.ATTEMPT_INTERRUPTED: _ENDS,
     EntryKind.ROLLBACK_STEP_SUCCESS: _ENDS,
@@ -84,6 +84,9 @@ class ProgressLines:
                 if role is _BEGINS:
                     self._running.began(entry)
                 text = _beginning(entry) if self._whole else None
+            elif role is _DONE:  # most lines are of this kind
+                took_ms = self._running.ended(entry)
+                text = _done(entry.step, took_ms)
             else:
                 if role is _ENDS:
                     took_ms = self._running.ended(entry)
@@ -118,11 +121,19 @@ def describe(entry: Entry, took_ms: int | None = None) -> str | None:
     if not entry.step:
         return _OF_INSTANCE.get(entry.kind) or _describe_instance(entry)
     step = _step_name(entry.step)
+    if entry.kind is EntryKind.STEP_SUCCESS:
+        return _done(entry.step, took_ms)
     if entry.kind in _OF_STEP:
         took = "" if took_ms is None else f" ({span(took_ms)})"
         return f"{step}{_OF_STEP[entry.kind]}{took}"
     took = "" if took_ms is None else f", {span(took_ms)}"
     return _describe_step(entry, step, took) or _describe_rollback(entry, step, took)
+
+
+@functools.lru_cache(maxsize=1024)  # the same few steps take the same few milliseconds
+def _done(key: str, took_ms: int | None) -> str:
+    took = "" if took_ms is None else f" ({span(took_ms)})"
+    return f"{_step_name(key)} done{took}"
 
 
 def _beginning(entry: Entry) -> str | None:
@@ -141,7 +152,6 @@ _OF_INSTANCE = {
     EntryKind.WORKFLOW_PAUSED: "paused",
 }
 _OF_STEP = {  # after the name of the step
-    EntryKind.STEP_SUCCESS: " done",
     EntryKind.ROLLBACK_STEP_SUCCESS: " rolled back",
     EntryKind.TIMER_SKIPPED: ": not waited for any longer",
     EntryKind.SLEEP_COMPLETE: ": awake",

@@ -172,7 +172,10 @@ class ConsoleTerminal:
 
     def _write(self, level: Level, stream: TextIO, text: str) -> None:
         if level <= self._level:
-            self._sink.write(stream, self._time(stream) + text if self._timed else text)
+            if self._timed:
+                at = self._times.get(stream) if self._sink.collects else None
+                text = f"{at or self._time(stream)}{text}"
+            self._sink.write(stream, text)
 
     def _time(self, stream: TextIO) -> str:
         """Return `"11:14:07.213 "`: when the first line of this turn of the loop was told."""

@@ -11,7 +11,8 @@ others itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.failure import ErrorInfo
@@ -23,26 +24,26 @@ from emulator.protocol.runs import StepBegin
 # --- what a step call gets
 
 
-class Execute(NamedTuple):
+class Execute(Struct, frozen=True):
     """Run the callback as this attempt."""
 
     attempt: int
     config: dict[str, Json]
 
 
-class Resolve(NamedTuple):
+class Resolve(Struct, frozen=True):
     """The call returns `value`."""
 
     value: bytes = b""
 
 
-class Reject(NamedTuple):
+class Reject(Struct, frozen=True):
     """The call raises `error`."""
 
     error: ErrorInfo
 
 
-class Ask(NamedTuple):
+class Ask(Struct, frozen=True):
     """Ask the step's delay function how long to wait, now that this attempt has failed."""
 
     attempt: int
@@ -54,38 +55,38 @@ Answer = Execute | Resolve | Reject | Ask
 # --- what becomes of an instance
 
 
-class Drop(NamedTuple):
+class Drop(Struct, frozen=True):
     """Forget the run of an instance, if it has one. tell: its guest does not know yet."""
 
     instance: Instance
     tell: bool = True
 
 
-class Queue(NamedTuple):
+class Queue(Struct, frozen=True):
     """Run an instance again as soon as there is room."""
 
     instance: Instance
 
 
-class GoOn(NamedTuple):
+class GoOn(Struct, frozen=True):
     """An instance has lost its run: it pauses, waits, or runs again, as its status says."""
 
     instance: Instance
 
 
-class PauseAtRest(NamedTuple):
+class PauseAtRest(Struct, frozen=True):
     """Let nothing new begin in the run of an instance; it pauses when the rest has ended."""
 
     instance: Instance
 
 
-class CallOff(NamedTuple):
+class CallOff(Struct, frozen=True):
     """Cancel a pause that has not taken effect."""
 
     instance: Instance
 
 
-class StartOver(NamedTuple):
+class StartOver(Struct, frozen=True):
     """Forget the history of an instance, record `first`, and queue it.
 
     struck: ids of the entries to forget; the others, `kept`, stay. None: forget all of them.
@@ -97,14 +98,14 @@ class StartOver(NamedTuple):
     kept: Sequence[Entry] = ()
 
 
-class End(NamedTuple):
+class End(Struct, frozen=True):
     """Record the entries that end an instance."""
 
     instance: Instance
     entries: Sequence[Entry]
 
 
-class Admit(NamedTuple):
+class Admit(Struct, frozen=True):
     """Record the first entries of a new instance, and queue it once they are durable."""
 
     instance: Instance
@@ -112,19 +113,19 @@ class Admit(NamedTuple):
     more: Sequence[Entry] = ()
 
 
-class Deliver(NamedTuple):
+class Deliver(Struct, frozen=True):
     """Hand events that have arrived to the steps that wait for them."""
 
     instance: Instance
 
 
-class Wake(NamedTuple):
+class Wake(Struct, frozen=True):
     """A deadline of an instance was moved to now: do what is due."""
 
     instance: Instance
 
 
-class Evict(NamedTuple):
+class Evict(Struct, frozen=True):
     """Remove an instance from memory, unless it runs or will run soon."""
 
     instance: Instance
@@ -133,14 +134,14 @@ class Evict(NamedTuple):
 # --- what happens to a run, by its number
 
 
-class Tell(NamedTuple):
+class Tell(Struct, frozen=True):
     """Send a message to the guest of a run."""
 
     run: int
     message: Message
 
 
-class Put(NamedTuple):
+class Put(Struct, frozen=True):
     """Send messages to the guest of a run as fast as it reads, then perform `then`."""
 
     run: int
@@ -148,20 +149,20 @@ class Put(NamedTuple):
     then: Sequence[Action] = ()
 
 
-class Begin(NamedTuple):
+class Begin(Struct, frozen=True):
     """Let a step call that was put aside begin."""
 
     run: int
     call: StepBegin
 
 
-class Rested(NamedTuple):
+class Rested(Struct, frozen=True):
     """Nothing executes in a run: do what was planned for that moment."""
 
     run: int
 
 
-class RollBack(NamedTuple):
+class RollBack(Struct, frozen=True):
     """Execute the next rollback handler, or end the rollback."""
 
     run: int
@@ -172,30 +173,30 @@ class RollBack(NamedTuple):
 Then = Callable[[], "Actions"]  # returns what follows, when its time has come
 
 
-class WhenDurable(NamedTuple):
+class WhenDurable(Struct, frozen=True):
     """Perform `then` when everything recorded so far is durable; never if that fails."""
 
     then: Then
 
 
-class Soon(NamedTuple):
+class Soon(Struct, frozen=True):
     """Perform `then` in this turn of the event loop, or in a later one if there is much to do."""
 
     then: Then
 
 
-class Later(NamedTuple):
+class Later(Struct, frozen=True):
     """Perform `then` after so much real time."""
 
     span_ms: int
     then: Then
 
 
-class StartQueued(NamedTuple):
+class StartQueued(Struct, frozen=True):
     """Start queued instances, as many as there is room for."""
 
 
-class Report(NamedTuple):
+class Report(Struct, frozen=True):
     """Tell the person at the terminal."""
 
     text: str
@@ -228,7 +229,7 @@ Action = (
 Actions = Iterable[Action]
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True):
     """Entries to record in this order, then the actions that follow, in order.
 
     For a step call there is one action, its answer. Without an action, the call waits.

@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
+
+from msgspec import Struct
 
 from emulator.clock import Clock, VirtualClock
 from emulator.durations import format_duration
@@ -31,8 +32,7 @@ Work = tuple[int, str, int]
 _LOOK_AGAIN_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class SavedClock:
+class SavedClock(Struct, frozen=True):
     """The saved state of a virtual clock: its time if it stands still, or how far it is ahead."""
 
     now_ms: int | None = None

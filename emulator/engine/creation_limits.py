@@ -7,25 +7,27 @@ Source: docs/platform/workflows.md, "Limits" and "The queue".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from emulator.errors import WorkerError
 
 QUEUED_MAX = 2_000_000  # on the paid plan. Source: docs/platform/workflows.md, "Limits".
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The enforced limits. `creation_rate`: instances per second and workflow, or None."""
 
     queued: int = QUEUED_MAX
     creation_rate: int | None = None
 
 
+_UNLIMITED = Limits()
+
+
 class Admission:
     """Counts creations. `limits` may be replaced at any time."""
 
-    def __init__(self, limits: Limits = Limits()) -> None:
+    def __init__(self, limits: Limits = _UNLIMITED) -> None:
         self.limits = limits
         self._spent: dict[str, tuple[int, float]] = {}  # workflow -> time, and how many were left
 

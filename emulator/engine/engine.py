@@ -274,7 +274,7 @@ class Engine:
                 case actions.Wake():
                     self._perform(self._waker.skipped(action.instance))
                 case actions.Admit():
-                    self._perform(self._dispatch.admit(*action))
+                    self._perform(self._dispatch.admit(action.instance, action.first, action.more))
                 case actions.Begin():
                     work = partial(self._calls.begun, message=action.call)
                     self._follow(roster.run(action.run), work)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.clock import Clock
 from emulator.engine.actions import StartOver
@@ -33,8 +34,7 @@ from emulator.engine.runs.timers import Timers
 from emulator.words import Language
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
+class Census(Struct, frozen=True):
     """How much there is in memory."""
 
     runs: int = 0

@@ -9,15 +9,15 @@ Source: docs/platform/workflows.md, "Schedules".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from emulator.clock import Alarm, Clock
 from emulator.cron import MINUTE_MS, Cron
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """One firing of a schedule of a workflow."""
 
     workflow: str

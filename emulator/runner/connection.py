@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from bindings.binding import Binding
 from emulator.protocol.bindings import BindingCall, BindingFailed
 from emulator.protocol.exchanges import (
@@ -28,12 +30,14 @@ from emulator.protocol.exchanges import (
 from emulator.protocol.framing import FrameReader, frame
 from emulator.protocol.life import Continued, DebugListening, Ping, Pong, Stopped
 from emulator.protocol.loading import OTHER_VERSION, PROTOCOL_VERSION, Loaded, LoadFailed
-from emulator.protocol.message import Message, ProtocolError
+from emulator.protocol.message import Message, ProtocolError, read_with
 from emulator.protocol.runs import RUN_MESSAGES, RunAbort, RunEnd, RunMessage, RunStart
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.exchanges import Exchanges
 
 log = logging.getLogger(__name__)
+
+read_with(msgspec.json.Decoder().decode)  # the host has it, and reads two messages for each step
 
 # When so much is unread, the host reads nothing more from the guest and begins none of its calls
 # until the guest has read most of it: the answers would otherwise fill the host's memory. The

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from emulator.cli.json_log import JsonTerminal
 from emulator.cli.levels import Level
@@ -90,7 +91,7 @@ def test_an_attempt_is_announced_once_if_it_takes_long_and_never_if_it_is_quick(
         running = RunningAttempts(told.put_nowait, look_every_s=0.01)
         running.began(long)
         running.began(quick)
-        assert running.ended(quick._replace(at_ms=7)) == 7
+        assert running.ended(replace(quick, at_ms=7)) == 7
         assert await asyncio.wait_for(told.get(), DEADLINE_S) is long
         running.began(later)  # several looks pass until it is announced
         assert await asyncio.wait_for(told.get(), DEADLINE_S) is later

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from emulator.engine.decide.step_config import resolve_config
 from emulator.engine.journal.journal import Journal
@@ -114,7 +115,7 @@ def test_a_failed_attempt_is_stored_as_it_is(tmp_path: Path) -> None:
 
 
 def test_an_empty_value_stays_empty(tmp_path: Path) -> None:
-    nothing = [done()[0], done()[1]._replace(value=b"")]
+    nothing = [done()[0], replace(done()[1], value=b"")]
     check(tmp_path, 1, begun(), nothing)
 
 

@@ -5,7 +5,10 @@ Cloudflare has none. What stays of the past is what a restart from that step wou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
+
+from msgspec.structs import replace
 
 from emulator.engine.decide.restarts import rewind
 from emulator.engine.model.entries import Entry
@@ -33,13 +36,13 @@ def fork(
     without it, it begins anew. Values are tagged JSON. Raises WorkerError without such a step, and
     where a step before it returned a stream.
     """
-    kept = [entry._replace(instance=key) for entry in rewind(history, point).kept]
+    kept = [replace(entry, instance=key) for entry in rewind(history, point).kept]
     for entry in kept:
         if entry.step and _STREAM in entry.value:
             label = StepKey.of(entry.step).label
             raise _refused(f'Step "{label}" returned a stream, which belongs to its instance')
     if params is not None:
-        kept[0] = kept[0]._replace(value=params)
+        kept[0] = replace(kept[0], value=params)
     given = [] if output is None else list(_given(history, point, key, now_ms, output))
     return [*kept, *given, Entry(key, now_ms, EntryKind.WORKFLOW_RESTARTED, data=point)]
 
@@ -52,7 +55,7 @@ def _given(
         raise _refused("Only a `do` has an output")
     starts = [entry for _, entry in history if entry.kind in STEP_STARTS and _is_at(entry, point)]
     start = starts[point.count - 1]
-    at: Callable[..., Entry] = start._replace(instance=key, at_ms=now_ms)._replace
+    at = partial(replace, start, instance=key, at_ms=now_ms)
     yield at()
     yield at(kind=EntryKind.ATTEMPT_START, attempt=1, data=None)
     yield at(kind=EntryKind.ATTEMPT_SUCCESS, attempt=1, data=None)

@@ -7,7 +7,8 @@ Source: docs/platform/workflows.md, "Restarting".
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from emulator.engine.model.entries import Entry, data_of
 from emulator.engine.model.entry_kinds import STEP_STARTS, EntryKind
@@ -30,7 +31,7 @@ _ENDS = frozenset(
 )
 
 
-class Rewound(NamedTuple):
+class Rewound(Struct, frozen=True):
     """A history after the cut: the ids of the deleted entries, and the entries that stay."""
 
     struck: list[int]

@@ -6,7 +6,7 @@ event wait has timed out. Running code is never cut short.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.entry_kinds import EntryKind
@@ -15,7 +15,7 @@ from emulator.engine.model.step import BLOCKED, Step, StepState
 from emulator.errors import WorkerError
 
 
-class Skipped(NamedTuple):
+class Skipped(Struct, frozen=True):
     """What was skipped: the step `"rest-1"`, its type, and its deadline before.
 
     `type` is `"sleep"`, `"waitForEvent"` or `"retry"`.

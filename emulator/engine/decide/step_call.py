@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from emulator.engine.model.identity import key_for
 from emulator.engine.model.instance import Instance
@@ -13,8 +13,7 @@ from emulator.json_types import Json
 from emulator.protocol.runs import StepBegin
 
 
-@dataclass(slots=True)
-class StepCall:
+class StepCall(Struct):
     """A step as user code called it. `line` is `"src/entry.py:31"` or empty.
 
     `key`, made of kind, name and count, is the step's in its instance (`identity.py`).
@@ -31,7 +30,7 @@ class StepCall:
     parent: str = ""
     nth: int = 0
     shared: bool = False
-    key: str = field(init=False)
+    key: str = ""  # from the others
 
     @classmethod
     def of(cls, begun: StepBegin, kind: StepKind, parent: str, instance: Instance) -> StepCall:

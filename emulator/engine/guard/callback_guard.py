@@ -9,7 +9,9 @@ has asked for everything that it had done. `comparison.py` compares, `held.py` s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from emulator.engine.guard.comparison import Asked, ReplayReport, compare
 from emulator.engine.model.divergence import Divergence
@@ -37,8 +39,7 @@ def stale_children(instance: Instance, generation: int) -> list[Step]:
     ]
 
 
-@dataclass(slots=True)
-class _Callback:
+class _Callback(Struct):
     """What is known about the callback of one step. asked: each with its attempt."""
 
     recorded: list[Step]
@@ -90,7 +91,7 @@ class Nesting:
         places = {each.place for each in asked}
         recorded = [step for step in callback.recorded if step.place in missing | places]
         found = compare(recorded, ReplayReport(asked), now_ms, parent=parent)
-        return found and found._replace(within=instance.steps[parent].name)
+        return found and replace(found, within=instance.steps[parent].name)
 
 
 def _is_next(step: Step, asked: Asked, attempt: int) -> bool:

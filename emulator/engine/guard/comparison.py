@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from emulator.durations import InvalidDuration, format_duration, parse_duration_ms
 from emulator.engine.model.divergence import Change, DiffLine, Divergence, Finding
@@ -28,8 +29,7 @@ _UNTIL_TOLERANCE_MS = 2_000  # "an hour from now" is a new time in each replay
 _CONTEXT = 3  # unchanged steps shown around a change
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A step as the code asked for it; `options` as in StepBegin, None if history answered."""
 
     kind: str
@@ -44,8 +44,7 @@ class Asked:
         return self.kind, self.name, self.count
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayReport:
+class ReplayReport(Struct, frozen=True):
     """What a guarded run did: everything it asked for, in order, and how it ended.
 
     stands: "rested", "ended" or "restless"; why: what `run()` raised, or did outside steps.

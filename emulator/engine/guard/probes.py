@@ -6,7 +6,8 @@ The sweep probes sleeping instances after a save; `groundfog workflows check` wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.engine.guard.replay_guard import Guard
 from emulator.engine.guests.feed import Feed
@@ -19,8 +20,7 @@ from emulator.protocol.message import Message
 from emulator.protocol.runs import Replayed, RunAbort, RunMessage, StepBegin
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """One replay. `key` is that of its instance."""
 
     number: int

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from emulator.clock import Alarm, Clock, call_after
 from emulator.engine.guard.probes import Probe, Probes
@@ -23,8 +24,7 @@ SLICE = 50  # instances looked at without a pause
 PAUSE_MS = 10  # between two slices: requests and due instances come first
 
 
-@dataclass(slots=True)
-class _Alike:
+class _Alike(Struct):
     """Instances of one workflow that have done the same steps."""
 
     diverges: bool = False

@@ -13,8 +13,9 @@ interruption. It counts only if it happens several times in a row to an instance
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 SUSPECTED_AFTER = 2  # losses in a row
 KILLS_MAX = 3  # kills in a row that count as interruptions; then it probably needs too much memory
@@ -33,8 +34,7 @@ class Cause(StrEnum):
     REQUEST = "request"  # the host ended it because a request hung
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """A guest that went away.
 
     reason: `"exited with status 3"`. run: the number of the run that caused it, if known.
@@ -47,8 +47,7 @@ class Loss:
     others: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """An instance that had a run in the guest. active: its code ran, as far as we know."""
 
     key: int
@@ -56,8 +55,7 @@ class Present:
     active: bool
 
 
-@dataclass(slots=True)
-class _Losses:
+class _Losses(Struct):
     """The losses of an instance since it last made progress, by number; some were kills."""
 
     losses: set[int] = field(default_factory=set)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from emulator.engine.guests.feed import Feed
 from emulator.engine.guests.guest import Guest
 
 
-@dataclass(slots=True)
-class Serving:
+class Serving(Struct):
     """The guest that serves, with its feed; None of both between two guests.
 
     generation: durable number of the code in use, the same for the same code. grace_ms: how long

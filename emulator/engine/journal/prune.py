@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from emulator import sqlite
 from emulator.engine.journal.journal import Journal
@@ -21,8 +22,7 @@ _ROW_BYTES = 24  # roughly what SQLite adds to a row, with its place in the inde
 LARGEST_MAX = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Prunable:
+class Prunable(Struct, frozen=True):
     """Which ended instances: of one workflow, with these statuses, ended until a time."""
 
     workflow: str | None = None
@@ -67,8 +67,7 @@ async def prune(journal: Journal, wanted: Prunable, delete: Callable[[int], None
     return pruned
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowSize:
+class WorkflowSize(Struct, frozen=True):
     """The size of a workflow's history; `history_bytes`: roughly on disk."""
 
     workflow: str
@@ -77,8 +76,7 @@ class WorkflowSize:
     history_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceSize:
+class InstanceSize(Struct, frozen=True):
     """The size of one instance's history."""
 
     workflow: str
@@ -88,8 +86,7 @@ class InstanceSize:
     history_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Struct, frozen=True):
     """The size of a journal. `free_bytes`: the part of `file_bytes` that can be used again."""
 
     file_bytes: int

@@ -6,7 +6,8 @@ Source: docs/platform/workflows.md, "Limits" and "Retention".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.words import Language
 
@@ -16,8 +17,7 @@ RETENTION_MAX_MS = 30 * DAY_MS  # on the paid plan
 RETENTION_MS = 7 * DAY_MS  # on the paid plan, for workflows created after 2026-09-10
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """How long instances are kept after their end: after success, and after any other end."""
 
     success_ms: int = RETENTION_MS
@@ -29,8 +29,7 @@ class Retention:
         return cls(own.get("success", default.success_ms), own.get("error", default.error_ms))
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A workflow as configured. `plain_non_retryable`: keep a NonRetryableError's own message.
 
     concurrency: how many of its instances may run at once; None: no limit of its own. language: of

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from emulator.words import Language
 
@@ -39,7 +41,7 @@ class Policy(StrEnum):
     FAIL = "fail"
 
 
-class Finding(NamedTuple):
+class Finding(Struct, frozen=True):
     """One change. `kind` and `name` are the recorded step's, `counts` the calls of that name.
 
     new_kind, new_name: the step at its place, if there is one. detail: the recorded and the new
@@ -86,7 +88,7 @@ class Finding(NamedTuple):
         )
 
 
-class DiffLine(NamedTuple):
+class DiffLine(Struct, frozen=True):
     """One step of the comparison. `sign`: " " asked for, "-" only recorded, "+" new, "~" changed.
 
     state: of a recorded step, as in `StepState`. line: of the new code; for "-" of the old code.
@@ -95,12 +97,12 @@ class DiffLine(NamedTuple):
     sign: str
     kind: str
     name: str
-    count: int  # type: ignore[assignment]  # hides the method of tuples
+    count: int
     state: str = ""
     line: str = ""
 
 
-class Divergence(NamedTuple):
+class Divergence(Struct, frozen=True):
     """All that was found in one instance.
 
     missing: keys of the recorded steps that were not asked for. later: those of them that the run
@@ -152,7 +154,7 @@ class Divergence(NamedTuple):
         )
 
 
-class Diverged(NamedTuple):
+class Diverged(Struct, frozen=True):
     """An instance that does not fit the code, and what was done about it. language: of the code."""
 
     workflow: str

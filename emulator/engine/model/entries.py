@@ -14,7 +14,10 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from emulator.engine.model.entry_kinds import EntryKind
 from emulator.engine.model.failure import Failure, TracedFailure
@@ -60,7 +63,7 @@ class Data(Protocol):
         """Return the members that are written; without any, nothing is."""
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True):
     """One thing that happened. `step` is a step key, empty for what concerns the whole instance.
 
     data: of the class that `DATA` has for the kind; None where it has none. value: a value in
@@ -152,9 +155,9 @@ def with_origin(entry: Entry, origin: Origin) -> Entry:
     """Return the entry with which a step begins as if another call had begun it."""
     match entry.data:
         case StepStart(config, _, rollback):
-            return entry._replace(data=StepStart(config, origin, rollback))
+            return replace(entry, data=StepStart(config, origin, rollback))
         case SleepStart() | WaitStart() as start:
-            return entry._replace(data=start._replace(origin=origin))
+            return replace(entry, data=replace(start, origin=origin))
         case _:
             return entry
 

@@ -5,7 +5,9 @@ A traceback is for people: it is recorded with a limit, and never replayed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from emulator.engine.model.entry_json import ErrorJson, FailureJson, TracedFailureJson
@@ -16,7 +18,7 @@ TRACED_ATTEMPTS = 10
 LATER_TRACEBACK_MAX_BYTES = 1024
 
 
-class ErrorInfo(NamedTuple):
+class ErrorInfo(Struct, frozen=True):
     """An error as it travels and is replayed: no stack.
 
     Source: docs/platform/workflows.md, "Errors".
@@ -35,7 +37,7 @@ class ErrorInfo(NamedTuple):
         return {"name": self.name, "message": self.message}
 
 
-class Failure(NamedTuple):
+class Failure(Struct, frozen=True):
     """A step or an event wait has finally failed."""
 
     error: ErrorInfo
@@ -48,7 +50,7 @@ class Failure(NamedTuple):
         return {"error": self.error.as_json()}
 
 
-class TracedFailure(NamedTuple):
+class TracedFailure(Struct, frozen=True):
     """An instance has failed. traceback: the user's frames, as Python prints them, or empty."""
 
     error: ErrorInfo

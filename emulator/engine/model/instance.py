@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.instance_entries import FoundDivergence, Schedule
@@ -32,8 +33,7 @@ class Status(StrEnum):
 TERMINAL = frozenset({Status.ERRORED, Status.TERMINATED, Status.COMPLETE})
 
 
-@dataclass(slots=True)
-class Rollback:
+class Rollback(Struct):
     """The rollback of an instance. `outcome` is "complete", "failed", or "" while it goes on."""
 
     trigger: ErrorInfo  # the error of `run()`, or that a user terminated the instance
@@ -42,8 +42,7 @@ class Rollback:
     error: ErrorInfo | None = None
 
 
-@dataclass(slots=True)
-class Instance:
+class Instance(Struct):
     """One durable execution: the fold of its journal entries."""
 
     key: int

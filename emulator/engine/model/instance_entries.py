@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from emulator.engine.model.divergence import Divergence, Policy
 from emulator.engine.model.failure import ErrorInfo
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     )
 
 
-class Schedule(NamedTuple):
+class Schedule(Struct, frozen=True):
     """The tick of a schedule that created an instance.
 
     Source: docs/platform/workflows.md, "The event".
@@ -40,7 +42,7 @@ class Schedule(NamedTuple):
         return {"cron": self.cron, "scheduledTime": self.scheduled_ms}
 
 
-class Queued(NamedTuple):
+class Queued(Struct, frozen=True):
     """An instance was created, or begins again from nothing. `value` has its params.
 
     source: what created it: "api", "binding", "cron"; empty: not recorded. retention: its own, in
@@ -73,7 +75,7 @@ class Queued(NamedTuple):
         return told
 
 
-class CodeVersion(NamedTuple):
+class CodeVersion(Struct, frozen=True):
     """The entries after this one come from this generation of the code; 0: not recorded."""
 
     generation: int = 0
@@ -86,7 +88,7 @@ class CodeVersion(NamedTuple):
         return {"generation": self.generation} if self.generation else {}
 
 
-class Termination(NamedTuple):
+class Termination(Struct, frozen=True):
     """A user has ended the instance. source: what the user did it with, "api"."""
 
     source: str = "api"
@@ -99,7 +101,7 @@ class Termination(NamedTuple):
         return {"trigger": {"source": self.source}}
 
 
-class ReceivedEvent(NamedTuple):
+class ReceivedEvent(Struct, frozen=True):
     """A user sent an event of this type; `value` has its payload."""
 
     event: str
@@ -112,7 +114,7 @@ class ReceivedEvent(NamedTuple):
         return {"event": self.event}
 
 
-class RollbackStart(NamedTuple):
+class RollbackStart(Struct, frozen=True):
     """From here on, rollback handlers are executed. terminates: because a user ended the instance.
 
     trigger: the error of `run()`, or one that says that a user ended it. steps: how many handlers.
@@ -145,7 +147,7 @@ class RollbackStart(NamedTuple):
         return told
 
 
-class RollbackEnd(NamedTuple):
+class RollbackEnd(Struct, frozen=True):
     """How many handlers have succeeded. error: of the handler that failed; None: all succeeded."""
 
     steps: int
@@ -168,14 +170,14 @@ class RollbackEnd(NamedTuple):
         return told
 
 
-class RestartPoint(NamedTuple):
+class RestartPoint(Struct, frozen=True):
     """A step to restart from: the `count`-th that started with this name and type.
 
     `type` is `"do"`, `"sleep"` (also for `sleep_until`) or `"waitForEvent"`.
     """
 
     name: str
-    count: int = 1  # type: ignore[assignment]  # hides the method of tuples
+    count: int = 1
     type: str = "do"
 
     @classmethod
@@ -187,7 +189,7 @@ class RestartPoint(NamedTuple):
         return {"from": {"name": self.name, "count": self.count, "type": self.type}}
 
 
-class Resumption(NamedTuple):
+class Resumption(Struct, frozen=True):
     """A paused instance goes on, or a pause was cancelled. The fields are about a held instance.
 
     accepted: a user lets it go on with the code as it is. fits: the generation of code that fits it
@@ -211,7 +213,7 @@ class Resumption(NamedTuple):
         return told
 
 
-class FoundDivergence(NamedTuple):
+class FoundDivergence(Struct, frozen=True):
     """The code of a generation does not fit what the instance has done. action: what was done."""
 
     action: Policy

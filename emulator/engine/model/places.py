@@ -11,7 +11,7 @@ the key of a step shows its place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from emulator.engine.model.step_key import StepKey
 
@@ -19,8 +19,7 @@ Place = tuple[str, str, int]  # kind, name, nth
 SHARED = "*"  # the caller of shared dependencies that callbacks have asked for
 
 
-@dataclass(slots=True)
-class _Name:
+class _Name(Struct):
     """All steps of one kind and name since the first nested step of the instance.
 
     highest: the highest count in a key. first_caller: key of the step whose callback first called
@@ -33,8 +32,7 @@ class _Name:
     unplaced: int = 0
 
 
-@dataclass(slots=True)
-class Places:
+class Places(Struct):
     """The places of one instance's steps."""
 
     _keys: dict[str, dict[Place, str]] = field(default_factory=dict)  # by key of the caller

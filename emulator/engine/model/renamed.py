@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from emulator.engine.model.entries import Entry, data_of, origin_of, with_origin
 from emulator.engine.model.entry_kinds import STEP_STARTS, EntryKind
 from emulator.engine.model.step_entries import Renaming
@@ -29,13 +31,13 @@ def with_current_names(history: Iterable[Numbered]) -> list[Numbered]:
 def _renamed(entry: Entry, old: str, new: str) -> Entry:
     is_it = entry.step == old
     if is_it:
-        entry = entry._replace(step=new)
+        entry = replace(entry, step=new)
     if entry.kind not in STEP_STARTS:
         return entry
     origin = origin_of(entry)
     if origin.parent == old:
-        return with_origin(entry, origin._replace(parent=new))
+        return with_origin(entry, replace(origin, parent=new))
     nth = StepKey.of(old).count
     if is_it and not origin.parent and not origin.nth and nth != StepKey.of(new).count:
-        return with_origin(entry, origin._replace(nth=nth))
+        return with_origin(entry, replace(origin, nth=nth))
     return entry

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct, field
 
 from emulator.engine.model.failure import ErrorInfo
 from emulator.engine.model.places import SHARED, Place
@@ -43,15 +44,12 @@ class Left(bytes):
     """
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct):
     """One step of an instance, as it is recorded so far."""
 
     key: str
     state: StepState
-    config: ConfigJson = field(
-        default_factory=_no_config
-    )  # complete; from the first call; never changed
+    config: ConfigJson = field(default_factory=_no_config)  # complete, as first called; constant
     rollback: StepConfig | None = None  # the configuration of its handler, if it has one
     timeout_ms: int = 0  # of an attempt or a wait; for a sleep, its first duration
     delay_ms: int | None = 0  # before a retry, without backoff; None: a function says

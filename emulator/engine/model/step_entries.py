@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from emulator.engine.model.failure import ErrorInfo
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Origin(NamedTuple):
+class Origin(Struct, frozen=True):
     """Which call of user code began a step.
 
     line: `"src/entry.py:31"` or empty. parent: key of the step whose callback called it; empty:
@@ -60,7 +62,7 @@ class Origin(NamedTuple):
         return told
 
 
-class StepConfig(NamedTuple):
+class StepConfig(Struct, frozen=True):
     """A step's full configuration, as `ctx.config` shows it, and its spans in milliseconds.
 
     It is also what ROLLBACK_STEP_START says: the handler's own. delay_ms: before a retry, without
@@ -84,7 +86,7 @@ class StepConfig(NamedTuple):
         return {"config": self.config, "timeoutMs": self.timeout_ms, "delayMs": self.delay_ms}
 
 
-class StepStart(NamedTuple):
+class StepStart(Struct, frozen=True):
     """A `do` was asked for. rollback: how its handler is to be run, if it has one."""
 
     config: StepConfig
@@ -112,20 +114,29 @@ class StepStart(NamedTuple):
         return told
 
 
-class SharedStart(StepStart):
-    """A StepStart that many entries have alike: written as JSON once."""
+class SharedStart(StepStart, frozen=True, eq=False):
+    """A StepStart that many entries have alike: written as JSON once. Equal to one without text."""
 
-    text: str
+    text: str = ""
 
     @classmethod
     def shared(cls, config: StepConfig, origin: Origin) -> SharedStart:
         """Return it with its text."""
-        start = cls(config, origin)
-        start.text = _encode(start.as_json())
-        return start
+        return cls(config, origin, text=_encode(StepStart(config, origin).as_json()))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StepStart):
+            return NotImplemented
+        return (self.config, self.origin, self.rollback) == (
+            other.config,
+            other.origin,
+            other.rollback,
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # a configuration is a dictionary
 
 
-class SleepStart(NamedTuple):
+class SleepStart(Struct, frozen=True):
     """A sleep was asked for."""
 
     duration_ms: int
@@ -144,7 +155,7 @@ class SleepStart(NamedTuple):
         }
 
 
-class WaitStart(NamedTuple):
+class WaitStart(Struct, frozen=True):
     """An event of a type is waited for."""
 
     event: str
@@ -159,7 +170,7 @@ class WaitStart(NamedTuple):
         return {"event": self.event, "timeoutMs": self.timeout_ms, **self.origin.as_json()}
 
 
-class AttemptFailure(NamedTuple):
+class AttemptFailure(Struct, frozen=True):
     """An attempt has failed. retry_delay_ms: until the next one; None: there is none, or not yet.
 
     asks_delay: a function of the user's is asked how long to wait. traceback: as in TracedFailure.
@@ -191,7 +202,7 @@ class AttemptFailure(NamedTuple):
         return told
 
 
-class RetryDelay(NamedTuple):
+class RetryDelay(Struct, frozen=True):
     """The user's function has said how long to wait before the next attempt."""
 
     retry_delay_ms: int
@@ -204,7 +215,7 @@ class RetryDelay(NamedTuple):
         return {"retryDelayMs": self.retry_delay_ms}
 
 
-class Interruption(NamedTuple):
+class Interruption(Struct, frozen=True):
     """An attempt was cut off. reason: "reload", "restart", "loss"."""
 
     reason: str = ""
@@ -217,7 +228,7 @@ class Interruption(NamedTuple):
         return {"reason": self.reason}
 
 
-class Renaming(NamedTuple):
+class Renaming(Struct, frozen=True):
     """A step has another key from here on. old: the key it had."""
 
     old: str

@@ -6,8 +6,9 @@ A run is never durable. It can be dropped at any moment and started again from t
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from emulator.engine.decide.steps import interrupt
 from emulator.engine.guard.callback_guard import Nesting
@@ -151,8 +152,7 @@ class Calls(dict[str, Call]):
         return self._keys[number]
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """One pass through `run()`."""
 
     number: int

@@ -8,8 +8,9 @@ Source: docs/platform/workflows-rest.md, "The event log" and "Subscriptions".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
+
+from msgspec import Struct
 
 from emulator.engine.decide import payloads
 from emulator.engine.model.divergence import Policy
@@ -144,8 +145,7 @@ class LogEvent(NamedTuple):
         }
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A step that has not ended."""
 
     began_ms: int

@@ -204,7 +204,10 @@ class _History:
                 self.rollback = {"outcome": "complete", "error": None}
             case EntryKind.ROLLBACK_FAILED:
                 error = data_of(entry, RollbackEnd).error
-                self.rollback = {"outcome": "failed", "error": error and _error(error)}
+                self.rollback = {
+                    "outcome": "failed",
+                    "error": None if error is None else _error(error),
+                }
             case EntryKind.WORKFLOW_TERMINATED:
                 self.end = iso(entry.at_ms)
                 by = data_of(entry, Termination).source
