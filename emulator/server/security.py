@@ -5,8 +5,8 @@ before anything else sees a request. They prevent two attacks. Any web page can 
 requests to this port, so control routes accept only our own pages. And it can rebind its own name
 to 127.0.0.1, so an unknown name is refused on every route. `docs/http.md` is for users.
 
-In front of a workerd process, `guest/javascript/front.js` lets pass what these rules plainly allow,
-by `front_rules`; it sends every other request here.
+In a workerd process, `guest/javascript/front.js` lets pass what these rules plainly allow, by
+`front_rules`; it sends every other request here.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def exposure(access: Access, ip: str) -> str | None:
 
 
 def front_rules(access: Access) -> dict[str, Any]:
-    """Return what the worker in front of a TypeScript worker lets pass (`front.js`).
+    """Return what is let pass to a TypeScript worker (`front.js`).
 
     What it does not plainly allow, it sends here, where the reason is said.
     """

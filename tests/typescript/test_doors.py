@@ -1,4 +1,4 @@
-"""One table of requests against both doors: Python's own, and workerd with the worker in front."""
+"""One table of requests against both doors: Python's own, and workerd's with our code in front."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ from tests.server.serving import get, reply, request, run, serving, status_of
 from tests.typescript.projects import dev, project
 
 INDEX = """
+import { env as imported } from "cloudflare:workers";
+
+const early = Object.keys(imported);
+
 export default {
-  async fetch(request: Request): Promise<Response> {
-    return Response.json([...request.headers]);
+  async fetch(request: Request, env: any): Promise<Response> {
+    const seen = [...early, ...Object.keys(env), ...Object.keys(imported)];
+    return Response.json([...request.headers], { headers: { "x-env": `${seen}` } });
   },
 };
 """
 ORIGIN = "Origin: http://evil.example"
+CHUNKED = "Transfer-Encoding: chunked"
 LARGE = "Content-Length: 600000000"
 
 # Name, request, and the status that both doors answer with.
@@ -49,6 +55,7 @@ TABLE: list[tuple[str, bytes, int]] = [
     ("control, in upper case", get("/CDN-CGI/x", ORIGIN), 200),
     ("a body that is too large", request("POST", "/", LARGE), 413),
     ("a method of its own", request("PURGE", "/"), 200),
+    ("a body in chunks", request("POST", "/", CHUNKED) + b"5\r\nhello\r\n0\r\n\r\n", 200),
 ]
 
 
@@ -103,3 +110,7 @@ def test_both_doors_remove_the_headers_that_only_the_host_may_set(server: DevSer
         names = {name for name, _ in json.loads(found)}
         assert "x-own" in names and "cf-connecting-ip" in names
         assert not names & {"x-groundfog-asker", "mf-original-url", "cf-ew-via"}
+
+
+def test_user_code_sees_no_binding_of_ours(server: DevServer) -> None:
+    assert httpx.get(server.url).headers["x-env"] == "DB,DB,DB"

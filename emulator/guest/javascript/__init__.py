@@ -2,7 +2,8 @@
 
 entry.js        the main module of a user's worker: reports errors, opens the control connection
 guest.js        the guest of the runner protocol, and the modules that it is made of
-front.js        the worker in front: who may ask what
+front.js        what comes before user code in a request: who may ask what
+front_alone.js  the same as a worker of its own, in front of a script in service-worker format
 absent.js       a binding that is not emulated
 caller.js       a binding whose methods run in the host
 """
@@ -23,5 +24,5 @@ def source(name: str) -> str:
 
 def parts() -> list[str]:
     """Return the names of the modules that `entry.js` imports."""
-    others = {"entry.js", "front.js", "absent.js", "caller.js", "workflows.js"}
+    others = {"entry.js", "front_alone.js", "absent.js", "caller.js", "workflows.js"}
     return sorted(path.name for path in FOLDER.glob("*.js") if path.name not in others)

@@ -1,32 +1,52 @@
-// The main module of a user's worker: the user's own module, with errors reported and a control
-// connection beside it. All of it runs in the user's isolate.
+// The main module of a user's worker: the user's own module, with errors reported, an entrypoint for
+// clients and a control connection beside it. All of it runs in the user's isolate.
 
 import "./groundfog/primitives.js";
-import { env } from "cloudflare:workers";
+import "./groundfog/host.js";
+import { front } from "./groundfog/front.js";
 import { Guest } from "./groundfog/guest.js";
 import { withCf } from "./groundfog/request_cf.js";
-import { answerFailure, useHost, watchedContext } from "./groundfog/failures.js";
+import { answerFailure, watchedContext } from "./groundfog/failures.js";
 import * as user from "./main";
 
 export * from "./main";
 
-const HOST = "__groundfog_host";
-useHost(env[HOST]);
-delete env[HOST]; // user code does not see it
+const { Response } = globalThis;
+const HANDLERS = ["scheduled", "queue", "email", "tail", "trace"];
+
+// Lets the user's default export answer a request.
+function serve(request, env, ctx) {
+  const exported = user.default;
+  if (typeof exported === "function") {
+    const instance = new exported(watchedContext(ctx), env);
+    if (typeof instance.fetch === "function") return answerOf(instance.fetch(withCf(request)));
+  } else if (typeof exported?.fetch === "function") {
+    return answerOf(exported.fetch(withCf(request), env, watchedContext(ctx)));
+  }
+  throw new Error("Handler does not export a fetch() function.");
+}
+
+async function answerOf(promise) {
+  const answer = await promise;
+  if (answer instanceof Response) return answer;
+  throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
+}
+
+// Returns the default export for everybody but clients: with errors reported.
+function wrap(exported) {
+  if (typeof exported === "function") return wrapClass(exported);
+  return typeof exported === "object" && exported !== null ? wrapObject(exported) : {};
+}
 
 function wrapClass(Default) {
   const Wrapped = class extends Default {
-    constructor(ctx, given) {
-      super(watchedContext(ctx), given);
+    constructor(ctx, env) {
+      super(watchedContext(ctx), env);
     }
   };
   if (typeof Default.prototype?.fetch === "function") {
-    Wrapped.prototype.fetch = async function fetch(request) {
-      try {
-        return await Default.prototype.fetch.call(this, withCf(request));
-      } catch (error) {
-        return answerFailure(error, request);
-      }
+    Wrapped.prototype.fetch = function fetch(request) {
+      return reported(request, () => Default.prototype.fetch.call(this, withCf(request)));
     };
   }
   Object.defineProperty(Wrapped, "name", { value: Default.name });
@@ -35,35 +55,35 @@ function wrapClass(Default) {
 
 function wrapObject(handlers) {
   const wrapped = Object.create(handlers);
-  for (const name of ["scheduled", "queue", "email", "tail", "trace"]) {
+  for (const name of HANDLERS) {
     if (typeof handlers[name] === "function") {
-      wrapped[name] = (event, given, ctx) => handlers[name](event, given, watchedContext(ctx));
+      wrapped[name] = (event, env, ctx) => handlers[name](event, env, watchedContext(ctx));
     }
   }
   if (typeof handlers.fetch === "function") {
-    wrapped.fetch = async (request, given, ctx) => {
-      try {
-        return await handlers.fetch(withCf(request), given, watchedContext(ctx));
-      } catch (error) {
-        return answerFailure(error, request);
-      }
-    };
+    wrapped.fetch = (request, env, ctx) =>
+      reported(request, () => handlers.fetch(withCf(request), env, watchedContext(ctx)));
   }
   return wrapped;
 }
 
-function wrap(exported) {
-  if (typeof exported === "function") return wrapClass(exported);
-  return typeof exported === "object" && exported !== null ? wrapObject(exported) : {};
+async function reported(request, handle) {
+  try {
+    return await handle();
+  } catch (error) {
+    return answerFailure(error, request);
+  }
 }
 
 export default wrap(user.default);
 
+export const __groundfog_front = front(serve);
+
 export const __groundfog_control = {
-  fetch(request, given, ctx) {
+  fetch(request, env, ctx) {
     const [client, server] = Object.values(new WebSocketPair());
     server.accept();
-    new Guest(server, user, given, ctx);
+    new Guest(server, user, env, ctx);
     return new Response(null, { status: 101, webSocket: client });
   },
 };

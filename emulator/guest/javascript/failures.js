@@ -1,11 +1,6 @@
 // What user code raised, told to the host: it shows errors with places in the user's own files.
 
-let host;
-
-// The service that leads to the host. It is no member of the user's `env`.
-export function useHost(service) {
-  host = service;
-}
+import { host } from "./host.js";
 
 // Returns name, message and stack of anything that can be thrown.
 export function told(error) {

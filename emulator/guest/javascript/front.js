@@ -1,36 +1,38 @@
-// The worker in front of the user's worker: who may ask what, as `emulator/server/security.py` has
-// it. What it does not plainly allow goes to the host, which refuses it or answers itself.
+// What comes before the user's code in a request: who may ask what, as `emulator/server/security.py`
+// has it. What it does not plainly allow goes to the host, which refuses it or answers itself.
+// It runs in the user's isolate: a worker of its own would cost as much as all the rest.
 
-const RULES_NAME = "RULES";
+import { answerFailure } from "./failures.js";
+import { door, host, rules } from "./host.js";
+
+const { Headers, IdentityTransformStream, Request, Response, scheduler } = globalThis;
+const now = Date.now;
 const TELL_AFTER_MS = 20;
-const TOO_LARGE = Symbol("too large");
+const TELL_AGAIN_MS = 2_000; // a request that was to tell the lines may have been cut off
+const LOCAL_ADDRESS = "127.0.0.1";
 
-let rules; // from security.py: `front_rules`
-let host; // pattern of a Host header
+const names = new Set(rules?.names);
+const hostPattern = new RegExp(rules?.host ?? "");
+const internal = new RegExp(`^(?:${rules?.internal_prefixes.join("|")})`);
+let lastHost = null; // which was allowed
 const lines = []; // of the request log, told together
-let telling = false;
+let tellingSince = -TELL_AGAIN_MS;
 
-export default {
-  async fetch(request, env, ctx) {
-    if (rules === undefined) learn(env[RULES_NAME]);
-    const target = targetOf(request.url);
-    if (!isAllowed(request, target)) return refused(request, env);
-    const began = Date.now();
-    const early = await answeredBefore(request, env);
-    if (early !== null) return logged(early, request, target, began, env, ctx);
-    request.signal.addEventListener("abort", () => note(request, target, 499, began, env, ctx));
-    try {
-      const answer = await env.USER.fetch(forUser(request));
-      return logged(answer, request, target, began, env, ctx);
-    } catch (error) {
-      const tooLarge = error === TOO_LARGE || error?.cause === TOO_LARGE;
-      const answer = tooLarge
-        ? new Response(rules.too_large, { status: 413 })
-        : await failed(error, request, target, env);
-      return logged(answer, request, target, began, env, ctx);
-    }
-  },
-};
+const tooLarge = new WeakSet(); // requests whose body was cut off
+
+// Returns the entrypoint that clients reach. serve: lets user code answer a request.
+export function front(serve) {
+  return {
+    async fetch(request, env, ctx) {
+      const target = targetOf(request.url);
+      if (!isAllowed(request, target)) return refused(request);
+      const began = now();
+      const answer = await answered(request, serve, env, ctx);
+      note(request.method, target, answer.status, now() - began, ctx);
+      return answer;
+    },
+  };
+}
 
 // Path and query of an absolute URL, which workerd has normalized; parsing it again costs more.
 function targetOf(url) {
@@ -38,47 +40,18 @@ function targetOf(url) {
   return start < 0 ? "/" : url.slice(start);
 }
 
-async function refused(request, env) {
-  try {
-    return await env.DOOR.fetch(request); // which says why
-  } catch {
-    return new Response(rules.no_host, { status: 403 }); // its URL is none
-  }
-}
-
-// Returns what the host answers in place of the worker, or null.
-async function answeredBefore(request, env) {
-  if (isNavigation(request)) {
-    const accept = request.headers.get("accept") ?? "";
-    const failing = await env.HOST.fetch("http://groundfog/navigation", { headers: { accept } });
-    if (failing.status !== 204) return failing;
-  }
-  return rules.has_front ? answerOfHost(request, env) : null;
-}
-
-function learn(given) {
-  rules = given;
-  rules.names = new Set(rules.names);
-  host = new RegExp(rules.host);
-}
-
 function isAllowed(request, target) {
-  const match = host.exec((request.headers.get("host") ?? "").toLowerCase());
-  if (match === null || isControlPath(target.split("?", 1)[0])) return false;
-  const name = match.groups.name;
-  const known = rules.names.has(name) || name.endsWith(".localhost") || isAddress(name);
-  return known && Number(request.headers.get("content-length") ?? 0) <= rules.body_max_bytes;
+  return isKnownHost(request.headers.get("host")) && !isControlPath(target) && hasRoom(request);
 }
 
-function isControlPath(path) {
-  let decoded = path;
-  try {
-    if (path.includes("%")) decoded = decodeURIComponent(path);
-  } catch {} // not UTF-8: then it is not one of ours
-  return (
-    rules.control_roots.includes(decoded) ||
-    rules.control_prefixes.some((prefix) => decoded.startsWith(prefix))
-  );
+function isKnownHost(given) {
+  if (given !== null && given === lastHost) return true;
+  const match = hostPattern.exec((given ?? "").toLowerCase());
+  if (match === null) return false;
+  const name = match.groups.name;
+  if (!names.has(name) && !name.endsWith(".localhost") && !isAddress(name)) return false;
+  lastHost = given;
+  return true;
 }
 
 function isAddress(name) {
@@ -87,77 +60,119 @@ function isAddress(name) {
   return rules.any_address || parts[1] === "127";
 }
 
+function isControlPath(target) {
+  const end = target.indexOf("?");
+  let path = end < 0 ? target : target.slice(0, end);
+  try {
+    if (path.includes("%")) path = decodeURIComponent(path);
+  } catch {} // not UTF-8: then it is not one of ours
+  return rules.control_roots.includes(path) || rules.control_prefixes.some((prefix) => path.startsWith(prefix));
+}
+
+function hasRoom(request) {
+  const length = request.headers.get("content-length");
+  return length === null || Number(length) <= rules.body_max_bytes;
+}
+
+async function refused(request) {
+  try {
+    return await door.fetch(request); // which says why
+  } catch {
+    return new Response(rules.no_host, { status: 403 }); // its URL is none
+  }
+}
+
+async function answered(request, serve, env, ctx) {
+  const early = isNavigation(request) ? await failingPage(request) : null;
+  const before = early ?? (rules.has_front ? await answerOfHost(request) : null);
+  if (before !== null) return before;
+  try {
+    return await serve(forUser(request), env, ctx);
+  } catch (error) {
+    if (tooLarge.has(request)) return new Response(rules.too_large, { status: 413 });
+    return answerFailure(error, request);
+  }
+}
+
 function isNavigation(request) {
-  if (!(request.headers.get("accept") ?? "").toLowerCase().includes("text/html")) return false;
+  const accept = request.headers.get("accept");
+  if (accept === null || !accept.toLowerCase().includes("text/html")) return false;
   const mode = request.headers.get("sec-fetch-mode");
   return mode === null ? request.method === "GET" : mode === "navigate";
 }
 
+// Returns the page about newer code that does not run, or null.
+async function failingPage(request) {
+  const accept = request.headers.get("accept");
+  const failing = await host.fetch("http://groundfog/navigation", { headers: { accept } });
+  return failing.status === 204 ? null : failing;
+}
+
 // Returns what the host answers before the worker does, such as an asset, or null.
-async function answerOfHost(request, env) {
+async function answerOfHost(request) {
   const headers = new Headers(request.headers);
   headers.set("x-groundfog-url", request.url);
   headers.set("x-groundfog-method", request.method);
   const method = request.method === "HEAD" ? "HEAD" : "GET";
-  const answer = await env.HOST.fetch("http://groundfog/front", { method, headers, redirect: "manual" });
-  if (answer.headers.has("x-groundfog-none")) return null;
-  return answer;
+  const answer = await host.fetch("http://groundfog/front", { method, headers, redirect: "manual" });
+  return answer.headers.has("x-groundfog-none") ? null : answer;
 }
 
-// The request as the user's worker gets it. `entry.js` gives it `request.cf`.
+// The request as the user's worker gets it. `request_cf.js` gives it `request.cf`.
 function forUser(request) {
-  const headers = new Headers(request.headers);
+  const isUnmeasured = request.body !== null && !request.headers.has("content-length");
+  const copy = isUnmeasured ? new Request(request, { body: limited(request) }) : new Request(request);
+  const { headers } = copy;
   for (const name of request.headers.keys()) {
-    if (rules.internal_prefixes.some((prefix) => name.startsWith(prefix))) headers.delete(name);
+    if (internal.test(name)) headers.delete(name);
   }
-  const client = request.cf?.clientIp;
-  if (client && !headers.has("cf-connecting-ip")) {
-    headers.set("cf-connecting-ip", client.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""));
-  }
-  const changed = { headers };
-  if (request.body !== null && !headers.has("content-length")) {
-    changed.body = request.body.pipeThrough(limited(rules.body_max_bytes));
-  }
-  return new Request(request, changed);
+  if (!headers.has("cf-connecting-ip")) headers.set("cf-connecting-ip", addressOf(request.cf?.clientIp));
+  return copy;
 }
 
-function limited(most) {
+function addressOf(client) {
+  return client ? client.replace(/:\d+$/, "").replace(/^\[|\]$/g, "") : LOCAL_ADDRESS;
+}
+
+// Returns the body of a request, as far as it may go.
+function limited(request) {
+  const { readable, writable } = new IdentityTransformStream();
+  pass(request, writable.getWriter()).catch(() => {}); // the reader of the body sees it
+  return readable;
+}
+
+async function pass(request, writer) {
+  const reader = request.body.getReader();
   let seen = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      seen += chunk.byteLength;
-      if (seen > most) throw TOO_LARGE;
-      controller.enqueue(chunk);
-    },
-  });
-}
-
-function failed(error, request, target, env) {
-  const about = {
-    error: { name: error?.name ?? "Error", message: error?.message ?? String(error), stack: "" },
-    method: request.method,
-    target,
-    headers: [["accept", request.headers.get("accept") ?? ""]],
-  };
-  return env.HOST.fetch("http://groundfog/failed", { method: "POST", body: JSON.stringify(about) });
-}
-
-function logged(answer, request, target, began, env, ctx) {
-  note(request, target, answer.status, began, env, ctx);
-  return answer;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return await writer.close();
+      seen += value.byteLength;
+      if (seen > rules.body_max_bytes) {
+        tooLarge.add(request);
+        throw new Error(rules.too_large.trim());
+      }
+      await writer.write(value);
+    }
+  } catch (error) {
+    await writer.abort(error);
+    await reader.cancel(error);
+  }
 }
 
 // Remembers one line; all lines of a short time are told together.
-function note(request, target, status, began, env, ctx) {
-  lines.push([request.method, target, status, Date.now() - began]);
-  if (telling) return;
-  telling = true;
-  ctx.waitUntil(tell(env));
+function note(method, target, status, milliseconds, ctx) {
+  lines.push([method, target, status, milliseconds]);
+  const time = now();
+  if (time - tellingSince < TELL_AGAIN_MS) return;
+  tellingSince = time;
+  ctx.waitUntil(tell());
 }
 
-async function tell(env) {
+async function tell() {
   await scheduler.wait(TELL_AFTER_MS);
-  telling = false;
+  tellingSince = -TELL_AGAIN_MS;
   const body = JSON.stringify(lines.splice(0));
-  await env.HOST.fetch("http://groundfog/log", { method: "POST", body }).catch(() => {});
+  await host.fetch("http://groundfog/log", { method: "POST", body }).catch(() => {});
 }

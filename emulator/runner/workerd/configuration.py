@@ -1,8 +1,9 @@
 """The configuration of one workerd process, from what a worker is and what it is bound to. Pure.
 
-    public sockets    -> front    who may ask what; then the user's worker
+    public sockets    -> user     who may ask what; then the user's code in the same isolate
     socket "control"  -> user     the runner protocol
     user's bindings   -> the host, over one private unix socket
+A script in service-worker format can have no entrypoint of ours: our workers stand beside it.
 Source: https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp.
 """
 
@@ -21,8 +22,13 @@ from emulator.runner.workerd.capnp import Embed, Embedded, Reference, Value, Wor
 from emulator.runner.workerd.host_server import ASKER
 from emulator.runner.workerd.member import CALLER, service_of
 
-CONTROL = "__groundfog_control"  # exported by entry.js
-HOST = "__groundfog_host"  # the same name as in entry.js
+# Exported by entry.js:
+CONTROL = "__groundfog_control"
+FRONT = "__groundfog_front"
+# The same names as in host.js:
+HOST = "__groundfog_host"
+DOOR = "__groundfog_door"
+RULES = "__groundfog_rules"
 STORAGE = "durable-objects"
 ABSENT = "groundfog:absent"
 INLINE_MAX_BYTES = 16 * 1024  # of a module in the text of the configuration
@@ -73,35 +79,26 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
     if layout.spec.durable:
         storage: dict[str, Value] = {"path": str(layout.storage), "writable": True}
         services.append({"name": STORAGE, "disk": storage})
+    if layout.door is not None:
+        services.append(_external("door", layout.door, f"{layout.generation} door"))
     constants: dict[str, tuple[str, Value]] = {"user": ("Worker", _user(layout))}
-    controlled = "user"
+    control: Value = {"name": "user", "entrypoint": CONTROL}
+    front: Value = {"name": "user", "entrypoint": FRONT}
     if layout.bundle.service_worker:
-        controlled = "control"
-        services.append({"name": "control", "worker": Reference("control")})
+        control, front = {"name": "control", "entrypoint": CONTROL}, "front"
         constants["control"] = ("Worker", _control(layout))
+        constants["front"] = ("Worker", _front_alone(layout))
+    constants["workflows"] = ("Worker", _workflows(layout.spec))
+    services += [{"name": name, "worker": Reference(name)} for name in constants if name != "user"]
     services += [
         _external(service_of(member.name), layout.host, asker_of(layout.generation, member.name))
         for member in layout.spec.members
         if member.answer
     ]
-    if layout.rules is not None and layout.door is not None:
-        services.append({"name": "front", "worker": Reference("front")})
-        services.append(_external("host:front", layout.host, f"{layout.generation} front"))
-        services.append(_external("door", layout.door, f"{layout.generation} door"))
-        rules = {**layout.rules, "has_front": layout.spec.has_front}
-        constants["front"] = ("Worker", _front(rules))
-    services.append({"name": "workflows", "worker": Reference("workflows")})
-    constants["workflows"] = ("Worker", _workflows(layout.spec))
     config: dict[str, Value] = {
         "services": services,
         "sockets": [
-            {
-                "name": name,
-                "http": {},
-                "service": {"name": controlled, "entrypoint": CONTROL}
-                if name == "control"
-                else "front",
-            }
+            {"name": name, "http": {}, "service": control if name == "control" else front}
             for name in sockets
         ],
         "extensions": [
@@ -140,7 +137,7 @@ def _user(layout: Layout) -> Value:
         worker["serviceWorkerScript"] = main.content.decode("utf-8", "replace")
         bindings += [_global(module) for module in layout.bundle.modules[1:]]
     else:
-        bindings.append({"name": HOST, "service": "host:user"})
+        bindings += _to_host(layout)
         worker["modules"] = [*_own_modules(), *(_module(each) for each in layout.bundle.modules)]
     worker["bindings"] = bindings
     if layout.spec.durable:
@@ -151,6 +148,16 @@ def _user(layout: Layout) -> Value:
         worker["durableObjectNamespaces"] = namespaces
         worker["durableObjectStorage"] = {"localDisk": STORAGE}
     return worker
+
+
+def _to_host(layout: Layout) -> list[Value]:
+    """Return the bindings of host.js, which user code does not see."""
+    found: list[Value] = [{"name": HOST, "service": "host:user"}]
+    if layout.rules is not None and layout.door is not None:
+        rules = {**layout.rules, "has_front": layout.spec.has_front}
+        found.append({"name": DOOR, "service": "door"})
+        found.append({"name": RULES, "json": json.dumps(rules)})
+    return found
 
 
 def _control(layout: Layout) -> Value:
@@ -188,10 +195,14 @@ def flags_of(spec: WorkerSpec) -> tuple[str, ...]:
 
 
 def _own_modules() -> list[Value]:
-    modules: list[Value] = [{"name": "entry", "esModule": javascript.source("entry.js")}]
-    for name in javascript.parts():
-        modules.append({"name": f"groundfog/{name}", "esModule": javascript.source(name)})
-    return modules
+    return [
+        {"name": "entry", "esModule": javascript.source("entry.js")},
+        *_parts(*javascript.parts()),
+    ]
+
+
+def _parts(*names: str) -> list[Value]:
+    return [{"name": f"groundfog/{name}", "esModule": javascript.source(name)} for name in names]
 
 
 def _module(module: Module) -> Value:
@@ -235,24 +246,25 @@ def _absent(name: str, kind: str, friendly: str) -> Value:
 
 def _workflows(spec: WorkerSpec) -> Value:
     """Return the worker that workerd's own client of workflows calls."""
-    values: Value = {"name": "groundfog/values.js", "esModule": javascript.source("values.js")}
     services = [service_of(member.name) for member in spec.members if member.answer]
     return {
-        "modules": [{"name": "workflows", "esModule": javascript.source("workflows.js")}, values],
+        "modules": [
+            {"name": "workflows", "esModule": javascript.source("workflows.js")},
+            *_parts("values.js"),
+        ],
         "compatibilityDate": OWN_DATE,
         "bindings": [{"name": service, "service": service} for service in services],
     }
 
 
-def _front(rules: Mapping[str, Any]) -> Value:
+def _front_alone(layout: Layout) -> Value:
+    """Return the worker in front of a service worker."""
+    modules: list[Value] = [
+        {"name": "front", "esModule": javascript.source("front_alone.js")},
+        *_parts("front.js", "host.js", "failures.js"),
+    ]
     return {
-        "modules": [{"name": "front.js", "esModule": javascript.source("front.js")}],
+        "modules": modules,
         "compatibilityDate": OWN_DATE,
-        "compatibilityFlags": ["enable_request_signal"],
-        "bindings": [
-            {"name": "USER", "service": "user"},
-            {"name": "HOST", "service": "host:front"},
-            {"name": "DOOR", "service": "door"},
-            {"name": "RULES", "json": json.dumps(rules)},
-        ],
+        "bindings": [{"name": "USER", "service": "user"}, *_to_host(layout)],
     }

@@ -33,7 +33,7 @@ BUILD_FAILED = "BuildError"
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What the worker in front of the user's needs. See `security.front_rules`.
+    """What comes before the user's code in requests of clients. See `security.front_rules`.
 
     door: the unix socket of the server that answers control routes.
     """
@@ -43,8 +43,8 @@ class Front:
     rules: Mapping[str, Any]
 
 
-# What the user's worker and the worker in front ask their host: the path of the request, the stacks
-# of the generation that asks, the body.
+# What our code in workerd asks the host: the path of the request, the stacks of the generation that
+# asks, headers, the body.
 Asked = Callable[[str, Stacks, Mapping[str, str], bytes], Awaitable[Answer]]
 
 
@@ -167,10 +167,7 @@ class WorkerdSource:
         async def asked(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
             return await self._answer(target, stacks, headers, body)
 
-        handlers: dict[str, Handler] = {
-            f"{generation} user": asked,
-            f"{generation} front": asked,
-        }
+        handlers: dict[str, Handler] = {f"{generation} user": asked}
         for member in members:
             if member.answer and member.name in bindings:
                 asker = asker_of(generation, member.name)

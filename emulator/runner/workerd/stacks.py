@@ -12,7 +12,7 @@ from emulator.runner.requests import LoadError
 _PLACE = re.compile(r"at (?:.* \()?(?P<file>[^\s():]+):(?P<line>\d+):\d+\)?$", re.MULTILINE)
 _FRAME = re.compile(r"\s+at ")
 _OWN = re.compile(
-    r"(?:^|[\s(])(?:entry|groundfog/[\w-]+\.js|front\.js):\d+:\d+|cloudflare-internal:|groundfog:"
+    r"(?:^|[\s(])(?:entry|front|groundfog/[\w-]+\.js):\d+:\d+|cloudflare-internal:|groundfog:"
 )
 # What workerd says of a worker that does not start, and what follows from it.
 _SERVICE = re.compile(r"^service (?:user|control): ", re.MULTILINE)

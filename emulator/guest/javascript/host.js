@@ -1,0 +1,16 @@
+// What leads to the host: services and rules that are bound to this worker, and that user code does
+// not see. It is imported before the user's modules.
+
+import { env } from "cloudflare:workers";
+
+function taken(name) {
+  const value = env[name];
+  delete env[name];
+  return value;
+}
+
+// The host's answers to `fetch("http://groundfog/…")`.
+export const host = taken("__groundfog_host");
+// The host's own server for clients, and what `front_rules` says; undefined in a worker without a door.
+export const door = taken("__groundfog_door");
+export const rules = taken("__groundfog_rules");
