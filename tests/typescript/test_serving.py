@@ -55,6 +55,9 @@ export default {
       case "/kv":
         await env.KV.put("a/b", "value", { metadata: { n: 1 } });
         return Response.json(await env.KV.getWithMetadata("a/b"));
+      case "/refused":
+        return env.KV.put("a", "b", { expirationTtl: 5 })
+          .catch((error: any) => new Response(error.message));
       case "/absent":
         return Response.json(await env.BROWSER.fetch("http://x"));
       case "/socket": {
@@ -128,6 +131,9 @@ def test_d1_kv_vectorize_and_workers_ai_answer_through_workerds_own_clients(
     assert server.get("/d1").json() == [{"n": 1, "blob": [1, 2]}]
     found = server.get("/kv").json()
     assert (found["value"], found["metadata"]) == ("value", {"n": 1})
+    assert server.get("/refused").text == (
+        "KV PUT failed: 400 Invalid expiration_ttl of 5. Expiration TTL must be at least 60."
+    )
     assert server.get("/search").json()["matches"][0]["id"] == "hotel"
     assert server.get("/stream").text.rstrip().endswith("data: [DONE]")
 
@@ -284,6 +290,16 @@ def test_a_workerd_that_is_killed_is_replaced_on_the_same_port(tmp_path: Path) -
         running.wait_for("starting it again")
 
         assert running.get("/").text == "first /"
+
+
+def test_a_workerd_that_is_killed_while_it_loads_says_nothing_of_the_code(tmp_path: Path) -> None:
+    computes = "for (let n = 0; n < 1e12; n++);\nexport default { fetch() {} };\n"
+    running = dev(project(tmp_path / "project", computes))
+    os.kill(eventually(lambda: workerds(running))[0].pid, signal.SIGKILL)
+
+    running.wait_for("exited with signal 9\n.*The worker is started again every")
+    assert "Correct the code" not in running.output
+    running.stop()
 
 
 def test_without_the_tools_the_start_says_what_to_install(tmp_path: Path) -> None:

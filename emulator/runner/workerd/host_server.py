@@ -13,6 +13,7 @@ import os
 import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ ASKER = "x-groundfog-asker"  # the header; workerd sets it, user code cannot
 LENGTH = "content-length"
 NO_BODY = frozenset({204, 304})
 _LINE_END = re.compile(r"[\r\n]+")
-_REASONS = {200: b"OK", 204: b"No Content", 500: b"Internal Server Error"}
+_REASONS = {each.value: each.phrase for each in HTTPStatus}
 
 Answer = HttpAnswer | StreamedAnswer | ByteStream
 # Method, target, headers in lower case, body.
@@ -169,7 +170,7 @@ class _HostProtocol(asyncio.Protocol):
         transport = self._transport
         assert transport is not None
         if isinstance(answer, HttpAnswer):
-            head = _head(answer.status, answer.headers.items())
+            head = _head(answer.status, answer.headers.items(), answer.reason)
             length = b"content-length: %d\r\n\r\n" % len(answer.body)
             transport.write(b"".join((head, length, answer.body)))
         elif isinstance(answer, ByteStream):
@@ -199,10 +200,8 @@ class _HostProtocol(asyncio.Protocol):
         transport.write(b"0\r\n\r\n")
 
 
-def _head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
-    lines = [b"HTTP/1.1 %d %s" % (status, _REASONS.get(status, b"Status"))]
-    lines += [
-        f"{name}: {_LINE_END.sub(' ', value)}".encode("latin-1", "replace")
-        for name, value in headers
-    ]
-    return b"\r\n".join(lines) + b"\r\n"
+def _head(status: int, headers: Iterable[tuple[str, str]], reason: str = "") -> bytes:
+    lines = [f"HTTP/1.1 {status} {reason or _REASONS.get(status, 'Status')}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    cleaned = (_LINE_END.sub(" ", line) for line in lines)
+    return "\r\n".join(cleaned).encode("latin-1", "replace") + b"\r\n"

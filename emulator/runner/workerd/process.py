@@ -71,7 +71,9 @@ class WorkerdProcess(GuestProcess):
         await loop.create_unix_connection(lambda: ControlProtocol(protocol), sock=connection)
 
     def not_loaded(self, said: str) -> LoadError | None:
-        return None if self.explain is None else self.explain(said)
+        if self.explain is None or self.exited.result().cause is Cause.KILLED:
+            return None  # the code may still be good
+        return self.explain(said)
 
     def take_over(self) -> None:
         if self.public is not None and self.berth is not None and not self.exited.done():
