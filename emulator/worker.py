@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from bindings.binding import Binding
+from emulator.bundling.rules import covered
 from emulator.clock import Clock, SystemClock, VirtualClock
 from emulator.config.model import Bound, Config, Unsupported
 from emulator.engine.clock_control import SavedClock, Timekeeper, Work
@@ -217,6 +218,7 @@ def worker_spec(config: Config) -> WorkerSpec:
         compatibility_flags=config.compatibility_flags,
         bindings=bindings,
         vars={**config.vars, **values},
+        deployed_files=tuple(covered(config.bundling.rules)) if config.is_python else (),
     )
 
 

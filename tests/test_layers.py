@@ -85,6 +85,7 @@ ALLOWED: dict[str, set[str]] = {
     | {
         "emulator.peers",
         "emulator.triggers",
+        "emulator.bundling.rules",
         "emulator.config",
         "emulator.kinds",
         "emulator.engine",

@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from emulator.bundling import messages, module_rules, node_builtins, unenv
+from emulator.bundling import messages, node_builtins, unenv
 from emulator.bundling.bundle import Bundle, BundleError
 from emulator.bundling.contexts import Context, Node, make_context
 from emulator.bundling.custom_build import BuildCommand
@@ -25,6 +25,7 @@ from emulator.bundling.node_polyfills import Find
 from emulator.bundling.options import Format, build_request, bundling_flags
 from emulator.bundling.packets import Value
 from emulator.bundling.result import bundle_of
+from emulator.bundling.rules import effective
 from emulator.bundling.service import Message, Service
 from emulator.bundling.tools import Tools
 from emulator.bundling.unbundled import as_they_are, find_modules, module_root
@@ -89,7 +90,7 @@ class Bundler:
         self._cache = cache
         build = config.bundling.build
         self._command = BuildCommand(build, config.main, process_env, tell) if build else None
-        self._rules = module_rules.effective(config.bundling.rules)
+        self._rules = effective(config.bundling.rules)
         self._mode = node_builtins.mode_of(config.compatibility_date, config.compatibility_flags)
         self._lacking: tuple[str, ...] = ()  # a warning that polyfills are not there
         self._service: Service | None = None

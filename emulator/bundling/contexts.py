@@ -7,10 +7,11 @@ from pathlib import Path
 
 from emulator.bundling import aliases, module_rules, node_builtins, node_polyfills
 from emulator.bundling.hooks import Ask, Hooks
-from emulator.bundling.module_rules import Collected, Place, Rules
+from emulator.bundling.module_rules import Collected, Place
 from emulator.bundling.node_builtins import Mode
 from emulator.bundling.node_polyfills import Find
 from emulator.bundling.options import Format
+from emulator.bundling.rules import Rules
 from emulator.bundling.service import Message
 from emulator.bundling.unbundled import module_root
 from emulator.bundling.unenv import Polyfills

@@ -6,7 +6,6 @@ Source: docs/platform/bundling.md, "Modules that are not JavaScript".
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -17,14 +16,10 @@ from pathlib import Path
 from emulator.bundling import globs
 from emulator.bundling.bundle import Module, ModuleKind
 from emulator.bundling.hooks import Hooks, Import, failure
+from emulator.bundling.rules import Rules, shown
 from emulator.bundling.service import Message
 from emulator.config.model import ModuleRule
 
-DEFAULT_RULES = (
-    ModuleRule("Text", ("**/*.txt", "**/*.html", "**/*.sql")),
-    ModuleRule("Data", ("**/*.bin",)),
-    ModuleRule("CompiledWasm", ("**/*.wasm", "**/*.wasm?module")),
-)
 KINDS: dict[str, ModuleKind] = {
     "ESModule": "esm",
     "CommonJS": "commonjs",
@@ -32,39 +27,6 @@ KINDS: dict[str, ModuleKind] = {
     "Text": "text",
     "Data": "data",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The rules that count, those that an earlier one of their type shuts out, and a warning."""
-
-    used: tuple[ModuleRule, ...]
-    shut_out: tuple[ModuleRule, ...]
-    warnings: tuple[str, ...]
-
-
-def effective(own: Sequence[ModuleRule]) -> Rules:
-    """Return which of the project's rules and of the defaults count.
-
-    The first rule of a type shuts out the later ones, unless it has `fallthrough = true`.
-    """
-    used: list[ModuleRule] = []
-    shut_out: list[ModuleRule] = []
-    last: dict[str, ModuleRule] = {}  # by type: the rule that shuts out the later ones
-    for rule in (*own, *DEFAULT_RULES):
-        if rule.type in last:
-            shut_out.append(rule)
-            continue
-        used.append(rule)
-        if rule.fallthrough is not True:
-            last[rule.type] = rule
-    warnings = [
-        _warning(rule, ignored)
-        for rule in last.values()
-        if rule.fallthrough is None
-        and (ignored := [other for other in shut_out if other.type == rule.type])
-    ]
-    return Rules(tuple(used), tuple(shut_out), tuple(warnings))
 
 
 GLOBALS = "module-as-global"  # the namespace of modules that are global variables
@@ -120,7 +82,7 @@ def add_hooks(hooks: Hooks, rules: Rules, place: Place) -> None:
         async def refuse(found: Import, rule: ModuleRule = rule) -> Message | None:
             return failure(
                 f"The file {found.path} matched a module rule in your configuration"
-                f" ({_shown(rule)}), but was ignored because a previous rule with the same type was"
+                f" ({shown(rule)}), but was ignored because a previous rule with the same type was"
                 " not marked as `fallthrough = true`."
             )
 
@@ -186,22 +148,3 @@ def _name(path: str, content: bytes, preserve_file_names: bool) -> str:
     if os.path.isabs(name) or name.startswith(".."):
         return f"{digest}/{os.path.basename(path)}"
     return name
-
-
-def _warning(rule: ModuleRule, ignored: Sequence[ModuleRule]) -> str:
-    others = "".join(
-        f"\n  {_shown(other)}{' (DEFAULT)' if other in DEFAULT_RULES else ''}" for other in ignored
-    )
-    return (
-        f"The module rule {_shown(rule)} does not have a fallback, the following rules will be"
-        f" ignored:{others}\n"
-        "  Add `fallthrough = true` to rule to allow next rule to be used or `fallthrough = false`"
-        " to silence this warning"
-    )
-
-
-def _shown(rule: ModuleRule) -> str:
-    shown: dict[str, object] = {"type": rule.type, "globs": list(rule.globs)}
-    if rule.fallthrough is not None:
-        shown["fallthrough"] = rule.fallthrough
-    return json.dumps(shown, separators=(",", ":"))

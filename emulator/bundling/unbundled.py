@@ -9,7 +9,8 @@ from pathlib import Path
 
 from emulator.bundling.bundle import MAIN, Bundle, BundleError, Module
 from emulator.bundling.entry import Entry
-from emulator.bundling.module_rules import Collected, Rules, additional_modules
+from emulator.bundling.module_rules import Collected, additional_modules
+from emulator.bundling.rules import Rules
 from emulator.config.model import Config
 
 # Below the folder of additional modules, what is never a module of the worker.

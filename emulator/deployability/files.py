@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from emulator.bundling.globs import of_files
-from emulator.bundling.module_rules import effective
+from emulator.bundling.rules import covered
 from emulator.config.model import ModuleRule
 from emulator.deployability.source import Source
 from emulator.findings import Finding
@@ -24,7 +23,7 @@ def not_bundled(
     sources: Sequence[Source], root: Path, rules: Sequence[ModuleRule]
 ) -> Iterator[Finding]:
     """Yield where the code names a file, or a folder of files, that is not deployed."""
-    patterns = [re.compile(of_files(glob)) for rule in effective(rules).used for glob in rule.globs]
+    patterns = [re.compile(pattern) for pattern in covered(rules)]
     by_name: dict[str, list[str]] = {}
     for relative in _files(root):
         if not relative.endswith(".py") and not any(each.match(relative) for each in patterns):

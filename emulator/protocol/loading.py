@@ -29,6 +29,7 @@ class Load(Message):
     allowed_hosts: list[str] = field(default_factory=list)
     debug: bool = False
     address: str = ""
+    deployed_files: list[str] = field(default_factory=list)
     payload: bytes = b""
 
 

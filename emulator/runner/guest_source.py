@@ -31,7 +31,7 @@ class WorkerSpec:
     `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
     `members`: the same bindings for a guest in workerd; empty for others. `has_front`: the host
     answers some requests before the worker does. `durable`: the classes of its Durable Objects.
-    asks_network, allowed_hosts, debug: see `load` in `PROTOCOL.md`.
+    asks_network, allowed_hosts, debug, deployed_files: see `load` in `PROTOCOL.md`.
     """
 
     project_dir: Path
@@ -46,6 +46,7 @@ class WorkerSpec:
     asks_network: bool = False
     allowed_hosts: tuple[str, ...] = ()
     debug: bool = False
+    deployed_files: tuple[str, ...] = ()
 
 
 class Ending(NamedTuple):

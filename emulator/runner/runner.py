@@ -289,6 +289,7 @@ def _load_message(spec: WorkerSpec, generation: int, address: str) -> Load:
         list(spec.allowed_hosts),
         spec.debug,
         address,
+        list(spec.deployed_files),
         values.encode({"vars": dict(spec.vars)}),
     )
 

@@ -13,23 +13,24 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import deployed, pyodide_lacks, tracebacks
+from . import deployed, files_read, pyodide_lacks, tracebacks, undeployed
 
 _STANDARD = os.path.dirname(os.__file__)
 _PACKAGES = ("site-packages", "dist-packages", "python_modules")
 _THREAD = "a thread is started: deployed, it is RuntimeError: can't start new thread."
+_seen: set[str] = set()  # modules that user code has imported
 _PROCESS = "a process is started: deployed, there are no processes."
 
 
-def watch(project: str, flags: dict[str, bool]) -> None:
-    """Warn from now on of what code in the folder `project` uses."""
+def watch(project: str, root: str, flags: dict[str, bool], files: list[str]) -> None:
+    """Warn from now on of what code in the folder `project` uses.
+
+    root: the folder of the main module. files: the patterns of what is deployed of it beside
+    Python modules.
+    """
     checks: dict[str, Callable[[tuple[Any, ...]], str]] = {
-        "import": lambda args: (
-            f"{args[0]} is imported: deployed, there is no such module."
-            if args[0] in pyodide_lacks.MODULES
-            else ""
-        ),
-        "open": lambda args: _of_file(args, project),
+        "import": _of_import,
+        "open": lambda args: _of_written(args, project),
         "socket.bind": lambda args: "a socket listens: deployed, none can.",
         **dict.fromkeys(
             ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "os.exec"),
@@ -40,14 +41,31 @@ def watch(project: str, flags: dict[str, bool]) -> None:
         checks["socket.connect"] = lambda args: (
             "a socket connects: deployed, there are sockets from Python 3.14 on. Use fetch()."
         )
+    reading = files_read.Watched(project, root, files)
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         check = checks.get(event)
-        if check is not None and (text := check(args)) and _is_of(project, sys._getframe(1)):
+        if check is None:
+            return
+        if event == "open" and (text := reading.of(args)):
+            deployed.warn(text)
+        elif (text := check(args)) and is_of(project, sys._getframe(1)):
             deployed.warn(text)
 
     sys.addaudithook(hook)
     _watch_threads(project)
+
+
+def _of_import(args: tuple[Any, ...]) -> str:
+    name = args[0]
+    if name in pyodide_lacks.MODULES:
+        return f"{name} is imported: deployed, there is no such module."
+    if "." in name or name in sys.stdlib_module_names or name in _seen:
+        return ""
+    if not is_of(os.getcwd(), sys._getframe(2)):  # the loader has gone into the project
+        return ""
+    _seen.add(name)
+    return undeployed.text_of(name)
 
 
 def _watch_threads(project: str) -> None:
@@ -55,14 +73,14 @@ def _watch_threads(project: str) -> None:
     start = threading.Thread.start
 
     def started(self: threading.Thread) -> None:
-        if _is_of(project, sys._getframe(1)):
+        if is_of(project, sys._getframe(1)):
             deployed.warn(_THREAD)
         start(self)
 
     threading.Thread.start = started  # type: ignore[method-assign]
 
 
-def _of_file(args: tuple[Any, ...], project: str) -> str:
+def _of_written(args: tuple[Any, ...], project: str) -> str:
     path, mode = args[0], args[1]
     if not isinstance(path, str) or not isinstance(mode, str) or not set(mode) & set("wax+"):
         return ""
@@ -71,8 +89,8 @@ def _of_file(args: tuple[Any, ...], project: str) -> str:
     return "a file of the project is written: deployed, they can only be read."
 
 
-def _is_of(project: str, frame: FrameType | None) -> bool:
-    """Whether the innermost code that is not the standard library's is the project's own."""
+def is_of(project: str, frame: FrameType | None) -> bool:
+    """Return whether the innermost code that is not the standard library's is the project's own."""
     while frame is not None:
         file = frame.f_code.co_filename
         parts = file.split(os.sep)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ...protocol.loading import PROTOCOL_VERSION, Load, Loaded, LoadFailed
-from . import deployed, flags, imports, lacking, packages, tracebacks
+from . import arity, chance, deployed, flags, imports, lacking, packages, tracebacks
 from .env import _EnvWrapper
 from .global_handlers import entrypoint_of
 from .sdk.workers.entrypoints import BASES, WorkerEntrypoint, WorkflowEntrypoint
@@ -81,10 +81,12 @@ def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
         return _no_folder(project_dir, error)
     set_env(env)
     imports.prepare(main.parent, project_dir / PYTHON_MODULES, compat)
-    lacking.watch(str(project_dir), compat)
+    lacking.watch(str(project_dir), str(main.parent), compat, message.deployed_files)
     worker = Worker(env, main.parent, project_dir, compat)
     try:
-        _discover(_import_main(main, project_dir / PYTHON_MODULES), worker)
+        with chance.watched(str(project_dir)):
+            module = _import_main(main, project_dir / PYTHON_MODULES)
+        _discover(module, worker)
     except BaseException as error:  # any error of the import, SystemExit too, is the answer
         return _failure(error, worker)
     return worker
@@ -132,6 +134,7 @@ def _discover(module: ModuleType, worker: Worker) -> None:
             continue
         if issubclass(cls, WorkerEntrypoint):
             worker.entrypoints[cls.__name__] = cls
+            arity.check(cls, worker.shown)
         elif issubclass(cls, WorkflowEntrypoint):
             worker.workflows[cls.__name__] = cls
         elif cls.__module__ == module.__name__:

@@ -73,14 +73,14 @@ def hint(error: ModuleNotFoundError, python_modules: Path) -> str:
     has = ""
     if name in for_webassembly(python_modules):
         has = f"python_modules/ has {name} for WebAssembly only. "
-    declared = _declared(python_modules.parent)
-    if declared is None:
+    named = declared(python_modules.parent)
+    if named is None:
         command = (
             f"Install the package that has {name!r}, such as with "
             f"`{sys.executable} -m pip install {name}`; or name it in pyproject.toml and run "
             "`groundfog sync`."
         )
-    elif name.lower().replace("_", "-") in declared:
+    elif name.lower().replace("_", "-") in named:
         command = "pyproject.toml names it: run `groundfog sync`."
     else:
         command = (
@@ -90,7 +90,7 @@ def hint(error: ModuleNotFoundError, python_modules: Path) -> str:
     return f"{has}The worker runs in {sys.executable}, which lacks {name!r}. {command}"
 
 
-def _declared(project: Path) -> set[str] | None:
+def declared(project: Path) -> set[str] | None:
     """Return the names of the packages in pyproject.toml; None without such a file."""
     import tomllib
 
@@ -100,10 +100,14 @@ def _declared(project: Path) -> set[str] | None:
     else:
         return None
     try:
-        listed = tomllib.loads(_text(path))["project"]["dependencies"]
-        return {re.split(r"[^\w.-]", text.strip())[0].lower().replace("_", "-") for text in listed}
+        return set(map(name_in, tomllib.loads(_text(path))["project"]["dependencies"]))
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
         return set()
+
+
+def name_in(requirement: str) -> str:
+    """Return the name of the package in a requirement: `Fast_API[all]>=1` -> `fast-api`."""
+    return re.split(r"[^\w.-]", requirement.strip())[0].lower().replace("_", "-")
 
 
 def _text(path: Path) -> str:
