@@ -1,6 +1,6 @@
 // The guest's end of the conversation: messages <-> frames in a WebSocket. PROTOCOL.md, section 2.
 
-import { setTimeout } from "./primitives.js";
+import { queueMicrotask, setTimeout } from "./primitives.js";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -11,7 +11,10 @@ const EMPTY = new Uint8Array(0);
 // A frame would be larger than MAX_FRAME_BYTES: the one operation fails.
 export class FrameTooLarge extends Error {}
 
-// Sends messages in one WebSocket message a turn, and hands received ones to `receive`.
+// So many microtasks in a row without a new message end a turn, as far as sending is concerned.
+const QUIET_MICROTASKS = 6;
+
+// Sends the messages of a turn in one WebSocket message, and hands received ones to `receive`.
 export class Connection {
   #socket;
   #reader = new FrameReader();
@@ -29,14 +32,24 @@ export class Connection {
   // Throws FrameTooLarge.
   send(header, payload = EMPTY) {
     const frame = encodeFrame(header, payload);
-    if (this.#pending.length === 0) setTimeout(() => this.flush(), 0);
     this.#pending.push(frame);
+    if (this.#pending.length === 1) this.#flushSoon(1, 0);
   }
 
   // Calls `code` in a turn of the loop after the one in which all that was sent has left: then
   // the host can know of it, whatever `code` does to this process.
   afterFlush(code) {
     this.#after.push(code);
+  }
+
+  // A timer would let go of the isolate and take it again, which costs more than all these.
+  #flushSoon(seen, quiet) {
+    queueMicrotask(() => {
+      const count = this.#pending.length;
+      if (count > seen) this.#flushSoon(count, 0);
+      else if (quiet < QUIET_MICROTASKS) this.#flushSoon(count, quiet + 1);
+      else this.flush();
+    });
   }
 
   flush() {

@@ -11,6 +11,7 @@ export class Positions {
   #lines = []; // of the bundle: [[column, source, line], ...]
   #sources = [];
   #known = new Map(); // "12:3" -> as it is shown
+  #callers = new Map(); // stack -> its place
 
   // main: the main module as it is shown. map: the text of its source map, or "".
   constructor(main, project, map) {
@@ -23,6 +24,15 @@ export class Positions {
 
   // Returns the place of the innermost frame of a stack that is the user's, or "".
   line(stack) {
+    let line = this.#callers.get(stack);
+    if (line === undefined) {
+      line = this.#lineOf(`${stack}`);
+      this.#callers.set(stack, line);
+    }
+    return line;
+  }
+
+  #lineOf(stack) {
     for (const frame of stack.split("\n")) {
       const found = MAIN.exec(frame);
       if (found !== null) return this.#shown(found[1], found[2]).replace(/:\d+$/, "");

@@ -6,7 +6,7 @@ import { told } from "./failures.js";
 import { Downloads, InvalidOutput, Upload } from "./outputs.js";
 import { callerNow, clearTimeout, runAs, setTimeout, watchedBinding } from "./primitives.js";
 import { Replay } from "./replay.js";
-import { copy, decode, encode, errorOf } from "./values.js";
+import { decode, encode, errorOf } from "./values.js";
 import { makeStep } from "./step.js";
 
 const CALLS_MAX = 1_000_000; // of one name by one caller: more than the steps a run may have
@@ -16,11 +16,8 @@ const DELAY_TIMEOUT_MS = 5_000;
 const DELAY_DEFAULT_MS = 10_000; // where the code no longer has a function
 const ROLLBACK_PATIENCE_MS = 10_000; // for `run()`, in replay, to give a handler again
 const LOOK_MS = 20;
-// Of a step without a configuration.
-const DEFAULT_CONFIG = {
-  retries: { limit: 5, delay: 10_000, backoff: "exponential" },
-  timeout: "10 minutes",
-};
+const FRAMES = 4; // of the stack above a step, among which the user's is looked for
+const { captureStackTrace } = Error;
 const NEVER = new Promise(() => {});
 const EMPTY = new Uint8Array(0);
 
@@ -180,15 +177,15 @@ export class Run {
 
   // --- what user code calls
 
-  // Calls a step; returns a promise of its result.
-  step(kind, name, options, { callback, delay, handler, ownDeclaration } = {}) {
+  // Calls a step; returns a promise of its result. called: the function that user code has called.
+  step(called, kind, name, options, { callback, delay, handler } = {}) {
     if (this.#dropped) return NEVER;
     const now = callerNow();
     const caller = now?.run === this ? now : this.#itself;
     if (caller.call < 0 || (this.#over && !this.#rollingBack)) {
       throw stepError("WorkflowFatalError", "Cannot execute steps during rollback phase");
     }
-    const line = this.#guest.positions.line(stackHere());
+    const line = this.#guest.positions.line(stackAbove(called));
     const count = caller.count(kind, name);
     if (handler) this.#keepHandler(caller.call ? this.#last + 1 : `${count} ${name}`, handler);
     const key = `${kind} ${count} ${name}`;
@@ -213,7 +210,7 @@ export class Run {
     if (caller.call) message.parent = caller.call;
     if (started) message.started = true;
     this.send(message);
-    if (started) this.#guest.afterFlush(() => this.#attempt(call, 1, DEFAULT_CONFIG));
+    if (started) this.#guest.afterFlush(() => this.#attempt(call, 1, defaultConfig()));
     return call.answer;
   }
 
@@ -443,7 +440,12 @@ function handlerKey(order) {
 }
 
 function contextOf(name, count, attempt, config) {
-  return copy({ step: { name, count }, attempt, config });
+  return { step: { name, count }, attempt, config };
+}
+
+// Of a step without a configuration.
+function defaultConfig() {
+  return { retries: { limit: 5, delay: 10_000, backoff: "exponential" }, timeout: "10 minutes" };
 }
 
 // Returns what a failed step throws into `run()`.
@@ -481,11 +483,12 @@ async function delayOf(delay, given) {
   }
 }
 
-// Returns the stack of the call: `stackTraceLimit` bounds what it costs.
-function stackHere() {
+// Returns the stack of who called a function of ours: `stackTraceLimit` bounds what it costs.
+function stackAbove(called) {
   const before = Error.stackTraceLimit;
-  Error.stackTraceLimit = 8;
-  const { stack } = new Error();
+  Error.stackTraceLimit = FRAMES;
+  const holder = {};
+  captureStackTrace(holder, called);
   Error.stackTraceLimit = before;
-  return stack;
+  return holder.stack;
 }

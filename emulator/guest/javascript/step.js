@@ -3,7 +3,7 @@
 const DEFAULT_EVENT_TIMEOUT = "24 hours";
 
 export function makeStep(run) {
-  return {
+  const own = {
     do(name, ...rest) {
       const config = typeof rest[0] === "function" ? undefined : rest.shift();
       const [callback, rollback] = rest;
@@ -13,18 +13,18 @@ export function makeStep(run) {
       }
       const options = doOptions(name, config, rollback);
       const delay = config?.retries?.delay;
-      return run.step("do", name, options, { callback, delay, handler: rollback?.rollback });
+      return run.step(own.do, "do", name, options, { callback, delay, handler: rollback?.rollback });
     },
 
     sleep(name, duration) {
       nameOf(name);
-      return run.step("sleep", name, { duration: plain(duration, `step.sleep("${name}"): duration`) });
+      return run.step(own.sleep, "sleep", name, { duration: plain(duration, `step.sleep("${name}"): duration`) });
     },
 
     sleepUntil(name, timestamp) {
       nameOf(name);
       const ms = timestamp instanceof Date ? timestamp.getTime() : timestamp;
-      return run.step("sleep", name, { timestamp: plain(ms, `step.sleepUntil("${name}"): timestamp`) });
+      return run.step(own.sleepUntil, "sleep", name, { timestamp: plain(ms, `step.sleepUntil("${name}"): timestamp`) });
     },
 
     waitForEvent(name, options) {
@@ -34,9 +34,10 @@ export function makeStep(run) {
         throw new TypeError(`step.waitForEvent("${name}") needs { type: string }; type is ${shown(type)}.`);
       }
       const given = plain(timeout, `step.waitForEvent("${name}"): timeout`);
-      return run.step("waitForEvent", name, { type, timeout: given });
+      return run.step(own.waitForEvent, "waitForEvent", name, { type, timeout: given });
     },
   };
+  return { ...own }; // user code may replace its methods
 }
 
 function nameOf(name) {

@@ -37,11 +37,6 @@ export function decode(bytes, body) {
   return text.includes('"$') ? new Reader(body).read(tree) : tree;
 }
 
-// Returns a copy that shares nothing with `value`.
-export function copy(value) {
-  return decode(encode(value));
-}
-
 function refused(what, where) {
   const text = `${what} could not be cloned.${where ? ` It is at ${where.replace(/^\./, "")}.` : ""}`;
   return new DOMException(text, "DataCloneError");
