@@ -42,12 +42,17 @@ _ADVICE = {
 }
 
 
-def findings(source: str, path: Path) -> list[Finding]:
-    """Return what is found in the workflows of a module, the file `path`. Raises SyntaxError."""
+def findings(source: str, path: Path, only: str = "") -> list[Finding]:
+    """Return what is found in the workflows of a module, the file `path`. Raises SyntaxError.
+
+    only: the name of one class; without it, all of them.
+    """
     module = ast.parse(source)
     known = _Module(module)
     found = set()
     for cls in known.workflows:
+        if only not in ("", cls.name):
+            continue
         run = known.methods(cls).get("run")
         if run is not None:
             found |= set(_Run(known, cls, run).findings())

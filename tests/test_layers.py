@@ -114,6 +114,16 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.runner",
         "emulator.worker",
     },
+    "emulator.shadow": FOUNDATION
+    | {
+        "emulator.config",
+        "emulator.determinism",
+        "emulator.findings",
+        "emulator.protocol",
+        "emulator.engine",
+        "emulator.runner",
+        "emulator.worker",
+    },
     "emulator.server": FOUNDATION
     | {
         "emulator.config",

@@ -30,6 +30,7 @@ class Load(Message):
     debug: bool = False
     address: str = ""
     deployed_files: list[str] = field(default_factory=list)
+    clock_ahead_ms: int = 0
     payload: bytes = b""
 
 

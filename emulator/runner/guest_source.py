@@ -31,7 +31,7 @@ class WorkerSpec:
     `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
     `members`: the same bindings for a guest in workerd; empty for others. `has_front`: the host
     answers some requests before the worker does. `durable`: the classes of its Durable Objects.
-    asks_network, allowed_hosts, debug, deployed_files: see `load` in `PROTOCOL.md`.
+    asks_network, allowed_hosts, debug, deployed_files, clock_ahead_ms: see `load` in `PROTOCOL.md`.
     """
 
     project_dir: Path
@@ -47,6 +47,7 @@ class WorkerSpec:
     allowed_hosts: tuple[str, ...] = ()
     debug: bool = False
     deployed_files: tuple[str, ...] = ()
+    clock_ahead_ms: int = 0
 
 
 class Ending(NamedTuple):

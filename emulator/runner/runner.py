@@ -290,6 +290,7 @@ def _load_message(spec: WorkerSpec, generation: int, address: str) -> Load:
         spec.debug,
         address,
         list(spec.deployed_files),
+        spec.clock_ahead_ms,
         values.encode({"vars": dict(spec.vars)}),
     )
 

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from bindings.binding import Binding, Call, Encoded
 from emulator.errors import WorkerError
 
+QUEUE = "queues"  # the kind of a binding that sends to one
+
 
 @dataclass(slots=True)
 class Fault:
@@ -54,6 +56,7 @@ class Faults:
 
     declared: list[Fault] = field(default_factory=list)
     calls: dict[str, list[tuple[str, int]]] = field(default_factory=dict)  # method, weight
+    sent: dict[str, list[str]] = field(default_factory=dict)  # to queues: the bodies
 
 
 class Tap:
@@ -89,8 +92,14 @@ class Tap:
 
     async def call(self, method: str, args: list[Any]) -> Any:
         """Call the binding, unless a fault says otherwise."""
-        answered = partial(self._binding.call, method, args)
+        answered = partial(self._call, method, args)
         return await self._faulty(method, _weight(args), answered)
+
+    async def _call(self, method: str, args: list[Any]) -> Any:
+        result = await self._binding.call(method, args)
+        if self.kind == QUEUE:
+            self._faults.sent.setdefault(self._name, []).extend(_bodies(args))
+        return result
 
     async def _faulty(self, method: str, weight: int, answer: Callable[[], Awaitable[Any]]) -> Any:
         self._faults.calls.setdefault(self._name, []).append((method, weight))
@@ -109,6 +118,12 @@ class Tap:
 
     async def close(self) -> None:
         """See `Binding`; the worker closes it."""
+
+
+def _bodies(args: list[Any]) -> list[str]:
+    """Return the bodies of messages that are sent, one or several."""
+    given = args[0] if args and isinstance(args[0], list) else args[:1]
+    return [repr(each["body"]) for each in given if isinstance(each, dict) and "body" in each]
 
 
 def _weight(args: list[Any]) -> int:

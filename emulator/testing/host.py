@@ -14,9 +14,11 @@ import signal
 import socket
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from emulator import shadow
 from emulator.config.model import Config
 from emulator.errors import EmulatorError
 from emulator.protocol import values
@@ -73,6 +75,7 @@ class Host:
         self.line.body = self._body
         self._subjects: dict[int, Subject] = {}
         self._sessions: dict[Path, Session] = {}
+        self._shadow_sources: dict[Path, Forkserver] = {}
         self._bodies: dict[int, int] = {}  # binding calls with bodies -> the worker
         self._asking: dict[int, asyncio.Task[None]] = {}
         self._base = Path()
@@ -218,7 +221,15 @@ class Host:
         folder = self._base / f"{config.name}-{os.getpid()}-{self._last_folder}"
         self._folders.add(folder)
         session = await self._session(config.project_dir)
-        return Subject(session, config, wanted, folder, self.line, self._states)
+        shadow_source = partial(self._shadow_source, config.project_dir)
+        return Subject(session, config, wanted, folder, self.line, self._states, shadow_source)
+
+    def _shadow_source(self, project_dir: Path) -> Forkserver:
+        """Return what starts guests that only replay; it is started when one is needed."""
+        interpreter = guest_interpreter(project_dir, None, Path(sys.executable))
+        if interpreter not in self._shadow_sources:
+            self._shadow_sources[interpreter] = shadow.source_of(interpreter)
+        return self._shadow_sources[interpreter]
 
     def _end(self, subject: Subject, *, keep: bool) -> None:
         """End a worker beside everything else: its test need not wait for that."""

@@ -276,6 +276,7 @@ async def send_event(subject: Subject, args: Args) -> None:
     """Send an event to an instance."""
     place = Place.of(subject, args)
     place.get()
+    await subject.ordering.turn(f'event "{args["type"]}" arrives')
     sending = subject.control.send_event(place.workflow, place.id, args["type"], args["payload"])
     await _refusing(sending)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 from emulator.durations import parse_duration_ms
+from emulator.engine.clock_control import Work
 from emulator.engine.control import Control
 from emulator.engine.model.step import StepState
 from emulator.engine.model.step_key import StepKind
@@ -33,6 +35,7 @@ from emulator.runner.guest import Guest
 from emulator.testing.connection import TestFailed
 from emulator.testing.crashes import Crashes
 from emulator.testing.mocks import OF_ATTEMPTS, OF_WAITS, Call, Mock, Mocks
+from emulator.testing.ordering import BEGINS, ENDS, Ordering, Waiting
 
 TIMED_OUT = "timeout"  # what a responder returns in place of a payload
 
@@ -43,6 +46,7 @@ class World(Protocol):
     mocks: Mocks
     held: list[Held]
     crashes: Crashes
+    ordering: Ordering
 
     async def crash(self) -> None:
         """Kill the guest."""
@@ -59,6 +63,10 @@ class World(Protocol):
 
     def find_step(self, call: Call, kind: StepKind) -> StepState | None:
         """Return the recorded state of a step."""
+        ...
+
+    def work_of(self, run: int, call: int) -> Work | None:
+        """Return what the engine calls the attempt that a call executes."""
         ...
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -104,6 +112,10 @@ class MockedGuest(Guest):
             case StepRun(run=run, call=number) if run in self._known:
                 if self._answer(message, self._known[run], number):
                     return
+                if self.world.ordering.is_on and number in self._known[run].calls:
+                    begun = self._known[run].calls[number]
+                    self._hold(begun, BEGINS, "begins", partial(super().send, message))
+                    return
             case StepDone(run=run, call=number) if run in self._known:
                 known = self._known[run]
                 known.calls.pop(number, None)
@@ -117,20 +129,42 @@ class MockedGuest(Guest):
     def hear(self, message: RunMessage) -> None:
         """Pass on what the process says; what is mocked follows."""
         known = self._known.get(message.run)
+        self.world.ordering.heard()
         match message:
             case StepBegin() if known is not None:
                 self._begun(message, known)
             case StepEnd() if known is not None:
-                if self._is_lost(message, known):
-                    return
-                super().hear(message)
-                if message.name and message.call in known.calls:
-                    self._retries_at_once(_call(known, known.calls[message.call]))
+                if not self._is_lost(message, known):
+                    self._leave(message, known)
             case RunEnd():
                 self._known.pop(message.run, None)
                 super().hear(message)
             case _:
                 super().hear(message)
+
+    def _leave(self, message: StepEnd, known: _Known) -> None:
+        """Pass the end of an attempt on, when it is its turn."""
+        begun = known.calls.get(message.call)
+        if self.world.ordering.is_on and begun is not None:
+            self._hold(begun, ENDS, "ends", partial(self._ended, message, known))
+        else:
+            self._ended(message, known)
+
+    def _ended(self, message: StepEnd, known: _Known) -> None:
+        super().hear(message)
+        if message.name and message.call in known.calls:
+            self._retries_at_once(_call(known, known.calls[message.call]))
+
+    def _hold(self, begun: StepBegin, what: int, word: str, go: Callable[[], None]) -> None:
+        line = f", {begun.line}" if begun.line else ""
+        text = f'step "{begun.name}" #{begun.count} {word}{line}'
+        work = self.world.work_of(begun.run, begun.call)
+
+        def go_on() -> None:
+            go()
+            self.all_heard()
+
+        self.world.ordering.hold(Waiting((begun.run, begun.call, what), text, work, go_on))
 
     def _is_lost(self, message: StepEnd, known: _Known) -> bool:
         """Whether the guest is killed before the end of this attempt is recorded."""
@@ -180,6 +214,7 @@ class MockedGuest(Guest):
             world.spawn(self._respond(mock, call))
 
     async def _send_event(self, call: Call, payload: bytes) -> None:
+        await self.world.ordering.turn(f'event "{call.event_type}" arrives')
         await _ignoring_ends(
             self.world.control.send_event(
                 call.workflow, call.instance, call.event_type, payload or b"null"
@@ -246,9 +281,7 @@ class MockedGuest(Guest):
         if not name:
             known.values[order.call] = value or b"null"
         end = StepEnd(order.run, order.call, order.attempt, name, text, payload=value or b"null")
-        super().hear(end)
-        if name and order.call in known.calls:
-            self._retries_at_once(call)
+        self._leave(end, known)
         self.all_heard()
 
     async def _called(self, order: StepRun, mock: Mock, call: Call) -> tuple[str, str, bytes]:

@@ -8,7 +8,7 @@ import copy
 import os
 import shutil
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from bindings.ai.settings import AiSettings, Rule
 from bindings.binding import Binding
 from emulator.config.model import Config
+from emulator.engine.clock_control import Work
 from emulator.engine.control import Control
 from emulator.engine.engine import Engine
 from emulator.engine.model.entries import Entry
@@ -27,9 +28,11 @@ from emulator.kinds import ai
 from emulator.protocol.loading import NETWORK
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.guest import Guest
+from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import WorkerSpec
 from emulator.session import Project, Running, Seams, Session
+from emulator.shadow import Seen, Shadow, prefixes
 from emulator.state import State
 from emulator.supervisor import Supervisor
 from emulator.testing import options
@@ -40,6 +43,7 @@ from emulator.testing.faults import Faults, Tap
 from emulator.testing.mocked_guest import Held, MockedGuest
 from emulator.testing.mocks import Call, Mocks
 from emulator.testing.options import Options
+from emulator.testing.ordering import Ordering
 from emulator.testing.outbound import Outbound
 from emulator.testing.refusals import LoadRefused
 from emulator.testing.states import States
@@ -60,7 +64,9 @@ class Subject:
         folder: Path,
         line: Connection,
         states: States,
+        shadow_source: Callable[[], Forkserver],
     ) -> None:
+        """shadow_source: returns what starts guests that only replay."""
         self.config = config
         self.options = wanted
         self.line = line
@@ -73,9 +79,11 @@ class Subject:
         self.faults = Faults()
         self.answers: Answers | None = None
         self.crashes = Crashes()
+        self.ordering = Ordering(self)
         self._session = session
         self.folder = folder
         self._states = states
+        self._shadow_source = shadow_source
         self._kept: Any = None  # what was declared at the checkpoint
         self._answer_rules: tuple[Rule, ...] = ()
         self._running: Running | None = None
@@ -275,6 +283,30 @@ class Subject:
         instance = None if key is None else self.engine.roster.sound(key)
         step = instance.steps.get(step_key(kind, call.name, call.count)) if instance else None
         return None if step is None else step.state
+
+    async def replayed(self) -> list[Seen]:
+        """Replay all instances, each as it was after every step; return what differs first."""
+        shadow = Shadow(self.config, self._shadow_source())
+        journal, found = self.engine.journal, []
+        await shadow.start()
+        try:
+            for row in journal.every():
+                if row.workflow not in self.engine.roster.definitions:
+                    continue
+                whole = journal.fold(row, whole=True)
+                for instance in (*prefixes(journal, whole), whole):
+                    if (seen := await shadow.replay(instance, journal, whole)) is not None:
+                        found.append(seen)
+                        break
+        finally:
+            await shadow.stop()
+        return found
+
+    def work_of(self, run: int, call: int) -> Work | None:
+        """Return what the engine calls the attempt that a call executes."""
+        found = self.engine.roster.run(run)
+        key = None if found is None else found.calls.key_of(call)
+        return None if found is None or key is None else (run, key, found.calls[key].attempt)
 
     @property
     def is_busy(self) -> bool:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from bindings.d1.export import dump_rows, reading
 from emulator.engine.model.instance import Status
 from emulator.engine.model.plain import plain
 from emulator.kinds.d1 import Database
+from emulator.kinds.kv import Namespace
+from emulator.kinds.r2 import BucketRecord
 from emulator.kinds.workflow import Workflow
+from emulator.sqlite import connect_read_only
 from emulator.testing.operations import Args, asked
 from emulator.testing.subject import Subject
 
@@ -33,6 +38,28 @@ async def crash_at(subject: Subject, args: Args) -> None:
     subject.crashes.at = args["point"]
 
 
+@asked("order.follow")
+async def follow(subject: Subject, args: Args) -> None:
+    """Let what is under way at the same time end in an order: a plan of choices, and a seed."""
+    subject.ordering.follow(tuple(args["plan"]), args["seed"])
+
+
+@asked("order.choices")
+async def choices(subject: Subject, args: Args) -> list[dict[str, Any]]:
+    """Return the choices that were made: `{"taken", "texts"}` of each."""
+    made = subject.ordering.choices
+    return [{"taken": choice.taken, "texts": list(choice.texts)} for choice in made]
+
+
+@asked("replays")
+async def replays(subject: Subject, args: Args) -> list[dict[str, str]]:
+    """Replay what was recorded under another clock; return `{"instance", "text", "line"}`s."""
+    return [
+        {"instance": f"{seen.workflow} / {seen.id}", "text": seen.text, "line": seen.line}
+        for seen in await subject.replayed()
+    ]
+
+
 @asked("kill")
 async def kill(subject: Subject, args: Args) -> None:
     """Kill the guest now, as memory that runs out would; another one takes its place."""
@@ -45,7 +72,14 @@ async def kill(subject: Subject, args: Args) -> None:
 @asked("outcome")
 async def outcome(subject: Subject, args: Args) -> dict[str, list[str]]:
     """Return what came of it: lines by what they are about, such as `"table orders of DB"`."""
-    return {**_instances(subject), **_tables(subject), "requests": _requests(subject)}
+    return {
+        **_instances(subject),
+        **_tables(subject),
+        **_keys(subject),
+        **_objects(subject),
+        **_messages(subject),
+        "requests": _requests(subject),
+    }
 
 
 def _instances(subject: Subject) -> dict[str, list[str]]:
@@ -74,6 +108,45 @@ def _tables(subject: Subject) -> dict[str, list[str]]:
             tables = dump_rows(connection, but=[bound.record.migrations.table])
         found |= {f"table {name} of {bound.name}": sorted(rows) for name, rows in tables.items()}
     return found
+
+
+def _keys(subject: Subject) -> dict[str, list[str]]:
+    """Return the entries of KV, without those that have expired and were not deleted yet."""
+    found = {}
+    for bound in subject.config.bound(Namespace):
+        path = bound.record.path(subject.worker.state)
+        rows = _rows(path, "SELECT key, value, metadata FROM entries")
+        found[f"keys of {bound.name}"] = sorted(
+            f"{key.decode(errors='replace')}: {value!r}" + (f" {metadata}" if metadata else "")
+            for key, value, metadata in rows
+        )
+    return found
+
+
+def _objects(subject: Subject) -> dict[str, list[str]]:
+    """Return the objects of R2, with the checksums of what is in them."""
+    found = {}
+    for bound in subject.config.bound(BucketRecord):
+        path = bound.record.folder(subject.worker.state) / "bucket.sqlite"
+        rows = _rows(path, "SELECT key, size, etag, http, custom FROM objects")
+        found[f"objects of {bound.name}"] = sorted(
+            f"{key.decode(errors='replace')}: {size} bytes, {etag} {http} {custom}"
+            for key, size, etag, http, custom in rows
+        )
+    return found
+
+
+def _rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    if not path.exists():
+        return []
+    with closing(connect_read_only(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def _messages(subject: Subject) -> dict[str, list[str]]:
+    """Return what the worker has sent to queues."""
+    sent = subject.faults.sent
+    return {f"messages to {name}": sorted(bodies) for name, bodies in sent.items()}
 
 
 def _requests(subject: Subject) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from groundfog.testing import mocking, options
 from groundfog.testing.aio.worker import AsyncWorker
 from groundfog.testing.errors import (
+    CrashFound,
     HostLost,
     UnexpectedRequest,
     UnseenError,
@@ -21,6 +22,7 @@ from groundfog.testing.errors import (
 from groundfog.testing.host_process import HostProcess
 from groundfog.testing.opened import Opened
 from groundfog.testing.session import Groundfog
+from groundfog.testing.surviving import Survival, Wanted
 from groundfog.testing.sync.worker import Worker
 
 _SECTION = "groundfog"
@@ -196,9 +198,33 @@ class TestWorkers:
             if self._report is not None:
                 self._item.add_report_section("teardown", _SECTION, text)
 
-    def need_python(self, what: str) -> None:
-        """Raise RefusedError if the worker is not in Python."""
-        self._opened.need_python(what)
+    def survival(self, mark: pytest.Mark) -> Survival:
+        """Return what runs the test again; its function has not been called yet."""
+        item = self._item
+        seed = item.config.getoption("randomly_seed", None) or item.nodeid
+        try:
+            wanted = Wanted.of(mark.args, mark.kwargs, str(seed))
+        except ValueError as error:
+            pytest.fail(str(error), pytrace=False)
+        self._opened.need_python("survives_crash")
+        self.ask("checkpoint")
+        return Survival(
+            self.ask,
+            item.runtest,
+            wanted,
+            lambda name: f"pytest '{item.nodeid}' --worker-crash-at {name}",
+            item.config.getoption("--worker-crash-at") or "",
+        )
+
+    def survive(self, survival: Survival) -> None:
+        """Run the test again and again; what is found is shown without code of ours."""
+        try:
+            survival.go_on()
+        except CrashFound as found:
+            text = str(found)
+        else:
+            return
+        pytest.fail(text, pytrace=False)
 
     def ask(self, what: str, **args: Any) -> Any:
         """Ask the host something about the worker."""

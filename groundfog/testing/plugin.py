@@ -22,8 +22,8 @@ _MARK = (
     " fixtures worker and async_worker give to this test (Groundfog)"
 )
 _SURVIVES = (
-    "survives_crash(points='all', twice=True, ignore=()): run this test again with a crash of its"
-    " worker at each point in turn; what comes of it must be the same (Groundfog)"
+    "survives_crash(points='all', twice=True, orders=0, ignore=()): run this test again with a"
+    " crash of its worker at each point in turn; what comes of it must be the same (Groundfog)"
 )
 _INI = {
     "groundfog_project": "The folder of the worker under test, relative to the ini file.",
@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--worker-crash-at",
         metavar="POINT",
-        help="Of tests that must survive a crash: this point only, such as commit:3.",
+        help="Of tests that must survive a crash: this only, such as commit:3 or order:0.1.",
     )
     group.addoption("--worker-real-time", action="store_true", help="Give every worker real time.")
     for name, text in _INI.items():
@@ -128,14 +128,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     mark = item.get_closest_marker("survives_crash")
     if mark is None:
         return (yield)
-    from groundfog.testing.surviving import Survival
-
     workers = item.stash.get(_WORKERS, None)
     if workers is None:
         pytest.fail("survives_crash is for tests that use worker or async_worker", pytrace=False)
-    survival = Survival(item, workers, mark)
+    survival = workers.survival(mark)
     result = yield
-    survival.go_on()
+    workers.survive(survival)
     return result
 
 

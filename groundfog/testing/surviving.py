@@ -1,107 +1,225 @@
-"""`@pytest.mark.survives_crash`: the test again and again, with a crash at another point each time.
+"""What a test does, again and again: with a crash at another point, or in another order each time.
 
-The first run of the test notes every point at which its worker may crash. Each further run begins
-with the state that the worker had when the test function began, and loses the guest at one of them.
-What comes of it must be the same: outputs of instances, rows of D1, requests.
+The first run notes every point at which the worker may crash. Each further run begins with the
+state that the worker had when the test function began, and loses the guest at one of them, or lets
+what is under way at the same time end in another order. What comes of it must be the same: outputs
+of instances, rows of D1, what is in KV and R2, messages to queues, requests.
 """
 
 from __future__ import annotations
 
 import difflib
 import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import Any
 
 from groundfog.testing.errors import CrashFound
 
-if TYPE_CHECKING:
-    from groundfog.testing.items import TestWorkers
-
 SHOWN_MAX = 3  # findings in one message
-_KEYS = frozenset({"points", "twice", "ignore"})
+SHRINKS_MAX = 24  # runs that look for a shorter plan
+REPLAY, ORDER = "replay", "order:"  # names beside those of crash points
+_KEYS = frozenset({"points", "twice", "orders", "ignore"})
 
 Outcome = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What the mark asks for."""
+class Wanted:
+    """What is asked for.
 
-    points: str | int
-    twice: bool
-    ignore: tuple[str, ...]
+    points: "all", or how many. twice: also those at which a callback is executed twice.
+    orders: how many others. ignore: parts of names that are not compared. seed: chooses both.
+    """
+
+    points: str | int = "all"
+    twice: bool = True
+    orders: int = 0
+    ignore: tuple[str, ...] = ()
+    seed: str = "0"
 
     @classmethod
-    def of(cls, mark: pytest.Mark) -> _Wanted:
-        unknown = sorted(set(mark.kwargs) - _KEYS)
-        if unknown or mark.args:
-            named = unknown[0] if unknown else repr(mark.args[0])
+    def of(cls, args: Sequence[Any], given: Mapping[str, Any], seed: str) -> Wanted:
+        """Return what the mark says. Raises ValueError."""
+        unknown = sorted(set(given) - _KEYS)
+        if unknown or args:
+            named = unknown[0] if unknown else repr(args[0])
             raise ValueError(f"survives_crash has no option {named}; it has {sorted(_KEYS)}")
-        points = mark.kwargs.get("points", "all")
+        points, orders = given.get("points", "all"), given.get("orders", 0)
         if points != "all" and not (isinstance(points, int) and points > 0):
             raise ValueError(f'survives_crash: points is {points!r}; expected "all" or a number')
-        return cls(
-            points, bool(mark.kwargs.get("twice", True)), tuple(mark.kwargs.get("ignore", ()))
-        )
+        if not isinstance(orders, int) or orders < 0:
+            raise ValueError(f"survives_crash: orders is {orders!r}; expected a number")
+        twice, ignore = bool(given.get("twice", True)), tuple(given.get("ignore", ()))
+        return cls(points, twice, orders, ignore, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is different in one run. choices: those of its order."""
+
+    text: str
+    choices: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def plan(self) -> list[int]:
+        """The numbers of its choices, without the last ones that are 0."""
+        numbers = [int(choice["taken"]) for choice in self.choices]
+        while numbers and not numbers[-1]:
+            numbers.pop()
+        return numbers
 
 
 class Survival:
-    """One test with the mark, after its fixtures were set up and before its function is called."""
+    """One test, after its function was run once.
 
-    def __init__(self, item: pytest.Item, workers: TestWorkers, mark: pytest.Mark) -> None:
-        self._item = item
-        self._workers = workers
-        self._wanted = _Wanted.of(mark)
-        self._workers.need_python("survives_crash")
-        self._workers.ask("checkpoint")
+    ask: asks the host about the worker. run: does what the test does, `what` in words. again:
+    returns the command that repeats one run by its name. only: such a name; nothing else is run.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[..., Any],
+        run: Callable[[], object],
+        wanted: Wanted,
+        again: Callable[[str], str],
+        only: str = "",
+        what: str = "test",
+    ) -> None:
+        self._ask = ask
+        self._test = run
+        self._wanted = wanted
+        self._again = again
+        self._only = only
+        self._what = what
+        self._first: Outcome = {}
+        self._varying: set[str] = set()
+        self.runs = 0
 
     def go_on(self) -> None:
-        """Run the test again, once for each point. Raises CrashFound."""
-        passed = self._workers.ask("crash.points")["passed"]
-        first = self._workers.ask("outcome")
-        self._run("")
-        varying = _varying(first, self._workers.ask("outcome"))
-        found = []
+        """Run the test again, once for each point and order. Raises CrashFound."""
+        passed = self._ask("crash.points")["passed"]
+        self._first = self._ask("outcome")
+        others = self._replays()
+        crashes = []
+        self._run()
+        self._varying = _varying(self._first, self._ask("outcome"))
         for point in self._chosen(passed):
-            problem = self._problem(point, first, varying)
+            problem = self._crashed(point)
             if problem:
-                found.append(f"{_told(point)}\n{problem}\n  Again: {self._command(point)}")
-        if found:
+                crashes.append(f"{_told(point)}\n{problem}\n  Again: {self._again(point['name'])}")
+        others += self._ordered()
+        if found := [*crashes, *others]:
+            says = "does not survive a crash" if crashes else "does not come to the same each time"
             shown = "\n\n".join(found[:SHOWN_MAX])
-            more = f"\n\nand at {len(found) - SHOWN_MAX} points more" * (len(found) > SHOWN_MAX)
-            raise CrashFound(f"The test does not survive a crash.\n\n{shown}{more}")
+            more = f"\n\nand {len(found) - SHOWN_MAX} findings more" * (len(found) > SHOWN_MAX)
+            raise CrashFound(f"The {self._what} {says}.\n\n{shown}{more}")
+
+    def _run(self, point: str = "", plan: Sequence[int] | None = None, seed: str = "") -> None:
+        self.runs += 1
+        self._ask("restore")
+        self._ask("crash.at", point=point)
+        if plan is not None:
+            self._ask("order.follow", plan=list(plan), seed=seed)
+        self._test()
+
+    # --- replays
+
+    def _replays(self) -> list[str]:
+        """Return how replays of the first run differ, under another clock and other chance."""
+        if self._only not in ("", REPLAY):
+            return []
+        return [
+            f"In a replay under another clock, with other chance{_at(seen['line'])}:\n"
+            f"  {seen['instance']}: {seen['text']}\n  Again: {self._again(REPLAY)}"
+            for seen in self._ask("replays")
+        ]
+
+    # --- crashes
 
     def _chosen(self, passed: list[dict[str, str]]) -> list[dict[str, str]]:
-        only = self._item.config.getoption("--worker-crash-at")
-        if only:
-            return [point for point in passed if point["name"] == only]
+        if self._only:
+            return [point for point in passed if point["name"] == self._only]
         points = [p for p in passed if self._wanted.twice or not p["name"].startswith("end:")]
         if self._wanted.points == "all" or len(points) <= int(self._wanted.points):
             return points
-        seed = self._item.config.getoption("randomly_seed", None) or self._item.nodeid
-        chosen = set(random.Random(str(seed)).sample(range(len(points)), int(self._wanted.points)))
+        numbers = random.Random(self._wanted.seed).sample(
+            range(len(points)), int(self._wanted.points)
+        )
+        chosen = set(numbers)
         return [point for number, point in enumerate(points) if number in chosen]
 
-    def _problem(self, point: dict[str, str], first: Outcome, varying: set[str]) -> str:
+    def _crashed(self, point: dict[str, str]) -> str:
         """Return what is different after a crash at a point; "" if nothing is."""
         try:
             self._run(point["name"])
         except Exception as error:
-            return f"  The test fails then: {type(error).__name__}: {error}"
-        if not self._workers.ask("crash.points")["happened"]:
+            return _failed(error)
+        if not self._ask("crash.points")["happened"]:
             return ""
-        after = self._workers.ask("outcome")
-        return "\n".join(_differences(first, after, varying, self._wanted.ignore))
+        return self._differing()
 
-    def _run(self, point: str) -> None:
-        self._workers.ask("restore")
-        self._workers.ask("crash.at", point=point)
-        self._item.runtest()
+    def _differing(self) -> str:
+        after = self._ask("outcome")
+        return "\n".join(_differences(self._first, after, self._varying, self._wanted.ignore))
 
-    def _command(self, point: dict[str, str]) -> str:
-        return f"pytest '{self._item.nodeid}' --worker-crash-at {point['name']}"
+    # --- orders
+
+    def _ordered(self) -> list[str]:
+        """Return the first order in which something is different, as short as it can be made."""
+        if self._only.startswith(ORDER):
+            numbers = self._only.removeprefix(ORDER)
+            plan = [int(number) for number in numbers.split(".") if number.isdecimal()]
+            found = self._in_order(plan)
+            return [self._order_told(found)] if found else []
+        if self._only or not self._wanted.orders:
+            return []
+        for number in range(self._wanted.orders):
+            found = self._in_order((), f"{self._wanted.seed}/{number}")
+            if found:
+                return [self._order_told(self._shrunk(found))]
+            if not self._ask("order.choices"):  # nothing was under way at the same time
+                return []
+        return []
+
+    def _in_order(self, plan: Sequence[int], seed: str = "") -> Problem | None:
+        try:
+            self._run(plan=plan, seed=seed)
+            text = self._differing()
+        except Exception as error:
+            text = _failed(error)
+        return Problem(text, tuple(self._ask("order.choices"))) if text else None
+
+    def _shrunk(self, found: Problem) -> Problem:
+        """Return a problem with fewer choices that are not the usual ones."""
+        runs, place = 0, 0
+        while place < len(found.plan) and runs < SHRINKS_MAX:
+            plan = found.plan
+            if plan[place]:
+                runs += 1
+                simpler = self._in_order([*plan[:place], 0, *plan[place + 1 :]])
+                if simpler:
+                    found = simpler
+            place += 1
+        return found
+
+    def _order_told(self, found: Problem) -> str:
+        numbers = ".".join(map(str, found.plan)) or "0"
+        changed = [
+            f"  {choice['texts'][choice['taken']]}, before {choice['texts'][0]}"
+            for choice in found.choices
+            if choice["taken"]
+        ]
+        lines = "\n".join(changed) or "  one after the other, in the order of the calls"
+        return f"In another order:\n{lines}\n{found.text}\n  Again: {self._again(ORDER + numbers)}"
+
+
+def _at(line: str) -> str:
+    return f" ({line})" if line else ""
+
+
+def _failed(error: Exception) -> str:
+    return f"  It fails then: {type(error).__name__}: {error}"
 
 
 def _told(point: dict[str, str]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,22 @@ def test_remembers(worker):
 def test_charges(worker):
     worker.outbound.post("https://bank.example/charges")
     result(worker, "CHARGES")
+
+
+@pytest.mark.survives_crash(points=1)
+@pytest.mark.parametrize("name", ["DATES", "DRAWS"])
+def test_time_and_chance(worker, name):
+    result(worker, name)
+
+
+@pytest.mark.survives_crash(points=1, orders=6)
+@pytest.mark.parametrize("name", ["RACES", "OVERTAKEN"])
+def test_orders(worker, name):
+    result(worker, name)
+
+
+def test_stores(worker):
+    result(worker, "STORES")
 
 
 @pytest.mark.survives_crash(point=3)
@@ -82,13 +101,42 @@ def test_planted_mistakes_are_found_with_the_place_and_a_command(tmp_path: Path)
     outcomes = projects.run(project, *projects.PLAIN).outcomes
 
     repeats = outcomes["test_repeats"]
-    assert 'At end:1 (step "store" #1 is executed twice, src/entry.py:36)' in repeats
+    assert 'At end:1 (step "store" #1 is executed twice, src/entry.py:43)' in repeats
     assert "table rows of DB: 1 before, 2 with the crash" in repeats
     assert "Again: pytest 'test_planted.py::test_repeats' --worker-crash-at end:1" in repeats
     remembers = outcomes["test_remembers"]
-    assert 'after sleep start "rest"' in remembers and "The test fails then" in remembers
+    assert 'after sleep start "rest"' in remembers and "It fails then" in remembers
     assert f"+POST {BANK} b''" in outcomes["test_charges"]
     assert "survives_crash has no option point" in outcomes["test_option"]
+    assert "the replay does not ask for step" in outcomes["test_time_and_chance[DATES]"]
+    assert "(src/entry.py:84)" in outcomes["test_time_and_chance[DATES]"]
+    assert "draws / a: the replay returns another output" in outcomes["test_time_and_chance[DRAWS]"]
+    assert "+output: ['other', 'one']" in outcomes["test_orders[RACES]"]
+    assert "--worker-crash-at order:" in outcomes["test_orders[RACES]"]
+    assert 'sleep "limit" is over, before step "work"' in outcomes["test_orders[OVERTAKEN]"]
+    stores = outcomes["test_stores"]
+    assert "+count: b'2'" in stores and "+file 2: 4 bytes" in stores
+    assert "messages to JOBS, without the crash (-)" in stores
+
+
+def test_fuzz_finds_a_race_and_its_command_finds_it_again() -> None:
+    folder = projects.FIXTURES / "planted"
+    fuzz = ["workflows", "fuzz", "races", "--points", "1", "--orders", "5"]
+
+    found = _groundfog(folder, *fuzz)
+    again = next(line for line in found.splitlines() if "Again: " in line)
+    repeated = _groundfog(folder, *shlex.split(again)[2:])
+
+    assert "In another order:" in found and "+output: ['other', 'one']" in found
+    assert "+output: ['other', 'one']" in repeated
+
+
+def _groundfog(folder: Path, *args: str) -> str:
+    """Return what a command prints that finds something."""
+    command = [sys.executable, "-m", "groundfog", *args]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1, done.stderr
+    return done.stdout
 
 
 def test_the_guest_is_killed_by_hand_and_workflows_go_on(stored: Worker) -> None:

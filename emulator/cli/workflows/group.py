@@ -33,6 +33,7 @@ class _Workflows(LazyGroup):
         "trigger": f"{_HERE}.commands.trigger:trigger",
         "delete": f"{_HERE}.commands.delete:delete_workflow",
         "check": f"{_HERE}.commands.check:check_command",
+        "fuzz": f"{_HERE}.commands.fuzz:fuzz",
         "size": f"{_HERE}.commands.prune:size",
         "instances": f"{_HERE}.group:instances",
     },

@@ -127,6 +127,10 @@ class Guest:
         env = _EnvWrapper(members(self._calls, message.bindings, variables.get("vars", {})))
         if message.asks_network:
             network.guard(self._calls, message.allowed_hosts)
+        if message.clock_ahead_ms:
+            from . import shifted_clock
+
+            shifted_clock.shift(message.clock_ahead_ms)
         if debugger := breakpoints.chosen_debugger():
             self._send(Stopped(debugger))
         if message.debug:

@@ -56,9 +56,16 @@ class Forkserver:
     """
 
     def __init__(
-        self, interpreter: Path, launched: Launched | None = None, terminal: str = ""
+        self,
+        interpreter: Path,
+        launched: Launched | None = None,
+        terminal: str = "",
+        *,
+        hash_seed: str = "",
     ) -> None:
+        """hash_seed: another one than the usual, for what depends on the order of sets."""
         self._interpreter = interpreter
+        self._hash_seed = hash_seed
         self._terminal = terminal
         self._process = launched.process if launched else None
         self._control = launched.control if launched else None
@@ -84,7 +91,7 @@ class Forkserver:
 
     def _connected(self) -> socket.socket:
         if self._control is None:
-            launched = launch(self._interpreter, self._terminal)
+            launched = launch(self._interpreter, self._terminal, self._hash_seed)
             self._process, self._control = launched.process, launched.control
             self._lines.clear()
         if not self._listening:

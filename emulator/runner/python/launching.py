@@ -45,10 +45,12 @@ class Launched:
         self.process.wait()
 
 
-def launch(interpreter: Path, terminal: str = "") -> Launched:
+def launch(interpreter: Path, terminal: str = "", hash_seed: str = "") -> Launched:
     """Start a forkserver. terminal: where debuggers may ask a person, the path of a device, or "".
 
-    Raises GuestError when the interpreter cannot be started."""
+    hash_seed: another one than guests have by default.
+    Raises GuestError when the interpreter cannot be started.
+    """
     ours, theirs = socket.socketpair()
     try:
         process = subprocess.Popen(
@@ -58,7 +60,7 @@ def launch(interpreter: Path, terminal: str = "") -> Launched:
             stderr=subprocess.PIPE,
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # Ctrl-C at the terminal is for the host alone
-            env=_environment(os.environ),
+            env=_environment(os.environ) | ({"PYTHONHASHSEED": hash_seed} if hash_seed else {}),
         )
     except OSError as error:
         ours.close()
