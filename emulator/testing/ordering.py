@@ -20,7 +20,7 @@ from emulator.engine.model.step import StepState
 
 BEGINS, ENDS, ARRIVES = 0, 1, 2  # what may happen to a call, in this order where all else is equal
 _PATIENCE_S = 0.05  # a callback that gets no further for so long waits for another one
-_LOOK_S = 0.002
+_QUIET_TURNS = 3  # turns of the guest's loop in which it says nothing: it waits for us
 _BY_TIME = (StepState.SLEEPING, StepState.RETRYING)
 
 
@@ -50,6 +50,10 @@ class World(Protocol):
         """What executes its workflows."""
         ...
 
+    async def guest_turn(self) -> None:
+        """Return when the guest has answered, in a later turn of its loop."""
+        ...
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do this beside everything else, for as long as the worker is there."""
         ...
@@ -61,6 +65,7 @@ class Ordering:
     def __init__(self, world: World) -> None:
         self.is_on = False
         self.choices: list[Choice] = []
+        self.heard_count = 0  # messages of the guest about runs
         self._world = world
         self._plan: tuple[int, ...] = ()
         self._random: random.Random | None = None
@@ -96,6 +101,7 @@ class Ordering:
 
     def heard(self) -> None:
         """The guest has said something."""
+        self.heard_count += 1
         self._news.set()
 
     async def _pump(self) -> None:
@@ -108,15 +114,20 @@ class Ordering:
 
     async def _quiet(self) -> None:
         """Return when all that goes on has got to where it waits for its turn, or for another."""
-        while True:
+        quiet = 0
+        while quiet < _QUIET_TURNS:
             self._news.clear()
             mine = {each.work for each in self._waiting}
             others = {work for work in self._world.engine.in_flight() if work not in mine}
-            try:
-                async with asyncio.timeout(_PATIENCE_S if others else _LOOK_S):
-                    await self._news.wait()
-            except TimeoutError:
-                return
+            if others:
+                try:
+                    async with asyncio.timeout(_PATIENCE_S):
+                        await self._news.wait()
+                except TimeoutError:
+                    return
+            else:
+                await self._world.guest_turn()
+            quiet = 0 if self._news.is_set() else quiet + 1
 
     def _take_one(self) -> None:
         options = sorted(self._waiting, key=lambda each: each.rank)

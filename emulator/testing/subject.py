@@ -51,6 +51,7 @@ from emulator.testing.terminal import Logs
 from emulator.worker import Worker
 
 CRASH_WAIT_S = 2.0  # for requests that are under way
+GUEST_WAIT_S = 0.5  # for an answer: code that computes for longer is not waited for
 
 
 class Subject:
@@ -301,6 +302,16 @@ class Subject:
         finally:
             await shadow.stop()
         return found
+
+    async def guest_turn(self) -> None:
+        """Return when the guest has answered, in a later turn of its loop."""
+        guest = self.supervisor.runner.current
+        answered = asyncio.Event()
+        if guest is not None:
+            guest.when_read(answered.set)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GUEST_WAIT_S):
+                await answered.wait()
 
     def work_of(self, run: int, call: int) -> Work | None:
         """Return what the engine calls the attempt that a call executes."""

@@ -19,6 +19,7 @@ from emulator.testing.subject import Subject
 T = TypeVar("T")
 
 _LOOK_EVERY_S = 0.002
+_QUIET_TURNS = 2
 
 
 async def until(
@@ -67,10 +68,19 @@ async def _rested(subject: Subject, reached: Callable[[], T | None]) -> None:
 
 
 async def _rest(subject: Subject) -> None:
-    await subject.worker.timekeeper.at_rest()
-    while subject.is_busy and not subject.held:
-        await asyncio.sleep(_LOOK_EVERY_S)
+    """Return when nothing goes on, and the guest says nothing for some turns of its loop.
+
+    Of two branches, the second may call its step in a later turn than the first.
+    """
+    said = -1
+    while said != subject.ordering.heard_count:
+        said = subject.ordering.heard_count
         await subject.worker.timekeeper.at_rest()
+        while subject.is_busy and not subject.held:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            await subject.worker.timekeeper.at_rest()
+        for _ in range(_QUIET_TURNS):
+            await subject.guest_turn()
 
 
 async def _on(subject: Subject, what: str, about: Callable[[], str]) -> None:
