@@ -86,7 +86,7 @@ class Link:
     def call(self, worker: int, binding: str, method: str, payload: bytes) -> Pending:
         """Send the call of a binding."""
         make = self._bindings.BindingCall
-        return self._sent(lambda number: make(number, binding, method, worker, False, payload))
+        return self._sent(lambda number: make(number, binding, method, worker, payload=payload))
 
     def answer(self, pending: Pending) -> Any:
         """Return the answer to a question. Raises GroundfogError."""
