@@ -9,13 +9,14 @@ import base64
 import binascii
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bindings.kv import rules
 from bindings.kv.rules import Refused
 from bindings.store import Store
-from emulator.sqlite import Synchronous
+from emulator.sqlite import Synchronous, connect_read_only
 
 # The value comes last: what stands before it is read without the pages of a large value.
 SCHEMA = (
@@ -175,3 +176,11 @@ def _from_cursor(cursor: str) -> bytes | None:
         return base64.b64decode(cursor, validate=True)
     except (binascii.Error, ValueError):
         raise Refused(400, "Invalid cursor") from None
+
+
+def every_entry(path: Path) -> list[tuple[bytes, bytes, str | None]]:
+    """Return key, value and metadata of each entry of a file, which need not exist."""
+    if not path.exists():
+        return []
+    with closing(connect_read_only(path)) as connection:
+        return connection.execute("SELECT key, value, metadata FROM entries").fetchall()

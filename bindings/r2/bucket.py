@@ -60,7 +60,7 @@ class Bucket:
         *,
         min_part: int = PART_MIN_BYTES,
     ) -> None:
-        self._store = Store(folder / "bucket.sqlite", index.SCHEMA, synchronous)
+        self._store = Store(folder / index.FILE, index.SCHEMA, synchronous)
         self._blobs = Blobs(folder / "blobs")
         self._now_ms = now_ms
         self._min_part = min_part

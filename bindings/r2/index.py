@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from emulator.sqlite import connect_read_only
 
 # The bytes of a short object come last: what stands before them is read without them.
 SCHEMA = (
@@ -26,6 +30,7 @@ SCHEMA = (
     )
     """,
 )
+FILE = "bucket.sqlite"  # in the folder of a bucket
 CHECKSUMS = ("md5", "sha1", "sha256", "sha384", "sha512")
 _FIELDS = "key, version, size, etag, uploaded_ms, storage_class, http, custom, checksums, blobs"
 
@@ -214,6 +219,17 @@ def named_blobs(connection: sqlite3.Connection) -> set[str]:
     found = {name for (blobs,) in rows for name, _ in json.loads(blobs)}
     parts = connection.execute("SELECT blob FROM parts WHERE blob IS NOT NULL")
     return found | {blob for (blob,) in parts}
+
+
+def every_object(folder: Path) -> list[tuple[bytes, int, str, str, str]]:
+    """Return key, size, etag, HTTP and custom metadata of each object of a bucket's folder.
+
+    The bucket need not exist.
+    """
+    if not (folder / FILE).exists():
+        return []
+    with closing(connect_read_only(folder / FILE)) as connection:
+        return connection.execute("SELECT key, size, etag, http, custom FROM objects").fetchall()
 
 
 def _object(row: Any) -> Object:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from bindings.d1.export import dump_rows, reading
+from bindings.kv.namespace import every_entry
+from bindings.r2.index import every_object
 from emulator.engine.model.instance import Status
 from emulator.engine.model.plain import plain
 from emulator.kinds.d1 import Database
 from emulator.kinds.kv import Namespace
 from emulator.kinds.r2 import BucketRecord
 from emulator.kinds.workflow import Workflow
-from emulator.sqlite import connect_read_only
 from emulator.testing.operations import Args, asked
 from emulator.testing.subject import Subject
 
@@ -111,11 +110,10 @@ def _tables(subject: Subject) -> dict[str, list[str]]:
 
 
 def _keys(subject: Subject) -> dict[str, list[str]]:
-    """Return the entries of KV, without those that have expired and were not deleted yet."""
+    """Return the entries of KV, in words."""
     found = {}
     for bound in subject.config.bound(Namespace):
-        path = bound.record.path(subject.worker.state)
-        rows = _rows(path, "SELECT key, value, metadata FROM entries")
+        rows = every_entry(bound.record.path(subject.worker.state))
         found[f"keys of {bound.name}"] = sorted(
             f"{key.decode(errors='replace')}: {value!r}" + (f" {metadata}" if metadata else "")
             for key, value, metadata in rows
@@ -127,20 +125,12 @@ def _objects(subject: Subject) -> dict[str, list[str]]:
     """Return the objects of R2, with the checksums of what is in them."""
     found = {}
     for bound in subject.config.bound(BucketRecord):
-        path = bound.record.folder(subject.worker.state) / "bucket.sqlite"
-        rows = _rows(path, "SELECT key, size, etag, http, custom FROM objects")
+        rows = every_object(bound.record.folder(subject.worker.state))
         found[f"objects of {bound.name}"] = sorted(
             f"{key.decode(errors='replace')}: {size} bytes, {etag} {http} {custom}"
             for key, size, etag, http, custom in rows
         )
     return found
-
-
-def _rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    if not path.exists():
-        return []
-    with closing(connect_read_only(path)) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def _messages(subject: Subject) -> dict[str, list[str]]:
