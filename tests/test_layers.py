@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -227,7 +228,19 @@ def is_inside(module: str, package: str) -> bool:
 
 
 KNOWN = modules()
-EVERY_IMPORT = [found for name, path in KNOWN.items() for found in imports_of(name, path, KNOWN)]
+
+
+@cache
+def every_import() -> tuple[Import, ...]:
+    """Return what every module imports."""
+    return tuple(each for name, path in KNOWN.items() for each in imports_of(name, path, KNOWN))
+
+
+def nodes_of(path: Path, pattern: str) -> Iterator[ast.AST]:
+    """Yield the syntax tree of a module whose text the pattern is found in."""
+    text = path.read_text(encoding="utf-8")
+    if re.search(pattern, text):
+        yield from ast.walk(ast.parse(text))
 
 
 def test_every_module_belongs_to_a_layer() -> None:
@@ -238,7 +251,7 @@ def test_every_module_belongs_to_a_layer() -> None:
 def test_a_layer_imports_only_those_above_it(layer: str) -> None:
     wrong = [
         str(found)
-        for found in EVERY_IMPORT
+        for found in every_import()
         if layer_of(found.module) == layer
         and found.imported.split(".")[0] in ("emulator", "bindings")
         and not any(is_inside(found.imported, name) for name in (layer, *ALLOWED[layer]))
@@ -252,7 +265,7 @@ def test_a_layer_of_the_engine_imports_only_those_before_it(layer: str) -> None:
     lower = ENGINE_LAYERS[: ENGINE_LAYERS.index(layer) + 1]
     wrong = [
         str(found)
-        for found in EVERY_IMPORT
+        for found in every_import()
         if is_inside(found.module, f"{ENGINE}.{layer}")
         and is_inside(found.imported, ENGINE)
         and not any(is_inside(found.imported, f"{ENGINE}.{name}") for name in lower)
@@ -263,7 +276,7 @@ def test_a_layer_of_the_engine_imports_only_those_before_it(layer: str) -> None:
 
 def test_no_module_of_the_engine_imports_itself_through_others() -> None:
     imported: dict[str, set[str]] = {name: set() for name in KNOWN if is_inside(name, ENGINE)}
-    for found in EVERY_IMPORT:
+    for found in every_import():
         if found.module in imported and found.imported in imported:
             imported[found.module].add(found.imported)
     while leaves := {name for name, others in imported.items() if not others & imported.keys()}:
@@ -278,7 +291,7 @@ def test_only_the_roster_appends_to_the_journal() -> None:
         module
         for module, path in KNOWN.items()
         if is_inside(module, ENGINE)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path, "ournal")
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).endswith(("journal.append", "Journal.append"))
     }
@@ -292,7 +305,7 @@ def test_one_binding_does_not_import_another() -> None:
     shared = ("bindings", *(f"bindings.{name}" for name in names))
     wrong = [
         str(found)
-        for found in EVERY_IMPORT
+        for found in every_import()
         if is_inside(found.module, "bindings")
         and is_inside(found.imported, "bindings")
         and not any(is_inside(found.imported, name) for name in shared[1:])
@@ -307,7 +320,7 @@ def test_one_binding_does_not_import_another() -> None:
 def test_what_runs_in_a_guest_needs_the_standard_library_only(package: str) -> None:
     wrong = [
         str(found)
-        for found in EVERY_IMPORT
+        for found in every_import()
         if is_inside(found.module, package)
         and found.imported.split(".")[0] not in {*sys.stdlib_module_names, "emulator"}
         and not found.imported.startswith(("workers", "js", "pyodide"))
@@ -321,7 +334,7 @@ def test_what_runs_in_a_guest_names_itself_by_relative_imports(package: str) -> 
     """In a guest, `emulator` and `bindings` belong to the user's project."""
     wrong = [
         str(found)
-        for found in EVERY_IMPORT
+        for found in every_import()
         if is_inside(found.module, package)
         and found.imported.split(".")[0] in ("emulator", "bindings")
         and not found.relative
@@ -341,7 +354,7 @@ def test_sql_is_written_only_where_a_database_is_owned() -> None:
         f"{module}:{node.lineno}: {node.value[:60]}"
         for module, path in KNOWN.items()
         if not any(is_inside(module, package) for package in SPEAK_SQL)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path, "SELECT|INSERT|DELETE|UPDATE|PRAGMA")
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value)
     ]
 
@@ -377,7 +390,7 @@ def test_what_an_entry_says_is_known_by_its_class_alone() -> None:
         for module, path in KNOWN.items()
         if any(is_inside(module, package) for package in TELL_INSTANCES)
         and module not in KNOW_THE_CONTENT
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path, r"\bdata\b")
         if isinstance(node, ast.expr) and _reads_a_member(node)
     ]
 
@@ -390,7 +403,7 @@ def test_the_text_of_a_step_key_is_taken_apart_in_one_module() -> None:
         for module, path in KNOWN.items()
         if any(is_inside(module, package) for package in TELL_INSTANCES)
         and module not in ("emulator.engine.model.step_key", "emulator.cli.lazy")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path, "split|partition")
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("split", "partition", "rpartition", "rsplit")
@@ -406,7 +419,7 @@ def test_json_has_one_type() -> None:
         f"{module}:{node.lineno}"
         for module, path in KNOWN.items()
         if module != "emulator.json_types"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path, r"\bJson\b")
         if isinstance(node, ast.Name) and node.id == "Json" and isinstance(node.ctx, ast.Store)
     ]
 
@@ -420,7 +433,7 @@ def test_the_runner_knows_no_language_of_guests() -> None:
     ]
     wrong = [
         str(found)
-        for found in EVERY_IMPORT
+        for found in every_import()
         if found.module in runner and is_inside(found.imported, "emulator.runner.python")
     ]
 
@@ -431,7 +444,7 @@ def test_the_runner_knows_no_language_of_guests() -> None:
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """Imports inside functions count too: such a circle is only postponed."""
     imports: dict[str, set[str]] = {module: set() for module in KNOWN}
-    for found in EVERY_IMPORT:
+    for found in every_import():
         if found.imported in KNOWN:
             imports[found.module].add(found.imported)
     while leaves := [module for module, others in imports.items() if not others & imports.keys()]:
@@ -452,7 +465,7 @@ PUBLIC_ALL_THE_SAME = {"_replace", "_asdict", "_fields", "_exit"}  # of Python's
 
 def _private_names(path: Path) -> Iterator[tuple[str, int]]:
     """Yield the private names of others that a test reads, or gives to `setattr` to replace."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path, r"""(\.\s*|["'])_[a-zA-Z]"""):
         if not isinstance(node, ast.Attribute | ast.Call):
             continue
         name = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,15 +17,17 @@ from tests.watchdog import loop_watch
 
 
 @pytest.mark.parametrize(
-    "result",
+    "made",
     [
-        [[number / 7 for number in range(768)] for _ in range(500)],
-        [{"id": f"{number}", "metadata": {"n": number}} for number in range(100_000)],
-        ["some text " * 1_000 for _ in range(5_000)],
+        lambda: [[number / 7 for number in range(768)] for _ in range(500)],
+        lambda: [{"id": f"{number}", "metadata": {"n": number}} for number in range(100_000)],
+        lambda: ["some text " * 1_000 for _ in range(5_000)],
     ],
     ids=["vectors", "records", "texts"],
 )
-def test_a_large_answer_holds_nobody_up(result: Any) -> None:
+def test_a_large_answer_holds_nobody_up(made: Callable[[], Any]) -> None:
+    result = made()
+
     async def main() -> bytes:
         with loop_watch():
             return bytes((await success(Answer(result))).body)
