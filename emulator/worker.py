@@ -261,9 +261,10 @@ def _members(config: Config) -> tuple[Member, ...]:
     for bound in config.bindings:
         kind = kind_named(bound.kind)
         if bound.name and kind is not None and kind.workerd is not None:
-            value = kind.workerd(bound.record, service_of(bound.name))
+            service = service_of(bound.name)
+            value = kind.workerd(bound.record, service)
             if value is not None:
-                found.append(Member(bound.name, value, kind.http))
+                found.append(Member(bound.name, value, kind.http if service in str(value) else ""))
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from emulator.config.model import Config, Unsupported
 from emulator.errors import UsageError
 from emulator.kinds.d1 import Database
 from emulator.kinds.registry import KINDS
+from emulator.kinds.service import ServiceRecord
 from emulator.server.http.listen import DEFAULT_PORT
 from emulator.server.security import exposure
 from emulator.session import Project, Running
@@ -38,6 +39,14 @@ def introduce(running: Running, arguments: DevArguments, terminal: AnyTerminal) 
         terminal.introduce(f"  {line}")
     for problem in config.warnings:
         terminal.warning(str(problem))
+    for bound in config.bound(ServiceRecord):
+        target = bound.record.target.worker
+        if running.worker.peers.find(target) is None:
+            terminal.warning(
+                f"env.{bound.name} is bound to the worker {target}, which is not started here: its "
+                f"calls raise an error. Start both: groundfog dev {config.name} {target}, with the "
+                "directory of each."
+            )
     assert running.access is not None
     if exposed := exposure(running.access, arguments.ip or config.dev.ip):
         terminal.warning(f"{exposed}." if arguments.ip else f"{exposed}, or take out [dev] ip.")
@@ -57,7 +66,10 @@ def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal)
         terminal.introduce(f"Port {DEFAULT_PORT} is in use by another program.")
     if announced.debug_port is not None and running.may_be_debugged:
         terminal.introduce(f"Debugger on 127.0.0.1:{announced.debug_port} (docs/debugging.md)")
-    terminal.introduce(f"Ready on {url} ({seconds:.2f} s)")
+    if arguments.is_first:
+        terminal.introduce(f"Ready on {url} ({seconds:.2f} s)")
+    else:
+        terminal.introduce(f"  {running.worker.config.name} on {url}")
 
 
 def _introduce_clock(timekeeper: Timekeeper, terminal: AnyTerminal) -> None:

@@ -27,9 +27,19 @@ _LEVELS = [level.name.lower() for level in Level]
 
 @click.command()
 @click.argument(
-    "directory", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False)
+    "directories",
+    nargs=-1,
+    metavar="[DIRECTORY]...",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
 )
-@click.option("--config", "-c", "config_path", type=click.Path(path_type=Path), help="Config file.")
+@click.option(
+    "--config",
+    "-c",
+    "config_paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Config file; several run several workers.",
+)
 @click.option("--env", "-e", "environment", help="Environment of the configuration to use.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.")
 @click.option("--ip", help="Address to listen on; loopback only unless you say otherwise.")
@@ -60,9 +70,22 @@ _LEVELS = [level.name.lower() for level in Level]
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 @click.option("--log-time/--no-log-time", default=True, help="Begin each line with its time.")
-def dev(log_level: str, allowed_hosts: tuple[str, ...], **options: object) -> None:
-    """Run the worker in DIRECTORY and reload it whenever a file is saved."""
+def dev(
+    directories: tuple[Path, ...],
+    config_paths: tuple[Path, ...],
+    log_level: str,
+    allowed_hosts: tuple[str, ...],
+    **options: object,
+) -> None:
+    """Run the worker in DIRECTORY and reload it whenever a file is saved.
+
+    With several, the first one owns the port, and they call each other by service bindings.
+    """
+    (directory, config_path), *others = _places(directories, config_paths)
     arguments = DevArguments(
+        directory=directory,
+        config_path=config_path,
+        others=tuple(others),
         level=Level[log_level.upper()],
         allowed_hosts=frozenset(allowed_hosts),
         began=time.perf_counter(),
@@ -85,3 +108,17 @@ def dev(log_level: str, allowed_hosts: tuple[str, ...], **options: object) -> No
     finally:
         if launched is not None:
             launched.discard()
+
+
+def _places(
+    directories: tuple[Path, ...], config_paths: tuple[Path, ...]
+) -> list[tuple[Path, Path | None]]:
+    """Return the directory and the configuration, if it was named, of each worker."""
+    if len(directories) > 1 and config_paths:
+        raise click.UsageError(
+            "Name the workers either by their directories or by --config, not by both."
+        )
+    if len(directories) > 1:
+        return [(directory, None) for directory in directories]
+    directory = directories[0] if directories else Path(".")
+    return [(directory, path) for path in config_paths] or [(directory, None)]

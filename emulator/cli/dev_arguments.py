@@ -13,7 +13,11 @@ DEBUG_PORT = 5678  # debugpy's own, which editors suggest
 
 @dataclass(frozen=True, slots=True)
 class DevArguments:
-    """What was typed; `serving.py` acts on it."""
+    """What was typed; `serving.py` acts on it.
+
+    directory, config_path: of the first worker. others: the same of each of the others. is_first:
+    whether these are about the first one.
+    """
 
     directory: Path
     config_path: Path | None
@@ -33,3 +37,5 @@ class DevArguments:
     on_divergence: Literal["hold", "warn", "fail"] | None
     migrate: bool
     began: float  # when, on the performance counter, in seconds
+    others: tuple[tuple[Path, Path | None], ...] = ()
+    is_first: bool = True

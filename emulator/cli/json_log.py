@@ -30,10 +30,17 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 class JsonTerminal:
     """Does what `ConsoleTerminal` does, for programs. Lines go to the same streams."""
 
-    def __init__(self, level: Level, directory: Path) -> None:
+    def __init__(
+        self, level: Level, directory: Path, *, worker: str = "", sink: Sink | None = None
+    ) -> None:
         self._level = level
         self._directory = directory
-        self._sink = Sink()
+        self._sink = sink or Sink()
+        self._worker = {"worker": worker} if worker else {}
+
+    def of(self, worker: str) -> JsonTerminal:
+        """Return a terminal whose lines name a worker."""
+        return JsonTerminal(self._level, self._directory, worker=worker, sink=self._sink)
 
     def introduce(self, text: str) -> None:
         """What the server is and where it listens."""
@@ -123,4 +130,4 @@ class JsonTerminal:
             return
         now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
         head = {"time": now, "level": level.name.lower(), "source": source, "message": message}
-        self._sink.write(stream, _encode({**head, **told}))
+        self._sink.write(stream, _encode({**head, **self._worker, **told}))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import signal
-import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,22 +22,19 @@ from emulator.cli.banner import (
 )
 from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.levels import Level
+from emulator.cli.members import Member, read_members
 from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
 from emulator.cli.terminal_mode import kept_mode
-from emulator.config.load import load_config
 from emulator.config.model import Config
-from emulator.config.vars_section import parse_var_flags
-from emulator.errors import EmulatorError, StateError, UsageError
-from emulator.kinds.registry import kind_named
+from emulator.errors import EmulatorError, StateError
+from emulator.peers import Peers
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.python.forkserver import Forkserver
-from emulator.runner.python.interpreter import guest_interpreter
 from emulator.runner.python.launching import Launched, terminal_path
 from emulator.server.http.serve import loop_factory
 from emulator.server.request_log import OnRequest
 from emulator.server.security import checked_host, is_control_path
-from emulator.session import Door, Project, Session
-from emulator.state import State
+from emulator.session import Door, Running, Seams, Session
 
 if TYPE_CHECKING:
     from emulator.cli.progress import ProgressLines
@@ -58,18 +54,11 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
     launched: a forkserver for Python workers, if one was started already.
     """
     hosts = frozenset(map(checked_host, arguments.allowed_hosts))
-    arguments = replace(arguments, allowed_hosts=hosts)
-    reread = partial(_read_config, arguments, parse_var_flags(arguments.cli_vars))
-    config = reread()
-    _refuse_what_is_not_in_workerd(config)
-    if arguments.debug is not None and not config.is_python:
-        raise UsageError(
-            f"--debug is for Python workers, and main is {config.main.name} ({config.path.name})."
-        )
-    state = State.locate(config, arguments.persist_to)
-    interpreter = _interpreter(config, arguments)
-    fits = launched is not None and launched.interpreter == interpreter
-    forkserver = Forkserver(interpreter, launched if fits else None, terminal_path())
+    members = read_members(replace(arguments, allowed_hosts=hosts))
+    sources: dict[Path, GuestSource] = {}
+    for interpreter in dict.fromkeys(member.interpreter for member in members):
+        fits = launched is not None and launched.interpreter == interpreter
+        sources[interpreter] = Forkserver(interpreter, launched if fits else None, terminal_path())
     gc.freeze()  # imported modules stay for ever
     gc.set_threshold(GARBAGE_LOOK_OBJECTS)
     gc.enable()
@@ -80,15 +69,9 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
         logging.getLogger().addHandler(LogLines(terminal))
         restore = kept_mode()
         try:
-            runner.run(
-                _serve(arguments, Project(config, reread, state), forkserver, terminal, restore)
-            )
+            runner.run(_serve(members, sources, terminal, restore))
         finally:
             restore()
-
-
-def _interpreter(config: Config, arguments: DevArguments) -> Path:
-    return guest_interpreter(config.project_dir, arguments.python, Path(sys.executable))
 
 
 def _terminal(arguments: DevArguments) -> AnyTerminal:
@@ -99,70 +82,62 @@ def _terminal(arguments: DevArguments) -> AnyTerminal:
     return ConsoleTerminal(arguments.level, Path.cwd(), timed=arguments.log_time)
 
 
-def _refuse_what_is_not_in_workerd(config: Config) -> None:
-    kinds = [(bound, kind_named(bound.kind)) for bound in config.bindings]
-    absent = sorted(
-        {
-            kind.section
-            for bound, kind in kinds
-            if kind is not None
-            and not kind.trigger
-            and (not bound.name or kind.is_front)  # another one raises an error when it is used
-            and kind.workerd is None
-        }
-    )
-    if not config.is_python and absent:
-        raise UsageError(
-            f"{config.path.name}: main is {config.main.name}, and this version of Groundfog has"
-            f" {' and '.join(absent)} for Python workers only. Remove this from the configuration."
-        )
-
-
-def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
-    config = load_config(
-        arguments.directory,
-        config_path=arguments.config_path,
-        environment=arguments.environment,
-        cli_vars=cli_vars,
-        env_files=arguments.env_files,
-        process_env=os.environ,
-    )
-    settings = config.settings
-    if arguments.clock is not None:
-        settings = replace(settings, clock=replace(settings.clock, mode=arguments.clock))
-    if arguments.on_divergence is not None:
-        settings = replace(settings, on_divergence=arguments.on_divergence)
-    return replace(config, settings=settings)
-
-
 async def _serve(
-    arguments: DevArguments,
-    project: Project,
-    source: GuestSource,
+    members: Sequence[Member],
+    sources: Mapping[Path, GuestSource],
     terminal: AnyTerminal,
     restore_terminal: Callable[[], None],
 ) -> None:
+    """Run the workers; the first one owns the port that the person asked for."""
     stop = _stop_signal()
-    async with Session(source) as session:
-        running = session.open(project, terminal, _door(arguments, project.config, terminal))
-        journal = running.worker.engine.journal
-        if arguments.level >= Level.INFO:
-            whole = arguments.level >= Level.DEBUG
-            journal.on_commit = _progress_lines(journal, terminal, whole)
-        running.debugging.restore_terminal = restore_terminal
-        introduce(running, arguments, terminal)
-        if project.config.is_python:
-            tell_missing_packages(project, _interpreter(project.config, arguments), terminal)
-        await running.listen()
-        if arguments.migrate:
-            from emulator.cli.pending_migrations import apply_pending
+    first, *others = members
+    async with contextlib.AsyncExitStack() as stack:
+        for interpreter, source in sources.items():
+            if interpreter != first.interpreter:
+                stack.push_async_callback(source.stop)
+        session = await stack.enter_async_context(Session(sources[first.interpreter]))
+        peers = Peers()
+        named = [terminal.of(each.name) if others else terminal for each in members]
+        opened = [
+            _opened(session, each, Seams(source=sources[each.interpreter]), peers, shown)
+            for each, shown in zip(members, named, strict=True)
+        ]
+        opened[0].debugging.restore_terminal = restore_terminal
+        for running, member, shown in zip(opened, members, named, strict=True):
+            introduce(running, member.arguments, shown)
+            if member.project.config.is_python:
+                tell_missing_packages(member.project, member.interpreter, shown)
+        for running, member, shown in zip(opened, members, named, strict=True):
+            await running.listen()
+            if member.arguments.migrate:
+                from emulator.cli.pending_migrations import apply_pending
 
-            await apply_pending(project.config, project.state, terminal.introduce)
-        if await _started(running.start(), stop):
-            tell_ready(running, arguments, terminal)
-            tell_pending_migrations(project, terminal)
+                project = member.project
+                await apply_pending(project.config, project.state, shown.introduce)
+        if await _started(_all_started(opened), stop):
+            for running, member, shown in zip(opened, members, named, strict=True):
+                tell_ready(running, member.arguments, shown)
+                tell_pending_migrations(member.project, shown)
             await stop.wait()
-        terminal.notice(f"stopping{_CONTINUES if _goes_on(running.worker.engine) else ''}")
+        goes_on = any(_goes_on(each.worker.engine) for each in opened)
+        terminal.notice(f"stopping{_CONTINUES if goes_on else ''}")
+
+
+def _opened(
+    session: Session, member: Member, seams: Seams, peers: Peers, terminal: AnyTerminal
+) -> Running:
+    arguments = member.arguments
+    door = _door(arguments, member.project.config, terminal)
+    running = session.open(member.project, terminal, door, seams, peers)
+    journal = running.worker.engine.journal
+    if arguments.level >= Level.INFO:
+        whole = arguments.level >= Level.DEBUG
+        journal.on_commit = _progress_lines(journal, terminal, whole)
+    return running
+
+
+async def _all_started(opened: Sequence[Running]) -> None:
+    await asyncio.gather(*(each.start() for each in opened))
 
 
 def _door(arguments: DevArguments, config: Config, terminal: AnyTerminal) -> Door:

@@ -42,20 +42,41 @@ _FAILURES = frozenset(
 
 
 class ConsoleTerminal:
-    """Writes to this process's standard output and error. timed: each line begins with its time."""
+    """Writes to this process's standard output and error. timed: each line begins with its time.
 
-    def __init__(self, level: Level, directory: Path, *, timed: bool = True) -> None:
+    worker: the name that lines show, where there are several. sink: of the terminal that is closed.
+    """
+
+    def __init__(
+        self,
+        level: Level,
+        directory: Path,
+        *,
+        timed: bool = True,
+        worker: str = "",
+        sink: Sink | None = None,
+    ) -> None:
         self._level = level
         self._directory = directory
         self._timed = timed
         self._times: dict[TextIO, str] = {}  # of the lines of this turn of the loop
-        self._sink = Sink()
+        self._sink = sink or Sink()
+        self._worker = f"[{printable(worker)}] " if worker else ""
+        self._shares_sink: list[ConsoleTerminal] = []
         is_coloured = self._sink.coloured[sys.stdout]
         self._workflow = f"{_CYAN if is_coloured else ''}workflow "
         self._plain = _RESET if is_coloured else ""
         self._diverged: list[Diverged] = []
         self._telling: asyncio.TimerHandle | None = None
         self._told: set[object] = set()  # groups whose block was shown for this code
+
+    def of(self, worker: str) -> ConsoleTerminal:
+        """Return a terminal whose lines name a worker. It is closed with this one."""
+        named = ConsoleTerminal(
+            self._level, self._directory, timed=self._timed, worker=worker, sink=self._sink
+        )
+        self._shares_sink.append(named)
+        return named
 
     # --- our own messages
 
@@ -172,6 +193,7 @@ class ConsoleTerminal:
 
     def _write(self, level: Level, stream: TextIO, text: str) -> None:
         if level <= self._level:
+            text = f"{self._worker}{text}" if self._worker else text
             if self._timed:
                 at = self._times.get(stream) if self._sink.collects else None
                 text = f"{at or self._time(stream)}{text}"
@@ -191,7 +213,8 @@ class ConsoleTerminal:
 
     def close(self) -> None:
         """Write everything collected, if somebody reads it; later lines are not written."""
-        self._tell_diverged()
+        for each in (self, *self._shares_sink):
+            each._tell_diverged()
         self._sink.close()
 
 

@@ -55,9 +55,9 @@ def _open(record: ServiceRecord, places: Places) -> Binding:
 
 
 def _in_workerd(record: ServiceRecord, service: str) -> dict[str, Value] | None:
-    """Return a service of the same process: workerd's own RPC."""
+    """Return a service of the same process, for workerd's own RPC, or what leads to the host."""
     if not record.is_own:
-        return None
+        return {"service": service}
     designator: dict[str, Value] = {"name": _USER}
     if record.target.entrypoint not in ("", "default"):
         designator["entrypoint"] = record.target.entrypoint
@@ -91,4 +91,5 @@ KIND = Kind(
     shown=_shown,
     told=_told,
     workerd=_in_workerd,
+    http="bindings.service.http:answer",
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -10,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.config.project import Project
-from tests.end_to_end.projects import FIXTURES, make_project
+from tests.end_to_end.projects import FIXTURES, edit, make_project
 from tests.end_to_end.server import DevServer
 
 CONFIG = """
@@ -209,6 +211,90 @@ def test_the_sample_asks_its_prices(tmp_path: Path) -> None:
         failed = server.get("/price?article=sofa")
         assert failed.status_code == 500 and "sofa is not sold here" in failed.text
         assert "shop#Prices (this worker)" in server.output
+
+
+OTHER = """
+name = "other"
+main = "src/entry.py"
+compatibility_date = "2026-04-01"
+compatibility_flags = ["python_workers"]
+
+[[services]]
+binding = "BACK"
+service = "self"
+entrypoint = "Math"
+"""
+
+OTHER_ENTRY = """
+import os
+
+from workers import Response, WorkerEntrypoint
+
+
+class Default(WorkerEntrypoint):
+    async def add(self, a, b=1):
+        return a + b + 1000
+
+    async def apply(self, function):
+        return await self.env.BACK.apply(function, 5)
+
+    async def circle(self):
+        return await self.env.BACK.around()
+
+    async def end(self):
+        os._exit(3)
+
+    async def fetch(self, request):
+        print("asked for", request.url)
+        return Response(await request.text() + "!")
+"""
+AROUND = """
+    async def around(self):
+        return await self.env.GONE.circle()
+
+    async def deeper(self, n):"""
+
+
+def test_workers_of_one_session_call_each_other(tmp_path: Path) -> None:
+    entry = ENTRY.replace("\n    async def deeper(self, n):", AROUND)
+    first = make_project(tmp_path / "self", entry, CONFIG)
+    other = make_project(tmp_path / "other", OTHER_ENTRY, OTHER)
+    with DevServer(first, str(other)) as server:
+        assert server.get("/env.GONE.add(1)").text == "1002"
+        assert server.get("/env.GONE.apply(lambda x: x + 1)").text == "6"
+        fetched = "fetched(env.GONE.fetch('http://x/y', method='POST', body='tea'))"
+        assert server.get(f"/{quote(fetched)}").text == "(200, 'tea!', None)"
+        server.wait_for(r"\[other\] POST /y \| asked for http://x/y")
+        server.wait_for(r"\[self\] GET /fetched")
+        assert "32 calls inside one another" in server.get("/env.GONE.circle()").text
+
+        seen = len(server.lines)
+        edit(other, "+ 1000", "+ 2000")
+        server.wait_for(r"\[other\] reloaded", seen)
+        assert server.get("/env.GONE.add(1)").text == "2002"
+        edit(other, "import os", "import os, absent_module")
+        server.wait_for(r"\[other\] error: the worker could not be loaded", seen)
+        assert server.get("/env.GONE.add(1)").text == "2002"  # the code before
+
+        ended = server.get("/env.GONE.end()").text
+        assert ended.startswith("JsException Error: worker other cannot be called")
+        server.wait_for(r"\[other\] error: the worker could not be loaded.* Every request")
+        refused = server.get("/env.GONE.add(1)").text
+        assert "its code does not load (ModuleNotFoundError" in refused
+        assert server.get("/math.add(1, 2)").text == "3"
+        assert [(each / ".groundfog" / "journal.sqlite").exists() for each in (first, other)] == [
+            True,
+            True,
+        ]
+
+
+def test_two_workers_with_one_name_do_not_start(tmp_path: Path) -> None:
+    first = make_project(tmp_path / "a", OTHER_ENTRY, OTHER)
+    second = make_project(tmp_path / "b", OTHER_ENTRY, OTHER)
+    command = [sys.executable, "-m", "groundfog", "dev", str(first), str(second), "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "Two workers are called other" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
-"""Service bindings of a TypeScript worker to itself: workerd's own RPC."""
+"""Service bindings of TypeScript workers: to themselves, to others, to and from Python."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+from tests.end_to_end.projects import FIXTURES, edit
 from tests.typescript.projects import dev, project
 
 MORE = """
@@ -53,3 +55,131 @@ export default {
 def test_a_worker_calls_itself(tmp_path: Path) -> None:
     with dev(project(tmp_path / "worker", INDEX, MORE)) as server:
         assert server.get("/").json() == [20, 1, 42, "RangeError: too much", "POST", -1]
+
+
+def test_the_sample_asks_a_worker_in_another_language(tmp_path: Path) -> None:
+    folder = shutil.copytree(FIXTURES / "services", tmp_path / "services")
+    with dev(folder / "shop", str(folder / "stock")) as server:
+        assert server.get("/stock/tea").text == "7 left, worth 35 USD"
+        assert server.get("/stock").json() == {"tea": 7, "cup": 0}
+        edit(folder / "stock", "tea: 7", "tea: 8", "src/index.ts")
+        server.wait_for(r"\[stock\] reloaded")
+        assert server.get("/stock/tea").text == "8 left, worth 40 USD"
+
+
+CALLEE = """
+import { RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
+
+class Counter extends RpcTarget {
+  #count = 0;
+  increase(by = 1) { return (this.#count += by); }
+}
+
+export class Numbers extends WorkerEntrypoint<any> {
+  secret = 5;
+  scaled(x: number) { return x * (this.ctx as any).props.scale; }
+  counter() { return new Counter(); }
+  kinds(...given: any[]) {
+    return given.map((each) => Object.prototype.toString.call(each).slice(8, -1));
+  }
+  async apply(call: any, x: number) { return await call(x); }
+  adder(n: number) { return (x: number) => x + n; }
+  boom() { throw new RangeError("too much"); }
+  pieces() { return new Response("in pieces").body; }
+  async size(stream: ReadableStream) { return (await new Response(stream).text()).length; }
+  circle() { return this.env.CALLER.circle(); }
+}
+
+export default {
+  add(a: number) { return a + 1; },
+  async fetch(request: Request): Promise<Response> {
+    const { method, url, headers } = request;
+    const text = `${method} ${url} ${await request.text()} ${headers.get("x-a")}`;
+    return new Response(text, { status: 201, headers: { "x-b": "2" } });
+  },
+};
+"""
+
+CALLER = """
+import { WorkerEntrypoint } from "cloudflare:workers";
+
+const told = (error: Error) => `${error.name}: ${error.message}`;
+
+export default class extends WorkerEntrypoint<any> {
+  circle() { return this.env.NUMBERS.circle(); }
+
+  async fetch(): Promise<Response> {
+    const { NUMBERS: numbers, CALLEE: callee, GONE: gone } = this.env;
+    const counter = await numbers.counter();
+    const init = { method: "POST", body: "tea", headers: { "x-a": "1" } };
+    const answer = await callee.fetch("https://x.test/inner?q=1", init);
+    const given = [1n, new Date(), new Map(), new Error("x"), [], undefined, () => 1];
+    return Response.json({
+      scaled: await numbers.scaled(2),
+      kinds: await numbers.kinds(...given),
+      counter: [await counter.increase(), await counter.increase(5)],
+      pipelined: await numbers.counter().increase(7),
+      functions: [await numbers.apply((x: number) => x + 1, 41), await (await numbers.adder(5))(6)],
+      stream: await new Response(await numbers.pieces()).text(),
+      size: await numbers.size(new Response("12345").body),
+      errors: [
+        await numbers.boom().catch(told),
+        await numbers.absent().catch(told),
+        await numbers.secret().catch(told),
+        await numbers.alarm().catch(told),
+        await gone.add(1).catch(told),
+        await gone.fetch("http://x").catch(told),
+        await numbers.circle().catch(told),
+      ].map((text) => text.slice(0, 60)),
+      object: await callee.add(1),
+      fetch: [answer.status, await answer.text(), answer.headers.get("x-b")],
+    });
+  }
+}
+"""
+
+
+def test_two_of_them_call_each_other(tmp_path: Path) -> None:
+    services = """
+    [[services]]
+    binding = "NUMBERS"
+    service = "callee"
+    entrypoint = "Numbers"
+    props = { scale = 10 }
+
+    [[services]]
+    binding = "CALLEE"
+    service = "callee"
+
+    [[services]]
+    binding = "GONE"
+    service = "nowhere"
+    """
+    caller = project(tmp_path / "caller", CALLER, services)
+    back = '[[services]]\nbinding = "CALLER"\nservice = "under-test"\n'
+    callee = project(tmp_path / "callee", CALLEE, back)
+    edit(callee, "under-test", "callee", "wrangler.toml")
+    edit(callee, 'service = "callee"', 'service = "under-test"', "wrangler.toml")
+    with dev(caller, str(callee)) as server:
+        found = server.get("/").json()
+        assert "nowhere, which is not started here" in server.output
+    assert found == {
+        "scaled": 20,
+        "kinds": ["BigInt", "Date", "Map", "Error", "Array", "Undefined", "Function"],
+        "counter": [1, 6],
+        "pipelined": 7,
+        "functions": [42, 11],
+        "stream": "in pieces",
+        "size": 5,
+        "errors": [
+            "RangeError: too much",
+            'TypeError: The RPC receiver does not implement the method "a',
+            'TypeError: The RPC receiver does not implement the method "s',
+            "TypeError: 'alarm' is a reserved method and cannot be called",
+            'Error: Cannot access "add" as we couldn\'t find a local dev s',
+            'Error: Cannot access "fetch" as we couldn\'t find a local dev',
+            "Error: callee was called from 32 calls inside one another: o",
+        ],
+        "object": 2,
+        "fetch": [201, "POST https://x.test/inner?q=1 tea 1", "2"],
+    }

@@ -3,6 +3,7 @@
 
 import "./groundfog/primitives.js";
 import "./groundfog/host.js";
+import "./groundfog/services.js";
 import { front } from "./groundfog/front.js";
 import { Guest } from "./groundfog/guest.js";
 import { withCf } from "./groundfog/request_cf.js";

@@ -4,6 +4,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { EVENTS } from "./events.js";
 import { told } from "./failures.js";
 import { setTimeout } from "./primitives.js";
+import { atDepth, decodeCalled, encodeCalled, methodOf, notImplemented, ownFunction } from "./stubs.js";
 import { decode, encode } from "./values.js";
 
 const WINDOW_BYTES = 262_144;
@@ -54,7 +55,7 @@ export class Exchanges {
     const exchange = new Exchange(message, this.#guest);
     this.#open.set(message.id, exchange);
     try {
-      await Promise.race([handle(exchange), exchange.cancelled]);
+      await Promise.race([atDepth(message.depth, () => handle(exchange)), exchange.cancelled]);
     } catch (error) {
       const { name, message: text, stack } = told(error);
       const traceback = await this.#guest.mapped(stack);
@@ -66,7 +67,7 @@ export class Exchanges {
   }
 
   // The context of one call: `invoke_done` waits for the promises that it is given.
-  #context(exchange) {
+  #context(exchange, props) {
     const ctx = Object.create(this.#ctx);
     const define = (name, value) => Object.defineProperty(ctx, name, { value, configurable: true });
     define("waitUntil", (promise) => {
@@ -74,15 +75,30 @@ export class Exchanges {
       this.#ctx.waitUntil(promise);
     });
     define("passThroughOnException", () => {});
-    define("props", {});
+    define("props", props ?? {});
     return ctx;
   }
 
-  // Returns `[receiver, call]` of a handler: of a class it is a method, of an object a member.
-  #handler(entrypoint, name, ctx) {
-    const target = this.#user[entrypoint || "default"];
-    if (typeof target === "function") {
+  // Returns an instance of a class, for one call.
+  #instance(target, message, exchange) {
+    if (message.props === undefined) return new target(this.#ctx, this.#env);
+    const props = { value: message.props, configurable: true };
+    Object.defineProperty(this.#ctx, "props", props); // the constructor takes no other context
+    try {
       const instance = new target(this.#ctx, this.#env);
+      instance.ctx = this.#context(exchange, message.props);
+      return instance;
+    } finally {
+      delete this.#ctx.props;
+    }
+  }
+
+  // Returns `[receiver, call]` of a handler: of a class it is a method, of an object a member.
+  #handler(message, name, exchange) {
+    const ctx = this.#context(exchange, message.props);
+    const target = this.#user[message.entrypoint || "default"];
+    if (typeof target === "function") {
+      const instance = this.#instance(target, message, exchange);
       return [instance, (argument) => instance[name](argument)];
     }
     return [target, (argument) => target[name](argument, this.#env, ctx)];
@@ -92,8 +108,7 @@ export class Exchanges {
     const { method, url, headers } = message;
     const given = { method, headers: headers.map(([name, value]) => [name, value]) };
     if (exchange.incoming !== null && !message.web_socket) given.body = exchange.incoming.stream;
-    const ctx = this.#context(exchange);
-    const [receiver, call] = this.#handler(message.entrypoint, "fetch", ctx);
+    const [receiver, call] = this.#handler(message, "fetch", exchange);
     if (typeof receiver?.fetch !== "function") {
       throw new TypeError("Handler does not export a fetch() function.");
     }
@@ -153,19 +168,36 @@ export class Exchanges {
   }
 
   async #invoke(message, payload, exchange) {
-    const { method, entrypoint } = message;
-    const args = decode(payload, () => exchange.incoming.stream) ?? [];
+    const { method, entrypoint, rpc } = message;
+    const stream = () => exchange.incoming.stream;
+    const args = (rpc ? decodeCalled(payload, stream) : decode(payload, stream)) ?? [];
     let body = null;
-    const event = entrypoint ? undefined : EVENTS[method]?.(args);
-    const result =
-      event === undefined
+    const event = entrypoint || rpc ? undefined : EVENTS[method]?.(args);
+    const result = rpc
+      ? await this.#called(message, exchange)(...args)
+      : event === undefined
         ? await this.#method(entrypoint, method, args)
-        : await this.#handle(method, event, exchange);
-    const value = encode(result, (stream) => body === null && (body = stream));
+        : await this.#handle(message, event, exchange);
+    const found = (each) => body === null && (body = each);
+    const value = rpc ? encodeCalled(result, found) : encode(result, found);
     const answer = { type: "invoke_result", id: message.id };
     if (body === null) return this.#guest.send(answer, value);
     this.#guest.send({ ...answer, has_body: true }, value);
     await exchange.outgoing.sendAll(body.getReader(), []);
+  }
+
+  // Returns what another worker calls, as a function of the arguments.
+  #called(message, exchange) {
+    const { method, stub } = message;
+    if (stub) return ownFunction(stub, method);
+    const target = this.#user[message.entrypoint || "default"];
+    if (typeof target === "function") return methodOf(this.#instance(target, message, exchange), method);
+    if (typeof target !== "object" || target === null) {
+      throw new TypeError(`The worker has no entrypoint "${message.entrypoint || "default"}".`);
+    }
+    if (typeof target[method] !== "function" || method in Object.prototype) throw notImplemented(method);
+    methodOf({ __proto__: { [method]() {} } }, method); // the names that are reserved
+    return (argument) => target[method](argument, this.#env, this.#context(exchange, message.props));
   }
 
   #method(entrypoint, method, args) {
@@ -179,9 +211,10 @@ export class Exchanges {
   }
 
   // Calls a handler of an event. What it throws is told in the result.
-  async #handle(name, [event, outcome], exchange) {
+  async #handle(message, [event, outcome], exchange) {
+    const name = message.method;
     try {
-      const [receiver, call] = this.#handler("", name, this.#context(exchange));
+      const [receiver, call] = this.#handler(message, name, exchange);
       if (typeof receiver?.[name] !== "function") {
         throw new Error(`Handler does not export a ${name}() function.`);
       }

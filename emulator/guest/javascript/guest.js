@@ -7,6 +7,7 @@ import { Exchanges } from "./exchanges.js";
 import { sourceMap, watchedContext } from "./failures.js";
 import { Positions } from "./positions.js";
 import { Run } from "./run.js";
+import { useAddress } from "./stubs.js";
 
 const PROTOCOL_VERSION = 2;
 const EMPTY = new Uint8Array(0);
@@ -156,6 +157,7 @@ export class Guest {
         ` ${PROTOCOL_VERSION}. Use host and guest of the same version of Groundfog.`;
       return this.send({ type: "load_failed", name: "ProtocolVersionError", message: text, traceback: "" });
     }
+    useAddress(message.address);
     this.#loaded = { ...message, main: shown(message.main, message.project_dir) };
     this.send({
       type: "loaded",

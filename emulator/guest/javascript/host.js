@@ -14,3 +14,5 @@ export const host = taken("__groundfog_host");
 // The host's own server for clients, and what `front_rules` says; undefined in a worker without a door.
 export const door = taken("__groundfog_door");
 export const rules = taken("__groundfog_rules");
+// The names of bindings to other workers.
+export const workers = taken("__groundfog_services") ?? [];

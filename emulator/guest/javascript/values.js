@@ -22,19 +22,21 @@ export class StoredStream {
 }
 
 // Returns a value as bytes. `body`: gets a stream in the value, which follows after the message.
-// Throws a DataCloneError that says where.
-export function encode(value, body) {
+// `stub`: returns `[owner, id]` of what stays here and can be called. Throws a DataCloneError that says
+// where.
+export function encode(value, body, stub) {
   if (value === null) return EMPTY;
-  const writer = new Writer(body);
+  const writer = new Writer(body, stub);
   return encoder.encode(JSON.stringify(writer.write(value, 0, "")));
 }
 
-// Returns the value that `bytes` carry. `body`: makes the stream that follows the message.
-export function decode(bytes, body) {
+// Returns the value that `bytes` carry. `body`: makes the stream that follows the message. `stub`: makes
+// what calls a function elsewhere.
+export function decode(bytes, body, stub) {
   if (bytes.length === 0) return null;
   const text = decoder.decode(bytes);
   const tree = JSON.parse(text);
-  return text.includes('"$') ? new Reader(body).read(tree) : tree;
+  return text.includes('"$') ? new Reader(body, stub).read(tree) : tree;
 }
 
 function refused(what, where) {
@@ -45,9 +47,11 @@ function refused(what, where) {
 class Writer {
   #numbers = new Map(); // container -> its number
   #body;
+  #stub;
 
-  constructor(body) {
+  constructor(body, stub) {
     this.#body = body;
+    this.#stub = stub;
   }
 
   write(value, depth, where) {
@@ -63,8 +67,11 @@ class Writer {
         return { $bigint: value.toString().length > 600 ? hexadecimal(value) : value.toString() };
       case "object":
         return value === null ? null : this.#object(value, depth, where);
-      default:
+      default: {
+        const stub = this.#stub?.(value);
+        if (stub !== undefined) return { $stub: stub };
         throw refused(shownShort(value), where);
+      }
     }
   }
 
@@ -121,6 +128,8 @@ class Writer {
       return this.write(value.valueOf(), depth, where);
     }
     if (value instanceof ReadableStream && this.#body?.(value)) return { $body: 1 };
+    const stub = this.#stub?.(value);
+    if (stub !== undefined) return { $stub: stub };
     throw refused(`an object of type ${value.constructor?.name ?? "unknown"}`, where);
   }
 
@@ -132,9 +141,11 @@ class Writer {
 class Reader {
   #opened = [];
   #body;
+  #stub;
 
-  constructor(body) {
+  constructor(body, stub) {
     this.#body = body;
+    this.#stub = stub;
   }
 
   read(node) {
@@ -199,6 +210,9 @@ class Reader {
         return new StoredStream(body);
       case "$body":
         return this.#body();
+      case "$stub":
+        if (this.#stub) return this.#stub(body);
+        break;
     }
     throw new TypeError(`${tag} is not a tag`);
   }

@@ -20,7 +20,7 @@ from emulator.guest import javascript
 from emulator.runner.guest_source import WorkerSpec
 from emulator.runner.workerd.capnp import Embed, Embedded, Reference, Value, Word, document
 from emulator.runner.workerd.host_server import ASKER
-from emulator.runner.workerd.member import CALLER, service_of
+from emulator.runner.workerd.member import CALLER, WORKER, service_of
 
 # Exported by entry.js:
 CONTROL = "__groundfog_control"
@@ -29,6 +29,7 @@ FRONT = "__groundfog_front"
 HOST = "__groundfog_host"
 DOOR = "__groundfog_door"
 RULES = "__groundfog_rules"
+SERVICES = "__groundfog_services"
 STORAGE = "durable-objects"
 ABSENT = "groundfog:absent"
 INLINE_MAX_BYTES = 16 * 1024  # of a module in the text of the configuration
@@ -157,6 +158,8 @@ def _to_host(layout: Layout) -> list[Value]:
         rules = {**layout.rules, "has_front": layout.spec.has_front}
         found.append({"name": DOOR, "service": "door"})
         found.append({"name": RULES, "json": json.dumps(rules)})
+    if workers := [each.name for each in layout.spec.members if each.answer == WORKER]:
+        found.append({"name": SERVICES, "json": json.dumps(workers)})
     return found
 
 

@@ -11,6 +11,8 @@ from emulator.runner.workerd.capnp import Value
 # The service that workerd's client modules ask; a member's own name is in its place.
 SERVICE = "groundfog:binding:"
 CALLER = "groundfog:caller"
+# What answers calls of another worker.
+WORKER = "bindings.service.http:answer"
 
 
 @dataclass(frozen=True, slots=True)

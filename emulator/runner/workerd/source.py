@@ -14,8 +14,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bindings.binding import Forwarding
 from emulator.bundling.bundle import Bundle, BundleError
 from emulator.errors import GuestError
+from emulator.protocol.loading import STUBS
 from emulator.runner.guest_source import WorkerSpec
 from emulator.runner.requests import LoadError
 from emulator.runner.workerd.configuration import Layout, asker_of, configuration
@@ -164,7 +166,13 @@ class WorkerdSource:
     ) -> list[str]:
         """Answer what a generation asks from now on; return how it is named as an asker."""
 
+        stubs = bindings.get(STUBS)
+
         async def asked(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+            if target == "/stub" and isinstance(stubs, Forwarding):
+                from bindings.service.http import answer
+
+                return await answer(stubs, method, target, headers, body)
             return await self._answer(target, stacks, headers, body)
 
         handlers: dict[str, Handler] = {f"{generation} user": asked}

@@ -1,0 +1,78 @@
+"""Calls of another worker, as a worker in workerd makes them: `guest/javascript/stubs.js`.
+
+A method: the arguments as tagged JSON in, the value or the error out. Without the header that names
+one, it is a request for the worker. No socket is opened here: the caller serves it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from urllib.parse import unquote
+
+from bindings.binding import ByteStream, Call, Forwarding
+from bindings.http import HttpAnswer, StreamedAnswer, json_answer
+from bindings.service.service import FETCH
+from emulator.errors import WorkerError
+
+METHOD = "x-groundfog-method"
+PAYLOAD = "x-groundfog-payload"  # the size of the value; what follows it is the stream in it
+STREAM = "x-groundfog-stream"
+DEPTH = "x-groundfog-depth"
+SCHEME = "x-groundfog-scheme"
+FAILED = "x-groundfog-failed"  # the answer is an error that the caller gets
+_OWN = "x-groundfog-"
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
+
+
+async def answer(
+    binding: Forwarding, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> HttpAnswer | StreamedAnswer:
+    """Answer a call of a method, or a request."""
+    if METHOD not in headers:
+        return await _fetch(binding, method, target, headers, body)
+    size = int(headers.get(PAYLOAD, len(body)))
+    stream = _whole(body[size:]) if STREAM in headers else None
+    depth = int(headers.get(DEPTH, "0"))
+    try:
+        result = await binding.forward(Call(unquote(headers[METHOD]), body[:size], stream, depth))
+    except WorkerError as error:
+        return _failed(error)
+    if result.stream is None:
+        return HttpAnswer(200, {}, result.data)
+    sizes = [(PAYLOAD, str(len(result.data)))]
+    return StreamedAnswer(200, sizes, _joined(result.data, result.stream))
+
+
+async def _fetch(
+    binding: Forwarding, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> HttpAnswer | StreamedAnswer:
+    url = f"{headers.get(SCHEME, 'http')}://{headers.get('host', 'localhost')}{target}"
+    pairs = [pair for pair in headers.items() if not pair[0].startswith(_OWN)]
+    pairs = [pair for pair in pairs if pair[0] not in _FRAMING]
+    payload = json.dumps([method, url, pairs, {"$body": 1} if body else None]).encode()
+    depth = int(headers.get(DEPTH, "0"))
+    try:
+        result = await binding.forward(Call(FETCH, payload, _whole(body), depth))
+    except WorkerError as error:
+        return _failed(error)
+    found = json.loads(result.data)
+    shown = [(name.lower(), value) for name, value in found["headers"]]
+    shown = [pair for pair in shown if pair[0] not in _FRAMING and not pair[0].startswith(_OWN)]
+    pieces = None if result.stream is None else result.stream.chunks
+    return StreamedAnswer(found["status"], shown, pieces)
+
+
+def _failed(error: WorkerError) -> HttpAnswer:
+    return json_answer(500, {"name": error.name, "message": error.message}, {FAILED: "1"})
+
+
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    if body:
+        yield body
+
+
+async def _joined(data: bytes, stream: ByteStream) -> AsyncIterator[bytes]:
+    yield data
+    async for piece in stream.chunks:
+        yield piece
