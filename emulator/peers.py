@@ -5,30 +5,15 @@ A call passes through here as it is: its arguments and its result are not looked
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from bindings.binding import ByteStream, Call, Encoded
-from bindings.service.service import FETCH, Callee, Target
-from emulator.errors import EmulatorError, GuestError, WorkerError
-from emulator.protocol import values
-from emulator.protocol.framing import FrameTooLarge
-from emulator.runner import payloads
-from emulator.runner.requests import (
-    FetchReply,
-    FetchRequest,
-    HandlerError,
-    LoadError,
-    RpcReply,
-    RpcRequest,
-)
-
-# Source: https://developers.cloudflare.com/workers/platform/limits/ (invocations of workers in one
-# request).
-DEPTH_MAX = 32
-_CONTENT_TYPE = "application/octet-stream"  # of a stream; the message beside it says what it is
+from bindings.binding import Call, Encoded
+from bindings.service.service import Callee, Target
+from emulator import forwarding
+from emulator.errors import WorkerError
+from emulator.runner.requests import FetchReply, FetchRequest, RpcReply, RpcRequest
 
 
 class Serving(Protocol):
@@ -82,47 +67,26 @@ class Peer:
 
     async def answer(self, target: Target, call: Call) -> Encoded:
         """Let the worker answer a call. Raises WorkerError."""
-        _check_depth(target.worker, call.depth)
+        forwarding.check_depth(target.worker, call.depth)
+        entrypoint = "" if target.entrypoint in ("default", "Default") else target.entrypoint
         try:
-            if call.method == FETCH:
-                return await self._fetch(target, call)
-            return _encoded(
+            if call.method == forwarding.FETCH:
+                request = forwarding.fetch_request(call, entrypoint, target.props)
+                return forwarding.encoded_fetch(await self.serving.fetch(request))
+            return forwarding.encoded(
                 await self.serving.rpc(
                     RpcRequest(
                         call.method,
                         call.payload,
                         call.body,
-                        _entrypoint(target),
+                        entrypoint,
                         target.props,
                         depth=call.depth + 1,
                     )
                 )
             )
-        except (EmulatorError, FrameTooLarge) as error:
-            raise _told(error, f"worker {self.name}") from error
-
-    async def _fetch(self, target: Target, call: Call) -> Encoded:
-        """Answer `fetch(method, url, headers, body)` with `{"status", "headers", "body", …}`."""
-        shapes = values.Shapes(body=lambda: call.body)
-        method, url, headers, body = values.decode(call.payload, shapes)
-        request = FetchRequest(
-            method,
-            url,
-            [(str(name), str(value)) for name, value in headers],
-            _whole(body) if isinstance(body, bytes) else body,
-            entrypoint=_entrypoint(target),
-            props=target.props,
-            depth=call.depth + 1,
-        )
-        reply = await self.serving.fetch(request)
-        body = None if reply.body is None else _Body(reply.body, reply)
-        answer = {
-            "status": reply.status,
-            "status_text": reply.status_text,
-            "headers": [list(pair) for pair in reply.headers],
-            "body": None if body is None else ByteStream(body, _CONTENT_TYPE),
-        }
-        return Encoded(*payloads.encode(answer))
+        except forwarding.FAILURES as error:
+            raise forwarding.told(error, f"worker {self.name}") from error
 
 
 class Stubs:
@@ -135,7 +99,7 @@ class Stubs:
 
     async def forward(self, call: Call) -> Encoded:
         """Call `"<owner> <number> <method>"`. Raises WorkerError."""
-        _check_depth("a function of another worker", call.depth)
+        forwarding.check_depth("a function of another worker", call.depth)
         owner, number, method = call.method.split(" ", 2)
         guest = self._guests.get(owner)
         if guest is None:
@@ -144,9 +108,9 @@ class Stubs:
             method, call.payload, call.body, stub=int(number), depth=call.depth + 1
         )
         try:
-            return _encoded(await guest.rpc(request))
-        except (EmulatorError, FrameTooLarge) as error:
-            raise _told(error, "the worker that this function came from") from error
+            return forwarding.encoded(await guest.rpc(request))
+        except forwarding.FAILURES as error:
+            raise forwarding.told(error, "the worker that this function came from") from error
 
     async def call(self, method: str, args: list[Any]) -> Any:
         """Refuse: calls are not looked into here."""
@@ -154,59 +118,3 @@ class Stubs:
 
     async def close(self) -> None:
         """Nothing is held."""
-
-
-class _Body:
-    """The body of a reply; closing it tells the guest that sends it."""
-
-    def __init__(self, pieces: AsyncIterator[bytes], reply: FetchReply | RpcReply) -> None:
-        self._pieces = pieces
-        self._reply = reply
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._pieces)
-        except HandlerError as error:
-            raise WorkerError(error.message, name=error.name) from error
-
-    async def aclose(self) -> None:
-        await self._reply.close()
-
-
-def _encoded(reply: RpcReply) -> Encoded:
-    if reply.body is None:
-        return Encoded(reply.payload)
-    return Encoded(reply.payload, ByteStream(_Body(reply.body, reply), _CONTENT_TYPE))
-
-
-def _entrypoint(target: Target) -> str:
-    return "" if target.entrypoint in ("default", "Default") else target.entrypoint
-
-
-def _check_depth(called: str, depth: int) -> None:
-    if depth >= DEPTH_MAX:
-        raise WorkerError(
-            f"{called} was called from {DEPTH_MAX} calls inside one another: one request may call "
-            f"at most {DEPTH_MAX} workers. Do they call each other in a circle?"
-        )
-
-
-def _told(error: Exception, who: str) -> WorkerError:
-    """Return what the caller gets."""
-    match error:
-        case HandlerError():
-            return WorkerError(error.message, name=error.name)
-        case LoadError():
-            return WorkerError(f"{who} cannot be called: its code does not load ({error})")
-        case FrameTooLarge():
-            return WorkerError(str(error), name="RangeError")
-        case GuestError():
-            return WorkerError(f"{who} cannot be called: {error}")
-    return WorkerError(str(error))
-
-
-async def _whole(body: bytes) -> AsyncIterator[bytes]:
-    yield body

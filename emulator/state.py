@@ -26,6 +26,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 DIRECTORY_NAME = ".groundfog"
+OBJECTS = "do"  # the folder of Durable Objects
 # The other entries of the directory are files of bindings.
 CONTENTS = (
     *("clock.json", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"),
@@ -71,6 +72,14 @@ class State:
     def database(self, folder: str, identifier: str) -> Path:
         """Return the SQLite file of a binding that keeps its data in `folder` under this id."""
         return self.directory / folder / f"{_file_stem(identifier)}.sqlite"
+
+    def object(self, unique_key: str, identifier: str) -> Path:
+        """Return the SQLite file of a Durable Object of the class with this key."""
+        return self.objects(unique_key) / f"{identifier}.sqlite"
+
+    def objects(self, unique_key: str) -> Path:
+        """Return the folder with the files of the objects of a class."""
+        return self.directory / OBJECTS / _file_stem(unique_key)
 
     def prepare(self) -> None:
         """Create the folder, private to the user and ignored by git.

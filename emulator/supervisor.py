@@ -113,6 +113,7 @@ class Supervisor:
         self.runner.on_lost = self._guest_lost
         self.unserved: Callable[[], None] = lambda: None
         worker.call = self.call
+        worker.objects.serving = self._serving
 
     async def start(self) -> None:
         """Load the code, go on with unfinished instances, watch for changes."""
@@ -179,6 +180,12 @@ class Supervisor:
         await self._runs()
         reply = await self.runner.invoke(InvokeRequest("", handler, args))
         return reply.value
+
+    async def _serving(self) -> Guest:
+        """Return the guest that serves. Raises LoadError, GuestLost."""
+        await self._runs()
+        assert self.runner.current is not None
+        return self.runner.current
 
     async def _runs(self) -> None:
         """Wait for the first load. Raises LoadError, GuestLost if no generation runs after it."""
@@ -250,6 +257,8 @@ class Supervisor:
             self._started_ms = self._clock.now_ms()
             self.worker.define()
             old = self.runner.switch(guest)
+            if config.is_python:
+                self.worker.objects.serve(guest)
             self.worker.triggers.follow(config)
             self.engine.use_guest(guest, code)
             if old is not None:

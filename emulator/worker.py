@@ -28,6 +28,7 @@ from emulator.kinds.kind import Kind, Record
 from emulator.kinds.open_bindings import Bindings, synchronous
 from emulator.kinds.registry import KINDS, kind_named
 from emulator.kinds.workflow import Workflow
+from emulator.objects.objects import Objects
 from emulator.peers import Peers
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
 from emulator.runner.runner import WorkerSpec
@@ -75,6 +76,9 @@ class Worker:
         self.control = Control(self.engine)
         self.schedules = Schedules(clock, self.control.fire)
         self.call: Call = _not_running
+        self.objects = Objects(
+            lambda of, id: state.object(of.unique_key, id), lambda: synchronous(self.config)
+        )
         self.triggers = Triggers(
             Around(clock, self._call, self.opened, announce, error, follows_crons)
         )
@@ -85,6 +89,7 @@ class Worker:
             *(state, clock, self.control, announce),
             self.engine.journal.file.check,
             self.peers,
+            self.objects,
         )
         self._fronts = fronts(config)
         self.started_ms = clock.now_ms()
@@ -139,6 +144,7 @@ class Worker:
 
     async def close(self) -> None:
         """Close bindings and journal, once everything has stopped."""
+        await self.objects.close()
         await self.bindings.close()
         self.engine.journal.close()
 
@@ -243,14 +249,14 @@ def _values(config: Config) -> dict[str, Json]:
 
 
 def _durable(config: Config) -> tuple[DurableClass, ...]:
-    from emulator.kinds.durable_objects import DurableObject
+    from bindings.durable_objects.namespace import ObjectClass
 
-    records = {bound.record for bound in config.bound(DurableObject)}
-    if not records:
+    records = {bound.record for bound in config.bound(ObjectClass)}
+    if config.is_python or not records:
         return ()
     from emulator.runner.workerd.member import DurableClass
 
-    found = sorted((each.class_name, each.unique_key, each.has_sql) for each in records)
+    found = sorted((each.name, each.unique_key, each.has_sql) for each in records)
     return tuple(DurableClass(*each) for each in found)
 
 

@@ -18,12 +18,11 @@ from starlette.types import ASGIApp
 
 from emulator.bundling.tools import find_tools
 from emulator.config.model import Config
-from emulator.kinds.durable_objects import FOLDER
 from emulator.runner.workerd.source import Front, WorkerdSource
 from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
 from emulator.server.workerd_door import WorkerdDoor, WorkerdQuestions
-from emulator.state import State
+from emulator.state import OBJECTS, State
 from emulator.user_code import BundledCode
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ async def source_alone(
         source = WorkerdSource(
             tools.workerd.path,
             Path(folder),
-            Path(folder, FOLDER),
+            Path(folder, OBJECTS),
             code.build,
             report,
             questions.answer,
@@ -79,7 +78,7 @@ class WorkerdParts:
         self.source = WorkerdSource(
             tools.workerd.path,
             self._folder(state),
-            state.directory.absolute() / FOLDER,
+            state.directory.absolute() / OBJECTS,
             self.code.build,
             terminal.warning,
             self._questions.answer,

@@ -79,12 +79,16 @@ ALLOWED: dict[str, set[str]] = {
     },
     # It reads the sections of kinds, which read with the rest of `config`.
     "emulator.config.load": FOUNDATION | {"emulator.config", "emulator.kinds"},
-    "emulator.peers": FOUNDATION | {"emulator.protocol", "emulator.runner", "bindings"},
+    "emulator.forwarding": FOUNDATION | {"emulator.protocol", "emulator.runner", "bindings"},
+    "emulator.peers": FOUNDATION | {"emulator.forwarding", "emulator.runner", "bindings"},
+    "emulator.objects": FOUNDATION
+    | {"emulator.forwarding", "emulator.protocol", "emulator.runner", "bindings"},
     "emulator.triggers": FOUNDATION
     | {"emulator.config", "emulator.kinds", "emulator.engine", "emulator.runner", "bindings"},
     "emulator.worker": FOUNDATION
     | {
         "emulator.peers",
+        "emulator.objects",
         "emulator.triggers",
         "emulator.bundling.rules",
         "emulator.config",

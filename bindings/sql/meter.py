@@ -29,7 +29,7 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'|(?<!limit\s)\b\d+(?:\.\d+)?\b", re.IGNORE
 class Executes(Protocol):
     """Runs our own SQL on the connection, without the worker's rules."""
 
-    def __call__(self, sql: str) -> apsw.Cursor: ...
+    def __call__(self, sql: str, /) -> apsw.Cursor: ...
 
 
 class Explains(Protocol):

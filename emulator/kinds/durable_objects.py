@@ -1,40 +1,29 @@
-"""Durable Objects: `[[durable_objects.bindings]]` of TypeScript and JavaScript workers.
+"""Durable Objects: `[[durable_objects.bindings]]`.
 
-workerd runs the objects and keeps their storage; nothing of them passes the host. For a Python
-worker a binding is there and its use raises an error.
+Objects of a Python worker run in its guest, and the host has their storage. For a TypeScript or
+JavaScript worker, workerd does both; nothing of them passes the host.
 Source: https://developers.cloudflare.com/workers/wrangler/configuration/ (durable objects).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from bindings.durable_objects.namespace import ObjectClass
 from emulator.config.model import Bound, Unsupported
-from emulator.config.table import Table
+from emulator.json_types import Json
 from emulator.kinds.kind import Kind, Section
+from emulator.state import OBJECTS
 
 if TYPE_CHECKING:
+    from bindings.binding import Binding
     from emulator.kinds.places import Places
     from emulator.runner.workerd.capnp import Value
 
 NAME = "durable_object"
 FRIENDLY = "Durable Object"
-FOLDER = "do"
 _EXAMPLE = 'with name = "COUNTER" and class_name = "Counter" below it.'
-
-
-@dataclass(frozen=True, slots=True)
-class DurableObject:
-    """A class of the worker's own, and what identifies its storage: `"my-worker-Counter"`.
-
-    has_sql: it was made with SQLite storage, as `migrations` say.
-    """
-
-    class_name: str
-    unique_key: str
-    has_sql: bool = True
 
 
 def _read(section: Section) -> list[Bound[Any]]:
@@ -47,11 +36,11 @@ def _read(section: Section) -> list[Bound[Any]]:
         item.string("environment")
         if not name or not class_name:
             continue
-        if _is_python(section) or script not in (None, section.worker_name):
+        if script not in (None, section.worker_name):
             bounds.append(Bound(name, section.kind.section, Unsupported(FRIENDLY)))
             continue
         key = f"{section.worker_name}-{class_name}"
-        record = DurableObject(class_name, key, class_name not in without_sql)
+        record = ObjectClass(class_name, key, class_name not in without_sql)
         bounds.append(Bound(name, NAME, record))
     return bounds
 
@@ -65,21 +54,23 @@ def _classes(section: Section, key: str) -> Iterator[str]:
             yield from (name for name in names if isinstance(name, str))
 
 
-def _is_python(section: Section) -> bool:
-    main: Table = section.selected.owner("main")
-    return str(main.data.get("main", "")).endswith(".py")
+def _open(record: ObjectClass, places: Places) -> Binding:
+    from bindings.durable_objects.namespace import Namespace
+
+    return Namespace(record, places.objects)
 
 
-def _open(record: DurableObject, places: Places) -> NoReturn:
-    raise AssertionError("workerd runs Durable Objects itself")
+def _in_workerd(record: ObjectClass, service: str) -> dict[str, Value]:
+    return {"durableObjectNamespace": {"className": record.name}}
 
 
-def _in_workerd(record: DurableObject, service: str) -> dict[str, Value]:
-    return {"durableObjectNamespace": {"className": record.class_name}}
+def _told(record: ObjectClass) -> dict[str, Json]:
+    """Say what the ids of the namespace are made with."""
+    return {"key": record.unique_key}
 
 
-def _shown(record: DurableObject) -> str:
-    return record.class_name
+def _shown(record: ObjectClass) -> str:
+    return record.name
 
 
 KIND = Kind(
@@ -92,6 +83,7 @@ KIND = Kind(
     read=_read,
     open=_open,
     shown=_shown,
-    files=(FOLDER,),
+    told=_told,
+    files=(OBJECTS,),
     workerd=_in_workerd,
 )

@@ -16,6 +16,7 @@ from emulator.state import State
 
 if TYPE_CHECKING:
     from bindings.binding import Binding, Call, Encoded
+    from bindings.durable_objects.namespace import ObjectCalls
     from bindings.service.service import Workers
     from bindings.workflow.workflow import Executor
 
@@ -31,6 +32,7 @@ class Bindings:
         announce: Callable[[str], None],
         look: Callable[[], None],
         workers: Workers,
+        objects: ObjectCalls,
     ) -> None:
         """See `Places`."""
         self._state = state
@@ -39,6 +41,7 @@ class Bindings:
         self._announce = announce
         self._look = look
         self._workers = workers
+        self._objects = objects
         self._kept: dict[str, Any] = {}
         self._made: dict[Hashable, _Lazy] = {}
 
@@ -82,6 +85,7 @@ class Bindings:
             announce=self._announce,
             look=self._look,
             workers=self._workers,
+            objects=self._objects,
             kept=self._kept,
         )
 

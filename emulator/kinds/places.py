@@ -13,6 +13,7 @@ from emulator.sqlite import Removed, Synchronous
 from emulator.state import State
 
 if TYPE_CHECKING:
+    from bindings.durable_objects.namespace import ObjectCalls
     from bindings.service.service import Workers
     from bindings.workflow.workflow import Executor
 
@@ -27,6 +28,7 @@ class Places:
     may be virtual. executor: executes workflows. synchronous: how SQLite files are made durable.
     secrets: values that no file may contain. announce: tells the person at the terminal. look:
     raises Removed when the state directory is gone. workers: those that it can be bound to.
+    objects: the Durable Objects of this one.
     """
 
     state: State
@@ -38,6 +40,7 @@ class Places:
     announce: Callable[[str], None]
     look: Callable[[], None]
     workers: Workers
+    objects: ObjectCalls
     kept: dict[str, Any]
 
     def check(self) -> None:

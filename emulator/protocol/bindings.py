@@ -16,6 +16,7 @@ class BindingCall(Message):
     run: int = 0
     has_body: bool = False
     depth: int = 0
+    object: int = 0
     payload: bytes = b""
 
 

@@ -19,6 +19,7 @@ class Invoke(Message):
     has_body: bool = False
     rpc: bool = False
     stub: int = 0
+    object: int = 0
     depth: int = 0
     props: dict[str, Any] = field(default_factory=dict)
     payload: bytes = b""
@@ -46,6 +47,7 @@ class Fetch(Message):
     has_body: bool = False
     web_socket: bool = False
     entrypoint: str = ""
+    object: int = 0
     depth: int = 0
     props: dict[str, Any] = field(default_factory=dict)
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import struct
 
-from . import bindings, exchanges, life, loading, runs
+from . import bindings, exchanges, life, loading, objects, runs
 from .message import Message, ProtocolError, decode, encode
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024  # a body travels in pieces; only a value can be this large
-PARTS = (loading, exchanges, bindings, runs, life)  # whatever comes in a frame is in one of them
+# Whatever comes in a frame is in one of them.
+PARTS = (loading, exchanges, bindings, runs, life, objects)
 _HEAD = struct.Struct(">II")
 
 

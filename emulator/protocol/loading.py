@@ -44,6 +44,7 @@ class Loaded(Message):
     classes: dict[str, str]
     free_steps: bool = False
     protocol: int = 1
+    objects: dict[str, str] = field(default_factory=dict)
 
 
 @message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -70,6 +70,7 @@ class BindingCalls:
         self._send = line.send
         self._bindings = bindings
         self._open: dict[int, _Call] = {}
+        self.durable: Callable[[int], Awaitable[None]] | None = None
         self._bodies = 0  # calls in flight whose arguments have a body
 
     def __len__(self) -> int:
@@ -141,6 +142,8 @@ class BindingCalls:
             if binding is None:
                 raise WorkerError(f"There is no binding {message.binding}.")
             await self._line.room()
+            if message.object and self.durable is not None:
+                await self.durable(message.object)
             forward = getattr(binding, "forward", None)
             if forward is not None:
                 passed = Call(message.method, message.payload, call.incoming, message.depth)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from emulator.protocol.framing import FrameReader, frame
 from emulator.protocol.life import Continued, DebugListening, Ping, Pong, Stopped
 from emulator.protocol.loading import OTHER_VERSION, PROTOCOL_VERSION, Loaded, LoadFailed
 from emulator.protocol.message import Message, ProtocolError, read_with
+from emulator.protocol.objects import ObjectOver, StorageCall
 from emulator.protocol.runs import RUN_MESSAGES, RunAbort, RunEnd, RunMessage, RunStart
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.exchanges import Exchanges
@@ -122,6 +123,7 @@ class Connection(asyncio.Protocol):
             **dict.fromkeys(_OF_DEBUGGER, lambda message: self.debugger_said(message)),
             Loaded: self._on_loaded,
             LoadFailed: self._on_loaded,
+            **dict.fromkeys((StorageCall, ObjectOver), _ignore),  # see `hear_objects`
         }
 
     def attach(self, runs: Runs) -> None:
@@ -129,6 +131,16 @@ class Connection(asyncio.Protocol):
         self.routes |= dict.fromkeys(RUN_MESSAGES.values(), runs.hear)
         self.routes[RunEnd] = lambda message: self._on_run_end(message, runs)
         self._heard_by = runs
+
+    def hear_objects(
+        self,
+        on_storage: Callable[[StorageCall], None],
+        on_over: Callable[[ObjectOver], None],
+        durable: Callable[[int], Awaitable[None]],
+    ) -> None:
+        """Pass messages of Durable Objects on. durable: waits for what one of them has written."""
+        self.routes |= {StorageCall: on_storage, ObjectOver: on_over}
+        self.calls.durable = durable
 
     @property
     def busy(self) -> bool:

@@ -42,14 +42,15 @@ BODY_CUT_OFF = "The client disconnected before it had sent the whole request bod
 class _Exchange:
     """One call: its answer, its bodies. `shown` is its name in messages, `"GET /orders"`.
 
-    is_rpc: its answer is passed on as it is.
+    is_rpc: its answer is passed on as it is. object: the number of the Durable Object it is for.
     """
 
-    __slots__ = ("shown", "is_rpc", "answer", "answered", "body", "outflow", "pump")
+    __slots__ = ("shown", "is_rpc", "object", "answer", "answered", "body", "outflow", "pump")
 
-    def __init__(self, shown: str, is_rpc: bool, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, shown: str, is_rpc: bool, of: int, loop: asyncio.AbstractEventLoop) -> None:
         self.shown = shown
         self.is_rpc = is_rpc
+        self.object = of
         self.answer: asyncio.Future[Any] = loop.create_future()
         self.answered = False  # by the guest; `answer` may have been given up before
         self.body: Incoming | None = None
@@ -72,6 +73,12 @@ class Exchanges:
         self._open: dict[int, _Exchange] = {}
         self._next_id = 0
         self._idle: list[asyncio.Future[None]] = []
+        self._of_objects: dict[int, int] = {}  # how many are open of each Durable Object
+        self.on_object_idle: Callable[[int], None] = lambda number: None
+
+    def has_object(self, number: int) -> bool:
+        """Whether a call of this Durable Object is open."""
+        return number in self._of_objects
 
     def __len__(self) -> int:
         return len(self._open)
@@ -86,7 +93,7 @@ class Exchanges:
         Raises HandlerError, GuestLost.
         """
         shown = f"{request.method} {_target(request.url)}"
-        exchange_id, exchange = self._new(shown)
+        exchange_id, exchange = self._new(shown, of=request.object)
         self._send(
             Fetch(
                 exchange_id,
@@ -96,6 +103,7 @@ class Exchanges:
                 request.body is not None,
                 request.web_socket,
                 request.entrypoint,
+                request.object,
                 request.depth,
                 dict(request.props),
             )
@@ -121,7 +129,7 @@ class Exchanges:
                 )
             )
         except FrameTooLarge:
-            del self._open[exchange_id]
+            self._forget(exchange_id)
             raise
         return await self._answer(exchange_id, exchange, body)  # type: ignore[no-any-return]
 
@@ -131,7 +139,9 @@ class Exchanges:
         Raises HandlerError, GuestLost, FrameTooLarge.
         """
         name = f"stub {request.stub}" if request.stub else request.entrypoint or "Default"
-        exchange_id, exchange = self._new(f"{name}.{request.method}()", is_rpc=True)
+        exchange_id, exchange = self._new(
+            f"{name}.{request.method}()", is_rpc=True, of=request.object
+        )
         try:
             self._send(
                 Invoke(
@@ -141,20 +151,23 @@ class Exchanges:
                     request.body is not None,
                     True,
                     request.stub,
+                    request.object,
                     request.depth,
                     dict(request.props),
                     request.payload,
                 )
             )
         except FrameTooLarge:
-            del self._open[exchange_id]
+            self._forget(exchange_id)
             raise
         return await self._answer(exchange_id, exchange, request.body)  # type: ignore[no-any-return]
 
-    def _new(self, shown: str, *, is_rpc: bool = False) -> tuple[int, _Exchange]:
+    def _new(self, shown: str, *, is_rpc: bool = False, of: int = 0) -> tuple[int, _Exchange]:
         exchange_id = self._next_id
         self._next_id += 2
-        exchange = self._open[exchange_id] = _Exchange(shown, is_rpc, self._loop)
+        exchange = self._open[exchange_id] = _Exchange(shown, is_rpc, of, self._loop)
+        if of:
+            self._of_objects[of] = self._of_objects.get(of, 0) + 1
         return exchange_id, exchange
 
     async def _answer(
@@ -266,7 +279,7 @@ class Exchanges:
             self._send(Cancel(exchange_id))
 
     def _close(self, exchange_id: int, exchange: _Exchange) -> None:
-        del self._open[exchange_id]
+        self._forget(exchange_id)
         _stop_pump(exchange)
         if exchange.body is not None:
             exchange.body.end()
@@ -278,6 +291,15 @@ class Exchanges:
                 if not waiter.done():
                     waiter.set_result(None)
             self._idle.clear()
+
+    def _forget(self, exchange_id: int) -> None:
+        number = self._open.pop(exchange_id).object
+        if number:
+            left = self._of_objects.pop(number) - 1
+            if left:
+                self._of_objects[number] = left
+            else:
+                self.on_object_idle(number)
 
 
 def _answered(exchange: _Exchange, message: FetchResponse | InvokeResult) -> None:

@@ -14,7 +14,8 @@ class FetchRequest:
     """An HTTP request for the worker. Header order and repeats are kept; names as received.
 
     With `web_socket`, the client asks for a WebSocket: its messages are `body`, and the `body` of a
-    reply with status 101 (`protocol/web_sockets.py`). entrypoint, props, depth: see `RpcRequest`.
+    reply with status 101 (`protocol/web_sockets.py`). entrypoint, props,
+    object, depth: see `RpcRequest`.
     """
 
     method: str
@@ -24,6 +25,7 @@ class FetchRequest:
     web_socket: bool = False
     entrypoint: str = ""
     props: Mapping[str, Any] = field(default_factory=dict)
+    object: int = 0
     depth: int = 0
 
 
@@ -71,8 +73,8 @@ class RpcRequest:
 
     payload: the list of arguments as tagged JSON; body: the stream in it. `entrypoint` "" is the
     default one. props: its `ctx.props`. stub: a function of the guest's with this number, or an
-    object that has the method, is called in place of an entrypoint. depth: how many calls of
-    workers it is inside of.
+    object that has the method, is called in place of an entrypoint. object: so is the Durable
+    Object with this number. depth: how many calls of workers it is inside of.
     """
 
     method: str
@@ -81,6 +83,7 @@ class RpcRequest:
     entrypoint: str = ""
     props: Mapping[str, Any] = field(default_factory=dict)
     stub: int = 0
+    object: int = 0
     depth: int = 0
 
 

@@ -99,6 +99,7 @@ class Scope:
     label = ""
     dropped = False
     refuse: Any = None
+    object = None
 
     def wait_until(self, awaitable: Any) -> None:
         asyncio.ensure_future(awaitable)

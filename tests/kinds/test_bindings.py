@@ -30,8 +30,8 @@ def nothing(*told: Any) -> None:
 
 
 def bindings(folder: Path, look: Any = nothing) -> Bindings:
-    executor = cast(Executor, None)
-    return Bindings(State(folder / "state"), SystemClock(), executor, nothing, look, Peers())
+    executor, none = cast(Executor, None), cast(Any, None)
+    return Bindings(State(folder / "state"), SystemClock(), executor, nothing, look, Peers(), none)
 
 
 def configured(folder: Path, text: str, settings: str = "") -> Config:

@@ -101,8 +101,10 @@ class BindingCalls:
         has_body = stream is not None
         depth = current.depth if is_rpc else 0
         number = self._next_id
-        message = BindingCall(number, binding, method, current.run, has_body, depth, payload)
-        begin = self.own.begin(message, stream) if is_rpc and self.own is not None else None
+        held = 0 if current.object is None else current.object.before_call()
+        message = BindingCall(number, binding, method, current.run, has_body, depth, held, payload)
+        own = self.own if is_rpc and not held else None
+        begin = None if own is None else own.begin(message, stream)
         if begin is None:
             try:
                 self._send(message)
@@ -117,7 +119,7 @@ class BindingCalls:
             begin(answer)
         elif stream is not None:
             self._upload(number, stream)
-        return answer_of(answer, binding)
+        return answer_of(answer, binding, current.object)
 
     def _from_thread(self, call: Callable[[], Answer]) -> Answer:
         """Make a call for another thread, on the guest's loop."""
@@ -205,9 +207,9 @@ class BindingCalls:
         self._streams.pop(exchange_id, None)
 
 
-def answer_of(answer: asyncio.Future[Any], binding: str) -> Answer:
-    """Return a coroutine that waits for `answer`; the call has been sent."""
-    waiting = _awaited(answer)
+def answer_of(answer: asyncio.Future[Any], binding: str, of: scope.Held | None = None) -> Answer:
+    """Return a coroutine that waits for `answer`; the call has been sent. of: by this object."""
+    waiting = _awaited(answer) if of is None else of.after(answer)
     # What CPython calls one that is never awaited.
     waiting.__qualname__ = f"call of env.{binding}"  # type: ignore[attr-defined]
     return waiting

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import socket
 import sys
 import threading
 from collections.abc import Callable
+from typing import NoReturn
 
 from ...protocol.framing import FrameReader, frame
 from ...protocol.message import Message, ProtocolError
@@ -24,11 +27,13 @@ _PROTOCOL_BROKEN = 76  # sysexits.h EX_PROTOCOL
 class Connection(asyncio.BufferedProtocol):
     """One conversation with the host."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, host: socket.socket) -> None:
         self._loop = loop
+        self._host = host
         self._reader = FrameReader()
         self._received = memoryview(bytearray(_RECEIVE_BYTES))
         self._pending: list[bytes] = []
+        self._kept: list[Message] = []  # what came while code stood still
         self._scheduled = False
         self._transport: asyncio.Transport | None = None
         self._receive: Callable[[Message], None] = _nobody
@@ -54,6 +59,26 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._loop.call_soon_threadsafe(self.send, message)
 
+    def ask(self, message: Message, answers: Callable[[Message], bool]) -> Message:
+        """Send `message`, and let all code stand still until what answers it is here; return that.
+
+        What else arrives is handled afterwards. Call it in a callback of the loop.
+        """
+        self.send(message)
+        self._write()
+        assert self._transport is not None
+        asyncio_privates.write_out(self._transport, self._host)
+        found: Message | None = None
+        while found is None:
+            for received in self._read_now():
+                if found is None and answers(received):
+                    found = received
+                else:
+                    self._kept.append(received)
+        if self._kept:
+            self._loop.call_soon(self._hand_on_kept)
+        return found
+
     def close(self) -> None:
         """End the process as soon as what was sent is written."""
         self._flush()
@@ -68,17 +93,45 @@ class Connection(asyncio.BufferedProtocol):
         return self._received
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._kept:
+            self._hand_on_kept()
         try:
             for message in self._reader.receive(bytes(self._received[:nbytes])):
                 self._receive(message)
         except ProtocolError as error:
-            print(f"groundfog: the host broke the protocol: {error}", file=sys.stderr)
-            _leave(_PROTOCOL_BROKEN)
+            _broken(error)
         if not self._scheduled:
             self._schedule()  # after all woken tasks: their messages leave in the same turn
 
     def connection_lost(self, exc: Exception | None) -> None:
         _leave(0)
+
+    def _read_now(self) -> list[Message]:
+        """Wait for bytes of the host, and return the messages that they complete."""
+        readable = select.poll()
+        readable.register(self._host, select.POLLIN)
+        readable.poll()
+        try:
+            received = self._host.recv_into(self._received)
+        except BlockingIOError:
+            return []
+        except OSError:
+            received = 0
+        if not received:
+            _leave(0)
+        try:
+            return self._reader.receive(bytes(self._received[:received]))
+        except ProtocolError as error:
+            _broken(error)
+
+    def _hand_on_kept(self) -> None:
+        try:
+            while self._kept:  # handling one may let code stand still again
+                self._receive(self._kept.pop(0))
+        except ProtocolError as error:
+            _broken(error)
+        if not self._scheduled:
+            self._schedule()
 
     def _schedule(self) -> None:
         self._scheduled = True
@@ -99,7 +152,12 @@ def _nobody(message: Message) -> None:
     raise ProtocolError(f"{message.type} before anyone listens")
 
 
-def _leave(status: int) -> None:
+def _broken(error: ProtocolError) -> NoReturn:
+    print(f"groundfog: the host broke the protocol: {error}", file=sys.stderr)
+    _leave(_PROTOCOL_BROKEN)
+
+
+def _leave(status: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...protocol.exchanges import Fetch, Invoke, InvokeDone, InvokeFailed
 from ...protocol.windows import Outgoing
@@ -15,6 +15,9 @@ from .loop.web_loop import interrupt
 from .sdk.jserror import JsException
 from .sdk.workers.entrypoints import Context
 from .streams import IncomingBody, ReadableStream, Send
+
+if TYPE_CHECKING:
+    from .objects.instance import DurableInstance
 
 DEFAULT = "Default"
 
@@ -40,6 +43,8 @@ class Exchange:
         self._begun = False
         self._answered = False
         self._given_up = False
+        self._broken: BaseException | None = None
+        self.object: DurableInstance | None = None
 
     @property
     def label(self) -> str:
@@ -61,6 +66,14 @@ class Exchange:
             if self._task not in interrupt(self, asyncio.CancelledError):
                 self._task.cancel()
 
+    def break_off(self, error: BaseException) -> None:
+        """The object whose event it is has ended: it fails with this error."""
+        self._broken = error
+        for promise in self._promises:
+            promise.cancel()
+        if self._task is not asyncio.current_task():
+            self.cancel()
+
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         promise = asyncio.ensure_future(_reported(awaitable))
         self._promises.add(promise)
@@ -71,14 +84,19 @@ class Exchange:
         try:
             if self._given_up:  # before it began; cancelling the task then would end it unheard
                 raise asyncio.CancelledError
+            if self.object is not None:
+                self.object.events.add(self)
+                self._target = await self.object.entered()
             await self._answer()
         except BaseException as error:  # everything user code raises is the answer to its caller
-            self._failed(error)
+            self._failed(self._broken or error)
         self._answered = True
         if self.incoming is not None:
             self.incoming.cancel()
         while self._promises:
             await asyncio.wait(set(self._promises))
+        if self.object is not None:
+            self.object.events.discard(self)
         self._send(InvokeDone(self.id))
 
     async def _answer(self) -> None:
@@ -86,7 +104,9 @@ class Exchange:
         raise NotImplementedError
 
     def _instance(self) -> Any:
-        """Return a new instance of the class that is called. Raises JsException."""
+        """Return the object that is called, or a new instance of the class. Raises JsException."""
+        if self.object is not None:
+            return self._target
         name = self._entrypoint or DEFAULT
         cls = self._worker.entrypoints.get(name)
         if cls is None:

@@ -11,6 +11,7 @@ from ...protocol.exchanges import Cancel, Credit, Data, End, Fetch, Invoke, Invo
 from ...protocol.life import Ping, Pong, Shutdown, Stopped
 from ...protocol.loading import OTHER_VERSION, PROTOCOL_VERSION, Load, LoadFailed
 from ...protocol.message import Message, ProtocolError
+from ...protocol.objects import ObjectClose, ObjectOpen, StorageFailed, StorageResult
 from ...protocol.runs import (
     History,
     RollbackRun,
@@ -35,6 +36,8 @@ from .invoking import InvokeExchange
 from .loader import Worker
 from .loop.web_loop import WebLoop
 from .members import members
+from .objects.line import Ask
+from .objects.objects import GONE, Objects
 from .own_calls import OwnCalls
 from .runs.droppable import let_go_without_a_word, task_factory
 from .runs.run import Run
@@ -52,6 +55,7 @@ class Guest:
         generation: int,
         send: Send,
         close: Callable[[], None],
+        ask: Ask,
     ) -> None:
         self._loop = loop
         self._generation = generation
@@ -60,6 +64,7 @@ class Guest:
         self._worker: Worker | None = None
         self._calls = BindingCalls(loop, send)
         self._stubs = self._calls.functions = Stubs(self._calls)
+        self._objects = Objects(send, ask)
         self._exchanges: dict[int, Exchange] = {}
         self._runs: dict[int, Run] = {}
         self.routes: dict[type[Message], Callable[[Any], None]] = {
@@ -73,6 +78,8 @@ class Guest:
             Invoke: lambda message: self._open(message, self._invoked),
             History: lambda message: self._run(message.run).past.remember(message.payload),
             Load: self._on_load,
+            ObjectClose: self._objects.close,
+            ObjectOpen: self._on_object_open,
             Ping: lambda message: self._send(Pong(message.number)),
             RollbackRun: self._to_run(lambda run, message: run.handlers.execute(message)),
             RunAbort: self._on_run_abort,
@@ -85,6 +92,8 @@ class Guest:
             StepFailed: self._to_run(Run.step_failed),
             StepRun: self._to_run(lambda run, message: run.attempts.step_run(message)),
             StepTaken: self._to_run(lambda run, message: run.attempts.step_taken(message)),
+            StorageFailed: self._objects.storages.answered,
+            StorageResult: self._objects.storages.answered,
             StreamPiece: self._to_run(lambda run, message: run.downloads.piece(message)),
         }
         loop.set_task_factory(task_factory)
@@ -148,10 +157,21 @@ class Guest:
 
     def _open(self, message: Any, make: Callable[[Any, Worker, Send], Exchange]) -> None:
         assert self._worker is not None
-        exchange = make(message, self._worker, self._send)
+        instance = self._objects.of(message.object)
+        if message.object and instance is None:
+            self._send(InvokeFailed(message.id, "Error", GONE, ""))
+            self._send(InvokeDone(message.id))
+            return
+        send = self._send if instance is None else instance.send
+        exchange = make(message, self._worker, send)
+        exchange.object = instance
         self._exchanges[message.id] = exchange
         task = exchange.start(self._loop)
         task.add_done_callback(lambda _: self._exchanges.pop(message.id, None))
+
+    def _on_object_open(self, message: ObjectOpen) -> None:
+        assert self._worker is not None
+        self._objects.open(message, self._worker)
 
     def _invoked(self, message: Invoke, worker: Worker, send: Send) -> Exchange:
         return InvokeExchange(message, worker, send, self._stubs)

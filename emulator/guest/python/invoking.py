@@ -12,7 +12,7 @@ from .events import EVENTS
 from .exchange import Exchange
 from .loader import Worker
 from .sdk.pyodide.ffi import JsException
-from .sdk.workers.entrypoints import WorkerEntrypoint
+from .sdk.workers.entrypoints import DurableObject, WorkerEntrypoint
 from .streams import ReadableStream, Send
 from .stubs import Stubs
 
@@ -83,7 +83,8 @@ class InvokeExchange(Exchange):
         Source: https://github.com/cloudflare/workerd/blob/main/src/workerd/api/worker-rpc.c++
         """
         name = self._method
-        hidden = name.startswith("_") or name in _NO_METHODS or hasattr(WorkerEntrypoint, name)
+        base = WorkerEntrypoint if self.object is None else DurableObject
+        hidden = name.startswith("_") or name in _NO_METHODS or hasattr(base, name)
         method = None if hidden else getattr(self._instance(), name, None)
         if not callable(method):
             text = f'The RPC receiver does not implement the method "{name}".'

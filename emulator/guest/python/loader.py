@@ -18,7 +18,7 @@ from ...protocol.loading import PROTOCOL_VERSION, Load, Loaded, LoadFailed
 from . import arity, chance, deployed, flags, imports, lacking, packages, tracebacks
 from .env import _EnvWrapper
 from .global_handlers import entrypoint_of
-from .sdk.workers.entrypoints import BASES, WorkerEntrypoint, WorkflowEntrypoint
+from .sdk.workers.entrypoints import BASES, DurableObject, WorkerEntrypoint, WorkflowEntrypoint
 from .sdk.workers.utils import set_env
 
 PYTHON_MODULES = "python_modules"
@@ -39,6 +39,7 @@ class Worker:
     entrypoints: dict[str, type] = field(default_factory=dict)
     workflows: dict[str, type] = field(default_factory=dict)
     classes: dict[str, type] = field(default_factory=dict)
+    objects: dict[str, type] = field(default_factory=dict)
 
     def position(self, cls: type) -> str:
         """Return where a class is defined: `"src/entry.py:12"`, the file alone, or ""."""
@@ -67,6 +68,7 @@ class Worker:
             {name: self.position(cls) for name, cls in self.classes.items()},
             free_steps=True,
             protocol=PROTOCOL_VERSION,
+            objects={name: self.position(cls) for name, cls in self.objects.items()},
         )
 
 
@@ -137,6 +139,8 @@ def _discover(module: ModuleType, worker: Worker) -> None:
             arity.check(cls, worker.shown)
         elif issubclass(cls, WorkflowEntrypoint):
             worker.workflows[cls.__name__] = cls
+        elif issubclass(cls, DurableObject):
+            worker.objects[cls.__name__] = cls
         elif cls.__module__ == module.__name__:
             worker.classes[cls.__name__] = cls
     cls = entrypoint_of(module)

@@ -17,7 +17,7 @@ from .calls import Caller
 from .clients.unsupported import Unsupported
 from .sdk.jsproxy import proxied
 
-Client = Callable[[Caller, str], Any]
+Client = Callable[[Caller, str, Mapping[str, Any]], Any]
 
 
 def _import_clients() -> dict[str, Client]:
@@ -39,7 +39,7 @@ def members(
 ) -> dict[str, Any]:
     """Return what is on `env`, by name.
 
-    bindings: name -> `{"kind", "friendly"?}`; only a kind that is not emulated has `friendly`.
+    bindings: name -> `{"kind", "friendly"?, …}`; only a kind that is not emulated has `friendly`.
     """
     found = {name: proxied(value, f"env.{name}") for name, value in variables.items()}
     for name, binding in bindings.items():
@@ -48,5 +48,5 @@ def members(
         if client is None:
             found[name] = Unsupported(name, kind, binding.get("friendly", kind))
         else:
-            found[name] = client(caller, name)
+            found[name] = client(caller, name, binding)
     return found

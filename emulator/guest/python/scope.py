@@ -20,6 +20,22 @@ class RunDropped(BaseException):
     """
 
 
+class Held(Protocol):
+    """The Durable Object that code belongs to, which holds back what its storage does not have."""
+
+    def before_call(self) -> int:
+        """Return the object's number, with which the host holds a call of a binding back."""
+        ...
+
+    async def confirmed(self) -> None:
+        """Return when what was written is durable."""
+        ...
+
+    async def after(self, answer: Awaitable[Any]) -> Any:
+        """Wait for an answer from elsewhere, and then until code may go on."""
+        ...
+
+
 class Scope(Protocol):
     """A request or a workflow run."""
 
@@ -29,6 +45,11 @@ class Scope(Protocol):
     # Of a probe, a run that may have no effects: says that it tried one, such as `"env.DB.exec()"`,
     # and returns what never ends.
     refuse: Callable[[str], asyncio.Future[Any]] | None
+
+    @property
+    def object(self) -> Held | None:
+        """The Durable Object whose code it is."""
+        ...
 
     @property
     def label(self) -> str:

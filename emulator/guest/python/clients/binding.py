@@ -19,7 +19,7 @@ class _BindingWrapper:
     Source: docs/platform/python-workers.md, "Bindings".
     """
 
-    def __init__(self, caller: Caller, name: str) -> None:
+    def __init__(self, caller: Caller, name: str, told: Any = None) -> None:
         self._caller = caller
         self._name = name
 

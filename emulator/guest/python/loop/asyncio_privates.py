@@ -7,6 +7,7 @@ interpreter differs, `trusted` is False, and none of this is used.
 from __future__ import annotations
 
 import asyncio
+import select
 import threading
 from asyncio.tasks import _GatheringFuture  # type: ignore[attr-defined]
 from collections.abc import Iterator
@@ -121,6 +122,13 @@ def turn_for_ever(loop: Any) -> NoReturn:
 def generator_hooks(loop: Any) -> tuple[Any, Any]:
     """Return what a thread that drives the loop tells about asynchronous generators."""
     return loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook
+
+
+def write_out(transport: Any, socket: Any) -> None:
+    """Wait until a transport has written to its socket what it holds."""
+    while transport.get_write_buffer_size():
+        select.select((), (socket,), ())
+        transport._write_ready()
 
 
 def context_that_runs(frame: Any) -> Context | None:

@@ -61,6 +61,7 @@ class _Over:
 
     run = 0
     depth = 0
+    object = None
     label = ""
     dropped = True
     refuse: Callable[[str], asyncio.Future[Any]] | None = None

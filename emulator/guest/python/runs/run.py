@@ -54,6 +54,7 @@ class Run:
     """One run, and the scope of the user code in it."""
 
     depth = 0
+    object = None
 
     def __init__(
         self,

@@ -40,7 +40,11 @@ class WorkerEntrypoint(_Entrypoint):
 
 
 class DurableObject(_Entrypoint):
-    """A durable object class. It can be defined; Groundfog does not run it yet."""
+    """A Durable Object: one instance for each id, with storage."""
+
+
+class DurableObjectAbort(BaseException):
+    """Ends the code of an object that was aborted. Not an Exception: no handler goes on."""
 
 
 class WorkflowEntrypoint(_Entrypoint):
@@ -48,7 +52,7 @@ class WorkflowEntrypoint(_Entrypoint):
 
 
 BASES = (WorkerEntrypoint, DurableObject, WorkflowEntrypoint)
-for _base in (*BASES, Context):
+for _base in (*BASES, Context, DurableObjectAbort):
     _base.__module__ = "workers"
 
 

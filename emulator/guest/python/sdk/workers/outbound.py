@@ -31,6 +31,14 @@ async def fetch(resource: str | Request, **options: Any) -> Response:
     current = scope.current()
     if current.refuse is not None:
         await current.refuse("fetch()")
+    if current.object is not None:
+        await current.object.confirmed()
+        answer: Response = await current.object.after(_fetched(resource, options))
+        return answer
+    return await _fetched(resource, options)
+
+
+async def _fetched(resource: str | Request, options: dict[str, Any]) -> Response:
     if "headers" in options:
         options["headers"] = for_fetch(options["headers"])
     request = Request(resource, **options)

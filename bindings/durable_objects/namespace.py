@@ -1,0 +1,62 @@
+"""A namespace of Durable Objects: a call goes on, as it is, to the object that it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bindings.binding import Call, Encoded
+from emulator.errors import WorkerError
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectClass:
+    """A class of objects, and what identifies their storage: `"my-worker-Counter"`.
+
+    has_sql: it was made with SQLite storage, as `migrations` say.
+    """
+
+    name: str
+    unique_key: str
+    has_sql: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One object. `id`: 64 hexadecimal digits; `name`: what they were made of, if known."""
+
+    of: ObjectClass
+    id: str
+    name: str | None = None
+
+
+class ObjectCalls(Protocol):
+    """Where objects live."""
+
+    async def answer(self, address: Address, call: Call) -> Encoded:
+        """Let an object answer a call. Raises WorkerError."""
+        ...
+
+
+class Namespace:
+    """The objects of one class, as a binding."""
+
+    kind = "durable_object"
+
+    def __init__(self, of: ObjectClass, objects: ObjectCalls) -> None:
+        self._of = of
+        self._objects = objects
+
+    async def forward(self, call: Call) -> Encoded:
+        """Let an object answer; the call's method is `"<id> <method>"` and the object's name."""
+        id, method, *name = call.method.split(" ", 2)
+        address = Address(self._of, id, name[0] if name else None)
+        passed = Call(method, call.payload, call.body, call.depth)
+        return await self._objects.answer(address, passed)
+
+    async def call(self, method: str, args: list[Any]) -> Any:
+        """Refuse: calls are not looked into here."""
+        raise WorkerError("Durable Objects can only be called by workers.")
+
+    async def close(self) -> None:
+        """Nothing is held."""

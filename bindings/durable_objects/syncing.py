@@ -1,0 +1,94 @@
+"""Makes committed writes outlive a power cut: one `fsync` for all commits that came before it.
+
+A commit has written SQLite's log already; the log's checksums say which part of it is whole. So to
+sync the log afterwards gives what SQLite's own `synchronous = FULL` gives, and the object goes on
+meanwhile. Objects have files of their own, which are synced on several threads at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from emulator.disk import refusal
+from emulator.errors import WorkerError
+from emulator.sqlite import Synchronous
+
+THREADS = 8
+
+
+class Syncing:
+    """The threads that sync files. They are started when the first file needs one."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(THREADS, "syncs")
+
+    def of(self, path: Path, synchronous: Synchronous) -> Synced:
+        """Return what knows how durable the database `path` is."""
+        return Synced(path, self, needed=synchronous == "FULL")
+
+    def close(self) -> None:
+        """End the threads."""
+        self.threads.shutdown()
+
+
+class Synced:
+    """How much of one database is durable. needed: whether anybody asks for it."""
+
+    def __init__(self, path: Path, syncing: Syncing, *, needed: bool) -> None:
+        self._path = path
+        self._syncing = syncing
+        self._needed = needed
+        self._has_name = False  # the folder is synced too: the file will be found after a power cut
+        self._written = 0
+        self._durable = 0
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something was committed that may not be durable."""
+        return self._needed and self._durable < self._written
+
+    def written(self) -> None:
+        """Something was committed."""
+        self._written += 1
+
+    async def reached(self) -> None:
+        """Return when what was committed before this call is durable. Raises WorkerError."""
+        until = self._written
+        while self._needed and self._durable < until:
+            if self._running is None:
+                self._running = asyncio.ensure_future(self._sync())
+            await asyncio.shield(self._running)
+
+    async def _sync(self) -> None:
+        written = self._written
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._syncing.threads, self._sync_files)
+        except OSError as error:
+            raise WorkerError(refusal(self._path, "cannot be made durable", error)) from None
+        finally:
+            self._running = None
+        self._durable = written
+
+    def _sync_files(self) -> None:
+        for path in (f"{self._path}-wal", os.fspath(self._path)):
+            try:
+                _sync(path)
+                break
+            except FileNotFoundError:  # SQLite has copied the log into the file, and synced that
+                continue
+        if not self._has_name:
+            _sync(os.fspath(self._path.parent))
+            self._has_name = True
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Durable Objects of Python workers: which are in memory, where, and their events."""

@@ -1,0 +1,240 @@
+"""The Durable Objects of one worker: each is in one guest at a time, and its events go there.
+
+An object is made in the guest that serves when its next event comes. It is forgotten when it was
+idle for a while, when its guest ends, and when newer code serves: its storage is what stays.
+An answer leaves when what its object had written before it is durable.
+Source: docs/platform/durable-objects.md, "Life".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bindings.binding import Call, Encoded
+from bindings.durable_objects.namespace import Address, ObjectClass
+from emulator import forwarding
+from emulator.errors import WorkerError
+from emulator.objects.resident import Resident
+from emulator.protocol.objects import ObjectOver, StorageCall, StorageFailed
+from emulator.runner.guest import Guest
+from emulator.runner.requests import FetchReply, FetchRequest, RpcReply, RpcRequest
+from emulator.sqlite import Synchronous
+
+if TYPE_CHECKING:
+    from bindings.durable_objects.syncing import Syncing
+
+IDLE_S = 10.0  # then it is forgotten. Source: docs/platform/durable-objects.md, "Life".
+LEAVING_S = 3.0  # how long events on old code may go on after a save
+CODE_UPDATED = "Durable Object reset because its code was updated."
+EVICTED = "The Durable Object was evicted from memory."
+_LOST = "The Durable Object's guest ended."
+
+
+class Objects:
+    """Satisfies `ObjectCalls`.
+
+    file: the storage file of an object. serving: waits for code that runs, and returns its guest.
+    Raises EmulatorError.
+    """
+
+    def __init__(
+        self,
+        file: Callable[[ObjectClass, str], Path],
+        synchronous: Callable[[], Synchronous],
+    ) -> None:
+        self.serving: Callable[[], Awaitable[Guest]] = _not_running
+        self.idle_s = IDLE_S
+        self._file = file
+        self._synchronous = synchronous
+        self._syncing: Syncing | None = None
+        self._residents: dict[tuple[str, str], Resident] = {}
+        self._by_number: dict[int, Resident] = {}
+        self._last = 0
+        self._guest: Guest | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def answer(self, address: Address, call: Call) -> Encoded:
+        """Let an object answer a call of a worker. Raises WorkerError."""
+        who = f"Durable Object {address.of.name}"
+        forwarding.check_depth(who, call.depth)
+        try:
+            if call.method == forwarding.FETCH:
+                return forwarding.encoded_fetch(
+                    await self.fetch(address, forwarding.fetch_request(call))
+                )
+            request = RpcRequest(call.method, call.payload, call.body, depth=call.depth + 1)
+            return forwarding.encoded(await self.rpc(address, request))
+        except forwarding.FAILURES as error:
+            raise forwarding.told(error, who) from error
+
+    async def fetch(self, address: Address, request: FetchRequest) -> FetchReply:
+        """Let an object answer a request. Raises EmulatorError."""
+        async with _Event(self, address) as resident:
+            reply = await resident.guest.fetch(replace(request, object=resident.number))
+        body = None if reply.body is None else resident.held(reply.body)
+        return FetchReply(reply.status, reply.status_text, reply.headers, body, reply.close)
+
+    async def rpc(self, address: Address, request: RpcRequest) -> RpcReply:
+        """Call a method of an object. Raises EmulatorError."""
+        async with _Event(self, address) as resident:
+            reply = await resident.guest.rpc(replace(request, object=resident.number))
+        body = None if reply.body is None else resident.held(reply.body)
+        return RpcReply(reply.payload, body, reply.close)
+
+    async def durable(self, number: int) -> None:
+        """Return when what the object with this number has written is durable."""
+        resident = self._by_number.get(number)
+        if resident is not None:
+            await resident.durable()
+
+    def serve(self, guest: Guest) -> None:
+        """New objects are made in this guest from now on, and the others move there."""
+        self._guest = guest
+        guest.connection.hear_objects(partial(self._on_storage, guest), self._on_over, self.durable)
+        guest.connection.exchanges.on_object_idle = self.idle
+        guest.connection.closed.add_done_callback(lambda _: self._guest_gone(guest))
+        for resident in list(self._residents.values()):
+            if resident.guest is not guest:
+                self._leave(resident)
+
+    async def close(self) -> None:
+        """Close every storage."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for resident in list(self._residents.values()):
+            self.close_resident(resident, "Groundfog stops.", tell=False)
+        if self._syncing is not None:
+            self._syncing.close()
+
+    async def resident(self, address: Address) -> Resident:
+        """Return the object in memory; it is made if it is not there. Raises EmulatorError."""
+        key = address.of.unique_key, address.id
+        found = self._residents.get(key)
+        if found is None:
+            guest = await self.serving()
+            found = self._residents.get(key) or self._open(address, guest)
+        return found
+
+    def _open(self, address: Address, guest: Guest) -> Resident:
+        from bindings.durable_objects.storage import Storage
+        from bindings.durable_objects.syncing import Syncing
+
+        if self._syncing is None:
+            self._syncing = Syncing()
+        self._last += 1
+        storage = Storage(
+            self._file(address.of, address.id),
+            self._synchronous(),
+            self._syncing,
+            name=address.name,
+            has_sql=address.of.has_sql,
+        )
+        resident = Resident(self._last, address, guest, storage, self.close_resident)
+        self._residents[address.of.unique_key, address.id] = resident
+        self._by_number[resident.number] = resident
+        resident.used_s = asyncio.get_running_loop().time()
+        resident.open()
+        if self._sweep is None:
+            self._sweep_later()
+        return resident
+
+    def close_resident(self, resident: Resident, reason: str, *, tell: bool = True) -> None:
+        """Forget an object; its next event makes it again."""
+        resident.close(reason, tell=tell)
+        self._by_number.pop(resident.number, None)
+        key = resident.address.of.unique_key, resident.address.id
+        if self._residents.get(key) is resident:
+            del self._residents[key]
+
+    def _leave(self, resident: Resident) -> None:
+        if not resident.is_busy:
+            self.close_resident(resident, EVICTED)
+        elif not resident.leaving:
+            resident.leaving = True
+            asyncio.get_running_loop().call_later(
+                LEAVING_S, self.close_resident, resident, CODE_UPDATED
+            )
+
+    def idle(self, number: int) -> None:
+        """An event of an object is over: move it if it was the last one on old code."""
+        resident = self._by_number.get(number)
+        if resident is not None and resident.leaving and not resident.is_busy:
+            self.close_resident(resident, EVICTED)
+
+    def _guest_gone(self, guest: Guest) -> None:
+        for resident in list(self._residents.values()):
+            if resident.guest is guest:
+                self.close_resident(resident, _LOST, tell=False)
+
+    def _on_over(self, message: ObjectOver) -> None:
+        resident = self._by_number.get(message.object)
+        if resident is not None:
+            self.close_resident(resident, message.reason or _LOST)
+
+    def _on_storage(self, guest: Guest, message: StorageCall) -> None:
+        resident = self._by_number.get(message.object)
+        if resident is not None:
+            resident.call_storage(message)
+        elif message.id:
+            text = "This Durable Object instance is no longer active."
+            guest.connection.send(StorageFailed(message.id, text))
+            guest.connection.flush()
+
+    def _sweep_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweep = loop.call_later(self.idle_s / 4, self._sweep_idle)
+
+    def _sweep_idle(self) -> None:
+        """Forget what was idle for long."""
+        now_s = asyncio.get_running_loop().time()
+        for resident in list(self._residents.values()):
+            if resident.is_busy:
+                resident.used_s = now_s
+            elif now_s - resident.used_s >= self.idle_s:
+                self.close_resident(resident, EVICTED)
+        self._sweep = None
+        if self._residents:
+            self._sweep_later()
+
+
+class _Event:
+    """A call of an object: it is in memory meanwhile, and what it wrote is durable at the end."""
+
+    def __init__(self, objects: Objects, address: Address) -> None:
+        self._objects = objects
+        self._address = address
+        self._resident: Resident | None = None
+
+    async def __aenter__(self) -> Resident:
+        self._resident = await self._objects.resident(self._address)
+        self._resident.events += 1
+        return self._resident
+
+    async def __aexit__(self, *raised: object) -> None:
+        resident = self._resident
+        assert resident is not None
+        try:
+            if raised[1] is None:
+                await self._finish(resident)
+        finally:
+            resident.events -= 1
+            resident.used_s = asyncio.get_running_loop().time()
+            self._objects.idle(resident.number)
+
+    async def _finish(self, resident: Resident) -> None:
+        if resident.over:
+            raise WorkerError(resident.over)
+        try:
+            await resident.durable()
+        except WorkerError as error:
+            self._objects.close_resident(resident, error.message)
+            raise
+
+
+async def _not_running() -> Guest:
+    raise WorkerError("The worker is not running.")

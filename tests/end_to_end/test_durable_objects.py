@@ -1,0 +1,325 @@
+"""Durable Objects of Python workers: the sample, gates, ends of objects, kills, saves."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.projects import FIXTURES
+from tests.end_to_end.server import DevServer
+from tests.waiting import eventually
+
+TOML = """
+name = "objects"
+main = "src/entry.py"
+compatibility_date = "2026-04-01"
+compatibility_flags = ["python_workers"]
+[[durable_objects.bindings]]
+name = "ROOMS"
+class_name = "Room"
+[[durable_objects.bindings]]
+name = "OLD"
+class_name = "Old"
+[[kv_namespaces]]
+binding = "KV"
+id = "kv"
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Room"]
+new_classes = ["Old"]
+"""
+ENTRY = """
+import asyncio, json, os
+from pathlib import Path
+from workers import DurableObject, Response, WorkerEntrypoint
+
+VERSION = 1
+MADE = []
+
+
+class Room(DurableObject):
+    def __init__(self, ctx, env):
+        super().__init__(ctx, env)
+        MADE.append(ctx.id.name)
+        self.log = []
+        if ctx.id.name == "broken":
+            raise ValueError("no room")
+
+        async def prepare():
+            await asyncio.sleep(0.05)
+            self.log.append("prepared")
+
+        ctx.blockConcurrencyWhile(prepare)
+
+    async def increment(self):
+        value = await self.ctx.storage.get("value") or 0
+        await self.ctx.storage.put("value", value + 1)
+        return value + 1
+
+    async def first(self):
+        self.log.append("first")
+        return self.log
+
+    async def blocked(self):
+        async def alone():
+            self.log.append("in")
+            for _ in range(20):
+                await self.env.KV.get("nothing")
+            self.log.append("out")
+
+        await self.ctx.blockConcurrencyWhile(alone)
+        self.log.append("after")
+        return self.log
+
+    async def other(self):
+        self.log.append("other")
+
+    async def fails_inside(self):
+        async def fails():
+            raise RuntimeError("cannot prepare")
+
+        await self.ctx.blockConcurrencyWhile(fails)
+
+    async def aborts(self):
+        await self.ctx.storage.put("kept", 1)
+        await self.ctx.storage.sync()
+        self.ctx.storage.kv.put("lost", 1)
+        self.ctx.abort("enough")
+
+    async def keys(self):
+        return list(await self.ctx.storage.list())
+
+    async def exits(self):
+        os._exit(3)
+
+    async def waits(self, folder):
+        Path(folder, "waits").touch()
+        while not Path(folder, "go").exists():
+            await asyncio.sleep(0.01)
+        return VERSION
+
+    async def version(self):
+        return [VERSION, len(MADE)]
+
+    async def calls(self, function):
+        count = 0
+
+        def next_one():
+            nonlocal count
+            count += 1
+            return count
+
+        return [await function(20), next_one]
+
+    async def transaction(self):
+        storage = self.ctx.storage
+        await storage.put("a", 1)
+
+        async def work(txn):
+            await txn.put("a", 2)
+            await self.env.KV.get("nothing")
+            if await txn.get("a") == 2:
+                txn.rollback()
+
+        await storage.transaction(work)
+        undone = await storage.get("a")
+
+        def fails():
+            storage.kv.put("a", 3)
+            storage.sql.exec("CREATE TABLE t (x)")
+            raise KeyError("x")
+
+        try:
+            storage.transactionSync(fails)
+        except KeyError:
+            pass
+        tables = storage.sql.exec("SELECT name FROM sqlite_schema WHERE name = 't'").toArray()
+        return [undone, storage.kv.get("a"), tables]
+
+    async def fetch(self, request):
+        return Response.json({"url": request.url, "text": await request.text(),
+                              "id": str(self.ctx.id), "name": self.ctx.id.name})
+
+
+class Old(DurableObject):
+    async def value(self):
+        await self.ctx.storage.put("x", [1, {"y": None}])
+        return await self.ctx.storage.get("x")
+
+    async def sql(self):
+        return self.ctx.storage.sql.exec("SELECT 1").one()
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        asked = await request.json()
+        room = getattr(self.env, asked.get("of", "ROOMS")).getByName(asked.get("name", "a"))
+        try:
+            return Response.json(await getattr(self, asked["do"])(room, *asked.get("args", [])))
+        except Exception as error:
+            return Response.json({"error": str(error)})
+
+    async def call(self, room, method, *args):
+        return await getattr(room, method)(*args)
+
+    async def at_once(self, room, method, count):
+        return await asyncio.gather(*(getattr(room, method)() for _ in range(count)))
+
+    async def while_blocked(self, room):
+        blocked = asyncio.ensure_future(room.blocked())
+        await room.other()
+        await blocked
+        return await room.first()
+
+    async def with_functions(self, room):
+        doubled, next_one = await room.calls(lambda n: n * 2)
+        return [doubled, await next_one(), await next_one()]
+
+    async def sends(self, room):
+        answer = await room.fetch("http://room/path?q=1", method="POST", body="hello")
+        return await answer.json()
+
+    async def ids(self, room):
+        rooms, old = self.env.ROOMS, self.env.OLD
+        named, new = rooms.idFromName("a"), rooms.newUniqueId()
+        same = rooms.idFromString(str(named))
+        told = [str(named), named.equals(same), same.name, new.name, len(str(new))]
+        for wrong in (lambda: rooms.idFromString("x"), lambda: old.idFromString(str(new)),
+                      lambda: rooms.get("a"), lambda: rooms.newUniqueId(jurisdiction="eu")):
+            try:
+                wrong()
+            except Exception as error:
+                told.append(str(error))
+        return told
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("objects")
+    (folder / "src").mkdir()
+    (folder / "wrangler.toml").write_text(TOML)
+    (folder / "src" / "entry.py").write_text(ENTRY)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(project: Path) -> Iterator[DevServer]:
+    with DevServer(project) as running:
+        yield running
+
+
+def asked(server: DevServer, do: str, *args: Any, name: str = "a", of: str = "ROOMS") -> Any:
+    answer = server.post("/", json={"do": do, "args": args, "name": name, "of": of})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_sample_counts_and_keeps_lists_over_a_kill(tmp_path: Path) -> None:
+    project = tmp_path / "sample"
+    shutil.copytree(FIXTURES / "durable-objects", project)
+    with DevServer(project) as server:
+        for _ in range(3):
+            server.post("/counters/one")
+        server.post("/counters/two")
+        for item in ("tea", "milk"):
+            server.post("/lists/home", json={"item": item})
+        server.kill()
+    with DevServer(project) as server:
+        values = [server.get(f"/counters/{name}").json() for name in ("one", "two", "none")]
+        assert values == [3, 1, 0]
+        assert server.get("/lists/home").json() == ["tea", "milk"]
+
+
+def test_calls_of_one_object_are_calls_of_one_instance(server: DevServer) -> None:
+    assert asked(server, "at_once", "increment", 50) == list(range(1, 51))
+
+
+def test_events_wait_for_the_constructor_s_section(server: DevServer) -> None:
+    assert asked(server, "call", "first", name="gate") == ["prepared", "first"]
+
+
+def test_no_event_goes_on_while_a_section_runs(server: DevServer) -> None:
+    log = asked(server, "while_blocked", name="blocked")
+    assert log[:3] == ["prepared", "in", "out"]
+    assert sorted(log[3:-1]) == ["after", "other"]
+
+
+def test_a_section_that_raises_resets_the_object(server: DevServer) -> None:
+    asked(server, "call", "first", name="reset")
+    assert "cannot prepare" in asked(server, "call", "fails_inside", name="reset")["error"]
+    assert asked(server, "call", "first", name="reset") == ["prepared", "first"]
+
+
+def test_a_constructor_that_raises_fails_the_call_and_is_tried_again(server: DevServer) -> None:
+    for _ in range(2):
+        assert "no room" in asked(server, "call", "first", name="broken")["error"]
+
+
+def test_an_object_that_aborts_keeps_what_was_committed(server: DevServer) -> None:
+    assert asked(server, "call", "aborts", name="aborted") == {"error": "Error: enough"}
+    assert asked(server, "call", "keys", name="aborted") == ["kept"]
+
+
+def test_a_worker_that_exits_in_an_object_loses_nothing(server: DevServer) -> None:
+    asked(server, "call", "increment", name="exits")
+    body = {"do": "call", "args": ["exits"], "name": "exits"}
+    assert server.post("/", json=body).status_code == 500
+    assert asked(server, "call", "increment", name="exits") == 2
+
+
+def test_functions_cross_in_both_directions(server: DevServer) -> None:
+    assert asked(server, "with_functions") == [40, 1, 2]
+
+
+def test_transactions_undo_keys_and_tables(server: DevServer) -> None:
+    assert asked(server, "call", "transaction", name="transaction") == [1, 1, []]
+
+
+def test_a_request_reaches_the_object_with_its_body(server: DevServer) -> None:
+    told = asked(server, "sends", name="fetched")
+    assert (told["url"], told["text"], told["name"]) == (
+        "http://room/path?q=1",
+        "hello",
+        "fetched",
+    )
+
+
+def test_ids_are_workerd_s_and_belong_to_one_namespace(server: DevServer) -> None:
+    told = asked(server, "ids")
+    assert told[1:5] == [True, None, None, 64]
+    assert "must be 64 hex digits" in told[5]
+    assert "not valid for this namespace" in told[6]
+    assert "DurableObjectId" in told[7]
+    assert "Jurisdiction restrictions" in told[8]
+
+
+def test_the_older_storage_has_keys_and_no_sql(server: DevServer) -> None:
+    assert asked(server, "call", "value", of="OLD") == [1, {"y": None}]
+    assert "new_sqlite_classes" in asked(server, "call", "sql", of="OLD")["error"]
+
+
+def test_a_name_that_is_no_method_is_workerd_s_error(server: DevServer) -> None:
+    for name in ("nothing", "_hidden", "ctx", "alarm"):
+        assert "error" in asked(server, "call", name)
+
+
+def test_a_save_moves_idle_objects_and_lets_a_busy_one_finish(
+    server: DevServer, project: Path, tmp_path: Path
+) -> None:
+    asked(server, "call", "increment", name="idle")
+    with ThreadPoolExecutor(1) as thread:
+        busy = thread.submit(asked, server, "call", "waits", str(tmp_path), name="busy")
+        eventually(lambda: (tmp_path / "waits").exists())
+        (project / "src" / "entry.py").write_text(ENTRY.replace("VERSION = 1", "VERSION = 2"))
+        server.wait_for("reloaded")
+        assert asked(server, "call", "version", name="idle") == [2, 1]
+        assert asked(server, "call", "increment", name="idle") == 2
+        (tmp_path / "go").touch()
+        assert busy.result() == 1
+    assert asked(server, "call", "version", name="busy")[0] == 2
