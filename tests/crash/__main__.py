@@ -16,7 +16,14 @@ from pathlib import Path
 
 from emulator.words import counted
 from tests.crash.languages import in_typescript, python
-from tests.crash.rounds import Round, at_random, seed_from_environment
+from tests.crash.launcher import POINTS
+from tests.crash.rounds import (
+    DURABILITIES,
+    Round,
+    at_points,
+    at_random,
+    seed_from_environment,
+)
 from tests.crash.scripts import FEATURES
 
 
@@ -30,19 +37,12 @@ def main() -> int:
     if arguments.typescript and not os.environ.get("GROUNDFOG_WRANGLER"):
         print("--typescript: GROUNDFOG_WRANGLER names no folder with wrangler installed")
         return 2
-    language = in_typescript() if arguments.typescript else python()
     seed = seed_from_environment() if arguments.seed is None else arguments.seed
     end = time.monotonic() + arguments.seconds
     rounds = lives = failures = 0
     while rounds < arguments.rounds and (rounds == 0 or time.monotonic() < end):
         folder = Path(tempfile.mkdtemp(prefix=f"crash-{seed}-"))
-        round_ = at_random(
-            folder,
-            seed,
-            language=language,
-            features=FEATURES - without,
-            shared=arguments.shared,
-        )
+        round_ = _round(arguments, folder, seed, FEATURES - without)
         round_.run()
         rounds, lives = rounds + 1, lives + round_.killed
         if round_.broken:
@@ -58,6 +58,17 @@ def main() -> int:
     return 1 if failures else 0
 
 
+def _round(
+    arguments: argparse.Namespace, folder: Path, seed: int, features: frozenset[str]
+) -> Round:
+    language = in_typescript() if arguments.typescript else python()
+    if arguments.points:
+        twice = [POINTS[seed % len(POINTS)]] * 2
+        durability = DURABILITIES[seed % len(DURABILITIES)]
+        return at_points(folder, twice, seed, durability, language=language)
+    return at_random(folder, seed, language=language, features=features, shared=arguments.shared)
+
+
 _FEATURES = ", ".join(sorted(FEATURES))
 
 
@@ -71,6 +82,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shared", action="store_true", help=shared)
     typescript = "a worker in TypeScript; GROUNDFOG_WRANGLER has its tools"
     parser.add_argument("--typescript", action="store_true", help=typescript)
+    points = f"two crashes at one point a round, which the seed chooses of {len(POINTS)}"
+    parser.add_argument("--points", action="store_true", help=points)
     leave_out = f"features to leave out, with commas between: {_FEATURES}"
     parser.add_argument("--without", default="", help=leave_out)
     return parser.parse_args()
@@ -80,6 +93,7 @@ def _tell(round_: Round, arguments: argparse.Namespace) -> None:
     (round_.folder / "output").write_text("\n".join(round_.output), encoding="utf-8")
     again = f"python -m tests.crash 1 {round_.seed}"
     again += " --shared" * arguments.shared + " --typescript" * arguments.typescript
+    again += " --points" * arguments.points
     again += f" --without {arguments.without}" if arguments.without else ""
     print(f"seed {round_.seed}, {round_.durability}: {round_.lives}, {round_.quiet_blows}")
     print("  " + "\n  ".join(round_.broken[:20]))

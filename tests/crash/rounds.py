@@ -208,23 +208,23 @@ class Round:
         self.broken += invariants.problems_left(self._journal)
 
 
-def at_point(
+def at_points(
     folder: Path,
-    point: str,
+    points: Sequence[str],
     seed: int,
     durability: str = "full",
     instances: int = 4,
     language: Language | None = None,
 ) -> Round:
-    """Return a round that crashes twice at `point`, the first time early."""
-    random = Random(f"{point} {seed}")
-    most = {"reload": 2, "recovery": 1, "recovery-commit": 3}.get(point, 30)
+    """Return a round with a life for each of the points, which ends there."""
+    random = Random(f"{' '.join(points)} {seed}")
     lives = []
-    for _ in range(2):
+    for point in points:
+        most = {"reload": 2, "recovery": 1, "recovery-commit": 3}.get(point, 30)
         passages = random.randint(min(2, most), most)
         saves = (Blow(0.1, "save"),) if point == "reload" else ()
         lives.append(Life(point, passages, LONGEST_LIFE_S, saves))
-    if point.startswith("recovery"):  # there must be something to recover
+    if points[0].startswith("recovery"):  # there must be something to recover
         lives.insert(0, Life(lasts_s=0.4))
     return Round(folder, seed, instances, lives, durability, language or python())
 
