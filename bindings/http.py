@@ -19,11 +19,15 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class StreamedAnswer:
-    """A response whose body may be large; `headers` are lower case. No body is None."""
+    """A response whose body may be large; `headers` are lower case. No body is None.
+
+    length: how many bytes the body has, for readers that must know it.
+    """
 
     status: int
     headers: list[tuple[str, str]]
     body: AsyncIterator[bytes] | None
+    length: int | None = None
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)

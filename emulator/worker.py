@@ -270,7 +270,8 @@ def _members(config: Config) -> tuple[Member, ...]:
             service = service_of(bound.name)
             value = kind.workerd(bound.record, service)
             if value is not None:
-                found.append(Member(bound.name, value, kind.http if service in str(value) else ""))
+                answer = kind.http if service in str(value) else ""
+                found.append(Member(bound.name, value, answer, kind.http_streams))
     return tuple(found)
 
 

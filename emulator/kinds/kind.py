@@ -141,7 +141,7 @@ class Kind:
     `front(method, url, headers)` returns a StreamedAnswer, or None.
     workerd: a binding's value in workerd's configuration, from its record and the service that its
     client module asks. None, itself or returned: it does not exist there. http: what answers that
-    module, as "module:attribute"; see `Member`.
+    module, as "module:attribute"; http_streams: bodies come to it piece by piece. See `Member`.
     line: sorts the table that `groundfog dev` shows; equal ones keep the order of the list.
     """
 
@@ -170,6 +170,7 @@ class Kind:
     is_front: bool = False
     workerd: Callable[[Record, str], dict[str, Value] | None] | None = None
     http: str = ""
+    http_streams: bool = False
     line: int = 3
 
     @property

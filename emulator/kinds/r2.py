@@ -70,5 +70,6 @@ KIND = Kind(
     routes="emulator.server.api.r2:routes",
     workerd=lambda bucket, service: {"r2Bucket": service},
     http="bindings.r2.http:answer",
+    http_streams=True,
     line=1,
 )

@@ -14,11 +14,11 @@ from typing import Any
 
 import httpx
 
-from bindings.http import HttpAnswer
+from bindings.http import HttpAnswer, StreamedAnswer
 from tests.end_to_end.wrangler import wrangler_folder
 
 # What answers a request of the client module: method, target, headers, body.
-Answer = Callable[[str, str, dict[str, str], bytes], Awaitable[HttpAnswer]]
+Answer = Callable[[str, str, dict[str, str], bytes], Awaitable[HttpAnswer | StreamedAnswer]]
 
 _CONFIG = """
 using Workerd = import "/workerd/workerd.capnp";
@@ -101,6 +101,11 @@ async def _converse(
             pairs = [line.split(":", 1) for line in lines]
             headers = {name.strip().lower(): value.strip() for name, value in pairs}
             found = await answer(method, target, headers, await _body(reader, headers))
+            if isinstance(found, StreamedAnswer):
+                assert found.body is not None
+                data = b"".join([piece async for piece in found.body])
+                assert found.length == len(data)
+                found = HttpAnswer(found.status, dict(found.headers), data)
             reason = found.reason or HTTPStatus(found.status).phrase
             sent = {**found.headers, "content-length": str(len(found.body))}
             told = [f"HTTP/1.1 {found.status} {reason}", *(f"{n}: {v}" for n, v in sent.items())]

@@ -1,7 +1,7 @@
 """What workerd asks its host over a private unix socket: bindings, pages, source maps, news.
 
-A plain HTTP server for one client that we trust, workerd: whole requests in, whole or streamed
-responses out. Each service of a configuration adds a header that says who asks.
+A plain HTTP server for one client that we trust, workerd. Each service of a configuration adds a
+header that says who asks. `host_connection.py` has the bytes.
 """
 
 from __future__ import annotations
@@ -10,40 +10,30 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
-import httptools
-
-from bindings.binding import ByteStream
-from bindings.http import HttpAnswer, StreamedAnswer, json_answer
+from bindings.http import json_answer
 from emulator.errors import EmulatorError
+from emulator.runner.workerd.host_connection import Answer, Body, Handler, HostConnection
 
 log = logging.getLogger(__name__)
 
 ASKER = "x-groundfog-asker"  # the header; workerd sets it, user code cannot
-LENGTH = "content-length"
-NO_BODY = frozenset({204, 304})
-_LINE_END = re.compile(r"[\r\n]+")
-_REASONS = {each.value: each.phrase for each in HTTPStatus}
-
-Answer = HttpAnswer | StreamedAnswer | ByteStream
-# Method, target, headers in lower case, body.
-Handler = Callable[[str, str, dict[str, str], bytes], Awaitable[Answer]]
 
 
 class HostServer:
-    """Listens on a unix socket; `handlers` says who answers whom."""
+    """Listens on a unix socket; `handlers` says who answers whom.
+
+    streaming: askers whose handlers get the body as an async iterator, while it comes.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.handlers: dict[str, Handler] = {}  # by asker
+        self.streaming: set[str] = set()
         self._server: asyncio.Server | None = None
-        self._connections: set[_HostProtocol] = set()
+        self._connections: set[HostConnection] = set()
 
     async def start(self) -> None:
         """Begin to listen. Raises EmulatorError."""
@@ -51,7 +41,8 @@ class HostServer:
             listener = listen_privately(self.path)
             loop = asyncio.get_running_loop()
             self._server = await loop.create_unix_server(
-                lambda: _HostProtocol(self._answer, self._connections), sock=listener
+                lambda: HostConnection(self._answer, self._streams, self._connections),
+                sock=listener,
             )
 
     async def stop(self) -> None:
@@ -64,8 +55,11 @@ class HostServer:
             with contextlib.suppress(OSError):
                 self.path.unlink()
 
+    def _streams(self, headers: dict[str, str]) -> bool:
+        return headers.get(ASKER, "") in self.streaming
+
     async def _answer(
-        self, method: str, target: str, headers: dict[str, str], body: bytes
+        self, method: str, target: str, headers: dict[str, str], body: Body
     ) -> Answer:
         asker = headers.get(ASKER, "")
         handler = self.handlers.get(asker)
@@ -95,113 +89,3 @@ def listen_privately(path: Path) -> socket.socket:
         listener.close()
         raise EmulatorError(f"{path}: cannot listen on it ({error.strerror or error}).") from error
     return listener
-
-
-class _HostProtocol(asyncio.Protocol):
-    """One connection of workerd's, which asks one thing after the other."""
-
-    def __init__(self, answer: Handler, connections: set[_HostProtocol]) -> None:
-        self._handle = answer
-        self._connections = connections
-        self._parser: Any = httptools.HttpRequestParser(self)
-        self._transport: asyncio.Transport | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._begin()
-
-    def _begin(self) -> None:
-        self._target = b""
-        self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
-        self._connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
-        self._room.set()
-        for task in self._tasks:
-            task.cancel()
-
-    def close(self) -> None:
-        """Cut the connection."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def pause_writing(self) -> None:
-        self._room.clear()
-
-    def resume_writing(self) -> None:
-        self._room.set()
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.close()
-
-    # --- called by the parser
-
-    def on_message_begin(self) -> None:
-        self._begin()
-
-    def on_url(self, url: bytes) -> None:
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        method = self._parser.get_method().decode("ascii")
-        asked = method, self._target.decode("latin-1"), self._headers, b"".join(self._body)
-        task = asyncio.get_running_loop().create_task(self._answer(*asked))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    # ---
-
-    async def _answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
-        answer = await self._handle(method, target, headers, body)
-        transport = self._transport
-        assert transport is not None
-        if isinstance(answer, HttpAnswer):
-            head = _head(answer.status, answer.headers.items(), answer.reason)
-            length = b"content-length: %d\r\n\r\n" % len(answer.body)
-            transport.write(b"".join((head, length, answer.body)))
-        elif isinstance(answer, ByteStream):
-            head = _head(200, [("content-type", answer.content_type)])
-            await self._stream(transport, head, answer.chunks)
-        elif answer.body is None:
-            keeps_length = method == "HEAD" or answer.status in NO_BODY
-            sent = [each for each in answer.headers if keeps_length or each[0] != LENGTH]
-            length = b"\r\n" if keeps_length else b"content-length: 0\r\n\r\n"
-            transport.write(_head(answer.status, sent) + length)
-        else:
-            sent = [each for each in answer.headers if each[0] != LENGTH]
-            await self._stream(transport, _head(answer.status, sent), answer.body)
-
-    async def _stream(
-        self, transport: asyncio.Transport, head: bytes, chunks: AsyncIterator[bytes]
-    ) -> None:
-        transport.write(head + b"transfer-encoding: chunked\r\n\r\n")
-        try:
-            async for chunk in chunks:
-                if chunk:
-                    transport.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
-                await self._room.wait()
-        except Exception:
-            self.close()  # the reader sees that it is incomplete
-            raise
-        transport.write(b"0\r\n\r\n")
-
-
-def _head(status: int, headers: Iterable[tuple[str, str]], reason: str = "") -> bytes:
-    lines = [f"HTTP/1.1 {status} {reason or _REASONS.get(status, 'Status')}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    cleaned = (_LINE_END.sub(" ", line) for line in lines)
-    return "\r\n".join(cleaned).encode("latin-1", "replace") + b"\r\n"

@@ -20,12 +20,14 @@ class Member:
     """A binding: its name, and its value in workerd's configuration without the name.
 
     answer: what answers the requests of its client module, as "module:attribute", if it asks any:
-    a coroutine function of the binding, method, target, headers and body.
+    a coroutine function of the binding, method, target, headers and body. streams: it gets the body
+    as an async iterator, while it comes.
     """
 
     name: str
     value: dict[str, Value]
     answer: str = ""
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)

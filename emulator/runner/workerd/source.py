@@ -21,7 +21,8 @@ from emulator.protocol.loading import STUBS
 from emulator.runner.guest_source import WorkerSpec
 from emulator.runner.requests import LoadError
 from emulator.runner.workerd.configuration import Layout, asker_of, configuration
-from emulator.runner.workerd.host_server import Answer, Handler, HostServer, listen_privately
+from emulator.runner.workerd.host_connection import Answer, Body, Handler
+from emulator.runner.workerd.host_server import HostServer, listen_privately
 from emulator.runner.workerd.member import Member
 from emulator.runner.workerd.process import Start, WorkerdProcess, launch
 from emulator.runner.workerd.public_sockets import PublicSockets
@@ -180,6 +181,8 @@ class WorkerdSource:
             if member.answer and member.name in bindings:
                 asker = asker_of(generation, member.name)
                 handlers[asker] = _of_binding(member, bindings[member.name])
+                if member.streams:
+                    self._host.streaming.add(asker)
         self._host.handlers |= handlers
         return list(handlers)
 
@@ -188,12 +191,13 @@ class WorkerdSource:
         Path(process.control_path).unlink(missing_ok=True)
         for asker in askers:
             self._host.handlers.pop(asker, None)
+            self._host.streaming.discard(asker)
 
 
 def _of_binding(member: Member, binding: Binding) -> Handler:
     found: list[Callable[..., Awaitable[Answer]]] = []
 
-    async def handle(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def handle(method: str, target: str, headers: dict[str, str], body: Body) -> Answer:
         if not found:  # what answers is imported at the first call
             module, _, name = member.answer.partition(":")
             found.append(getattr(import_module(module), name))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
 
 import pytest
 
+from bindings.http import HttpAnswer, StreamedAnswer
+from bindings.r2.blobs import pieces
 from bindings.r2.bucket import Bucket
 from bindings.r2.http import answer
 from bindings.r2.r2 import R2
@@ -22,11 +23,16 @@ WORKER = Path(__file__).with_name("worker.mjs")
 
 def test_every_call_gives_what_the_table_says(tmp_path: Path) -> None:
     bucket = Bucket(tmp_path / "b", SystemClock().now_ms)
+    r2 = R2(bucket, tmp_path)
+
+    async def asked(
+        method: str, target: str, headers: dict[str, str], body: bytes
+    ) -> HttpAnswer | StreamedAnswer:
+        return await answer(r2, method, target, headers, pieces(body))
+
     calls = [{"method": method, "args": args} for method, args, _ in CALLS]
     try:
-        answers = ask_workerd_with(
-            tmp_path, WORKER, 'r2Bucket = "binding"', partial(answer, R2(bucket, tmp_path)), calls
-        )
+        answers = ask_workerd_with(tmp_path, WORKER, 'r2Bucket = "binding"', asked, calls)
     finally:
         asyncio.run(bucket.close())
 
