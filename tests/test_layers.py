@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.findings": set(),
     "emulator.python_source": set(),
     "emulator.determinism": {"emulator.findings", "emulator.python_source"},
+    "emulator.typings": FOUNDATION | {"emulator.config", "emulator.kinds"},
     "emulator.deployability": FOUNDATION
     | {
         "emulator.bundling",

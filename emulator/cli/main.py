@@ -23,6 +23,7 @@ COMMANDS = {
     "exec": "emulator.cli.exec:exec_",
     "check": "emulator.cli.check:check",
     "sync": "emulator.cli.sync:sync",
+    "types": "emulator.cli.types:types",
     "doctor": "emulator.cli.doctor:doctor",
 }
 

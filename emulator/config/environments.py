@@ -35,6 +35,11 @@ class Selected:
             return self.top
         return self.env
 
+    def names(self) -> list[str]:
+        """Return the names of all environments of the file."""
+        found = self.top.data.get("env")
+        return list(found) if isinstance(found, dict) else []
+
     def prefix(self) -> str:
         """Return how keys of this environment are written in a header: `env.staging.` or ""."""
         return f"env.{self.environment}." if self.env is not None else ""

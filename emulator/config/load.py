@@ -181,6 +181,7 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
         compatibility_date=worker_section.read_compatibility_date(selected, inputs.now_ms),
         compatibility_flags=worker_section.read_compatibility_flags(selected, main),
         environment=selected.environment,
+        environments=tuple(selected.names()),
         vars=variables.values,
         secret_names=variables.secret_names,
         bindings=tuple(bindings),

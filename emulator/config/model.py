@@ -148,6 +148,7 @@ class Config:
     compatibility_date: str
     compatibility_flags: tuple[str, ...] = ()
     environment: str | None = None
+    environments: tuple[str, ...] = ()  # all that the file has
     vars: dict[str, Json] = field(default_factory=dict, repr=False)  # secrets included
     secret_names: frozenset[str] = frozenset()  # never show the values of these
     bindings: tuple[Bound[Any], ...] = ()

@@ -134,6 +134,7 @@ def _in_workerd(settings: AiSettings, service: str) -> dict[str, Value]:
 
 KIND = Kind(
     name=NAME,
+    typed="Ai",
     section="ai",
     friendly="AI",
     keys=KEYS,

@@ -63,6 +63,7 @@ def _in_workerd(record: DatasetRecord, service: str) -> dict[str, Value]:
 
 KIND = Kind(
     name=NAME,
+    typed="AnalyticsEngineDataset",
     section="analytics_engine_datasets",
     friendly="Analytics Engine Dataset",
     keys=frozenset({"binding", "dataset", "remote"}),

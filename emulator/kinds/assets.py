@@ -111,6 +111,7 @@ def _open(settings: AssetSettings, places: Places) -> Binding:
 
 KIND = Kind(
     name=NAME,
+    typed="Fetcher",
     section="assets",
     friendly="Assets",
     keys=frozenset(

@@ -157,6 +157,7 @@ def _in_workerd(database: Database, service: str) -> dict[str, Value]:
 
 KIND = Kind(
     name=NAME,
+    typed="D1Database",
     section="d1_databases",
     friendly="D1 Database",
     keys=KEYS,

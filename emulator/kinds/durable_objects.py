@@ -75,6 +75,7 @@ def _shown(record: ObjectClass) -> str:
 
 KIND = Kind(
     name=NAME,
+    typed="DurableObjectNamespace",
     section="durable_objects",
     inner="bindings",
     friendly=FRIENDLY,

@@ -142,6 +142,7 @@ class Kind:
     workerd: a binding's value in workerd's configuration, from its record and the service that its
     client module asks. None, itself or returned: it does not exist there. http: what answers that
     module, as "module:attribute"; http_streams: bodies come to it piece by piece. See `Member`.
+    typed: its class in `typings/stubs/worker_types.pyi`.
     line: sorts the table that `groundfog dev` shows; equal ones keep the order of the list.
     """
 
@@ -171,6 +172,7 @@ class Kind:
     workerd: Callable[[Record, str], dict[str, Value] | None] | None = None
     http: str = ""
     http_streams: bool = False
+    typed: str = "JsProxy"
     line: int = 3
 
     @property

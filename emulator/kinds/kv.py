@@ -71,6 +71,7 @@ def _identity(namespace: Namespace, places: Places) -> Hashable:
 
 KIND = Kind(
     name=NAME,
+    typed="KVNamespace",
     section="kv_namespaces",
     friendly="KV Namespace",
     keys=frozenset({"binding", "id", "preview_id", "remote"}),

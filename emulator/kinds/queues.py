@@ -175,6 +175,7 @@ def _in_workerd(record: Producer | Consumer, service: str) -> dict[str, Value] |
 
 KIND = Kind(
     name=NAME,
+    typed="Queue",
     section="queues",
     inner="producers",
     friendly="Queue",

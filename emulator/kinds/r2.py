@@ -58,6 +58,7 @@ def _identity(record: BucketRecord, places: Places) -> Hashable:
 
 KIND = Kind(
     name=NAME,
+    typed="R2Bucket",
     section="r2_buckets",
     friendly="R2 Bucket",
     keys=frozenset("binding bucket_name jurisdiction local_dev preview_bucket_name remote".split()),

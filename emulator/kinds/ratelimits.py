@@ -85,6 +85,7 @@ def _in_workerd(record: RateLimitRecord, service: str) -> dict[str, Value]:
 
 KIND = Kind(
     name=NAME,
+    typed="RateLimit",
     section="ratelimits",
     friendly="Rate Limit",
     keys=frozenset({"name", "namespace_id", "simple"}),

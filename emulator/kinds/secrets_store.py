@@ -65,6 +65,7 @@ def _in_workerd(record: StoreSecret, service: str) -> dict[str, Value]:
 
 KIND = Kind(
     name=NAME,
+    typed="SecretsStoreSecret",
     section="secrets_store_secrets",
     friendly="Secrets Store Secret",
     keys=frozenset({"binding", "store_id", "secret_name"}),

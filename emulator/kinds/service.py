@@ -83,6 +83,7 @@ def _shown(record: ServiceRecord) -> str:
 
 KIND = Kind(
     name=NAME,
+    typed="Fetcher",
     section="services",
     friendly="Worker",
     keys=frozenset({"binding", "service", "entrypoint", "props", "environment", "remote"}),

@@ -136,6 +136,7 @@ def _in_workerd(index: VectorIndex, service: str) -> dict[str, Value]:
 
 KIND = Kind(
     name=NAME,
+    typed="VectorizeIndex",
     section="vectorize",
     friendly="Vectorize Index",
     keys=KEYS,

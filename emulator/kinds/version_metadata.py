@@ -45,6 +45,7 @@ def _open(record: VersionMetadata, places: Places) -> NoReturn:
 
 KIND = Kind(
     name=NAME,
+    typed="WorkerVersionMetadata",
     section="version_metadata",
     friendly="Worker Version Metadata",
     keys=frozenset({"binding"}),

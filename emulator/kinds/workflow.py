@@ -242,6 +242,7 @@ def _in_workerd(workflow: Workflow, service: str) -> dict[str, Value]:
 
 KIND = Kind(
     name=NAME,
+    typed="Workflow",
     section="workflows",
     friendly=FRIENDLY,
     keys=KEYS,

@@ -1,0 +1,13 @@
+from typing import Any
+
+import js
+from workers import Request, WorkerEntrypoint
+
+class Options:
+    def __init__(self, *, encode_body: str = ...) -> None: ...
+
+async def fetch(
+    app: Any, request: Request | js.Request, env: Any = ..., *args: Any, **options: Any
+) -> js.Response: ...
+def entrypoint(app: Any, *, options: Options | None = ...) -> type[WorkerEntrypoint]: ...
+def build_environ(request: Any, env: Any, body: Any) -> dict[str, Any]: ...
