@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from bindings.binding import Call, Encoded
 from bindings.service.service import Callee, Target
+from bindings.workflow.workflow import Executor
 from emulator import forwarding
 from emulator.errors import WorkerError
 from emulator.runner.requests import FetchReply, FetchRequest, RpcReply, RpcRequest
@@ -18,6 +19,11 @@ from emulator.runner.requests import FetchReply, FetchRequest, RpcReply, RpcRequ
 
 class Serving(Protocol):
     """A worker that runs, as its supervisor does."""
+
+    @property
+    def executor(self) -> Executor:
+        """What executes its workflows."""
+        ...
 
     async def fetch(self, request: FetchRequest) -> FetchReply: ...
     async def rpc(self, request: RpcRequest) -> RpcReply: ...
@@ -49,6 +55,11 @@ class Peers:
     def find(self, name: str) -> Callee | None:
         """Return the worker with this name; None: it does not run."""
         return self._workers.get(name)
+
+    def executor(self, name: str) -> Executor | None:
+        """Return what executes the workflows of that worker; None: it does not run."""
+        peer = self._workers.get(name)
+        return None if peer is None else peer.serving.executor
 
     def address(self, guest: Owner) -> str:
         """Return a new address, at which others reach what the guest sends."""

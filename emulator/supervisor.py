@@ -20,6 +20,7 @@ from emulator.config.model import Config
 from emulator.config.problems import InvalidConfig
 from emulator.config.text_files import shown_path
 from emulator.disk import refusal
+from emulator.engine.control import Control
 from emulator.engine.journal.lists import unfinished_text
 from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError
@@ -165,6 +166,11 @@ class Supervisor:
                 return reply
         await self._runs()
         return await self.runner.fetch(request)
+
+    @property
+    def executor(self) -> Control:
+        """What executes its workflows."""
+        return self.worker.control
 
     async def rpc(self, request: RpcRequest) -> RpcReply:
         """Let the current generation answer a call. Raises LoadError, HandlerError, GuestLost."""

@@ -39,6 +39,10 @@ class Workers(Protocol):
         """Return the worker with this name; None: it does not run."""
         ...
 
+    def executor(self, name: str) -> Any:
+        """Return what executes the workflows of that worker, an `Executor`; None as above."""
+        ...
+
 
 class Service:
     """A binding to one target; where its worker is, is looked up at each call."""

@@ -18,6 +18,7 @@ from emulator.errors import UsageError
 from emulator.kinds.d1 import Database
 from emulator.kinds.registry import KINDS
 from emulator.kinds.service import ServiceRecord
+from emulator.kinds.workflow import ForeignWorkflow
 from emulator.server.http.listen import DEFAULT_PORT
 from emulator.server.security import exposure
 from emulator.session import Project, Running
@@ -39,17 +40,22 @@ def introduce(running: Running, arguments: DevArguments, terminal: AnyTerminal) 
         terminal.introduce(f"  {line}")
     for problem in config.warnings:
         terminal.warning(str(problem))
-    for bound in config.bound(ServiceRecord):
-        target = bound.record.target.worker
+    for name, target in _workers_bound(config):
         if running.worker.peers.find(target) is None:
             terminal.warning(
-                f"env.{bound.name} is bound to the worker {target}, which is not started here: its "
+                f"env.{name} is bound to the worker {target}, which is not started here: its "
                 f"calls raise an error. Start both: groundfog dev {config.name} {target}, with the "
                 "directory of each."
             )
     assert running.access is not None
     if exposed := exposure(running.access, arguments.ip or config.dev.ip):
         terminal.warning(f"{exposed}." if arguments.ip else f"{exposed}, or take out [dev] ip.")
+
+
+def _workers_bound(config: Config) -> list[tuple[str, str]]:
+    """Return the bindings that lead to a worker: (name on `env`, worker) of each."""
+    services = [(bound.name, bound.record.target.worker) for bound in config.bound(ServiceRecord)]
+    return services + [(bound.name, bound.record.worker) for bound in config.bound(ForeignWorkflow)]
 
 
 def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal) -> None:

@@ -191,7 +191,7 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
     )
     names.report_duplicates(report)
     emulated = sections if is_python else [*sections, *BUNDLING]
-    warn_about_unsupported(selected, config.bound(Unsupported), name, emulated)
+    warn_about_unsupported(selected, config.bound(Unsupported), emulated)
     return config
 
 

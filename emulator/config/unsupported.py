@@ -40,7 +40,6 @@ def read_unsupported(
 def warn_about_unsupported(
     selected: Selected,
     bindings: Sequence[Bound[Unsupported]],
-    worker_name: str,
     emulated: Collection[str],
 ) -> None:
     """Name everything that is not emulated in one warning, if there is anything."""
@@ -49,7 +48,7 @@ def warn_about_unsupported(
         for key in sorted(keys.NOT_EMULATED.difference(emulated))
         if not _is_empty(selected.owner(key).data.get(key))
     ]
-    uses += _nested_uses(selected, worker_name)
+    uses += _nested_uses(selected)
     if not uses:
         return
     shown = []
@@ -100,7 +99,7 @@ def _read_item(kind: Other, item: Table) -> str | None:
     return name
 
 
-def _nested_uses(selected: Selected, worker_name: str) -> list[tuple[Table, str]]:
+def _nested_uses(selected: Selected) -> list[tuple[Table, str]]:
     """Return the keys inside emulated sections that change nothing here."""
     uses: list[tuple[Table, str]] = []
     dev = selected.top.data.get("dev")
@@ -109,12 +108,4 @@ def _nested_uses(selected: Selected, worker_name: str) -> list[tuple[Table, str]
         dev_table.unknown_keys(keys.DEV)
         uses += [(dev_table, key) for key in sorted(keys.DEV_NOT_EMULATED & dev.keys())]
         uses = [use for use in uses if dev[use[1]] != "http"]
-    owner = selected.owner("workflows")
-    items = owner.data.get("workflows")
-    for index, data in enumerate(items if isinstance(items, list) else []):
-        if isinstance(data, dict):
-            path = (*owner.path, "workflows", index)
-            item = Table(data, path, owner.source, owner.report)
-            if data.get("script_name") not in (None, worker_name):
-                uses.append((item, "script_name"))
     return uses

@@ -13,10 +13,11 @@ import json
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from emulator.config.cron_key import is_cron
-from emulator.config.model import Bound, Unsupported
+from emulator.config.model import Bound
 from emulator.config.problems import quoted
 from emulator.config.table import Table
 from emulator.durations import InvalidDuration, read_retention
@@ -77,6 +78,14 @@ class Workflow:
         return self.definition.name
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignWorkflow:
+    """A `[[workflows]]` entry whose `script_name` is another worker, which defines the workflow."""
+
+    worker: str
+    name: str
+
+
 def _read(section: Section) -> list[Bound[Any]]:
     """Return the workflows of this worker, and bindings to workflows that another one defines."""
     bounds: list[Bound[Any]] = []
@@ -87,11 +96,12 @@ def _read(section: Section) -> list[Bound[Any]]:
         script = item.data.get("script_name")
         if isinstance(script, str) and script != section.worker_name:
             _check_only_the_owner_sets_limits(item)
-            bounds.append(Bound(bound.name, section.kind.section, Unsupported(FRIENDLY)))
+            bounds.append(Bound(bound.name, NAME, ForeignWorkflow(script, bound.record.name)))
         else:
             bounds.append(bound)
     _report_duplicate_names(section.owner)
-    count = sum(len(each.record.schedules) for each in bounds if each.kind == NAME)
+    owned = [each.record for each in bounds if isinstance(each.record, Workflow)]
+    count = sum(len(each.schedules) for each in owned)
     if count > SCHEDULES_MAX:
         text = f"{count} schedules; Cloudflare allows {SCHEDULES_MAX} per account"
         section.owner.warn("workflows", text)
@@ -208,25 +218,35 @@ def _index(item: Table) -> int:
     return index
 
 
-def _open(workflow: Workflow, places: Places) -> Binding:
+def _open(workflow: Workflow | ForeignWorkflow, places: Places) -> Binding:
     from bindings.workflow.workflow import WorkflowBinding
     from emulator.protocol import values
 
+    if isinstance(workflow, ForeignWorkflow):
+        from bindings.workflow.elsewhere import WorkflowElsewhere
+
+        worker = workflow.worker
+        find = partial(places.workers.executor, worker)
+        return WorkflowElsewhere(worker, workflow.name, find, values.encode, values.decode)
     return WorkflowBinding(workflow.name, places.executor, values.encode, values.decode)
 
 
-def _shown(workflow: Workflow) -> str:
+def _shown(workflow: Workflow | ForeignWorkflow) -> str:
+    if isinstance(workflow, ForeignWorkflow):
+        return f"{workflow.name} (of the worker {workflow.worker})"
     detail = f"{workflow.name} ({workflow.definition.class_name})"
     if workflow.schedules:
         detail += f", starts itself at {' and '.join(workflow.schedules)} (UTC)"
     return detail
 
 
-def _identity(workflow: Workflow, places: Places) -> Hashable:
+def _identity(workflow: Workflow | ForeignWorkflow, places: Places) -> Hashable:
+    if isinstance(workflow, ForeignWorkflow):
+        return workflow
     return workflow.name
 
 
-def _in_workerd(workflow: Workflow, service: str) -> dict[str, Value]:
+def _in_workerd(workflow: Workflow | ForeignWorkflow, service: str) -> dict[str, Value]:
     from emulator.runner.workerd.member import wrapped
 
     fetcher: dict[str, Value] = {

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from emulator.config.model import Bound, Config, Unsupported
+from emulator.config.model import Bound, Config
 from emulator.engine.model.definition import Definition, Retention
-from emulator.kinds.workflow import NAME_RULE, Workflow
+from emulator.kinds.workflow import NAME_RULE, ForeignWorkflow, Workflow
 from emulator.kinds.workflow_classes import check_exports
 from tests.config.project import Project, texts
 
@@ -176,13 +176,13 @@ def test_remote_workflows_are_refused(project: Project) -> None:
     assert "do not support accessing remote resources" in project.problem()
 
 
-def test_a_workflow_of_another_worker_is_not_emulated(project: Project) -> None:
+def test_a_workflow_may_be_of_another_worker(project: Project) -> None:
     project.toml(workflow(more='script_name = "billing"\n'))
 
     config = project.load()
 
-    assert config.bindings == (Bound("ORDERS", "workflows", Unsupported("Workflow")),)
-    assert "workflows[0].script_name (line 9)" in str(config.warnings[0])
+    assert config.bindings == (Bound("ORDERS", "workflow", ForeignWorkflow("billing", "orders")),)
+    assert config.warnings == ()
 
 
 def test_a_script_name_that_is_our_own_changes_nothing(project: Project) -> None:

@@ -143,6 +143,16 @@ async def streamed(math):
     return b"".join(pieces)
 
 
+async def worked(jobs):
+    instance = await jobs.create(id="one", params={"n": 4})
+    await instance.send_event({"type": "go", "payload": "on"})
+    return {"n": 4}
+
+
+async def status(jobs):
+    return await (await jobs.get("one")).status()
+
+
 async def changed(math):
     given = {"a": [1]}
     (got,) = await math.echo(given)
@@ -223,12 +233,34 @@ compatibility_flags = ["python_workers"]
 binding = "BACK"
 service = "self"
 entrypoint = "Math"
+
+[[workflows]]
+binding = "JOBS"
+name = "jobs"
+class_name = "Jobs"
+"""
+FOREIGN = """
+[[workflows]]
+binding = "{binding}"
+name = "{name}"
+class_name = "Jobs"
+script_name = "{script}"
 """
 
 OTHER_ENTRY = """
 import os
 
-from workers import Response, WorkerEntrypoint
+from workers import Response, WorkerEntrypoint, WorkflowEntrypoint
+
+
+class Jobs(WorkflowEntrypoint):
+    async def run(self, event, step):
+        @step.do("double")
+        async def double():
+            return await self.env.BACK.add(event["payload"]["n"], event["payload"]["n"])
+
+        found = await step.wait_for_event("go on", "go")
+        return [await double(), found["payload"]]
 
 
 class Default(WorkerEntrypoint):
@@ -258,8 +290,16 @@ AROUND = """
 def test_workers_of_one_session_call_each_other(tmp_path: Path) -> None:
     entry = ENTRY.replace("\n    async def deeper(self, n):", AROUND)
     first = make_project(tmp_path / "self", entry, CONFIG)
+    foreign = FOREIGN.format(binding="JOBS", name="jobs", script="other")
+    foreign += FOREIGN.format(binding="NO", name="none", script="nowhere")
+    (first / "wrangler.toml").write_text(CONFIG + foreign)
     other = make_project(tmp_path / "other", OTHER_ENTRY, OTHER)
     with DevServer(first, str(other)) as server:
+        assert server.get("/worked(env.JOBS)").text == "{'n': 4}"
+        server.wait_for(r"\[other\] workflow jobs one: complete")
+        assert "[8, 'on']" in server.get("/status(env.JOBS)").text
+        assert "which is not started" in server.get("/env.NO.create()").text
+
         assert server.get("/env.GONE.add(1)").text == "1002"
         assert server.get("/env.GONE.apply(lambda x: x + 1)").text == "6"
         fetched = "fetched(env.GONE.fetch('http://x/y', method='POST', body='tea'))"
@@ -282,10 +322,7 @@ def test_workers_of_one_session_call_each_other(tmp_path: Path) -> None:
         refused = server.get("/env.GONE.add(1)").text
         assert "its code does not load (ModuleNotFoundError" in refused
         assert server.get("/math.add(1, 2)").text == "3"
-        assert [(each / ".groundfog" / "journal.sqlite").exists() for each in (first, other)] == [
-            True,
-            True,
-        ]
+        assert all((each / ".groundfog" / "journal.sqlite").exists() for each in (first, other))
 
 
 def test_two_workers_with_one_name_do_not_start(tmp_path: Path) -> None:

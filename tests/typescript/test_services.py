@@ -62,6 +62,8 @@ def test_the_sample_asks_a_worker_in_another_language(tmp_path: Path) -> None:
     with dev(folder / "shop", str(folder / "stock")) as server:
         assert server.get("/stock/tea").text == "7 left, worth 35 USD"
         assert server.get("/stock").json() == {"tea": 7, "cup": 0}
+        identifier = server.get("/reorder/tea").text
+        server.wait_for(rf"\[shop\] workflow reorder {identifier[:8]}: complete")
         edit(folder / "stock", "tea: 7", "tea: 8", "src/index.ts")
         server.wait_for(r"\[stock\] reloaded")
         assert server.get("/stock/tea").text == "8 left, worth 40 USD"
