@@ -39,12 +39,16 @@ class Checked:
     """The result for one instance.
 
     divergence: how the code differs; None when it fits. problem: why it could not be replayed.
+    place: of the workflow's class, `"src/entry.py:12"`, or "". cut: the steps whose recorded output
+    is not whole: what follows from it may differ only for that reason.
     """
 
     workflow: str
     id: str
     divergence: Divergence | None = None
     problem: str = ""
+    place: str = ""
+    cut: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -53,7 +57,8 @@ class Checked:
             return "diverges"
         if self.divergence is None:
             return "fits"
-        return "unknown" if self.divergence.stands == "restless" else "diverges"
+        cannot_tell = self.divergence.stands == "restless" or self.cut
+        return "unknown" if cannot_tell else "diverges"
 
 
 def instances_of(journal: Journal, *, finished: bool) -> Iterator[Instance]:
@@ -92,7 +97,8 @@ async def check(
                 return Checked(instance.workflow, instance.id, problem=problem)
             async with room:
                 divergence = await checks.replay(guest, instance, classes[instance.workflow])
-            return Checked(instance.workflow, instance.id, divergence)
+            place = guest.loaded.workflows[classes[instance.workflow]]
+            return Checked(instance.workflow, instance.id, divergence, place=place)
 
         return list(await asyncio.gather(*map(one, instances)))
     finally:

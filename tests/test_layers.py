@@ -120,6 +120,8 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.runner",
         "emulator.worker",
     },
+    "emulator.shadow_replays": FOUNDATION
+    | {"emulator.engine", "emulator.runner", "emulator.shadow", "emulator.worker"},
     "emulator.shadow": FOUNDATION
     | {
         "emulator.config",

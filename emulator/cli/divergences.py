@@ -58,7 +58,7 @@ def block(alike: Sequence[Diverged], ink: Ink, *, only_checked: bool = False) ->
 def one_more_line(alike: Sequence[Diverged]) -> str:
     """Return the line about more instances of a group whose block was shown."""
     done = {Policy.HOLD: "held", Policy.WARN: "warned about", Policy.FAIL: "ended"}
-    return f"{_names(alike)}: {done[alike[0].action]} in the same way"
+    return f"{names_of(alike)}: {done[alike[0].action]} in the same way"
 
 
 def diff_lines(diff: Iterable[DiffLine], language: Language, ink: Ink) -> Iterator[str]:
@@ -107,16 +107,17 @@ def _heading(alike: Sequence[Diverged]) -> str:
         case Policy.FAIL:
             what = f"{'were' if plural else 'was'} ended with an error: {fits} no longer asks for"
             what += " what was done."
-    return f"{_names(alike)} {what}"
+    return f"{names_of(alike)} {what}"
 
 
 def _checked(alike: Sequence[Diverged]) -> str:
     if alike[0].divergence.stands == "restless":
-        return f"{_names(alike)} cannot be compared with the code."
-    return f"{_names(alike)} would be held: the code does not ask for what was done."
+        return f"{names_of(alike)} cannot be compared with the code."
+    return f"{names_of(alike)} would be held: the code does not ask for what was done."
 
 
-def _names(alike: Sequence[Diverged]) -> str:
+def names_of(alike: Sequence[Diverged]) -> str:
+    """Return who diverged: `"orders order-1"`, or how many instances and the first of them."""
     ids = ", ".join(printable(told.id) for told in alike[:_IDS_SHOWN])
     more = len(alike) - _IDS_SHOWN
     counted = f"{len(alike)} instances of {alike[0].workflow} ({ids}"

@@ -102,6 +102,9 @@ async def _serve(
             _opened(session, each, Seams(source=sources[each.interpreter]), peers, shown)
             for each, shown in zip(members, named, strict=True)
         ]
+        for running, member, shown in zip(opened, members, named, strict=True):
+            if member.project.config.settings.shadow_replay:
+                _shadow_replays(running, member.interpreter, shown, stack)
         opened[0].debugging.restore_terminal = restore_terminal
         for running, member, shown in zip(opened, members, named, strict=True):
             introduce(running, member.arguments, shown)
@@ -138,6 +141,29 @@ def _opened(
 
 async def _all_started(opened: Sequence[Running]) -> None:
     await asyncio.gather(*(each.start() for each in opened))
+
+
+def _shadow_replays(
+    running: Running, interpreter: Path, terminal: AnyTerminal, stack: contextlib.AsyncExitStack
+) -> None:
+    """Begin to replay what rests; it ends with the stack."""
+    if not running.project.config.is_python:
+        terminal.warning("[workflows] shadow_replay is for Python workers; it has no effect here")
+        return
+    from emulator.shadow import source_of
+    from emulator.shadow_replays import ShadowReplays
+
+    source, runner = source_of(interpreter), running.supervisor.runner
+    shadows = ShadowReplays(running.worker, runner, source, terminal.warning)
+    stack.push_async_callback(shadows.stop)
+    journal = running.worker.engine.journal
+    before = journal.on_commit
+
+    def committed(entries: list[Entry]) -> None:
+        before(entries)
+        shadows.committed(entries)
+
+    journal.on_commit = committed
 
 
 def _door(arguments: DevArguments, config: Config, terminal: AnyTerminal) -> Door:

@@ -22,7 +22,7 @@ ENGINE_KEYS = ("durability", "concurrency", "queued", "creation_rate")
 CLOCK_KEYS = ("mode", "start", "grace")
 RELOAD_KEYS = ("grace",)
 GUEST_KEYS = ("hang_timeout",)
-WORKFLOWS_KEYS = ("on_divergence",)
+WORKFLOWS_KEYS = ("on_divergence", "shadow_replay")
 SECTIONS = ("engine", "clock", "reload", "guest", "workflows")
 
 ON_DIVERGENCE = ("hold", "warn", "fail")
@@ -70,6 +70,7 @@ def read_settings(top: Table, others: Iterable[str]) -> Settings:
         reload_grace_ms=read_duration_ms(reload, "grace", defaults.reload_grace_ms),
         hang_timeout_ms=hang_timeout_ms,
         on_divergence=cast(Literal["hold", "warn", "fail"], on_divergence),
+        shadow_replay=bool(workflows.boolean("shadow_replay")),
     )
 
 

@@ -85,6 +85,7 @@ class Settings:
     reload_grace_ms: int = 5_000
     hang_timeout_ms: int = 30_000  # production's default CPU limit for a request or step
     on_divergence: Literal["hold", "warn", "fail"] = "hold"  # code that does not fit an instance
+    shadow_replay: bool = False  # instances are replayed under another clock, too
     kinds: dict[str, Any] = field(default_factory=dict)  # what each kind of binding has read
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,41 @@ def test_a_renamed_step_holds_the_instance_and_the_command_shown_lets_it_go_on(
     assert counts(server) == {"order": 2, "charge": 2, "ship": 2}
 
 
+DATES = """
+async def run(self, event, step):
+    import datetime
+
+    month = datetime.date.today().strftime("%Y-%m")
+
+    @step.do(f"report of {month}")
+    async def report():
+        return 1
+
+    await report()
+    await step.sleep("rest", "1 day")
+"""
+
+
+def test_what_depends_on_the_time_of_day_is_told_once_by_shadow_replays(
+    tmp_path: Path, serve: Serve
+) -> None:
+    project = workflow_project(tmp_path / "p", DATES)
+    (project / "groundfog.toml").write_text("[workflows]\nshadow_replay = true\n")
+    server = serve(project)
+    waiting_for_shadow = r"flow / \w depends on what is not recorded: .*report of"
+
+    create(server, "a")
+    server.wait_for(waiting_for_shadow)
+    create(server, "b")
+    wait_for_status(server, "b", "waiting")
+    edit(project, "report of", "account of")  # a shadow with the new code tells it again
+    server.wait_for("reloaded in")
+    create(server, "c")
+    server.wait_for(r"flow / c depends on what is not recorded: .*account of")
+
+    assert len(re.findall(waiting_for_shadow, server.output)) == 1
+
+
 def test_an_undone_edit_lets_the_instance_go_on_by_itself(tmp_path: Path, serve: Serve) -> None:
     project = workflow_project(tmp_path / "p", SHOP)
     server = serve(project)
@@ -115,13 +151,24 @@ def test_an_edit_made_while_no_server_runs_is_found_at_the_next_start_and_by_che
     history = tmp_path / "histories" / "waits.json"
     history.parent.mkdir()
     history.write_text(exported.output)
+    production = history.with_name("flow.json")  # as wrangler prints it
+    described = command(project, "instances", "describe", "flow", "a", "--json").output
+    production.write_text(described)
+    assert command(project, "check", "--history", str(production)).exit_code == 0
 
     edit(project, *RENAME)
     checked = command(project, "check")
     assert checked.exit_code == 1
     assert "flow a would be held: the code does not ask for what was done." in checked.output
     assert "1 checked, 1 does not fit" in checked.output
-    told = command(project, "check", "--history", str(history.parent), "--json")
+    annotated = command(project, "check", "--history", str(history.parent), "--format", "github")
+    assert annotated.exit_code == 1
+    place = r"::error file=\S*src/entry.py,line=\d+,title=replay-renamed::2 instances of flow"
+    assert re.search(place, annotated.output)
+    sarif = command(project, "check", "--history", str(production), "--format", "sarif")
+    (result,) = json.loads(sarif.output)["runs"][0]["results"]
+    assert (result["ruleId"], result["level"]) == ("replay-renamed", "error")
+    told = command(project, "check", "--history", str(history), "--json")
     assert told.exit_code == 1
     (found,) = json.loads(told.output)
     assert (found["id"], found["outcome"]) == ("a", "diverges")
