@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 from bindings.d1.database import D1
 from bindings.d1.wrangler_state import wrangler_file
+from tests.cli import in_process
 
 WRANGLER = """
 name = "shop"
@@ -33,7 +33,6 @@ database_id = "5678"
 migrations_dir = "other"
 migrations_table = "seen"
 """
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -49,19 +48,8 @@ def project(tmp_path: Path) -> Path:
     return directory
 
 
-def groundfog(project: Path, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "groundfog", "d1", *args],
-        cwd=project,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "PYTHONUTF8": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+def groundfog(project: Path, *words: str, code: int = 0) -> Result:
+    return in_process.groundfog(project, "d1", *words, code=code)
 
 
 def test_migrations_are_listed_applied_and_then_done(project: Path) -> None:

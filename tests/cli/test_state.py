@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.in_process import groundfog
 from tests.end_to_end.projects import WRANGLER, make_project, workflow_project
 from tests.end_to_end.server import DevServer
+from tests.end_to_end.test_bad_input import refused
 from tests.end_to_end.test_workflows import SEQUENCE, create, wait_for_status
 
 HELLO = """
@@ -31,25 +30,11 @@ MODE = "staging"
 """
 
 
-def groundfog(
-    *arguments: str, cwd: Path, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "groundfog", *arguments],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-
-
 def test_the_path_is_beside_the_configuration_and_persist_to_moves_it(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", HELLO)
 
-    assert groundfog("state", "path", cwd=project).stdout.strip() == str(project / ".groundfog")
-    moved = groundfog("state", "path", "--persist-to", "elsewhere", cwd=project).stdout.strip()
+    assert groundfog(project, "state", "path").stdout.strip() == str(project / ".groundfog")
+    moved = groundfog(project, "state", "path", "--persist-to", "elsewhere").stdout.strip()
     assert moved == str(project / "elsewhere")
 
 
@@ -69,10 +54,8 @@ def test_commands_about_the_state_need_no_code(tmp_path: Path, main: str) -> Non
         ["ai", "rules"],
         ["state", "path"],
     ):
-        done = groundfog(*command, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-    checked = groundfog("workflows", "check", cwd=tmp_path)
-    assert checked.returncode != 0 and "main" in checked.stderr
+        groundfog(tmp_path, *command)
+    assert "main" in groundfog(tmp_path, "workflows", "check", code=1).stderr
 
 
 def test_reset_forgets_instances_and_databases(tmp_path: Path) -> None:
@@ -83,9 +66,8 @@ def test_reset_forgets_instances_and_databases(tmp_path: Path) -> None:
     keep = project / ".groundfog" / "mine.txt"
     keep.write_text("not ours")
 
-    result = groundfog("state", "reset", "--yes", cwd=project)
+    result = groundfog(project, "state", "reset", "--yes")
 
-    assert result.returncode == 0, result.stderr
     assert "journal.sqlite" in result.stdout
     assert keep.exists()
     with DevServer(project) as server:
@@ -98,9 +80,8 @@ def test_reset_is_refused_while_a_server_uses_the_state(tmp_path: Path) -> None:
     with DevServer(project) as server:
         create(server, "one", {"n": 1})
 
-        result = groundfog("state", "reset", "--yes", cwd=project)
+        result = groundfog(project, "state", "reset", "--yes", code=1)
 
-        assert result.returncode == 1
         assert f"pid {server.pid}" in result.stderr
         wait_for_status(server, "one", "complete")
 
@@ -111,17 +92,8 @@ def test_reset_asks_before_it_deletes(tmp_path: Path) -> None:
     journal.parent.mkdir()
     journal.touch()
 
-    result = subprocess.run(
-        [sys.executable, "-m", "groundfog", "state", "reset"],
-        cwd=project,
-        input="n\n",
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    groundfog(project, "state", "reset", code=1, text="n\n")
 
-    assert result.returncode == 1
     assert journal.exists()
 
 
@@ -161,8 +133,6 @@ def test_a_dotenv_file_overrides_and_dev_vars_silences_dotenv(tmp_path: Path) ->
 def test_an_unknown_environment_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", HELLO, WRANGLER.split("[[workflows]]")[0] + VARS)
 
-    result = groundfog("dev", "--env", "prod", "--port", "0", cwd=project)
+    message = refused("--env", "prod", "--port", "0", cwd=project)
 
-    assert result.returncode == 1
-    assert "prod" in result.stderr and "staging" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert "prod" in message and "staging" in message

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 
-ROOT = Path(__file__).parents[2]
+from tests.cli import in_process
+
 WRANGLER = """
 name = "shop"
 main = "src/entry.py"
@@ -38,19 +38,8 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def groundfog(project: Path, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "groundfog", "vectorize", *args],
-        cwd=project,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "PYTHONUTF8": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+def groundfog(project: Path, *words: str, code: int = 0) -> Result:
+    return in_process.groundfog(project, "vectorize", *words, code=code)
 
 
 def read(project: Path, *args: str) -> Any:

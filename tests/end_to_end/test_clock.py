@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from click.testing import Result
+
+from tests.cli.in_process import groundfog
 from tests.end_to_end.projects import workflow_project
 from tests.end_to_end.server import DevServer
 from tests.waiting import eventually
@@ -27,19 +28,12 @@ async def run(self, event, step):
 SETTINGS = '[clock]\nmode = "virtual"\nstart = 2026-01-01T00:00:00Z\n'
 
 
-def clock(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "groundfog", "clock", *arguments, "--cwd", str(project)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def clock(project: Path, *words: str, code: int = 0) -> Result:
+    return groundfog(project, "clock", *words, code=code)
 
 
-def asked(project: Path, *arguments: str) -> dict[str, Any]:
-    done = clock(project, *arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
+def asked(project: Path, *words: str) -> dict[str, Any]:
+    record = json.loads(clock(project, *words, "--json").stdout)
     assert isinstance(record, dict)
     return record
 
@@ -110,15 +104,15 @@ async def run(self, event, step):
 
 def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     project = workflow_project(tmp_path / "p", RUN)
-    nobody = clock(project, "show")
+    nobody = clock(project, "show", code=1)
     with DevServer(project) as server:
-        real = clock(project, "advance", "1 day")
-        bad_span = clock(project, "advance", "5 days ago")
+        real = clock(project, "advance", "1 day", code=1)
+        bad_span = clock(project, "advance", "5 days ago", code=1)
         by_get = server.get("/cdn-cgi/groundfog/clock/advance")
 
         assert asked(project, "show")["mode"] == "real"
 
-    assert nobody.returncode == 1 and "No groundfog dev is running here" in nobody.stderr
-    assert real.returncode == 1 and "groundfog dev --clock virtual" in real.stderr
-    assert bad_span.returncode == 1 and 'SPAN is "5 days ago"; expected' in bad_span.stderr
+    assert "No groundfog dev is running here" in nobody.stderr
+    assert "groundfog dev --clock virtual" in real.stderr
+    assert 'SPAN is "5 days ago"; expected' in bad_span.stderr
     assert by_get.status_code == 405

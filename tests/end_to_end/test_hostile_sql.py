@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import psutil
 
-from tests.cli.test_state import groundfog
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import make_project
 from tests.waiting import eventually
@@ -80,10 +82,10 @@ def test_a_database_is_in_utc_on_the_server_and_on_the_command_line(
     sql = "SELECT datetime('2026-01-01 00:00:00', 'localtime')"
 
     assert server.post("/", content=sql).text == "1 [['2026-01-01 00:00:00']]"
-    done = groundfog(
-        "d1", "execute", "DB", "--json", "--command", sql, cwd=project, env={"TZ": "Asia/Tokyo"}
-    )
-    assert "2026-01-01 00:00:00" in done.stdout
+    command = [sys.executable, "-m", "groundfog", "d1", "execute", "DB", "--json", "--command", sql]
+    environment = {**os.environ, "TZ": "Asia/Tokyo"}
+    printed = subprocess.check_output(command, cwd=project, env=environment, text=True)
+    assert "2026-01-01 00:00:00" in printed
 
 
 def test_a_server_stops_though_sqlite_does_not(tmp_path: Path, serve: Serve) -> None:

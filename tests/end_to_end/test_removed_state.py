@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.cli.test_state import groundfog
+from tests.cli.in_process import groundfog
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import workflow_project
+from tests.end_to_end.test_bad_input import refused
 from tests.end_to_end.test_workflows import create, wait_for_status
 from tests.waiting import eventually
 
@@ -33,11 +34,10 @@ def test_state_that_is_removed_is_said_at_once_and_nothing_more_is_acknowledged(
     assert server.post("/create", json={"id": "after"}).status_code == 500
     assert server.get("/counts").status_code == 500  # D1, which was not in use before
     eventually((state / "dev.json").exists)
-    listed = groundfog("workflows", "instances", "list", "flow", cwd=project)
-    assert listed.returncode == 1 and "was removed" in listed.stderr
-    second = groundfog("dev", "--port", "0", cwd=project)
-    assert second.returncode == 1
-    assert f"{state} is in use by a running server (pid {server.pid}, " in second.stderr
+    listed = groundfog(project, "workflows", "instances", "list", "flow", code=1)
+    assert "was removed" in listed.stderr
+    second = refused("--port", "0", cwd=project)
+    assert f"{state} is in use by a running server (pid {server.pid}, " in second
     assert server.stop() == 0
     assert "continue at the next start" not in server.output
     assert sorted(path.name for path in state.iterdir()) == [".gitignore", "lock"]
@@ -76,7 +76,6 @@ def test_a_lock_and_an_announcement_that_are_removed_are_put_back(
 
     eventually((state / "dev.json").exists)
 
-    listed = groundfog("workflows", "instances", "list", "flow", cwd=project)
-    assert listed.returncode == 0, listed.stderr
+    groundfog(project, "workflows", "instances", "list", "flow")
     create(server, "a")
     wait_for_status(server, "a", "waiting")
