@@ -41,13 +41,13 @@ CHOICES = {
         Template("hello", "answers a request", _PYTHON),
         Template("workflow", "a durable workflow and a D1 database", _PYTHON),
         Template("rag", "answers questions from documents: AI and Vectorize", _PYTHON),
-        Template("fastapi", "FastAPI and a D1 database", ("pip install fastapi", *_PYTHON)),
+        Template("fastapi", "FastAPI and a D1 database", ("groundfog sync", *_PYTHON)),
         Template("typescript", "a durable workflow in TypeScript", _TYPESCRIPT),
         Template(SAMPLE, "the sample of the tour, with all of these", _PYTHON[:2]),
     )
 }
 _MEANINGS = {
-    "pip install fastapi": "into the Python that runs the worker: .venv, or Groundfog's",
+    "groundfog sync": "installs FastAPI into .venv",
     "npm install": "wrangler, with esbuild and workerd",
     "groundfog dev": "runs it on http://localhost:8787",
     "groundfog dev --migrate": "creates its tables and runs it on http://localhost:8787",

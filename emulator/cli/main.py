@@ -14,6 +14,7 @@ from emulator.cli.lazy import LazyGroup, load_command
 from emulator.cli.output import say
 from emulator.errors import EmulatorError
 
+BEGIN = 2  # so many of these come first, then those of kinds of bindings
 COMMANDS = {
     "dev": "emulator.cli.dev:dev",
     "init": "emulator.cli.init:init",
@@ -29,7 +30,7 @@ COMMANDS = {
 
 
 class _Commands(LazyGroup):
-    """The commands above. After the first come those of kinds of bindings.
+    """The commands above, and between them those of kinds of bindings.
 
     A command may raise EmulatorError, and OSError when the disk refuses.
 
@@ -37,8 +38,8 @@ class _Commands(LazyGroup):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        first, *others = COMMANDS
-        return [first, *_commands_of_kinds(), *others]
+        begin, own = list(COMMANDS)[:BEGIN], list(COMMANDS)[BEGIN:]
+        return [*begin, *_commands_of_kinds(), *own]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:  # the start of a server needs no list of kinds
