@@ -121,7 +121,7 @@ class Supervisor:
         self.worker.timekeeper.begin(self._terminal.warning)
         self.worker.define()
         if unfinished := self.engine.start():
-            self._terminal.notice(unfinished_text(unfinished))
+            self._terminal.notice(unfinished_text(unfinished, self.engine.roster.definitions))
         await self.runner.start()
         if self._follows_saves:
             await self._load()

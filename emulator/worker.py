@@ -223,6 +223,7 @@ def worker_spec(config: Config) -> WorkerSpec:
         compatibility_date=config.compatibility_date,
         compatibility_flags=config.compatibility_flags,
         bindings=bindings,
+        elsewhere=config.elsewhere,
         vars={**config.vars, **values},
         deployed_files=tuple(covered(config.bundling.rules)) if config.is_python else (),
     )

@@ -25,6 +25,7 @@ html_theme = "furo"
 html_title = "Groundfog"
 html_copy_source = False
 html_show_sourcelink = False
+html_show_copyright = False
 pygments_style = "friendly"
 
 

@@ -1,15 +1,22 @@
-"""Pending migrations when `groundfog dev` starts: shown, or applied with `--migrate`."""
+"""Pending migrations of `groundfog dev`: shown, or applied with `--migrate`.
+
+A migration that is added while the server runs is told too.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from bindings.d1.database import D1
+from bindings.d1.migration_files import migration_files
 from bindings.d1.migrations import apply_migration, unapplied_in_file
 from emulator.config.model import Bound, Config
-from emulator.errors import EmulatorError
+from emulator.errors import EmulatorError, UsageError
 from emulator.kinds.d1 import Database, pending_text
 from emulator.state import State
+
+LOOK_EVERY_S = 1.0
 
 
 def pending_warnings(config: Config, state: State) -> list[str]:
@@ -25,6 +32,34 @@ def pending_warnings(config: Config, state: State) -> list[str]:
         if names:
             warnings.append(pending_text(database.name, names, bound.name))
     return warnings
+
+
+async def tell_added(
+    config: Callable[[], Config], state: State, told: Callable[[str], None]
+) -> None:
+    """Look for new migrations until it is cancelled, and tell each database that has some.
+
+    config: returns the configuration as it is now. The folders are listed again and again. To watch
+    them would need a thread for the sake of a few files.
+    """
+    known = _files(config())
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        now = _files(config())
+        if any(names - known.get(database, names) for database, names in now.items()):
+            for warning in pending_warnings(config(), state):
+                told(warning)
+        known = now
+
+
+def _files(config: Config) -> dict[str, frozenset[str]]:
+    found = {}
+    for bound in _once_each(config):
+        try:
+            found[bound.record.local_id] = frozenset(migration_files(bound.record.migrations))
+        except UsageError:  # there is no such folder yet
+            found[bound.record.local_id] = frozenset()
+    return found
 
 
 async def apply_pending(config: Config, state: State, told: Callable[[str], None]) -> None:

@@ -27,6 +27,7 @@ from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
 from emulator.cli.terminal_mode import kept_mode
 from emulator.config.model import Config
 from emulator.errors import EmulatorError, StateError
+from emulator.kinds.d1 import Database
 from emulator.peers import Peers
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.python.forkserver import Forkserver
@@ -121,7 +122,7 @@ async def _serve(
             for running, member, shown in zip(opened, members, named, strict=True):
                 tell_ready(running, member.arguments, shown)
                 tell_pending_migrations(member.project, shown)
-            await stop.wait()
+            await _until(stop, [*zip(opened, named, strict=True)])
         goes_on = any(_goes_on(each.worker.engine) for each in opened)
         terminal.notice(f"stopping{_CONTINUES if goes_on else ''}")
 
@@ -164,6 +165,22 @@ def _shadow_replays(
         shadows.committed(entries)
 
     journal.on_commit = committed
+
+
+async def _until(stop: asyncio.Event, running: Sequence[tuple[Running, AnyTerminal]]) -> None:
+    """Wait for the end, and tell of migrations that are added meanwhile."""
+    looking = []
+    for each, terminal in running:
+        if each.worker.config.bound(Database):
+            from emulator.cli.pending_migrations import tell_added
+
+            config, state = partial(getattr, each.worker, "config"), each.worker.state
+            looking.append(asyncio.create_task(tell_added(config, state, terminal.warning)))
+    try:
+        await stop.wait()
+    finally:
+        for task in looking:
+            task.cancel()
 
 
 def _door(arguments: DevArguments, config: Config, terminal: AnyTerminal) -> Door:

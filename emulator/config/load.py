@@ -185,6 +185,7 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
         vars=variables.values,
         secret_names=variables.secret_names,
         bindings=tuple(bindings),
+        elsewhere=_read_elsewhere(selected, [*variables.values, *(each.name for each in bindings)]),
         dev=worker_section.read_dev(selected),
         bundling=bundling,
         settings=settings,
@@ -193,6 +194,14 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
     emulated = sections if is_python else [*sections, *BUNDLING]
     warn_about_unsupported(selected, config.bound(Unsupported), emulated)
     return config
+
+
+def _read_elsewhere(selected: Selected, here: list[str]) -> dict[str, str]:
+    if "env" not in selected.top.data:
+        return {}
+    from emulator.config.elsewhere import names_elsewhere  # most projects have one environment
+
+    return names_elsewhere(selected, here)
 
 
 def _read_bundling(selected: Selected, config_dir: Path, is_python: bool) -> Bundling:

@@ -153,6 +153,7 @@ class Config:
     vars: dict[str, Json] = field(default_factory=dict, repr=False)  # secrets included
     secret_names: frozenset[str] = frozenset()  # never show the values of these
     bindings: tuple[Bound[Any], ...] = ()
+    elsewhere: dict[str, str] = field(default_factory=dict)  # see `names_elsewhere`
     dev: DevConfig = DevConfig()
     bundling: Bundling = Bundling()
     settings: Settings = Settings()

@@ -31,6 +31,7 @@ class WorkerSpec:
     `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …}`; `vars` may hold secrets.
     `members`: the same bindings for a guest in workerd; empty for others. `has_front`: the host
     answers some requests before the worker does. `durable`: the classes of its Durable Objects.
+    elsewhere: names that other environments have, and where, for hints.
     asks_network, allowed_hosts, debug, deployed_files, clock_ahead_ms: see `load` in `PROTOCOL.md`.
     """
 
@@ -48,6 +49,7 @@ class WorkerSpec:
     debug: bool = False
     deployed_files: tuple[str, ...] = ()
     clock_ahead_ms: int = 0
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ending(NamedTuple):

@@ -291,7 +291,7 @@ def _load_message(spec: WorkerSpec, generation: int, address: str) -> Load:
         address,
         list(spec.deployed_files),
         spec.clock_ahead_ms,
-        values.encode({"vars": dict(spec.vars)}),
+        values.encode({"vars": dict(spec.vars), "elsewhere": dict(spec.elsewhere)}),
     )
 
 

@@ -176,3 +176,29 @@ def test_every_documented_key_is_read_or_silent_or_named() -> None:
     assert known | {"pages_build_output_dir"} == keys.TOP_LEVEL
     assert {kind.section for kind in KINDS} < keys.NOT_EMULATED
     assert not keys.EMULATED & keys.SILENT
+
+
+def test_what_other_environments_have_is_known_with_its_place(project: Project) -> None:
+    project.toml(
+        '[vars]\nA = "1"\n[ai]\nbinding = "AI"\n'
+        '[[d1_databases]]\nbinding = "DB"\ndatabase_name = "d"\n'
+        '[env.staging]\n[env.staging.vars]\nA = "2"\n'
+        '[env.live.vars]\nB = "2"\n[[env.live.queues.producers]]\nbinding = "Q"\nqueue = "q"\n'
+    )
+
+    assert project.load(env="staging").elsewhere == {
+        "AI": "wrangler.toml:8, at the top level",
+        "DB": "wrangler.toml:10, at the top level",
+        "B": "wrangler.toml:16, in [env.live]",
+        "Q": "wrangler.toml:18, in [env.live]",
+    }
+    assert project.load().elsewhere == {
+        "B": "wrangler.toml:16, in [env.live]",
+        "Q": "wrangler.toml:18, in [env.live]",
+    }
+
+
+def test_a_project_with_one_environment_has_nothing_elsewhere(project: Project) -> None:
+    project.toml('[vars]\nA = "1"\n')
+
+    assert project.load().elsewhere == {}

@@ -115,4 +115,13 @@ def test_a_start_tells_how_many_instances_there_are_and_not_what_becomes_of_them
 ) -> None:
     rows = [InstanceRow(n, "w", str(n), 0, Status(s), None, None) for n, s in enumerate(statuses)]
 
-    assert unfinished_text(rows) == text
+    assert unfinished_text(rows, {"w"}) == text
+
+
+def test_instances_of_a_workflow_that_is_not_configured_are_told_apart() -> None:
+    rows = [InstanceRow(n, "w", str(n), 0, Status("waiting"), None, None) for n in range(2)]
+
+    assert unfinished_text(rows, {"other"}) == (
+        '2 unfinished workflow instances\n  2 of the workflow "w", which this configuration or'
+        " environment does not have: not started here, and kept"
+    )

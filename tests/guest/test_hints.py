@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from emulator.guest.python import hints
 from emulator.guest.python.env import _EnvWrapper
 from emulator.guest.python.runs.step import ImplicitStep, LegacyStep
 from emulator.guest.python.tracebacks import format_error
@@ -44,3 +45,18 @@ def test_a_frequent_mistake_is_answered_with_what_to_write(
 @pytest.mark.parametrize("error", [AttributeError("x"), TypeError("no"), ValueError("no")])
 def test_other_errors_are_told_without_a_hint(error: Exception) -> None:
     assert "Hint" not in format_error(error)
+
+
+def test_a_name_of_another_environment_is_told_with_its_place() -> None:
+    hints.elsewhere["DB"] = "wrangler.toml:9, at the top level"
+    try:
+        with pytest.raises(AttributeError) as raised:
+            ENV.DB  # noqa: B018
+        told = format_error(raised.value).splitlines()[-1]
+    finally:
+        hints.elsewhere.clear()
+
+    assert told == (
+        "Hint: env has ORDERS, USERS here; DB is configured in wrangler.toml:9, at the top level,"
+        " and not inherited"
+    )

@@ -79,7 +79,10 @@ def step_explained(api: Api, workflow: str, instance: str, step: str) -> Iterato
 def no_such_workflow(name: str, known: list[str]) -> str:
     """Return the message about a workflow that is not configured."""
     if not known:
-        return f'There is no workflow "{name}": the configuration has no [[workflows]].'
+        return (
+            f'There is no workflow "{name}": the configuration has no [[workflows]] here.\n'
+            "  If another environment has it, start the server with that --env. Instances are kept."
+        )
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f'There is no workflow "{name}". Did you mean "{near[0]}"?'

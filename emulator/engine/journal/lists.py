@@ -5,7 +5,8 @@ A list shows everything that was answered before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from emulator.engine.journal.journal import Journal
@@ -128,18 +129,24 @@ def recorded_workflows(journal: Journal) -> set[str]:
     return {name for (name,) in journal.query("SELECT DISTINCT workflow FROM instances")}
 
 
-def unfinished_text(rows: Sequence[InstanceRow]) -> str:
-    """Return how many instances these are, and how many of them are paused.
+def unfinished_text(rows: Sequence[InstanceRow], configured: Collection[str]) -> str:
+    """Return how many instances these are, how many are paused, and how many cannot go on here.
 
-    `"3 unfinished workflow instances, 1 of them paused"`. A held one is paused too.
+    `"3 unfinished workflow instances, 1 of them paused"`. A held one is paused too. configured:
+    the names of the workflows that this configuration has.
     """
     total = counted(len(rows), "unfinished workflow instance")
     paused = sum(row.status is Status.PAUSED for row in rows)
-    if not paused:
-        return total
-    if paused < len(rows):
-        return f"{total}, {paused:,} of them paused"
-    return f"{total}, {'paused' if paused == 1 else 'all paused'}"
+    if paused:
+        whole = "paused" if paused == 1 else "all paused"
+        total += f", {f'{paused:,} of them paused' if paused < len(rows) else whole}"
+    absent = Counter(row.workflow for row in rows if row.workflow not in configured)
+    for workflow, number in sorted(absent.items()):
+        total += (
+            f'\n  {number:,} of the workflow "{workflow}", which this configuration or environment'
+            " does not have: not started here, and kept"
+        )
+    return total
 
 
 def goes_on(journal: Journal) -> bool:

@@ -28,6 +28,9 @@ _STEP_CALLS = (
 )
 
 
+elsewhere: dict[str, str] = {}  # names that other environments have, and where
+
+
 def hint(error: BaseException) -> str:
     """Return a line that helps with `error`, or ""."""
     match error:
@@ -41,6 +44,9 @@ def hint(error: BaseException) -> str:
 
 def _of_env(env: _EnvWrapper, name: str) -> str:
     names = sorted(vars(env))
+    if place := elsewhere.get(name):
+        has = ", ".join(names) or "nothing"
+        return f"env has {has} here; {name} is configured in {place}, and not inherited"
     if not names:
         return f"env has no bindings and no variables; {name} is not in this configuration"
     close = nearest(name, names)
