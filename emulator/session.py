@@ -347,12 +347,14 @@ def _supervised(
 def _routes(worker: Worker, loads: Loads) -> Sequence[BaseRoute]:
     from emulator.server.api.clock import clock_routes
     from emulator.server.api.loads import loads_routes
+    from emulator.server.api.page import page_routes
 
     of_kinds = [attribute(kind.routes)(worker) for kind in KINDS if kind.routes]
     return [
         *chain.from_iterable(of_kinds),
         *clock_routes(worker.timekeeper),
         *loads_routes(loads),
+        *page_routes(worker),
     ]
 
 

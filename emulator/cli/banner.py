@@ -5,7 +5,6 @@ It never shows the value of a secret.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from emulator.cli.dev_arguments import DevArguments
 from emulator.cli.terminal import AnyTerminal
-from emulator.config.model import Config, Unsupported
+from emulator.config.model import Config
 from emulator.errors import UsageError
 from emulator.kinds.d1 import Database
-from emulator.kinds.registry import KINDS
 from emulator.kinds.service import ServiceRecord
+from emulator.kinds.shown import shown_bindings
 from emulator.kinds.workflow import ForeignWorkflow
 from emulator.server.http.listen import DEFAULT_PORT
 from emulator.server.security import exposure
@@ -26,8 +25,6 @@ from emulator.user_code import PYTHON_MODULES
 
 if TYPE_CHECKING:
     from emulator.engine.clock_control import Timekeeper
-
-VALUE_MAX_CHARS = 60
 
 
 def introduce(running: Running, arguments: DevArguments, terminal: AnyTerminal) -> None:
@@ -120,32 +117,6 @@ def tell_missing_packages(project: Project, interpreter: Path, terminal: AnyTerm
 
 def bindings_table(config: Config) -> list[str]:
     """Return one aligned line per binding or trigger: `env.DB   D1 Database   brief-db`."""
-    rows = _emulated(config)
-    for other in config.bound(Unsupported):
-        rows.append((f"env.{other.name}", other.record.friendly, "not emulated yet"))
-    for name, value in config.vars.items():
-        if name in config.secret_names:
-            rows.append((f"env.{name}", "Secret", "(hidden)"))
-        else:
-            shown = _short(json.dumps(value, default=str))
-            rows.append((f"env.{name}", "Environment Variable", shown))
+    rows = shown_bindings(config)
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     return [f"{name:<{widths[0]}}   {kind:<{widths[1]}}   {detail}" for name, kind, detail in rows]
-
-
-def _emulated(config: Config) -> list[tuple[str, str, str]]:
-    return [
-        (_place(bound.name, kind.section), kind.friendly, kind.shown(bound.record))
-        for kind in sorted(KINDS, key=lambda kind: kind.line)
-        for bound in config.bindings
-        if bound.kind == kind.name
-    ]
-
-
-def _place(name: str, section: str) -> str:
-    """Return where user code finds a binding; without a name on `env`, its section's name."""
-    return f"env.{name}" if name else section
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= VALUE_MAX_CHARS else text[: VALUE_MAX_CHARS - 1] + "…"

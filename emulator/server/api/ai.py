@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from emulator.errors import WorkerError
-from emulator.kinds.ai import KIND, settings_of
+from emulator.kinds.ai import KIND, ledger_path, settings_of
 from emulator.server.api.bodies import (
     BATCH_MAX_BYTES,
     MODEL,
@@ -29,6 +30,7 @@ from emulator.server.api.bodies import (
 )
 from emulator.server.api.envelope import (
     INTERNAL,
+    OWN_BASE,
     TOO_DEEP,
     Answer,
     ApiError,
@@ -137,7 +139,18 @@ class AiApi:
 
 def routes(worker: Worker) -> list[Route]:
     """Return these routes for what the worker's configuration says of models at each request."""
-    return ai_routes(lambda: cast("Ai", worker.opened(KIND, settings_of(worker.config))))
+
+    async def list_calls(request: Request) -> Answer:
+        """GET …/ai/calls: the last `limit` lines of the ledger, in the order of the calls."""
+        from bindings.ai.ledger import read
+
+        limit = whole_number(request, "limit", PER_PAGE, PER_PAGE_MAX)
+        return Answer(list(deque(read(ledger_path(worker.state)), limit)))
+
+    return [
+        *ai_routes(lambda: cast("Ai", worker.opened(KIND, settings_of(worker.config)))),
+        Route(f"{OWN_BASE}/ai/calls", endpoint(list_calls), methods=["GET"]),
+    ]
 
 
 def ai_routes(ai: Callable[[], Ai]) -> list[Route]:
