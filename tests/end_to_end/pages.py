@@ -17,17 +17,15 @@ from pathlib import Path
 
 from tests.waiting import DEADLINE_S, eventually
 
+_MARK = "\n--- what the next block finds\n"
+_KEEP = f"printf '{_MARK}'; env -0".replace("\n", "\\n")
 COMMAND_DEADLINE_S = 60  # a run of pytest on a busy machine
 _BLOCK = re.compile(r"(?:^<!-- ([a-z]+)(?:: (\S+))? -->\n)?^```(\w+)\n(.*?)^```$", re.M | re.S)
-# What differs from one reader to the next: times of day, durations, and lines that show time.
+# What differs from one reader to the next: times, durations, and lines that are drawn over time.
 _VARYING = (
-    (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?", r"\S+[ T]\S+?"),
-    (r"\d\d:\d\d:\d\d\.\d{3}", r"[\d:.]+"),
-    (r"\d+h \d+m", r"[\dhm ]+"),
-    (r"\d+(\.\d+)? ?m?s\b", r"[\d.,]+ ?m?s"),
-    (r"[┄━][┄━ ]*", r"[┄━ ]*"),
-    (r"…", r".*?"),
-    (r" +", r"[ ┄━]+"),
+    (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?|\d\d:\d\d:\d\d(\.\d+)?"), "TIME"),
+    (re.compile(r"\d+h \d+m|(\d+m )?\d+(\.\d+)? ?m?s\b"), "SPAN"),
+    (re.compile(r"[ ┄━]+"), " "),
 )
 
 
@@ -49,15 +47,44 @@ def blocks(page: Path) -> Iterator[Block]:
             yield Block("run" if language == "sh" else "prints", text)
 
 
-def pattern(shown: str) -> re.Pattern[str]:
-    """Return what output must be like so that a page shows it truly."""
-    found = "|".join(f"(?P<v{number}>{old})" for number, (old, _) in enumerate(_VARYING))
-    parts, at = [], 0
-    for match in re.finditer(found, shown):
-        parts.append(re.escape(shown[at : match.start()]))
-        parts.append(next(new for n, (_, new) in enumerate(_VARYING) if match[f"v{n}"] is not None))
-        at = match.end()
-    return re.compile("".join([*parts, re.escape(shown[at:])]), re.DOTALL)
+def is_shown(shown: str, printed: str) -> bool:
+    """Whether a page shows truly what was printed. `…` stands for anything, or for lines."""
+    lines, skips = iter(printed.strip().splitlines()), False
+    for wanted in shown.strip().splitlines():
+        if wanted.strip() == "…":
+            skips = True
+            continue
+        for line in lines:
+            if _fits(wanted, line):
+                break
+            if not skips:
+                return False
+        else:
+            return False
+        skips = False
+    return skips or next(lines, None) is None
+
+
+def _fits(wanted: str, line: str) -> bool:
+    first, *others = _steady(wanted).split("…")
+    line = _steady(line)
+    if not others:
+        return first == line
+    if not line.startswith(first):
+        return False
+    at = len(first)
+    for part in others[:-1]:
+        found = line.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return line.endswith(others[-1]) and len(line) - len(others[-1]) >= at
+
+
+def _steady(line: str) -> str:
+    for varying, name in _VARYING:
+        line = varying.sub(name, line)
+    return line.strip()
 
 
 class Reader:
@@ -66,13 +93,13 @@ class Reader:
     def __init__(self, folder: Path, port: int) -> None:
         self._folder = folder
         self._port = port
-        self._log = folder / "terminal.log"
+        self._log = folder / ".terminal.log"
         self._printed = ""
         self._env = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "NO_COLOR": "1",
-            "COLUMNS": "80",
+            "COLUMNS": "120",
             "PYTEST_ADDOPTS": "-p no:cacheprovider -p no:asyncio -p no:randomly -n 0",
         }
         self._servers: list[subprocess.Popen[bytes]] = []
@@ -86,7 +113,7 @@ class Reader:
             case "run":
                 self._run(text)
             case "prints":
-                assert pattern(text.strip()).fullmatch(self._printed.strip()), (
+                assert is_shown(text, self._printed), (
                     f"the page shows:\n{text}\nit prints:\n{self._printed}"
                 )
             case "terminal":
@@ -101,36 +128,38 @@ class Reader:
 
     def _run(self, text: str) -> None:
         done = subprocess.run(
-            ["bash", "-e", "-c", f"{self._here(text)}\necho; pwd"],
+            ["bash", "-e", "-c", f"{self._here(text)}\n{_KEEP}"],
             cwd=self._folder,
             env=self._env,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=COMMAND_DEADLINE_S,
             check=False,
         )
-        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
-        self._printed, _, folder = done.stdout.rstrip().rpartition("\n")
-        self._printed = f"{done.stderr}{self._printed}".replace(str(self._port), "8787")
-        self._folder = Path(folder)
+        assert done.returncode == 0, f"{text}\n{done.stdout}"
+        printed, kept = done.stdout.rsplit(_MARK, 1)
+        self._printed = printed.replace(str(self._port), "8787")
+        variables = dict(line.split("=", 1) for line in kept.split("\0") if "=" in line)
+        self._folder, self._env = Path(variables["PWD"]), variables
 
     def _serve(self, text: str) -> None:
         text = text.replace("groundfog dev", f"exec groundfog dev --port {self._port}")
-        with open(self._log, "ab") as log:
+        with open(self._log, "wb") as log:
             self._servers.append(
                 subprocess.Popen(
                     ["bash", "-c", text], cwd=self._folder, env=self._env, stdout=log, stderr=log
                 )
             )
-        self._see("Ready on")
+        self._see("Ready on…")
 
     def _see(self, text: str) -> None:
         """Wait until the server has printed each of these lines; neighbours may change places."""
-        lines = [pattern(line) for line in self._here(text).strip().splitlines()]
+        wanted = self._here(text).strip().splitlines()
 
         def printed() -> bool:
-            log = self._log.read_text(encoding="utf-8")
-            return all(line.search(log) for line in lines)
+            lines = self._log.read_text(encoding="utf-8").splitlines()
+            return all(any(_fits(each, line) for line in lines) for each in wanted)
 
         try:
             eventually(printed)

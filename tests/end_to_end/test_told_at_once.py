@@ -66,7 +66,7 @@ def test_a_usual_port_that_is_taken_is_told(port: int, asked: int | None, is_tol
         worker=SimpleNamespace(timekeeper=keeper, config=config),
         announced=SimpleNamespace(port=port, url="", debug_port=None),
     )
-    arguments: Any = SimpleNamespace(began=0.0, ip=None, port=asked)
+    arguments: Any = SimpleNamespace(began=0.0, ip=None, port=asked, is_first=True)
     terminal: Any = SimpleNamespace(introduce=told.append)
 
     tell_ready(running, arguments, terminal)
