@@ -18,13 +18,15 @@ export function makeStep(run) {
 
     sleep(name, duration) {
       nameOf(name);
-      return run.step(own.sleep, "sleep", name, { duration: plain(duration, `step.sleep("${name}"): duration`) });
+      const given = plain(duration, `step.sleep("${name}"): duration`);
+      return run.step(own.sleep, "sleep", name, { duration: given }).then(nothing);
     },
 
     sleepUntil(name, timestamp) {
       nameOf(name);
       const ms = timestamp instanceof Date ? timestamp.getTime() : timestamp;
-      return run.step(own.sleepUntil, "sleep", name, { timestamp: plain(ms, `step.sleepUntil("${name}"): timestamp`) });
+      const given = plain(ms, `step.sleepUntil("${name}"): timestamp`);
+      return run.step(own.sleepUntil, "sleep", name, { timestamp: given }).then(nothing);
     },
 
     waitForEvent(name, options) {
@@ -39,6 +41,9 @@ export function makeStep(run) {
   };
   return { ...own }; // user code may replace its methods
 }
+
+// What a sleep gives: what is recorded of it would be `null`.
+function nothing() {}
 
 function nameOf(name) {
   if (typeof name !== "string") throw new TypeError(`a step name must be a string, not ${shown(name)}`);

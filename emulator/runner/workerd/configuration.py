@@ -31,6 +31,7 @@ DOOR = "__groundfog_door"
 RULES = "__groundfog_rules"
 SERVICES = "__groundfog_services"
 STORAGE = "durable-objects"
+CACHE = "host:cache"
 ABSENT = "groundfog:absent"
 INLINE_MAX_BYTES = 16 * 1024  # of a module in the text of the configuration
 OWN_DATE = "2026-06-01"  # of our own workers
@@ -76,6 +77,7 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
             },
         },
         _external("host:user", layout.host, f"{layout.generation} user"),
+        _external(CACHE, layout.host, f"{layout.generation} cache", style="proxy"),
     ]
     if layout.spec.durable:
         storage: dict[str, Value] = {"path": str(layout.storage), "writable": True}
@@ -119,13 +121,14 @@ def asker_of(generation: int, binding: str) -> str:
     return f"{generation} binding {binding}"
 
 
-def _external(name: str, path: Path, asker: str) -> Value:
+def _external(name: str, path: Path, asker: str, *, style: str = "host") -> Value:
+    """style: "proxy" tells whole URLs."""
     headers: list[Value] = [{"name": ASKER, "value": asker}]
     return {
         "name": name,
         "external": {
             "address": f"unix:{path}",
-            "http": {"style": Word("host"), "injectRequestHeaders": headers},
+            "http": {"style": Word(style), "injectRequestHeaders": headers},
         },
     }
 
@@ -178,6 +181,7 @@ def _worker(layout: Layout) -> dict[str, Value]:
         "compatibilityDate": layout.spec.compatibility_date,
         "compatibilityFlags": flags,
         "globalOutbound": "internet",
+        "cacheApiOutbound": CACHE,
     }
 
 

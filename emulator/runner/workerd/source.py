@@ -26,6 +26,7 @@ from emulator.runner.workerd.host_server import HostServer, listen_privately
 from emulator.runner.workerd.member import Member
 from emulator.runner.workerd.process import Start, WorkerdProcess, launch
 from emulator.runner.workerd.public_sockets import PublicSockets
+from emulator.runner.workerd.response_cache import ResponseCache
 from emulator.runner.workerd.stacks import Stacks
 
 if TYPE_CHECKING:
@@ -176,7 +177,10 @@ class WorkerdSource:
                 return await answer(stubs, method, target, headers, body)
             return await self._answer(target, stacks, headers, body)
 
-        handlers: dict[str, Handler] = {f"{generation} user": asked}
+        handlers: dict[str, Handler] = {
+            f"{generation} user": asked,
+            f"{generation} cache": ResponseCache().answer,
+        }
         for member in members:
             if member.answer and member.name in bindings:
                 asker = asker_of(generation, member.name)
