@@ -48,9 +48,11 @@ class Peers:
         """Let a worker be called by its name."""
         self._workers[name] = Peer(name, serving)
 
-    def remove(self, name: str) -> None:
-        """A worker has stopped."""
-        self._workers.pop(name, None)
+    def remove(self, name: str, serving: Serving) -> None:
+        """A worker has stopped; another one may have its name by now."""
+        peer = self._workers.get(name)
+        if peer is not None and peer.serving is serving:
+            del self._workers[name]
 
     def find(self, name: str) -> Callee | None:
         """Return the worker with this name; None: it does not run."""

@@ -201,7 +201,7 @@ class Running:
             if self._workerd is not None:
                 self._workerd.connect(self.supervisor)
             peers.add(project.config.name, self.supervisor)
-            taken.callback(peers.remove, project.config.name)
+            taken.callback(peers.remove, project.config.name, self.supervisor)
             if door is not None:
                 self._open_door(door, sockets)
             taken.pop_all()
@@ -244,7 +244,7 @@ class Running:
             await asyncio.gather(self._custody, return_exceptions=True)
         if self.announced is not None:
             self.project.state.retract()
-        self.worker.peers.remove(self.project.config.name)
+        self.worker.peers.remove(self.project.config.name, self.supervisor)
         self.worker.engine.journal.watchers.close()  # open streams of events would delay the stop
         try:
             if self._debug is not None:

@@ -21,6 +21,7 @@ from typing import Any
 from emulator import shadow
 from emulator.config.model import Config
 from emulator.errors import EmulatorError
+from emulator.peers import Peers
 from emulator.protocol import values
 from emulator.protocol.bindings import BindingCall, BindingFailed
 from emulator.protocol.exchanges import Cancel, Credit, Data, End
@@ -85,6 +86,7 @@ class Host:
         self._first: dict[int, Subject] = {}  # that has the checkpoint of a number
         self._spares = Spares(self._make)
         self._ending: set[asyncio.Task[None]] = set()
+        self._groups: dict[str, Peers] = {}
         self._last = 0
 
     def _leave(self) -> None:
@@ -222,7 +224,10 @@ class Host:
         self._folders.add(folder)
         session = await self._session(config.project_dir)
         shadow_source = partial(self._shadow_source, config.project_dir)
-        return Subject(session, config, wanted, folder, self.line, self._states, shadow_source)
+        peers = self._groups.setdefault(wanted.group, Peers()) if wanted.group else Peers()
+        return Subject(
+            *(session, config, wanted, folder, self.line, self._states, shadow_source, peers)
+        )
 
     def _shadow_source(self, project_dir: Path) -> Forkserver:
         """Return what starts guests that only replay; it is started when one is needed."""

@@ -22,7 +22,8 @@ class Options:
     clock: "auto" stands still and moves while a test waits, "virtual" only when it is told, "real"
     is the time of day. now_ms: when a virtual clock begins; None: the time it is.
     allow_hosts: that the worker reaches; patterns with `*` for `fetch`.
-    process_env: the environment of the test process.
+    process_env: the environment of the test process. group: workers with the same one call each
+    other; "": it is alone.
     """
 
     project: str
@@ -38,6 +39,7 @@ class Options:
     allow_hosts: tuple[str, ...] = ()
     deadline_ms: int = 10_000
     process_env: dict[str, str] = field(default_factory=dict)
+    group: str = ""
 
 
 def read(options: Options) -> Config:

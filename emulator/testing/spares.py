@@ -28,7 +28,12 @@ class Spares:
         self._kept: dict[str, asyncio.Task[tuple[Subject, watch.Snapshot]]] = {}
 
     async def take(self, wanted: Options) -> Subject:
-        """Return a worker with these options, and begin to open another. Raises LoadRefused."""
+        """Return a worker with these options, and begin to open another. Raises LoadRefused.
+
+        One of a group has no spare: the others would call it.
+        """
+        if wanted.group:
+            return await self._make(wanted)
         spare = self._kept.pop(repr(wanted), None)
         subject = None if spare is None else await self._fresh(spare)
         if subject is None:

@@ -25,6 +25,7 @@ from emulator.engine.model.step import StepState
 from emulator.engine.model.step_key import StepKind, step_key
 from emulator.errors import StateError
 from emulator.kinds import ai
+from emulator.peers import Peers
 from emulator.protocol.loading import NETWORK
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.guest import Guest
@@ -55,7 +56,10 @@ GUEST_WAIT_S = 0.5  # for an answer: code that computes for longer is not waited
 
 
 class Subject:
-    """One worker of a test, used once. `folder` is its own; its state is inside."""
+    """One worker of a test, used once. `folder` is its own; its state is inside.
+
+    peers: the workers of its group.
+    """
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class Subject:
         line: Connection,
         states: States,
         shadow_source: Callable[[], Forkserver],
+        peers: Peers,
     ) -> None:
         """shadow_source: returns what starts guests that only replay."""
         self.config = config
@@ -82,6 +87,7 @@ class Subject:
         self.crashes = Crashes()
         self.ordering = Ordering(self)
         self._session = session
+        self._peers = peers
         self.folder = folder
         self._states = states
         self._shadow_source = shadow_source
@@ -152,7 +158,7 @@ class Subject:
         )
         project = Project(self.config, lambda: options.read(self.options), state)
         try:
-            running = self._session.open(project, self.logs, seams=seams)
+            running = self._session.open(project, self.logs, seams=seams, peers=self._peers)
             self._running = running
             running.worker.engine.journal.on_commit = self._committed
             running.worker.timekeeper.held_runs = lambda: {held.run for held in self.held}

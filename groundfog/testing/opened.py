@@ -40,12 +40,15 @@ class Opened:
         return replace(self, blocking=not self.blocking)
 
 
-def open_worker(link: Link, wanted: Mapping[str, Any], base: str, state: str) -> Opened:
+def open_worker(
+    link: Link, wanted: Mapping[str, Any], base: str, state: str, group: str = ""
+) -> Opened:
     """Open a worker and return it, for the face without an event loop.
 
     wanted: merged options, whose paths are relative to `base`. state: the folder for all state.
+    group: see `options.for_host`.
     Raises WorkerLoadError, BadOption.
     """
     timeout_s = float(wanted.get("timeout", options.DEFAULT_TIMEOUT_S))
-    about = link.ask(0, "open", options=options.for_host(wanted, base), base=state)
+    about = link.ask(0, "open", options=options.for_host(wanted, base, group), base=state)
     return Opened(link, about["worker"], about, timeout_s)

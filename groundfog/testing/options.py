@@ -69,8 +69,10 @@ def _check(key: str, value: Any) -> None:
         raise BadOption(f"The option {key} is {value!r}; expected a dict of names and values.")
 
 
-def for_host(options: Mapping[str, Any], folder: str) -> dict[str, Any]:
+def for_host(options: Mapping[str, Any], folder: str, group: str = "") -> dict[str, Any]:
     """Return merged options as the host takes them; paths are relative to `folder`.
+
+    group: of the workers that call each other.
 
     Raises BadOption.
     """
@@ -89,6 +91,7 @@ def for_host(options: Mapping[str, Any], folder: str) -> dict[str, Any]:
         "durability": options.get("durability", "process"),
         "allow_hosts": _hosts(options.get("allow_hosts", ())),
         "process_env": dict(os.environ),
+        "group": group,
     }
 
 

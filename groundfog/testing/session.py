@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -37,6 +38,7 @@ class Groundfog:
         self._host: HostProcess | None = None
         self._host_of: Callable[[], HostProcess] | None = None
         self.opened: list[Opened] = []
+        self._groups = 0
 
     def worker(self, project: str | os.PathLike[str] | None = None, **wanted: Any) -> Worker:
         """Open the worker of a project and return it; it is closed as a context manager, or here.
@@ -54,6 +56,34 @@ class Groundfog:
         It is opened before this returns, so nothing is awaited here.
         """
         return AsyncWorker(self.open(_with(project, wanted)).other_face())
+
+    @contextlib.contextmanager
+    def workers(
+        self, *projects: str | os.PathLike[str], **wanted: Any
+    ) -> Iterator[tuple[Worker, ...]]:
+        """Open the workers of several projects, which call each other, until the block ends.
+
+        `with groundfog.workers("shop", "stock") as (shop, stock): …`. wanted: options of each.
+        """
+        group = self._new_group()
+        with contextlib.ExitStack() as stack:
+            opened = [self.open(_with(project, wanted), group) for project in projects]
+            yield tuple(stack.enter_context(Worker(each)) for each in opened)
+
+    @contextlib.asynccontextmanager
+    async def async_workers(
+        self, *projects: str | os.PathLike[str], **wanted: Any
+    ) -> AsyncIterator[tuple[AsyncWorker, ...]]:
+        """Do the same for code on an event loop."""
+        group = self._new_group()
+        async with contextlib.AsyncExitStack() as stack:
+            opened = [self.open(_with(project, wanted), group) for project in projects]
+            faces = [AsyncWorker(each.other_face()) for each in opened]
+            yield tuple([await stack.enter_async_context(face) for face in faces])
+
+    def _new_group(self) -> str:
+        self._groups += 1
+        return f"{id(self)}.{self._groups}"
 
     def close(self) -> None:
         """Close every worker, and end the host if it is this object's own."""
@@ -88,10 +118,13 @@ class Groundfog:
         """Take the host from here; its owner ends it."""
         self._host_of = host_of
 
-    def open(self, wanted: Mapping[str, Any]) -> Opened:
-        """Open a worker by its options, for the faces. Raises WorkerLoadError, BadOption."""
+    def open(self, wanted: Mapping[str, Any], group: str = "") -> Opened:
+        """Open a worker by its options, for the faces. Raises WorkerLoadError, BadOption.
+
+        group: of the workers that call each other.
+        """
         merged = options.merge(self._defaults, options.of_environment(os.environ), wanted)
-        opened = open_worker(self.host.link, merged, self._base, self._folder())
+        opened = open_worker(self.host.link, merged, self._base, self._folder(), group)
         self.opened.append(opened)
         return opened
 
