@@ -45,14 +45,14 @@ class Namespace:
 
     def __init__(self, of: ObjectClass, objects: ObjectCalls) -> None:
         self._of = of
-        self._objects = objects
+        self.objects = objects
 
     async def forward(self, call: Call) -> Encoded:
         """Let an object answer; the call's method is `"<id> <method>"` and the object's name."""
         id, method, *name = call.method.split(" ", 2)
         address = Address(self._of, id, name[0] if name else None)
         passed = Call(method, call.payload, call.body, call.depth)
-        return await self._objects.answer(address, passed)
+        return await self.objects.answer(address, passed)
 
     async def call(self, method: str, args: list[Any]) -> Any:
         """Refuse: calls are not looked into here."""

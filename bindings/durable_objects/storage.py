@@ -15,6 +15,15 @@ from typing import Any
 
 import apsw
 
+from bindings.durable_objects.alarms import (
+    ALARM,
+    ALARM_DUE,
+    ALARM_RETRIES,
+    NAME,
+    Alarm,
+    mark,
+    unmark,
+)
 from bindings.durable_objects.syncing import Syncing
 from bindings.durable_objects.user_sql import UserSql
 from bindings.sql.errors import error_message
@@ -31,15 +40,13 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS _cf_KV (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS _cf_METADATA (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
 )
-_ALARM = "alarm"
-_NAME = "name"
 
 
 class Storage:
     """The file `path`; the first call creates it.
 
-    name: the name that the object's id was made of, which is kept in the file. alarm_changes is
-    called before a change of the alarm is committed.
+    name: the name that the object's id was made of, which is kept in the file. alarm_changed is
+    called with when the alarm is due, once that is committed.
     """
 
     def __init__(
@@ -50,13 +57,14 @@ class Storage:
         *,
         name: str | None = None,
         has_sql: bool = True,
-        alarm_changes: Callable[[int | None], None] = lambda ms: None,
+        alarm_changed: Callable[[int | None], None] = lambda due_ms: None,
     ) -> None:
         self.path = path
         self._name = name
         self._has_sql = has_sql
-        self._alarm_changes = alarm_changes
-        self._new_alarm: tuple[int | None] | None = None  # set by this transaction
+        self._alarm_changed = alarm_changed
+        self._has_new_alarm = False  # set or deleted in this transaction
+        self._is_ringing = False
         self._synced = syncing.of(path, synchronous)
         # `durable` does what FULL would do at each commit, for many commits at a time.
         self._synchronous: Synchronous = "NORMAL" if synchronous == "FULL" else synchronous
@@ -71,7 +79,7 @@ class Storage:
             "delete_all": self._delete_all,
             "exec": self._exec,
             "get": self._get,
-            "get_alarm": self.alarm,
+            "get_alarm": self._get_alarm,
             "list": self._list,
             "release": self._release,
             "roll_back": self._roll_back,
@@ -117,20 +125,37 @@ class Storage:
         """Whether something was committed that may not be durable."""
         return self._synced.is_behind
 
-    def alarm(self) -> int | None:
-        """Return when the alarm is to ring, in milliseconds; None without an alarm."""
-        found: int | None = self._metadata(_ALARM)
-        return found
+    def alarm(self) -> Alarm | None:
+        """Return the alarm, None if there is none."""
+        at_ms = self._metadata(ALARM)
+        if at_ms is None:
+            return None
+        due_ms = self._metadata(ALARM_DUE)
+        return Alarm(at_ms, at_ms if due_ms is None else due_ms, self._metadata(ALARM_RETRIES) or 0)
 
-    def change_alarm(self, ms: int | None) -> None:
-        """Set or delete the alarm, in a transaction of its own."""
-        self._set_alarm(ms)
-        self._commit([])
+    def begin_ringing(self) -> None:
+        """The alarm rings: until it is over, or is set anew, the object sees none."""
+        self._is_ringing = True
+
+    def end_ringing(self, again_ms: int | None) -> None:
+        """It has rung: forget it, or let it ring again at this time, unless it was set anew."""
+        if not self._is_ringing:
+            return
+        self._is_ringing = False
+        # What the object is about to commit takes this along.
+        joins = self._open().in_transaction
+        alarm = self.alarm()
+        self._set_alarm(None if again_ms is None or alarm is None else alarm.at_ms)
+        if again_ms is not None and alarm is not None:
+            self._note(ALARM_DUE, again_ms)
+            self._note(ALARM_RETRIES, alarm.retries + 1)
+        if not joins:
+            self._commit([])
 
     def abandon(self) -> None:
         """Undo what was not committed: whoever wrote it is gone."""
         self._savepoints = 0
-        self._new_alarm = None
+        self._has_new_alarm = False
         if self._connection is not None and self._connection.in_transaction:
             self._execute("ROLLBACK")
 
@@ -198,13 +223,20 @@ class Storage:
 
     # --- alarm
 
+    def _get_alarm(self) -> int | None:
+        alarm = None if self._is_ringing else self.alarm()
+        return None if alarm is None else alarm.at_ms
+
     def _set_alarm(self, ms: int | None) -> None:
         self._begin()
-        self._new_alarm = (ms,)
-        if ms is None:
-            self._execute("DELETE FROM _cf_METADATA WHERE name = ?", (_ALARM,))
-        else:
-            self._execute("INSERT OR REPLACE INTO _cf_METADATA VALUES (?, ?)", (_ALARM, ms))
+        self._has_new_alarm, self._is_ringing = True, False
+        for name in (ALARM, ALARM_DUE, ALARM_RETRIES):
+            self._execute("DELETE FROM _cf_METADATA WHERE name = ?", (name,))
+        if ms is not None:
+            self._note(ALARM, ms)
+
+    def _note(self, name: str, value: int) -> None:
+        self._execute("INSERT OR REPLACE INTO _cf_METADATA VALUES (?, ?)", (name, value))
 
     # --- transactions
 
@@ -216,11 +248,19 @@ class Storage:
             return
         assert self._file is not None
         self._file.check()  # never acknowledge a write to a file that was removed
-        if self._new_alarm is not None:
-            self._alarm_changes(self._new_alarm[0])
-            self._new_alarm = None
+        if not self._has_new_alarm:
+            self._execute("COMMIT")
+            self._synced.written()
+            return
+        self._has_new_alarm = False
+        alarm = self.alarm()
+        if alarm is not None and mark(self.path):
+            self._synced.named()
         self._execute("COMMIT")
         self._synced.written()
+        if alarm is None:
+            unmark(self.path)
+        self._alarm_changed(None if alarm is None else alarm.due_ms)
 
     def _savepoint(self) -> None:
         self._begin()
@@ -234,8 +274,6 @@ class Storage:
     def _roll_back(self) -> None:
         """Undo what was done since the last savepoint, which ends."""
         self._execute(f"ROLLBACK TO _cf_{self._savepoints}")
-        if self._new_alarm is not None:
-            self._new_alarm = (self.alarm(),)
         self._release()
 
     def _begin(self) -> None:
@@ -287,5 +325,5 @@ class Storage:
             for statement in _SCHEMA:
                 connection.execute(statement)
             if self._name is not None:
-                connection.execute("INSERT INTO _cf_METADATA VALUES (?, ?)", (_NAME, self._name))
+                connection.execute("INSERT INTO _cf_METADATA VALUES (?, ?)", (NAME, self._name))
         self._synced.written()

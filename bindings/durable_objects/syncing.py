@@ -55,6 +55,10 @@ class Synced:
         """Something was committed."""
         self._written += 1
 
+    def named(self) -> None:
+        """A file was created beside it."""
+        self._has_name = False
+
     async def reached(self) -> None:
         """Return when what was committed before this call is durable. Raises WorkerError."""
         until = self._written
@@ -75,15 +79,15 @@ class Synced:
         self._durable = written
 
     def _sync_files(self) -> None:
+        if not self._has_name:
+            self._has_name = True
+            _sync(os.fspath(self._path.parent))
         for path in (f"{self._path}-wal", os.fspath(self._path)):
             try:
                 _sync(path)
                 break
             except FileNotFoundError:  # SQLite has copied the log into the file, and synced that
                 continue
-        if not self._has_name:
-            _sync(os.fspath(self._path.parent))
-            self._has_name = True
 
 
 def _sync(path: str) -> None:

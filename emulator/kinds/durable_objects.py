@@ -85,6 +85,7 @@ KIND = Kind(
     open=_open,
     shown=_shown,
     told=_told,
+    trigger="emulator.triggers.alarms:trigger",
     files=(OBJECTS,),
     workerd=_in_workerd,
 )

@@ -9,8 +9,8 @@ Source: docs/platform/durable-objects.md, "Life".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +18,21 @@ from typing import TYPE_CHECKING
 from bindings.binding import Call, Encoded
 from bindings.durable_objects.namespace import Address, ObjectClass
 from emulator import forwarding
-from emulator.errors import WorkerError
+from emulator.errors import EmulatorError, WorkerError
 from emulator.objects.resident import Resident
 from emulator.protocol.objects import ObjectOver, StorageCall, StorageFailed
 from emulator.runner.guest import Guest
-from emulator.runner.requests import FetchReply, FetchRequest, RpcReply, RpcRequest
+from emulator.runner.requests import (
+    FetchReply,
+    FetchRequest,
+    InvokeRequest,
+    RpcReply,
+    RpcRequest,
+)
 from emulator.sqlite import Synchronous
 
 if TYPE_CHECKING:
+    from bindings.durable_objects.alarms import Alarm
     from bindings.durable_objects.syncing import Syncing
 
 IDLE_S = 10.0  # then it is forgotten. Source: docs/platform/durable-objects.md, "Life".
@@ -49,6 +56,7 @@ class Objects:
     ) -> None:
         self.serving: Callable[[], Awaitable[Guest]] = _not_running
         self.idle_s = IDLE_S
+        self.alarm_changed: Callable[[Address, int | None], None] = lambda address, due_ms: None
         self._file = file
         self._synchronous = synchronous
         self._syncing: Syncing | None = None
@@ -85,6 +93,45 @@ class Objects:
             reply = await resident.guest.rpc(replace(request, object=resident.number))
         body = None if reply.body is None else resident.held(reply.body)
         return RpcReply(reply.payload, body, reply.close)
+
+    def alarms(self, of: ObjectClass) -> Iterator[tuple[Address, int]]:
+        """Yield the stored alarms of a class: each object, and when its alarm is due."""
+        from bindings.durable_objects.alarms import marked
+
+        for found in marked(self._file(of, "").parent):
+            assert found.alarm is not None
+            yield Address(of, found.id, found.name), found.alarm.due_ms
+
+    async def ring(
+        self, address: Address, now_ms: Callable[[], int], again_ms: Callable[[int], int | None]
+    ) -> Rung | None:
+        """Let an object's alarm ring, if it is due. Raises EmulatorError.
+
+        again_ms: when it is tried again after so many failures, None for never.
+        """
+        ended = False
+        try:
+            async with _Event(self, address) as resident:
+                found = resident.storage.alarm()
+                if found is None or found.due_ms > now_ms():
+                    self.alarm_changed(address, None if found is None else found.due_ms)
+                    return None
+                alarm = found
+                resident.storage.begin_ringing()
+                error = await _rang(resident, alarm)
+                again = again_ms(alarm.retries) if error else None
+                ended = bool(resident.over)
+                if not ended:
+                    resident.storage.end_ringing(again)
+        except WorkerError:
+            if not ended:
+                raise
+        if ended:
+            async with _Event(self, address) as anew:
+                if anew.storage.alarm() == alarm:
+                    anew.storage.begin_ringing()
+                    anew.storage.end_ringing(again)
+        return Rung(error, alarm.retries, again)
 
     async def durable(self, number: int) -> None:
         """Return when what the object with this number has written is durable."""
@@ -133,6 +180,7 @@ class Objects:
             self._syncing,
             name=address.name,
             has_sql=address.of.has_sql,
+            alarm_changed=lambda due_ms: self.alarm_changed(address, due_ms),
         )
         resident = Resident(self._last, address, guest, storage, self.close_resident)
         self._residents[address.of.unique_key, address.id] = resident
@@ -202,6 +250,15 @@ class Objects:
             self._sweep_later()
 
 
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """How an alarm has rung: `error` is "" if it went well. again_ms: when it is tried again."""
+
+    error: str
+    retries: int
+    again_ms: int | None
+
+
 class _Event:
     """A call of an object: it is in memory meanwhile, and what it wrote is durable at the end."""
 
@@ -234,6 +291,17 @@ class _Event:
         except WorkerError as error:
             self._objects.close_resident(resident, error.message)
             raise
+
+
+async def _rang(resident: Resident, alarm: Alarm) -> str:
+    """Call the object's alarm(); return what it raised, "" if it went well."""
+    args = [alarm.retries, alarm.at_ms]
+    try:
+        request = InvokeRequest("", "alarm", args, object=resident.number)
+        told = (await resident.guest.invoke(request)).value
+    except EmulatorError as error:
+        return str(error)
+    return "" if told["outcome"] == "ok" else str(told["error"][2])
 
 
 async def _not_running() -> Guest:

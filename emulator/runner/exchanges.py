@@ -116,7 +116,9 @@ class Exchanges:
         Raises HandlerError, GuestLost; NotCloneable and FrameTooLarge for what cannot be sent.
         """
         payload, stream = payloads.encode(request.args)
-        exchange_id, exchange = self._new(f"{request.entrypoint or 'Default'}.{request.method}()")
+        exchange_id, exchange = self._new(
+            f"{request.entrypoint or 'Default'}.{request.method}()", of=request.object
+        )
         body = None if stream is None else stream.chunks
         try:
             self._send(
@@ -125,6 +127,7 @@ class Exchanges:
                     request.method,
                     request.entrypoint,
                     body is not None,
+                    object=request.object,
                     payload=payload,
                 )
             )

@@ -47,12 +47,13 @@ class FetchReply:
 class InvokeRequest:
     """A call of a method of one of the worker's classes; `entrypoint` "" is the default one.
 
-    One of `args`, or one value in them, may be a `ByteStream`.
+    One of `args`, or one value in them, may be a `ByteStream`. object: see `RpcRequest`.
     """
 
     entrypoint: str
     method: str
     args: list[Any]
+    object: int = 0
 
 
 @dataclass(frozen=True, slots=True)

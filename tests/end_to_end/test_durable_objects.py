@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from emulator.cli.main import cli
+from emulator.clock import SystemClock
 from tests.end_to_end.projects import FIXTURES
 from tests.end_to_end.server import DevServer
 from tests.waiting import eventually
@@ -141,6 +144,26 @@ class Room(DurableObject):
         tables = storage.sql.exec("SELECT name FROM sqlite_schema WHERE name = 't'").toArray()
         return [undone, storage.kv.get("a"), tables]
 
+    async def alarm(self, info):
+        storage = self.ctx.storage
+        told = await storage.get("rung") or []
+        told.append([await storage.getAlarm(), info.retryCount, info.isRetry])
+        await storage.put("rung", told)
+        if self.ctx.id.name == "rings again" and len(told) < 3:
+            await storage.setAlarm(1)
+        if self.ctx.id.name == "fails" and len(told) < 3:
+            raise ValueError("cannot ring")
+        if self.ctx.id.name == "takes all down" and len(told) < 2:
+            await storage.sync()
+            os._exit(4)
+
+    async def set_alarm(self, ms):
+        await self.ctx.storage.setAlarm(ms)
+        return await self.ctx.storage.getAlarm()
+
+    async def rung(self):
+        return [await self.ctx.storage.get("rung"), await self.ctx.storage.getAlarm()]
+
     async def fetch(self, request):
         return Response.json({"url": request.url, "text": await request.text(),
                               "id": str(self.ctx.id), "name": self.ctx.id.name})
@@ -150,6 +173,9 @@ class Old(DurableObject):
     async def value(self):
         await self.ctx.storage.put("x", [1, {"y": None}])
         return await self.ctx.storage.get("x")
+
+    async def set_alarm(self, ms):
+        await self.ctx.storage.setAlarm(ms)
 
     async def sql(self):
         return self.ctx.storage.sql.exec("SELECT 1").one()
@@ -307,6 +333,46 @@ def test_the_older_storage_has_keys_and_no_sql(server: DevServer) -> None:
 def test_a_name_that_is_no_method_is_workerd_s_error(server: DevServer) -> None:
     for name in ("nothing", "_hidden", "ctx", "alarm"):
         assert "error" in asked(server, "call", name)
+
+
+def rung(server: DevServer, name: str) -> Any:
+    return asked(server, "call", "rung", name=name)
+
+
+def test_an_alarm_rings_once_and_is_not_seen_while_it_does(server: DevServer) -> None:
+    assert asked(server, "call", "set_alarm", 5, name="rings") == 5
+    eventually(lambda: rung(server, "rings")[0])
+    assert rung(server, "rings") == [[[None, 0, False]], None]
+
+
+def test_an_alarm_that_its_handler_sets_rings_again(server: DevServer) -> None:
+    asked(server, "call", "set_alarm", 5, name="rings again")
+    eventually(lambda: len(rung(server, "rings again")[0] or ()) == 3)
+
+
+def test_a_class_without_a_handler_cannot_set_an_alarm(server: DevServer) -> None:
+    assert "must have an alarm()" in asked(server, "call", "set_alarm", 5, of="OLD")["error"]
+
+
+def test_alarms_wait_for_the_clock_and_outlive_a_kill_and_failures(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "wrangler.toml").write_text(TOML)
+    (tmp_path / "src" / "entry.py").write_text(ENTRY)
+    (tmp_path / "groundfog.toml").write_text('[clock]\nmode = "virtual"\n')
+    later = SystemClock().now_ms() + 86_400_000
+    with DevServer(tmp_path) as server:
+        for name in ("fails", "takes all down"):
+            assert asked(server, "call", "set_alarm", later, name=name) == later
+        server.kill()
+    with DevServer(tmp_path) as server:
+        advance = ["clock", "advance", "--cwd", str(tmp_path)]
+        assert CliRunner().invoke(cli, [*advance, "1 day"]).exit_code == 0
+        eventually(lambda: len(rung(server, "takes all down")[0] or ()) >= 1)
+        server.wait_for("alarm of Room fails failed")
+        assert CliRunner().invoke(cli, [*advance, "1 hour"]).exit_code == 0
+        eventually(lambda: len(rung(server, "fails")[0]) == 3)
+        assert rung(server, "fails") == [[[None, n, n > 0] for n in range(3)], None]
+        assert rung(server, "takes all down") == [[[None, 0, False], [None, 1, True]], None]
 
 
 def test_a_save_moves_idle_objects_and_lets_a_busy_one_finish(

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import tracebacks
 from .batches import MessageBatch, Told
-from .calling import settle
+from .calling import relaxed_call, settle
 from .sdk.jsobject import JsObject
 from .sdk.pyodide.ffi import JsException
 
@@ -43,6 +43,26 @@ async def queue(instance: Any, args: list[Any]) -> Told:
     return await _called(instance, "queue", batch, batch._told)
 
 
+class AlarmInvocationInfo(JsObject):
+    """What `alarm` gets: how often this alarm has failed, and when it was set to ring."""
+
+    def __init__(self, retries: int, scheduled_ms: int) -> None:
+        self.retryCount = retries
+        self.isRetry = retries > 0
+        self.scheduledTime = scheduled_ms
+
+
+async def alarm(instance: Any, args: list[Any]) -> Told:
+    """Call `alarm(info)` of a Durable Object, or `alarm()`; args: failures, milliseconds."""
+    told: Told = {"outcome": "ok"}
+    try:
+        await settle(relaxed_call(instance.alarm, AlarmInvocationInfo(*args)))
+    except Exception as error:
+        told["outcome"] = "exception"
+        told["error"] = list(tracebacks.told(error))
+    return told
+
+
 async def _called(instance: Any, name: str, event: Any, told: Told) -> Told:
     """Call a handler with three arguments, as the runtime does; what it raises is told."""
     try:
@@ -57,6 +77,7 @@ async def _called(instance: Any, name: str, event: Any, told: Told) -> Told:
 
 
 EVENTS: dict[str, Callable[[Any, list[Any]], Awaitable[Told]]] = {
+    "alarm": alarm,
     "queue": queue,
     "scheduled": scheduled,
 }

@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 import pytest
 
+from bindings.durable_objects.alarms import Alarm, marked
 from bindings.durable_objects.storage import Storage
 from bindings.durable_objects.syncing import Syncing
 from bindings.durable_objects.user_sql import TooSlow
@@ -136,7 +137,7 @@ def test_delete_all_leaves_nothing_but_the_alarm_if_it_is_to_stay(opened: Storag
     opened.call("commit", [[]])
 
     assert opened.call("list", ["", None, False, None]) == []
-    assert opened.alarm() == 7
+    assert opened.alarm() == Alarm(7, 7, 0)
     assert rows(opened, "PRAGMA table_list") != []
     names = rows(opened, "SELECT name FROM sqlite_schema WHERE name IN ('p', 'c', 'v', 'f')")
     assert names == []
@@ -166,3 +167,30 @@ def test_one_sync_makes_all_commits_before_it_durable(tmp_path: Path) -> None:
     asyncio.run(scenario())
     found = apsw.Connection(str(tmp_path / "object.sqlite"))
     assert found.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_an_alarm_is_found_at_a_start_with_its_failures(tmp_path: Path, syncing: Syncing) -> None:
+    told: list[int | None] = []
+    before = storage(tmp_path, syncing, name="a name", alarm_changed=told.append)
+    before.call("set_alarm", [5])
+    assert told == [] and list(marked(tmp_path)) == []
+    before.call("commit", [[]])
+    before.begin_ringing()
+    assert before.call("get_alarm", []) is None
+    before.end_ringing(2_005)
+    before.close()
+
+    (found,) = marked(tmp_path)
+    assert (found.id, found.name, found.alarm) == ("object", "a name", Alarm(5, 2_005, 1))
+    assert told == [5, 2_005]
+
+    after = storage(tmp_path, syncing)
+    after.begin_ringing()
+    after.call("set_alarm", [9])  # by its own handler: this one stays
+    after.call("commit", [[]])
+    after.end_ringing(None)
+    assert after.alarm() == Alarm(9, 9, 0)
+    after.begin_ringing()
+    after.end_ringing(None)
+    after.close()
+    assert list(marked(tmp_path)) == []

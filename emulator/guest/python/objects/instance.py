@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ....protocol.message import Message
 from ....protocol.objects import ObjectOpen, ObjectOver
+from .. import flags
 from ..loader import Worker
 from ..sdk.jserror import JsException
 from .gate import InputGate
@@ -36,7 +37,12 @@ class DurableInstance:
         self._worker = worker
         self._send = storages.send
         self._line = Line(storages, message.object)
-        self._keys = Keys(self._line, has_sql=message.has_sql)
+        self._keys = Keys(
+            self._line,
+            has_sql=message.has_sql,
+            has_alarm=hasattr(worker.objects.get(message.class_name), "alarm"),
+            deletes_alarm=worker.flags.get(flags.DELETES_ALARM, False),
+        )
         name = message.name if message.has_name else None
         storage = DurableObjectStorage(self._line, self._keys, self._gate, has_sql=message.has_sql)
         self._ctx = DurableObjectContext(

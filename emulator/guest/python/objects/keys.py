@@ -24,9 +24,14 @@ _KNOWN_MAX_CHARS = 4 * 1024 * 1024
 
 
 class Keys:
-    """Texts of values by key; None: there is no such key."""
+    """Texts of values by key; None: there is no such key.
 
-    def __init__(self, line: Line, *, has_sql: bool) -> None:
+    has_alarm: the class has an alarm(). deletes_alarm: deleteAll() deletes the alarm too.
+    """
+
+    def __init__(self, line: Line, *, has_sql: bool, has_alarm: bool, deletes_alarm: bool) -> None:
+        self.has_alarm = has_alarm
+        self.deletes_alarm = deletes_alarm
         self._line = line
         self._has_sql = has_sql
         self._known: dict[str, str | None] = {}

@@ -24,6 +24,7 @@ from .sql import NO_SQL, SqlStorage
 
 Answer = Coroutine[Any, Any, Any]
 Pairs = list[tuple[str, Any]]
+NO_HANDLER = "Your Durable Object class must have an alarm() handler in order to call setAlarm()"
 _LIST_OPTIONS = ("start", "startAfter", "end", "prefix", "reverse", "limit")
 
 
@@ -66,8 +67,8 @@ class _Operations:
         return _done("deleteAlarm", lambda: self._set_alarm(None))
 
     def _set_alarm(self, ms: int | None) -> None:
-        if ms is not None:
-            raise NotImplementedError("ctx.storage.setAlarm(): Groundfog rings no alarms yet.")
+        if ms is not None and not self._keys.has_alarm:
+            raise JsException(NO_HANDLER, "TypeError")
         self._line.tell("set_alarm", ms)
         self._keys.changed()
 
@@ -134,7 +135,7 @@ class DurableObjectStorage(_Operations):
 
     def _delete_all(self) -> None:
         self._keys.send()
-        self._line.tell("delete_all", True)
+        self._line.tell("delete_all", self._keys.deletes_alarm)
         self._keys.forget()
         self._keys.changed()
 
