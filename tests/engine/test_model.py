@@ -733,7 +733,7 @@ TestEngineModel = EngineModel.TestCase
 TestEngineModel.settings = settings(
     # Shrinking takes minutes, and the blob that is printed repeats a failure as it is.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    max_examples=int(os.environ.get("MODEL_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("MODEL_EXAMPLES", "30")),
     stateful_step_count=35,
     deadline=None,
     derandomize=False,
