@@ -23,6 +23,7 @@ const early = Object.keys(imported);
 
 export default {
   async fetch(request: Request, env: any): Promise<Response> {
+    console.log("%s and", "one", { two: 2 }, "\\nmore");
     const seen = [...early, ...Object.keys(env), ...Object.keys(imported)];
     return Response.json([...request.headers], { headers: { "x-env": `${seen}` } });
   },
@@ -114,3 +115,10 @@ def test_both_doors_remove_the_headers_that_only_the_host_may_set(server: DevSer
 
 def test_user_code_sees_no_binding_of_ours(server: DevServer) -> None:
     assert httpx.get(server.url).headers["x-env"] == "DB,DB,DB"
+
+
+def test_each_line_that_is_printed_says_for_which_request(server: DevServer) -> None:
+    httpx.get(f"{server.url}/{'long' * 20}?query")
+
+    path = f"/{'long' * 9}lon…"
+    server.wait_for(rf"GET {path} \| one and \{{ two: 2 \}}.*\n.*GET {path} \| more")

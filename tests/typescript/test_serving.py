@@ -164,7 +164,7 @@ def test_a_rejected_promise_of_wait_until_is_shown(server: DevServer) -> None:
 def test_output_and_requests_are_shown(server: DevServer) -> None:
     server.get("/shown?a=1")
 
-    server.wait_for(r"worker \| asked for /shown")
+    server.wait_for(r"GET /shown \| asked for /shown")
     server.wait_for(r"GET /shown\?a=1 200 ")
 
 

@@ -176,7 +176,7 @@ def test_steps_are_retried_with_their_context_and_some_errors_are_final(server: 
     assert found["found"]["attempt"] == 3
     assert found["found"]["config"]["retries"] == {"limit": 2, "delay": 10, "backoff": "constant"}
     assert found["caught"] == ["NonRetryableError", "never", True]
-    server.wait_for(r"TypeError: attempt 1\n.*at .*src/index.ts:\d+:34")
+    server.wait_for(r"flow \S+ \| TypeError: attempt 1\n.*\|     at .*src/index.ts:\d+:34")
 
 
 def test_a_function_may_choose_the_delay(server: DevServer) -> None:

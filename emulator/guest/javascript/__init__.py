@@ -6,6 +6,7 @@ front.js        what comes before user code in a request: who may ask what
 front_alone.js  the same as a worker of its own, in front of a script in service-worker format
 absent.js       a binding that is not emulated
 caller.js       a binding whose methods run in the host
+format.js       how workerd writes what is printed
 """
 
 from __future__ import annotations
@@ -24,5 +25,7 @@ def source(name: str) -> str:
 
 def parts() -> list[str]:
     """Return the names of the modules that `entry.js` imports."""
-    others = {"entry.js", "front_alone.js", "absent.js", "caller.js", "workflows.js"}
-    return sorted(path.name for path in FOLDER.glob("*.js") if path.name not in others)
+    alone = ("front_alone.js", "absent.js", "caller.js", "format.js", "workflows.js")
+    return sorted(
+        path.name for path in FOLDER.glob("*.js") if path.name not in ("entry.js", *alone)
+    )

@@ -1,5 +1,6 @@
 // The guest's end of the conversation: messages <-> frames in a WebSocket. PROTOCOL.md, section 2.
 
+import { joined } from "./bytes.js";
 import { queueMicrotask, setTimeout } from "./primitives.js";
 
 const encoder = new TextEncoder();
@@ -64,7 +65,7 @@ export class Connection {
     if (frames.length === 0) return;
     this.#pending = [];
     try {
-      this.#socket.send(frames.length === 1 ? frames[0] : joined(frames));
+      this.#socket.send(joined(frames));
     } catch {} // it is closed: the host is gone, and so are we soon
   }
 
@@ -102,16 +103,6 @@ function withInfinity(header) {
   return found ? text.replaceAll(JSON.stringify(INFINITY), "1e999") : text;
 }
 
-function joined(parts) {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
 class FrameReader {
   #parts = [];
   #size = 0;
@@ -122,7 +113,7 @@ class FrameReader {
     this.#parts.push(data);
     this.#size += data.length;
     if (this.#size < this.#wanted) return;
-    const whole = this.#parts.length === 1 ? data : joined(this.#parts);
+    const whole = joined(this.#parts);
     const view = new DataView(whole.buffer, whole.byteOffset, whole.length);
     let at = 0;
     this.#wanted = 4;

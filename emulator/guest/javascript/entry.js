@@ -1,8 +1,9 @@
 // The main module of a user's worker: the user's own module, with errors reported, an entrypoint for
 // clients and a control connection beside it. All of it runs in the user's isolate.
 
-import "./groundfog/primitives.js";
+import { runAs } from "./groundfog/primitives.js";
 import "./groundfog/host.js";
+import { Requested } from "./groundfog/labels.js";
 import "./groundfog/services.js";
 import { front } from "./groundfog/front.js";
 import { Guest } from "./groundfog/guest.js";
@@ -17,6 +18,10 @@ const HANDLERS = ["scheduled", "queue", "email", "tail", "trace"];
 
 // Lets the user's default export answer a request.
 function serve(request, env, ctx) {
+  return runAs(new Requested(request.method, request.url), () => answered(request, env, ctx));
+}
+
+function answered(request, env, ctx) {
   const exported = user.default;
   if (typeof exported === "function") {
     const instance = new exported(watchedContext(ctx), env);

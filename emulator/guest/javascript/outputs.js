@@ -1,6 +1,7 @@
 // Byte streams that steps return: sent to the host while the attempt runs, and read back from it.
 // PROTOCOL.md, section 9.
 
+import { joined } from "./bytes.js";
 import { StoredStream } from "./values.js";
 
 const CHUNK_BYTES = 262_144;
@@ -46,7 +47,7 @@ export class Upload {
         const { done, value } = await this.#reader.read();
         if (this.over) return;
         if (done) break;
-        rest = joined(rest, bytesOf(value));
+        rest = joined([rest, bytesOf(value)]);
         while (rest.length >= CHUNK_BYTES) {
           await this.#chunk(rest.slice(0, CHUNK_BYTES));
           rest = rest.subarray(CHUNK_BYTES);
@@ -156,12 +157,4 @@ function bytesOf(value) {
     );
   }
   return bytes;
-}
-
-function joined(first, second) {
-  if (first.length === 0) return second;
-  const whole = new Uint8Array(first.length + second.length);
-  whole.set(first);
-  whole.set(second, first.length);
-  return whole;
 }

@@ -29,10 +29,12 @@ FRONT = "__groundfog_front"
 HOST = "__groundfog_host"
 DOOR = "__groundfog_door"
 RULES = "__groundfog_rules"
+LABELS = "__groundfog_format"
 SERVICES = "__groundfog_services"
 STORAGE = "durable-objects"
 CACHE = "host:cache"
 ABSENT = "groundfog:absent"
+FORMAT = "groundfog:format"
 INLINE_MAX_BYTES = 16 * 1024  # of a module in the text of the configuration
 OWN_DATE = "2026-06-01"  # of our own workers
 # From this date the flag is the default, and naming it is an error for some versions of workerd.
@@ -108,7 +110,11 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
             {
                 "modules": [
                     {"name": name, "internal": True, "esModule": javascript.source(file)}
-                    for name, file in ((ABSENT, "absent.js"), (CALLER, "caller.js"))
+                    for name, file in (
+                        (ABSENT, "absent.js"),
+                        (CALLER, "caller.js"),
+                        (FORMAT, "format.js"),
+                    )
                 ]
             }
         ],
@@ -142,6 +148,7 @@ def _user(layout: Layout) -> Value:
         bindings += [_global(module) for module in layout.bundle.modules[1:]]
     else:
         bindings += _to_host(layout)
+        bindings.append({"name": LABELS, "wrapped": {"moduleName": FORMAT}})
         worker["modules"] = [*_own_modules(), *(_module(each) for each in layout.bundle.modules)]
     worker["bindings"] = bindings
     if layout.spec.durable:
