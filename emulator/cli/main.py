@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "emulator.cli.check:check",
     "sync": "emulator.cli.sync:sync",
     "types": "emulator.cli.types:types",
+    "test": "emulator.cli.test:test",
     "doctor": "emulator.cli.doctor:doctor",
 }
 
