@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bindings.binding import Binding
+from bindings.webcrypto.webcrypto import Webcrypto
 from emulator import watch
 from emulator.clock import Clock
 from emulator.config.model import Config
@@ -25,7 +26,7 @@ from emulator.engine.journal.lists import unfinished_text
 from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError
 from emulator.kinds.workflow_classes import check_exports
-from emulator.protocol.loading import STUBS
+from emulator.protocol.loading import CRYPTO, STUBS
 from emulator.runner.guest import Guest
 from emulator.runner.loads import Loads
 from emulator.runner.requests import (
@@ -324,7 +325,7 @@ class Supervisor:
         spec, bindings = worker_spec(config), self.worker.bindings.of(config)
         if self._loading is not None:
             spec, bindings = self._loading(spec, bindings)
-        bindings = {**bindings, STUBS: self.worker.peers.stubs}
+        bindings = {**bindings, STUBS: self.worker.peers.stubs, CRYPTO: Webcrypto()}
         return await self.runner.load(spec, bindings, apart=apart)
 
     def _version(self, of_guest: str = "") -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from importlib.metadata import requires
 from pathlib import Path
 
+from emulator.guest.python.undeployed import GROUNDFOGS
 from tests.end_to_end.projects import make_project
 from tests.end_to_end.server import DevServer
 
@@ -16,6 +19,8 @@ rules = [{ type = "Text", globs = ["**/*.css"] }]
 """
 ENTRY = """
 import os, random, uuid
+import re
+from importlib.metadata import requires
 from pathlib import Path
 import starlette.routing, simsimd
 from workers import Response, WorkerEntrypoint
@@ -59,3 +64,12 @@ def test_what_would_break_is_told_once_with_its_line(tmp_path: Path) -> None:
     ]
     assert "which is here only because Groundfog needs it" in own[0]
     assert "it is outside of the folder of main, and not deployed" in own[5]
+
+
+def test_the_packages_of_groundfog_are_those_that_it_needs() -> None:
+    """The list is in the guest, which cannot read our metadata where it runs in another Python."""
+    needed = {"groundfog"}
+    for text in requires("groundfog") or []:
+        if "extra ==" not in text:
+            needed.add(re.split(r"[^\w.-]", text)[0].lower().replace("-", "_"))
+    assert {name.removeprefix("google_") for name in needed} <= GROUNDFOGS

@@ -121,31 +121,6 @@ out.append(len(heard))
     assert given(tmp_path, code) == ["abort", True, "AbortError", "TimeoutError", 1]
 
 
-def test_hmac_signs_and_verifies(tmp_path: Path) -> None:
-    code = """
-from js import Object, TextEncoder, crypto
-from pyodide.ffi import JsException, to_js
-encode = TextEncoder.new().encode
-algorithm = to_js({"name": "HMAC", "hash": "SHA-256"}, dict_converter=Object.fromEntries)
-key = await crypto.subtle.importKey("raw", encode("k"), algorithm, False, to_js(["sign", "verify"]))
-signature = await crypto.subtle.sign("HMAC", key, encode("data"))
-out = [signature.to_bytes().hex()[:16],
-       await crypto.subtle.verify("HMAC", key, signature, encode("data")),
-       await crypto.subtle.verify("HMAC", key, signature, encode("other"))]
-for call in (lambda: crypto.subtle.exportKey("raw", key),
-             lambda: crypto.subtle.digest("MD5", encode("x")),
-             lambda: crypto.subtle.importKey("jwk", encode("k"), algorithm, False, to_js([]))):
-    try:
-        await call()
-    except JsException as error:
-        out.append(error.name)
-"""
-    assert given(tmp_path, code) == [
-        *("98755ce7a0d431b5", True, False),
-        *("InvalidAccessError", "NotSupportedError", "NotSupportedError"),
-    ]
-
-
 def test_both_ends_of_a_socket_pair_converse_in_the_worker(tmp_path: Path) -> None:
     code = """
 from js import ArrayBuffer, WebSocketPair

@@ -26,7 +26,7 @@ from ...protocol.runs import (
     StepTaken,
     StreamPiece,
 )
-from . import conversion, flags, hints, loader, network
+from . import conversion, flags, hints, host_calls, loader, network
 from .calls import BindingCalls
 from .debugging import breakpoints
 from .env import _EnvWrapper
@@ -135,6 +135,7 @@ class Guest:
         variables = conversion.decode(message.payload) or {}
         env = _EnvWrapper(members(self._calls, message.bindings, variables.get("vars", {})))
         hints.elsewhere.update(variables.get("elsewhere", {}))
+        host_calls.use(self._calls)
         if message.asks_network:
             network.guard(self._calls, message.allowed_hosts)
         if message.clock_ahead_ms:

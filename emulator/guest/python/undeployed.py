@@ -15,8 +15,9 @@ from . import packages, pyodide_lacks
 # What comes with Groundfog, where it is installed beside the worker's packages.
 GROUNDFOGS = frozenset(
     """
-    aiosqlite anyio apsw certifi click groundfog h11 httpcore httptools httpx idna multipart numpy
-    python_multipart re2 simsimd sniffio starlette tomli uvicorn uvloop watchfiles websockets
+    aiosqlite anyio apsw certifi cffi click cryptography groundfog h11 httpcore httptools httpx idna
+    msgspec multipart numpy python_multipart re2 simsimd sniffio starlette tomli uvicorn uvloop
+    watchfiles websockets
     """.split()
 )
 

@@ -1,0 +1,1 @@
+"""`crypto.subtle` of Python workers, by the package cryptography: ciphers, signatures, keys."""

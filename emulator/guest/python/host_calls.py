@@ -1,0 +1,22 @@
+"""Calls of what the host does for every worker, whatever is on `env`: `crypto.subtle`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .calls import Answer, Caller
+
+_caller: Caller | None = None
+
+
+def use(caller: Caller) -> None:
+    """Call through this from now on."""
+    global _caller
+    _caller = caller
+
+
+def ask(name: str, method: str, args: list[Any], failed: Callable[[str, str], Exception]) -> Answer:
+    """Send a call, and return what waits for its answer. failed: see `Caller.call`."""
+    assert _caller is not None
+    return _caller.call(name, method, args, failed=failed)
