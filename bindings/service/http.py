@@ -26,16 +26,21 @@ _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 
 
 async def answer(
-    binding: Forwarding, method: str, target: str, headers: Mapping[str, str], body: bytes
+    binding: Forwarding,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes | AsyncIterator[bytes],
 ) -> HttpAnswer | StreamedAnswer:
     """Answer a call of a method, or a request."""
+    pieces = _whole(body) if isinstance(body, bytes) else body
     if METHOD not in headers:
-        return await _fetch(binding, method, target, headers, body)
-    size = int(headers.get(PAYLOAD, len(body)))
-    stream = _whole(body[size:]) if STREAM in headers else None
+        return await _fetch(binding, method, target, headers, pieces)
+    payload, rest = await _parts(pieces, int(headers[PAYLOAD]))
+    stream = rest if STREAM in headers else None
     depth = int(headers.get(DEPTH, "0"))
     try:
-        result = await binding.forward(Call(unquote(headers[METHOD]), body[:size], stream, depth))
+        result = await binding.forward(Call(unquote(headers[METHOD]), payload, stream, depth))
     except WorkerError as error:
         return _failed(error)
     if result.stream is None:
@@ -45,15 +50,20 @@ async def answer(
 
 
 async def _fetch(
-    binding: Forwarding, method: str, target: str, headers: Mapping[str, str], body: bytes
+    binding: Forwarding,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: AsyncIterator[bytes],
 ) -> HttpAnswer | StreamedAnswer:
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     url = f"{headers.get(SCHEME, 'http')}://{headers.get('host', 'localhost')}{target}"
     pairs = [pair for pair in headers.items() if not pair[0].startswith(_OWN)]
     pairs = [pair for pair in pairs if pair[0] not in _FRAMING]
-    payload = json.dumps([method, url, pairs, {"$body": 1} if body else None]).encode()
+    payload = json.dumps([method, url, pairs, {"$body": 1} if has_body else None]).encode()
     depth = int(headers.get(DEPTH, "0"))
     try:
-        result = await binding.forward(Call(FETCH, payload, _whole(body), depth))
+        result = await binding.forward(Call(FETCH, payload, body, depth))
     except WorkerError as error:
         return _failed(error)
     found = json.loads(result.data)
@@ -72,7 +82,29 @@ async def _whole(body: bytes) -> AsyncIterator[bytes]:
         yield body
 
 
+async def _parts(pieces: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
+    """Return the first bytes, and what follows them."""
+    first = b""
+    while len(first) < size:
+        piece = await anext(pieces, b"")
+        if not piece:
+            raise WorkerError("The arguments of a call were cut off.")
+        first += piece
+    return first[:size], _following(first[size:], pieces)
+
+
+async def _following(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in pieces:
+        yield piece
+
+
 async def _joined(data: bytes, stream: ByteStream) -> AsyncIterator[bytes]:
     yield data
-    async for piece in stream.chunks:
-        yield piece
+    try:
+        async for piece in stream.chunks:
+            yield piece
+    finally:
+        if (aclose := getattr(stream.chunks, "aclose", None)) is not None:
+            await aclose()

@@ -93,4 +93,5 @@ KIND = Kind(
     told=_told,
     workerd=_in_workerd,
     http="bindings.service.http:answer",
+    http_streams=True,
 )

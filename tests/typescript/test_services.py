@@ -95,6 +95,7 @@ export class Numbers extends WorkerEntrypoint<any> {
 export default {
   add(a: number) { return a + 1; },
   async fetch(request: Request): Promise<Response> {
+    if (request.url.endsWith("/echo")) return new Response(request.body);
     const { method, url, headers } = request;
     const text = `${method} ${url} ${await request.text()} ${headers.get("x-a")}`;
     return new Response(text, { status: 201, headers: { "x-b": "2" } });
@@ -104,6 +105,12 @@ export default {
 
 CALLER = """
 import { WorkerEntrypoint } from "cloudflare:workers";
+
+async function write(writer: WritableStreamDefaultWriter) {
+  await writer.write(new TextEncoder().encode("one, "));
+  await writer.write(new TextEncoder().encode("two"));
+  await writer.close();
+}
 
 const told = (error: Error) => `${error.name}: ${error.message}`;
 
@@ -115,6 +122,11 @@ export default class extends WorkerEntrypoint<any> {
     const counter = await numbers.counter();
     const init = { method: "POST", body: "tea", headers: { "x-a": "1" } };
     const answer = await callee.fetch("https://x.test/inner?q=1", init);
+    const { readable, writable } = new IdentityTransformStream();
+    const writing = write(writable.getWriter());
+    const echoed = await callee.fetch("http://x/echo", { method: "POST", body: readable });
+    const heard = await echoed.text();
+    await writing;
     const given = [1n, new Date(), new Map(), new Error("x"), [], undefined, () => 1];
     return Response.json({
       scaled: await numbers.scaled(2),
@@ -134,6 +146,7 @@ export default class extends WorkerEntrypoint<any> {
         await numbers.circle().catch(told),
       ].map((text) => text.slice(0, 60)),
       object: await callee.add(1),
+      heard,
       fetch: [answer.status, await answer.text(), answer.headers.get("x-b")],
     });
   }
@@ -183,5 +196,6 @@ def test_two_of_them_call_each_other(tmp_path: Path) -> None:
             "Error: callee was called from 32 calls inside one another: o",
         ],
         "object": 2,
+        "heard": "one, two",
         "fetch": [201, "POST https://x.test/inner?q=1 tea 1", "2"],
     }

@@ -99,7 +99,7 @@ async function asked(service, path, method, args) {
     "x-groundfog-depth": String(depthNow()),
     "x-groundfog-payload": String(payload.length),
   };
-  const body = stream === null ? payload : new Blob([payload, await new Response(stream).arrayBuffer()]);
+  const body = stream === null ? payload : followed(payload, stream);
   if (stream !== null) headers["x-groundfog-stream"] = "1";
   const answer = await service.fetch(`http://groundfog${path}`, { method: "POST", headers, body });
   const size = answer.headers.get("x-groundfog-payload");
@@ -107,6 +107,17 @@ async function asked(service, path, method, args) {
   const value = decodeCalled(new Uint8Array(await answer.arrayBuffer()));
   if (answer.status === 200) return value;
   throw errorOf(value.name, value.message);
+}
+
+// Returns a stream of bytes and of what follows them.
+function followed(bytes, stream) {
+  const { readable, writable } = new TransformStream();
+  const writer = writable.getWriter();
+  writer.write(bytes).then(() => {
+    writer.releaseLock();
+    return stream.pipeTo(writable);
+  }).catch(() => {}); // whoever reads it hears of it
+  return readable;
 }
 
 // Returns a value whose stream follows it.

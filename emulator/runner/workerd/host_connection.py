@@ -123,9 +123,13 @@ class HostConnection(asyncio.Protocol):
     async def _answer(
         self, method: str, target: str, headers: dict[str, str], body: bytes | _Incoming
     ) -> None:
-        answer = await self._handle(method, target, headers, body)
-        if isinstance(body, _Incoming):
-            body.discard()
+        try:
+            await self._write(method, await self._handle(method, target, headers, body))
+        finally:
+            if isinstance(body, _Incoming):  # the answer may have been made of it, piece by piece
+                body.discard()
+
+    async def _write(self, method: str, answer: Answer) -> None:
         transport = self._transport
         assert transport is not None
         if isinstance(answer, HttpAnswer):
