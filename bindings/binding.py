@@ -11,30 +11,28 @@ A `Forwarding` binding gets each call as it arrived, in place of that.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 Value = Any  # None | bool | int | float | str | bytes | datetime | list | dict | set
 
 
-@dataclass(frozen=True, slots=True)
-class ByteStream:
+class ByteStream(Struct, frozen=True):
     """What is read piece by piece, such as server-sent events; one at most in a value."""
 
     chunks: AsyncIterator[bytes]
     content_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(Struct, frozen=True):
     """A result as tagged JSON (`emulator/protocol/values.py`), and the stream in it."""
 
     data: bytes
     stream: ByteStream | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A call as it arrived. `payload`: the list of its arguments as tagged JSON; `body`: the stream
     in them. `depth`: how many calls of workers it is inside of.
     """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(Struct, frozen=True):
     """A whole response; `headers` are lower case. `reason`: its phrase; "" is the usual one."""
 
     status: int
@@ -17,8 +17,7 @@ class HttpAnswer:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamedAnswer:
+class StreamedAnswer(Struct, frozen=True):
     """A response whose body may be large; `headers` are lower case. No body is None.
 
     length: how many bytes the body has, for readers that must know it.

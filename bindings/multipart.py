@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bindings.messages import shown
 
@@ -16,8 +17,7 @@ HEADER_MAX_BYTES = 8 * 1024
 _STEP = 64 * 1024  # bytes that are read at a time
 
 
-@dataclass(slots=True)
-class Part:
+class Part(Struct):
     """One part; `filename` is None for a field, `content_type` "" when none is given."""
 
     name: str = ""

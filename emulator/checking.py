@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.config.model import Config
 from emulator.engine.guard.probes import Probe, Probes
@@ -34,8 +35,7 @@ from emulator.worker import definitions, worker_spec
 AT_ONCE = 16  # replays in flight
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """The result for one instance.
 
     divergence: how the code differs; None when it fits. problem: why it could not be replayed.

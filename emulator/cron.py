@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+
+from msgspec import Struct
 
 from emulator.words import counted
 
@@ -37,8 +38,7 @@ class InvalidCron(ValueError):
     """The text is not a cron expression; the message quotes the wrong part."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     name: str
     lowest: int
     highest: int
@@ -83,8 +83,7 @@ _MONTH = _Field("month", 1, 12, _MONTHS)
 _WEEKDAY = _Field("weekday", 1, 7, _WEEKDAYS)
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """A schedule. `expression` is its text."""
 
     expression: str

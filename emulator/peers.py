@@ -5,9 +5,10 @@ A call passes through here as it is: its arguments and its result are not looked
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
+
+from msgspec import Struct
 
 from bindings.binding import Call, Encoded
 from bindings.service.service import Callee, Target
@@ -71,8 +72,7 @@ class Peers:
         return address
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """One worker, as the others call it. Satisfies `Callee`."""
 
     name: str

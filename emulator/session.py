@@ -21,6 +21,7 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from starlette.types import ASGIApp
 
 from emulator.clock import SystemClock
@@ -56,8 +57,7 @@ def _ignore(method: str, target: str, error: Exception) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A project to run: its configuration, how to read it again after a save, its state."""
 
     config: Config
@@ -65,8 +65,7 @@ class Project:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """Where a worker listens for HTTP.
 
     port: None takes the usual one, or the next free one. debug_port: where editors' debuggers

@@ -11,9 +11,10 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from emulator.config.model import Config
 from emulator.disk import create_file, make_folder, refusal, replace_file
@@ -34,8 +35,7 @@ CONTENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunningServer:
+class RunningServer(Struct, frozen=True):
     """The server that uses this state, as in `dev.json`. `token` opens the control routes."""
 
     pid: int
@@ -51,8 +51,7 @@ class RunningServer:
         return f"http://{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """One state directory. `prepare` creates the folder; until then nothing is touched."""
 
     directory: Path

@@ -13,9 +13,9 @@ import errno
 import fnmatch
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from watchfiles import Change, awatch
 from watchfiles.main import FileChange
 
@@ -111,8 +111,7 @@ def _linked_files(folder: Path) -> list[Path]:
     return []
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What is watched: everything that matters in some folders, and single files elsewhere."""
 
     trees: frozenset[Path]

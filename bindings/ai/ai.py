@@ -14,8 +14,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bindings.ai import inputs, options
 from bindings.ai.batches import Batches
@@ -69,8 +71,7 @@ class Substitute(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """`strict`: only rules answer. `substitute` answers in place of the stub.
 
     `scrubber` removes secrets from the errors in the ledger.
@@ -82,8 +83,7 @@ class Settings:
     scrubber: Scrubber = Scrubber()
 
 
-@dataclass(slots=True)
-class _Asked:
+class _Asked(Struct):
     """A call under way, and what has been found out about it."""
 
     model: Model
@@ -101,6 +101,9 @@ class _Asked:
         return Rule() if self.reply is None else self.reply.rule
 
 
+_SETTINGS = Settings()
+
+
 class Ai:
     """The binding. `rules` give fixed answers; `clock` delays answers and dates them."""
 
@@ -109,7 +112,7 @@ class Ai:
     def __init__(
         self,
         rules: Sequence[Rule] = (),
-        settings: Settings = Settings(),
+        settings: Settings = _SETTINGS,
         *,
         clock: Clock | None = None,
         ledger: Ledger | None = None,

@@ -10,8 +10,9 @@ import hashlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from bindings.ai.catalogue import Model
 from bindings.ai.errors import bad_input, failure
@@ -25,8 +26,7 @@ Run = Callable[[str, Any], Awaitable[Any]]
 OffLoop = Callable[[Callable[[Any], bytes], Any], Awaitable[bytes]]
 
 
-@dataclass
-class _Batch:
+class _Batch(Struct):
     model: str
     requests: list[Any]
     responses: list[dict[str, Any]] = field(default_factory=list)

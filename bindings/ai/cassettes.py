@@ -19,10 +19,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.ai.replies import Events, Media
 from bindings.ai.scrubbing import Scrubber
@@ -45,8 +46,7 @@ class CassetteError(WorkerError):
         super().__init__(message, name="CassetteError")
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """One call of a cassette, as it is in the file; `line` is 0 for a new one."""
 
     model: str

@@ -7,8 +7,9 @@ Context windows change; dimensions do not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 PNG, JPEG, JSON = "image/png", "image/jpeg", "application/json"
 
@@ -63,8 +64,7 @@ class Api(StrEnum):
     WEBSOCKET = "websocket"  # used by WebSocket only
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """One model. `context` is in tokens, 0 when it has none."""
 
     name: str

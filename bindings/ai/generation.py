@@ -11,8 +11,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.ai import json_mode
 from bindings.ai.catalogue import Api, Model
@@ -24,8 +25,7 @@ PADDING_CHARS = "abdefghijklmnopqrstuvwxyz0123456789"
 STREAM_PIECE = re.compile(r"\s*\S+|\s+\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """What the model says: a text, a JSON value in JSON mode, or calls of tools."""
 
     text: str = ""

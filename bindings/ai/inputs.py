@@ -8,8 +8,9 @@ Source: https://developers.cloudflare.com/workers-ai/models/ (each model's JSON 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.ai.catalogue import Api, Model
 from bindings.ai.errors import bad_input, invalid_input, no_lora
@@ -49,8 +50,7 @@ def check_prompt(values: Mapping[str, Any]) -> None:
         raise bad_input(str(mismatch)) from None
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationRequest:
+class GenerationRequest(Struct, frozen=True):
     """A text generation call. `schema` is None unless JSON mode was asked for."""
 
     prompt: Prompt
@@ -92,8 +92,7 @@ def _tools(tools: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [tool for tool in inner if isinstance(tool, Mapping) and tool.get("name")]
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddingRequest:
+class EmbeddingRequest(Struct, frozen=True):
     """An embedding call: `texts` to embed, or contexts to rank by likeness to `query`."""
 
     texts: list[str]

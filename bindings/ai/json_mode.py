@@ -10,9 +10,10 @@ candidate satisfies a part, the answer is production's error.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any
+
+from msgspec import Struct, field
 
 from bindings.ai.errors import bad_input, json_mode_not_met
 from bindings.ai.fillers import boolean, numbers, rank_choices, strings
@@ -44,8 +45,7 @@ class _NotMet(Exception):
     """No candidate satisfies this part of the schema."""
 
 
-@dataclass(slots=True)
-class _Answer:
+class _Answer(Struct):
     """One answer while it is made."""
 
     document: Document
@@ -53,8 +53,7 @@ class _Answer:
     left: int = field(default=CANDIDATES_MAX)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where a value is in the answer: `hint` names it, `index` is its number in a list."""
 
     hint: str = ""

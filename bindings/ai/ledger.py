@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from bindings.ai.settings import Budget
 from emulator.answers.ai import LedgerLine
@@ -23,8 +25,7 @@ NOBODY = "nobody"  # strict mode refused the call
 FILE_MAX_BYTES = 4 * 1024 * 1024  # about 15,000 calls; and as many in the file before
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One call.
 
     `answered_by` is "stub", a rule's `"groundfog.toml:12"`, a cassette or upstream, or NOBODY.
@@ -43,8 +44,7 @@ class Call:
     log_id: str = ""
 
 
-@dataclass
-class Ledger:
+class Ledger(Struct):
     """Counts what was used and appends it to `path`; without a path nothing is written."""
 
     path: Path | None = None

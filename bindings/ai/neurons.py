@@ -8,8 +8,9 @@ Source: https://developers.cloudflare.com/workers-ai/platform/pricing/.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.ai.catalogue import Model, Task
 from bindings.ai.language import count_tokens
@@ -52,8 +53,7 @@ LOOKED_AT, TILE, STEP, MINUTE = 0.23, 4.8, 9.6, 41.14
 DEFAULT_STEPS, DEFAULT_SIDE, TILE_SIDE = 4, 1024, 512
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """What a call used; `usd` is the list price of its neurons."""
 
     tokens_in: int = 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.ai.catalogue import Api
 from bindings.ai.errors import invalid_input, not_emulated
@@ -17,8 +18,7 @@ TAG = re.compile(r"[A-Za-z0-9:\-./@]{1,50}\Z")
 UNCHECKED = Api.WEBSOCKET  # the one API without a schema: inputs pass as they are
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The options that change an answer; the others have no effect here."""
 
     is_queued: bool = False

@@ -10,8 +10,9 @@ import fnmatch
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.ai.catalogue import Api, Model, Task
 from bindings.ai.errors import failure
@@ -24,8 +25,7 @@ LOOK_CHARS = 1_000_000  # of a prompt in which a pattern is searched
 _STEP = re.compile(r"([^.\[\]]+)|\[(-?\d+|\*)\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a rule says. `value` is a text or a JSON value, or None: then the stub answers."""
 
     value: Any = None

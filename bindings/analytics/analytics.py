@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.store import Store
 from emulator.errors import WorkerError
@@ -33,8 +34,7 @@ SCHEMA = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """A data point, as the SQL API names its parts."""
 
     at_ms: int

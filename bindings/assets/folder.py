@@ -10,10 +10,11 @@ import asyncio
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic
+
+from msgspec import Struct
 
 from bindings.assets.ignored import matcher
 from bindings.assets.rule_files import HeaderRule, Redirect, read_headers, read_redirects
@@ -23,8 +24,7 @@ LOOK_EVERY_S = 0.25  # at the files of rules
 KNOWN_MAX = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file as it was found. `seen` is equal as long as the file is the same."""
 
     path: str
@@ -34,8 +34,7 @@ class File:
     etag: str = ""
 
 
-@dataclass(slots=True)
-class _Rules:
+class _Rules(Struct):
     """What the files of rules say, as of `seen`."""
 
     seen: tuple[object, ...] = ()

@@ -8,7 +8,8 @@ Source: docs/platform/assets.md, "HTML handling".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # A file that is served; or a file, and the path to which a request for it is sent.
 Step = tuple[str] | tuple[str, str]
@@ -49,8 +50,7 @@ _AT_ROOT: dict[str, tuple[Step, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """What a path means: a file, served with this status, or a redirect to another path."""
 
     file: str = ""

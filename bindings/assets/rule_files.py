@@ -6,7 +6,8 @@ Source: docs/platform/assets.md, "_headers" and "_redirects".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 LINE_MAX_CHARS = 2_000
 HEADER_RULES_MAX = 100
@@ -19,8 +20,7 @@ _ABSOLUTE = re.compile(r"https://+([^/]+)/?(.*)", re.DOTALL)
 _DYNAMIC = re.compile(r"\*|:[A-Za-z]\w*")
 
 
-@dataclass(slots=True)
-class HeaderRule:
+class HeaderRule(Struct):
     """Headers that are set, and those that are removed, for paths that a pattern fits."""
 
     pattern: str
@@ -28,8 +28,7 @@ class HeaderRule:
     unset: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(Struct, frozen=True):
     """Where a path leads, and with which status; 200 serves another path in its place."""
 
     source: str

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 HTML_HANDLING = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
 NOT_FOUND_HANDLING = ("none", "single-page-application", "404-page")
 
 
-@dataclass(frozen=True, slots=True)
-class AssetSettings:
+class AssetSettings(Struct, frozen=True):
     """The `assets` section.
 
     base_path: below which path the folder is, `"/"` or `"/app/"`. worker_first: True, False or

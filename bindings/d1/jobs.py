@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bindings.sql.values import Parameter
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """One entry of a call: `sql` may have several statements; the last gets `params`."""
 
     sql: str
     params: tuple[Parameter, ...] = ()
 
 
-@dataclass(slots=True, eq=False)
-class Job:
+class Job(Struct, eq=False):
     """One call for a connection; `abandoned` stops it and undoes its work.
 
     With `encodes`, many rows are returned as JSON, made on the thread that read them.

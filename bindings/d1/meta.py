@@ -6,7 +6,7 @@ them. Source: docs/platform/d1.md, "meta".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from emulator.answers.d1 import Meta
 
@@ -16,8 +16,7 @@ SERVED_BY_REGION = "WNAM"
 SERVED_BY_COLO = "SJC"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """The counters of a connection between two statements; `meta` is the difference of two."""
 
     total_changes: int

@@ -6,14 +6,14 @@ Touches no database. Source: docs/platform/d1.md, "Migrations".
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from emulator.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Migrations:
+class Migrations(Struct, frozen=True):
     """Where the migrations of one database are, and the table that lists the applied ones.
 
     `pattern` is a glob relative to `directory`. A migration's name is its path in there, with `/`.

@@ -8,7 +8,7 @@ each time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 CALLS_MAX = 1_000  # remembered at a time
 _PROOFS_MAX = 4_096
@@ -16,8 +16,7 @@ _PROOFS_MAX = 4_096
 Call = tuple[str, ...]  # its SQL texts
 
 
-@dataclass(slots=True)
-class _Times:
+class _Times(Struct):
     proofs_missing: int = 1
     strikes: int = 0
 

@@ -10,8 +10,9 @@ import binascii
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bindings.kv import rules
 from bindings.kv.rules import Refused
@@ -31,8 +32,7 @@ SHORT_MAX_BYTES = 256 * 1024  # a longer value is read on a thread
 EXPIRED_AT_ONCE = 100  # how many expired values one write deletes
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A value with its metadata, JSON or None, and when it expires, in seconds, or None."""
 
     value: bytes
@@ -40,8 +40,7 @@ class Entry:
     expires_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A key of a list."""
 
     name: str
@@ -49,8 +48,7 @@ class Listed:
     expires_s: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Part of a list. `cursor` is None on the last page."""
 
     keys: list[Listed]

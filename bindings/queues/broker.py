@@ -10,8 +10,9 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bindings.queues.rules import RETENTION_MS
 from bindings.store import Store
@@ -36,8 +37,7 @@ SCHEMA = (
 _FIELDS = "seq, id, content_type, created_ms, attempts, body"
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """A message to send. delay_s: until it can be delivered. id, created_ms: of a moved one."""
 
     body: bytes
@@ -47,8 +47,7 @@ class Sent:
     created_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A message in a queue. `attempts` have failed until now."""
 
     seq: int
@@ -59,16 +58,14 @@ class Message:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(Struct, frozen=True):
     """A message that was pulled, until its lease is over."""
 
     message: Message
     lease: str
 
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
+class Metrics(Struct, frozen=True):
     """What waits in a queue; `oldest_ms` is 0 when nothing does."""
 
     count: int
@@ -84,8 +81,7 @@ class Metrics:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What became of delivered messages: done, to be tried again from a moment on, or given up."""
 
     done: Sequence[Message]

@@ -13,9 +13,10 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from msgspec import Struct
 
 from bindings.r2.errors import too_large
 from emulator.clock import SystemClock
@@ -27,8 +28,7 @@ WRITE_BYTES = 1024 * 1024  # what is written at a time
 ORPHAN_S = 3_600  # a file that no object names is left alone for so long: another process writes it
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """Bytes that were written: in `data` if they are short, else in the file `blob`."""
 
     size: int

@@ -13,9 +13,10 @@ import hashlib
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.r2 import errors, index
 from bindings.r2.blobs import INLINE_MAX_BYTES, Blobs, Stored, pieces
@@ -38,8 +39,7 @@ Body = AsyncIterator[bytes] | bytes
 Request = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a request is answered with. The body must be read to its end, or closed."""
 
     metadata: dict[str, Any]

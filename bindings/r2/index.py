@@ -6,9 +6,10 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from emulator.sqlite import connect_read_only
 
@@ -35,8 +36,7 @@ CHECKSUMS = ("md5", "sha1", "sha256", "sha384", "sha512")
 _FIELDS = "key, version, size, etag, uploaded_ms, storage_class, http, custom, checksums, blobs"
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(Struct, frozen=True):
     """An object without its bytes, which are in `blobs`, `(name, size)` of each, or in the row.
 
     http: `{"contentType": …}`. checksums: algorithm -> hexadecimal.
@@ -54,8 +54,7 @@ class Object:
     blobs: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Struct, frozen=True):
     """A multipart upload that has begun."""
 
     id: str
@@ -66,8 +65,7 @@ class Upload:
     custom: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of an upload: in the file `blob`, or in `data` if it is short."""
 
     number: int

@@ -8,9 +8,10 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.store import Store
 from emulator.errors import WorkerError
@@ -26,8 +27,7 @@ SCHEMA = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A secret without its value."""
 
     id: str

@@ -6,8 +6,9 @@ Source: docs/platform/services.md, "Calls".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from bindings.binding import Call, Encoded
 from emulator.errors import WorkerError
@@ -15,8 +16,7 @@ from emulator.errors import WorkerError
 FETCH = "fetch"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What is called: an entrypoint of a worker, "" for its default one, and its `ctx.props`."""
 
     worker: str

@@ -10,8 +10,9 @@ https://www.sqlite.org/opcode.html.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 _FULL_SCAN = 1  # P5 of Next and Prev in a loop without an index (SQLITE_STMTSTATUS_FULLSCAN_STEP)
 _OPENS = ("OpenRead", "OpenWrite", "ReopenIdx")
@@ -28,8 +29,7 @@ class Op(NamedTuple):
     p5: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """A read of all rows of the last of `tables`, once for every row of the tables before it.
 
     It ends when `limit` rows were returned, or the number of rows in parameter
@@ -41,8 +41,7 @@ class Scan:
     limit_parameter: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Footprint:
+class Footprint(Struct, frozen=True):
     """What a statement touches, for any parameters."""
 
     scans: tuple[Scan, ...] = ()

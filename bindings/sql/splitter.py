@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # A quote or block comment without an end goes to the end of the text.
 # Source: https://github.com/sqlite/sqlite/blob/master/src/tokenize.c (sqlite3GetToken).
@@ -61,8 +62,7 @@ _NEXT: dict[int, tuple[dict[str, int], int]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """One piece of SQL text: `kind` is a group name of `_TOKEN`, `start` counts characters."""
 
     kind: str
@@ -70,8 +70,7 @@ class Token:
     start: int
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One statement; `keyword` is its first word in upper case, or "" if it is empty.
 
     `text` keeps comments and, for the first statement, leading space: error offsets count them.

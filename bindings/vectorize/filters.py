@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.messages import shown
 from bindings.vectorize.errors import UNREADABLE_QUERY, Refused
@@ -32,8 +33,7 @@ Key = tuple[str, Any]
 MISSING: Key = ("null", None)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A condition on one property. `keys`: one for a comparison, any number for a set."""
 
     path: str

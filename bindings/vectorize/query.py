@@ -6,8 +6,9 @@ Pure. Limits and wording are production's where they are known.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from bindings.messages import shortened, shown
 from bindings.vectorize.errors import TOP_K, UNREADABLE_QUERY, Refused
@@ -23,8 +24,7 @@ TOP_K_MAX_WITH_VALUES = 50
 MetadataMode = Literal["none", "indexed", "all"]
 
 
-@dataclass(frozen=True, slots=True)
-class QueryOptions:
+class QueryOptions(Struct, frozen=True):
     """What a query asks for, apart from the vector."""
 
     top_k: int

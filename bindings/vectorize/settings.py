@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 METRICS = ("cosine", "euclidean", "dot-product")
 METADATA_TYPES = ("string", "number", "boolean")
@@ -13,8 +14,7 @@ DIMENSIONS_MAX = 1_536
 METADATA_INDEXES_MAX = 10
 
 
-@dataclass(frozen=True, slots=True)
-class IndexConfig:
+class IndexConfig(Struct, frozen=True):
     """What groundfog.toml says of an index; what it does not say is None or empty.
 
     `metadata_indexes`: property -> one of METADATA_TYPES. `visibility_lag_ms`: how long a mutation

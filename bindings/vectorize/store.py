@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from bindings.vectorize import schema
 from bindings.vectorize.vectors import Vector
@@ -18,8 +19,7 @@ from emulator.disk import make_folder, refuse_foreign_link
 from emulator.sqlite import DatabaseFile, connect
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The settings of an index. `dimensions` and `metric` are None until they are known.
 
     `accepted` counts mutations; `revision` counts changes that a query can see.
@@ -36,8 +36,7 @@ class Settings:
     mutated_at_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataIndex:
+class MetadataIndex(Struct, frozen=True):
     """A property that filters can use: values of `type`, written after mutation `since`."""
 
     type: str
@@ -60,8 +59,7 @@ class StoredVector(NamedTuple):
     written: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mutation:
+class Mutation(Struct, frozen=True):
     """A mutation that has been accepted and is not visible yet."""
 
     number: int

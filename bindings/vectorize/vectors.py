@@ -9,9 +9,10 @@ import json
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from bindings.messages import shortened, shown
 from bindings.vectorize.errors import (
@@ -40,8 +41,7 @@ FLOAT32_MAX = 3.4028234663852886e38
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True)
-class Vector:
+class Vector(Struct, frozen=True):
     """One stored vector. `values` are little-endian float32, `metadata` compact JSON."""
 
     id: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from emulator.errors import EmulatorError
 
@@ -13,8 +14,7 @@ MAIN = "main"
 ModuleKind = Literal["esm", "commonjs", "text", "data", "wasm", "json"]
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(Struct, frozen=True):
     """One module as workerd gets it. `name` is what imports in other modules say, without `./`."""
 
     name: str
@@ -22,8 +22,7 @@ class Module:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Struct, frozen=True):
     """A project, ready for workerd.
 
     main: the name of the main module, always "main"; it is `modules[0]`.

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from emulator.bundling import messages, node_builtins, unenv
 from emulator.bundling.bundle import Bundle, BundleError

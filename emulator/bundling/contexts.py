@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from emulator.bundling import aliases, module_rules, node_builtins, node_polyfills
 from emulator.bundling.hooks import Ask, Hooks
@@ -18,8 +19,7 @@ from emulator.bundling.unenv import Polyfills
 from emulator.config.model import Config
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """How much of Node.js the worker has.
 
     wrangler: the folder of its package. polyfills: None if the worker needs none from the start.
@@ -31,8 +31,7 @@ class Node:
     find_polyfills: Find
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """One context. `result` is what esbuild told at the end of the last build.
 
     warned: builtins of Node.js that the worker may not have, and the files that import them.

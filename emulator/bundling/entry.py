@@ -6,7 +6,8 @@ Source: docs/platform/bundling.md, "Module or service worker".
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.bundling.options import Format, adds_listener, build_request, entry_flags
 from emulator.bundling.service import Service
@@ -18,8 +19,7 @@ _NO_DEFAULT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The format of the main module, the names that it exports, and warnings about them."""
 
     format: Format

@@ -8,7 +8,8 @@ Source: docs/platform/bundling.md, "esbuild's service".
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from emulator.bundling.packets import Value
 from emulator.bundling.service import Message
@@ -22,8 +23,7 @@ PLUGIN_NAME = "groundfog"
 _OURS = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Struct, frozen=True):
     """An import that esbuild asks about.
 
     path: as written in the code. importer: the absolute path of that code. folder: where a relative
@@ -36,8 +36,7 @@ class Import:
     kind: str
 
 
-@dataclass(slots=True)
-class Hooks:
+class Hooks(Struct):
     """The functions for one build. Patterns are regular expressions in Go's syntax."""
 
     ask: Ask

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from hashlib import sha1
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from emulator.bundling import globs
 from emulator.bundling.bundle import Module, ModuleKind
@@ -33,8 +34,7 @@ GLOBALS = "module-as-global"  # the namespace of modules that are global variabl
 _NOT_OF_NAMES = re.compile(r"[^a-zA-Z0-9_$]")
 
 
-@dataclass(slots=True)
-class Collected:
+class Collected(Struct):
     """The modules that one build has found beside its main module."""
 
     modules: dict[str, Module] = field(default_factory=dict)
@@ -51,8 +51,7 @@ class Collected:
         self.files.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """How modules are named and where they go.
 
     root: the folder of additional modules; None without `find_additional_modules`. as_globals:

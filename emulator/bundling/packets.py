@@ -8,8 +8,9 @@ Source: docs/platform/bundling.md, "esbuild's service".
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 Value: TypeAlias = "dict[str, Value] | list[Value] | bytes | str | int | bool | None"
 
@@ -22,8 +23,7 @@ class MalformedPacket(Exception):
     """Bytes that are no packet: the peer speaks another version of the protocol."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(Struct, frozen=True):
     """A request, or the answer to the request of the same number."""
 
     number: int

@@ -13,9 +13,10 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _VALUE_OF = {digit: value for value, digit in enumerate(_DIGITS)}
@@ -31,8 +32,7 @@ class MalformedMap(Exception):
     """Bytes that are no source map."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """A place in a source file. `path` is absolute, or what the map says when it is no file."""
 
     path: str

@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from emulator.errors import EmulatorError
 
@@ -36,8 +37,7 @@ class ToolError(EmulatorError):
     """A program is missing, or is there for another kind of machine. The text says what to run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """What is known of a program before it is looked for.
 
     scope: how the names of the npm packages with its binaries begin. override: a variable that
@@ -67,16 +67,14 @@ WORKERD = Program(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A program that is there: its version as npm counts it, and where it is."""
 
     path: Path
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """The programs for one project. wrangler: the folder of that package, if it is installed."""
 
     esbuild: Found

@@ -13,9 +13,10 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from emulator.bundling.hooks import Ask
 from emulator.bundling.packets import Value
@@ -51,8 +52,7 @@ class NoPolyfills(Exception):
     """The packages cannot be asked; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Polyfills:
+class Polyfills(Struct, frozen=True):
     """What unenv says for one date and its flags.
 
     folder: where the names of its modules are resolved from. alias: what an import means instead;

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from emulator.cli.levels import Level
 
 DEBUG_PORT = 5678  # debugpy's own, which editors suggest
 
 
-@dataclass(frozen=True, slots=True)
-class DevArguments:
+class DevArguments(Struct, frozen=True):
     """What was typed; `serving.py` acts on it.
 
     directory, config_path: of the first worker. others: the same of each of the others. is_first:

@@ -9,10 +9,11 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from emulator.bundling.tools import ESBUILD, WORKERD, Program, ToolError, find_program
 from emulator.bundling.tools import install_command as install_tools
@@ -25,8 +26,7 @@ _OLDEST_PYTHON = (3, 11)
 _TIMEOUT_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One program. version: "" if it is missing or does not run; then `problem` and `fix` say more.
 
     needed: whether this project runs at all without it. note: what it is for.

@@ -9,11 +9,11 @@ import signal
 import sys
 import tempfile
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import click
+from msgspec.structs import replace
 
 from emulator.cli.levels import Level
 from emulator.cli.options import ProjectOptions, load_project, project_options

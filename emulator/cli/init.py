@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from emulator.cli.output import show
 from emulator.errors import UsageError
@@ -19,8 +19,7 @@ NAME_MAX_CHARS = 63  # it becomes a part of a host name: RFC 1035, section 2.3.4
 _MADE_FILES = {"__pycache__", ".groundfog", ".wrangler", ".pytest_cache", "node_modules"}
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A project that can be written. commands: what to type next, in its folder."""
 
     name: str

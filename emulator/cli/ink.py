@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TextIO
+
+from msgspec import Struct
 
 
 class Colour(StrEnum):
@@ -21,8 +22,7 @@ class Colour(StrEnum):
     CYAN = "36"
 
 
-@dataclass(frozen=True, slots=True)
-class Ink:
+class Ink(Struct, frozen=True):
     """Paints text, or leaves it as it is."""
 
     is_coloured: bool

@@ -5,18 +5,17 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from emulator.config.load import load_config
 from emulator.config.model import Config
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectOptions:
+class ProjectOptions(Struct, frozen=True):
     """Which project a command is about; with `environment` None, CLOUDFLARE_ENV decides.
 
     env_files: as in `load_config`.

@@ -12,9 +12,10 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from emulator.clock import SystemClock
 from emulator.config.model import Config
@@ -30,8 +31,7 @@ _MANIFEST = "saved.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """One of them: its name, when it was saved (ISO 8601), its size."""
 
     name: str

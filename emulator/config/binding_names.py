@@ -7,7 +7,8 @@ Source: https://github.com/cloudflare/workers-sdk/blob/main/packages/workers-uti
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from emulator.config.problems import Report, listed
 
@@ -17,8 +18,7 @@ _FIX = (
 )
 
 
-@dataclass(slots=True)
-class BindingNames:
+class BindingNames(Struct):
     """Who asked for which name, and where."""
 
     _users: dict[str, list[tuple[str, str]]] = field(default_factory=dict)

@@ -6,8 +6,9 @@ Source: docs/platform/configuration.md, "Finding the file".
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from emulator.config.problems import Fault, Report, quoted
 from emulator.config.text_files import is_file, read_text, shown_path
@@ -25,8 +26,7 @@ _MINIMAL = (
 )
 
 
-@dataclass(slots=True)
-class Location:
+class Location(Struct):
     """Where the configuration is. `path` differs from `user_path` when a build tool redirects."""
 
     user_path: Path

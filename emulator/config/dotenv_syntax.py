@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 REPLACEMENTS_MAX = 1_000
 VALUE_MAX_CHARS = 1_000_000
@@ -27,8 +28,7 @@ _BLANKS = " \t\n\r\v\f\u00a0\ufeff\u1680\u2028\u2029\u202f\u205f\u3000" + "".joi
 )  # what JavaScript's trim() removes
 
 
-@dataclass(frozen=True, slots=True)
-class DotenvLine:
+class DotenvLine(Struct, frozen=True):
     """A line that a reader may misunderstand; `text` contains no value."""
 
     line: int

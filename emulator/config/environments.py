@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.config import keys
 from emulator.config.problems import Fault, Report, nearest, quoted
@@ -19,8 +20,7 @@ from emulator.config.table import Table
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Struct, frozen=True):
     """The configuration as one environment sees it. `env` is None without an `[env.NAME]`."""
 
     environment: str | None

@@ -6,9 +6,11 @@ Start here; each step below is a separate module.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from emulator.clock import Clock, SystemClock
 from emulator.config import vars_section, worker_section

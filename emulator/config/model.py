@@ -6,9 +6,10 @@ Everything below this layer trusts these values and never looks at TOML or JSON 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
+
+from msgspec import Struct, field
 
 from emulator.json_types import Json
 from emulator.words import Language
@@ -16,8 +17,7 @@ from emulator.words import Language
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing wrong with the configuration, as it is shown to the person at the terminal.
 
     `where` is `"wrangler.toml:14"` (or the file alone). `text` says what was found and what was
@@ -32,8 +32,7 @@ class Problem:
         return f"{self.where}: {self.text}" + (f"\n  {self.fix}" if self.fix else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Bound(Generic[R]):
+class Bound(Struct, Generic[R], frozen=True):
     """A binding: its name on `env`, what kind it is, and what that kind has read of it.
 
     name: "" for what is configured and not on `env`.
@@ -45,8 +44,7 @@ class Bound(Generic[R]):
     record: R
 
 
-@dataclass(frozen=True, slots=True)
-class Unsupported:
+class Unsupported(Struct, frozen=True):
     """The record of a kind that is not emulated yet: using such a binding raises an error.
 
     friendly: wrangler's name for the kind.
@@ -55,16 +53,14 @@ class Unsupported:
     friendly: str
 
 
-@dataclass(frozen=True, slots=True)
-class DevConfig:
+class DevConfig(Struct, frozen=True):
     """The `dev` table. `port` is None when not set: 8787, or the next free one."""
 
     ip: str = "localhost"
     port: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClockSettings:
+class ClockSettings(Struct, frozen=True):
     """`[clock]` in groundfog.toml. `start_ms` None: a virtual clock starts at the time it is."""
 
     mode: Literal["real", "virtual"] = "real"
@@ -72,8 +68,7 @@ class ClockSettings:
     grace_ms: int = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """groundfog.toml: what only Groundfog knows. Every key is optional."""
 
     # "unsynced" is for tests: killed processes lose nothing, a machine without power may
@@ -89,8 +84,7 @@ class Settings:
     kinds: dict[str, Any] = field(default_factory=dict)  # what each kind of binding has read
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleRule:
+class ModuleRule(Struct, frozen=True):
     """One of `rules`: which files become modules of their own. `fallthrough` None: not given."""
 
     type: Literal[
@@ -106,8 +100,7 @@ class ModuleRule:
     fallthrough: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CustomBuild:
+class CustomBuild(Struct, frozen=True):
     """`build`: a command that makes `main`. It runs again when a file in `watched` changes."""
 
     command: str
@@ -115,8 +108,7 @@ class CustomBuild:
     watched: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bundling:
+class Bundling(Struct, frozen=True):
     """How TypeScript and JavaScript become what workerd runs. Paths are absolute.
 
     base_dir: the folder of additional modules; None: that of `main`. Values of `define` are
@@ -138,8 +130,7 @@ class Bundling:
     build: CustomBuild | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """A project, ready to run."""
 
     path: Path  # the wrangler file
@@ -150,7 +141,7 @@ class Config:
     compatibility_flags: tuple[str, ...] = ()
     environment: str | None = None
     environments: tuple[str, ...] = ()  # all that the file has
-    vars: dict[str, Json] = field(default_factory=dict, repr=False)  # secrets included
+    vars: dict[str, Json] = field(default_factory=dict)  # secrets included
     secret_names: frozenset[str] = frozenset()  # never show the values of these
     bindings: tuple[Bound[Any], ...] = ()
     elsewhere: dict[str, str] = field(default_factory=dict)  # see `names_elsewhere`
@@ -159,6 +150,9 @@ class Config:
     settings: Settings = Settings()
     warnings: tuple[Problem, ...] = ()
     files: tuple[Path, ...] = ()  # every file that was read or looked for: a change reloads
+
+    def __repr__(self) -> str:
+        return f"Config({self.path!s})"  # no secrets
 
     @property
     def language(self) -> Language:

@@ -6,12 +6,12 @@ Source: docs/platform/configuration.md, "Bindings".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Other:
+
+class Other(Struct, frozen=True):
     """`key` is the list or object under the configuration key `section`, "" for the section itself.
 
     `name_key` holds the name on `env`. `optional` None means: further keys are not checked, because

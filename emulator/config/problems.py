@@ -7,8 +7,9 @@ that read `.dev.vars` and `.env` name keys and lines only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from emulator.config.model import Problem
 from emulator.errors import ConfigError
@@ -57,8 +58,7 @@ class Fault(Exception):
         return Problem(where, self.text, self.fix)
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """Everything found so far."""
 
     problems: list[Problem] = field(default_factory=list)

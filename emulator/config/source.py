@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.json_types import Json
 from emulator.words import escaped
@@ -17,8 +18,7 @@ KeyPath = tuple[str | int, ...]  # ("env", "staging", "workflows", 0, "name")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_$-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """A text as plain data. `lines[path]` counts from 1; `repeated` are keys given twice."""
 
     data: dict[str, Json]
@@ -26,8 +26,7 @@ class Parsed:
     repeated: tuple[tuple[KeyPath, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A parsed file and the name it is shown by."""
 
     shown: str

@@ -7,15 +7,15 @@ finds the other problems too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.config.problems import Report, listed, nearest, quoted
 from emulator.config.source import KeyPath, Source, key_name
 from emulator.json_types import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """The `data` at `path` in `source`; problems go to `report`."""
 
     data: dict[str, Json]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from emulator.deployability.source import Source
 from emulator.findings import Finding
@@ -18,8 +19,7 @@ _OURS = frozenset("workers js pyodide _pyodide asgi wsgi _cloudflare_compat_flag
 _IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError", "Exception", "BaseException")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What imports may name: the worker's own folder, and what its packages bring."""
 
     root: Path

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from emulator.findings import Finding, Severity
 from emulator.python_source import full_name, imports_of
@@ -14,8 +15,7 @@ _ENTRYPOINTS = frozenset({"WorkerEntrypoint", "DurableObject", "WorkflowEntrypoi
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A module: its file, its syntax tree, what each imported name stands for, its text."""
 
     path: Path

@@ -5,9 +5,10 @@ Source: docs/platform/configuration.md, "Bindings".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from emulator.config.model import Bound
 from emulator.kinds.kind import Kind, Section
@@ -24,8 +25,7 @@ FOLDER = "analytics-engine"
 _EXAMPLE = 'with binding = "METRICS" below it.'
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetRecord:
+class DatasetRecord(Struct, frozen=True):
     """One `[[analytics_engine_datasets]]` entry; `name`: the dataset, or else the binding."""
 
     name: str

@@ -6,8 +6,9 @@ Source: docs/platform/configuration.md, "Bindings".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
+
+from msgspec import Struct
 
 from emulator.config.cron_key import read_crons
 from emulator.config.model import Bound, Config
@@ -21,8 +22,7 @@ NAME = "cron"
 _SETTING_KEYS = ("fire",)
 
 
-@dataclass(frozen=True, slots=True)
-class CronTrigger:
+class CronTrigger(Struct, frozen=True):
     """One expression of `triggers.crons`."""
 
     cron: str

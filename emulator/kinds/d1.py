@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Hashable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from bindings.d1.migration_files import Migrations
 from emulator.config.model import Bound
@@ -39,8 +40,7 @@ KEYS = frozenset(
 _EXAMPLE = 'with binding = "DB" and database_name = "my-db" below it.'
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True):
     """One `[[d1_databases]]` entry. `local_id` names the file: preview id, id, or the binding."""
 
     local_id: str

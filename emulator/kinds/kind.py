@@ -7,9 +7,10 @@ shown. What is needed to open is imported only when a binding is opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from emulator.config.binding_names import BindingNames
 from emulator.config.environments import Selected
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 Record = Any  # what one kind reads of one binding: a frozen dataclass of that kind
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """Where the bindings of one kind are in the wrangler configuration.
 
     settings: what `Kind.read_settings` has returned.
@@ -110,8 +110,7 @@ def _by_record(record: Record, places: Places) -> Hashable:
     return repr(record)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One kind of binding.
 
     name: also the name of its client's module in a guest, and the `kind` of its `Bound`s.

@@ -6,9 +6,10 @@ Source: docs/platform/configuration.md, "Bindings".
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from emulator.config.durations_key import read_duration_ms
 from emulator.config.model import Bound
@@ -25,8 +26,7 @@ _EXAMPLE = 'with binding = "CACHE" below it.'
 _SETTING_KEYS = ("propagation",)
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
+class Namespace(Struct, frozen=True):
     """One `[[kv_namespaces]]` entry. `id` names the file: preview id, id, or the binding.
 
     lag_ms: how long a read may be answered with what was read before.

@@ -6,8 +6,9 @@ Source: docs/platform/configuration.md, "Bindings".
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
+
+from msgspec import Struct
 
 from bindings.queues.rules import DELAY_MAX_S
 from emulator.config.durations_key import read_duration_ms
@@ -38,8 +39,7 @@ BATCH_SIZE, BATCH_TIMEOUT_S, RETRIES = 10, 5, 3
 CONCURRENCY = 10  # production scales between 1 and 250 where nothing is set
 
 
-@dataclass(frozen=True, slots=True)
-class Producer:
+class Producer(Struct, frozen=True):
     """A queue that a worker sends to. delay_s: of messages that say no delay.
 
     shows_codes: whether errors have the newer text, with a code.
@@ -50,8 +50,7 @@ class Producer:
     shows_codes: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Consumer:
+class Consumer(Struct, frozen=True):
     """How the messages of a queue are delivered; `pulls`: not to this worker, but over REST."""
 
     queue: str

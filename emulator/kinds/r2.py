@@ -6,9 +6,10 @@ Source: docs/platform/configuration.md, "Bindings".
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from emulator.config.model import Bound
 from emulator.kinds.kind import Kind, Section
@@ -22,8 +23,7 @@ NAME = "r2"
 _EXAMPLE = 'with binding = "FILES" and bucket_name = "files" below it.'
 
 
-@dataclass(frozen=True, slots=True)
-class BucketRecord:
+class BucketRecord(Struct, frozen=True):
     """One `[[r2_buckets]]` entry. `name` names the folder: preview name, name, or the binding."""
 
     name: str

@@ -5,8 +5,9 @@ Source: docs/platform/configuration.md, "Bindings".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from bindings.ratelimit.ratelimit import PERIODS_S
 from emulator.config.model import Bound
@@ -26,8 +27,7 @@ _EXAMPLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimitRecord:
+class RateLimitRecord(Struct, frozen=True):
     """One `[[ratelimits]]` entry: so many calls in so many seconds, counted in a namespace."""
 
     namespace: str

@@ -5,9 +5,10 @@ Source: docs/platform/configuration.md, "Bindings".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from emulator.config.model import Bound
 from emulator.kinds.kind import Kind, Section
@@ -24,8 +25,7 @@ FOLDER = "secrets-store"
 _EXAMPLE = 'with binding = "KEY", store_id = "1" and secret_name = "api-key" below it.'
 
 
-@dataclass(frozen=True, slots=True)
-class StoreSecret:
+class StoreSecret(Struct, frozen=True):
     """One `[[secrets_store_secrets]]` entry."""
 
     store: str

@@ -6,8 +6,9 @@ Source: docs/platform/services.md, "Configuration".
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from bindings.service.service import Target
 from emulator.config.model import Bound
@@ -24,8 +25,7 @@ _EXAMPLE = 'with binding = "MATH" and service = "math" below it.'
 _USER = "user"  # the service of the worker itself in workerd's configuration
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceRecord:
+class ServiceRecord(Struct, frozen=True):
     """One `[[services]]` entry. is_own: it is bound to the worker whose entry it is."""
 
     target: Target

@@ -6,9 +6,10 @@ Source: docs/platform/configuration.md, "Bindings".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from bindings.vectorize.settings import (
     DIMENSIONS_MAX,
@@ -39,8 +40,7 @@ _SETTINGS_EXAMPLE = "Write [vectorize.my-index] with its settings below it."
 Indexes = dict[str, IndexConfig]  # by their names
 
 
-@dataclass(frozen=True, slots=True)
-class VectorIndex:
+class VectorIndex(Struct, frozen=True):
     """One `[[vectorize]]` entry, with the settings of its index in groundfog.toml."""
 
     name: str

@@ -6,9 +6,10 @@ Source: docs/platform/configuration.md, "Bindings".
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
+
+from msgspec import Struct
 
 from emulator.clock import SystemClock
 from emulator.config.model import Bound
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 NAME = "version_metadata"
 
 
-@dataclass(frozen=True, slots=True)
-class VersionMetadata:
+class VersionMetadata(Struct, frozen=True):
     """`[version_metadata]`: what it says is the same from the start of this process on."""
 
 

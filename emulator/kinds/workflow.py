@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from emulator.config.cron_key import is_cron
 from emulator.config.model import Bound
@@ -59,8 +60,7 @@ _RETENTION_EXAMPLE = 'Write default_retention = { success_retention = "7 days" }
 _EXAMPLE = 'with binding = "MY_WORKFLOW", name = "my-workflow" and class_name = "MyWorkflow".'
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
+class Workflow(Struct, frozen=True):
     """One `[[workflows]]` entry of this worker.
 
     schedules: cron expressions. where, index: `"wrangler.toml:14"` and its place in the list, for

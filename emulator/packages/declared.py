@@ -7,11 +7,11 @@ https://docs.astral.sh/uv/concepts/projects/dependencies/.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomli
+from msgspec import Struct, field
 
 from emulator.errors import UsageError
 
@@ -22,8 +22,7 @@ _REQUIREMENT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """One dependency: `fastapi[all]>=0.100; python_version > "3.11"`.
 
     name: normalized. rest: a version specifier, or `@ URL`. text: as it was written.
@@ -36,8 +35,7 @@ class Requirement:
     marker: str
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """The dependencies of a project. sources: `[tool.uv.sources]` by normalized name."""
 
     path: Path

@@ -10,17 +10,17 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from emulator.errors import UsageError
 from emulator.packages.declared import Declared, Requirement
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What a person wants of an installation. The names are the options of uv and pip."""
 
     upgrade: bool = False

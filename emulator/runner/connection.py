@@ -10,10 +10,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from bindings.binding import Binding
 from emulator.protocol.bindings import BindingCall, BindingFailed
@@ -73,8 +73,7 @@ class Runs(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(Struct, frozen=True):
     """A ping that has not been answered. `position`: how many bytes were sent up to its end."""
 
     number: int

@@ -6,8 +6,9 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from emulator.protocol.life import LABEL_BEGINS, LABEL_ENDS
 
@@ -19,8 +20,7 @@ _READ_BYTES = 64 * 1024
 _PIPE_MAX_BYTES = 1024 * 1024  # Linux's fs.pipe-max-size: what a dead writer can have left at most
 
 
-@dataclass(frozen=True, slots=True)
-class OutputLine:
+class OutputLine(Struct, frozen=True):
     """One line a guest printed, without its line end.
 
     label: on whose behalf, as in `emulator/protocol/life.py`; empty if the guest did not say.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from emulator.errors import EmulatorError, GuestError
 
 
-@dataclass(frozen=True, slots=True)
-class FetchRequest:
+class FetchRequest(Struct, frozen=True):
     """An HTTP request for the worker. Header order and repeats are kept; names as received.
 
     With `web_socket`, the client asks for a WebSocket: its messages are `body`, and the `body` of a
@@ -29,8 +29,7 @@ class FetchRequest:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FetchReply:
+class FetchReply(Struct, frozen=True):
     """The worker's answer. `body` must be read to its end, or `close` called.
 
     Iterating `body` raises HandlerError when the worker cut it off.
@@ -43,8 +42,7 @@ class FetchReply:
     close: Callable[[], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class InvokeRequest:
+class InvokeRequest(Struct, frozen=True):
     """A call of a method of one of the worker's classes; `entrypoint` "" is the default one.
 
     One of `args`, or one value in them, may be a `ByteStream`. object: see `RpcRequest`.
@@ -56,8 +54,7 @@ class InvokeRequest:
     object: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class InvokeReply:
+class InvokeReply(Struct, frozen=True):
     """What the method returned. A stream in `value` is an async iterator of bytes.
 
     It must be read to its end, or `close` called. Iterating it raises HandlerError when the worker
@@ -68,8 +65,7 @@ class InvokeReply:
     close: Callable[[], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class RpcRequest:
+class RpcRequest(Struct, frozen=True):
     """A call of a method from another worker; what travels is not looked into.
 
     payload: the list of arguments as tagged JSON; body: the stream in it. `entrypoint` "" is the
@@ -88,8 +84,7 @@ class RpcRequest:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RpcReply:
+class RpcReply(Struct, frozen=True):
     """What it returned, as tagged JSON. `body` must be read to its end, or `close` called."""
 
     payload: bytes

@@ -11,10 +11,11 @@ from __future__ import annotations
 import html
 import os
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.types import Scope, Send
 
 from emulator.errors import EmulatorError
@@ -47,16 +48,14 @@ _PLACE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(Struct, frozen=True):
     """What a page is told of the worker: its folder, and how often code was loaded."""
 
     project_dir: Path
     loads: int
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     title: str
     explanation: str
     traceback: str

@@ -7,16 +7,15 @@ its body was read would reset the connection before the client has read the reas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
+from msgspec import Struct
 from starlette.types import Send
 
 from emulator.server.headers import own_answer
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """`reason`: one or two sentences for the client: what is wrong, and how to fix it."""
 
     status: int

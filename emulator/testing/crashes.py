@@ -8,7 +8,8 @@ at-least-once allows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.engine.model.entries import Entry, origin_of
 from emulator.engine.model.step_key import StepKey
@@ -16,8 +17,7 @@ from emulator.engine.model.step_key import StepKey
 AFTER, BEFORE = "commit", "end"  # kinds of points
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """One point: its kind, its number among those of its kind, what happened there, and where."""
 
     kind: str

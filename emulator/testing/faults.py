@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from bindings.binding import Binding, Call, Encoded
 from emulator.errors import WorkerError
@@ -14,8 +15,7 @@ from emulator.errors import WorkerError
 QUEUE = "queues"  # the kind of a binding that sends to one
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(Struct):
     """One declared fault. nth: of the calls, from 1; 0: of each. method "": of any.
 
     how: "fail" raises in place of the call, "drop" after it, so that its effect is there;
@@ -50,8 +50,7 @@ class Fault:
         return f"{self.how} of {which} of {self.binding}" + (self.method and f".{self.method}")
 
 
-@dataclass(slots=True)
-class Faults:
+class Faults(Struct):
     """The faults of all bindings, and how often each binding was called by the worker."""
 
     declared: list[Fault] = field(default_factory=list)

@@ -13,10 +13,11 @@ import shutil
 import signal
 import socket
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from emulator import shadow
 from emulator.config.model import Config

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from emulator.engine.forking import fork
 from emulator.engine.model.instance import TERMINAL, Instance, Status
@@ -23,8 +24,7 @@ from emulator.testing.waiting import until
 PAGE_COLUMNS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """One instance, which need not exist yet."""
 
     subject: Subject

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from emulator.testing.refusals import Refused
 
@@ -26,8 +27,7 @@ OF_WAITS: tuple[MockKind, ...] = ("event", "event_timeout", "responder")
 NEED_NO_USE: tuple[MockKind, ...] = ("sleep", "retry_delay", "spy", "responder")
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """A call of a step, as a mock is chosen for it. `count` is its number among its name's."""
 
     workflow: str
@@ -42,8 +42,7 @@ class Call:
         return f"{self.name}-{self.count}"
 
 
-@dataclass(slots=True)
-class Mock:
+class Mock(Struct):
     """One mock. `instance` "": of every instance. `step` "": of every step; `index` 0: each of it.
 
     value: tagged JSON. error: name and message. function: the number of one of the test's.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from emulator.config.load import load_config
 from emulator.config.model import ClockSettings, Config
@@ -15,8 +17,7 @@ from emulator.testing.refusals import LoadRefused
 GRACE_MS = 5_000  # running code that gets no further for so long is left behind
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What a test says of its worker. project: a folder; config: a file, or "" for the usual one.
 
     clock: "auto" stands still and moves while a test waits, "virtual" only when it is told, "real"

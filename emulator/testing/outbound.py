@@ -9,9 +9,10 @@ import asyncio
 import fnmatch
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct, field
 
 from emulator.errors import WorkerError
 from emulator.protocol import values
@@ -21,8 +22,7 @@ LOST = "Network connection lost."
 CallTest = Callable[..., Awaitable[Any]]
 
 
-@dataclass(slots=True)
-class Rule:
+class Rule(Struct):
     """One rule: which requests it is for, and how they are answered.
 
     url: an address, with `*` for anything; without a query it is for all. params, headers, json:

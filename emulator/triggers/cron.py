@@ -9,9 +9,10 @@ Source: docs/platform/cron.md, "When a handler fails".
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
+
+from msgspec import Struct
 
 from emulator.clock import Alarm, call_after
 from emulator.config.model import Config
@@ -27,8 +28,7 @@ FIRST_RETRY_MS = 2_000  # each next one waits twice as long
 TIMEOUT_S = 15 * 60
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a call of `scheduled` ended: `"ok"` or `"exception"`, and whether it wants no retry."""
 
     outcome: str

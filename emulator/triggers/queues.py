@@ -10,10 +10,11 @@ Source: docs/platform/queues.md, "Consumers".
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
 
 from emulator.clock import Alarm, VirtualClock
 from emulator.config.model import Config
@@ -96,8 +97,7 @@ class QueueConsumers:
         self._look = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look_again)
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+class _Batch(Struct, frozen=True):
     number: int
     messages: list[Message]
 

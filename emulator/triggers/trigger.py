@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from bindings.binding import Binding
 from emulator.clock import Clock
@@ -17,8 +18,7 @@ from emulator.kinds.kind import Kind, Record
 Call = Callable[[str, list[Any]], Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(Struct, frozen=True):
     """What a trigger gets. notice, error: what the person at the terminal is told.
 
     follows_crons: see `Seams` in `session.py`.

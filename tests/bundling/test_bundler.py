@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from emulator.bundling.bundle import Bundle, BundleError
 from emulator.bundling.bundler import Bundler

@@ -22,12 +22,14 @@ def test_the_planted_mistakes_are_told_with_file_and_line() -> None:
     told = check("planted", "--determinism")
 
     assert told.exit_code == 1
-    assert "src/entry.py:45: [write] a step changes seen" in told.stdout
-    assert "2 findings, 2 errors" in told.output
+    assert "src/entry.py:52: [write] a step changes seen" in told.stdout
+    assert "4 findings, 4 errors" in told.output
     records = json.loads(check("planted", "--determinism", "--json").stdout)
     assert [(record["line"], record["kind"]) for record in records] == [
-        (45, "write"),
-        (49, "state"),
+        (52, "write"),
+        (56, "state"),
+        (83, "time"),
+        (92, "chance"),
     ]
 
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from emulator.config.model import Bound, Config
 from emulator.engine.model.definition import Definition, Retention

@@ -107,7 +107,7 @@ class Scope:
 
 def ours(cases: list[str], patch: pytest.MonkeyPatch) -> list[Any]:
     """Return what ours gives."""
-    for name, module in imports.PUBLIC.items():
+    for name, module in {**imports.PUBLIC, "js": imports.public_js()}.items():
         patch.setitem(sys.modules, name, module)
     showing = ModuleType("showing")
     exec((HERE / "showing.txt").read_text(), showing.__dict__)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bindings.d1.database import D1
 from bindings.d1.migration_files import Migrations
@@ -18,8 +19,7 @@ from emulator.kinds.d1 import Database
 from emulator.state import State
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """One database of the project, and where its file is."""
 
     project: Config

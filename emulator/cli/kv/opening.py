@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 import click
+from msgspec import Struct
 
 from bindings.kv.kv import Kv
 from bindings.kv.rules import Refused
@@ -24,8 +24,7 @@ from emulator.worker import open_clock
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """One namespace of the project. `name`: its binding."""
 
     project: Config

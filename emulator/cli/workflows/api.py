@@ -7,10 +7,11 @@ explorer's base, where values are whole). A command cannot tell them apart excep
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from emulator.answers.workflows import LogEventDetail
 from emulator.cli.cells import printable, shorten
@@ -41,8 +42,7 @@ class Refused(EmulatorError):
         return self.status == HTTPStatus.NOT_FOUND
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The answer of the API; `info` is `result_info`.
 
     The route says which types of `emulator.answers` they have, and the caller names these.

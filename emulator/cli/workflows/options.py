@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from emulator.cli.options import ProjectOptions, project_options
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Which project's workflows a command is about, and how it shows them.
 
     port: of another server on this machine than the one that runs the project.

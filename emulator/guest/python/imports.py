@@ -7,8 +7,7 @@ time in whole seconds, and two saves within one second are normal here.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
+from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -19,10 +18,11 @@ from importlib.machinery import (
 )
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Any
 
 from . import packages
 from .package_patches import PatchedModules
-from .sdk import absent, js, pyodide, workers
+from .sdk import absent, pyodide, workers
 from .sdk.pyodide import ffi, http, webloop, wrappers
 from .sdk.workers import (
     asgi,
@@ -43,7 +43,6 @@ from .sdk.workers import (
 
 # What users import -> our module. These have priority over python_modules and the user's own.
 PUBLIC: dict[str, ModuleType] = {
-    "js": js,
     "pyodide": pyodide,
     "pyodide.ffi": ffi,
     "pyodide.ffi.wrappers": wrappers,
@@ -67,7 +66,7 @@ PUBLIC: dict[str, ModuleType] = {
 }
 for _name, _module in PUBLIC.items():
     absent.speak_for(_module, _name)
-OTHER_NAMES = {"asgi": asgi}
+OTHER_NAMES = {"asgi": lambda: asgi}
 COMPAT_FLAGS = "_cloudflare_compat_flags"
 
 
@@ -80,18 +79,36 @@ class FreshLoader(SourceFileLoader):
         return code
 
 
-class OtherNames(MetaPathFinder, Loader):
-    """Finds our modules under names that users' modules may have too, after these."""
+def public_js() -> ModuleType:
+    """Return our `js`. It is imported with the first use: it is large, and most workers have none.
+
+    So is `importlib.abc` for all of us, whose classes our finders would otherwise name.
+    """
+    from .sdk import js
+
+    absent.speak_for(js, "js")
+    return js
+
+
+class OurModules:
+    """Finds modules of ours by the names that users import, and gets each when it is imported."""
+
+    def __init__(self, modules: Mapping[str, Callable[[], ModuleType]]) -> None:
+        self._modules = modules
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of one of ours."""
-        return ModuleSpec(fullname, self) if fullname in OTHER_NAMES else None
+        loader: Any = self
+        return ModuleSpec(fullname, loader) if fullname in self._modules else None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let Python make an empty one."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Put ours in its place."""
-        sys.modules[module.__name__] = OTHER_NAMES[module.__name__]
+        sys.modules[module.__name__] = self._modules[module.__name__]()
 
 
 def prepare(module_root: Path, python_modules: Path, flags: dict[str, bool]) -> None:
@@ -102,7 +119,8 @@ def prepare(module_root: Path, python_modules: Path, flags: dict[str, bool]) -> 
     sys.modules[COMPAT_FLAGS] = compat
     sys.meta_path.insert(0, absent.AbsentModules(packages=("js", "pyodide", "workers")))
     sys.meta_path.insert(0, PatchedModules())
-    sys.meta_path.append(OtherNames())
+    sys.meta_path.insert(0, OurModules({"js": public_js}))
+    sys.meta_path.append(OurModules(OTHER_NAMES))
     sys.meta_path.append(absent.AbsentModules(absent.TOP_LEVEL))
     sys.path_hooks.insert(0, _fresh_hook(module_root, python_modules))
     elsewhere = packages.for_webassembly(python_modules)
@@ -142,7 +160,12 @@ def _forget_shadowed(module_root: Path) -> None:
     """
     for entry in module_root.iterdir():
         name = entry.stem if entry.suffix == ".py" else entry.name
-        if name in PUBLIC or name in sys.builtin_module_names or name.startswith("_"):
+        if (
+            name in PUBLIC
+            or name == "js"
+            or name in sys.builtin_module_names
+            or name.startswith("_")
+        ):
             continue
         if name in sys.modules and (entry.suffix == ".py" or (entry / "__init__.py").exists()):
             for loaded in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:

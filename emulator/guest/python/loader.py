@@ -107,7 +107,7 @@ def _import_main(main: Path, python_modules: Path) -> ModuleType:
     spec = spec_from_file_location(name, main, loader=loader)
     assert spec is not None
     module = module_from_spec(spec)
-    if name not in imports.PUBLIC:
+    if name not in imports.PUBLIC and name != "js":
         sys.modules[name] = module
     spec._initializing = True  # type: ignore[attr-defined]  # so that a circular import is named one
     try:

@@ -6,13 +6,12 @@ Source: https://github.com/cloudflare/workers-py/blob/main/packages/runtime-sdk/
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
 
-class PatchedModules(MetaPathFinder):
+class PatchedModules:
     """Finds the modules that are changed, as others find them, and changes them once imported."""
 
     def find_spec(

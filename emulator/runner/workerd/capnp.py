@@ -8,8 +8,9 @@ Source: https://capnproto.org/language.html (constants).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias, Union
+
+from msgspec import Struct
 
 Value: TypeAlias = Union[
     str, bool, int, "Reference", "Embedded", "Word", list["Value"], dict[str, "Value"]
@@ -22,22 +23,19 @@ _ESCAPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """Another constant of the same configuration."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One of the words that an enumeration has."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(Struct, frozen=True):
     """Bytes that need not be text. workerd reads many bytes faster beside the configuration."""
 
     content: bytes

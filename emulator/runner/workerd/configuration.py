@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from emulator.bundling.bundle import Bundle, Module
 from emulator.guest import javascript
@@ -50,8 +51,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """One process to configure. rules: for front.js; None: it has no door.
 
     door, host: unix sockets of the host's HTTP server and of its `HostServer`.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.runner.workerd.capnp import Value
 
@@ -15,8 +16,7 @@ CALLER = "groundfog:caller"
 WORKER = "bindings.service.http:answer"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A binding: its name, and its value in workerd's configuration without the name.
 
     answer: what answers the requests of its client module, as "module:attribute", if it asks any:
@@ -30,8 +30,7 @@ class Member:
     streams: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DurableClass:
+class DurableClass(Struct, frozen=True):
     """A class of Durable Objects, and what identifies their storage."""
 
     name: str

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from bindings.binding import Forwarding
 from emulator.bundling.bundle import Bundle, BundleError
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 BUILD_FAILED = "BuildError"
 
 
-@dataclass(frozen=True, slots=True)
-class Front:
+class Front(Struct, frozen=True):
     """What comes before the user's code in requests of clients. See `security.front_rules`.
 
     door: the unix socket of the server that answers control routes.

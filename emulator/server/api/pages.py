@@ -6,9 +6,9 @@ Source: https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec import Struct
 from starlette.requests import Request
 
 from emulator.answers.workflows import PageInfo
@@ -20,8 +20,7 @@ PER_PAGE = 25
 PER_PAGE_MAX = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Page `number`, counted from 1, of lists of at most `size` on each."""
 
     number: int

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bindings.assets import rule_files
 from bindings.assets.assets import Assets
@@ -243,7 +243,7 @@ def test_a_file_of_megabytes_comes_in_pieces(folder: Path) -> None:
 def test_who_answers(
     folder: Path, changes: dict[str, object], target: str, navigates: bool, worker: bool
 ) -> None:
-    settings = replace(AssetSettings(folder), **changes)  # type: ignore[arg-type]
+    settings = replace(AssetSettings(folder), **changes)
     headers = [("Sec-Fetch-Mode", "navigate")] if navigates else []
     assert goes_to_worker(settings, target, headers) is worker
 

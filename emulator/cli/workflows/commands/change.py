@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from emulator.answers.workflows import SkippedWait, StatusChange
 from emulator.cli.output import say, show_json
@@ -158,8 +158,7 @@ def send_event(
     _change(target, name, id, change, "complete" if wait else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """A request about an instance, and the text for its answer."""
 
     method: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from emulator.answers.workflows import InstanceDetail
 from emulator.cli.cells import columns, printable, wrap
@@ -86,8 +88,7 @@ def _height(line: str, width: int) -> int:
     return max(-(-columns(_PAINT.sub("", line)) // width), 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(Struct, frozen=True):
     """What was written of a row."""
 
     stand: str

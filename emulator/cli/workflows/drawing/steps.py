@@ -6,8 +6,9 @@ It reads the REST API's details, with our own `line` and `due`. `timeline.py` dr
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from emulator.answers.workflows import AttemptDetail, ErrorDetail, InstanceDetail, StepDetail
 from emulator.cli.ink import Colour
@@ -28,8 +29,7 @@ class Phase(StrEnum):
     WAIT = "wait"
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """A part of a row's time, in epoch milliseconds."""
 
     phase: Phase
@@ -37,8 +37,7 @@ class Stretch:
     end_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One attempt of a step; `end_ms` None while it runs. raised: where, if it is known."""
 
     number: int
@@ -50,8 +49,7 @@ class Attempt:
     raised: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One step. `state` is empty if its sign says enough; `line` is its place in the code."""
 
     name: str
@@ -68,8 +66,7 @@ class Row:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """Facts for all rows of one instance. `live`: a server runs it."""
 
     status: str

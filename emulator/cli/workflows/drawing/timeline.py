@@ -7,7 +7,8 @@ code, and the state of a step gets a line of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.cli.cells import columns, pad, printable, shorten, wrap
 from emulator.cli.ink import Colour, Ink
@@ -33,8 +34,7 @@ _CELLS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Where and how to draw. With `output_limit` None, a value gets one line.
 
     name_width: of the column of names; None makes it as wide as the names.
@@ -49,8 +49,7 @@ class Page:
     name_width: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(Struct, frozen=True):
     page: Page
     zero_ms: int
     end_ms: int

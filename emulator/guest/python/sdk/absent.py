@@ -6,10 +6,8 @@ One text for all of it: names and submodules of the three, and members of JavaSc
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib.abc import MetaPathFinder
 from opcode import opmap
 from types import FrameType, ModuleType
 from typing import Any
@@ -42,7 +40,7 @@ def speak_for(module: ModuleType, public: str) -> None:
     vars(module).setdefault("__path__", [])  # a package: of its submodules `AbsentModules` speaks
 
 
-class AbsentModules(MetaPathFinder):
+class AbsentModules:
     """Finds nothing: it refuses to import the modules named, and those in the packages named."""
 
     def __init__(self, names: Iterable[str] = (), packages: Iterable[str] = ()) -> None:
@@ -69,6 +67,8 @@ def _is_imported_now() -> bool:
 
 
 def _similar(name: str, names: Iterable[str]) -> str:
+    import difflib
+
     public = [each for each in names if not each.startswith("_")]
     found = difflib.get_close_matches(name, public, n=1)
     return f" Did you mean {found[0]!r}?" if found else ""

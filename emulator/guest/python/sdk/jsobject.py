@@ -92,6 +92,8 @@ def show_as(own: type, view: Callable[[Any], Any]) -> None:
 
 def shown(own: Any) -> Any:
     """Return an object of the SDK's under JavaScript's names."""
+    from . import js  # noqa: F401  # its classes say how; most workers need none of them
+
     return next(_VIEWS[kind] for kind in type(own).__mro__ if kind in _VIEWS)(own)
 
 

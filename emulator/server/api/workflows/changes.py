@@ -5,9 +5,9 @@ Source: docs/platform/workflows-rest.md, "REST" and "The local explorer".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 
+from msgspec import Struct
 from starlette.requests import Request
 
 from emulator.answers.creation import NewInstance
@@ -261,8 +261,7 @@ class Changes:
         return iso(self._worker.engine.clock.now_ms())
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(Struct, frozen=True):
     """How a held instance should go on; `renames` None accepts the code."""
 
     renames: dict[str, str] | None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from emulator.engine.model.plain import as_text
 from emulator.errors import WorkerError
@@ -39,8 +40,7 @@ _STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """One base of the API.
 
     base: the path before `/workflows`, as a route.

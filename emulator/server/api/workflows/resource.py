@@ -6,8 +6,8 @@ Source: docs/platform/workflows-rest.md, "REST".
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.requests import Request
 
 from emulator.answers.workflows import (
@@ -28,8 +28,7 @@ from emulator.worker import Worker
 _NAMESPACE = uuid.UUID("5f0c2f0e-6d2b-5c1c-8a53-7d2e0f6f1a10")  # ours; makes ids from names
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """The workflow, and perhaps the instance, that the path of a request names."""
 
     worker: Worker

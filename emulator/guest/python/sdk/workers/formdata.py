@@ -5,7 +5,7 @@ Source: docs/platform/python-workers.md, "Forms and blobs".
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -99,7 +99,7 @@ def field_of(value: Any, filename: Any = None) -> Any:
 
 def as_multipart(form: FormData) -> tuple[bytes, str]:
     """Return the form as a multipart body and its content type."""
-    boundary = f"----groundfog{secrets.token_hex(16)}"
+    boundary = f"----groundfog{os.urandom(16).hex()}"
     parts: list[bytes] = []
     for name, value in form.items():
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'
