@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import say

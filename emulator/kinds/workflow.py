@@ -78,8 +78,7 @@ class Workflow(Struct, frozen=True):
         return self.definition.name
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignWorkflow:
+class ForeignWorkflow(Struct, frozen=True):
     """A `[[workflows]]` entry whose `script_name` is another worker, which defines the workflow."""
 
     worker: str

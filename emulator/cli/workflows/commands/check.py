@@ -6,12 +6,12 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from emulator.checking import Checked, check, instances_of
 from emulator.cli import divergences

@@ -5,6 +5,7 @@ Their members have JavaScript's names. A member that is absent says that it is n
 
 from __future__ import annotations
 
+import importlib
 import sys
 from abc import ABCMeta
 from collections.abc import Callable
@@ -92,8 +93,7 @@ def show_as(own: type, view: Callable[[Any], Any]) -> None:
 
 def shown(own: Any) -> Any:
     """Return an object of the SDK's under JavaScript's names."""
-    from . import js  # noqa: F401  # its classes say how; most workers need none of them
-
+    importlib.import_module(f"{__package__}.js")  # its classes say how; most workers need none
     return next(_VIEWS[kind] for kind in type(own).__mro__ if kind in _VIEWS)(own)
 
 
