@@ -40,9 +40,9 @@ class _Cloning:
                 return value.slice()
             case JsProxy():
                 raise JsException(f"{value} could not be cloned.", "DataCloneError")
-        if callable(value):
-            raise JsException(f"{value} could not be cloned.", "DataCloneError")
-        return value
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise JsException(f"{value} could not be cloned.", "DataCloneError")  # a proxy of Python's
 
     def _data(self, target: Any) -> Any:
         """Copy the lists and dicts behind objects and arrays."""
