@@ -1,4 +1,4 @@
-"""`groundfog ai`: the calls of env.AI, and what they would have cost.
+"""`groundfog ai`: the calls of env.AI, what they would have cost, and a call by hand.
 
 It reads the ledger in the state directory; a server may be running or not.
 """
@@ -15,6 +15,8 @@ import click
 
 from bindings.ai.ledger import NOBODY, parse_line, read
 from emulator.answers.ai import LedgerLine
+from emulator.cli.ai_models import models, run
+from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import json_text, show, show_json
 from emulator.cli.table import draw_table
@@ -26,9 +28,9 @@ FOLLOW_INTERVAL_S = 0.3
 HEADER = ("time", "model", "answered by", "tokens in", "out", "neurons", "ms", "error")
 
 
-@click.group()
+@click.group(cls=Group)
 def ai() -> None:
-    """Show the calls of env.AI."""
+    """Show the calls of env.AI, and run models."""
 
 
 @ai.command()
@@ -88,8 +90,9 @@ def _new_entries(path: Path, at: int) -> Iterator[LedgerLine]:
 
 
 @ai.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @project_options
-def rules(options: ProjectOptions) -> None:
+def rules(options: ProjectOptions, as_json: bool) -> None:
     """Count the calls that each [[ai.rules]] entry of groundfog.toml has answered."""
     config = load_project(options)
     answered = Counter(str(e.get("answered_by")) for e in read(_ledger(options)))
@@ -98,8 +101,12 @@ def rules(options: ProjectOptions) -> None:
     known = [rule.where for rule in rules]
     rows = [(rule.where, rule.model, rule.prompt or "", answered[rule.where]) for rule in rules]
     others = sum(count for who, count in answered.items() if who not in known)
+    header = ("rule", "model", "prompt", "calls")
+    if as_json:
+        show_json([dict(zip(header, row, strict=True)) for row in rows])
+        return
     if rows:
-        show(draw_table(("rule", "model", "prompt", "calls"), rows))
+        show(draw_table(header, rows))
     else:
         show("groundfog.toml has no [[ai.rules]].")
     show(f"{counted(others, 'call')} answered otherwise.")
@@ -157,3 +164,7 @@ def _summary(entries: list[LedgerLine]) -> str:
         f"{counted(len(entries), 'call')}, {failed} failed; "
         f"about {neurons:,.1f} neurons, ${usd:.4f} at Cloudflare's list price."
     )
+
+
+for command in (models, run):
+    ai.add_command(command)

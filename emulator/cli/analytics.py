@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bindings.analytics.analytics import Datasets, Point
+from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import say, show, show_json
 from emulator.clock import SystemClock
@@ -16,7 +17,7 @@ from emulator.kinds.analytics_engine import path
 from emulator.state import State
 
 
-@click.group()
+@click.group(cls=Group)
 def analytics() -> None:
     """Show the data points of Analytics Engine datasets."""
 

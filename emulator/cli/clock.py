@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from emulator.answers.clock import ClockState
+from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show, show_json
 from emulator.cli.remote import RemoteApi
@@ -16,7 +17,7 @@ CLOCK = "/cdn-cgi/groundfog/clock"
 MOVING_TIMEOUT_S = 86_400  # everything that is due happens first, and that may take long
 
 
-@click.group()
+@click.group(cls=Group)
 def clock() -> None:
     """Show and move the virtual clock of the running server."""
 

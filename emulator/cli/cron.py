@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 
 import click
 
+from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import say, show, show_json
+from emulator.cli.table import draw_table
 from emulator.clock import SystemClock
 from emulator.cron import Cron
 from emulator.engine.model.plain import iso
@@ -22,7 +24,7 @@ PATH = "/cdn-cgi/local/scheduled"
 TIMEOUT_S = 20 * 60  # a handler may take 15 minutes
 
 
-@click.group()
+@click.group(cls=Group)
 def cron() -> None:
     """List the worker's cron triggers, and call them by hand."""
 
@@ -42,8 +44,8 @@ def list_triggers(options: ProjectOptions, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    for each in found:
-        show(f"{each['cron']:<20}  {each['next']}")
+    if found:
+        show(draw_table(("cron", "next"), [(each["cron"], each["next"]) for each in found]))
     if not found:
         say("The configuration has no triggers.crons.")
     elif not fires(config):

@@ -6,7 +6,10 @@ modules that only other commands need.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,6 +30,7 @@ COMMANDS = {
     "types": "emulator.cli.types:types",
     "test": "emulator.cli.test:test",
     "doctor": "emulator.cli.doctor:doctor",
+    "complete": "emulator.cli.complete:complete",
 }
 
 
@@ -45,7 +49,29 @@ class _Commands(LazyGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:  # the start of a server needs no list of kinds
             return super().get_command(ctx, cmd_name)
-        return load_command(_commands_of_kinds().get(cmd_name))
+        command = load_command(_commands_of_kinds().get(cmd_name))
+        return self.with_examples(ctx, cmd_name, command)
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command line; the exit code is 0, or 1: failed, 2: wrong line, 130: Ctrl-C."""
+        run: Callable[..., Any] = super().main
+        if not options.pop("standalone_mode", True):
+            return run(*args, standalone_mode=False, **options)
+        try:
+            code = run(*args, standalone_mode=False, **options)
+            sys.exit(code if isinstance(code, int) else 0)
+        except click.UsageError as error:
+            if error.ctx is not None:
+                say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n")
+            say(f"error: {error.format_message()}")
+            sys.exit(2)
+        except click.ClickException as error:
+            say(f"error: {error.format_message()}")
+            sys.exit(error.exit_code)
+        except click.Abort as error:
+            interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+            say("" if interrupted else "error: nothing was done")
+            sys.exit(130 if interrupted else 1)
 
     def invoke(self, ctx: click.Context) -> object:
         try:

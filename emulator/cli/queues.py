@@ -14,9 +14,11 @@ import click
 
 from bindings.queues import rules
 from bindings.queues.broker import Broker, Sent
+from emulator.cli.lazy import Group
 from emulator.cli.local_options import local_options
 from emulator.cli.options import ProjectOptions, load_project
 from emulator.cli.output import say, show, show_json
+from emulator.cli.table import draw_table
 from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.errors import EmulatorError, UsageError, WorkerError
@@ -27,7 +29,7 @@ from emulator.worker import open_clock
 T = TypeVar("T")
 
 
-@click.group()
+@click.group(cls=Group)
 def queues() -> None:
     """Look into the project's local queues, and send to them."""
 
@@ -86,10 +88,13 @@ def list_queues(options: ProjectOptions, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    for each in found:
-        paused = "  paused" if each["delivery_paused"] else ""
-        show(f"{each['queue_name']:<24} {each['backlog_count']:>8} messages{paused}")
-    if not found:
+    if found:
+        rows = [
+            (each["queue_name"], each["backlog_count"], "paused" if each["delivery_paused"] else "")
+            for each in found
+        ]
+        show(draw_table(("queue", "messages", "delivery"), rows))
+    else:
         say("The configuration has no queues.")
 
 

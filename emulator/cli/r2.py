@@ -17,9 +17,11 @@ from bindings.r2.blobs import WRITE_BYTES
 from bindings.r2.bucket import Bucket
 from bindings.r2.errors import NO_SUCH_KEY, R2Error
 from bindings.r2.wrangler_state import read_wrangler, wrangler_file
+from emulator.cli.lazy import Group
 from emulator.cli.local_options import import_options, local_options, wrangler_folder
 from emulator.cli.options import ProjectOptions, load_project
 from emulator.cli.output import say, show, show_json
+from emulator.cli.table import draw_table
 from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.errors import EmulatorError, UsageError, WorkerError
@@ -38,7 +40,7 @@ _HEADERS = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def r2() -> None:
     """Read and change the project's local R2 buckets."""
 
@@ -188,8 +190,10 @@ def list_buckets(options: ProjectOptions, as_json: bool) -> None:
     if as_json:
         show_json([{"name": name, "binding": binding} for name, binding in found.items()])
         return
-    for name, binding in found.items():
-        show(f"{name:<32} env.{binding}")
+    if found:
+        show(draw_table(("bucket", "binding"), list(found.items())))
+    else:
+        show("The configuration has no r2_buckets.")
 
 
 @buckets.command("info")

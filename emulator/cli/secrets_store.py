@@ -9,9 +9,11 @@ from typing import TypeVar
 import click
 
 from bindings.secrets.secrets import Secrets
+from emulator.cli.lazy import Group
 from emulator.cli.local_options import local_options
 from emulator.cli.options import ProjectOptions, load_project
 from emulator.cli.output import say, show, show_json
+from emulator.cli.table import draw_table
 from emulator.clock import SystemClock
 from emulator.engine.model.plain import iso
 from emulator.errors import EmulatorError, UsageError, WorkerError
@@ -21,7 +23,7 @@ from emulator.state import State
 T = TypeVar("T")
 
 
-@click.group("secrets-store")
+@click.group("secrets-store", cls=Group)
 def secrets_store() -> None:
     """Create, list and delete the secrets of local stores."""
 
@@ -79,8 +81,10 @@ def list_secrets(options: ProjectOptions, store: str, as_json: bool) -> None:
     found = _ask(options, read)
     if as_json:
         show_json(found)
-    for each in [] if as_json else found:
-        show(f"{each['name']:<32} {each['modified']}")
+    elif found:
+        show(draw_table(("name", "modified"), [(each["name"], each["modified"]) for each in found]))
+    else:
+        show(f"The store {store} has no secrets.")
 
 
 @secret.command("delete")

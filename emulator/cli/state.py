@@ -5,15 +5,17 @@ from __future__ import annotations
 import click
 from msgspec.structs import asdict
 
+from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show, show_json
 from emulator.cli.saved_states import Saved, SavedStates
+from emulator.cli.table import draw_table
 from emulator.kinds.registry import KINDS
 from emulator.state import State
 from emulator.words import counted
 
 
-@click.group()
+@click.group(cls=Group)
 def state() -> None:
     """Show, delete, save or load the local state of a project."""
 
@@ -76,8 +78,9 @@ def list_(options: ProjectOptions, as_json: bool) -> None:
         show_json([asdict(saved) for saved in found])
     elif not found:
         show("No state was saved. Save one: groundfog state save NAME")
-    for saved in () if as_json else found:
-        show(f"{saved.name}  {_told(saved)}, saved {saved.at}")
+    else:
+        rows = [(each.name, each.files, f"{each.size / 1024:,.0f} KiB", each.at) for each in found]
+        show(draw_table(("name", "files", "size", "saved"), rows))
 
 
 @state.command("delete")

@@ -17,7 +17,8 @@ from emulator.kinds.kind import Kind, Section
 from emulator.state import State
 
 if TYPE_CHECKING:
-    from bindings.ai.ai import Substitute
+    from bindings.ai.ai import Ai, Substitute
+    from bindings.ai.ledger import Ledger
     from bindings.binding import Binding
     from emulator.kinds.places import Places
     from emulator.runner.workerd.capnp import Value
@@ -73,26 +74,38 @@ def _shown(settings: AiSettings) -> str:
 
 
 def _open(settings: AiSettings, places: Places) -> Binding:
-    from bindings.ai.ai import Ai, Settings
     from bindings.ai.ledger import Ledger
-    from bindings.ai.scrubbing import Scrubber
 
     def new_ledger() -> Ledger:
         return Ledger(ledger_path(places.state))
 
+    ledger = places.keep(LEDGER, new_ledger)  # a reload must not renew the budget
+    return open_ai(settings, places.project_dir, places.secrets, ledger)
+
+
+def open_ai(
+    settings: AiSettings, project_dir: Path, secrets: tuple[str, ...], ledger: Ledger
+) -> Ai:
+    """Return the binding. secrets: values that no file may contain."""
+    from bindings.ai.ai import Ai, Settings
+    from bindings.ai.scrubbing import Scrubber
+
+    hidden = _secrets(settings, secrets)
     return Ai(
         settings.rules,
         Settings(
             strict=settings.strict,
-            substitute=_substitute(settings, places),
+            substitute=_substitute(settings, project_dir, hidden),
             budget=settings.budget,
-            scrubber=Scrubber(_secrets(settings, places)),
+            scrubber=Scrubber(hidden),
         ),
-        ledger=places.keep(LEDGER, new_ledger),  # a reload must not renew the budget
+        ledger=ledger,
     )
 
 
-def _substitute(settings: AiSettings, places: Places) -> Substitute | None:
+def _substitute(
+    settings: AiSettings, project_dir: Path, hidden: tuple[str, ...]
+) -> Substitute | None:
     """Return what answers in place of the stub: None, a cassette, an upstream or both."""
     if settings.mode == "stub":
         return None
@@ -108,22 +121,22 @@ def _substitute(settings: AiSettings, places: Places) -> Substitute | None:
     if settings.mode == "remote":
         return upstream
     named = os.environ.get(CASSETTE_VARIABLE) or settings.cassette
-    cassette = Cassette(places.project_dir / named, Scrubber(_secrets(settings, places)))
+    cassette = Cassette(project_dir / named, Scrubber(hidden))
     if settings.mode == "replay" or upstream is None:
         return PlayedCassette(cassette)
     return RecordedUpstream(upstream, cassette)
 
 
-def _secrets(settings: AiSettings, places: Places) -> tuple[str, ...]:
+def _secrets(settings: AiSettings, secrets: tuple[str, ...]) -> tuple[str, ...]:
     """Return what cassette and ledger may not contain: the worker's and the upstream's secrets."""
     upstream = settings.upstream
     if upstream is None:
-        return places.secrets
-    return (*places.secrets, upstream.api_key or "", upstream.account_id or "")
+        return secrets
+    return (*secrets, upstream.api_key or "", upstream.account_id or "")
 
 
 def _identity(settings: AiSettings, places: Places) -> Hashable:
-    return repr(settings), _secrets(settings, places)
+    return repr(settings), _secrets(settings, places.secrets)
 
 
 def _in_workerd(settings: AiSettings, service: str) -> dict[str, Value]:

@@ -112,3 +112,28 @@ def test_new_calls_are_followed_until_interrupted(project: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_a_model_is_run_by_hand_as_for_the_worker(project: Path) -> None:
+    ruled = run(project, "run", "@cf/meta/llama-3.1-8b-instruct", "say hi")
+    told = run(project, "run", "@cf/baai/bge-base-en-v1.5", '{"text": ["fog"]}')
+
+    assert json.loads(ruled)["response"] == "Hello"
+    assert json.loads(told)["shape"] == [1, 768]
+    assert run(project, "calls").count("@cf/") == 2
+
+
+def test_an_error_of_a_model_is_told_in_a_line(project: Path) -> None:
+    words = ["ai", "run", "@cf/none/such", "hi", "--cwd", str(project)]
+
+    done = CliRunner().invoke(cli, words)
+
+    assert done.exit_code == 1 and done.stderr.startswith("error: ")
+    assert "@cf/none/such" in done.stderr
+
+
+def test_models_are_listed_and_searched(project: Path) -> None:
+    found = json.loads(run(project, "models", "bge-base", "--json"))
+
+    assert [each["name"] for each in found] == ["@cf/baai/bge-base-en-v1.5"]
+    assert "Text Embeddings" in run(project, "models", "bge-base")

@@ -325,3 +325,16 @@ def test_commands_work_while_a_server_has_the_database_open(project: Path) -> No
             await database.close()
 
     assert asyncio.run(scenario()) == [[[0]], [[2]], [[1]]]
+
+
+def test_the_databases_are_listed_and_one_is_deleted(project: Path) -> None:
+    groundfog(project, "execute", "DB", "--command", "CREATE TABLE t (x)")
+    listed = json.loads(groundfog(project, "list", "--json").stdout)
+    assert [(each["binding"], each["num_tables"]) for each in listed] == [("DB", 1)]
+    assert "shop-db" in groundfog(project, "list").stdout
+
+    deleted = groundfog(project, "delete", "DB", "--yes")
+
+    assert "Deleted shop-db (1234)" in deleted.stdout
+    assert json.loads(groundfog(project, "list", "--json").stdout)[0]["created"] is False
+    assert "nothing to delete" in groundfog(project, "delete", "DB").stdout

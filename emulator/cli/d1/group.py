@@ -11,14 +11,15 @@ import click
 from emulator.cli.d1.execute import execute
 from emulator.cli.d1.export import export
 from emulator.cli.d1.importing import import_database
-from emulator.cli.d1.info import info, path
+from emulator.cli.d1.info import delete, info, list_databases, path
 from emulator.cli.d1.migrations import migrations
+from emulator.cli.lazy import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def d1() -> None:
     """Query and migrate the project's local D1 databases."""
 
 
-for command in (execute, export, import_database, info, migrations, path):
+for command in (list_databases, execute, migrations, export, import_database, info, path, delete):
     d1.add_command(command)

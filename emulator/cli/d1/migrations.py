@@ -10,8 +10,9 @@ import click
 from bindings.d1.migration_files import create_migration
 from bindings.d1.migrations import MigrationFailed, apply_migration, unapplied
 from emulator.cli.d1.databases import Chosen, choose, database_options
+from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions
-from emulator.cli.output import show
+from emulator.cli.output import show, show_json
 from emulator.cli.table import draw_table
 from emulator.clock import SystemClock
 from emulator.words import counted
@@ -19,15 +20,16 @@ from emulator.words import counted
 NOTHING_TO_APPLY = "✅ No migrations to apply!"
 
 
-@click.group()
+@click.group(cls=Group)
 def migrations() -> None:
     """List, apply and create migrations."""
 
 
 @migrations.command("list")
 @click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @database_options
-def list_migrations(options: ProjectOptions, name: str) -> None:
+def list_migrations(options: ProjectOptions, name: str, as_json: bool) -> None:
     """Show the migrations that are not applied to the database NAME."""
     found = choose(options, name)
 
@@ -36,6 +38,9 @@ def list_migrations(options: ProjectOptions, name: str) -> None:
             return await unapplied(database, found.migrations)
 
     names = asyncio.run(run())
+    if as_json:
+        show_json([{"name": name} for name in names])
+        return
     if not names:
         show(NOTHING_TO_APPLY)
         return
@@ -61,7 +66,7 @@ async def _apply(found: Chosen) -> None:
         show(draw_table(["name"], [[name] for name in names]))
         if sys.stdin.isatty():
             count = counted(len(names), "migration")
-            click.confirm(f"About to apply {count}, continue?", abort=True)
+            click.confirm(f"About to apply {count}, continue?", default=True, abort=True)
         show(f"🌀 Executing on local database {found.title}:")
         statuses = dict.fromkeys(names, "🕒️")
         try:

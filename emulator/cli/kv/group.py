@@ -9,24 +9,25 @@ import click
 
 from emulator.cli.kv import bulk, keys, namespaces
 from emulator.cli.kv.importing import import_namespaces
+from emulator.cli.lazy import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def kv() -> None:
     """Read and change the project's local KV namespaces."""
 
 
-@click.group()
+@click.group(cls=Group)
 def key() -> None:
     """Read and change single keys."""
 
 
-@click.group("bulk")
+@click.group("bulk", cls=Group)
 def in_bulk() -> None:
     """Read and change many keys."""
 
 
-@click.group()
+@click.group(cls=Group)
 def namespace() -> None:
     """List the namespaces."""
 

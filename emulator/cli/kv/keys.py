@@ -69,6 +69,7 @@ def put(
 
 @click.command("list")
 @click.option("--prefix", default="", help="Only keys that begin with it.")
+@click.option("--json", is_flag=True, expose_value=False, hidden=True)
 @namespace_options
 def list_keys(choose: Choose, prefix: str) -> None:
     """Print the keys as JSON."""

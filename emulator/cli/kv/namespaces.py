@@ -11,6 +11,7 @@ from emulator.cli.output import show_json
 
 
 @click.command("list")
+@click.option("--json", is_flag=True, expose_value=False, hidden=True)
 @local_options("namespaces")
 def list_namespaces(options: ProjectOptions) -> None:
     """Print the namespaces of the configuration as JSON."""
