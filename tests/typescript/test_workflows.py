@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -362,6 +364,51 @@ def test_input_and_output_outside_steps_does_not_hold_an_instance(tmp_path: Path
 
         assert wait_for(running, "a", "complete")["output"] == "done again"
         assert running.get("/counts").json() == {"before": 1}
+
+
+SLOW_BODY = """
+async run(event: any, step: any): Promise<any> {
+  const go = step.waitForEvent("go", { type: "go" });
+  const answer = await fetch(event.payload.url);
+  const text = await answer.text();
+  await step.do("read", () => this.ran("read"));
+  await go;
+  return text;
+}
+"""
+
+
+class SlowBody(BaseHTTPRequestHandler):
+    """Sends a head, and its body some turns of any event loop later."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "4")
+        self.end_headers()
+        self.wfile.flush()
+        threading.Event().wait(0.2)
+        self.wfile.write(b"late")
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_run_that_reads_a_slow_body_is_not_at_rest(tmp_path: Path) -> None:
+    """Else it would be held, for not asking for what it asks for later."""
+    folder = flow_project(tmp_path / "p", SLOW_BODY)
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowBody) as slow, dev(folder) as running:
+        threading.Thread(target=slow.serve_forever, daemon=True).start()
+        create(running, "a", {"url": f"http://127.0.0.1:{slow.server_port}/"})
+        running.wait_for("workflow flow a: read done")
+        edit(folder, "return text", 'return text + "r"')
+        running.wait_for("reloaded in")
+        running.get("/pause/a")
+        running.get("/resume/a")
+        wait_for(running, "a", "waiting")
+        running.post("/event/a/go", json={})
+        assert wait_for(running, "a", "complete")["output"] == "later"
+        assert running.get("/counts").json() == {"read": 1}
+        slow.shutdown()
 
 
 LOOP = """

@@ -2,6 +2,7 @@
 // clients and a control connection beside it. All of it runs in the user's isolate.
 
 import { runAs } from "./groundfog/primitives.js";
+import "./groundfog/watching.js";
 import "./groundfog/host.js";
 import { Requested } from "./groundfog/labels.js";
 import "./groundfog/services.js";

@@ -21,7 +21,7 @@ export function callerNow() {
 }
 
 // Returns the run whose first replay on new code goes on, if it is the one that calls.
-function guarded() {
+export function guarded() {
   const run = callers.getStore()?.run;
   return run !== undefined && run.replay !== null ? run : undefined;
 }
