@@ -30,11 +30,14 @@ def fetch_request(
     """Return the request of a call `fetch(method, url, headers, body)`."""
     shapes = values.Shapes(body=lambda: call.body)
     method, url, headers, body = values.decode(call.payload, shapes)
+    pairs = [(str(name), str(value)) for name, value in headers]
+    asks_socket = ("upgrade", "websocket") in ((n.lower(), v.lower()) for n, v in pairs)
     return FetchRequest(
         method,
         url,
-        [(str(name), str(value)) for name, value in headers],
+        pairs,
         _whole(body) if isinstance(body, bytes) else body,
+        asks_socket and call.body is not None,
         entrypoint=entrypoint,
         props={} if props is None else props,
         depth=call.depth + 1,

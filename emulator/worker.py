@@ -77,7 +77,10 @@ class Worker:
         self.schedules = Schedules(clock, self.control.fire)
         self.call: Call = _not_running
         self.objects = Objects(
-            lambda of, id: state.object(of.unique_key, id), lambda: synchronous(self.config)
+            lambda of, id: state.object(of.unique_key, id),
+            lambda: synchronous(self.config),
+            clock,
+            error,
         )
         self.triggers = Triggers(
             Around(clock, self._call, self.opened, announce, error, follows_crons)

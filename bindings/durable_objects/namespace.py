@@ -8,17 +8,21 @@ from typing import Any, Protocol
 from bindings.binding import Call, Encoded
 from emulator.errors import WorkerError
 
+IDLE_MS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectClass:
     """A class of objects, and what identifies their storage: `"my-worker-Counter"`.
 
-    has_sql: it was made with SQLite storage, as `migrations` say.
+    has_sql: it was made with SQLite storage, as `migrations` say. idle_ms: how long one may be
+    without an event before it is forgotten. Source: docs/platform/durable-objects.md, "Life".
     """
 
     name: str
     unique_key: str
     has_sql: bool = True
+    idle_ms: int = IDLE_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ Source: https://developers.cloudflare.com/workers/wrangler/configuration/ (durab
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bindings.durable_objects.namespace import ObjectClass
+from bindings.durable_objects.namespace import IDLE_MS, ObjectClass
+from emulator.config.durations_key import read_duration_ms
 from emulator.config.model import Bound, Unsupported
+from emulator.config.table import Table
 from emulator.json_types import Json
 from emulator.kinds.kind import Kind, Section
 from emulator.state import OBJECTS
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 NAME = "durable_object"
 FRIENDLY = "Durable Object"
+_SETTING_KEYS = ("idle",)
+_SHORTEST_IDLE_MS = 40  # the longest query that leaves the event loop begins again after 20
 _EXAMPLE = 'with name = "COUNTER" and class_name = "Counter" below it.'
 
 
@@ -40,9 +44,16 @@ def _read(section: Section) -> list[Bound[Any]]:
             bounds.append(Bound(name, section.kind.section, Unsupported(FRIENDLY)))
             continue
         key = f"{section.worker_name}-{class_name}"
-        record = ObjectClass(class_name, key, class_name not in without_sql)
+        record = ObjectClass(class_name, key, class_name not in without_sql, section.settings)
         bounds.append(Bound(name, NAME, record))
     return bounds
+
+
+def _read_settings(objects: Table, process_env: Mapping[str, str]) -> int:
+    """Return how long an object may be idle, in milliseconds."""
+    objects.unknown_keys(_SETTING_KEYS, objects.report.error)
+    idle_ms = read_duration_ms(objects, "idle", IDLE_MS)
+    return max(idle_ms, _SHORTEST_IDLE_MS)
 
 
 def _classes(section: Section, key: str) -> Iterator[str]:
@@ -84,6 +95,9 @@ KIND = Kind(
     read=_read,
     open=_open,
     shown=_shown,
+    settings="durable_objects",
+    setting_keys=tuple(f"durable_objects.{key}" for key in _SETTING_KEYS),
+    read_settings=_read_settings,
     told=_told,
     trigger="emulator.triggers.alarms:trigger",
     files=(OBJECTS,),

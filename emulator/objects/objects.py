@@ -13,16 +13,18 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from bindings.binding import Call, Encoded
 from bindings.durable_objects.namespace import Address, ObjectClass
 from emulator import forwarding
+from emulator.clock import Clock
 from emulator.errors import EmulatorError, WorkerError
 from emulator.objects.resident import Resident
-from emulator.protocol.objects import ObjectOver, StorageCall, StorageFailed
+from emulator.objects.sockets import Sockets
+from emulator.protocol.objects import ObjectOver, SocketCall, StorageCall, StorageFailed
 from emulator.runner.guest import Guest
 from emulator.runner.requests import (
     FetchReply,
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from bindings.durable_objects.alarms import Alarm
     from bindings.durable_objects.syncing import Syncing
 
-IDLE_S = 10.0  # then it is forgotten. Source: docs/platform/durable-objects.md, "Life".
 LEAVING_S = 3.0  # how long events on old code may go on after a save
 CODE_UPDATED = "Durable Object reset because its code was updated."
 EVICTED = "The Durable Object was evicted from memory."
@@ -48,19 +49,23 @@ class Objects:
     """Satisfies `ObjectCalls`.
 
     file: the storage file of an object. serving: waits for code that runs, and returns its guest.
-    Raises EmulatorError.
+    Raises EmulatorError. error: tells the person at the terminal.
     """
 
     def __init__(
         self,
         file: Callable[[ObjectClass, str], Path],
         synchronous: Callable[[], Synchronous],
+        clock: Clock,
+        error: Callable[[str], None],
     ) -> None:
         self.serving: Callable[[], Awaitable[Guest]] = _not_running
-        self.idle_s = IDLE_S
         self.alarm_changed: Callable[[Address, int | None], None] = lambda address, due_ms: None
         self._file = file
         self._synchronous = synchronous
+        self._clock = clock
+        self._error = error
+        self._sockets: dict[tuple[str, str], Sockets] = {}
         self._syncing: Syncing | None = None
         self._residents: dict[tuple[str, str], Resident] = {}
         self._by_number: dict[int, Resident] = {}
@@ -86,8 +91,43 @@ class Objects:
         """Let an object answer a request. Raises EmulatorError."""
         async with _Event(self, address) as resident:
             reply = await resident.guest.fetch(replace(request, object=resident.number))
+        if reply.socket:
+            return self._connected(address, request, reply)
         body = None if reply.body is None else resident.held(reply.body)
         return FetchReply(reply.status, reply.status_text, reply.headers, body, reply.close)
+
+    def _connected(self, address: Address, request: FetchRequest, reply: FetchReply) -> FetchReply:
+        """Return the reply whose body is what goes to the client of a handed over socket."""
+        sockets = self._sockets_of(address)
+
+        async def deliver(method: str, args: list[Any]) -> None:
+            await self._deliver(address, method, args)
+
+        socket = sockets.connect(reply.socket, request.body, deliver)
+
+        async def close() -> None:
+            socket.end()
+
+        return replace(reply, body=socket.messages(), close=close, socket="")
+
+    async def _deliver(self, address: Address, method: str, args: list[Any]) -> None:
+        """Let an object handle an event of a socket; tell the terminal what it raises."""
+        shown = f"{method} of {address.of.name} {address.name or address.id}"
+        try:
+            async with _Event(self, address) as resident:
+                request = InvokeRequest("", method, args, object=resident.number)
+                told = (await resident.guest.invoke(request)).value
+        except EmulatorError as error:
+            self._error(f"{shown}: {error}")
+            return
+        if told["outcome"] != "ok":
+            self._error(f"{shown} failed\n{told['error'][2].rstrip()}")
+
+    def _sockets_of(self, address: Address) -> Sockets:
+        key = address.of.unique_key, address.id
+        if key not in self._sockets:
+            self._sockets[key] = Sockets(self._clock)
+        return self._sockets[key]
 
     async def rpc(self, address: Address, request: RpcRequest) -> RpcReply:
         """Call a method of an object. Raises EmulatorError."""
@@ -144,7 +184,9 @@ class Objects:
     def serve(self, guest: Guest) -> None:
         """New objects are made in this guest from now on, and the others move there."""
         self._guest = guest
-        guest.connection.hear_objects(partial(self._on_storage, guest), self._on_over, self.durable)
+        guest.connection.hear_objects(
+            partial(self._on_storage, guest), self._on_socket, self._on_over, self.durable
+        )
         guest.connection.exchanges.on_object_idle = self.idle
         guest.connection.closed.add_done_callback(lambda _: self._guest_gone(guest))
         for resident in list(self._residents.values()):
@@ -155,6 +197,8 @@ class Objects:
         """Close every storage."""
         if self._sweep is not None:
             self._sweep.cancel()
+        for sockets in self._sockets.values():
+            sockets.end_all()
         for resident in list(self._residents.values()):
             self.close_resident(resident, "Groundfog stops.", tell=False)
         if self._syncing is not None:
@@ -188,7 +232,8 @@ class Objects:
         self._residents[address.of.unique_key, address.id] = resident
         self._by_number[resident.number] = resident
         resident.used_s = asyncio.get_running_loop().time()
-        resident.open()
+        sockets = self._sockets.get((address.of.unique_key, address.id))
+        resident.open(b"" if sockets is None else sockets.told())
         if self._sweep is None:
             self._sweep_later()
         return resident
@@ -221,9 +266,17 @@ class Objects:
             if resident.guest is guest:
                 self.close_resident(resident, _LOST, tell=False)
 
+    def _on_socket(self, message: SocketCall) -> None:
+        resident = self._by_number.get(message.object)
+        if resident is not None:
+            self._sockets_of(resident.address).hear(message, resident.storage)
+
     def _on_over(self, message: ObjectOver) -> None:
         resident = self._by_number.get(message.object)
         if resident is not None:
+            key = resident.address.of.unique_key, resident.address.id
+            if (sockets := self._sockets.pop(key, None)) is not None:
+                sockets.end_all()
             self.close_resident(resident, message.reason or _LOST)
 
     def _on_storage(self, guest: Guest, message: StorageCall) -> None:
@@ -236,8 +289,9 @@ class Objects:
             guest.connection.flush()
 
     def _sweep_later(self) -> None:
+        shortest_ms = min(each.address.of.idle_ms for each in self._residents.values())
         loop = asyncio.get_running_loop()
-        self._sweep = loop.call_later(self.idle_s / 4, self._sweep_idle)
+        self._sweep = loop.call_later(shortest_ms / 4_000, self._sweep_idle)
 
     def _sweep_idle(self) -> None:
         """Forget what was idle for long."""
@@ -245,7 +299,7 @@ class Objects:
         for resident in list(self._residents.values()):
             if resident.is_busy:
                 resident.used_s = now_s
-            elif now_s - resident.used_s >= self.idle_s:
+            elif (now_s - resident.used_s) * 1000 >= resident.address.of.idle_ms:
                 self.close_resident(resident, EVICTED)
         self._sweep = None
         if self._residents:

@@ -52,12 +52,18 @@ class Resident:
         self._broke = broke
         self._long: asyncio.Task[None] | None = None  # a query that takes long
 
-    def open(self) -> None:
-        """Let the guest make it."""
+    def open(self, sockets: bytes) -> None:
+        """Let the guest make it. sockets: what it is told of those that were handed over."""
         of, name = self.address.of, self.address.name
         self.guest.send(
             ObjectOpen(
-                self.number, of.name, self.address.id, name or "", name is not None, of.has_sql
+                self.number,
+                of.name,
+                self.address.id,
+                name or "",
+                name is not None,
+                of.has_sql,
+                sockets,
             )
         )
 

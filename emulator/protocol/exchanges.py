@@ -62,6 +62,7 @@ class FetchResponse(Message):
     headers: list[list[str]]
     has_body: bool = False
     status_text: str = ""
+    socket: str = ""
     payload: bytes = b""
 
 

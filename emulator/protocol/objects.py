@@ -16,6 +16,7 @@ class ObjectOpen(Message):
     name: str = ""
     has_name: bool = False
     has_sql: bool = True
+    payload: bytes = b""
 
 
 @message
@@ -34,6 +35,17 @@ class ObjectOver(Message):
     type = "object_over"
     object: int
     reason: str = ""
+
+
+@message
+class SocketCall(Message):
+    """guest -> host: say something of a WebSocket that an object has handed over."""
+
+    type = "socket_call"
+    object: int
+    socket: str
+    method: str
+    payload: bytes = b""
 
 
 @message

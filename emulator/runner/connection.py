@@ -31,7 +31,7 @@ from emulator.protocol.framing import FrameReader, frame
 from emulator.protocol.life import Continued, DebugListening, Ping, Pong, Stopped
 from emulator.protocol.loading import OTHER_VERSION, PROTOCOL_VERSION, Loaded, LoadFailed
 from emulator.protocol.message import Message, ProtocolError, read_with
-from emulator.protocol.objects import ObjectOver, StorageCall
+from emulator.protocol.objects import ObjectOver, SocketCall, StorageCall
 from emulator.protocol.runs import RUN_MESSAGES, RunAbort, RunEnd, RunMessage, RunStart
 from emulator.runner.binding_calls import BindingCalls
 from emulator.runner.exchanges import Exchanges
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
             **dict.fromkeys(_OF_DEBUGGER, lambda message: self.debugger_said(message)),
             Loaded: self._on_loaded,
             LoadFailed: self._on_loaded,
-            **dict.fromkeys((StorageCall, ObjectOver), _ignore),  # see `hear_objects`
+            **dict.fromkeys((StorageCall, SocketCall, ObjectOver), _ignore),  # see `hear_objects`
         }
 
     def attach(self, runs: Runs) -> None:
@@ -134,11 +134,12 @@ class Connection(asyncio.Protocol):
     def hear_objects(
         self,
         on_storage: Callable[[StorageCall], None],
+        on_socket: Callable[[SocketCall], None],
         on_over: Callable[[ObjectOver], None],
         durable: Callable[[int], Awaitable[None]],
     ) -> None:
         """Pass messages of Durable Objects on. durable: waits for what one of them has written."""
-        self.routes |= {StorageCall: on_storage, ObjectOver: on_over}
+        self.routes |= {StorageCall: on_storage, SocketCall: on_socket, ObjectOver: on_over}
         self.calls.durable = durable
 
     @property

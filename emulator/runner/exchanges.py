@@ -253,6 +253,7 @@ class Exchanges:
                 headers,
                 body,
                 partial(_cancel, exchange.body),
+                message.socket,
             )
         )
 

@@ -32,7 +32,8 @@ class FetchRequest(Struct, frozen=True):
 class FetchReply(Struct, frozen=True):
     """The worker's answer. `body` must be read to its end, or `close` called.
 
-    Iterating `body` raises HandlerError when the worker cut it off.
+    Iterating `body` raises HandlerError when the worker cut it off. socket: the WebSocket that a
+    Durable Object has handed over; its messages are no body.
     """
 
     status: int
@@ -40,6 +41,7 @@ class FetchReply(Struct, frozen=True):
     headers: list[tuple[str, str]]
     body: AsyncIterator[bytes] | None
     close: Callable[[], Awaitable[None]]
+    socket: str = ""
 
 
 class InvokeRequest(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from emulator.cli.main import cli
 from emulator.clock import SystemClock
@@ -39,6 +42,7 @@ new_classes = ["Old"]
 ENTRY = """
 import asyncio, json, os
 from pathlib import Path
+from js import WebSocketPair
 from workers import DurableObject, Response, WorkerEntrypoint
 
 VERSION = 1
@@ -157,6 +161,20 @@ class Room(DurableObject):
             await storage.sync()
             os._exit(4)
 
+    async def sockets(self):
+        found = self.ctx.getWebSockets()
+        return [[self.ctx.getTags(each), each.deserializeAttachment()] for each in found]
+
+    async def webSocketMessage(self, socket, message):
+        if message == "close":
+            socket.close(4002, "as you wish")
+        elif message == "attach":
+            socket.serializeAttachment({"n": [1, None]})
+        elif message == "abort":
+            self.ctx.abort("no more")
+        else:
+            raise ValueError("cannot read")
+
     async def set_alarm(self, ms):
         await self.ctx.storage.setAlarm(ms)
         return await self.ctx.storage.getAlarm()
@@ -165,6 +183,15 @@ class Room(DurableObject):
         return [await self.ctx.storage.get("rung"), await self.ctx.storage.getAlarm()]
 
     async def fetch(self, request):
+        if request.headers.get("Upgrade") == "websocket":
+            client, server = WebSocketPair.new().object_values()
+            if "plain" in request.url:
+                server.accept()
+                server.onmessage = lambda event: server.send(f"heard {event.data}")
+            else:
+                self.ctx.acceptWebSocket(server, ["a", "b", "a"])
+                server.send("welcome")
+            return Response(None, status=101, web_socket=client)
         return Response.json({"url": request.url, "text": await request.text(),
                               "id": str(self.ctx.id), "name": self.ctx.id.name})
 
@@ -183,6 +210,8 @@ class Old(DurableObject):
 
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
+        if request.headers.get("Upgrade") == "websocket":
+            return await self.env.ROOMS.getByName("sockets").fetch(request)
         asked = await request.json()
         room = getattr(self.env, asked.get("of", "ROOMS")).getByName(asked.get("name", "a"))
         try:
@@ -205,6 +234,18 @@ class Default(WorkerEntrypoint):
     async def with_functions(self, room):
         doubled, next_one = await room.calls(lambda n: n * 2)
         return [doubled, await next_one(), await next_one()]
+
+    async def as_client(self, room):
+        url = "http://room/plain"
+        socket = (await room.fetch(url, headers={"Upgrade": "websocket"})).web_socket
+        heard = asyncio.get_running_loop().create_future()
+        socket.onmessage = lambda event: heard.set_result(event.data)
+        socket.accept()
+        socket.send("hello")
+        try:
+            return await heard
+        finally:
+            socket.close()
 
     async def sends(self, room):
         answer = await room.fetch("http://room/path?q=1", method="POST", body="hello")
@@ -246,17 +287,43 @@ def asked(server: DevServer, do: str, *args: Any, name: str = "a", of: str = "RO
     return answer.json()
 
 
-def test_the_sample_counts_and_keeps_lists_over_a_kill(tmp_path: Path) -> None:
-    project = tmp_path / "sample"
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
+    """The sample, whose objects are forgotten after 100 ms."""
+    project = tmp_path_factory.mktemp("sample") / "p"
     shutil.copytree(FIXTURES / "durable-objects", project)
-    with DevServer(project) as server:
-        for _ in range(3):
-            server.post("/counters/one")
-        server.post("/counters/two")
-        for item in ("tea", "milk"):
-            server.post("/lists/home", json={"item": item})
-        server.kill()
-    with DevServer(project) as server:
+    (project / "groundfog.toml").write_text("[durable_objects]\nidle = 100\n")
+    with DevServer(project) as running:
+        yield running
+
+
+def room(server: DevServer, name: str, who: str) -> ClientConnection:
+    return connect(f"{server.url.replace('http', 'ws')}/rooms/{name}?as={who}")
+
+
+def test_a_chat_room_passes_messages_on_when_it_was_forgotten(sample: DevServer) -> None:
+    with room(sample, "tea", "ann") as ann, room(sample, "tea", "bob") as bob:
+        ann.send("hello")
+        assert [ann.recv(5), bob.recv(5)] == ["ann: hello", "ann: hello"]
+        time.sleep(0.3)  # nothing tells that an object was forgotten
+        bob.send("still here?")
+        assert [ann.recv(5), bob.recv(5)] == ["bob: still here?"] * 2
+        bob.send(b"abc")
+        assert bob.recv(5) == b"cba"
+        ann.send("ping")
+        assert ann.recv(5) == "pong"
+        bob.close(4001, "bye")
+        assert ann.recv(5) == "bob left: 4001 bye"
+
+
+def test_the_sample_counts_and_keeps_lists_over_a_kill(sample: DevServer) -> None:
+    for _ in range(3):
+        sample.post("/counters/one")
+    sample.post("/counters/two")
+    for item in ("tea", "milk"):
+        sample.post("/lists/home", json={"item": item})
+    sample.kill()
+    with DevServer(sample.project) as server:
         values = [server.get(f"/counters/{name}").json() for name in ("one", "two", "none")]
         assert values == [3, 1, 0]
         assert server.get("/lists/home").json() == ["tea", "milk"]
@@ -314,6 +381,39 @@ def test_a_request_reaches_the_object_with_its_body(server: DevServer) -> None:
         "hello",
         "fetched",
     )
+
+
+def socket(server: DevServer, path: str) -> ClientConnection:
+    return connect(f"{server.url.replace('http', 'ws')}{path}")
+
+
+def test_a_socket_that_an_object_accepts_stays_with_its_instance(server: DevServer) -> None:
+    with socket(server, "/plain") as client:
+        client.send("one")
+        assert client.recv(5) == "heard one"
+    assert asked(server, "as_client") == "heard hello"
+
+
+def test_a_socket_that_was_handed_over_has_tags_and_an_attachment(server: DevServer) -> None:
+    with socket(server, "/") as client:
+        assert client.recv(5) == "welcome"
+        client.send("attach")
+        wanted = [[["a", "b"], {"n": [1, None]}]]
+        eventually(lambda: asked(server, "call", "sockets", name="sockets") == wanted)
+        client.send("fail")
+        server.wait_for("webSocketMessage of Room sockets failed")
+        client.send("close")
+        with pytest.raises(ConnectionClosed, match="4002"):
+            client.recv(5)
+    eventually(lambda: asked(server, "call", "sockets", name="sockets") == [])
+
+
+def test_sockets_end_with_an_object_that_aborts(server: DevServer) -> None:
+    with socket(server, "/") as client:
+        assert client.recv(5) == "welcome"
+        client.send("abort")
+        with pytest.raises(ConnectionClosed):
+            client.recv(5)
 
 
 def test_ids_are_workerd_s_and_belong_to_one_namespace(server: DevServer) -> None:

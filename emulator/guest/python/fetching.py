@@ -51,7 +51,7 @@ class FetchExchange(Exchange):
                 [list(pair) for pair in headers],
                 body is not None and not whole,
                 response.status_text,
-                whole,
+                payload=whole,
             )
         )
         if whole:
@@ -81,8 +81,13 @@ class FetchExchange(Exchange):
                 'contain the header "Upgrade: websocket".',
                 "TypeError",
             )
-        messages = socket.couple()
         headers, _ = head_and_body(response)
+        handed_over = socket.peer.handed_over
+        if handed_over is not None:
+            pairs = [list(pair) for pair in headers]
+            self._send(FetchResponse(self.id, 101, pairs, socket=handed_over.name))
+            return
+        messages = socket.couple()
         self._send(FetchResponse(self.id, 101, [list(pair) for pair in headers], True))
         hearing = asyncio.ensure_future(self._hear(socket))
         try:

@@ -11,6 +11,7 @@ from .calling import settle
 from .events import EVENTS
 from .exchange import Exchange
 from .loader import Worker
+from .objects.socket_events import SOCKET_EVENTS
 from .sdk.pyodide.ffi import JsException
 from .sdk.workers.entrypoints import DurableObject, WorkerEntrypoint
 from .streams import ReadableStream, Send
@@ -41,8 +42,11 @@ class InvokeExchange(Exchange):
     async def _answer(self) -> None:
         args = conversion.decode(self._payload, self._stream_of_args(), self._stubs) or []
         event = None if self._message.rpc else EVENTS.get(self._method)
-        if event is not None:
-            result: Any = await event(self._instance(), args)
+        of_socket = None if self._message.rpc else SOCKET_EVENTS.get(self._method)
+        if of_socket is not None and self.object is not None:
+            result: Any = await of_socket(self._instance(), self.object.sockets, args)
+        elif event is not None:
+            result = await event(self._instance(), args)
         else:
             result = await settle(self._called()(*args))
         functions = self._stubs if self._message.rpc else None

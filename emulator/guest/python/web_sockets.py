@@ -11,17 +11,32 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from ...protocol import web_sockets as wire
-from . import scope, tracebacks
+from . import conversion, scope, tracebacks
 from .sdk.javascript.buffers import ArrayBuffer, bytes_of
 from .sdk.jserror import JsException
 from .sdk.jsobject import JsObject
 from .sdk.jsproxy import JsArrayProxy, call_with
 
+ATTACHMENT_MAX_BYTES = 16_384
 _EVENTS = ("message", "close", "error")
 _FORBIDDEN_CODES = frozenset({1004, 1005, 1006, 1015})
+
+
+class HandedOver(Protocol):
+    """What the host has of a socket."""
+
+    name: str
+
+    def send(self, kind: int, payload: bytes) -> None:
+        """Send a message to the client."""
+        ...
+
+    def attach(self, attachment: bytes) -> None:
+        """Keep a value, in tagged JSON."""
+        ...
 
 
 class Event:
@@ -59,12 +74,15 @@ class WebSocket(JsObject):
         self._close_sent = self._close_received = False
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._listeners: dict[str, list[Callable[[Event], Any]]] = {}
-        self._attachment: Any = None
+        self._attachment: bytes | None = None
+        self.handed_over: HandedOver | None = None
 
     # --- what user code calls
 
     def accept(self, options: Any = None) -> None:
         """Begin to receive events here."""
+        if self.handed_over is not None:
+            raise JsException("Can't accept() WebSocket after enabling hibernation.", "TypeError")
         if self._coupled is not None:
             raise JsException(
                 "Can't accept() WebSocket that was already used in a response.", "TypeError"
@@ -90,7 +108,7 @@ class WebSocket(JsObject):
             raise JsException(
                 f"Message is too large: {len(payload)} bytes; the limit is 32 MiB", "RangeError"
             )
-        self._peer.receive(kind, payload)
+        self._deliver(kind, payload)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close the connection. Raises JsException for a code that may not be sent."""
@@ -106,7 +124,7 @@ class WebSocket(JsObject):
         self._check_accepted()
         self._close_sent = True
         self.readyState = self.CLOSED if self.readyState == self.CLOSING else self.CLOSING
-        self._peer.receive(wire.CLOSE, wire.encode_close(code, reason or "")[5:])
+        self._deliver(wire.CLOSE, wire.encode_close(code, reason or "")[5:])
 
     def addEventListener(self, type: str, listener: Any, options: Any = None) -> None:
         """Call `listener(event)` for every event of `type`."""
@@ -119,12 +137,30 @@ class WebSocket(JsObject):
             listeners.remove(listener)
 
     def serializeAttachment(self, attachment: Any) -> None:
-        """Keep a value with the socket."""
-        self._attachment = attachment
+        """Keep a copy of a value with the socket."""
+        data = conversion.encode(attachment)
+        if len(data) > ATTACHMENT_MAX_BYTES:
+            raise JsException(
+                f"A WebSocket 'attachment' cannot be larger than {ATTACHMENT_MAX_BYTES} bytes. "
+                f"'attachment' was {len(data)} bytes."
+            )
+        self._attachment = data
+        if self.handed_over is not None:
+            self.handed_over.attach(data)
 
     def deserializeAttachment(self) -> Any:
-        """Return the value kept with the socket, None when there is none."""
-        return self._attachment
+        """Return a copy of the value kept with the socket, None when there is none."""
+        return None if self._attachment is None else conversion.decode(self._attachment)
+
+    def hand_over(self, far: HandedOver, attachment: bytes | None = None) -> None:
+        """Let the host have the messages of this socket; events of its object bring them."""
+        if self._accepted:
+            raise JsException("Tried to acceptWebSocket() on one that was accepted.", "TypeError")
+        self.handed_over, self._accepted = far, True
+        if attachment is not None:
+            self._attachment = attachment
+        elif self._attachment is not None:
+            far.attach(self._attachment)
 
     # --- what the pair and the exchange do
 
@@ -168,11 +204,25 @@ class WebSocket(JsObject):
 
     def lose(self) -> None:
         """The connection broke: events of an error and of a close, unless it was closed before."""
+        if self._coupled is not None:
+            self._coupled.put_nowait(None)
+            return
         if self.readyState in (self.OPEN, self.CLOSING) and not self._close_received:
             text = "WebSocket disconnected between frames without sending `Close`."
             self.readyState = self.CLOSED
             self.tell(Event("error", message=text, error=JsException(text)))
             self.tell(Event("close", code=wire.ABNORMAL, reason=text, wasClean=False))
+
+    @property
+    def peer(self) -> WebSocket:
+        """The other end of its pair."""
+        return self._peer
+
+    def _deliver(self, kind: int, payload: bytes) -> None:
+        if self.handed_over is not None:
+            self.handed_over.send(kind, payload)
+        else:
+            self._peer.receive(kind, payload)
 
     def _dispatch(self, kind: int, payload: bytes) -> None:
         if kind == wire.CLOSE:

@@ -14,6 +14,7 @@ from .gate import InputGate
 from .ids import DurableObjectId
 from .keys import Keys
 from .line import Line, Storages
+from .sockets import Sockets
 from .state import DurableObjectContext
 from .storage import DurableObjectStorage
 
@@ -45,8 +46,9 @@ class DurableInstance:
         )
         name = message.name if message.has_name else None
         storage = DurableObjectStorage(self._line, self._keys, self._gate, has_sql=message.has_sql)
+        self.sockets = Sockets(message.object, self.send, message.payload)
         self._ctx = DurableObjectContext(
-            DurableObjectId(message.id, name), storage, self._gate, self.end
+            DurableObjectId(message.id, name), storage, self._gate, self.sockets, self.end
         )
         self._instance: Any = None
 

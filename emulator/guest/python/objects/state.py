@@ -11,8 +11,10 @@ from ..sdk.javascript.functions import python_of
 from ..sdk.jsdict import JsDict
 from ..sdk.jserror import JsException
 from ..sdk.workers.entrypoints import DurableObjectAbort
+from ..web_sockets import WebSocket
 from .gate import InputGate
 from .ids import DurableObjectId
+from .sockets import Sockets
 from .storage import DurableObjectStorage
 
 BLOCKED_MAX_S = 30
@@ -33,14 +35,16 @@ class DurableObjectContext:
         id: Any,
         storage: DurableObjectStorage | None = None,
         gate: InputGate | None = None,
+        sockets: Sockets | None = None,
         ended: Callable[[str], None] = lambda reason: None,
     ) -> None:
-        if id is self or storage is None or gate is None:
+        if id is self or storage is None or gate is None or sockets is None:
             return
         self.id: DurableObjectId = id
         self.storage = storage
         self.props = JsDict()
         self._gate = gate
+        self._sockets = sockets
         self._ended = ended
 
     @property
@@ -69,6 +73,30 @@ class DurableObjectContext:
         scope.current().wait_until(awaitable)
 
     wait_until = waitUntil
+
+    def acceptWebSocket(self, socket: Any, tags: Any = None) -> None:  # JavaScript's name
+        """Hand a WebSocket over: its events come to `webSocketMessage` and `webSocketClose`."""
+        self._sockets.accept(socket, tags)
+
+    def getWebSockets(self, tag: Any = None) -> list[WebSocket]:  # JavaScript's name
+        """Return the open sockets that were handed over, those with a tag, or all."""
+        return self._sockets.having(tag)
+
+    def getTags(self, socket: Any) -> list[str]:  # JavaScript's name
+        """Return the tags of a socket."""
+        return self._sockets.tags(socket)
+
+    def setWebSocketAutoResponse(self, pair: Any = None) -> None:  # JavaScript's name
+        """Let one text be answered with another while the object is not in memory."""
+        self._sockets.answer_by_itself(pair)
+
+    def getWebSocketAutoResponse(self) -> Any:  # JavaScript's name
+        """Return the pair that was set, or None."""
+        return self._sockets.auto
+
+    def getWebSocketAutoResponseTimestamp(self, socket: Any) -> Any:  # JavaScript's name
+        """Return when a socket was last answered so, or None."""
+        return self._sockets.answered(socket)
 
     def abort(self, reason: Any = None, options: Any = None) -> NoReturn:
         """End the object: its events fail, and the next one makes a new object."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys as _sys
 from typing import Any
 
+from ..objects.sockets import WebSocketRequestResponsePair
 from ..streams import ReadableStream
 from ..web_sockets import WebSocket, WebSocketPair
 from .javascript.blobs import Blob, File, FormData
@@ -155,6 +156,7 @@ __all__ = [
     "Uint32Array",
     "WebSocket",
     "WebSocketPair",
+    "WebSocketRequestResponsePair",
     "WritableStream",
     "atob",
     "btoa",
