@@ -446,6 +446,9 @@ class Supervisor:
             text = f"main is {config.main.name} now, in another language"
             self._terminal.error(f"{text}; it takes effect at the next start of groundfog dev")
             return False
+        if config.name != self._config.name:
+            text = f"name is {config.name} now; other workers know it by that from the next start"
+            self._terminal.warning(f"{text} of groundfog dev")
         settings, before = config.settings, self._config.settings
         if (settings.durability, settings.clock, config.dev) != (
             *(before.durability, before.clock),

@@ -102,6 +102,17 @@ class Math(WorkerEntrypoint):
 
         self.ctx.wait_until(work())
 
+    async def exported(self):
+        exports = self.ctx.exports
+        answer = await exports.default.fetch("http://x/inner", method="POST", body="tea")
+        return [
+            await exports.Math.add(1, 2),
+            await exports.Math(props={"scale": 3, "list": [{"a": 5}]}).scaled(2),
+            answer.status,
+            await answer.text(),
+            hasattr(exports, "Default"),
+        ]
+
     async def deeper(self, n):
         return await self.env.MATH.deeper(n + 1)
 
@@ -194,12 +205,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
         ("streamed(math)", "b'0\\n1\\n2\\n'"),
         ("math.size(Response('four').body)", "4"),
         ("changed(math)", "({'a': [1]}, [1, 2])"),
+        ("math.exported()", "[3, 11, 201, 'POST tea None', False]"),
         ("math.later()", "None"),
         ("kept", "['later']"),
         ("env.GONE.add(1)", 'JsException Error: Cannot access "add" as we couldn\'t find a local'),
         ("env.GONE.fetch('http://x/')", "JsException Error: Cannot access"),
         ("env.NONE.add(1)", "JsException TypeError: There is no 'Absent' class defined in the"),
-        ("math.deeper(0)", "JsException Error: self was called from 32 calls inside one another"),
+        ("math.deeper(0)", "JsException Error: deeper() was called from 32 calls inside one"),
         ("math.through_fetch(0)", "JsException Error: "),
         ("fetched(env.SELF.fetch('http://x/inner', method='POST', body='tea', "
          "headers={'x-a': '1'}))", "(201, 'POST tea 1', '2')"),

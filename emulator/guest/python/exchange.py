@@ -112,7 +112,7 @@ class Exchange:
         if cls is None:
             text = f"There is no '{name}' class defined in the Python Worker's main module"
             raise JsException(text, "TypeError")
-        return cls(Context(self._props), self._worker.env)
+        return cls(Context(self._props, self._worker.exports), self._worker.env)
 
     async def _stream(self, body: ReadableStream) -> None:
         try:

@@ -34,7 +34,9 @@ class FetchExchange(Exchange):
         return f"{self._message.method} {_path(self._message.url)}"
 
     async def _answer(self) -> None:
-        response = _checked(await settle(self._call()))
+        await self._send_response(_checked(await settle(self._call())))
+
+    async def _send_response(self, response: Response) -> None:
         if response.web_socket is not None:
             await self._converse(response, response.web_socket)
             return
@@ -68,10 +70,14 @@ class FetchExchange(Exchange):
         method = getattr(self._instance(), "fetch", None)
         if method is None:
             raise TypeError("Method fetch does not exist")
-        streams = self.incoming is not None and not message.web_socket
-        body = ReadableStream(self.incoming) if streams else None
+        body = self._body_of_request()
         request = Request.received(message.method, message.url, message.headers, body)
         return relaxed_call(method, request, None, None)
+
+    def _body_of_request(self) -> ReadableStream | None:
+        if self.incoming is None or self._message.web_socket:
+            return None
+        return ReadableStream(self.incoming)
 
     async def _converse(self, response: Response, socket: WebSocket) -> None:
         """Pass messages between the client and the socket until one of them closes."""

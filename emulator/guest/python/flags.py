@@ -8,6 +8,7 @@ from __future__ import annotations
 NO_GLOBAL_HANDLERS = "python_no_global_handlers"
 IMPLICIT_DEPENDENCIES = "python_workflows_implicit_dependencies"
 DELETES_ALARM = "delete_all_deletes_alarm"
+CTX_EXPORTS = "enable_ctx_exports"
 
 # enable flag, the flag that turns it off again, and the compatibility date that implies it
 _FLAGS = (
@@ -24,6 +25,7 @@ _FLAGS = (
         "2026-02-17",
     ),
     (IMPLICIT_DEPENDENCIES, f"no_{IMPLICIT_DEPENDENCIES}", "2026-02-25"),
+    (CTX_EXPORTS, "disable_ctx_exports", "2025-11-17"),
     (DELETES_ALARM, "delete_all_preserves_alarm", "2026-02-24"),
     ("enable_python_external_sdk", "disable_python_external_sdk", "2026-04-21"),
     ("python_process_pth_files", "disable_python_process_pth_files", "2026-05-26"),

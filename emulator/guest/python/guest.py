@@ -31,6 +31,7 @@ from .calls import BindingCalls
 from .debugging import breakpoints
 from .env import _EnvWrapper
 from .exchange import Exchange
+from .exports import Exports
 from .fetching import FetchExchange
 from .invoking import InvokeExchange
 from .loader import Worker
@@ -155,6 +156,8 @@ class Guest:
             self._worker = result
             own = OwnCalls(result, self._calls, self._stubs, message.bindings, self._loop)
             self._calls.own = own
+            if result.flags.get(flags.CTX_EXPORTS):
+                result.exports = Exports(self._calls, result.entrypoints)
             self._send(result.loaded())
 
     def _open(self, message: Any, make: Callable[[Any, Worker, Send], Exchange]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ...protocol.loading import PROTOCOL_VERSION, Load, Loaded, LoadFailed
 from . import arity, chance, deployed, flags, imports, lacking, packages, tracebacks
@@ -28,7 +29,7 @@ _OLD_HANDLERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Worker:
     """One generation of user code, imported."""
 
@@ -40,6 +41,7 @@ class Worker:
     workflows: dict[str, type] = field(default_factory=dict)
     classes: dict[str, type] = field(default_factory=dict)
     objects: dict[str, type] = field(default_factory=dict)
+    exports: Any = None  # what `ctx.exports` is, where there is one
 
     def position(self, cls: type) -> str:
         """Return where a class is defined: `"src/entry.py:12"`, the file alone, or ""."""

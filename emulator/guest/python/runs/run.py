@@ -315,7 +315,8 @@ class Run:
                 f"There is no '{message.class_name}' class defined in the Python Worker's "
                 "main module"
             )
-        method = getattr(cls(Context(), worker.env), "run", None)
+        context = Context(exports=worker.exports)
+        method = getattr(cls(context, worker.env), "run", None)
         if method is None:
             raise TypeError("Method run does not exist")
         event = self.past.event(message)

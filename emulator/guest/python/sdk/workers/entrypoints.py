@@ -14,10 +14,12 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
 class Context:
-    """`self.ctx`."""
+    """`self.ctx`. exports: the worker's own entrypoints; without it, there is no such attribute."""
 
-    def __init__(self, props: JsDict | None = None) -> None:
+    def __init__(self, props: JsDict | None = None, exports: Any = None) -> None:
         self.props = JsDict() if props is None else props
+        if exports is not None:
+            self.exports = exports
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Keep the request alive until `awaitable` has settled."""
