@@ -21,7 +21,10 @@ READY = re.compile(r"Ready on (http://\S+)")
 
 
 class DevServer:
-    """One run of `groundfog dev` on a project, on a port of its own."""
+    """One run of `groundfog dev` on a project, on a port of its own.
+
+    keep_alive: whether its client sends one request after another over the same connection.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class DevServer:
         env: dict[str, str] | None = None,
         module: str = "groundfog",
         cwd: Path | None = None,
+        keep_alive: bool = True,
     ) -> None:
         self.project = project
         self.lines: list[str] = []
@@ -45,7 +49,8 @@ class DevServer:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = ""
-        self.client = httpx.Client(timeout=DEADLINE_S, trust_env=False)
+        limits = httpx.Limits(max_keepalive_connections=20 if keep_alive else 0)
+        self.client = httpx.Client(timeout=DEADLINE_S, trust_env=False, limits=limits)
 
     def __enter__(self) -> DevServer:
         self.wait_until_ready()

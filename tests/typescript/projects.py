@@ -37,8 +37,12 @@ def project(folder: Path, index: str, more: str = "", **files: str) -> Path:
 
 
 def dev(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> DevServer:
-    """Return a server on a project, not yet waited for."""
-    return DevServer(folder, *arguments, env={"GROUNDFOG_TOOLS": tools(), **(env or {})})
+    """Return a server on a project, not yet waited for.
+
+    A workerd that is replaced closes the connections that clients keep alive, so none is kept.
+    """
+    environment = {"GROUNDFOG_TOOLS": tools(), **(env or {})}
+    return DevServer(folder, *arguments, env=environment, keep_alive=False)
 
 
 def workerds(server: DevServer) -> list[psutil.Process]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.end_to_end.server import DevServer
@@ -140,7 +139,7 @@ def test_durable_objects_keep_their_storage_over_saves_and_kills(tmp_path: Path)
     index = folder / "src" / "index.ts"
     index.write_text(index.read_text().replace("VERSION", "VERSION 2"))
     running.wait_for("reloaded in")
-    assert httpx.get(running.url, trust_env=False).json() == [2, 2]
+    assert running.get("/").json() == [2, 2]
     running.kill()
     running.stop()
 

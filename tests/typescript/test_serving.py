@@ -210,7 +210,7 @@ def test_a_save_takes_over_and_one_that_does_not_build_or_load_does_not(tmp_path
         assert running.get("/").text == "second /"
 
         answer.write_text(ANSWER.replace("first", "third"))
-        eventually(lambda: httpx.get(running.url, trust_env=False).text == "third /")
+        eventually(lambda: running.get("/").text == "third /")
         eventually(lambda: len(workerds(running)) == 1)
 
 
@@ -223,8 +223,7 @@ def test_code_that_does_not_build_at_the_start_is_answered_until_it_does(tmp_pat
         (folder / "src" / "index.ts").write_text(
             'export default { fetch: () => new Response("built") };\n'
         )
-        # By connections of their own: the one that is kept alive is closed at some moment.
-        eventually(lambda: httpx.get(running.url, trust_env=False).text == "built")
+        eventually(lambda: running.get("/").text == "built")
 
 
 def test_no_connection_is_lost_while_code_is_saved(tmp_path: Path) -> None:
