@@ -5,17 +5,19 @@ A call passes through here as it is: its arguments and its result are not looked
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
 from bindings.binding import Call, Encoded
 from bindings.service.service import Callee, Target
-from bindings.workflow.workflow import Executor
 from emulator import forwarding
 from emulator.errors import WorkerError
 from emulator.runner.requests import FetchReply, FetchRequest, RpcReply, RpcRequest
+
+if TYPE_CHECKING:
+    from bindings.workflow.workflow import Executor
 
 
 class Serving(Protocol):
