@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from bindings.binding import Binding
     from emulator.runner.debug_door import DebugDoor
+    from emulator.runner.workerd.inspector_door import InspectorDoor
     from emulator.workerd_parts import WorkerdParts
 
 
@@ -165,7 +166,7 @@ class Running:
         peers: Peers,
     ) -> None:
         self.project = project
-        self._debug: DebugDoor | None = None
+        self._debug: DebugDoor | InspectorDoor | None = None
         if door is not None and door.debug_port is not None:
             seams = replace(seams, loading=_with_debugger)
         self._terminal = terminal
@@ -209,7 +210,7 @@ class Running:
     def may_be_debugged(self) -> bool:
         """Whether an editor's debugger can attach to the code that serves."""
         guest = self.supervisor.runner.current
-        return guest is not None and guest.halts.port > 0
+        return guest is not None and (guest.halts.port > 0 or guest.inspected is not None)
 
     async def listen(self) -> None:
         """Begin to answer HTTP, where there is a door, and to watch over the state directory."""
@@ -276,10 +277,15 @@ class Running:
             self._app = app
             self._workerd.open_door(sockets, front_rules(self.access))
 
-    def _debug_door(self, port: int) -> DebugDoor:
+    def _debug_door(self, port: int) -> DebugDoor | InspectorDoor:
+        serving = lambda: self.supervisor.runner.current  # noqa: E731
+        if self._workerd is not None:
+            from emulator.runner.workerd.inspector_door import InspectorDoor
+
+            return InspectorDoor(port, self.debugging, serving, self.project.config.name)
         from emulator.runner.debug_door import DebugDoor
 
-        return DebugDoor(port, self.debugging, lambda: self.supervisor.runner.current)
+        return DebugDoor(port, self.debugging, serving)
 
     def _config(self) -> Config:
         """The configuration in use, which a save may have changed since the start."""

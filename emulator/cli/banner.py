@@ -68,7 +68,12 @@ def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal)
     if asked is None and announced.port != DEFAULT_PORT:
         terminal.introduce(f"Port {DEFAULT_PORT} is in use by another program.")
     if announced.debug_port is not None and running.may_be_debugged:
-        terminal.introduce(f"Debugger on 127.0.0.1:{announced.debug_port} (docs/debugging.md)")
+        address = f"127.0.0.1:{announced.debug_port}"
+        terminal.introduce(f"Debugger on {address} (docs/debugging.md)")
+        if not running.worker.config.is_python:
+            from emulator.runner.workerd.inspector_door import TARGET, devtools_url
+
+            terminal.introduce(f"  in Chrome: {devtools_url(f'{address}/{TARGET}')}")
     if arguments.is_first:
         terminal.introduce(f"Ready on {url} ({seconds:.2f} s)")
     else:

@@ -65,6 +65,11 @@ _LEVELS = [level.name.lower() for level in Level]
     metavar="[PORT]",
     help=f"Let an editor's debugger attach, on 127.0.0.1 [{DEBUG_PORT}].",
 )
+@click.option(
+    "--inspector-port",
+    type=click.IntRange(0, 65535),
+    help="Let DevTools and editors debug TypeScript, on 127.0.0.1; 0 takes any free port.",
+)
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True

@@ -29,7 +29,8 @@ class DevArguments(Struct, frozen=True):
     persist_to: Path | None
     python: Path | None
     level: Level
-    debug: int | None  # a port
+    debug: int | None  # a port, for Python workers
+    inspector_port: int | None  # for TypeScript and JavaScript workers
     log_format: Literal["text", "json"]
     log_time: bool
     allowed_hosts: frozenset[str]

@@ -67,6 +67,7 @@ def _each(arguments: DevArguments) -> Iterator[DevArguments]:
             ip="localhost",
             port=0,
             debug=None,
+            inspector_port=None,
             is_first=False,
         )
 
@@ -77,6 +78,12 @@ def _check(config: Config, arguments: DevArguments, before: list[Member]) -> Non
     if arguments.debug is not None and not config.is_python:
         raise UsageError(
             f"--debug is for Python workers, and main is {config.main.name} ({config.path.name})."
+            "\n  For this one, write --inspector-port=9229."
+        )
+    if arguments.inspector_port is not None and config.is_python:
+        raise UsageError(
+            f"--inspector-port is for TypeScript and JavaScript workers, and main is"
+            f" {config.main.name} ({config.path.name}).\n  For this one, write --debug."
         )
     for other in before:
         if other.name == config.name:

@@ -192,7 +192,7 @@ def _door(arguments: DevArguments, config: Config, terminal: AnyTerminal) -> Doo
         arguments.allowed_hosts,
         _worker_error(terminal),
         _request_lines(terminal),
-        arguments.debug,
+        arguments.debug if config.is_python else arguments.inspector_port,
     )
 
 

@@ -32,7 +32,7 @@ class DebugDoor:
     ) -> None:
         self._debugging = debugging
         self._serving = serving
-        self._socket = _listening(port)
+        self._socket = listening(port, "--debug", 5679)
         self.port: int = self._socket.getsockname()[1]
         self._server: asyncio.Server | None = None
         self._editors: set[asyncio.Task[None]] = set()
@@ -121,16 +121,20 @@ def _asking_for_restart(message: bytes) -> bytes:
     return json.dumps({**told, "body": {**told.get("body", {}), "restart": True}}).encode()
 
 
-def _listening(port: int) -> socket.socket:
+def listening(port: int, option: str, other: int) -> socket.socket:
+    """Return a socket that listens on loopback. Raises EmulatorError.
+
+    other: a port that the error suggests.
+    """
     try:
         return socket.create_server((LOOPBACK, port))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise EmulatorError(
-                f"--debug={port}: {LOOPBACK}:{port} cannot be used ({error.strerror})."
+                f"{option}={port}: {LOOPBACK}:{port} cannot be used ({error.strerror})."
             ) from error
         raise EmulatorError(
-            f"--debug={port}: {LOOPBACK}:{port} is already in use by another program, perhaps"
-            " another `groundfog dev --debug`.\n  Choose another port: --debug=5679, or --debug=0"
-            " for any free one."
+            f"{option}={port}: {LOOPBACK}:{port} is already in use by another program, perhaps"
+            f" another `groundfog dev {option}`.\n  Choose another port: {option}={other}, or"
+            f" {option}=0 for any free one."
         ) from error

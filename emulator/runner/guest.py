@@ -14,7 +14,7 @@ from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.runs import RunMessage
 from emulator.runner.connection import Connection
 from emulator.runner.debugging import Debugging, Halts
-from emulator.runner.guest_source import Ending, GuestProcess
+from emulator.runner.guest_source import Ending, GuestProcess, Inspected
 from emulator.runner.output import OutputPipe
 from emulator.runner.requests import (
     FetchReply,
@@ -133,6 +133,11 @@ class Guest:
     def code(self) -> str:
         """What is equal for equal code, if the source knows it; see `GuestProcess`."""
         return self._process.code
+
+    @property
+    def inspected(self) -> Inspected | None:
+        """How a debugger reaches its code; see `GuestProcess`."""
+        return self._process.inspected
 
     @property
     def serves_clients(self) -> bool:

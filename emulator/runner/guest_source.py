@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -52,6 +52,34 @@ class WorkerSpec:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """How a debugger reaches the code of a guest.
+
+    port: of its inspector, on loopback; 0: not known yet. main: the module with the user's code.
+    source_map: of that module. mapped: puts places in the user's files into a stack.
+    """
+
+    port: int
+    main: str
+    source_map: bytes
+    mapped: Callable[[str], str]
+
+    def is_main(self, url: str) -> bool:
+        """Whether this script is the user's bundled code."""
+        return bool(self.source_map) and url == self.main
+
+    def place(self, frames: Sequence[Mapping[str, Any]]) -> str:
+        """Return where halted code is: `"src/index.ts:12"`. frames: the debugger's, last first."""
+        if not frames:
+            return self.main
+        frame = frames[0]
+        name, location = frame["url"], frame["location"]
+        line, column = location["lineNumber"] + 1, location.get("columnNumber", 0) + 1
+        shown = self.mapped(f"    at {name}:{line}:{column}").strip().removeprefix("at ")
+        return shown.rpartition(":")[0] or name
+
+
 class Ending(NamedTuple):
     """How a guest process ended: `"exited with status 3"`, and who did it."""
 
@@ -66,7 +94,8 @@ class GuestProcess:
     `exited` is resolved with how it ended. `prints_stack`: SIGUSR1 makes it print its stack on
     stderr. `serves_clients`: it answers HTTP by itself, and ends when it has answered, after
     `retire` and the end of the conversation. `stop_grace_ms`: how long it may take to end.
-    `code`: equal for equal code, where the source knows what it has built.
+    `code`: equal for equal code, where the source knows what it has built. `inspected`: how a
+    debugger reaches it, if one may.
     """
 
     pid: int
@@ -77,6 +106,7 @@ class GuestProcess:
     serves_clients: bool = field(default=False, kw_only=True)
     stop_grace_ms: int = field(default=STOP_GRACE_MS, kw_only=True)
     code: str = field(default="", kw_only=True)
+    inspected: Inspected | None = field(default=None, kw_only=True)
 
     async def connect(self, protocol: asyncio.Protocol) -> None:
         """Open the conversation. Raises GuestError."""

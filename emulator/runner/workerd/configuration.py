@@ -33,6 +33,7 @@ RULES = "__groundfog_rules"
 LABELS = "__groundfog_format"
 SERVICES = "__groundfog_services"
 STORAGE = "durable-objects"
+USER = "user"  # the service that is the user's worker
 CACHE = "host:cache"
 ABSENT = "groundfog:absent"
 FORMAT = "groundfog:format"

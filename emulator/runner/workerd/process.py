@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emulator.disk import refusal
@@ -119,8 +119,11 @@ class WorkerdProcess(GuestProcess):
             return
         *lines, self._said = (self._said + data).split(b"\n")
         for line in lines:
-            if json.loads(line).get("event") == "listen":
+            told = json.loads(line)
+            if told.get("event") == "listen":
                 self.sockets -= 1
+            elif told.get("event") == "listen-inspector" and self.inspected is not None:
+                self.inspected = replace(self.inspected, port=told["port"])
         if self.sockets <= 0 and self._listening is not None and not self._listening.done():
             self._listening.set_result(None)
 

@@ -19,7 +19,7 @@ from bindings.binding import Forwarding
 from emulator.bundling.bundle import Bundle, BundleError
 from emulator.errors import GuestError
 from emulator.protocol.loading import STUBS
-from emulator.runner.guest_source import WorkerSpec
+from emulator.runner.guest_source import Inspected, WorkerSpec
 from emulator.runner.requests import LoadError
 from emulator.runner.workerd.configuration import Layout, asker_of, configuration
 from emulator.runner.workerd.host_connection import Answer, Body, Handler
@@ -106,6 +106,8 @@ class WorkerdSource:
         process = self._launch(layout, front)
         process.code = sha256(b"".join(_identity(bundle))).hexdigest()
         process.explain = lambda said: stacks.load_error(said)
+        if spec.debug:
+            process.inspected = Inspected(0, bundle.main, stacks.map or b"", stacks.mapped)
         askers = self._serve(generation, spec.members, bindings, stacks)
         self._processes.add(process)
         process.exited.add_done_callback(lambda _: self._ended(process, askers))
@@ -144,7 +146,9 @@ class WorkerdSource:
                 ]
             names = [name for name, _ in listeners]
             described = partial(configuration, layout, names)
-            process = launch(Start(self._program, described, listeners, self.folder))
+            # It cannot listen on a unix socket: it would never say that it is ready.
+            arguments = ("--inspector-addr=127.0.0.1:0",) if layout.spec.debug else ()
+            process = launch(Start(self._program, described, listeners, self.folder, arguments))
         except BaseException as error:
             if front is not None and berth is not None:
                 front.public.leave(berth)
