@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from emulator.cli.bundling_options import BundlingOptions, bundling_options
 from emulator.cli.dev_arguments import DEBUG_PORT, DevArguments
 from emulator.cli.levels import Level
 from emulator.runner.python.interpreter import (
@@ -70,6 +71,7 @@ _LEVELS = [level.name.lower() for level in Level]
     type=click.IntRange(0, 65535),
     help="Let DevTools and editors debug TypeScript, on 127.0.0.1; 0 takes any free port.",
 )
+@bundling_options
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -87,6 +89,7 @@ def dev(
     With several, the first one owns the port, and they call each other by service bindings.
     """
     (directory, config_path), *others = _places(directories, config_paths)
+    bundling = {name: options.pop(name) for name in BundlingOptions.__struct_fields__}
     arguments = DevArguments(
         directory=directory,
         config_path=config_path,
@@ -94,6 +97,7 @@ def dev(
         level=Level[log_level.upper()],
         allowed_hosts=frozenset(allowed_hosts),
         began=time.perf_counter(),
+        bundling=BundlingOptions(**bundling),  # type: ignore[arg-type]
         **options,  # type: ignore[arg-type]
     )
     project = likely_project(arguments.directory, arguments.config_path)

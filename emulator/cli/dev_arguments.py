@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from emulator.cli.bundling_options import BundlingOptions
 from emulator.cli.levels import Level
 
 DEBUG_PORT = 5678  # debugpy's own, which editors suggest
@@ -37,6 +38,7 @@ class DevArguments(Struct, frozen=True):
     clock: Literal["real", "virtual"] | None
     on_divergence: Literal["hold", "warn", "fail"] | None
     migrate: bool
+    bundling: BundlingOptions
     began: float  # when, on the performance counter, in seconds
     others: tuple[tuple[Path, Path | None], ...] = ()
     is_first: bool = True

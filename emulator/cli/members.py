@@ -15,6 +15,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from emulator.cli.bundling_options import bundled_so, check_language
 from emulator.cli.dev_arguments import DevArguments
 from emulator.config.load import load_config
 from emulator.config.model import Config
@@ -85,6 +86,8 @@ def _check(config: Config, arguments: DevArguments, before: list[Member]) -> Non
             f"--inspector-port is for TypeScript and JavaScript workers, and main is"
             f" {config.main.name} ({config.path.name}).\n  For this one, write --debug."
         )
+    if arguments.is_first:
+        check_language(config, arguments.bundling)
     for other in before:
         if other.name == config.name:
             raise UsageError(
@@ -126,4 +129,4 @@ def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
         settings = replace(settings, clock=replace(settings.clock, mode=arguments.clock))
     if arguments.on_divergence is not None:
         settings = replace(settings, on_divergence=arguments.on_divergence)
-    return replace(config, settings=settings)
+    return bundled_so(replace(config, settings=settings), arguments.bundling)
