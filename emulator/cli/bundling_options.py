@@ -84,28 +84,16 @@ def _changes(usual: Bundling, options: BundlingOptions) -> dict[str, Any]:
     if options.bundle is not None:
         changes["no_bundle"] = not options.bundle
         changes["find_additional_modules"] = usual.find_additional_modules or not options.bundle
+    if not (options.defines or options.aliases):
+        return changes
+    from emulator.config.bundling_section import parse_pair_flags
+
     if options.defines:
-        changes["define"] = {**usual.define, **_pairs("--define", options.defines)}
+        changes["define"] = {**usual.define, **parse_pair_flags("--define", options.defines)}
     if options.aliases:
         aliases = {
             name: os.path.abspath(target) if target.startswith(".") else target
-            for name, target in _pairs("--alias", options.aliases).items()
+            for name, target in parse_pair_flags("--alias", options.aliases).items()
         }
         changes["alias"] = {**usual.alias, **aliases}
     return changes
-
-
-def _pairs(option: str, typed: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for each in typed:
-        # A module may have a colon in its name (node:fs), and a value more of them.
-        scheme, name = each[:5], each[5:]
-        before, after = (scheme, name) if scheme == "node:" else ("", each)
-        key, colon, value = after.partition(":")
-        if not colon or not key:
-            example = "VERSION:'\"1.2\"'" if option == "--define" else "lodash:./src/small.ts"
-            raise UsageError(
-                f"{option} {each}: found no name before a colon. For example {option} {example}"
-            )
-        found[before + key] = value
-    return found

@@ -7,6 +7,7 @@ tells esbuild".
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from emulator.config.environments import Selected
@@ -14,6 +15,7 @@ from emulator.config.model import Bundling, CustomBuild, ModuleRule
 from emulator.config.problems import quoted
 from emulator.config.table import Table
 from emulator.config.text_files import is_file
+from emulator.errors import UsageError
 
 RULE_TYPES = ("ESModule", "CommonJS", "CompiledWasm", "Text", "Data")
 PYTHON_RULE_TYPES = (*RULE_TYPES, "PythonModule", "PythonRequirement")
@@ -46,6 +48,23 @@ def read_bundling(selected: Selected, config_dir: Path) -> Bundling:
 def read_python_rules(selected: Selected, config_dir: Path) -> tuple[ModuleRule, ...]:
     """Return which files beside its modules a Python worker is deployed with."""
     return tuple(_Reader(selected, config_dir).rules(PYTHON_RULE_TYPES))
+
+
+def parse_pair_flags(option: str, typed: Iterable[str]) -> dict[str, str]:
+    """Return the pairs of `--define NAME:VALUE` or `--alias MODULE:TARGET`. Raises UsageError."""
+    found = {}
+    for each in typed:
+        # A module may have a colon in its name (node:fs), and a value more of them.
+        scheme, rest = each[:5], each[5:]
+        before, after = (scheme, rest) if scheme == "node:" else ("", each)
+        name, colon, value = after.partition(":")
+        if not colon or not name:
+            example = "VERSION:'\"1.2\"'" if option == "--define" else "lodash:./src/small.ts"
+            raise UsageError(
+                f"{option} {each}: found no name before a colon. For example {option} {example}"
+            )
+        found[before + name] = value
+    return found
 
 
 class _Reader:
