@@ -87,6 +87,18 @@ def connect(path: Path, synchronous: Synchronous = "FULL") -> sqlite3.Connection
     return connection
 
 
+def only_tables(connection: sqlite3.Connection) -> bool:
+    """Whether a database has tables and indexes only: no triggers, no views.
+
+    Raises sqlite3.DatabaseError when it is damaged.
+    """
+    (told,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if told != "ok":
+        raise sqlite3.DatabaseError(told)
+    types = connection.execute("SELECT DISTINCT type FROM sqlite_master").fetchall()
+    return {type for (type,) in types} <= {"table", "index"}
+
+
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Open the existing database `path` without changing a byte of it.
 

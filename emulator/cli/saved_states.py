@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from emulator.state import CONTENTS, State
 
 FOLDER = ".groundfog-states"
 VERSION = 1
-_MANIFEST = "saved.json"
+MANIFEST = "saved.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -55,7 +56,7 @@ class SavedStates:
         """Return all, by name."""
         if not self._folder.is_dir():
             return []
-        return [self._saved(path.parent) for path in sorted(self._folder.glob(f"*/{_MANIFEST}"))]
+        return [self._saved(path.parent) for path in sorted(self._folder.glob(f"*/{MANIFEST}"))]
 
     def get(self, name: str) -> Saved:
         """Return one. Raises UsageError when there is none of this name."""
@@ -83,7 +84,7 @@ class SavedStates:
             "saved": iso(SystemClock().now_ms()),
             "files": {path: _checksum(making / path) for path in _files(making)},
         }
-        replace_file(making / _MANIFEST, json.dumps(manifest, indent=2))
+        replace_file(making / MANIFEST, json.dumps(manifest, indent=2))
         shutil.rmtree(target, ignore_errors=True)
         os.replace(making, target)
         return self._saved(target)
@@ -104,6 +105,46 @@ class SavedStates:
                 shutil.copyfile(source / path, target)
         return self._saved(source)
 
+    def export(self, name: str, target: Path) -> Saved:
+        """Write a saved state as one file. Raises UsageError, StateError when it is damaged."""
+        from emulator.cli import state_files
+
+        source = self._path(name)
+        state_files.export(source, self._checked(source, name), target)
+        return self._saved(source)
+
+    def take_in(self, file: Path, name: str) -> Saved:
+        """Save what `export` has written, perhaps a stranger, under a name that is free.
+
+        Raises UsageError, and StateError when the file is not what it says.
+        """
+        from emulator.cli import state_files
+
+        target = self._path(name)
+        if target.exists():
+            raise UsageError(f'A state is saved as "{name}" already. Take another name.')
+        self._folder.mkdir(exist_ok=True)
+        _ignored(self._folder)
+        making = target.with_name(f".{name}.new")
+        shutil.rmtree(making, ignore_errors=True)
+        state_files.unpack(file, making)
+        try:
+            with tempfile.TemporaryDirectory() as folder:  # to look at a database changes its files
+                looked_at = Path(folder) / "state"
+                shutil.copytree(making, looked_at)
+                state_files.check_databases(looked_at, file)
+            os.replace(making, target)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        return self._saved(target)
+
+    def copy(self, name: str, folder: Path) -> State:
+        """Return a copy of a saved state, in a folder that is not there yet."""
+        source = self._path(name)
+        self._checked(source, name)
+        shutil.copytree(source, folder)
+        return State(folder)
+
     def delete(self, name: str) -> None:
         """Delete a saved state. Raises UsageError when there is none of this name."""
         path = self._path(name)
@@ -118,7 +159,7 @@ class SavedStates:
         return self._folder / name
 
     def _existing(self, path: Path, name: str) -> None:
-        if not (path / _MANIFEST).is_file():
+        if not (path / MANIFEST).is_file():
             names = ", ".join(saved.name for saved in self.list()) or "none"
             raise UsageError(f'No state was saved as "{name}". There are: {names}.')
 
@@ -145,7 +186,7 @@ class SavedStates:
 
 def _manifest(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+        found = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         if found["version"] != VERSION:
             raise StateError(
                 f"{path} was saved by another version of Groundfog"
@@ -153,8 +194,25 @@ def _manifest(path: Path) -> dict[str, Any]:
             )
         assert isinstance(found["files"], dict) and isinstance(found["saved"], str)
     except (OSError, ValueError, KeyError, TypeError, AssertionError):
-        raise StateError(f"{path / _MANIFEST} cannot be read. Save the state again.") from None
+        raise StateError(f"{path / MANIFEST} cannot be read. Save the state again.") from None
     return dict(found)
+
+
+def belongs_to_a_state(path: str) -> bool:
+    """Whether a path is one of a state's files, below its folder."""
+    parts = path.split("/")
+    tops = {*CONTENTS, *(each for kind in KINDS for each in kind.files)}
+    odd = any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts)
+    return parts[0] in tops and not odd
+
+
+def copy_of(state: State, folder: Path) -> State:
+    """Return a copy of a state that nobody uses. Raises StateError when it is in use."""
+    folder.mkdir()
+    with state.locked():
+        for part in _parts(state.directory):
+            _copy(part, folder / part.name)
+    return State(folder)
 
 
 def _parts(directory: Path) -> Iterator[Path]:

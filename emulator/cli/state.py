@@ -1,14 +1,19 @@
-"""`groundfog state`: where a project's durable state is; deletes, saves and loads it."""
+"""`groundfog state`: where a project's durable state is; deletes, saves, loads, compares it."""
 
 from __future__ import annotations
+
+import tempfile
+from pathlib import Path
 
 import click
 from msgspec.structs import asdict
 
+from emulator.cli.cells import printable
+from emulator.cli.contents import differences, whole
 from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show, show_json
-from emulator.cli.saved_states import Saved, SavedStates
+from emulator.cli.saved_states import Saved, SavedStates, copy_of
 from emulator.cli.table import draw_table
 from emulator.kinds.registry import KINDS
 from emulator.state import State
@@ -17,7 +22,7 @@ from emulator.words import counted
 
 @click.group(cls=Group)
 def state() -> None:
-    """Show, delete, save or load the local state of a project."""
+    """Show, delete, save, load, compare or pass on the local state of a project."""
 
 
 @state.command("path")
@@ -81,6 +86,54 @@ def list_(options: ProjectOptions, as_json: bool) -> None:
     else:
         rows = [(each.name, each.files, f"{each.size / 1024:,.0f} KiB", each.at) for each in found]
         show(draw_table(("name", "files", "size", "saved"), rows))
+
+
+@state.command("export")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@project_options
+def export(name: str, file: Path, options: ProjectOptions) -> None:
+    """Write the saved state NAME as one FILE, to pass on. It holds whatever the state holds."""
+    saved = SavedStates.of(load_project(options)).export(name, file)
+    show(f"Exported {saved.name} to {file}: {_told(saved)}")
+
+
+@state.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("name", required=False)
+@project_options
+def import_(file: Path, name: str | None, options: ProjectOptions) -> None:
+    """Save what is in FILE as NAME [the file's name], for `load` and `groundfog exec --state`.
+
+    Everything is checked first, so that the file may come from a stranger.
+    """
+    saved = SavedStates.of(load_project(options)).take_in(file, name or file.name.split(".")[0])
+    show(f"Imported {saved.name}: {_told(saved)}")
+
+
+@state.command("diff")
+@click.argument("one")
+@click.argument("other", required=False)
+@project_options
+def diff(one: str, other: str | None, options: ProjectOptions) -> None:
+    """Show what is different in the saved states ONE and OTHER [the present state].
+
+    Instances, rows of D1, entries of KV, objects of R2. The exit code is 1 if anything is.
+    """
+    config = load_project(options)
+    states, present = SavedStates.of(config), State.locate(config, options.persist_to)
+    with tempfile.TemporaryDirectory() as folder:  # to look at a database changes its files
+        first = states.copy(one, Path(folder) / "one")
+        second = (
+            states.copy(other, Path(folder) / "other")
+            if other is not None
+            else copy_of(present, Path(folder) / "other")
+        )
+        lines = list(differences(whole(config, first), whole(config, second)))
+    for line in lines or ["Nothing is different."]:
+        show(printable(line))
+    if lines:
+        raise SystemExit(1)
 
 
 @state.command("delete")

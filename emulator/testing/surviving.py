@@ -6,14 +6,7 @@ import os
 import signal
 from typing import Any
 
-from bindings.d1.export import dump_rows, reading
-from bindings.kv.namespace import every_entry
-from bindings.r2.index import every_object
-from emulator.engine.model.instance import Status
-from emulator.engine.model.plain import plain
-from emulator.kinds.d1 import Database
-from emulator.kinds.kv import Namespace
-from emulator.kinds.r2 import BucketRecord
+from emulator.cli.contents import contents, instance_lines
 from emulator.kinds.workflow import Workflow
 from emulator.testing.operations import Args, asked
 from emulator.testing.subject import Subject
@@ -73,9 +66,7 @@ async def outcome(subject: Subject, args: Args) -> dict[str, list[str]]:
     """Return what came of it: lines by what they are about, such as `"table orders of DB"`."""
     return {
         **_instances(subject),
-        **_tables(subject),
-        **_keys(subject),
-        **_objects(subject),
+        **contents(subject.config, subject.worker.state),
         **_messages(subject),
         "requests": _requests(subject),
     }
@@ -87,49 +78,7 @@ def _instances(subject: Subject) -> dict[str, list[str]]:
     for row in subject.engine.journal.every():
         if row.workflow in names:
             instance = subject.engine.roster.instance(row.key)
-            lines = [f"status: {instance.status}"]
-            if instance.status is Status.COMPLETE:
-                lines.append(f"output: {plain(instance.output)!r}")
-            if instance.error is not None:
-                lines.append(f"error: {instance.error.name}: {instance.error.message}")
-            found[f"instance {row.workflow} / {row.id}"] = lines
-    return found
-
-
-def _tables(subject: Subject) -> dict[str, list[str]]:
-    """Return the rows of every table of D1, as SQL, without those of migrations."""
-    found: dict[str, list[str]] = {}
-    for bound in subject.config.bound(Database):
-        path = bound.record.path(subject.worker.state)
-        if not path.exists():
-            continue
-        with reading(path) as connection:
-            tables = dump_rows(connection, but=[bound.record.migrations.table])
-        found |= {f"table {name} of {bound.name}": sorted(rows) for name, rows in tables.items()}
-    return found
-
-
-def _keys(subject: Subject) -> dict[str, list[str]]:
-    """Return the entries of KV, in words."""
-    found = {}
-    for bound in subject.config.bound(Namespace):
-        rows = every_entry(bound.record.path(subject.worker.state))
-        found[f"keys of {bound.name}"] = sorted(
-            f"{key.decode(errors='replace')}: {value!r}" + (f" {metadata}" if metadata else "")
-            for key, value, metadata in rows
-        )
-    return found
-
-
-def _objects(subject: Subject) -> dict[str, list[str]]:
-    """Return the objects of R2, with the checksums of what is in them."""
-    found = {}
-    for bound in subject.config.bound(BucketRecord):
-        rows = every_object(bound.record.folder(subject.worker.state))
-        found[f"objects of {bound.name}"] = sorted(
-            f"{key.decode(errors='replace')}: {size} bytes, {etag} {http} {custom}"
-            for key, size, etag, http, custom in rows
-        )
+            found[f"instance {row.workflow} / {row.id}"] = instance_lines(instance)
     return found
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,3 +96,71 @@ def test_names_are_harmless_and_states_in_use_are_left_alone(
             saved.load("one", state)
     with pytest.raises(UsageError, match="There is no state yet"):
         saved.save(State(state.directory / "missing"), "two")
+
+
+def test_a_state_is_passed_on_as_one_file(state: State, saved: SavedStates, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "empty")) as journal:
+        journal.execute("CREATE TABLE entries (id)")
+    state.journal.write_bytes((tmp_path / "empty").read_bytes())
+    saved.save(state, "one")
+    file = tmp_path / "one.zip"
+
+    saved.export("one", file)
+    saved.take_in(file, "other")
+
+    assert saved.get("other").files == 2
+    assert saved.get("other").at == saved.get("one").at
+    with pytest.raises(UsageError, match='saved as "other" already'):
+        saved.take_in(file, "other")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda files: {**files, "../evil": b"x"}, "does not belong into a state"),
+        (lambda files: {**files, "dev.json": b"x"}, "does not belong into a state"),
+        (lambda files: {**files, "d1/x.sqlite": None}, "its files are not those"),
+        (lambda files: {**files, "journal.sqlite": b"changed"}, "journal.sqlite is damaged"),
+    ],
+    ids=["leads elsewhere", "another file", "a file is missing", "no database"],
+)
+def test_a_file_of_a_stranger_is_checked(
+    state: State,
+    saved: SavedStates,
+    tmp_path: Path,
+    change: Callable[[dict[str, bytes]], dict[str, bytes | None]],
+    told: str,
+) -> None:
+    saved.save(state, "one")
+    folder = tmp_path / ".groundfog-states" / "one"
+    files = {"journal.sqlite": b"", "d1/DB.sqlite": b"rows"}
+    changed = change(files)
+    manifest = json.loads((folder / "saved.json").read_text())
+    manifest["files"] = {
+        path: hashlib.sha256(content or b"").hexdigest() for path, content in changed.items()
+    }
+    file = tmp_path / "one.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("saved.json", json.dumps(manifest))
+        for path, content in changed.items():
+            if content is not None:
+                archive.writestr(path, content)
+
+    with pytest.raises(StateError, match=told):
+        saved.take_in(file, "other")
+
+    assert [each.name for each in saved.list()] == ["one"]
+
+
+def test_a_trigger_in_a_journal_is_refused(
+    state: State, saved: SavedStates, tmp_path: Path
+) -> None:
+    state.journal.unlink()
+    with closing(sqlite3.connect(state.journal)) as journal:
+        journal.execute("CREATE TABLE entries (id)")
+        journal.execute("CREATE TRIGGER t AFTER INSERT ON entries BEGIN SELECT 1; END")
+    saved.save(state, "one")
+    saved.export("one", tmp_path / "one.zip")
+
+    with pytest.raises(StateError, match="journal.sqlite has triggers or views"):
+        saved.take_in(tmp_path / "one.zip", "other")
