@@ -18,6 +18,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from emulator.cli import state_files
+from emulator.cli.state_files import MANIFEST, VERSION
 from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.disk import replace_file
@@ -27,8 +29,6 @@ from emulator.kinds.registry import KINDS
 from emulator.state import CONTENTS, State
 
 FOLDER = ".groundfog-states"
-VERSION = 1
-MANIFEST = "saved.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -107,8 +107,6 @@ class SavedStates:
 
     def export(self, name: str, target: Path) -> Saved:
         """Write a saved state as one file. Raises UsageError, StateError when it is damaged."""
-        from emulator.cli import state_files
-
         source = self._path(name)
         state_files.export(source, self._checked(source, name), target)
         return self._saved(source)
@@ -118,8 +116,6 @@ class SavedStates:
 
         Raises UsageError, and StateError when the file is not what it says.
         """
-        from emulator.cli import state_files
-
         target = self._path(name)
         if target.exists():
             raise UsageError(f'A state is saved as "{name}" already. Take another name.')
@@ -196,14 +192,6 @@ def _manifest(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AssertionError):
         raise StateError(f"{path / MANIFEST} cannot be read. Save the state again.") from None
     return dict(found)
-
-
-def belongs_to_a_state(path: str) -> bool:
-    """Whether a path is one of a state's files, below its folder."""
-    parts = path.split("/")
-    tops = {*CONTENTS, *(each for kind in KINDS for each in kind.files)}
-    odd = any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts)
-    return parts[0] in tops and not odd
 
 
 def copy_of(state: State, folder: Path) -> State:

@@ -18,16 +18,27 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from emulator.cli.saved_states import MANIFEST, VERSION, belongs_to_a_state
 from emulator.disk import replace_file
 from emulator.errors import StateError
+from emulator.kinds.registry import KINDS
 from emulator.sqlite import only_tables
+from emulator.state import CONTENTS
 
+VERSION = 1
+MANIFEST = "saved.json"
 FILES_MAX = 100_000
 BYTES_MAX = 8 * 1024**3
 MANIFEST_MAX_BYTES = 32 * 1024**2
 _CHUNK = 1024 * 1024
 _USERS = ("d1", "do")  # databases with the user's own schema
+
+
+def belongs_to_a_state(path: str) -> bool:
+    """Whether a path is one of a state's files, below its folder."""
+    parts = path.split("/")
+    tops = {*CONTENTS, *(each for kind in KINDS for each in kind.files)}
+    odd = any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts)
+    return parts[0] in tops and not odd
 
 
 def export(saved: Path, manifest: dict[str, Any], target: Path) -> None:

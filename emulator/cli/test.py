@@ -13,6 +13,7 @@ import click
 
 from emulator.answers.workflows import HistoryDocument
 from emulator.cli.happened import Answered, Happened, instance_test, request_test
+from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import say, show
 from emulator.cli.workflows.access import opened
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _ENDED = (Status.COMPLETE, Status.ERRORED)
 
 
-@click.group()
+@click.group(cls=Group)
 def test() -> None:
     """Write tests for pytest."""
 
