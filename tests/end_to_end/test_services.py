@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.config.project import Project
 from tests.end_to_end.projects import FIXTURES, edit, make_project
@@ -127,6 +128,8 @@ class Default(WorkerEntrypoint):
                 f"{request.method} {await request.text()} {request.headers.get('x-a')}",
                 status=201, headers={"x-b": "2"},
             )
+        if path == "/socket":
+            return await self.env.GONE.fetch(request)
         if path == "/away":
             return Response.redirect("http://x/inner", 302)
         if path.startswith("/deep/"):
@@ -262,6 +265,7 @@ script_name = "{script}"
 OTHER_ENTRY = """
 import os
 
+from js import WebSocketPair
 from workers import Response, WorkerEntrypoint, WorkflowEntrypoint
 
 
@@ -289,6 +293,12 @@ class Default(WorkerEntrypoint):
         os._exit(3)
 
     async def fetch(self, request):
+        if request.headers.get("upgrade") == "websocket":
+            client, server = WebSocketPair.new().object_values()
+            server.accept()
+            server.onmessage = lambda event: server.send(event.data.upper())
+            server.onclose = lambda event: print("closed", event.code)
+            return Response(None, status=101, web_socket=client)
         print("asked for", request.url)
         return Response(await request.text() + "!")
 """
@@ -319,6 +329,12 @@ def test_workers_of_one_session_call_each_other(tmp_path: Path) -> None:
         server.wait_for(r"\[other\] POST /y \| asked for http://x/y")
         server.wait_for(r"\[self\] GET /fetched")
         assert "32 calls inside one another" in server.get("/env.GONE.circle()").text
+        with connect(server.url.replace("http", "ws") + "/socket") as socket:
+            for text in ("tea", "cup"):
+                socket.send(text)
+                assert socket.recv() == text.upper()
+            socket.close(4001)
+        server.wait_for(r"\[other\] .*closed 4001")
 
         seen = len(server.lines)
         edit(other, "+ 1000", "+ 2000")

@@ -76,27 +76,6 @@ class DurableObject(_FetcherWrapper):
         self.id = id
         self.name = id.name
 
-    def _sent(self, request: Any) -> Answer:
-        if (request.headers.get("upgrade") or "").lower() != "websocket":
-            return super()._sent(request)
-        from ..sdk.workers.response import Response  # it imports the clients
-        from ..web_socket_streams import Coupled
-
-        coupled = Coupled()
-
-        def then(answer: Any) -> Any:
-            headers = [(name, value) for name, value in answer["headers"]]
-            status, body = answer["status"], answer["body"]
-            if status != 101:
-                coupled.stop()
-                return Response(body, status, answer.get("status_text", ""), headers)
-            coupled.hear(body)
-            return Response(None, 101, headers=headers, web_socket=coupled.near)
-
-        headers = [list(pair) for pair in request._header_list()]
-        args = ["GET", request.url, headers, coupled.outgoing]
-        return self._caller.call(self._name, "fetch", args, then=then, is_rpc=True)
-
     def __repr__(self) -> str:
         return f"<DurableObject {self.name or self.id}>"
 

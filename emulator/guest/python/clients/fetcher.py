@@ -52,6 +52,8 @@ class _FetcherWrapper(_BindingWrapper):
         raise JsException("Too many redirects.", "TypeError")
 
     def _sent(self, request: Any) -> Answer:
+        if (request.headers.get("upgrade") or "").lower() == "websocket":
+            return self._upgraded(request)
         from ..sdk.workers.request import wire_method
 
         headers = [list(pair) for pair in request._header_list()]
@@ -60,6 +62,26 @@ class _FetcherWrapper(_BindingWrapper):
         def then(answer: JsDict) -> Any:
             return _response(answer, request.url)
 
+        return self._caller.call(self._name, "fetch", args, then=then, is_rpc=True)
+
+    def _upgraded(self, request: Any) -> Answer:
+        """Ask for a WebSocket, whose messages go as streams."""
+        from ..sdk.workers.response import Response  # it imports the clients
+        from ..web_socket_streams import Coupled
+
+        coupled = Coupled()
+
+        def then(answer: JsDict) -> Any:
+            headers = [(name, value) for name, value in answer["headers"]]
+            status, body = answer["status"], answer["body"]
+            if status != 101:
+                coupled.stop()
+                return Response(body, status, answer.get("status_text", ""), headers)
+            coupled.hear(body)
+            return Response(None, 101, headers=headers, web_socket=coupled.near)
+
+        headers = [list(pair) for pair in request._header_list()]
+        args = ["GET", request.url, headers, coupled.outgoing]
         return self._caller.call(self._name, "fetch", args, then=then, is_rpc=True)
 
     def __getattr__(self, name: str) -> Callable[..., Answer]:
