@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from msgspec import Struct
 
 from bindings.binding import Call, Encoded
+from bindings.durable_objects.namespace import ObjectCalls, ObjectClass
 from bindings.service.service import Callee, Target
 from emulator import forwarding
 from emulator.errors import WorkerError
@@ -26,6 +27,10 @@ class Serving(Protocol):
     @property
     def executor(self) -> Executor:
         """What executes its workflows."""
+        ...
+
+    def objects(self, class_name: str) -> tuple[ObjectClass, ObjectCalls]:
+        """Return a class of its Durable Objects, and where they live. Raises WorkerError."""
         ...
 
     async def fetch(self, request: FetchRequest) -> FetchReply: ...
@@ -65,6 +70,11 @@ class Peers:
         """Return what executes the workflows of that worker; None: it does not run."""
         peer = self._workers.get(name)
         return None if peer is None else peer.serving.executor
+
+    def objects(self, name: str, class_name: str) -> tuple[ObjectClass, ObjectCalls] | None:
+        """Return Durable Objects of that worker; None: it does not run. Raises WorkerError."""
+        peer = self._workers.get(name)
+        return None if peer is None else peer.serving.objects(class_name)
 
     def address(self, guest: Owner) -> str:
         """Return a new address, at which others reach what the guest sends."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bindings.binding import Binding
+from bindings.durable_objects.namespace import ObjectCalls, ObjectClass
 from bindings.webcrypto.webcrypto import Webcrypto
 from emulator import watch
 from emulator.clock import Clock
@@ -24,7 +25,8 @@ from emulator.disk import refusal
 from emulator.engine.control import Control
 from emulator.engine.journal.lists import unfinished_text
 from emulator.engine.model.divergence import Diverged
-from emulator.errors import GuestError
+from emulator.errors import GuestError, WorkerError
+from emulator.kinds.object_classes import missing_classes
 from emulator.kinds.workflow_classes import check_exports
 from emulator.protocol.loading import CRYPTO, STUBS
 from emulator.runner.guest import Guest
@@ -173,6 +175,15 @@ class Supervisor:
         """What executes its workflows."""
         return self.worker.control
 
+    def objects(self, class_name: str) -> tuple[ObjectClass, ObjectCalls]:
+        """Return a class of its Durable Objects, and where they live. Raises WorkerError."""
+        config = self._config
+        for bound in config.bound(ObjectClass):
+            if bound.record.name == class_name and config.is_python:
+                return bound.record, self.worker.objects
+        why = "has no such class" if config.is_python else "runs them in workerd, for itself alone"
+        raise WorkerError(f"Durable Objects of {class_name}: the worker {config.name} {why}.")
+
     async def rpc(self, request: RpcRequest) -> RpcReply:
         """Let the current generation answer a call. Raises LoadError, HandlerError, GuestLost."""
         await self._runs()
@@ -302,8 +313,10 @@ class Supervisor:
         guest = await self._new_guest(config)
         loaded = guest.loaded
         problems = [str(each) for each in check_exports(config, loaded.workflows, loaded.classes)]
+        if config.is_python:
+            problems += missing_classes(config, loaded.objects)
         main = shown_path(config.main, config.project_dir)
-        is_empty = not loaded.entrypoints and not loaded.workflows
+        is_empty = not (loaded.entrypoints or loaded.workflows or loaded.objects)
         if is_empty:
             problems.insert(0, f"{main} {self.code.nothing_to_serve}")
         if is_empty or (problems and self._has_all and self.runner.current is not None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,10 +54,7 @@ class Namespace:
 
     async def forward(self, call: Call) -> Encoded:
         """Let an object answer; the call's method is `"<id> <method>"` and the object's name."""
-        id, method, *name = call.method.split(" ", 2)
-        address = Address(self._of, id, name[0] if name else None)
-        passed = Call(method, call.payload, call.body, call.depth)
-        return await self.objects.answer(address, passed)
+        return await _passed_on(call, self._of, self.objects)
 
     async def call(self, method: str, args: list[Any]) -> Any:
         """Refuse: calls are not looked into here."""
@@ -64,3 +62,46 @@ class Namespace:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+class NamespaceElsewhere:
+    """The objects of a class of another worker. find: looks it up at each call.
+
+    It raises WorkerError when that worker has no such class; None: that worker does not run.
+    """
+
+    kind = Namespace.kind
+
+    def __init__(
+        self,
+        worker: str,
+        class_name: str,
+        find: Callable[[], tuple[ObjectClass, ObjectCalls] | None],
+    ) -> None:
+        self._worker = worker
+        self._class_name = class_name
+        self._find = find
+
+    async def forward(self, call: Call) -> Encoded:
+        """Let an object answer. Raises WorkerError, also when its worker does not run."""
+        found = self._find()
+        if found is None:
+            raise WorkerError(
+                f"The Durable Objects of {self._class_name} are of the worker {self._worker}, which"
+                " is not started. Start both workers together: groundfog dev THIS_WORKER"
+                " OTHER_WORKER."
+            )
+        return await _passed_on(call, *found)
+
+    async def call(self, method: str, args: list[Any]) -> Any:
+        """Refuse: calls are not looked into here."""
+        raise WorkerError("Durable Objects can only be called by workers.")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def _passed_on(call: Call, of: ObjectClass, objects: ObjectCalls) -> Encoded:
+    id, method, *name = call.method.split(" ", 2)
+    address = Address(of, id, name[0] if name else None)
+    return await objects.answer(address, Call(method, call.payload, call.body, call.depth))

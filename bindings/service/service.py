@@ -43,6 +43,13 @@ class Workers(Protocol):
         """Return what executes the workflows of that worker, an `Executor`; None as above."""
         ...
 
+    def objects(self, name: str, class_name: str) -> Any:
+        """Return a class of Durable Objects of that worker and where they live; None as above.
+
+        Raises WorkerError when it has no such class.
+        """
+        ...
+
 
 class Service:
     """A binding to one target; where its worker is, is looked up at each call."""

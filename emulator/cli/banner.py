@@ -15,6 +15,7 @@ from emulator.cli.terminal import AnyTerminal
 from emulator.config.model import Config
 from emulator.errors import UsageError
 from emulator.kinds.d1 import Database
+from emulator.kinds.durable_objects import ForeignClass
 from emulator.kinds.service import ServiceRecord
 from emulator.kinds.shown import shown_bindings
 from emulator.kinds.workflow import ForeignWorkflow
@@ -52,7 +53,9 @@ def introduce(running: Running, arguments: DevArguments, terminal: AnyTerminal) 
 def _workers_bound(config: Config) -> list[tuple[str, str]]:
     """Return the bindings that lead to a worker: (name on `env`, worker) of each."""
     services = [(bound.name, bound.record.target.worker) for bound in config.bound(ServiceRecord)]
-    return services + [(bound.name, bound.record.worker) for bound in config.bound(ForeignWorkflow)]
+    workflows = [(bound.name, bound.record.worker) for bound in config.bound(ForeignWorkflow)]
+    objects = [(bound.name, bound.record.worker) for bound in config.bound(ForeignClass)]
+    return services + workflows + objects
 
 
 def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal) -> None:

@@ -55,10 +55,10 @@ BUNDLING_ALONE = frozenset(
 BUNDLING = BUNDLING_ALONE | frozenset("alias base_dir build define rules".split())
 
 # What only matters when deploying, or has no meaning on one machine: accepted silently.
-# `migrations` says which classes are Durable Objects; warnings name `durable_objects` instead.
+# `migrations` and `exports` say which classes are Durable Objects; the kind of those reads both.
 SILENT = frozenset(
     """
-    account_id addresses cache compliance_region dependencies_instrumentation
+    account_id addresses cache compliance_region dependencies_instrumentation exports
     first_party_worker keep_vars limits logfwdr logpush migrations observability placement
     preview_urls previews python_modules route routes send_metrics upload_source_maps workers_dev
     """.split()

@@ -7,15 +7,19 @@ Source: https://developers.cloudflare.com/workers/wrangler/configuration/ (durab
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from bindings.durable_objects.namespace import IDLE_MS, ObjectClass
 from emulator.config.durations_key import read_duration_ms
-from emulator.config.model import Bound, Unsupported
+from emulator.config.model import Bound
 from emulator.config.table import Table
 from emulator.json_types import Json
 from emulator.kinds.kind import Kind, Section
+from emulator.kinds.object_classes import Classes
 from emulator.state import OBJECTS
 
 if TYPE_CHECKING:
@@ -30,22 +34,32 @@ _SHORTEST_IDLE_MS = 40  # the longest query that leaves the event loop begins ag
 _EXAMPLE = 'with name = "COUNTER" and class_name = "Counter" below it.'
 
 
+class ForeignClass(Struct, frozen=True):
+    """A class of another worker, which `script_name` names."""
+
+    worker: str
+    name: str
+
+
 def _read(section: Section) -> list[Bound[Any]]:
-    without_sql = set(_classes(section, "new_classes"))
+    """Return the bindings; classes of a Python worker that none leads to are there without name."""
+    classes = Classes(section)
     bounds: list[Bound[Any]] = []
     for item in section.items(_EXAMPLE):
         name = section.name(item, "COUNTER")
         class_name = item.string("class_name", required=True, example="Counter")
         script = item.string("script_name")
-        item.string("environment")
+        environment = item.string("environment")
         if not name or not class_name:
             continue
-        if script not in (None, section.worker_name):
-            bounds.append(Bound(name, section.kind.section, Unsupported(FRIENDLY)))
-            continue
-        key = f"{section.worker_name}-{class_name}"
-        record = ObjectClass(class_name, key, class_name not in without_sql, section.settings)
-        bounds.append(Bound(name, NAME, record))
+        worker = f"{script}-{environment}" if script and environment else script
+        if worker not in (None, section.worker_name):
+            bounds.append(Bound(name, NAME, ForeignClass(str(worker), class_name)))
+        else:
+            bounds.append(Bound(name, NAME, classes.named(class_name)))
+    bound = {each.record.name for each in bounds if isinstance(each.record, ObjectClass)}
+    if str(section.selected.owner("main").data.get("main", "")).endswith(".py"):
+        bounds += [Bound("", NAME, each) for each in classes if each.name not in bound]
     return bounds
 
 
@@ -56,32 +70,30 @@ def _read_settings(objects: Table, process_env: Mapping[str, str]) -> int:
     return max(idle_ms, _SHORTEST_IDLE_MS)
 
 
-def _classes(section: Section, key: str) -> Iterator[str]:
-    """Yield the classes that the migrations list under a key; they are checked at deployment."""
-    migrations = section.selected.owner("migrations").data.get("migrations")
-    for migration in migrations if isinstance(migrations, list) else ():
-        names = migration.get(key) if isinstance(migration, dict) else None
-        if isinstance(names, list):
-            yield from (name for name in names if isinstance(name, str))
+def _open(record: ObjectClass | ForeignClass, places: Places) -> Binding:
+    from bindings.durable_objects.namespace import Namespace, NamespaceElsewhere
 
-
-def _open(record: ObjectClass, places: Places) -> Binding:
-    from bindings.durable_objects.namespace import Namespace
-
+    if isinstance(record, ForeignClass):
+        find = partial(places.workers.objects, record.worker, record.name)
+        return NamespaceElsewhere(record.worker, record.name, find)
     return Namespace(record, places.objects)
 
 
-def _in_workerd(record: ObjectClass, service: str) -> dict[str, Value]:
+def _in_workerd(record: ObjectClass | ForeignClass, service: str) -> dict[str, Value] | None:
+    if isinstance(record, ForeignClass):
+        return None
     return {"durableObjectNamespace": {"className": record.name}}
 
 
-def _told(record: ObjectClass) -> dict[str, Json]:
+def _told(record: ObjectClass | ForeignClass) -> dict[str, Json]:
     """Say what the ids of the namespace are made with."""
+    if isinstance(record, ForeignClass):
+        return {"key": f"{record.worker}-{record.name}"}
     return {"key": record.unique_key}
 
 
-def _shown(record: ObjectClass) -> str:
-    return record.name
+def _shown(record: ObjectClass | ForeignClass) -> str:
+    return f"{record.name} of {record.worker}" if isinstance(record, ForeignClass) else record.name
 
 
 KIND = Kind(

@@ -475,6 +475,47 @@ def test_alarms_wait_for_the_clock_and_outlive_a_kill_and_failures(tmp_path: Pat
         assert rung(server, "takes all down") == [[[None, 0, False], [None, 1, True]], None]
 
 
+CALLER_TOML = """
+name = "caller"
+main = "src/entry.py"
+compatibility_date = "2026-04-01"
+compatibility_flags = ["python_workers"]
+[[durable_objects.bindings]]
+name = "ROOMS"
+class_name = "Room"
+script_name = "objects"
+[[durable_objects.bindings]]
+name = "GONE"
+class_name = "Room"
+script_name = "gone"
+"""
+CALLER = """
+from workers import Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        told = [await self.env.ROOMS.getByName("shared").increment()]
+        try:
+            await self.env.GONE.getByName("shared").increment()
+        except Exception as error:
+            told.append(str(error))
+        return Response.json(told)
+"""
+
+
+def test_objects_of_another_worker_of_the_session_are_called(tmp_path: Path) -> None:
+    for name, toml, entry in (("caller", CALLER_TOML, CALLER), ("objects", TOML, ENTRY)):
+        (tmp_path / name / "src").mkdir(parents=True)
+        (tmp_path / name / "wrangler.toml").write_text(toml)
+        (tmp_path / name / "src" / "entry.py").write_text(entry)
+    with DevServer(tmp_path / "caller", str(tmp_path / "objects")) as server:
+        server.get("/")
+        value, error = server.get("/").json()
+        assert value == 2
+        assert "worker gone, which is not started" in error
+    assert len(list((tmp_path / "objects" / ".groundfog" / "do").glob("*/*.sqlite"))) == 1
+
+
 def test_a_save_moves_idle_objects_and_lets_a_busy_one_finish(
     server: DevServer, project: Path, tmp_path: Path
 ) -> None:
