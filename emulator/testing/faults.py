@@ -19,11 +19,11 @@ class Fault(Struct):
     """One declared fault. nth: of the calls, from 1; 0: of each. method "": of any.
 
     how: "fail" raises in place of the call, "drop" after it, so that its effect is there;
-    "delay" lets it wait.
+    "delay" lets it wait, "redeliver" makes the call twice, so that messages are there twice.
     """
 
     binding: str
-    how: Literal["fail", "drop", "delay"]
+    how: Literal["fail", "drop", "delay", "redeliver"]
     nth: int = 0
     method: str = ""
     name: str = "Error"
@@ -111,6 +111,8 @@ class Tap:
                 raise WorkerError(fault.message, name=fault.name)
         result = await answer()
         for fault in due:
+            if fault.how == "redeliver":
+                await answer()
             if fault.how == "drop":
                 raise WorkerError(fault.message, name=fault.name)
         return result

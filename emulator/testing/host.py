@@ -32,6 +32,8 @@ from emulator.server.http.serve import loop_factory
 from emulator.session import Session
 from emulator.testing import (  # noqa: F401  (they register what may be asked)
     clocks,
+    conversations,
+    databases,
     declaring,
     instances,
     mocking,

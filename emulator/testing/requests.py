@@ -44,7 +44,7 @@ async def fetch(subject: Subject, args: Args) -> dict[str, Any]:
     except LoadError as error:
         raise load_refused(error) from None
     except (HandlerError, GuestLost) as error:
-        raise _handler_refused(error, what) from None
+        raise handler_refused(error, what) from None
     return {
         "status": reply.status,
         "status_text": reply.status_text,
@@ -69,7 +69,7 @@ async def invoke(subject: Subject, args: Args) -> bytes:
     except TimeoutError:
         raise TooLate(f"{what} did not return within {seconds:g} s.") from None
     except (HandlerError, GuestLost) as error:
-        raise _handler_refused(error, what) from None
+        raise handler_refused(error, what) from None
     return values.encode(value)
 
 
@@ -83,7 +83,7 @@ async def deliver(subject: Subject, args: Args) -> dict[str, Any]:
     except LoadError as error:
         raise load_refused(error) from None
     except (HandlerError, GuestLost) as error:
-        raise _handler_refused(error, f"queue {args['queue']}") from None
+        raise handler_refused(error, f"queue {args['queue']}") from None
     return {name: told[name] for name in ("outcome", "ackAll", "retryAll", "acks", "retries")}
 
 
@@ -138,7 +138,8 @@ def clear_logs(subject: Subject, args: Args) -> None:
     subject.logs.lines.clear()
 
 
-def _handler_refused(error: HandlerError | GuestLost, what: str) -> HandlerRefused:
+def handler_refused(error: HandlerError | GuestLost, what: str) -> HandlerRefused:
+    """Return the error of code that raised, for a test."""
     if isinstance(error, GuestLost):
         return HandlerRefused(f"{what}: {error}", name="GuestLost", message=str(error))
     traceback = error.traceback.rstrip()

@@ -84,6 +84,7 @@ class Subject:
         self.outbound = Outbound(self.call)
         self.faults = Faults()
         self.answers: Answers | None = None
+        self.conversations: dict[int, Any] = {}  # with bodies that are read piece by piece
         self.crashes = Crashes()
         self.ordering = Ordering(self)
         self._session = session

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from groundfog.testing.errors import NotFound as NotFound
     from groundfog.testing.errors import OverBudget as OverBudget
     from groundfog.testing.errors import RefusedError as RefusedError
+    from groundfog.testing.errors import ReplayDiffers as ReplayDiffers
     from groundfog.testing.errors import StuckError as StuckError
     from groundfog.testing.errors import UnexpectedRequest as UnexpectedRequest
     from groundfog.testing.errors import UnseenError as UnseenError
     from groundfog.testing.errors import UnusedMock as UnusedMock
     from groundfog.testing.errors import WaitTimeout as WaitTimeout
+    from groundfog.testing.errors import WebSocketClosed as WebSocketClosed
     from groundfog.testing.errors import WorkerError as WorkerError
     from groundfog.testing.errors import WorkerLoadError as WorkerLoadError
     from groundfog.testing.errors import WorkflowFailed as WorkflowFailed
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from groundfog.testing.mocking import WaitContext as WaitContext
     from groundfog.testing.options import BadOption as BadOption
     from groundfog.testing.outbound_values import OutboundRequest as OutboundRequest
+    from groundfog.testing.replaying import assert_replays as assert_replays
     from groundfog.testing.response import HTTPStatusError as HTTPStatusError
     from groundfog.testing.response import Response as Response
     from groundfog.testing.selecting import TIMEOUT as TIMEOUT
@@ -62,6 +65,7 @@ _MODULES = {
             "HostLost",
             "NotFound",
             "RefusedError",
+            "ReplayDiffers",
             "StuckError",
             "UnseenError",
         ),
@@ -70,6 +74,7 @@ _MODULES = {
             "UnexpectedRequest",
             "UnusedMock",
             "WaitTimeout",
+            "WebSocketClosed",
             "WorkerError",
             "WorkerLoadError",
             "WorkflowFailed",
@@ -78,6 +83,7 @@ _MODULES = {
     "mocking": ("StepContext", "WaitContext"),
     "options": ("BadOption",),
     "outbound_values": ("OutboundRequest",),
+    "replaying": ("assert_replays",),
     "response": ("HTTPStatusError", "Response"),
     "selecting": ("TIMEOUT",),
     "session": ("Groundfog",),

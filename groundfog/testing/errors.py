@@ -75,12 +75,25 @@ class CrashFound(GroundfogError, AssertionError):
     """A crash of the worker changes what comes of the test."""
 
 
+class ReplayDiffers(GroundfogError, AssertionError):
+    """Code does not fit what instances have done."""
+
+
 class OverBudget(GroundfogError, AssertionError):
     """The worker used more than was expected."""
 
 
 class UnseenError(GroundfogError, AssertionError):
     """An instance ended with an error, and the test has not looked at it."""
+
+
+class WebSocketClosed(GroundfogError):
+    """A WebSocket is closed: `code` and `reason` of whoever closed it."""
+
+    def __init__(self, text: str, code: int, reason: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.reason = reason
 
 
 class HostLost(GroundfogError):

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from emulator.cli.main import cli
+from groundfog.testing import ReplayDiffers, assert_replays
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import edit, workflow_project
 from tests.end_to_end.server import DevServer
@@ -161,6 +162,8 @@ def test_an_edit_made_while_no_server_runs_is_found_at_the_next_start_and_by_che
     assert checked.exit_code == 1
     assert "flow a would be held: the code does not ask for what was done." in checked.output
     assert "1 checked, 1 does not fit" in checked.output
+    with pytest.raises(ReplayDiffers, match="1 does not fit"):
+        assert_replays(history, project)
     annotated = command(project, "check", "--history", str(history.parent), "--format", "github")
     assert annotated.exit_code == 1
     place = r"::error file=\S*src/entry.py,line=\d+,title=replay-renamed::2 instances of flow"

@@ -160,3 +160,13 @@ def test_all_of_it_can_be_awaited(async_worker: AsyncWorker) -> None:
             await async_worker.env.DB.prepare("SELECT * FROM missing").all()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.worker(project="fixtures/planted")
+def test_a_message_is_redelivered(worker: Worker) -> None:
+    worker.faults.redeliver("JOBS", times=1)
+
+    worker.env.STORES.create({"id": "a"})
+    worker.introspect_workflow_instance("STORES", "a").result()
+
+    assert worker.env.JOBS.metrics()["backlogCount"] == 2

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
-from groundfog.testing import HTTPStatusError, Worker, WorkerError
+from groundfog.testing import (
+    HTTPStatusError,
+    RefusedError,
+    WebSocketClosed,
+    Worker,
+    WorkerError,
+)
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.worker(project="fixtures/orders")
@@ -104,3 +112,44 @@ def test_warnings_about_the_configuration_are_among_the_logs(worker: Worker) -> 
     warnings = [line["message"] for line in worker.logs if line["level"] == "warning"]
 
     assert any("nosuch" in text for text in warnings)
+
+
+def test_a_websocket_is_spoken_with_until_the_worker_closes_it(worker: Worker) -> None:
+    with worker.websocket("/echoes") as socket:
+        socket.send("text")
+        socket.send(b"bytes")
+        assert (socket.receive(), socket.receive()) == ("text", b"bytes")
+        socket.send_json({"a": [1]})
+        assert socket.receive_json() == {"a": [1]}
+        socket.send("bye")
+        with pytest.raises(WebSocketClosed, match="4000 as you wish") as closed:
+            socket.receive()
+
+    assert (closed.value.code, socket.close_code) == (4000, 4000)
+    with pytest.raises(RefusedError, match="answered with 200, not with a WebSocket"):
+        worker.websocket("/").__enter__()
+
+
+def test_a_stream_is_read_piece_by_piece(worker: Worker) -> None:
+    with worker.stream("/slowly") as answer:
+        assert (answer.status_code, answer.read_piece()) == (200, b"one ")
+        assert answer.read() == b"other"
+
+
+@pytest.mark.worker(migrate=False)
+def test_migrations_and_seeds_are_applied_when_the_test_says_so(
+    worker: Worker, tmp_path: Path
+) -> None:
+    seed = tmp_path / "seed.sql"
+    two = "-- two\nINSERT INTO orders\nVALUES ('b', 'old');"
+    seed.write_text(f"INSERT INTO orders VALUES ('a;', 'new');\n{two}")
+
+    told = worker.apply_migrations()
+    worker.seed(seed)
+
+    assert "applied migration 0001" in told[0] and worker.apply_migrations("DB") == []
+    assert len(worker.d1("DB").rows("orders")) == 2
+    with pytest.raises(RefusedError, match="The SQL is refused: .*nowhere"):
+        worker.seed("INSERT INTO nowhere VALUES (1)", "DB")
+    with pytest.raises(RefusedError, match="there are: DB"):
+        worker.seed("SELECT 1", "OTHER")

@@ -43,6 +43,12 @@ class AsyncFaults:
         """Let a call have its effect, and then lose the answer: it raises. Tests idempotency."""
         await self._add(binding, "drop", nth, method, times, error)
 
+    async def redeliver(
+        self, binding: str, *, nth: int | None = None, times: int | None = None
+    ) -> None:
+        """Let messages that are sent to a queue be there twice, as at-least-once allows."""
+        await self._add(binding, "redeliver", nth, "", times, "")
+
     async def delay(
         self,
         binding: str,

@@ -15,9 +15,10 @@ from groundfog.testing.aio.d1 import AsyncD1
 from groundfog.testing.aio.faults import AsyncFaults
 from groundfog.testing.aio.outbound import AsyncOutbound
 from groundfog.testing.aio.rpc import AsyncRpc
+from groundfog.testing.aio.streaming import AsyncStream, AsyncWebSocket
 from groundfog.testing.aio.workflow import AsyncInstance, AsyncWorkflow
 from groundfog.testing.env import members
-from groundfog.testing.errors import WorkerError
+from groundfog.testing.errors import RefusedError, WorkerError
 from groundfog.testing.opened import Opened
 from groundfog.testing.options import instant_ms
 from groundfog.testing.queues import QueueResult, queue_message
@@ -133,6 +134,30 @@ class AsyncWorker:
             list(history),
         )
 
+    def stream(
+        self, path: str, *, method: str = "GET", timeout: float | None = None, **options: Any
+    ) -> AsyncStream:
+        """Return a request whose answer is read piece by piece, as a context manager.
+
+        options: the body and headers, as of `fetch`. timeout: for each piece.
+        """
+        return AsyncStream(
+            self._opened, sending(path, method, **options), self._opened.timeout_ms(timeout)
+        )
+
+    def websocket(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> AsyncWebSocket:
+        """Return a WebSocket, as a context manager. Python workers only."""
+        self._opened.need_python("worker.websocket")
+        wanted = {"upgrade": "websocket", "connection": "Upgrade", **(headers or {})}
+        request = sending(path, "GET", headers=wanted)
+        return AsyncWebSocket(self._opened, request, self._opened.timeout_ms(timeout))
+
     @property
     async def url(self) -> str:
         """An address on this machine, for browsers and other programs; without it, nothing listens.
@@ -237,6 +262,34 @@ class AsyncWorker:
     def rpc(self) -> AsyncRpc:
         """The methods of the worker's default entrypoint; `rpc.of("Name")` of another class."""
         return AsyncRpc(self._opened)
+
+    async def apply_migrations(self, binding: str | None = None) -> list[str]:
+        """Apply the D1 migrations that are not applied yet, of one database or of all.
+
+        They are applied before each test, but with the option `migrate=False`. Returns what was
+        told of each.
+        """
+        found: list[str] = await self._link.asking(
+            self._opened.number, "apply_migrations", binding=binding
+        )
+        return found
+
+    async def seed(self, sql: str | os.PathLike[str], binding: str | None = None) -> None:
+        """Execute SQL, or what is in a file, in the D1 database; with several, `binding` names it.
+
+        The path of a file is relative to the folder of the tests, where pytest runs.
+        """
+        if isinstance(sql, os.PathLike):
+            with open(sql, encoding="utf-8") as file:
+                sql = file.read()
+        databases = [
+            name for name, about in self._opened.about["bindings"].items() if about["kind"] == "d1"
+        ]
+        name = binding or (databases[0] if len(databases) == 1 else "")
+        if name not in databases:
+            there = ", ".join(databases) or "none"
+            raise RefusedError(f"seed() needs the name of one D1 database; there are: {there}.")
+        await self._link.asking(self._opened.number, "seed", binding=name, sql=sql)
 
     # --- life
 

@@ -43,6 +43,10 @@ class Faults:
         """Let a call have its effect, and then lose the answer: it raises. Tests idempotency."""
         self._add(binding, "drop", nth, method, times, error)
 
+    def redeliver(self, binding: str, *, nth: int | None = None, times: int | None = None) -> None:
+        """Let messages that are sent to a queue be there twice, as at-least-once allows."""
+        self._add(binding, "redeliver", nth, "", times, "")
+
     def delay(
         self,
         binding: str,
