@@ -71,16 +71,22 @@ def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal)
     if asked is None and announced.port != DEFAULT_PORT:
         terminal.introduce(f"Port {DEFAULT_PORT} is in use by another program.")
     if announced.debug_port is not None and running.may_be_debugged:
-        address = f"127.0.0.1:{announced.debug_port}"
-        terminal.introduce(f"Debugger on {address} (docs/debugging.md)")
-        if not running.worker.config.is_python:
-            from emulator.runner.workerd.inspector_door import TARGET, devtools_url
-
-            terminal.introduce(f"  in Chrome: {devtools_url(f'{address}/{TARGET}')}")
+        tell_debugger(running, terminal)
     if arguments.is_first:
         terminal.introduce(f"Ready on {url} ({seconds:.2f} s)")
     else:
         terminal.introduce(f"  {running.worker.config.name} on {url}")
+
+
+def tell_debugger(running: Running, terminal: AnyTerminal) -> None:
+    """Show where a debugger can attach."""
+    assert running.announced is not None
+    address = f"127.0.0.1:{running.announced.debug_port}"
+    terminal.introduce(f"Debugger on {address} (docs/debugging.md)")
+    if not running.worker.config.is_python:
+        from emulator.runner.workerd.inspector_door import TARGET, devtools_url
+
+        terminal.introduce(f"  in Chrome: {devtools_url(f'{address}/{TARGET}')}")
 
 
 def _introduce_clock(timekeeper: Timekeeper, terminal: AnyTerminal) -> None:

@@ -18,11 +18,13 @@ from msgspec.structs import replace
 
 from emulator.cli.banner import (
     introduce,
+    tell_debugger,
     tell_missing_packages,
     tell_pending_migrations,
     tell_ready,
 )
 from emulator.cli.dev_arguments import DevArguments
+from emulator.cli.hotkeys import Key, hotkeys
 from emulator.cli.levels import Level
 from emulator.cli.members import Member, read_members
 from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
@@ -92,7 +94,7 @@ async def _serve(
     restore_terminal: Callable[[], None],
 ) -> None:
     """Run the workers; the first one owns the port that the person asked for."""
-    stop = _stop_signal()
+    stop = _stop_signal(restore_terminal)
     first, *others = members
     async with contextlib.AsyncExitStack() as stack:
         for interpreter, source in sources.items():
@@ -124,7 +126,8 @@ async def _serve(
             for running, member, shown in zip(opened, members, named, strict=True):
                 tell_ready(running, member.arguments, shown)
                 tell_pending_migrations(member.project, shown)
-            await _until(stop, [*zip(opened, named, strict=True)])
+            with hotkeys(_keys(members, opened[0], named[0])):
+                await _until(stop, [*zip(opened, named, strict=True)])
         goes_on = any(_goes_on(each.worker.engine) for each in opened)
         terminal.notice(f"stopping{_CONTINUES if goes_on else ''}")
 
@@ -167,6 +170,15 @@ def _shadow_replays(
         shadows.committed(entries)
 
     journal.on_commit = committed
+
+
+def _keys(members: Sequence[Member], first: Running, terminal: AnyTerminal) -> dict[str, Key]:
+    """Return what keys do. With a Python worker, they are for the prompt of its debugger."""
+    if any(member.project.config.is_python for member in members):
+        return {}
+    if members[0].arguments.inspector_port is None:
+        return {}
+    return {"d": partial(tell_debugger, first, terminal)}
 
 
 async def _until(stop: asyncio.Event, running: Sequence[tuple[Running, AnyTerminal]]) -> None:
@@ -258,13 +270,14 @@ def _goes_on(engine: Engine) -> bool:
         return True
 
 
-def _stop_signal() -> asyncio.Event:
+def _stop_signal(restore_terminal: Callable[[], None]) -> asyncio.Event:
     """Return an event that SIGINT and SIGTERM set; a second SIGINT ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
         if stop.is_set():
+            restore_terminal()
             os._exit(130)
         stop.set()
 

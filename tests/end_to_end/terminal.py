@@ -46,9 +46,13 @@ class OnTerminal:
     ) -> None:
         if kind is not None:
             print(self.text)
+        self.end()
+        os.close(self.device)
+
+    def end(self) -> None:
+        """Let it end, and wait for that."""
         self._process.terminate()
         self._process.wait(DEADLINE_S)
-        os.close(self.device)
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Return the next match after what was waited for before."""

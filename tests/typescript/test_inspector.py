@@ -15,8 +15,9 @@ from websockets.exceptions import InvalidStatus
 
 from tests.end_to_end.projects import make_project
 from tests.end_to_end.server import DevServer
+from tests.end_to_end.terminal import OnTerminal
 from tests.typescript.debugger import Debugger
-from tests.typescript.projects import dev, edit, flow_project
+from tests.typescript.projects import dev, edit, flow_project, tools
 from tests.typescript.test_workflows import create, wait_for
 from tests.waiting import eventually
 
@@ -120,6 +121,18 @@ def test_only_names_of_this_machine_and_devtools_are_answered(server: DevServer)
         first.ask("Runtime.enable")
         with Debugger(port_of(server)) as second, pytest.raises(Exception, match="1013"):
             second.ask("Runtime.enable")
+
+
+def test_a_key_shows_the_address_again_and_the_terminal_is_left_as_it_was(tmp_path: Path) -> None:
+    folder = flow_project(tmp_path / "project", RUN)
+    tools_of = {"GROUNDFOG_TOOLS": tools()}
+    with OnTerminal(folder, "--inspector-port", "0", env=tools_of) as terminal:
+        terminal.client().close()
+        eventually(lambda: not terminal.echoes)
+        terminal.type("d")
+        terminal.wait_for(r"Debugger on 127\.0\.0\.1:\d+")
+        terminal.end()
+        assert terminal.echoes
 
 
 def test_python_workers_have_another_option(tmp_path: Path) -> None:
