@@ -35,7 +35,14 @@ from emulator.engine.model import fold
 from emulator.engine.model.definition import Retention
 from emulator.engine.model.entries import Entry
 from emulator.engine.model.entry_kinds import EntryKind
-from emulator.engine.model.failure import ErrorInfo, Failure, TracedFailure
+from emulator.engine.model.failure import (
+    LATER_TRACEBACK_MAX_BYTES,
+    TRACED_ATTEMPTS,
+    ErrorInfo,
+    Failure,
+    TracedFailure,
+    kept_traceback,
+)
 from emulator.engine.model.instance import Instance
 from emulator.engine.model.instance_entries import (
     CodeVersion,
@@ -196,6 +203,37 @@ def test_a_result_that_is_too_large_fails_its_attempt() -> None:
     assert steps.succeed(made, made.steps[DO], TOO_LARGE, NOW_MS) == Decision(
         [Entry(7, NOW_MS, K.ATTEMPT_FAILURE, DO, 1, AttemptFailure(error, 100))], []
     )
+
+
+def test_a_result_of_exactly_a_mebibyte_is_not_too_large() -> None:
+    largest = b'"' + b"x" * (1_048_576 - 2) + b'"'
+
+    assert not steps.is_too_large(largest)
+    assert steps.is_too_large(b'"x' + largest[1:])
+
+
+@pytest.mark.parametrize(
+    ("limit", "delay_ms"), [(0, None), (2, 100)], ids=["the last attempt", "one before it"]
+)
+def test_a_failed_attempt_is_recorded_with_its_traceback(limit: int, delay_ms: int | None) -> None:
+    config = resolve_config({"retries": {"limit": limit, "delay": 100, "backoff": "constant"}})
+    made = instance(Entry(7, 10, K.STEP_START, DO, data=StepStart(config)), attempted())
+
+    failed = steps.fail(made, made.steps[DO], ERROR, NOW_MS, "its frames").entries[0]
+
+    assert failed.data == AttemptFailure(ERROR, delay_ms, traceback="its frames")
+
+
+def test_less_is_kept_of_the_tracebacks_of_later_attempts() -> None:
+    config = resolve_config({"retries": {"limit": 100, "delay": 0}})
+    later = TRACED_ATTEMPTS + 1
+    made = instance(Entry(7, 10, K.STEP_START, DO, data=StepStart(config)), attempted(later))
+    frames = "a frame\n" * LATER_TRACEBACK_MAX_BYTES
+
+    failed = steps.fail(made, made.steps[DO], ERROR, NOW_MS, frames).entries[0]
+
+    assert isinstance(failed.data, AttemptFailure)
+    assert failed.data.traceback == kept_traceback(frames, later) != kept_traceback(frames)
 
 
 def test_an_output_of_a_run_that_is_too_large_is_an_error() -> None:
