@@ -58,7 +58,7 @@ def running(peer: Peer) -> Iterator[Server]:
         ignored = shutil.ignore_patterns(".groundfog", ".wrangler", "__pycache__")
         shutil.copytree(peer.project, project, ignore=ignored)
         (Path(folder) / "home").mkdir()
-        with _started(peer, project, _free_port(), Path(folder) / "log") as server:
+        with _started(peer, project, free_port(), Path(folder) / "log") as server:
             yield server
 
 
@@ -101,7 +101,7 @@ def _started(peer: Peer, project: Path, port: int, log: Path) -> Iterator[Server
         _stop(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import deployed, files_read, pyodide_lacks, tracebacks, undeployed
+from . import deployed, files_read, pyodide_lacks, tracebacks
 
 _STANDARD = os.path.dirname(os.__file__)
 _PACKAGES = ("site-packages", "dist-packages", "python_modules")
@@ -65,6 +65,8 @@ def _of_import(args: tuple[Any, ...]) -> str:
     if not is_of(os.getcwd(), sys._getframe(2)):  # the loader has gone into the project
         return ""
     _seen.add(name)
+    from . import undeployed
+
     return undeployed.text_of(name)
 
 

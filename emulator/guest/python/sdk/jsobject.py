@@ -93,8 +93,16 @@ def show_as(own: type, view: Callable[[Any], Any]) -> None:
 
 def shown(own: Any) -> Any:
     """Return an object of the SDK's under JavaScript's names."""
-    importlib.import_module(f"{__package__}.js")  # its classes say how; most workers need none
-    return next(_VIEWS[kind] for kind in type(own).__mro__ if kind in _VIEWS)(own)
+    view = _view_of(type(own))
+    if view is None:
+        importlib.import_module(f"{__package__}.js")  # its classes say how; most workers need none
+        view = _view_of(type(own))
+    assert view is not None
+    return view(own)
+
+
+def _view_of(cls: type) -> Callable[[Any], Any] | None:
+    return next((_VIEWS[kind] for kind in cls.__mro__ if kind in _VIEWS), None)
 
 
 def is_named(value: Any, *names: str) -> bool:

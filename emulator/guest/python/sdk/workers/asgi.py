@@ -19,6 +19,7 @@ from ...streams import Channel, ReadableStream
 from ...web_sockets import WebSocketPair
 from .entrypoints import WorkerEntrypoint
 from .gateway import NULL_BODY_STATUSES, BaseOptions, respond
+from .headers import joined
 from .request import Request, wire_method
 from .response import Response, raw_response
 
@@ -60,7 +61,7 @@ def request_to_scope(
     url = urlsplit(req.url)
     found = {
         "asgi": ASGI,
-        "headers": [(name.lower().encode(), value.encode()) for name, value in req.headers.items()],
+        "headers": [(name.encode(), value.encode()) for name, value in joined(req._header_list())],
         "http_version": "1.1",
         "method": wire_method(req),
         "scheme": url.scheme,

@@ -29,21 +29,27 @@ Mapping.register(HTTPMessageMapping)
 
 
 def as_message(headers: HeaderList) -> HTTPMessageMapping:
-    """Return a new mapping in the order of the names: repeats are joined, Set-Cookie excepted."""
+    """Return a new mapping in the order of `joined`."""
     message = HTTPMessageMapping()
-    joined: dict[str, str] = {}
-    cookies: list[str] = []
+    for name, value in joined(headers):
+        message.add_header("Set-Cookie" if name == "set-cookie" else name, value)
+    return message
+
+
+def joined(headers: HeaderList) -> HeaderList:
+    """Return headers in the order of their names, in lower case, repeats joined.
+
+    Cookies that are set come first, each by itself.
+    """
+    found: dict[str, str] = {}
+    cookies: HeaderList = []
     for name, value in headers:
         lower = name.lower()
         if lower == "set-cookie":
-            cookies.append(value)
+            cookies.append((lower, value))
         else:
-            joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
-    for cookie in cookies:
-        message.add_header("Set-Cookie", cookie)
-    for name in sorted(joined):
-        message.add_header(name, joined[name])
-    return message
+            found[lower] = f"{found[lower]}, {value}" if lower in found else value
+    return cookies + sorted(found.items())
 
 
 def from_user(headers: Any) -> HeaderList:

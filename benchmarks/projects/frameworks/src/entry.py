@@ -1,0 +1,6 @@
+"""The same applications as a Worker."""
+
+from apps import both
+from workers import asgi
+
+Default = asgi.entrypoint(both)
