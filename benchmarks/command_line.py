@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.figures import Figure, Measured, Program
@@ -25,14 +25,14 @@ TABLE_BEGINS = "<!-- measured: written by `python -m benchmarks.run --rivals --w
 TABLE_ENDS = "<!-- end of measured -->\n"
 
 
-def main(programs: Sequence[Program]) -> None:
-    """Measure as the command line says, print the table, and end the process."""
+def main(programs: Sequence[Program], peers_of: Callable[[], list[Peer]] | None = None) -> None:
+    """Measure as the command line says, print the table, and end the process.
+
+    peers_of: whom to measure, in place of what the command line says.
+    """
     options = _parser().parse_args()
     try:
-        peers = [groundfog()]
-        peers += [groundfog_typescript()] if options.rivals or options.typescript else []
-        peers += rivals() if options.rivals else []
-        peers += engines() if options.engines else []
+        peers = _peers(options) if peers_of is None else peers_of()
         measured = [
             row for program in programs for row in _measure(program, peers, options.repetitions)
         ]
@@ -44,6 +44,14 @@ def main(programs: Sequence[Program]) -> None:
         options.json.write_text(as_json(measured, peers, _command()))
     if options.write_readme:
         _rewrite_table(table)
+
+
+def _peers(options: argparse.Namespace) -> list[Peer]:
+    peers = [groundfog()]
+    peers += [groundfog_typescript()] if options.rivals or options.typescript else []
+    peers += rivals() if options.rivals else []
+    peers += engines() if options.engines else []
+    return peers
 
 
 def _parser() -> argparse.ArgumentParser:

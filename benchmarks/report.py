@@ -93,7 +93,10 @@ def _advantage(row: Measured, ours: str, other: str) -> str:
     if not row.samples.get(ours) or not row.samples.get(other):
         return "–"
     advantage = row.figure.advantage(row.samples[ours], row.samples[other])
-    return "–" if advantage is None else f"{advantage:.{1 if advantage < 100 else 0}f}×"
+    if advantage is None:
+        return "–"
+    digits = 2 if advantage < 2 else 1 if advantage < 100 else 0
+    return f"{advantage:.{digits}f}×"
 
 
 def _amount(value: float, unit: Unit) -> str:

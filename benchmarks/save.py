@@ -29,18 +29,19 @@ LATE_WITH = Figure(f"{WITH}, 95th percentile", Unit.SECONDS, quantile=0.95, goal
 
 def measure(peer: Peer) -> dict[str, list[float]]:
     with running(peer) as server:
-        samples = [_save(server, number) for number in range(1, SAVES + 1)]
+        samples = [take_up(server, number) for number in range(1, SAVES + 1)]
     return {MEDIAN.name: samples, LATE.name: samples}
 
 
 def measure_with_sleepers(peer: Peer) -> dict[str, list[float]]:
     with running(peer) as server:
         server.client.get("/sleepers", params={"count": SLEEPERS}).raise_for_status()
-        samples = [_save(server, number) for number in range(1, SAVES + 1)]
+        samples = [take_up(server, number) for number in range(1, SAVES + 1)]
     return {MEDIAN_WITH.name: samples, LATE_WITH.name: samples}
 
 
-def _save(server: Server, number: int) -> float:
+def take_up(server: Server, number: int) -> float:
+    """Save version `number` of the worker; return how long it took to serve it."""
     # Random moments, as a fixed interval could match a peer's own polling.
     time.sleep(random.uniform(0.3, 0.8))
     text = server.source.read_text()

@@ -119,6 +119,10 @@ class GuestProcess:
         """
         return None
 
+    def shown(self, line: str) -> str | None:
+        """Return a line that it printed as people see it; None: not at all."""
+        return line
+
     def take_over(self) -> None:
         """Its generation serves from now on: send new clients here."""
 

@@ -33,15 +33,24 @@ class OutputLine(Struct, frozen=True):
 
 
 class OutputPipe:
-    """Reads one pipe of a guest on the event loop. `recent` keeps its last lines."""
+    """Reads one pipe of a guest on the event loop. `recent` keeps its last lines.
+
+    shown: returns a line as it is passed on; None: it is not.
+    """
 
     def __init__(
-        self, descriptor: int, generation: int, stream: Stream, tell: Callable[[OutputLine], None]
+        self,
+        descriptor: int,
+        generation: int,
+        stream: Stream,
+        tell: Callable[[OutputLine], None],
+        shown: Callable[[str], str | None],
     ) -> None:
         self._descriptor = descriptor
         self._generation = generation
         self._stream = stream
         self._tell = tell
+        self._shown = shown
         self._rest = b""
         self._label = ""  # of the line that has begun
         self._open = True
@@ -91,8 +100,10 @@ class OutputPipe:
             label, ends, rest = text.partition(LABEL_ENDS)
             if ends:
                 self._label, text = label[1:], rest
-        self.recent.append(text)
-        self._tell(OutputLine(self._generation, self._stream, text, self._label))
+        shown = self._shown(text)
+        if shown is not None:
+            self.recent.append(shown)
+            self._tell(OutputLine(self._generation, self._stream, shown, self._label))
 
     def _end(self) -> None:
         if self._open:

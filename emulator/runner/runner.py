@@ -157,8 +157,8 @@ class Runner:
         """Open the conversation with a process. Raises GuestError, and LoadError when it ends."""
         early = _Early(self._output)
         pipes = (
-            OutputPipe(process.stdout, generation, "stdout", self._output),
-            OutputPipe(process.stderr, generation, "stderr", early.tell),
+            OutputPipe(process.stdout, generation, "stdout", self._output, process.shown),
+            OutputPipe(process.stderr, generation, "stderr", early.tell, process.shown),
         )
         loop = asyncio.get_running_loop()
         connection = Connection(loop, bindings, lambda error, run: guest.broke_protocol(error, run))

@@ -48,6 +48,11 @@ export default {
       case "/rejected":
         ctx.waitUntil(Promise.reject(new Error("too late")));
         return new Response("ok");
+      case "/unhandled":
+        Promise.reject(new Error("nobody handles it"));
+        setTimeout(() => { throw new Error("in a timer") }, 1);
+        await scheduler.wait(20);
+        return new Response("ok");
       case "/loop":
         while (true) {}
       case "/echo":
@@ -159,6 +164,26 @@ def test_an_error_is_shown_with_places_in_the_users_files(server: DevServer) -> 
 def test_a_rejected_promise_of_wait_until_is_shown(server: DevServer) -> None:
     assert server.get("/rejected").text == "ok"
     server.wait_for(r"Error: too late\n    at Object.fetch \(src/index.ts:32:")
+
+
+def test_what_nobody_handles_is_shown_where_it_was_printed(server: DevServer) -> None:
+    assert server.get("/unhandled").text == "ok"
+    says = r"GET /unhandled \| Uncaught"
+    server.wait_for(
+        rf"{says} \(in promise\) Error: nobody handles it\n.*\| +at .*src/index.ts:35:24"
+    )
+    server.wait_for(rf"{says} Error: in a timer\n.*\| +at .*src/index.ts:36:34")
+
+
+def test_a_workerd_that_ends_at_once_is_named_and_started_again(tmp_path: Path) -> None:
+    program = tmp_path / "workerd"
+    program.write_text("#!/bin/sh\necho no such library >&2\nexit 3\n")
+    program.chmod(0o755)
+    with dev(
+        written(tmp_path / "project"), env={"MINIFLARE_WORKERD_PATH": str(program)}
+    ) as running:
+        running.wait_for(rf"worker \| no such library\n.*error: {program} exited with status 3")
+        running.wait_for("The worker is started again every")
 
 
 def test_output_and_requests_are_shown(server: DevServer) -> None:
@@ -296,7 +321,7 @@ def test_a_workerd_that_is_killed_while_it_loads_says_nothing_of_the_code(tmp_pa
     running = dev(project(tmp_path / "project", computes))
     os.kill(eventually(lambda: workerds(running))[0].pid, signal.SIGKILL)
 
-    running.wait_for("exited with signal 9\n.*The worker is started again every")
+    running.wait_for("exited with signal 9 .*\n.*The worker is started again every")
     assert "Correct the code" not in running.output
     running.stop()
 

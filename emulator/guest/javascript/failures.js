@@ -50,6 +50,19 @@ export function watchedContext(ctx) {
   return ctx;
 }
 
+// Errors that need not be shown when nobody handles them: the failure of a step has been shown, and
+// `run()` may await the step later.
+export const failuresOfSteps = new WeakSet();
+
+// Says what nobody has handled: workerd says nothing.
+export function uncaught(where, error) {
+  if (failuresOfSteps.has(error)) return;
+  const { name, message, stack } = told(error);
+  console.error(`Uncaught ${where}${stack || `${name}: ${message}`}`);
+}
+
+globalThis.addEventListener("unhandledrejection", ({ reason }) => uncaught("(in promise) ", reason));
+
 // Returns the source map of the main module as text, or "".
 export async function sourceMap() {
   const answer = await host.fetch("http://groundfog/map");

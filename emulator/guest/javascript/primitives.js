@@ -2,6 +2,7 @@
 // code gets in its place: the same, but seen by a run that must know whether it waits for it.
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { uncaught } from "./failures.js";
 
 const platform = globalThis;
 
@@ -43,14 +44,27 @@ replace(platform, "fetch", (original) => (...args) => {
   return run.replay.io("fetch()", () => original(...args));
 });
 
+// Returns a callback of a timer that says what it throws.
+function reporting(callback) {
+  if (typeof callback !== "function") return callback;
+  return (...args) => {
+    try {
+      callback(...args);
+    } catch (error) {
+      uncaught("", error);
+      throw error;
+    }
+  };
+}
+
 replace(platform, "setTimeout", (original) => (callback, delay, ...args) => {
   const run = guarded();
-  if (run === undefined) return original(callback, delay, ...args);
+  if (run === undefined) return original(reporting(callback), delay, ...args);
   run.replay.begin();
   const id = original(
     (...given) => {
       settleTimer(id);
-      callback(...given);
+      reporting(callback)(...given);
     },
     delay,
     ...args,
@@ -59,8 +73,8 @@ replace(platform, "setTimeout", (original) => (callback, delay, ...args) => {
   return id;
 });
 
-replace(platform, "setInterval", (original) => (...args) => {
-  const id = original(...args);
+replace(platform, "setInterval", (original) => (callback, ...args) => {
+  const id = original(reporting(callback), ...args);
   const run = guarded();
   if (run !== undefined) {
     run.replay.begin();

@@ -3,7 +3,7 @@
 
 import { attempt, defaultConfig, delay } from "./attempts.js";
 import { Call, Caller, stepError } from "./calls.js";
-import { told } from "./failures.js";
+import { failuresOfSteps, told } from "./failures.js";
 import { Downloads } from "./outputs.js";
 import { callerNow, runAs, watchedBinding } from "./primitives.js";
 import { Replay } from "./replay.js";
@@ -34,7 +34,6 @@ export class Run {
   #rollingBack = false;
   #itself = new Caller(this);
   #rollbacks = new Rollbacks(this);
-  #failures = new WeakSet(); // errors of steps, which have been shown
 
   constructor(number, guest) {
     this.#number = number;
@@ -217,7 +216,7 @@ export class Run {
 
   #failure(name, message) {
     const error = stepError(name, message);
-    this.#failures.add(error);
+    failuresOfSteps.add(error);
     return error;
   }
 
@@ -233,7 +232,7 @@ export class Run {
       if (this.dropped) return;
       if (!this.#rollingBack) {
         kept = !this.#rollbacks.isEmpty;
-        const end = this.outcome(error, this.#failures.has(error) || (this.replay?.isProbe ?? false));
+        const end = this.outcome(error, failuresOfSteps.has(error) || (this.replay?.isProbe ?? false));
         if (kept) end.kept = true;
         if (this.#damage) end.damaged = true;
         this.#end(end);

@@ -149,7 +149,8 @@ def _user(layout: Layout) -> Value:
         bindings += [_global(module) for module in layout.bundle.modules[1:]]
     else:
         bindings += _to_host(layout)
-        bindings.append({"name": LABELS, "wrapped": {"moduleName": FORMAT}})
+        if not layout.spec.debug:  # a debugger shows objects, where labelled text is a string
+            bindings.append({"name": LABELS, "wrapped": {"moduleName": FORMAT}})
         worker["modules"] = [*_own_modules(), *(_module(each) for each in layout.bundle.modules)]
     worker["bindings"] = bindings
     if layout.spec.durable:

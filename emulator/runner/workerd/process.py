@@ -50,7 +50,9 @@ class WorkerdProcess(GuestProcess):
     sockets: int = 0
     public: PublicSockets | None = None
     berth: Berth | None = None
-    explain: Callable[[str], LoadError] | None = None
+    explain: Callable[[str], LoadError | None] | None = None
+    line: Callable[[str], str | None] | None = None
+    program: Path | None = None
     _listening: asyncio.Future[None] | None = None
     _said: bytes = b""
     _retiring: asyncio.Task[None] | None = None
@@ -74,6 +76,9 @@ class WorkerdProcess(GuestProcess):
         if self.explain is None or self.exited.result().cause is Cause.KILLED:
             return None  # the code may still be good
         return self.explain(said)
+
+    def shown(self, line: str) -> str | None:
+        return line if self.line is None else self.line(line)
 
     def take_over(self) -> None:
         if self.public is not None and self.berth is not None and not self.exited.done():
@@ -101,7 +106,8 @@ class WorkerdProcess(GuestProcess):
 
     def _has_ended(self) -> None:
         if self._listening is not None and not self._listening.done():
-            self._listening.set_exception(GuestError(f"workerd {self.exited.result().text}"))
+            text = f"{self.program} {self.exited.result().text} before it could serve"
+            self._listening.set_exception(GuestError(text))
             self._listening.exception()  # marked as retrieved: perhaps nobody waits
         if self.public is not None and self.public.chosen is self.berth:
             self.public.is_served = False  # its sockets stay: clients wait for the next generation
@@ -188,6 +194,7 @@ def launch(start: Start) -> WorkerdProcess:
         *(ours[0], ours[1], exited),
         events=ours[2],
         sockets=len(start.listeners),
+        program=start.program,
     )
 
 

@@ -105,7 +105,8 @@ class WorkerdSource:
             self._storage.mkdir(mode=0o700, exist_ok=True)
         process = self._launch(layout, front)
         process.code = sha256(b"".join(_identity(bundle))).hexdigest()
-        process.explain = lambda said: stacks.load_error(said)
+        process.explain = stacks.load_error
+        process.line = stacks.line
         if spec.debug:
             process.inspected = Inspected(0, bundle.main, stacks.map or b"", stacks.mapped)
         askers = self._serve(generation, spec.members, bindings, stacks)

@@ -18,7 +18,10 @@ _OWN = re.compile(
 _SERVICE = re.compile(r"^service (?:user|control): ", re.MULTILINE)
 _CONSEQUENCE = re.compile(r'^Socket "[^"]+" refers to service .*$', re.MULTILINE)
 _ERROR_NAME = re.compile(r"(?:Uncaught )?(?P<name>[A-Z]\w*(?:Error|Exception)): ")
+_TOO_NEW = "requires compatibility date"
 FRAMES_MAX = 50
+# Reading a larger map takes so long that requests would notice it.
+QUICK_MAP_MAX_BYTES = 2 * 1024 * 1024
 
 
 class Stacks:
@@ -41,18 +44,31 @@ class Stacks:
         except MalformedMap:  # of another bundler, with no_bundle
             return text
 
-    def load_error(self, said: str) -> LoadError:
-        """Return why a process did not start, from what it printed."""
-        text = (
-            _CONSEQUENCE.sub("", _SERVICE.sub("", said)).strip() or "workerd ended without a word"
-        )
-        text = self.mapped(text)
+    def line(self, text: str) -> str | None:
+        """Return a printed line, with the user's place if it is a frame; None: a frame of ours."""
+        if not _FRAME.match(text):
+            return text
+        if _OWN.search(text):
+            return None
+        is_quick = self._read is not None or len(self.map or b"") <= QUICK_MAP_MAX_BYTES
+        return self.mapped(text) if is_quick else text
+
+    def load_error(self, said: str) -> LoadError | None:
+        """Return why the code did not load, from what a process printed; None: it is not why."""
+        if not _SERVICE.search(said):
+            return None
+        text = self.mapped(_CONSEQUENCE.sub("", _SERVICE.sub("", said)).strip())
         message = text.splitlines()[0].removeprefix("Uncaught ")
         name = _ERROR_NAME.match(text)
         found = _PLACE.search(text)
         file, line = (found["file"], int(found["line"])) if found else ("", 0)
         if name is not None:
             message = message.removeprefix(f"{name['name']}: ")
+        if _TOO_NEW in message:
+            text += (
+                "\nSet compatibility_date to a date that this workerd knows, or install a newer"
+                " workerd: npm install -D wrangler@latest"
+            )
         return LoadError(name["name"] if name else "LoadError", message, text, file, line)
 
     def _map_of(self, module: str) -> SourceMap | None:

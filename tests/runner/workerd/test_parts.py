@@ -182,8 +182,26 @@ def test_what_workerd_says_of_code_that_does_not_load_becomes_an_error() -> None
 
     error = Stacks(Path("/p"), bundle).load_error(said)
 
+    assert error is not None
     assert (error.name, error.message, error.file, error.line) == (
         *("TypeError", "no luck"),
         *("util.js", 3),
     )
     assert error.traceback == "Uncaught TypeError: no luck\n  at util.js:3:9"
+
+
+def test_only_what_workerd_says_of_the_worker_is_blamed_on_its_code() -> None:
+    stacks = Stacks(Path("/p"), Bundle(MAIN, (), None, frozenset(), False, ()))
+
+    assert stacks.load_error("error while loading shared libraries: libc++.so.1") is None
+    old = stacks.load_error('service user: This Worker requires compatibility date "2027-01-01"')
+    assert old is not None and "npm install -D wrangler@latest" in old.traceback
+
+
+def test_frames_of_our_own_are_not_printed() -> None:
+    stacks = Stacks(Path("/p"), Bundle(MAIN, (), None, frozenset(), False, ()))
+
+    assert stacks.line("    at serve (entry:21:10)") is None
+    assert stacks.line("    at runAs (groundfog/primitives.js:16:18)") is None
+    for line in ("    at Object.fetch (main:3:1)", "look at entry:21:10", ""):
+        assert stacks.line(line) == line
