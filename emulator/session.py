@@ -34,9 +34,7 @@ from emulator.runner.guest import Guest, MakeGuest
 from emulator.runner.guest_source import GuestSource, WorkerSpec
 from emulator.runner.loads import Loads
 from emulator.runner.runner import Runner
-from emulator.server.app import create_app
 from emulator.server.http.listen import DEFAULT_PORT, bind
-from emulator.server.http.serve import Server
 from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
 from emulator.server.security import Access, front_rules
@@ -51,6 +49,7 @@ if TYPE_CHECKING:
     from bindings.binding import Binding
     from emulator.runner.debug_door import DebugDoor
     from emulator.runner.workerd.inspector_door import InspectorDoor
+    from emulator.server.http.serve import Server
     from emulator.workerd_parts import WorkerdParts
 
 
@@ -264,6 +263,10 @@ class Running:
         debug_port = None if self._debug is None else self._debug.port
         self.announced = self.project.state.announce(str(ip), int(port), debug_port)
         self.access = Access.for_bind(door.ip, self.announced.token, door.allowed_hosts)
+        # A worker in a test has no door, so these are not imported for it.
+        from emulator.server.app import create_app
+        from emulator.server.http.serve import Server
+
         app = create_app(
             self.supervisor,
             access=self.access,

@@ -14,13 +14,16 @@ import fnmatch
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from watchfiles import Change, awatch
-from watchfiles.main import FileChange
 
 from emulator.clock import SystemClock
 
+if TYPE_CHECKING:
+    from watchfiles.main import FileChange
+
+MODIFIED = 2  # `watchfiles.Change.modified`
 IGNORED_FOLDERS = frozenset(
     {
         "__pycache__",
@@ -130,26 +133,28 @@ class Scope(Struct, frozen=True):
     def folders(self) -> frozenset[Path]:
         return self.trees | {path.parent for path in self.single if path.parent.is_dir()}
 
-    def covers(self, _change: Change, name: str) -> bool:
+    def covers(self, _change: object, name: str) -> bool:
         path = Path(name)
         return path in self.single or (path.parent in self.trees and matters(path))
 
     def has(self, path: Path) -> bool:
         """Whether a change of this file is one of the scope."""
-        return self.covers(Change.modified, str(path))
+        return self.covers(MODIFIED, str(path))
 
     def snapshot(self) -> Snapshot:
         found = {}
         for folder in self.folders:
             with unless_exhausted(), os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.is_file() and self.covers(Change.modified, entry.path):
+                    if entry.is_file() and self.covers(MODIFIED, entry.path):
                         stat = entry.stat()
                         found[Path(entry.path)] = (stat.st_mtime_ns, stat.st_size)
         return found
 
     def bursts(self) -> AsyncGenerator[set[FileChange], None]:
-        return awatch(
+        import watchfiles  # not at the top: workers in tests are not watched
+
+        return watchfiles.awatch(
             *sorted(self.folders),
             watch_filter=self.covers,
             recursive=False,
@@ -279,4 +284,6 @@ async def _looked_for(scope: Scope) -> AsyncGenerator[set[FileChange], None]:
         await asyncio.sleep(LOOK_EVERY_S)
         before, known = known, look(scope, known)
         if changed := {path for path, _ in before.items() ^ known.items()}:
-            yield {(Change.modified, os.fspath(path)) for path in changed}
+            from watchfiles import Change
+
+            yield {(Change(MODIFIED), os.fspath(path)) for path in changed}

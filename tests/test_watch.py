@@ -280,7 +280,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
         tries.append(1)
         raise request.param("Too many open files (os error 24)")
 
-    monkeypatch.setattr(watch, "awatch", refuse)
+    monkeypatch.setattr("watchfiles.awatch", refuse)
     return tries
 
 

@@ -24,7 +24,7 @@ from emulator.config.model import Config
 from emulator.errors import EmulatorError, UsageError
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
-from emulator.server.http.serve import loop_factory
+from emulator.server.http.loop import loop_factory
 from emulator.session import Door, Project, Running, Session
 from emulator.state import State
 

@@ -36,7 +36,7 @@ from emulator.peers import Peers
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.launching import Launched, terminal_path
-from emulator.server.http.serve import loop_factory
+from emulator.server.http.loop import loop_factory
 from emulator.server.request_log import OnRequest
 from emulator.server.security import checked_host, is_control_path
 from emulator.session import Door, Running, Seams, Session

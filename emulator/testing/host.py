@@ -19,7 +19,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from emulator import shadow
 from emulator.config.model import Config
 from emulator.errors import EmulatorError
 from emulator.peers import Peers
@@ -28,7 +27,7 @@ from emulator.protocol.bindings import BindingCall, BindingFailed
 from emulator.protocol.exchanges import Cancel, Credit, Data, End
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
-from emulator.server.http.serve import loop_factory
+from emulator.server.http.loop import loop_factory
 from emulator.session import Session
 from emulator.testing import (  # noqa: F401  (they register what may be asked)
     clocks,
@@ -236,6 +235,8 @@ class Host:
         """Return what starts guests that only replay; it is started when one is needed."""
         interpreter = guest_interpreter(project_dir, None, Path(sys.executable))
         if interpreter not in self._shadow_sources:
+            from emulator import shadow
+
             self._shadow_sources[interpreter] = shadow.source_of(interpreter)
         return self._shadow_sources[interpreter]
 

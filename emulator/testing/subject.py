@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bindings.ai.settings import AiSettings, Rule
 from bindings.binding import Binding
@@ -33,7 +33,6 @@ from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.requests import LoadError
 from emulator.runner.runner import WorkerSpec
 from emulator.session import Project, Running, Seams, Session
-from emulator.shadow import Seen, Shadow, prefixes
 from emulator.state import State
 from emulator.supervisor import Supervisor
 from emulator.testing import options
@@ -50,6 +49,9 @@ from emulator.testing.refusals import LoadRefused
 from emulator.testing.states import States
 from emulator.testing.terminal import Logs
 from emulator.worker import Worker
+
+if TYPE_CHECKING:
+    from emulator.shadow import Seen
 
 CRASH_WAIT_S = 2.0  # for requests that are under way
 GUEST_WAIT_S = 0.5  # for an answer: code that computes for longer is not waited for
@@ -294,6 +296,8 @@ class Subject:
 
     async def replayed(self) -> list[Seen]:
         """Replay all instances, each as it was after every step; return what differs first."""
+        from emulator.shadow import Shadow, prefixes
+
         shadow = Shadow(self.config, self._shadow_source())
         journal, found = self.engine.journal, []
         await shadow.start()

@@ -6,7 +6,6 @@ import os
 import signal
 from typing import Any
 
-from emulator.cli.contents import contents, instance_lines
 from emulator.kinds.workflow import Workflow
 from emulator.testing.operations import Args, asked
 from emulator.testing.subject import Subject
@@ -64,6 +63,8 @@ async def kill(subject: Subject, args: Args) -> None:
 @asked("outcome")
 async def outcome(subject: Subject, args: Args) -> dict[str, list[str]]:
     """Return what came of it: lines by what they are about, such as `"table orders of DB"`."""
+    from emulator.cli.contents import contents
+
     return {
         **_instances(subject),
         **contents(subject.config, subject.worker.state),
@@ -73,6 +74,8 @@ async def outcome(subject: Subject, args: Args) -> dict[str, list[str]]:
 
 
 def _instances(subject: Subject) -> dict[str, list[str]]:
+    from emulator.cli.contents import instance_lines
+
     names = {bound.record.name for bound in subject.config.bound(Workflow)}
     found = {}
     for row in subject.engine.journal.every():

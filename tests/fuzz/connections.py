@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from emulator.runner.requests import FetchReply, FetchRequest
 from emulator.server.api.envelope import Answer, endpoint
-from emulator.server.http.serve import loop_factory
+from emulator.server.http.loop import loop_factory
 from tests.fuzz.core import Broken, Target
 from tests.fuzz.mutation import changed_bytes, text
 from tests.server.serving import reply, serving

@@ -16,7 +16,7 @@ from emulator.protocol.runs import RunMessage, RunStart, StepBegin
 from emulator.runner import binding_calls, connection, exchanges
 from emulator.runner.guest import Guest
 from emulator.runner.requests import FetchReply, GuestLost, HandlerError
-from emulator.server.http.serve import loop_factory
+from emulator.server.http.loop import loop_factory
 from tests.runner.running import Recorder, Running, run, write
 
 # `say` writes a frame past our own code, at once, on the socket that carries the conversation.

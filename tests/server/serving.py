@@ -19,7 +19,8 @@ from emulator.runner.requests import FetchReply, FetchRequest, LoadError
 from emulator.server.app import create_app
 from emulator.server.http import head
 from emulator.server.http.listen import bind
-from emulator.server.http.serve import Server, loop_factory
+from emulator.server.http.loop import loop_factory
+from emulator.server.http.serve import Server
 from emulator.server.security import Access
 
 DEADLINE_S = 10.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.types import ASGIApp
@@ -29,15 +29,6 @@ GRACEFUL_STOP_S = 3.0
 CANCEL_S = 1.0
 # How long an idle connection is kept open; browsers and clients do it for about the same time.
 KEEP_ALIVE_S = 75
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the factory of the fastest event loop available here, for `asyncio.Runner`."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _web_socket_protocol(**arguments: Any) -> asyncio.Protocol:

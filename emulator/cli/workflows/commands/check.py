@@ -30,7 +30,7 @@ from emulator.engine.views.export import parse_history
 from emulator.errors import UsageError
 from emulator.runner.python.forkserver import Forkserver
 from emulator.runner.python.interpreter import guest_interpreter
-from emulator.server.http.serve import loop_factory
+from emulator.server.http.loop import loop_factory
 from emulator.state import State
 from emulator.words import Language, counted
 from emulator.worker import definitions
