@@ -399,6 +399,23 @@ def test_a_delay_function_is_asked_with_the_attempt_and_error_that_failed() -> N
     )
 
 
+def test_a_delay_function_that_fails_ends_its_step_whatever_it_gave() -> None:
+    asks = resolve_config({"retries": {"limit": 2, "delay": {"$function": 1}}})
+    waits = AttemptFailure(ERROR, asks_delay=True)
+    made = instance(
+        Entry(7, 10, K.STEP_START, DO, data=StepStart(asks)),
+        attempted(),
+        Entry(7, 12, K.ATTEMPT_FAILURE, DO, 1, waits),
+    )
+    text = 'The delay function for step "charge-1" raised a ValueError'
+    error = ErrorInfo("NonRetryableDelayError", text)
+    ended = Entry(7, NOW_MS, K.STEP_FAILURE, DO, data=Failure(error))
+
+    for given in (None, 5_000):
+        found = steps.delayed(made, made.steps[DO], given, "raised a ValueError", NOW_MS)
+        assert found == Decision([ended], [Reject(error)])
+
+
 def test_the_attempts_of_a_handler_are_recorded_as_its_own() -> None:
     key, handler = "rollback:1:charge", resolve_rollback_config(None)
     started = Entry(7, 10, K.STEP_START, DO, data=StepStart(CONFIG, Origin(), handler))
