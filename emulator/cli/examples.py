@@ -201,6 +201,16 @@ EXAMPLES = {
     "queues list": """
   groundfog queues list --json
 """,
+    "do list": """
+  groundfog do list
+  groundfog do list Counter --json
+""",
+    "do storage": """
+  groundfog do storage Counter one
+""",
+    "do alarm": """
+  groundfog do alarm Counter one
+""",
     "queues info": """
   groundfog queues info jobs
 """,

@@ -113,5 +113,7 @@ KIND = Kind(
     told=_told,
     trigger="emulator.triggers.alarms:trigger",
     files=(OBJECTS,),
+    commands="emulator.cli.durable_objects:durable_objects",
+    command="do",
     workerd=_in_workerd,
 )

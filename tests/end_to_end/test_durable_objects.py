@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -514,6 +515,34 @@ def test_objects_of_another_worker_of_the_session_are_called(tmp_path: Path) -> 
         assert value == 2
         assert "worker gone, which is not started" in error
     assert len(list((tmp_path / "objects" / ".groundfog" / "do").glob("*/*.sqlite"))) == 1
+
+
+def told(project: Path, *words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(cli, ["do", *words, "--cwd", str(project)])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_commands_show_objects_their_storage_and_their_alarms(
+    server: DevServer, project: Path
+) -> None:
+    asked(server, "call", "increment", name="shown")
+    asked(server, "call", "set_alarm", 4_000_000_000_000, name="shown")
+    (found,) = [
+        each
+        for each in json.loads(told(project, "list", "Room", "--json"))
+        if each["name"] == "shown"
+    ]
+    assert (found["keys"], found["tables"], found["alarm_ms"]) == (1, {}, 4_000_000_000_000)
+    assert "shown" in told(project, "list")
+    assert "value" in told(project, "storage", "Room", "shown")
+    assert json.loads(told(project, "storage", "Room", found["id"][:20], "--json")) == {
+        "keys": {"value": 1},
+        "tables": {},
+    }
+    assert "2096-10-02T07:06:40.000+00:00" in told(project, "alarm", "Room", "shown")
+    assert "no object with storage" in told(project, "alarm", "Room", "nobody", code=1)
+    assert "There are: Room, Old" in told(project, "list", "Nothing", code=1)
 
 
 def test_a_save_moves_idle_objects_and_lets_a_busy_one_finish(
