@@ -1,4 +1,4 @@
-"""How fast KV, R2, queues and assets are for a Python worker, with 16 connections.
+"""How fast KV, R2, queues, assets and Durable Objects are for a Python worker, with 16 connections.
 
 `python -m benchmarks.kinds`; needs `wrk`. It measures Groundfog only, and prints a table.
 """
@@ -27,6 +27,8 @@ ROUTES = (
     ("R2 get of 64 KiB", "/r2-get", 2_000),
     ("queue send, durable", "/queue-send", 2_000),
     ("asset", "/app.js", 8_000),
+    ("increment of one Durable Object, durable", "/object-one", 2_000),
+    ("increment of 100 Durable Objects, durable", "/object-many", 4_000),
 )
 
 

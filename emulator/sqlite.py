@@ -67,8 +67,8 @@ def pragmas(synchronous: Synchronous = "FULL") -> tuple[str, ...]:
     """Return the statements that each new connection runs first."""
     return (
         f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-        "PRAGMA journal_mode = WAL",
         f"PRAGMA synchronous = {synchronous}",
+        "PRAGMA journal_mode = WAL",
     )
 
 

@@ -308,10 +308,15 @@ class Storage:
             return self._connection
         make_folder(self.path.parent)
         refuse_foreign_link(self.path)
-        connection = open_connection(self.path, self._synchronous, reads_only=False, waits=True)
+        # A new file waits for no disk: nobody was told of anything in it before `durable`.
+        synchronous = self._synchronous if self.path.exists() else "OFF"
+        connection = open_connection(self.path, synchronous, reads_only=False, waits=True)
+        # To copy the log into the file at each close would wait for the disk; the log may stay.
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         try:
             if connection.execute("PRAGMA schema_version").get == 0:
                 self._prepare(connection)
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         except BaseException:
             connection.close()
             raise

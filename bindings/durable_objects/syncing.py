@@ -1,4 +1,4 @@
-"""Makes committed writes outlive a power cut: one `fsync` for all commits that came before it.
+"""Makes committed writes outlive a power cut: one sync for all commits that came before it.
 
 A commit has written SQLite's log already; the log's checksums say which part of it is whole. So to
 sync the log afterwards gives what SQLite's own `synchronous = FULL` gives, and the object goes on
@@ -16,7 +16,9 @@ from emulator.disk import refusal
 from emulator.errors import WorkerError
 from emulator.sqlite import Synchronous
 
-THREADS = 8
+THREADS = 16
+# What SQLite uses too: it does not wait for the times of the file.
+_sync_file = getattr(os, "fdatasync", os.fsync)
 
 
 class Syncing:
@@ -81,6 +83,7 @@ class Synced:
     def _sync_files(self) -> None:
         if not self._has_name:
             self._has_name = True
+            _sync(os.fspath(self._path))
             _sync(os.fspath(self._path.parent))
         for path in (f"{self._path}-wal", os.fspath(self._path)):
             try:
@@ -93,6 +96,6 @@ class Synced:
 def _sync(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        _sync_file(descriptor)
     finally:
         os.close(descriptor)

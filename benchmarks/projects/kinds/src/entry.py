@@ -2,12 +2,19 @@
 
 from urllib.parse import urlsplit
 
-from workers import Response, WorkerEntrypoint
+from workers import DurableObject, Response, WorkerEntrypoint
 
 SMALL = "x" * 100
 MEDIUM = b"m" * 65_536
 count = 0
 handled = 0
+
+
+class Counter(DurableObject):
+    async def increment(self):
+        value = (await self.ctx.storage.get("value") or 0) + 1
+        await self.ctx.storage.put("value", value)
+        return value
 
 
 class Default(WorkerEntrypoint):
@@ -29,6 +36,12 @@ class Default(WorkerEntrypoint):
             case "/r2-large":
                 found = await env.R2.get("large")
                 return Response(found.body)
+            case "/object-one":
+                return Response(str(await env.COUNTERS.getByName("one").increment()))
+            case "/object-many":
+                count += 1
+                counter = env.COUNTERS.getByName(str(count % 100))
+                return Response(str(await counter.increment()))
             case "/queue-send":
                 await env.SENT.send(SMALL)
                 return Response("ok")
