@@ -209,6 +209,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
         ("math.size(Response('four').body)", "4"),
         ("changed(math)", "({'a': [1]}, [1, 2])"),
         ("math.exported()", "[3, 11, 201, 'POST tea None', False]"),
+        ("math.echo(env.SELF)", "JsException DataCloneError: Could not serialize object of type"),
         ("math.later()", "None"),
         ("kept", "['later']"),
         ("env.GONE.add(1)", 'JsException Error: Cannot access "add" as we couldn\'t find a local'),

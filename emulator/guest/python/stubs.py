@@ -11,6 +11,7 @@ from typing import Any
 
 from ...protocol.values import StubValue
 from .calls import Caller
+from .clients.binding import _BindingWrapper
 from .clients.stub import _RpcStubWrapper
 from .sdk.javascript.functions import python_of
 from .sdk.jserror import JsException
@@ -30,7 +31,7 @@ class Stubs:
         value = python_of(value)
         if isinstance(value, _RpcStubWrapper):
             return value._value
-        if not callable(value) or isinstance(value, type) or not self.address:
+        if not callable(value) or isinstance(value, type | _BindingWrapper) or not self.address:
             return None
         number = next(self._numbers)
         self._sent[number] = value

@@ -438,5 +438,6 @@ class ScheduledController:
 
 class ExecutionContext:
     props: Any
+    exports: Any
     def waitUntil(self, awaitable: Awaitable[Any]) -> None: ...
     def passThroughOnException(self) -> None: ...
