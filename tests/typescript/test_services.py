@@ -37,7 +37,12 @@ export class Numbers extends WorkerEntrypoint {
 
 export default {
   async fetch(request: Request, env: any, ctx: any): Promise<Response> {
-    if (new URL(request.url).pathname === "/inner") return new Response(request.method);
+    const { pathname } = new URL(request.url);
+    if (pathname === "/inner") return new Response(request.method);
+    if (pathname === "/boom") throw new RangeError("out of tea");
+    if (pathname === "/circle") return env.SELF.fetch(request);
+    const boom = await env.SELF.fetch("http://x/boom").catch((error: Error) => error.message);
+    const circle = await env.SELF.fetch("http://x/circle").catch((error: Error) => error.message);
     const inner = await env.SELF.fetch("http://x/inner", { method: "POST" });
     return Response.json([
       await env.MATH.scaled(2),
@@ -46,6 +51,8 @@ export default {
       await env.MATH.boom().catch((error: Error) => `${error.name}: ${error.message}`),
       await inner.text(),
       await ctx.exports.Numbers.apply((x: number) => -x, 1),
+      boom,
+      circle,
     ]);
   },
 };
@@ -54,7 +61,10 @@ export default {
 
 def test_a_worker_calls_itself(tmp_path: Path) -> None:
     with dev(project(tmp_path / "worker", INDEX, MORE)) as server:
-        assert server.get("/").json() == [20, 1, 42, "RangeError: too much", "POST", -1]
+        *found, boom, circle = server.get("/").json()
+        assert found == [20, 1, 42, "RangeError: too much", "POST", -1]
+        assert boom == "out of tea"
+        assert circle.startswith("More than 1000 requests of this worker to itself")
 
 
 def test_the_sample_asks_a_worker_in_another_language(tmp_path: Path) -> None:

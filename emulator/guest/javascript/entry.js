@@ -9,13 +9,15 @@ import "./groundfog/services.js";
 import { front } from "./groundfog/front.js";
 import { Guest } from "./groundfog/guest.js";
 import { withCf } from "./groundfog/request_cf.js";
-import { answerFailure, watchedContext } from "./groundfog/failures.js";
+import { watchedContext } from "./groundfog/failures.js";
 import * as user from "./main";
 
 export * from "./main";
 
 const { Response } = globalThis;
 const HANDLERS = ["scheduled", "queue", "email", "tail", "trace"];
+const OPEN_MAX = 1_000; // requests of the worker to itself at a time
+let open = 0;
 
 // Lets the user's default export answer a request.
 function serve(request, env, ctx) {
@@ -39,7 +41,7 @@ async function answerOf(promise) {
   throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
 }
 
-// Returns the default export for everybody but clients: with errors reported.
+// Returns the default export as this worker calls it by a binding to itself.
 function wrap(exported) {
   if (typeof exported === "function") return wrapClass(exported);
   return typeof exported === "object" && exported !== null ? wrapObject(exported) : {};
@@ -53,7 +55,7 @@ function wrapClass(Default) {
   };
   if (typeof Default.prototype?.fetch === "function") {
     Wrapped.prototype.fetch = function fetch(request) {
-      return reported(request, () => Default.prototype.fetch.call(this, withCf(request)));
+      return counted(() => Default.prototype.fetch.call(this, withCf(request)));
     };
   }
   Object.defineProperty(Wrapped, "name", { value: Default.name });
@@ -69,16 +71,21 @@ function wrapObject(handlers) {
   }
   if (typeof handlers.fetch === "function") {
     wrapped.fetch = (request, env, ctx) =>
-      reported(request, () => handlers.fetch(withCf(request), env, watchedContext(ctx)));
+      counted(() => handlers.fetch(withCf(request), env, watchedContext(ctx)));
   }
   return wrapped;
 }
 
-async function reported(request, handle) {
+// Ends a circle, before this process has no memory left.
+async function counted(handle) {
+  if (open >= OPEN_MAX) {
+    throw new Error(`More than ${OPEN_MAX} requests of this worker to itself at a time. Does it call itself in a circle?`);
+  }
+  open += 1;
   try {
     return await handle();
-  } catch (error) {
-    return answerFailure(error, request);
+  } finally {
+    open -= 1;
   }
 }
 
