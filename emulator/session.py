@@ -167,7 +167,7 @@ class Running:
         self.project = project
         self._debug: DebugDoor | InspectorDoor | None = None
         if door is not None and door.debug_port is not None:
-            seams = replace(seams, loading=_with_debugger)
+            seams = replace(seams, loading=partial(_with_debugger, seams.loading))
         self._terminal = terminal
         self._workerd: WorkerdParts | None = None
         self.announced: RunningServer | None = None
@@ -366,5 +366,9 @@ def _routes(worker: Worker, loads: Loads) -> Sequence[BaseRoute]:
     ]
 
 
-def _with_debugger(spec: WorkerSpec, bindings: Mapping[str, Binding]) -> ToLoad:
+def _with_debugger(
+    loading: Loading | None, spec: WorkerSpec, bindings: Mapping[str, Binding]
+) -> ToLoad:
+    if loading is not None:
+        spec, bindings = loading(spec, bindings)
     return replace(spec, debug=True), bindings

@@ -104,7 +104,7 @@ async def _serve(
         peers = Peers()
         named = [terminal.of(each.name) if others else terminal for each in members]
         opened = [
-            _opened(session, each, Seams(source=sources[each.interpreter]), peers, shown)
+            _opened(session, each, _seams(each, sources[each.interpreter], shown), peers, shown)
             for each, shown in zip(members, named, strict=True)
         ]
         for running, member, shown in zip(opened, members, named, strict=True):
@@ -130,6 +130,21 @@ async def _serve(
                 await _until(stop, [*zip(opened, named, strict=True)])
         goes_on = any(_goes_on(each.worker.engine) for each in opened)
         terminal.notice(f"stopping{_CONTINUES if goes_on else ''}")
+
+
+def _seams(member: Member, source: GuestSource, terminal: AnyTerminal) -> Seams:
+    """Return what stands between the parts of a worker: the faults that its project declares."""
+    config = member.project.config
+    if not config.settings.faults:
+        return Seams(source=source)
+    if not config.is_python:
+        terminal.warning("[[faults]] is for Python workers; it has no effect here")
+        return Seams(source=source)
+    from emulator.cli.declared_faults import loading_with_faults
+
+    loading, shown = loading_with_faults(config)
+    terminal.warning(f"faults of groundfog.toml are on: {shown}")
+    return Seams(source=source, loading=loading)
 
 
 def _opened(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal, cast
 
 from emulator.config.durations_key import read_duration_ms
-from emulator.config.model import ClockSettings, Settings
+from emulator.config.model import ClockSettings, FaultRule, Settings
 from emulator.config.problems import Fault, Report, quoted
 from emulator.config.source import Parsed, Source
 from emulator.config.table import Table
@@ -23,8 +23,11 @@ CLOCK_KEYS = ("mode", "start", "grace")
 RELOAD_KEYS = ("grace",)
 GUEST_KEYS = ("hang_timeout",)
 WORKFLOWS_KEYS = ("on_divergence", "shadow_replay")
-SECTIONS = ("engine", "clock", "reload", "guest", "workflows")
+FAULT_KEYS = ("binding", "how", "nth", "method", "times", "error", "delay")
+SECTIONS = ("engine", "clock", "reload", "guest", "workflows", "faults")
 
+FAULTS = ("fail", "drop", "delay", "redeliver")
+COUNT_MAX = 2**31 - 1
 ON_DIVERGENCE = ("hold", "warn", "fail")
 DURABILITIES = ("full", "process")
 CLOCK_MODES = ("real", "virtual")
@@ -70,8 +73,33 @@ def read_settings(top: Table, others: Iterable[str]) -> Settings:
         reload_grace_ms=read_duration_ms(reload, "grace", defaults.reload_grace_ms),
         hang_timeout_ms=hang_timeout_ms,
         on_divergence=cast(Literal["hold", "warn", "fail"], on_divergence),
+        faults=tuple(_read_faults(top)),
         shadow_replay=bool(workflows.boolean("shadow_replay")),
     )
+
+
+def _read_faults(top: Table) -> Iterator[FaultRule]:
+    """Yield the faults of bindings. Which bindings there are is not known here."""
+    for item in top.tables(
+        "faults", 'Write [[faults]] with binding = "DB" and how = "fail" below.'
+    ):
+        item.unknown_keys(FAULT_KEYS, top.report.error)
+        binding = item.string("binding", required=True, example="DB")
+        how = item.choice("how", FAULTS)
+        if how is None:
+            if "how" not in item.data:
+                item.error("how", f"how is missing; expected one of {', '.join(FAULTS)}")
+            continue
+        if binding:
+            yield FaultRule(
+                binding,
+                cast(Literal["fail", "drop", "delay", "redeliver"], how),
+                item.integer("nth", 1, COUNT_MAX) or 0,
+                item.string("method") or "",
+                item.integer("times", 1, COUNT_MAX),
+                item.string("error") or FaultRule("", "fail").error,
+                read_duration_ms(item, "delay", 0),
+            )
 
 
 def section_of(top: Table, key: str, header: str = "") -> Table:

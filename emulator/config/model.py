@@ -68,6 +68,22 @@ class ClockSettings(Struct, frozen=True):
     grace_ms: int = 10_000
 
 
+class FaultRule(Struct, frozen=True):
+    """One `[[faults]]` of groundfog.toml: what goes wrong with calls of a binding.
+
+    how: "fail", "drop", "delay" or "redeliver". nth: of the calls, from 1; 0: each. method "": any.
+    times: how often at most; None: always.
+    """
+
+    binding: str
+    how: Literal["fail", "drop", "delay", "redeliver"]
+    nth: int = 0
+    method: str = ""
+    times: int | None = None
+    error: str = "Network connection lost."
+    delay_ms: int = 0
+
+
 class Settings(Struct, frozen=True):
     """groundfog.toml: what only Groundfog knows. Every key is optional."""
 
@@ -80,6 +96,7 @@ class Settings(Struct, frozen=True):
     reload_grace_ms: int = 5_000
     hang_timeout_ms: int = 30_000  # production's default CPU limit for a request or step
     on_divergence: Literal["hold", "warn", "fail"] = "hold"  # code that does not fit an instance
+    faults: tuple[FaultRule, ...] = ()
     shadow_replay: bool = False  # instances are replayed under another clock, too
     kinds: dict[str, Any] = field(default_factory=dict)  # what each kind of binding has read
 

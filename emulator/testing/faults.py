@@ -56,6 +56,7 @@ class Faults(Struct):
     declared: list[Fault] = field(default_factory=list)
     calls: dict[str, list[tuple[str, int]]] = field(default_factory=dict)  # method, weight
     sent: dict[str, list[str]] = field(default_factory=dict)  # to queues: the bodies
+    keeps: bool = True  # what was called and sent
 
 
 class Tap:
@@ -96,12 +97,13 @@ class Tap:
 
     async def _call(self, method: str, args: list[Any]) -> Any:
         result = await self._binding.call(method, args)
-        if self.kind == QUEUE:
+        if self.kind == QUEUE and self._faults.keeps:
             self._faults.sent.setdefault(self._name, []).extend(_bodies(args))
         return result
 
     async def _faulty(self, method: str, weight: int, answer: Callable[[], Awaitable[Any]]) -> Any:
-        self._faults.calls.setdefault(self._name, []).append((method, weight))
+        if self._faults.keeps:
+            self._faults.calls.setdefault(self._name, []).append((method, weight))
         mine = [each for each in self._faults.declared if each.binding == self._name]
         due = [fault for fault in mine if fault.is_due(method)]
         for fault in due:

@@ -22,6 +22,7 @@ SETTINGS = [
     *(f"reload.{key}" for key in groundfog_toml.RELOAD_KEYS),
     *(f"guest.{key}" for key in groundfog_toml.GUEST_KEYS),
     *(f"workflows.{key}" for key in groundfog_toml.WORKFLOWS_KEYS),
+    *(f"faults.{key}" for key in groundfog_toml.FAULT_KEYS),
     *(key for kind in KINDS for key in kind.setting_keys),
     # A start does not import these two modules, so that their kind does not list the keys.
     *(f"ai.{key}" for key in ai_settings.AI_KEYS),
