@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 FOUNDATION = {
     *("emulator.errors", "emulator.clock", "emulator.durations", "emulator.sqlite"),
     *("emulator.disk", "emulator.cron", "emulator.regex", "emulator.words"),
+    "emulator.child_processes",
     *("emulator.json_types", "emulator.answers"),
 }
 
@@ -28,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.durations": set(),
     "emulator.sqlite": set(),
     "emulator.disk": set(),
+    "emulator.child_processes": set(),
     "emulator.words": set(),
     "emulator.json_types": set(),
     "emulator.answers": {"emulator.json_types"},

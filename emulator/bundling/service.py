@@ -1,7 +1,7 @@
 """esbuild as a service: one process that is asked again and again over its standard input.
 
-It owns the process. Closing its standard input ends it, so it ends with this process, whatever the
-reason. Nothing here knows what is built.
+It owns the process. Closing its standard input ends it, once a build that it is at has ended; where
+the kernel can, it ends with this process at once. Nothing here knows what is built.
 Source: docs/platform/bundling.md, "esbuild's service".
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from emulator.bundling.bundle import BundleError
 from emulator.bundling.packets import MalformedPacket, Packet, Value, decode, encode
 from emulator.bundling.tools import Found
+from emulator.child_processes import ends_with_parent
 
 Message = dict[str, Value]
 Answerer = Callable[[Message], Awaitable[Message]]  # answers what esbuild asks during a build
@@ -57,6 +58,7 @@ class Service:
                 stderr=asyncio.subprocess.PIPE,
                 limit=_BUFFER_BYTES,
                 start_new_session=True,  # Ctrl-C at the terminal is for the host alone
+                preexec_fn=ends_with_parent(os.getpid()),
                 env={**os.environ, "NO_COLOR": "1"},
             )
         except OSError as error:

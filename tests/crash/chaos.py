@@ -226,3 +226,11 @@ def processes_in(folder: Path) -> list[int]:
                 if process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process.pid)
     return found
+
+
+def named(pid: int) -> str:
+    """Return a process with its name, for a person."""
+    try:
+        return f"{psutil.Process(pid).name()} ({pid})"
+    except psutil.Error:
+        return str(pid)

@@ -21,6 +21,7 @@ from tests.crash.chaos import (
     Chaos,
     Life,
     end_life,
+    named,
     processes_in,
     random_life,
     random_quiet_blows,
@@ -204,7 +205,8 @@ class Round:
         try:
             eventually(lambda: not processes_in(self._project.resolve()), 5.0)
         except AssertionError:
-            self.broken.append(f"left behind: {processes_in(self._project.resolve())}")
+            left = processes_in(self._project.resolve())
+            self.broken.append(f"left behind: {[named(pid) for pid in left]}")
         self.broken += invariants.problems_left(self._journal)
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from emulator.child_processes import ends_with_parent
 from emulator.disk import refusal
 from emulator.engine.guests.blame import Cause
 from emulator.errors import GuestError
@@ -30,7 +29,6 @@ SWITCH_S = 0.03
 # From SIGTERM until the process no longer accepts and has closed idle connections.
 TERM_S = 0.03
 STOP_GRACE_MS = 3_000  # for requests in progress when the server stops
-_PR_SET_PDEATHSIG = 1
 _OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
@@ -179,7 +177,7 @@ def launch(start: Start) -> WorkerdProcess:
             pass_fds=given,
             start_new_session=True,  # Ctrl-C at the terminal is for the host alone
             env={**os.environ, "TZ": "UTC"},
-            preexec_fn=_ends_with_parent(os.getpid()),
+            preexec_fn=ends_with_parent(os.getpid()),
         )
     except OSError as error:
         for descriptor in ours:
@@ -221,23 +219,6 @@ class _Held:
         while view:
             view = view[os.write(descriptor, view) :]
         return name
-
-
-def _ends_with_parent(parent: int) -> Callable[[], None] | None:
-    """Return what makes the kernel end a child with its parent, where the kernel can.
-
-    It is called in the child before the program begins.
-    """
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-
-    def bind_to_parent() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it has died in between
-            os._exit(1)
-
-    return bind_to_parent
 
 
 def _watched(process: subprocess.Popen[bytes]) -> asyncio.Future[Ending]:
