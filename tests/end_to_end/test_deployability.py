@@ -19,8 +19,6 @@ rules = [{ type = "Text", globs = ["**/*.css"] }]
 """
 ENTRY = """
 import os, random, uuid
-import re
-from importlib.metadata import requires
 from pathlib import Path
 import starlette.routing, simsimd
 from workers import Response, WorkerEntrypoint
