@@ -59,6 +59,7 @@ from .javascript.headers import Headers
 from .javascript.messages import Request, Response
 from .javascript.numbers import Boolean, Number, String, isFinite, isNaN, parseFloat, parseInt
 from .javascript.outbound import fetch
+from .javascript.patterns import RegExp
 from .javascript.promises import Promise
 from .javascript.rewriting import HTMLRewriter
 from .javascript.streams import (
@@ -139,6 +140,7 @@ __all__ = [
     "Promise",
     "RangeError",
     "ReadableStream",
+    "RegExp",
     "Request",
     "Response",
     "Set",
