@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,6 +41,7 @@ from emulator.runner.requests import (
 )
 from emulator.runner.runner import OutputLine, Runner, WorkerSpec
 from emulator.user_code import UserCode
+from emulator.watched_files import WatchedFiles
 from emulator.worker import Worker, worker_spec
 
 DRAIN_LIMIT_MS = 30_000  # an old generation may finish its requests for this long
@@ -94,12 +94,11 @@ class Supervisor:
         self._terminal = terminal
         self._loading = loading
         self._follows_saves = follows_saves
-        self._config_files = set(worker.config.files)
+        self._files = WatchedFiles(code, worker.config.files)
         self._failed: LoadError | None = None
         self._has_all = False  # the code in use has every class that its configuration names
         self._tries = 0  # how often loading was tried
         self._trouble = ""  # the last reported reason why no guest could be started
-        self._files: watch.Snapshot | None = None  # the files before the last load
         self._losses = 0
         self._started_ms = 0
         self._changing = asyncio.Lock()
@@ -232,7 +231,7 @@ class Supervisor:
         import that hangs.
         """
         while True:
-            saved = asyncio.ensure_future(watch.saved_again(self.code.roots(), self._watched()))
+            saved = asyncio.ensure_future(self._files.saved_again())
             loading = asyncio.ensure_future(self._load_once())
             try:
                 await asyncio.wait([loading, saved], return_when=asyncio.FIRST_COMPLETED)
@@ -250,15 +249,15 @@ class Supervisor:
             code, looked_ns = "", watch.now_ns()
             try:
                 # Before the import: a later change is new code.
-                self._files = watch.snapshot(self.code.roots(), self._watched())
-                code = self._version()
+                self._files.see()
+                code = self._files.version(config)
                 guest = await self._bring_up(config)
                 if not code:
-                    code = self._version(guest.code)
-                    self._note_new_files(looked_ns)
+                    code = self._files.version(config, guest.code)
+                    self._files.see_new(looked_ns)
             except LoadError as error:
                 if not code:
-                    self._note_new_files(looked_ns)
+                    self._files.see_new(looked_ns)
                 self._failed = error
                 self._terminal.load_failed(error, self.runner.current is not None)
                 self._tell_unserved()
@@ -341,41 +340,13 @@ class Supervisor:
         bindings = {**bindings, STUBS: self.worker.peers.stubs, CRYPTO: Webcrypto()}
         return await self.runner.load(spec, bindings, apart=apart)
 
-    def _version(self, of_guest: str = "") -> str:
-        """Return what is equal for equal code; of_guest: what only the guest can tell of it.
-
-        "": ask again with that. Variables can send the same code another way.
-        """
-        config = self._config
-        env = repr((sorted(config.vars.items()), config.compatibility_flags))
-        if not of_guest:
-            return self.code.version(env)
-        return sha256(f"{of_guest} {env}".encode("utf-8", "backslashreplace")).hexdigest()
-
-    def _note_new_files(self, looked_ns: int) -> None:
-        """Take files that are watched since the build as they are now.
-
-        Those that were written since `looked_ns` count as changed: the build may have read them
-        before.
-        """
-        before = self._files or {}
-        now = watch.snapshot(self.code.roots(), self._watched())
-        self._files = {
-            path: before.get(path, state if state[0] < looked_ns else watch.NO_STATE)
-            for path, state in now.items()
-        }
-
-    def _watched(self) -> set[Path]:
-        """Return the single files that are watched."""
-        return self._config_files.union(self.code.files())
-
     async def _open_apart(self) -> None:
         """Bring up a guest for instances that are suspected of taking guests down."""
         config = self._config
         try:
-            code = self._version()
+            code = self._files.version(config)
             guest = await self._new_guest(config, apart=True)
-            code = code or self._version(guest.code)
+            code = code or self._files.version(config, guest.code)
         except (LoadError, GuestError, OSError) as error:
             # New code that cannot be loaded is reported when it is saved.
             if not isinstance(error, LoadError) and str(error) != self._trouble:
@@ -417,10 +388,8 @@ class Supervisor:
 
     async def _watch(self) -> None:
         if self._is_reconfigured():  # between the reading of the configuration and the first load
-            await self._reload_safely(frozenset(path.resolve() for path in self._config_files))
-        async for changed in watch.changes(
-            self.code.roots, self._watched, self._files, self._terminal.warning
-        ):
+            await self._reload_safely(self._files.of_configuration())
+        async for changed in self._files.changes(self._terminal.warning):
             await self._reload_safely(changed)
 
     def _is_reconfigured(self) -> bool:
@@ -437,7 +406,7 @@ class Supervisor:
 
     async def _reload(self, changed: frozenset[Path]) -> None:
         started = asyncio.get_running_loop().time()
-        code = changed - {path.resolve() for path in self._config_files}
+        code = self._files.of_code(changed)
         if code != changed and not self._reconfigure() and not code:
             return
         if await self._load():
@@ -449,7 +418,7 @@ class Supervisor:
         try:
             config = self._reread()
         except InvalidConfig as error:
-            self._config_files |= set(error.files)
+            self._files.configuration |= set(error.files)
             self._terminal.error(f"{error}\n  The configuration in use stays as it was.")
             return False
         for problem in config.warnings:
@@ -472,7 +441,7 @@ class Supervisor:
             )
         self.worker.configure(config)
         self.runner.hang_timeout_ms = settings.hang_timeout_ms
-        self._config_files = set(config.files)
+        self._files.configuration = set(config.files)
         return True
 
     def _guest_lost(self, guest: Guest, reason: str) -> None:

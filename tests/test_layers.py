@@ -101,8 +101,11 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.state",
         "bindings",
     },
+    "emulator.watched_files": FOUNDATION
+    | {"emulator.config", "emulator.user_code", "emulator.watch"},
     "emulator.supervisor": FOUNDATION
     | {
+        "emulator.watched_files",
         "emulator.config",
         "emulator.protocol",
         "emulator.engine",
