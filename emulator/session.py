@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bindings.binding import Binding
     from emulator.runner.debug_door import DebugDoor
     from emulator.runner.workerd.inspector_door import InspectorDoor
+    from emulator.server.dev_flags import DevFlags
     from emulator.server.http.serve import Server
     from emulator.workerd_parts import WorkerdParts
 
@@ -69,7 +70,7 @@ class Door(Struct, frozen=True):
     """Where a worker listens for HTTP.
 
     port: None takes the usual one, or the next free one. debug_port: where editors' debuggers
-    attach, on loopback; 0 takes any free one, None is for none. on_error, on_request: see
+    attach, on loopback; 0 takes any free one, None is for none. on_error, on_request, flags: see
     `create_app`.
     """
 
@@ -79,6 +80,7 @@ class Door(Struct, frozen=True):
     on_error: OnError = _ignore
     on_request: OnRequest | None = None
     debug_port: int | None = None
+    flags: DevFlags | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,7 @@ class Running:
             routes=partial(_routes, self.worker, self.supervisor.loads),
             on_error=door.on_error,
             on_request=door.on_request,
+            flags=door.flags,
         )
         if self._workerd is None:
             self._server = Server(app, sockets)

@@ -7,6 +7,8 @@ the same time. `serving.py` is imported meanwhile.
 from __future__ import annotations
 
 import gc
+import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -23,15 +25,60 @@ from emulator.runner.python.interpreter import (
 )
 from emulator.runner.python.launching import launch, terminal_path
 
+# wrangler's options that take several values, and what a further value looks like: a path of a
+# project must not be taken for one.
+_VALUE, _FLAG, _ROUTE = (
+    r"[A-Za-z_]\w*:.*",
+    r"[a-z][a-z0-9_]+",
+    r"(https?://|\*)?[\w*-]+(\.[\w-]+)+/.*",
+)
+_LISTS = {
+    "--var": re.compile(_VALUE, re.DOTALL),
+    "--compatibility-flags": re.compile(_FLAG),
+    "--compatibility-flag": re.compile(_FLAG),
+    "--routes": re.compile(_ROUTE),
+    "--route": re.compile(_ROUTE),
+}
 _LEVELS = [level.name.lower() for level in Level]
 
 
-@click.command()
+class _Dev(click.Command):
+    """Takes several values behind one option, as wrangler does: `--var A:1 B:2`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spread(args))
+
+
+def spread(args: list[str]) -> list[str]:
+    """Return a command line with an option before each of its values.
+
+    `["--var", "A:1", "B:2"]` gives `["--var", "A:1", "--var", "B:2"]`.
+    """
+    found: list[str] = []
+    option = ""
+    for word in args:
+        if word.startswith("-"):
+            option = word if word in _LISTS else ""
+        elif option and found[-1] != option and _LISTS[option].fullmatch(word):
+            found.append(option)
+        elif option and found[-1] != option:
+            option = ""
+        found.append(word)
+    return found
+
+
+@click.command(cls=_Dev)
 @click.argument(
-    "directories",
+    "places",
     nargs=-1,
-    metavar="[DIRECTORY]...",
+    metavar="[DIRECTORY | SCRIPT]...",
+    type=click.Path(path_type=Path),  # relative to --cwd, so it is looked for later
+)
+@click.option(
+    "--cwd",
+    default=".",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Run as if started in this folder.",
 )
 @click.option(
     "--config",
@@ -44,7 +91,7 @@ _LEVELS = [level.name.lower() for level in Level]
 @click.option("--env", "-e", "environment", help="Environment of the configuration to use.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.")
 @click.option("--ip", help="Address to listen on; loopback only unless you say otherwise.")
-@click.option("--var", "cli_vars", multiple=True, help="KEY:VALUE for env.")
+@click.option("--var", "cli_vars", multiple=True, help="KEY:VALUE for env; several may follow.")
 @click.option(
     "--env-file", "env_files", multiple=True, type=click.Path(path_type=Path), help="A .env file."
 )
@@ -56,6 +103,20 @@ _LEVELS = [level.name.lower() for level in Level]
     type=click.Choice(["hold", "warn", "fail"]),
     help="When code does not fit what an instance has done [hold].",
 )
+@click.option("--compatibility-date", help="In place of the configuration's.")
+@click.option(
+    "--compatibility-flags",
+    "--compatibility-flag",
+    "compatibility_flags",
+    multiple=True,
+    help="In place of the configuration's.",
+)
+@click.option("--host", help="The host that the worker sees in its requests.")
+@click.option("--routes", "--route", "routes", multiple=True, help="The first one is the --host.")
+@click.option("--test-scheduled", is_flag=True, help="Call the cron handler at /__scheduled.")
+@click.option("--live-reload", is_flag=True, help="Pages load themselves again after a save.")
+@click.option("--local", "-l", is_flag=True, expose_value=False, hidden=True)
+@click.option("--profile", expose_value=False, hidden=True)
 @click.option("--allowed-host", "allowed_hosts", multiple=True, help="Another Host to accept.")
 @click.option("--migrate", is_flag=True, help="Apply pending D1 migrations at the start.")
 @click.option(
@@ -78,20 +139,27 @@ _LEVELS = [level.name.lower() for level in Level]
 )
 @click.option("--log-time/--no-log-time", default=True, help="Begin each line with its time.")
 def dev(
-    directories: tuple[Path, ...],
+    places: tuple[Path, ...],
+    cwd: Path,
     config_paths: tuple[Path, ...],
     log_level: str,
     allowed_hosts: tuple[str, ...],
     **options: object,
 ) -> None:
-    """Run the worker in DIRECTORY and reload it whenever a file is saved.
+    """Run the worker in DIRECTORY, or SCRIPT, and reload it whenever a file is saved.
 
     With several, the first one owns the port, and they call each other by service bindings.
     """
-    (directory, config_path), *others = _places(directories, config_paths)
     bundling = {name: options.pop(name) for name in BundlingOptions.__struct_fields__}
+    os.chdir(cwd)
+    for place in places:
+        if not place.exists():
+            raise click.UsageError(f"{place} does not exist.")
+    script = places[0] if len(places) == 1 and places[0].is_file() else None
+    (directory, config_path), *others = _places(() if script else places, config_paths)
     arguments = DevArguments(
         directory=directory,
+        script=script,
         config_path=config_path,
         others=tuple(others),
         level=Level[log_level.upper()],
@@ -123,6 +191,9 @@ def _places(
     directories: tuple[Path, ...], config_paths: tuple[Path, ...]
 ) -> list[tuple[Path, Path | None]]:
     """Return the directory and the configuration, if it was named, of each worker."""
+    for each in directories:
+        if not each.is_dir():
+            raise click.UsageError(f"{each} is a file. One script runs alone: groundfog dev {each}")
     if len(directories) > 1 and config_paths:
         raise click.UsageError(
             "Name the workers either by their directories or by --config, not by both."

@@ -39,6 +39,19 @@ class DevArguments(Struct, frozen=True):
     on_divergence: Literal["hold", "warn", "fail"] | None
     migrate: bool
     bundling: BundlingOptions
+    script: Path | None
+    compatibility_date: str | None
+    compatibility_flags: tuple[str, ...]
+    routes: tuple[str, ...]
+    host: str | None  # which the worker sees
+    test_scheduled: bool
+    live_reload: bool
     began: float  # when, on the performance counter, in seconds
     others: tuple[tuple[Path, Path | None], ...] = ()
     is_first: bool = True
+
+
+def host_of_route(route: str) -> str:
+    """Return the host of a route: `"shop.example"` of `"https://*.shop.example/api/*"`."""
+    host = route.partition("://")[2] or route
+    return host.partition("/")[0].removeprefix("*.").removeprefix("*").partition(":")[0]

@@ -27,6 +27,10 @@ EXAMPLES = {
   groundfog types
   groundfog types --check
 """,
+    "test new": """
+  groundfog test new orders latest
+  groundfog test new "GET /orders"
+""",
     "doctor": """
   groundfog doctor
   groundfog doctor --json

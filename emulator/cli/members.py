@@ -21,6 +21,7 @@ from emulator.config.load import load_config
 from emulator.config.model import Config
 from emulator.config.vars_section import parse_var_flags
 from emulator.errors import UsageError
+from emulator.json_types import Json
 from emulator.kinds.registry import kind_named
 from emulator.runner.python.interpreter import guest_interpreter
 from emulator.session import Project
@@ -69,6 +70,9 @@ def _each(arguments: DevArguments) -> Iterator[DevArguments]:
             port=0,
             debug=None,
             inspector_port=None,
+            script=None,
+            compatibility_date=None,
+            compatibility_flags=(),
             is_first=False,
         )
 
@@ -88,12 +92,25 @@ def _check(config: Config, arguments: DevArguments, before: list[Member]) -> Non
         )
     if arguments.is_first:
         check_language(config, arguments.bundling)
+    if not config.is_python and (option := _for_python_only(arguments)):
+        raise UsageError(f"{option} is for Python workers, and main is {config.main.name}.")
     for other in before:
         if other.name == config.name:
             raise UsageError(
                 f"Two workers are called {config.name}: {other.project.config.path} and"
                 f" {config.path}. Workers call each other by name; give one of them another name."
             )
+
+
+def _for_python_only(arguments: DevArguments) -> str:
+    """Return an option that has no effect in workerd, which listens by itself."""
+    given = {
+        "--host": arguments.host,
+        "--routes": arguments.routes,
+        "--test-scheduled": arguments.test_scheduled,
+        "--live-reload": arguments.live_reload,
+    }
+    return next((option for option, value in given.items() if value), "")
 
 
 def _refuse_what_is_not_in_workerd(config: Config) -> None:
@@ -115,6 +132,18 @@ def _refuse_what_is_not_in_workerd(config: Config) -> None:
         )
 
 
+def _cli_keys(arguments: DevArguments) -> dict[str, Json]:
+    """Return the keys of the configuration that the command line has in place of the file."""
+    keys: dict[str, Json] = {}
+    if arguments.script is not None:
+        keys["main"] = str(arguments.script.absolute())
+    if arguments.compatibility_date:
+        keys["compatibility_date"] = arguments.compatibility_date
+    if arguments.compatibility_flags:
+        keys["compatibility_flags"] = list(arguments.compatibility_flags)
+    return keys
+
+
 def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
     config = load_config(
         arguments.directory,
@@ -123,6 +152,7 @@ def _read_config(arguments: DevArguments, cli_vars: dict[str, str]) -> Config:
         cli_vars=cli_vars,
         env_files=arguments.env_files,
         process_env=os.environ,
+        cli_keys=_cli_keys(arguments),
     )
     settings = config.settings
     if arguments.clock is not None:

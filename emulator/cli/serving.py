@@ -23,7 +23,7 @@ from emulator.cli.banner import (
     tell_pending_migrations,
     tell_ready,
 )
-from emulator.cli.dev_arguments import DevArguments
+from emulator.cli.dev_arguments import DevArguments, host_of_route
 from emulator.cli.hotkeys import Key, hotkeys
 from emulator.cli.levels import Level
 from emulator.cli.members import Member, read_members
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from emulator.engine.engine import Engine
     from emulator.engine.journal.journal import Journal
     from emulator.engine.model.entries import Entry
+    from emulator.server.dev_flags import DevFlags
 
 # A busy engine makes many objects and few cycles: with Python's 700, looking for them is 7 % of
 # what a step costs.
@@ -220,7 +221,17 @@ def _door(arguments: DevArguments, config: Config, terminal: AnyTerminal) -> Doo
         _worker_error(terminal),
         _request_lines(terminal),
         arguments.debug if config.is_python else arguments.inspector_port,
+        _flags(arguments),
     )
+
+
+def _flags(arguments: DevArguments) -> DevFlags | None:
+    host = arguments.host or next((host_of_route(each) for each in arguments.routes), "")
+    if not (host or arguments.test_scheduled or arguments.live_reload):
+        return None
+    from emulator.server.dev_flags import DevFlags
+
+    return DevFlags(host and checked_host(host), arguments.test_scheduled, arguments.live_reload)
 
 
 async def _started(starting: Coroutine[None, None, None], stop: asyncio.Event) -> bool:

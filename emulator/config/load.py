@@ -27,11 +27,13 @@ from emulator.config.table import Table
 from emulator.config.text_files import read_text, shown_path
 from emulator.config.toml_source import parse_toml
 from emulator.config.unsupported import read_unsupported, warn_about_unsupported
+from emulator.json_types import Json
 from emulator.kinds.kind import Section
 from emulator.kinds.registry import KINDS
 
 _EMPTY_FIX = 'Give it at least name, main and compatibility_date, e.g. main = "src/entry.py".'
 _NO_VARS: Mapping[str, str] = {}
+_NO_KEYS: Mapping[str, Json] = {}
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # it holds secrets
@@ -42,6 +44,7 @@ class _Inputs:
     process_env: Mapping[str, str]
     now_ms: int
     runs_code: bool
+    cli_keys: Mapping[str, Json]
 
 
 def load_config(
@@ -54,6 +57,7 @@ def load_config(
     process_env: Mapping[str, str],
     clock: Clock | None = None,
     runs_code: bool = True,
+    cli_keys: Mapping[str, Json] = _NO_KEYS,
 ) -> Config:
     """Return the configuration of the worker in `start_dir` or above it.
 
@@ -61,17 +65,23 @@ def load_config(
     leaves the choice to CLOUDFLARE_ENV, "" chooses the top level. `env_files` (`--env-file`) are
     relative to the configuration's directory. Without `runs_code`, `main` is not checked: it is
     the configuration's directory.
+    `cli_keys`: values of the command line that stand in place of the file's. If they have `main`,
+    there need be no file.
     Raises InvalidConfig; its text lists every problem, and its `files` should be watched.
     """
     report = Report()
     try:
         location = locate(start_dir, config_path, report)
     except NotFound as fault:
-        raise InvalidConfig([fault.problem(fault.shown)], report.warnings, fault.probed) from None
+        if "main" not in cli_keys or config_path is not None:
+            problem = fault.problem(fault.shown)
+            raise InvalidConfig([problem], report.warnings, fault.probed) from None
+        nothing = start_dir.absolute() / "wrangler.toml"
+        location = Location(nothing, nothing, list(fault.probed))
     chosen = chosen_environment(environment, process_env)
     dotenv = EnvFiles(location.project_dir, start_dir, chosen, env_files)
     now_ms = (clock or SystemClock()).now_ms()
-    inputs = _Inputs(location, dotenv, cli_vars, process_env, now_ms, runs_code)
+    inputs = _Inputs(location, dotenv, cli_vars, process_env, now_ms, runs_code, cli_keys)
     return _load(inputs, report)
 
 
@@ -80,11 +90,14 @@ def _load(inputs: _Inputs, report: Report) -> Config:
     settings_path = location.project_dir / FILE_NAME
     files = [*location.probed, settings_path]
     files += [*inputs.env_files.dev_vars(), *inputs.env_files.dot_env()]
-    source = _read_source(location, start_dir, report)
+    source = _read_source(location, start_dir, report, may_be_absent="main" in inputs.cli_keys)
     selected = _select(source, inputs, report) if source is not None else None
     shown = shown_path(settings_path, start_dir)
     settings_file = read_source(settings_path, shown, report)
     settings = _read_settings(settings_file, inputs)
+    if selected is not None:
+        for key, value in inputs.cli_keys.items():
+            selected.owner(key).data[key] = value
     if selected is None:
         # The rest cannot be read; problems in the other files are still reported.
         load_secrets(inputs.env_files, inputs.process_env, report, always_include_env=False)
@@ -115,8 +128,12 @@ def _review(config: Config, settings_file: Table) -> None:
         kind.review(config, Table(data if isinstance(data, dict) else {}, *section))
 
 
-def _read_source(location: Location, start_dir: Path, report: Report) -> Source | None:
+def _read_source(
+    location: Location, start_dir: Path, report: Report, *, may_be_absent: bool
+) -> Source | None:
     shown = shown_path(location.path, start_dir)
+    if may_be_absent and not location.path.exists():
+        return Source("the command line", Parsed({}, {}))
     try:
         text = read_text(location.path)
         if not text.strip():

@@ -25,6 +25,8 @@ from emulator.server.web_socket import as_request
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
+    from emulator.server.dev_flags import DevFlags
+
 Routes = Callable[[], "Sequence[BaseRoute]"]
 
 
@@ -35,14 +37,20 @@ def create_app(
     routes: Routes = tuple,
     on_error: OnError = lambda method, target, error: None,
     on_request: OnRequest | None = None,
+    flags: DevFlags | None = None,
 ) -> ASGIApp:
     """Return the whole server as one ASGI app, for `serve.Server`.
 
     routes: makes the control routes, all under `/cdn-cgi/` or `/client/v4/`, in the order of
     matching. It is called at the first request for a control path.
-    on_error, on_request: for the terminal; see `OnError` and `OnRequest`.
+    on_error, on_request: for the terminal; see `OnError` and `OnRequest`. flags: see `DevFlags`.
     """
-    checked = AccessCheck(_Split(routes, Ingress(worker, on_error)), access)
+    ingress: ASGIApp = Ingress(worker, on_error)
+    if flags is not None:
+        ingress = flags.around_worker(ingress, worker)
+    checked: ASGIApp = AccessCheck(_Split(routes, ingress), access)
+    if flags is not None:
+        checked = flags.around_all(checked)
     return as_request(checked if on_request is None else RequestLog(checked, on_request))
 
 

@@ -17,7 +17,12 @@ from emulator.server.api.envelope import OWN_BASE, Answer, endpoint
 from emulator.worker import Worker
 
 _FOLDER = Path(__file__).parents[1] / "page"
-_TYPES = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+_TYPES = {
+    "page.html": "text/html",
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "reload.js": "text/javascript",  # below pages of the worker, with --live-reload
+}
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self';"
