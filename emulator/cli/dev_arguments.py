@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -54,4 +55,4 @@ class DevArguments(Struct, frozen=True):
 def host_of_route(route: str) -> str:
     """Return the host of a route: `"shop.example"` of `"https://*.shop.example/api/*"`."""
     host = route.partition("://")[2] or route
-    return host.partition("/")[0].removeprefix("*.").removeprefix("*").partition(":")[0]
+    return re.sub(r":\d+$", "", host.partition("/")[0].removeprefix("*").removeprefix("."))

@@ -325,6 +325,15 @@ EXAMPLES = {
     "state list": """
   groundfog state list --json
 """,
+    "state export": """
+  groundfog state export seeded seeded.state
+""",
+    "state import": """
+  groundfog state import seeded.state
+""",
+    "state diff": """
+  groundfog state diff before after
+""",
     "state delete": """
   groundfog state delete seeded
 """,
