@@ -19,6 +19,7 @@ from bindings.ai import json_mode
 from bindings.ai.catalogue import Api, Model
 from bindings.ai.inputs import GenerationRequest
 from bindings.ai.language import count_tokens, words
+from bindings.ai.retrieval import fitting_tool
 from bindings.ai.text import limit_tokens, write_answer
 
 PADDING_CHARS = "abdefghijklmnopqrstuvwxyz0123456789"
@@ -84,20 +85,26 @@ def _cut(said: Said, request: GenerationRequest) -> Said:
 
 
 def _tool_to_call(request: GenerationRequest) -> Mapping[str, Any] | None:
-    """Return the tool that must be called, or the first whose name is in the prompt."""
+    """Return the tool that must be called, or else the one that fits what was asked."""
     choice = request.tool_choice
     if not request.tools or choice == "none":
         return None
     if isinstance(choice, Mapping):
         wanted = choice.get("function", choice).get("name")
         return next((tool for tool in request.tools if tool.get("name") == wanted), None)
+    found = _named_tool(request) or fitting_tool(request.prompt, request.tools)
+    return request.tools[0] if found is None and choice == "required" else found
+
+
+def _named_tool(request: GenerationRequest) -> Mapping[str, Any] | None:
+    """Return the first tool whose name is in what was asked, unless a tool has answered."""
     said = words(request.prompt.subject)
     known, spoken = set(said), f" {' '.join(said)} "
-    for tool in request.tools:
+    for tool in request.tools if not request.prompt.results else ():
         name = words(str(tool.get("name")))
         if known.issuperset(name) and f" {' '.join(name)} " in spoken:
             return tool
-    return request.tools[0] if choice == "required" else None
+    return None
 
 
 def answer(model: Model, request: GenerationRequest, said: Said, now_ms: int) -> dict[str, Any]:

@@ -27,11 +27,17 @@ _NAME = re.compile(r"(?<=[\w,;] )[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*)
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt, made by `prompt_of`. The patterns of rules are searched in `everything`."""
+    """A prompt, made by `prompt_of`. The patterns of rules are searched in `everything`.
+
+    asked: the last words of the user, also after a tool has answered. results: what tools have
+    returned since.
+    """
 
     subject: str
     instructions: str = ""
     everything: str = field(default="")
+    asked: str = ""
+    results: str = ""
 
     @cached_property
     def profile(self) -> dict[str, float]:
@@ -104,8 +110,13 @@ def excerpt(text: str) -> str:
     return f"{text[: LOOK_CHARS // 2]}\n{text[-LOOK_CHARS // 2 :]}"
 
 
-def prompt_of(subject: str, instructions: str, everything: str) -> Prompt:
-    return Prompt(excerpt(subject), excerpt(instructions), everything)
+def prompt_of(
+    subject: str, instructions: str, everything: str, asked: str | None = None, results: str = ""
+) -> Prompt:
+    asked = subject if asked is None else asked
+    return Prompt(
+        excerpt(subject), excerpt(instructions), everything, excerpt(asked), excerpt(results)
+    )
 
 
 def from_text(text: str) -> Prompt:
@@ -119,11 +130,28 @@ def from_messages(messages: list[Mapping[str, Any]], instructions: str = "") -> 
     spoken = [text for role, text in texts if role in ("user", "tool", None) and text]
     others = [text for _, text in texts if text]
     subject = spoken[-1] if spoken else others[-1] if others else ""
+    asked, results = _asked(messages)
     return prompt_of(
         subject,
+        asked=asked,
+        results=results,
         instructions="\n".join(part for part in (instructions, system) if part),
         everything="\n".join([*([instructions] if instructions else []), *others]),
     )
+
+
+def _asked(messages: list[Mapping[str, Any]]) -> tuple[str, str]:
+    """Return the last words of the user, and what tools have returned after them."""
+    asked, results = "", []
+    for message in messages:
+        text = content_text(message.get("content"))
+        if message.get("type") == "function_call_output":  # of the Responses API
+            results.append(str(message.get("output") or ""))
+        elif message.get("role") == "tool":
+            results.append(text)
+        elif message.get("role") in ("user", None) and text:
+            asked, results = text, []
+    return asked, "\n".join(results)
 
 
 def content_text(content: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bindings.ai.language import TOKEN, rank_sentences, sentences
 from bindings.ai.prompts import Prompt, excerpt
+from bindings.ai.retrieval import quoted
 
 POINTS_MAX = 5
 THEMES_MAX = 6
@@ -16,15 +17,21 @@ SUMMARY_SENTENCES = 3
 
 
 def write_answer(model: str, prompt: Prompt) -> str:
-    """Return the stub's answer to a prompt: its themes and its most important sentences."""
+    """Return the stub's answer to a prompt: its themes and its most important sentences.
+
+    To a question with a context it is the sentence that fits best.
+    """
+    if found := quoted(prompt):
+        about = "it quotes what fits the question best"
+        return f"This is a local stand-in for {model}; {about}.\n\n{found}"
     themes = ", ".join(prompt.phrases[:THEMES_MAX])
     opening = f"This is a local stand-in for {model}; it repeats what the prompt is about."
-    found = sentences(prompt.subject)
-    if len(found) <= SHORT_PROMPT_SENTENCES:
-        asked = " ".join(found) or "nothing"
+    said = sentences(prompt.subject)
+    if len(said) <= SHORT_PROMPT_SENTENCES:
+        asked = " ".join(said) or "nothing"
         return f"{opening}\n\nAsked: {asked}\n\nThemes: {themes}."
     best = set(prompt.sentences[:POINTS_MAX])
-    points = "\n".join(f"- {text}" for text in dict.fromkeys(found) if text in best)
+    points = "\n".join(f"- {text}" for text in dict.fromkeys(said) if text in best)
     return f"{opening}\n\nThemes: {themes}.\n\nMain points:\n{points}"
 
 
