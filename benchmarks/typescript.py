@@ -34,7 +34,12 @@ GOALS = {
 def measure_large(peer: Peer) -> dict[str, list[float]]:
     with running(peer) as server:
         _enlarge(server)
-        save.take_up(server, 1)  # the first build of the large bundle is not a save's
+        try:
+            save.take_up(server, 1)  # the first build of the large bundle is not a save's
+        except TimeoutError:
+            if peer.name.startswith("groundfog"):
+                raise
+            return {}  # workerd native took up none within half a minute: no figure
         samples = [save.take_up(server, number) for number in range(2, save.SAVES + 2)]
     return {LARGE.name: samples}
 
