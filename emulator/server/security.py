@@ -114,6 +114,7 @@ def front_rules(access: Access) -> dict[str, Any]:
         "internal_prefixes": [prefix.decode("ascii") for prefix in INTERNAL_PREFIXES],
         "body_max_bytes": REQUEST_BODY_MAX_BYTES,
         "no_host": "The Host header is not a name or address of this server.\n",
+        "no_answer": "Groundfog has ended before it answered. It may have done what was asked.\n",
         "too_large": f"{BODY_TOO_LARGE.reason}\n",
     }
 

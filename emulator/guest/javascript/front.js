@@ -78,7 +78,9 @@ async function refused(request) {
   try {
     return await door.fetch(request); // which says why
   } catch {
-    return new Response(rules.no_host, { status: 403 }); // its URL is none
+    const given = request.headers.get("host");
+    if (!isKnownHost(given)) return new Response(rules.no_host, { status: 403 }); // its URL is none
+    return new Response(rules.no_answer, { status: 502 }); // the host has ended, perhaps half-way
   }
 }
 
