@@ -114,6 +114,10 @@ class Math(WorkerEntrypoint):
             hasattr(exports, "Default"),
         ]
 
+    async def exported_fetch(self):
+        scaled = await self.ctx.exports.default(props={"scale": 4}).fetch("http://x/scale")
+        return await scaled.text()
+
     async def deeper(self, n):
         return await self.env.MATH.deeper(n + 1)
 
@@ -128,6 +132,8 @@ class Default(WorkerEntrypoint):
                 f"{request.method} {await request.text()} {request.headers.get('x-a')}",
                 status=201, headers={"x-b": "2"},
             )
+        if path == "/scale":
+            return Response(f"{self.ctx.props.scale} {await self.env.MATH.add(1, 2)}")
         if path == "/socket":
             return await self.env.GONE.fetch(request)
         if path == "/away":
@@ -209,6 +215,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
         ("math.size(Response('four').body)", "4"),
         ("changed(math)", "({'a': [1]}, [1, 2])"),
         ("math.exported()", "[3, 11, 201, 'POST tea None', False]"),
+        ("math.exported_fetch()", "'4 3'"),
         ("math.echo(env.SELF)", "JsException DataCloneError: Could not serialize object of type"),
         ("math.later()", "None"),
         ("kept", "['later']"),

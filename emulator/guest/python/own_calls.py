@@ -141,9 +141,15 @@ class _OwnFetch(_Own, FetchExchange):
     ) -> None:
         method, url, headers, body = conversion.decode(message.payload, stream)
         self._body = ReadableStream([bytes(body)]) if isinstance(body, memoryview) else body
-        entrypoint, props = target["entrypoint"], target["props"]
-        depth = message.depth + 1
-        fetch = Fetch(message.id, method, url, headers, False, False, entrypoint, depth, props)
+        fetch = Fetch(
+            message.id,
+            method,
+            url,
+            headers,
+            entrypoint=target["entrypoint"],
+            depth=message.depth + 1,
+            props=target["props"],
+        )
         super().__init__(fetch, worker, self._told)
         self.calls = calls
 
