@@ -15,6 +15,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from emulator.errors import WorkerError
+
 Value = Any  # None | bool | int | float | str | bytes | datetime | list | dict | set
 
 
@@ -71,3 +73,22 @@ class Forwarding(Protocol):
     async def forward(self, call: Call) -> Encoded:
         """Return the answer of whoever is called. Raises WorkerError."""
         ...
+
+
+class OnlyForwards:
+    """What a binding has beside `forward` that nothing but a worker can call.
+
+    refusal: the text for others that call it.
+    """
+
+    refusal: str
+
+    async def call(self, method: str, args: list[Value]) -> Value:
+        """Refuse: calls are not looked into here."""
+        raise WorkerError(self.refusal)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+START_BOTH = "Start both workers together: groundfog dev THIS_WORKER OTHER_WORKER."

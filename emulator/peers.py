@@ -5,12 +5,12 @@ A call passes through here as it is: its arguments and its result are not looked
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
-from bindings.binding import Call, Encoded
+from bindings.binding import Call, Encoded, OnlyForwards
 from bindings.durable_objects.namespace import ObjectCalls, ObjectClass
 from bindings.service.service import Callee, Target
 from emulator import forwarding
@@ -114,10 +114,11 @@ class Peer(Struct, frozen=True):
             raise forwarding.told(error, f"worker {self.name}") from error
 
 
-class Stubs:
+class Stubs(OnlyForwards):
     """Calls functions, and methods of objects, that stayed in their guest."""
 
     kind = "stub"
+    refusal = "Functions can only be called by workers."
 
     def __init__(self, guests: WeakValueDictionary[str, Owner]) -> None:
         self._guests = guests
@@ -136,10 +137,3 @@ class Stubs:
             return forwarding.encoded(await guest.rpc(request))
         except forwarding.FAILURES as error:
             raise forwarding.told(error, "the worker that this function came from") from error
-
-    async def call(self, method: str, args: list[Any]) -> Any:
-        """Refuse: calls are not looked into here."""
-        raise WorkerError("Functions can only be called by workers.")
-
-    async def close(self) -> None:
-        """Nothing is held."""

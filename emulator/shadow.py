@@ -60,6 +60,7 @@ class Shadow:
 
     def __init__(self, config: Config, source: Forkserver) -> None:
         self._config = config
+        self._classes = {each.name: each.class_name for each in definitions(config)}
         self._replays = _Replays()
         hang_timeout_ms = config.settings.hang_timeout_ms
         self._runner = Runner(
@@ -92,11 +93,10 @@ class Shadow:
         does I/O outside of steps cannot be replayed, which is None too.
         """
         assert self._guest is not None and self._feed is not None
-        classes = {each.name: each.class_name for each in definitions(self._config)}
         self._last += 1
         number = self._last
-        ended = self._replays.expect(number, instance, self._guest)
-        name = classes[instance.workflow]
+        ended = self._replays.expect(number, instance)
+        name = self._classes[instance.workflow]
         self._feed.put(opening(number, instance, name, probe=True, read=journal.value))
         try:
             async with asyncio.timeout(_ANSWER_S):
@@ -112,7 +112,7 @@ class Shadow:
         if found is None:
             return None
         text, line = found
-        line = line or self._place(classes[instance.workflow])
+        line = line or self._place(name)
         return Seen(instance.workflow, instance.id, text, line)
 
     def _place(self, class_name: str) -> str:
@@ -145,22 +145,20 @@ class _Replays:
 
     def __init__(self) -> None:
         self._guards: dict[int, Guard] = {}
-        self._guests: dict[int, Guest] = {}
         self._ended: dict[int, asyncio.Future[tuple[ReplayReport, RunEnd | None]]] = {}
 
     def expect(
-        self, number: int, instance: Instance, guest: Guest
+        self, number: int, instance: Instance
     ) -> asyncio.Future[tuple[ReplayReport, RunEnd | None]]:
         """Return what is told when this replay rests or ends."""
         self._guards[number] = Guard(instance)
-        self._guests[number] = guest
         self._ended[number] = asyncio.get_running_loop().create_future()
         return self._ended[number]
 
     def forget(self, number: int) -> None:
         """It is over."""
-        for known in (self._guards, self._guests, self._ended):
-            known.pop(number, None)
+        self._guards.pop(number, None)
+        self._ended.pop(number, None)
 
     def hear(self, guest: Guest, message: RunMessage) -> None:
         """A replay says how far it has come."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from bindings.binding import Call, Encoded
+from bindings.binding import START_BOTH, Call, Encoded, OnlyForwards
 from emulator.errors import WorkerError
 
 IDLE_MS = 10_000
@@ -34,6 +34,11 @@ class Address:
     id: str
     name: str | None = None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What identifies it in the session: the key of its class, and its id."""
+        return self.of.unique_key, self.id
+
 
 class ObjectCalls(Protocol):
     """Where objects live."""
@@ -43,10 +48,11 @@ class ObjectCalls(Protocol):
         ...
 
 
-class Namespace:
+class Namespace(OnlyForwards):
     """The objects of one class, as a binding."""
 
     kind = "durable_object"
+    refusal = "Durable Objects can only be called by workers."
 
     def __init__(self, of: ObjectClass, objects: ObjectCalls) -> None:
         self._of = of
@@ -56,21 +62,15 @@ class Namespace:
         """Let an object answer; the call's method is `"<id> <method>"` and the object's name."""
         return await _passed_on(call, self._of, self.objects)
 
-    async def call(self, method: str, args: list[Any]) -> Any:
-        """Refuse: calls are not looked into here."""
-        raise WorkerError("Durable Objects can only be called by workers.")
 
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-class NamespaceElsewhere:
+class NamespaceElsewhere(OnlyForwards):
     """The objects of a class of another worker. find: looks it up at each call.
 
     It raises WorkerError when that worker has no such class; None: that worker does not run.
     """
 
     kind = Namespace.kind
+    refusal = Namespace.refusal
 
     def __init__(
         self,
@@ -88,17 +88,9 @@ class NamespaceElsewhere:
         if found is None:
             raise WorkerError(
                 f"The Durable Objects of {self._class_name} are of the worker {self._worker}, which"
-                " is not started. Start both workers together: groundfog dev THIS_WORKER"
-                " OTHER_WORKER."
+                f" is not started. {START_BOTH}"
             )
         return await _passed_on(call, *found)
-
-    async def call(self, method: str, args: list[Any]) -> Any:
-        """Refuse: calls are not looked into here."""
-        raise WorkerError("Durable Objects can only be called by workers.")
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 async def _passed_on(call: Call, of: ObjectClass, objects: ObjectCalls) -> Encoded:

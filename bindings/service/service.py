@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
-from bindings.binding import Call, Encoded
+from bindings.binding import START_BOTH, Call, Encoded, OnlyForwards
 from emulator.errors import WorkerError
 
 FETCH = "fetch"
@@ -51,7 +51,7 @@ class Workers(Protocol):
         ...
 
 
-class Service:
+class Service(OnlyForwards):
     """A binding to one target; where its worker is, is looked up at each call."""
 
     kind = "service"
@@ -59,6 +59,7 @@ class Service:
     def __init__(self, target: Target, workers: Workers) -> None:
         self._target = target
         self._workers = workers
+        self.refusal = f"Worker {target.worker} can only be called by other workers."
 
     async def forward(self, call: Call) -> Encoded:
         """Let the target answer. Raises WorkerError, also when its worker does not run."""
@@ -66,13 +67,6 @@ class Service:
         if callee is None:
             raise not_connected(self._target, call.method)
         return await callee.answer(self._target, call)
-
-    async def call(self, method: str, args: list[Any]) -> Any:
-        """Refuse: calls are not looked into here."""
-        raise WorkerError(f"Worker {self._target.worker} can only be called by other workers.")
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 def not_connected(target: Target, method: str) -> WorkerError:
@@ -84,6 +78,5 @@ def not_connected(target: Target, method: str) -> WorkerError:
     entrypoint = target.entrypoint or "default"
     return WorkerError(
         f'Cannot access "{method}" as we couldn\'t find a local dev session for the "{entrypoint}" '
-        f'entrypoint of service "{target.worker}" to proxy to. Start both workers together: '
-        "groundfog dev THIS_WORKER OTHER_WORKER."
+        f'entrypoint of service "{target.worker}" to proxy to. {START_BOTH}'
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bindings.binding import START_BOTH
 from bindings.workflow.workflow import Executor, WorkflowBinding
 from emulator.errors import WorkerError
 
@@ -39,7 +40,7 @@ class WorkflowElsewhere:
         if executor is None:
             raise WorkerError(
                 f"The workflow {self._workflow} is of the worker {self._worker}, which is not "
-                "started. Start both workers together: groundfog dev THIS_WORKER OTHER_WORKER."
+                f"started. {START_BOTH}"
             )
         binding = WorkflowBinding(self._workflow, executor, self.encode, self.decode)
         return await binding.call(method, args)

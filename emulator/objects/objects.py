@@ -124,10 +124,9 @@ class Objects:
             self._error(f"{shown} failed\n{told['error'][2].rstrip()}")
 
     def _sockets_of(self, address: Address) -> Sockets:
-        key = address.of.unique_key, address.id
-        if key not in self._sockets:
-            self._sockets[key] = Sockets(self._clock)
-        return self._sockets[key]
+        if address.key not in self._sockets:
+            self._sockets[address.key] = Sockets(self._clock)
+        return self._sockets[address.key]
 
     async def rpc(self, address: Address, request: RpcRequest) -> RpcReply:
         """Call a method of an object. Raises EmulatorError."""
@@ -206,11 +205,10 @@ class Objects:
 
     async def resident(self, address: Address) -> Resident:
         """Return the object in memory; it is made if it is not there. Raises EmulatorError."""
-        key = address.of.unique_key, address.id
-        found = self._residents.get(key)
+        found = self._residents.get(address.key)
         if found is None:
             guest = await self.serving()
-            found = self._residents.get(key) or self._open(address, guest)
+            found = self._residents.get(address.key) or self._open(address, guest)
         return found
 
     def _open(self, address: Address, guest: Guest) -> Resident:
@@ -229,10 +227,10 @@ class Objects:
             alarm_changed=lambda due_ms: self.alarm_changed(address, due_ms),
         )
         resident = Resident(self._last, address, guest, storage, self.close_resident)
-        self._residents[address.of.unique_key, address.id] = resident
+        self._residents[address.key] = resident
         self._by_number[resident.number] = resident
         resident.used_s = asyncio.get_running_loop().time()
-        sockets = self._sockets.get((address.of.unique_key, address.id))
+        sockets = self._sockets.get(address.key)
         resident.open(b"" if sockets is None else sockets.told())
         if self._sweep is None:
             self._sweep_later()
@@ -242,9 +240,8 @@ class Objects:
         """Forget an object; its next event makes it again."""
         resident.close(reason, tell=tell)
         self._by_number.pop(resident.number, None)
-        key = resident.address.of.unique_key, resident.address.id
-        if self._residents.get(key) is resident:
-            del self._residents[key]
+        if self._residents.get(resident.address.key) is resident:
+            del self._residents[resident.address.key]
 
     def _leave(self, resident: Resident) -> None:
         if not resident.is_busy:
@@ -274,8 +271,7 @@ class Objects:
     def _on_over(self, message: ObjectOver) -> None:
         resident = self._by_number.get(message.object)
         if resident is not None:
-            key = resident.address.of.unique_key, resident.address.id
-            if (sockets := self._sockets.pop(key, None)) is not None:
+            if (sockets := self._sockets.pop(resident.address.key, None)) is not None:
                 sockets.end_all()
             self.close_resident(resident, message.reason or _LOST)
 

@@ -120,20 +120,16 @@ class Exchanges:
             f"{request.entrypoint or 'Default'}.{request.method}()", of=request.object
         )
         body = None if stream is None else stream.chunks
-        try:
-            self._send(
-                Invoke(
-                    exchange_id,
-                    request.method,
-                    request.entrypoint,
-                    body is not None,
-                    object=request.object,
-                    payload=payload,
-                )
-            )
-        except FrameTooLarge:
-            self._forget(exchange_id)
-            raise
+        self._begin(
+            Invoke(
+                exchange_id,
+                request.method,
+                request.entrypoint,
+                body is not None,
+                object=request.object,
+                payload=payload,
+            ),
+        )
         return await self._answer(exchange_id, exchange, body)  # type: ignore[no-any-return]
 
     async def rpc(self, request: RpcRequest) -> RpcReply:
@@ -145,25 +141,29 @@ class Exchanges:
         exchange_id, exchange = self._new(
             f"{name}.{request.method}()", is_rpc=True, of=request.object
         )
-        try:
-            self._send(
-                Invoke(
-                    exchange_id,
-                    request.method,
-                    request.entrypoint,
-                    request.body is not None,
-                    True,
-                    request.stub,
-                    request.object,
-                    request.depth,
-                    dict(request.props),
-                    request.payload,
-                )
-            )
-        except FrameTooLarge:
-            self._forget(exchange_id)
-            raise
+        self._begin(
+            Invoke(
+                exchange_id,
+                request.method,
+                request.entrypoint,
+                request.body is not None,
+                True,
+                request.stub,
+                request.object,
+                request.depth,
+                dict(request.props),
+                request.payload,
+            ),
+        )
         return await self._answer(exchange_id, exchange, request.body)  # type: ignore[no-any-return]
+
+    def _begin(self, message: Invoke) -> None:
+        """Send the first message of an exchange, or forget it. Raises FrameTooLarge."""
+        try:
+            self._send(message)
+        except FrameTooLarge:
+            self._forget(message.id)
+            raise
 
     def _new(self, shown: str, *, is_rpc: bool = False, of: int = 0) -> tuple[int, _Exchange]:
         exchange_id = self._next_id

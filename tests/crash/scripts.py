@@ -38,6 +38,38 @@ FEATURES = frozenset(
 )
 
 
+_BINDINGS = """
+[vars]
+EDITED = 0
+
+[[workflows]]
+name = "flow"
+binding = "FLOW"
+class_name = "Flow"
+
+[[workflows]]
+name = "leaf"
+binding = "LEAF"
+class_name = "Leaf"
+concurrency = { limit = 2 }
+
+[[d1_databases]]
+binding = "DB"
+database_name = "db"
+database_id = "db"
+"""
+
+
+def wrangler(main: str, date: str, flag: str) -> str:
+    """Return the configuration of the worker of the rounds, the same in each language."""
+    return f"""
+name = "under-test"
+main = "{main}"
+compatibility_date = "{date}"
+compatibility_flags = ["{flag}"]
+{_BINDINGS}"""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """One instance: its workflow and id, what it does in order, whether it raises at the end."""

@@ -12,38 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.ledger import Ledger
-from tests.crash.scripts import BIG_BYTES, UNLIMITED
+from tests.crash.scripts import BIG_BYTES, UNLIMITED, wrangler
 
 MAIN = "src/index.ts"
 MARK = "// edited "
 # Nothing else ends a worker that computes for ever. Stopped workers and a busy machine take less.
 SETTINGS = '[guest]\nhang_timeout = "3 seconds"\n'
 PLAYER = Path(__file__).with_name("player.ts")
-WRANGLER = """
-name = "under-test"
-main = "src/index.ts"
-compatibility_date = "2026-08-01"
-compatibility_flags = ["nodejs_compat"]
-
-[vars]
-EDITED = 0
-
-[[workflows]]
-name = "flow"
-binding = "FLOW"
-class_name = "Flow"
-
-[[workflows]]
-name = "leaf"
-binding = "LEAF"
-class_name = "Leaf"
-concurrency = { limit = 2 }
-
-[[d1_databases]]
-binding = "DB"
-database_name = "db"
-database_id = "db"
-"""
+WRANGLER = wrangler(MAIN, "2026-08-01", "nodejs_compat")
 
 
 def write_project(folder: Path, address: str) -> None:

@@ -10,37 +10,13 @@ import inspect
 from pathlib import Path
 
 from tests.crash.ledger import brief, whole
-from tests.crash.scripts import BIG_BYTES, UNLIMITED
+from tests.crash.scripts import BIG_BYTES, UNLIMITED, wrangler
 from tests.end_to_end.projects import make_project
 
 MAIN = "src/entry.py"
 MARK = "# edited "
 
-WRANGLER = """
-name = "under-test"
-main = "src/entry.py"
-compatibility_date = "2026-04-01"
-compatibility_flags = ["python_workers"]
-
-[vars]
-EDITED = 0
-
-[[workflows]]
-name = "flow"
-binding = "FLOW"
-class_name = "Flow"
-
-[[workflows]]
-name = "leaf"
-binding = "LEAF"
-class_name = "Leaf"
-concurrency = { limit = 2 }
-
-[[d1_databases]]
-binding = "DB"
-database_name = "db"
-database_id = "db"
-"""
+WRANGLER = wrangler(MAIN, "2026-04-01", "python_workers")
 
 ENTRY = '''
 import asyncio

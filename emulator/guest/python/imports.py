@@ -66,6 +66,7 @@ PUBLIC: dict[str, ModuleType] = {
 }
 for _name, _module in PUBLIC.items():
     absent.speak_for(_module, _name)
+NAMES = frozenset({*PUBLIC, "js"})  # of all our modules; `js` is imported when it is used
 OTHER_NAMES = {"asgi": lambda: asgi}
 COMPAT_FLAGS = "_cloudflare_compat_flags"
 
@@ -160,12 +161,7 @@ def _forget_shadowed(module_root: Path) -> None:
     """
     for entry in module_root.iterdir():
         name = entry.stem if entry.suffix == ".py" else entry.name
-        if (
-            name in PUBLIC
-            or name == "js"
-            or name in sys.builtin_module_names
-            or name.startswith("_")
-        ):
+        if name in NAMES or name in sys.builtin_module_names or name.startswith("_"):
             continue
         if name in sys.modules and (entry.suffix == ".py" or (entry / "__init__.py").exists()):
             for loaded in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:

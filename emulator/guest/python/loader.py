@@ -109,7 +109,7 @@ def _import_main(main: Path, python_modules: Path) -> ModuleType:
     spec = spec_from_file_location(name, main, loader=loader)
     assert spec is not None
     module = module_from_spec(spec)
-    if name not in imports.PUBLIC and name != "js":
+    if name not in imports.NAMES:
         sys.modules[name] = module
     spec._initializing = True  # type: ignore[attr-defined]  # so that a circular import is named one
     try:
