@@ -362,8 +362,7 @@ def test_a_run_that_does_io_outside_steps_is_reported_as_that_and_runs_nothing_t
     scene.server.wait_for("outside a could not be compared with its code and goes on")
     scene.server.wait_for(r"It does I/O outside steps \(waiting at src/entry.py:\d+\)")
 
-    scene.server.get("/open")
-    scene.go("outside")
+    scene.server.get("/open")  # its event was sent before, and waits for it
     scene.wait_for("outside", "complete")
 
     assert scene.ran("outside") == RESTLESS["outside"].ran
