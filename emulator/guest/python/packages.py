@@ -80,7 +80,7 @@ def hint(error: ModuleNotFoundError, python_modules: Path) -> str:
             f"`{sys.executable} -m pip install {name}`; or name it in pyproject.toml and run "
             "`groundfog sync`."
         )
-    elif name.lower().replace("_", "-") in named:
+    elif normalized(name) in named:
         command = "pyproject.toml names it: run `groundfog sync`."
     else:
         command = (
@@ -107,7 +107,12 @@ def declared(project: Path) -> set[str] | None:
 
 def name_in(requirement: str) -> str:
     """Return the name of the package in a requirement: `Fast_API[all]>=1` -> `fast-api`."""
-    return re.split(r"[^\w.-]", requirement.strip())[0].lower().replace("_", "-")
+    return normalized(re.split(r"[^\w.-]", requirement.strip())[0])
+
+
+def normalized(name: str) -> str:
+    """Return the name of a package in the form in which equal names are equal."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _text(path: Path) -> str:

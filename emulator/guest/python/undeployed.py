@@ -32,8 +32,8 @@ def text_of(module: str) -> str:
             f"{module} is imported, which is here only because Groundfog needs it: it is not "
             "deployed. Add it to the dependencies in pyproject.toml."
         )
-    info = _distributions().get(_normalized(module))
-    if info is None or not _has_binaries(info) or _normalized(module) in _builds():
+    info = _distributions().get(packages.normalized(module))
+    if info is None or not _has_binaries(info) or packages.normalized(module) in _builds():
         return ""
     return (
         f"{module} is imported, which has binaries: Pyodide had no build of it on "
@@ -69,7 +69,7 @@ def _distributions() -> dict[str, Path]:
     for folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
             if name.endswith(".dist-info"):
-                found[_normalized(name.split("-")[0])] = Path(folder, name)
+                found[packages.normalized(name.split("-")[0])] = Path(folder, name)
     return found
 
 
@@ -85,7 +85,3 @@ def _builds() -> frozenset[str]:
     flags = sys.modules.get("_cloudflare_compat_flags")
     has_314 = any(getattr(flags, name, False) for name in pyodide_lacks.SOCKETS_FLAGS)
     return pyodide_lacks.builds(has_314)
-
-
-def _normalized(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
