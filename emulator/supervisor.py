@@ -27,7 +27,7 @@ from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError, WorkerError
 from emulator.kinds.object_classes import missing_classes
 from emulator.kinds.workflow_classes import check_exports
-from emulator.protocol.loading import CRYPTO, STUBS
+from emulator.protocol.loading import CRYPTO, EMAILS, STUBS
 from emulator.runner.guest import Guest
 from emulator.runner.loads import Loads
 from emulator.runner.requests import (
@@ -337,7 +337,8 @@ class Supervisor:
         spec, bindings = worker_spec(config), self.worker.bindings.of(config)
         if self._loading is not None:
             spec, bindings = self._loading(spec, bindings)
-        bindings = {**bindings, STUBS: self.worker.peers.stubs, CRYPTO: Webcrypto()}
+        own: dict[str, Binding] = {STUBS: self.worker.peers.stubs, CRYPTO: Webcrypto()}
+        bindings = {**bindings, **own, EMAILS: self.worker.emails}
         return await self.runner.load(spec, bindings, apart=apart)
 
     async def _open_apart(self) -> None:

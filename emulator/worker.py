@@ -33,6 +33,7 @@ from emulator.peers import Peers
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
 from emulator.runner.runner import WorkerSpec
 from emulator.state import State
+from emulator.triggers.email_actions import EmailActions
 from emulator.triggers.trigger import Around, Call
 from emulator.triggers.triggers import Triggers
 
@@ -85,6 +86,7 @@ class Worker:
         self.triggers = Triggers(
             Around(clock, self._call, self.opened, announce, error, follows_crons)
         )
+        self.emails = EmailActions(self.triggers)
         self.timekeeper = _timekeeper(
             config, state, self.engine, self._other_deadline, self.triggers.in_flight
         )

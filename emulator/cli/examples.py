@@ -193,6 +193,14 @@ EXAMPLES = {
     "analytics points": """
   groundfog analytics points visits --limit 5
 """,
+    "email list": """
+  groundfog email list
+  groundfog email list --way sent --json
+""",
+    "email show": """
+  groundfog email show 3
+  groundfog email show 3 --raw > mail.eml
+""",
     "secrets-store secret create": """
   groundfog secrets-store secret create my-store --name api-key --value secret
 """,

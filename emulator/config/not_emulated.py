@@ -50,13 +50,6 @@ OTHER_KINDS = (
     Other("stream", "Stream", "object", optional=_REMOTE),
     Other("websearch", "Web Search", "object", optional=_REMOTE),
     Other(
-        "send_email",
-        "Send Email",
-        name_key="name",
-        optional=("destination_address", "allowed_destination_addresses")
-        + ("allowed_sender_addresses", "remote"),
-    ),
-    Other(
         "dispatch_namespaces", "Dispatch Namespace", optional=("namespace", "outbound", "remote")
     ),
     Other("mtls_certificates", "mTLS Certificate", required=("certificate_id",), optional=_REMOTE),

@@ -10,6 +10,9 @@ from .message import Message, message
 PROTOCOL_VERSION = 2
 NETWORK = ""  # what answers requests of the code, as if it were a binding of this name
 CRYPTO = ":crypto"  # what answers `crypto.subtle` of the code, as if it were a binding of this name
+EMAILS = (
+    ":email"  # what does what an `email` handler asks for, as if it were a binding of this name
+)
 STUBS = ":stubs"  # what calls functions of other guests, as if it were a binding of this name
 OTHER_VERSION = "ProtocolVersionError"  # name in LoadFailed: host and guest differ
 

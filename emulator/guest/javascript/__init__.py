@@ -6,6 +6,8 @@ front.js        what comes before user code in a request: who may ask what
 front_alone.js  the same as a worker of its own, in front of a script in service-worker format
 absent.js       a binding that is not emulated
 caller.js       a binding whose methods run in the host
+send_email.js   a binding that sends emails
+email_message.js  the class EmailMessage of `cloudflare:email`
 format.js       how workerd writes what is printed
 """
 
@@ -15,6 +17,15 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+# What only our own clients may import, by the name of the module.
+INTERNAL = {
+    "groundfog:absent": "absent.js",
+    "groundfog:caller": "caller.js",
+    "groundfog:format": "format.js",
+    "groundfog:email": "send_email.js",
+    "groundfog:emails": "emails.js",
+    "cloudflare-internal:email": "email_message.js",
+}
 
 
 @cache
@@ -25,7 +36,6 @@ def source(name: str) -> str:
 
 def parts() -> list[str]:
     """Return the names of the modules that `entry.js` imports."""
-    alone = ("front_alone.js", "absent.js", "caller.js", "format.js", "workflows.js")
-    return sorted(
-        path.name for path in FOLDER.glob("*.js") if path.name not in ("entry.js", *alone)
-    )
+    own = ("entry.js", "front_alone.js", "workflows.js", *INTERNAL.values())
+    shared = {"emails.js"}
+    return sorted({path.name for path in FOLDER.glob("*.js")} - {*own} | shared)

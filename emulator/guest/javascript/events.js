@@ -1,5 +1,7 @@
 // Events that handlers other than `fetch` get, and what these say of them.
 
+import { call } from "./emails.js";
+import { host } from "./host.js";
 import { decode } from "./values.js";
 
 // By name of the handler: makes the event from the host's arguments, and what it is told with.
@@ -31,7 +33,37 @@ export const EVENTS = {
     };
     return [batch, outcome];
   },
+
+  // Its number for the host, envelope, headers, the whole message.
+  email([number, from, to, headers, raw]) {
+    const outcome = { outcome: "ok", rejectReason: null };
+    const act = (method, ...args) => call(host, `http://groundfog/email/${method}`, [number, ...args]);
+    const message = {
+      from,
+      to,
+      headers: headersOf(headers),
+      raw: new Response(raw).body,
+      rawSize: raw.byteLength,
+      canBeForwarded: true,
+      setReject(reason) {
+        outcome.rejectReason = String(reason);
+      },
+      forward: (recipient, more) => act("forward", recipient, more ? [...new Headers(more)] : []),
+      reply: (answer) => act("reply", answer),
+    };
+    return [message, outcome];
+  },
 };
+
+function headersOf(pairs) {
+  const headers = new Headers();
+  for (const [name, value] of pairs) {
+    try {
+      headers.append(name, value);
+    } catch {} // its name or its value is no header of HTTP
+  }
+  return headers;
+}
 
 function messageOf({ id, timestamp, attempts, contentType, body }, outcome) {
   return {

@@ -218,6 +218,7 @@ export class Exchanges {
     try {
       const [receiver, call] = this.#handler(message, name, exchange);
       if (typeof receiver?.[name] !== "function") {
+        outcome.unhandled = true;
         throw new Error(`Handler does not export a ${name}() function.`);
       }
       await call(event);

@@ -1,4 +1,4 @@
-"""Handlers that the platform calls, besides `fetch`: `scheduled` and `queue`.
+"""Handlers that the platform calls, besides `fetch`: `scheduled`, `queue` and `email`.
 
 The host calls one like a method, by its name, and gets `{"outcome", "error"?, …}`: a handler may
 raise and still have said something, such as `controller.noRetry()`.
@@ -68,6 +68,7 @@ async def _called(instance: Any, name: str, event: Any, told: Told) -> Told:
     try:
         handler = getattr(instance, name, None)
         if handler is None:
+            told["unhandled"] = True
             raise JsException(f"Handler does not export a {name}() function.")
         await settle(handler(event, None, None))
     except Exception as error:
@@ -76,8 +77,17 @@ async def _called(instance: Any, name: str, event: Any, told: Told) -> Told:
     return told
 
 
+async def email(instance: Any, args: list[Any]) -> Told:
+    """Call `email(message, env, ctx)`; args: see `ForwardableEmailMessage`."""
+    from .emails import ForwardableEmailMessage  # few workers receive any
+
+    told: Told = {"outcome": "ok", "rejectReason": None}
+    return await _called(instance, "email", ForwardableEmailMessage(told, *args), told)
+
+
 EVENTS: dict[str, Callable[[Any, list[Any]], Awaitable[Told]]] = {
     "alarm": alarm,
+    "email": email,
     "queue": queue,
     "scheduled": scheduled,
 }

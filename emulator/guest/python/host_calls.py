@@ -1,4 +1,4 @@
-"""Calls of what the host does for every worker, whatever is on `env`: `crypto.subtle`."""
+"""Calls of what the host does for every worker, whatever is on `env`, such as `crypto.subtle`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ def use(caller: Caller) -> None:
     _caller = caller
 
 
-def ask(name: str, method: str, args: list[Any], failed: Callable[[str, str], Exception]) -> Answer:
-    """Send a call, and return what waits for its answer. failed: see `Caller.call`."""
+def ask(
+    name: str,
+    method: str,
+    args: list[Any],
+    failed: Callable[[str, str], Exception] | None = None,
+    *,
+    takes_stream: bool = False,
+) -> Answer:
+    """Send a call, and return what waits for its answer. For the rest, see `Caller.call`."""
     assert _caller is not None
-    return _caller.call(name, method, args, failed=failed)
+    return _caller.call(name, method, args, failed=failed, takes_stream=takes_stream)

@@ -21,7 +21,7 @@ from emulator.guest import javascript
 from emulator.runner.guest_source import WorkerSpec
 from emulator.runner.workerd.capnp import Embed, Embedded, Reference, Value, Word, document
 from emulator.runner.workerd.host_server import ASKER
-from emulator.runner.workerd.member import CALLER, WORKER, service_of
+from emulator.runner.workerd.member import WORKER, service_of
 
 # Exported by entry.js:
 CONTROL = "__groundfog_control"
@@ -111,11 +111,7 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
             {
                 "modules": [
                     {"name": name, "internal": True, "esModule": javascript.source(file)}
-                    for name, file in (
-                        (ABSENT, "absent.js"),
-                        (CALLER, "caller.js"),
-                        (FORMAT, "format.js"),
-                    )
+                    for name, file in javascript.INTERNAL.items()
                 ]
             }
         ],

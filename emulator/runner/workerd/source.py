@@ -18,7 +18,7 @@ from msgspec import Struct
 from bindings.binding import Forwarding
 from emulator.bundling.bundle import Bundle, BundleError
 from emulator.errors import GuestError
-from emulator.protocol.loading import STUBS
+from emulator.protocol.loading import EMAILS, STUBS
 from emulator.runner.guest_source import Inspected, WorkerSpec
 from emulator.runner.requests import LoadError
 from emulator.runner.workerd.configuration import Layout, asker_of, configuration
@@ -180,6 +180,10 @@ class WorkerdSource:
                 from bindings.service.http import answer
 
                 return await answer(stubs, method, target, headers, body)
+            if target.startswith("/email/") and (emails := bindings.get(EMAILS)) is not None:
+                from bindings.email import http
+
+                return await http.answer(emails, method, target, headers, body)
             return await self._answer(target, stacks, headers, body)
 
         handlers: dict[str, Handler] = {

@@ -43,9 +43,16 @@ class CloudflareWorkers(JsObject):
 
 
 def import_from_javascript(module_name: str) -> Any:
-    """Return a module of the runtime's: `"cloudflare:workers"`. Raises ImportError for others."""
+    """Return a module of the runtime's: `"cloudflare:workers"` or `"cloudflare:email"`.
+
+    Raises ImportError for others.
+    """
     if module_name == "cloudflare:workers":
         return CloudflareWorkers()
+    if module_name == "cloudflare:email":
+        from ...emails import CloudflareEmail
+
+        return CloudflareEmail()
     text = f"Groundfog does not emulate it in Python workers; {_PAGE}."
     raise ImportError(f"Failed to import '{module_name}': {text}")
 
