@@ -65,8 +65,7 @@ def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal)
     announced = running.announced
     assert announced is not None
     seconds = time.perf_counter() - arguments.began
-    is_local = (arguments.ip or running.worker.config.dev.ip) in ("localhost", "127.0.0.1")
-    url = f"http://localhost:{announced.port}" if is_local else announced.url
+    url = url_of(running, arguments)
     asked = running.worker.config.dev.port if arguments.port is None else arguments.port
     if asked is None and announced.port != DEFAULT_PORT:
         terminal.introduce(f"Port {DEFAULT_PORT} is in use by another program.")
@@ -76,6 +75,14 @@ def tell_ready(running: Running, arguments: DevArguments, terminal: AnyTerminal)
         terminal.introduce(f"Ready on {url} ({seconds:.2f} s)")
     else:
         terminal.introduce(f"  {running.worker.config.name} on {url}")
+
+
+def url_of(running: Running, arguments: DevArguments) -> str:
+    """Return where the worker listens, as a person would type it."""
+    announced = running.announced
+    assert announced is not None
+    is_local = (arguments.ip or running.worker.config.dev.ip) in ("localhost", "127.0.0.1")
+    return f"http://localhost:{announced.port}" if is_local else announced.url
 
 
 def tell_debugger(running: Running, terminal: AnyTerminal) -> None:

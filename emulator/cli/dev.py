@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -43,10 +44,30 @@ _LEVELS = [level.name.lower() for level in Level]
 
 
 class _Dev(click.Command):
-    """Takes several values behind one option, as wrangler does: `--var A:1 B:2`."""
+    """Takes several values behind one option, as wrangler does: `--var A:1 B:2`.
+
+    And it takes `true` and `false` for an option without a value: `--live-reload=false`.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, spread(args))
+        flags = [each for each in self.params if isinstance(each, click.Option) and each.is_flag]
+        opposites = {name: each.secondary_opts for each in flags for name in each.opts}
+        return super().parse_args(ctx, list(_without_truth(spread(args), opposites)))
+
+
+def _without_truth(args: list[str], opposites: Mapping[str, list[str]]) -> Iterator[str]:
+    """Yield a command line with `--flag`, the option that is its opposite or nothing, as it says.
+
+    opposites: by the name of each option without a value.
+    """
+    for word in args:
+        name, equals, truth = word.partition("=")
+        if not equals or name not in opposites or truth not in ("true", "false"):
+            yield word
+        elif truth == "true":
+            yield name
+        else:
+            yield from opposites[name][:1]
 
 
 def spread(args: list[str]) -> list[str]:
@@ -136,6 +157,11 @@ def spread(args: list[str]) -> list[str]:
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.option(
+    "--show-interactive-dev-session/--no-show-interactive-dev-session",
+    default=None,
+    help="Let single keys act on a terminal [on].",
 )
 @click.option("--log-time/--no-log-time", default=True, help="Begin each line with its time.")
 def dev(

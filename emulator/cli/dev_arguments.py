@@ -47,6 +47,7 @@ class DevArguments(Struct, frozen=True):
     host: str | None  # which the worker sees
     test_scheduled: bool
     live_reload: bool
+    show_interactive_dev_session: bool | None  # the keys; None: on a terminal
     began: float  # when, on the performance counter, in seconds
     others: tuple[tuple[Path, Path | None], ...] = ()
     is_first: bool = True

@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -18,17 +19,15 @@ from msgspec.structs import replace
 
 from emulator.cli.banner import (
     introduce,
-    tell_debugger,
     tell_missing_packages,
     tell_pending_migrations,
     tell_ready,
 )
 from emulator.cli.dev_arguments import DevArguments, host_of_route
-from emulator.cli.hotkeys import Key, hotkeys
+from emulator.cli.keyboard import Keyboard
 from emulator.cli.levels import Level
 from emulator.cli.members import Member, read_members
 from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
-from emulator.cli.terminal_mode import kept_mode
 from emulator.config.model import Config
 from emulator.errors import EmulatorError, StateError
 from emulator.kinds.d1 import Database
@@ -73,11 +72,11 @@ def run(arguments: DevArguments, launched: Launched | None) -> None:
         asyncio.Runner(loop_factory=loop_factory()) as runner,
     ):
         logging.getLogger().addHandler(LogLines(terminal))
-        restore = kept_mode()
+        keyboard = Keyboard()
         try:
-            runner.run(_serve(members, sources, terminal, restore))
+            runner.run(_serve(members, sources, terminal, keyboard))
         finally:
-            restore()
+            keyboard.restore()
 
 
 def _terminal(arguments: DevArguments) -> AnyTerminal:
@@ -92,10 +91,10 @@ async def _serve(
     members: Sequence[Member],
     sources: Mapping[Path, GuestSource],
     terminal: AnyTerminal,
-    restore_terminal: Callable[[], None],
+    keyboard: Keyboard,
 ) -> None:
     """Run the workers; the first one owns the port that the person asked for."""
-    stop = _stop_signal(restore_terminal)
+    stop = _stop_signal(keyboard)
     first, *others = members
     async with contextlib.AsyncExitStack() as stack:
         for interpreter, source in sources.items():
@@ -111,8 +110,8 @@ async def _serve(
         for running, member, shown in zip(opened, members, named, strict=True):
             if member.project.config.settings.shadow_replay:
                 _shadow_replays(running, member.interpreter, shown, stack)
-        opened[0].debugging.restore_terminal = restore_terminal
         for running, member, shown in zip(opened, members, named, strict=True):
+            running.debugging.keyboard = keyboard
             introduce(running, member.arguments, shown)
             if member.project.config.is_python:
                 tell_missing_packages(member.project, member.interpreter, shown)
@@ -127,8 +126,11 @@ async def _serve(
             for running, member, shown in zip(opened, members, named, strict=True):
                 tell_ready(running, member.arguments, shown)
                 tell_pending_migrations(member.project, shown)
-            with hotkeys(_keys(members, opened[0], named[0])):
+            _listen_to_keys(keyboard, opened, first.arguments, terminal, stop)
+            try:
                 await _until(stop, [*zip(opened, named, strict=True)])
+            finally:
+                keyboard.end()
         goes_on = any(_goes_on(each.worker.engine) for each in opened)
         terminal.notice(f"stopping{_CONTINUES if goes_on else ''}")
 
@@ -188,13 +190,24 @@ def _shadow_replays(
     journal.on_commit = committed
 
 
-def _keys(members: Sequence[Member], first: Running, terminal: AnyTerminal) -> dict[str, Key]:
-    """Return what keys do. With a Python worker, they are for the prompt of its debugger."""
-    if any(member.project.config.is_python for member in members):
-        return {}
-    if members[0].arguments.inspector_port is None:
-        return {}
-    return {"d": partial(tell_debugger, first, terminal)}
+def _listen_to_keys(
+    keyboard: Keyboard,
+    opened: Sequence[Running],
+    arguments: DevArguments,
+    terminal: AnyTerminal,
+    stop: asyncio.Event,
+) -> None:
+    """Let keys do something, on a terminal with a person before it, and tell which."""
+    is_wanted = arguments.show_interactive_dev_session is not False
+    if not (is_wanted and keyboard.is_there and sys.stdout.isatty()):
+        return
+    if not isinstance(terminal, ConsoleTerminal) or _names_debugger():
+        return  # a debugger of the person's choice reads the terminal whenever it likes
+    from emulator.cli.hotkeys import Hotkeys
+
+    keys = Hotkeys(opened, arguments, terminal, stop.set)
+    keyboard.begin(keys.actions)
+    terminal.introduce(keys.line)
 
 
 async def _until(stop: asyncio.Event, running: Sequence[tuple[Running, AnyTerminal]]) -> None:
@@ -296,14 +309,19 @@ def _goes_on(engine: Engine) -> bool:
         return True
 
 
-def _stop_signal(restore_terminal: Callable[[], None]) -> asyncio.Event:
+def _names_debugger() -> bool:
+    """Whether `breakpoint()` starts another debugger than pdb, which the guest tells us of."""
+    return os.environ.get("PYTHONBREAKPOINT", "") not in ("", "0", "pdb.set_trace")
+
+
+def _stop_signal(keyboard: Keyboard) -> asyncio.Event:
     """Return an event that SIGINT and SIGTERM set; a second SIGINT ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
         if stop.is_set():
-            restore_terminal()
+            keyboard.restore()
             os._exit(130)
         stop.set()
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 TOGETHER_S = 0.3  # how long diverged instances are collected for one block
 MORE_TOGETHER_S = 2.0  # the same, after the first block about this code
 _RESET = "\x1b[0m"
+_EMPTY = "\x1b[H\x1b[2J\x1b[3J"
 _RED, _YELLOW, _GREEN, _CYAN, _DIM = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[36m", "\x1b[2m"
 
 _FAILURES = frozenset(
@@ -157,6 +158,10 @@ class ConsoleTerminal:
             self._told.add(group)
             text = divergences.block(alike, Ink(self._sink.coloured[sys.stderr]))
             self._write(Level.WARN, sys.stderr, f"\n{text}\n")
+
+    def clear(self) -> None:
+        """Empty the screen, and what can be scrolled back to."""
+        self._sink.write(sys.stdout, _EMPTY)
 
     # --- output of others
 

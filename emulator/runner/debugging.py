@@ -55,6 +55,16 @@ class Guest(EngineGuest, Protocol):
     halts: Halts
 
 
+class Keyboard(Protocol):
+    """The terminal's keys, which a prompt in a guest reads in our place."""
+
+    def lend(self, guest: object) -> None:
+        """A prompt in this guest reads them from now on."""
+
+    def take_back(self, guest: object) -> None:
+        """It does no more, or never did; the guest may have ended at its prompt."""
+
+
 class Debugging:
     """Hears of the guests of one worker.
 
@@ -71,17 +81,20 @@ class Debugging:
         self._tell = tell
         self._halt = halt
         self._go_on = go_on
-        self.restore_terminal: Callable[[], None] = lambda: None
+        self.keyboard: Keyboard | None = None
         self._missing = ""  # what was told of debugpy
 
     def hear(self, guest: Guest, message: Stopped | Continued | DebugListening) -> None:
         """A guest says something of its debugger."""
         match message:
             case Stopped(where, _):  # the guest has told the person at its prompt
+                if self.keyboard is not None:
+                    self.keyboard.lend(guest)
                 self.begin(guest)
                 guest.halts.where = where
             case Continued():
                 self.end(guest)
+                self._take_back(guest)
             case DebugListening(port, problem):
                 guest.halts.port = port
                 if problem and problem != self._missing:
@@ -108,4 +121,8 @@ class Debugging:
     def lost(self, guest: Guest) -> None:
         """A guest has ended, perhaps at its prompt, which had changed the terminal's mode."""
         if guest.halts:
-            self.restore_terminal()
+            self._take_back(guest)
+
+    def _take_back(self, guest: Guest) -> None:
+        if self.keyboard is not None:
+            self.keyboard.take_back(guest)

@@ -92,7 +92,9 @@ def test_code_stops_at_a_prompt_and_no_time_counts_until_it_goes_on(tmp_path: Pa
             assert client.get("/other").text == "answered"  # by the new code
         assert "did not respond" not in dev.text
         dev.type("c\n")
-        eventually(lambda: dev.echoes)
+        eventually(lambda: not dev.echoes)  # single keys act again
+        dev.end()
+        assert dev.echoes
 
 
 def test_without_terminal_and_debugpy_a_breakpoint_is_passed_by_and_told(tmp_path: Path) -> None:

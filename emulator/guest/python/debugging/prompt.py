@@ -11,6 +11,7 @@ import fnmatch
 import os
 import pdb
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from ..printable import printable
 
 # Nobody wants to step through these; their modules are never stopped in.
 _SKIPPED = ("_groundfog", "_groundfog.*", "asyncio", "asyncio.*", "importlib*", "contextvars")
+_LOCAL = 3  # where a mode of the terminal says whether keys are echoed, and come line by line
 
 
 class Prompt(pdb.Pdb):
@@ -107,12 +109,19 @@ def prompt_on(terminal: str, connection: Connection) -> Prompt:
 
 @contextlib.contextmanager
 def _at(terminal: str) -> Iterator[None]:
-    """Let standard input and output be the terminal, as long as this lasts."""
+    """Let standard input and output be the terminal, as long as this lasts.
+
+    Its keys are echoed and edited meanwhile. The host reads none in such a mode.
+    """
     streams = sys.stdin, sys.stdout
     sys.stdout.flush()
     kept = [os.dup(number) for number in (0, 1)]
     descriptor = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
+    mode = termios.tcgetattr(descriptor)
+    usual = [*mode]
+    usual[_LOCAL] |= termios.ECHO | termios.ICANON
     try:
+        termios.tcsetattr(descriptor, termios.TCSANOW, usual)
         for target in (0, 1):
             os.dup2(descriptor, target)
         sys.stdin = open(0, encoding="utf-8", closefd=False)
@@ -120,6 +129,7 @@ def _at(terminal: str) -> Iterator[None]:
         yield
         sys.stdout.flush()
     finally:
+        termios.tcsetattr(descriptor, termios.TCSANOW, mode)
         sys.stdin, sys.stdout = streams
         for target, number in enumerate(kept):
             os.dup2(number, target)
