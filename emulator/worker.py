@@ -214,7 +214,7 @@ def worker_spec(config: Config) -> WorkerSpec:
         if bound.name and bound.name not in values
     }
     for other in config.bound(Unsupported):
-        bindings[other.name]["friendly"] = other.record.friendly
+        bindings[other.name] |= {"friendly": other.record.friendly, "instead": other.record.instead}
     members = () if config.is_python else _members(config)
     if not config.is_python:
         for name in bindings.keys() - {member.name for member in members}:

@@ -45,12 +45,13 @@ class Bound(Struct, Generic[R], frozen=True):
 
 
 class Unsupported(Struct, frozen=True):
-    """The record of a kind that is not emulated yet: using such a binding raises an error.
+    """The record of a kind that is not emulated: using such a binding raises an error.
 
-    friendly: wrangler's name for the kind.
+    friendly: wrangler's name for the kind. instead: what to do without it.
     """
 
     friendly: str
+    instead: str = ""
 
 
 class DevConfig(Struct, frozen=True):

@@ -10,12 +10,17 @@ from typing import Literal
 
 from msgspec import Struct
 
+_AT_CLOUDFLARE = (
+    "It exists at Cloudflare only. Try it with wrangler dev, whose remote = true reaches it, "
+    "and put an object of your own in its place here."
+)
+
 
 class Other(Struct, frozen=True):
     """`key` is the list or object under the configuration key `section`, "" for the section itself.
 
     `name_key` holds the name on `env`. `optional` None means: further keys are not checked, because
-    they are not documented.
+    they are not documented. `instead`: what to do, for the error that its use raises.
     """
 
     section: str
@@ -26,6 +31,7 @@ class Other(Struct, frozen=True):
     name_required: bool = True
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] | None = ()
+    instead: str = _AT_CLOUDFLARE
 
     @property
     def config_key(self) -> str:
@@ -34,6 +40,14 @@ class Other(Struct, frozen=True):
 
 
 _REMOTE = ("remote",)
+
+_IN_YOUR_NETWORK = (
+    "Cloudflare's tunnel leads to it. From this machine, fetch() the address of the service itself."
+)
+_SEARCH = (
+    "It searches at Cloudflare. Search with env.AI and a vectorize binding here, which are "
+    "emulated, or use wrangler dev with remote = true."
+)
 
 OTHER_KINDS = (
     Other(
@@ -44,24 +58,79 @@ OTHER_KINDS = (
     ),
     Other("analytics", "Analytics SQL", "object", optional=_REMOTE),
     Other("k2", "K2 Stream", required=("stream",), optional=_REMOTE),
-    Other("browser", "Browser", "object", optional=_REMOTE),
+    Other(
+        "browser",
+        "Browser",
+        "object",
+        optional=_REMOTE,
+        instead="Browsers run at Cloudflare. Use one of your own here, such as Playwright's behind "
+        "an address that you fetch, or wrangler dev with remote = true.",
+    ),
     Other("images", "Images", "object", optional=_REMOTE),
     Other("media", "Media", "object", optional=_REMOTE),
     Other("stream", "Stream", "object", optional=_REMOTE),
-    Other("websearch", "Web Search", "object", optional=_REMOTE),
+    Other(
+        "websearch",
+        "Web Search",
+        "object",
+        optional=_REMOTE,
+        instead="wrangler has removed this key; env.AI.websearch() took its place.",
+    ),
     Other(
         "dispatch_namespaces", "Dispatch Namespace", optional=("namespace", "outbound", "remote")
     ),
     Other("mtls_certificates", "mTLS Certificate", required=("certificate_id",), optional=_REMOTE),
-    Other("pipelines", "Pipeline", optional=("pipeline", "stream", "remote")),
+    Other(
+        "pipelines",
+        "Pipeline",
+        optional=("pipeline", "stream", "remote"),
+        instead="Pipelines run at Cloudflare. Write to an R2 bucket or a queue here, which are "
+        "emulated, or use wrangler dev with remote = true.",
+    ),
     Other("worker_loaders", "Worker Loader"),
-    Other("vpc_services", "VPC Service", required=("service_id",), optional=_REMOTE),
-    Other("vpc_networks", "VPC Network", optional=("tunnel_id", "network_id", "remote")),
+    Other(
+        "vpc_services",
+        "VPC Service",
+        required=("service_id",),
+        optional=_REMOTE,
+        instead=_IN_YOUR_NETWORK,
+    ),
+    Other(
+        "vpc_networks",
+        "VPC Network",
+        optional=("tunnel_id", "network_id", "remote"),
+        instead=_IN_YOUR_NETWORK,
+    ),
     Other("artifacts", "Artifacts", required=("namespace",), optional=_REMOTE),
     Other("flagship", "Flagship", required=("app_id",), optional=_REMOTE),
-    Other("unsafe_hello_world", "Hello World", optional=("enable_timer",)),
-    Other("ai_search", "AI Search", optional=None),
-    Other("ai_search_namespaces", "AI Search Namespace", optional=None),
-    Other("agent_memory", "Agent Memory", optional=None),
-    Other("unsafe", "Unsafe", key="bindings", name_key="name", required=("type",), optional=None),
+    Other(
+        "unsafe_hello_world",
+        "Hello World",
+        optional=("enable_timer",),
+        instead="It is an example for people who work on wrangler. Remove it.",
+    ),
+    Other(
+        "ai_search",
+        "AI Search",
+        required=("instance_name",),
+        optional=_REMOTE,
+        instead=_SEARCH,
+    ),
+    Other(
+        "ai_search_namespaces",
+        "AI Search Namespace",
+        required=("namespace",),
+        optional=_REMOTE,
+        instead=_SEARCH,
+    ),
+    Other("agent_memory", "Agent Memory", required=("namespace",), optional=_REMOTE),
+    Other(
+        "unsafe",
+        "Unsafe",
+        key="bindings",
+        name_key="name",
+        required=("type",),
+        optional=None,
+        instead="wrangler passes it on to Cloudflare unseen, so nobody here knows what it is.",
+    ),
 )

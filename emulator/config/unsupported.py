@@ -33,7 +33,9 @@ def read_unsupported(
             name = _read_item(kind, item)
             names.add(name, kind.friendly, item.where(kind.name_key))
             if name:
-                bindings.append(Bound(name, kind.config_key, Unsupported(kind.friendly)))
+                bindings.append(
+                    Bound(name, kind.config_key, Unsupported(kind.friendly, kind.instead))
+                )
     return bindings
 
 

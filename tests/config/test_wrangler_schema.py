@@ -65,6 +65,25 @@ def test_every_key_of_a_binding_of_another_kind_is_known(kind: Other) -> None:
     assert theirs.keys() - {kind.name_key, *kind.required, *kind.optional} == set()
 
 
+def test_every_section_with_bindings_is_emulated_or_named() -> None:
+    sections = properties(schema()["RawEnvironment"])
+    found = set()
+    for name, section in sections.items():
+        if name == "previews":  # what previews have in place of these
+            continue
+        try:
+            members = properties(section)
+        except KeyError:  # a list of names
+            continue
+        inner = [properties(each) for each in members.values() if each.get("type") == "array"]
+        if any("binding" in each for each in [members, *inner]):
+            found.add(name)
+    named = {kind.section for kind in KINDS} | {kind.section for kind in OTHER_KINDS}
+
+    assert found - named == set()
+    assert len(found) > 25
+
+
 EMULATED = [*((kind.section, kind.inner, kind.keys) for kind in KINDS), ("dev", "", keys.DEV)]
 
 

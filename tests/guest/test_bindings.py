@@ -508,10 +508,10 @@ try:
 except NotImplementedError as error:
     out = str(error)
 """
-    kinds = {"REPOS": {"kind": "artifacts", "friendly": "Artifacts"}}
+    kinds = {"REPOS": {"kind": "artifacts", "friendly": "Artifacts", "instead": "Use R2."}}
     assert seen(tmp_path, code, {}, kinds=kinds) == (
         "env.REPOS is a binding of kind artifacts (Artifacts), "
-        "which Groundfog does not emulate yet."
+        "which Groundfog does not emulate yet. Use R2."
     )
 
 

@@ -39,14 +39,17 @@ def members(
 ) -> dict[str, Any]:
     """Return what is on `env`, by name.
 
-    bindings: name -> `{"kind", "friendly"?, …}`; only a kind that is not emulated has `friendly`.
+    bindings: name -> `{"kind", "friendly"?, "instead"?, …}`; only a kind that is not emulated has
+    `friendly`.
     """
     found = {name: proxied(value, f"env.{name}") for name, value in variables.items()}
     for name, binding in bindings.items():
         kind = binding["kind"]
         client = None if "friendly" in binding else _CLIENTS.get(kind)
         if client is None:
-            found[name] = Unsupported(name, kind, binding.get("friendly", kind))
+            found[name] = Unsupported(
+                name, kind, binding.get("friendly", kind), binding.get("instead", "")
+            )
         else:
             found[name] = client(caller, name, binding)
     return found

@@ -243,15 +243,15 @@ def _bindings(spec: WorkerSpec) -> list[Value]:
     found += [{"name": member.name, **member.value} for member in spec.members]
     for name, binding in spec.bindings.items():
         if name not in known:
-            found.append(_absent(name, binding["kind"], binding.get("friendly", "")))
+            found.append(_absent(name, binding))
     return found
 
 
-def _absent(name: str, kind: str, friendly: str) -> Value:
+def _absent(name: str, binding: Mapping[str, Any]) -> Value:
     message = (
-        f"env.{name} is a binding of kind {kind} ({friendly}), "
-        "which Groundfog does not emulate yet."
-    )
+        f"env.{name} is a binding of kind {binding['kind']} ({binding.get('friendly', '')}), which "
+        f"Groundfog does not emulate yet. {binding.get('instead', '')}"
+    ).rstrip()
     inner: list[Value] = [{"name": "message", "text": message}]
     return {"name": name, "wrapped": {"moduleName": ABSENT, "innerBindings": inner}}
 

@@ -6,13 +6,16 @@ from typing import Any, NoReturn
 
 
 class Unsupported:
-    """Is on `env` under the binding's name, so that only its use raises an error."""
+    """Is on `env` under the binding's name, so that only its use raises an error.
 
-    def __init__(self, name: str, kind: str, friendly: str) -> None:
+    instead: what the error says to do.
+    """
+
+    def __init__(self, name: str, kind: str, friendly: str, instead: str = "") -> None:
         self.__dict__["_problem"] = (
-            f"env.{name} is a binding of kind {kind} ({friendly}), "
-            "which Groundfog does not emulate yet."
-        )
+            f"env.{name} is a binding of kind {kind} ({friendly}), which Groundfog does not emulate"
+            f" yet. {instead}"
+        ).rstrip()
 
     def __getattr__(self, attribute: str) -> NoReturn:
         if attribute.startswith("__"):  # introspection, e.g. by inspect or copy
