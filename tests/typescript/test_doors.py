@@ -113,6 +113,15 @@ def test_both_doors_remove_the_headers_that_only_the_host_may_set(server: DevSer
         assert not names & {"x-groundfog-asker", "mf-original-url", "cf-ew-via"}
 
 
+def test_both_doors_say_the_address_of_the_client_unless_it_says_one_itself(
+    server: DevServer,
+) -> None:
+    for line, address in ((), "127.0.0.1"), (("CF-Connecting-IP: 203.0.113.9",), "203.0.113.9"):
+        sent = get("/", *line)
+        for answer in (through_python(sent), through_workerd(server, sent)):
+            assert f'["cf-connecting-ip","{address}"]'.encode() in answer.replace(b'", "', b'","')
+
+
 def test_user_code_sees_no_binding_of_ours(server: DevServer) -> None:
     assert httpx.get(server.url).headers["x-env"] == "DB,DB,DB"
 

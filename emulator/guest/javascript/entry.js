@@ -20,25 +20,19 @@ const OPEN_MAX = 1_000; // requests of the worker to itself at a time
 let open = 0;
 
 // Lets the user's default export answer a request.
-function serve(request, env, ctx) {
-  return runAs(new Requested(request.method, request.url), () => answered(request, env, ctx));
+function serve(request, method, target, env, ctx) {
+  return runAs(new Requested(method, target), () => answered(request, env, ctx));
 }
 
 function answered(request, env, ctx) {
   const exported = user.default;
   if (typeof exported === "function") {
     const instance = new exported(watchedContext(ctx), env);
-    if (typeof instance.fetch === "function") return answerOf(instance.fetch(withCf(request)));
+    if (typeof instance.fetch === "function") return instance.fetch(withCf(request));
   } else if (typeof exported?.fetch === "function") {
-    return answerOf(exported.fetch(withCf(request), env, watchedContext(ctx)));
+    return exported.fetch(withCf(request), env, watchedContext(ctx));
   }
   throw new Error("Handler does not export a fetch() function.");
-}
-
-async function answerOf(promise) {
-  const answer = await promise;
-  if (answer instanceof Response) return answer;
-  throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
 }
 
 // Returns the default export as this worker calls it by a binding to itself.
@@ -92,6 +86,8 @@ async function counted(handle) {
 export default wrap(user.default);
 
 export const __groundfog_front = front(serve);
+export const __groundfog_front_v4 = front(serve, "127.0.0.1");
+export const __groundfog_front_v6 = front(serve, "::1");
 
 export const __groundfog_control = {
   fetch(request, env, ctx) {

@@ -7,6 +7,7 @@ import { told } from "./failures.js";
 import { Requested } from "./labels.js";
 import { runAs, setTimeout } from "./primitives.js";
 import { atDepth, decodeCalled, encodeCalled, methodOf, notImplemented, ownFunction } from "./stubs.js";
+import { targetOf } from "./targets.js";
 import { decode, encode } from "./values.js";
 
 const CHUNK_BYTES = 65_536;
@@ -233,7 +234,7 @@ export class Exchanges {
 
 // For whom the code of a call runs.
 function scopeOf({ type, method, url }) {
-  return type === "fetch" ? new Requested(method, url) : { label: `${method}()` };
+  return type === "fetch" ? new Requested(method, targetOf(url)) : { label: `${method}()` };
 }
 
 class Exchange {

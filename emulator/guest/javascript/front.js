@@ -4,12 +4,14 @@
 
 import { answerFailure } from "./failures.js";
 import { door, host, rules } from "./host.js";
+import { targetOf } from "./targets.js";
 
 const { Headers, IdentityTransformStream, Request, Response, scheduler } = globalThis;
 const now = Date.now;
 const TELL_AFTER_MS = 20;
 const TELL_AGAIN_MS = 2_000; // a request that was to tell the lines may have been cut off
 const LOCAL_ADDRESS = "127.0.0.1";
+const NO_RESPONSE = "Incorrect type for Promise: the Promise did not resolve to 'Response'.";
 
 const names = new Set(rules?.names);
 const hostPattern = new RegExp(rules?.host ?? "");
@@ -20,28 +22,35 @@ let tellingSince = -TELL_AGAIN_MS;
 
 const tooLarge = new WeakSet(); // requests whose body was cut off
 
-// Returns the entrypoint that clients reach. serve: lets user code answer a request.
-export function front(serve) {
+// Returns the entrypoint that clients reach. serve: lets user code answer a request, of which it also
+// gets method and target. address: of all clients; undefined: `request.cf` says it.
+// Every call of the platform and every promise counts here.
+export function front(serve, address) {
   return {
     async fetch(request, env, ctx) {
-      const target = targetOf(request.url);
-      if (!isAllowed(request, target)) return refused(request);
+      const { headers, method, url } = request;
+      const target = targetOf(url);
+      const length = request.body === null ? "0" : headers.get("content-length");
+      if (!isAllowed(headers, target, length)) return refused(request);
       const began = now();
-      const answer = await answered(request, serve, env, ctx);
-      note(request.method, target, answer.status, now() - began, ctx);
+      let answer = isNavigation(method, headers) ? await failingPage(headers) : null;
+      if (rules.has_front) answer ??= await answerOfHost(request);
+      try {
+        if (answer === null) {
+          answer = await serve(forUser(request, headers, length, address), method, target, env, ctx);
+          if (!(answer instanceof Response)) throw new TypeError(NO_RESPONSE);
+        }
+      } catch (error) {
+        answer = await failed(request, error);
+      }
+      note(method, target, answer.status, now() - began, ctx);
       return answer;
     },
   };
 }
 
-// Path and query of an absolute URL, which workerd has normalized; parsing it again costs more.
-function targetOf(url) {
-  const start = url.indexOf("/", url.indexOf("//") + 2);
-  return start < 0 ? "/" : url.slice(start);
-}
-
-function isAllowed(request, target) {
-  return isKnownHost(request.headers.get("host")) && !isControlPath(target) && hasRoom(request);
+function isAllowed(headers, target, length) {
+  return isKnownHost(headers.get("host")) && !isControlPath(target) && !(Number(length) > rules.body_max_bytes);
 }
 
 function isKnownHost(given) {
@@ -69,11 +78,6 @@ function isControlPath(target) {
   return rules.control_roots.includes(path) || rules.control_prefixes.some((prefix) => path.startsWith(prefix));
 }
 
-function hasRoom(request) {
-  const length = request.headers.get("content-length");
-  return length === null || Number(length) <= rules.body_max_bytes;
-}
-
 async function refused(request) {
   try {
     return await door.fetch(request); // which says why
@@ -84,28 +88,21 @@ async function refused(request) {
   }
 }
 
-async function answered(request, serve, env, ctx) {
-  const early = isNavigation(request) ? await failingPage(request) : null;
-  const before = early ?? (rules.has_front ? await answerOfHost(request) : null);
-  if (before !== null) return before;
-  try {
-    return await serve(forUser(request), env, ctx);
-  } catch (error) {
-    if (tooLarge.has(request)) return new Response(rules.too_large, { status: 413 });
-    return answerFailure(error, request);
-  }
+// Returns the answer to a request whose handler threw.
+function failed(request, error) {
+  return tooLarge.has(request) ? new Response(rules.too_large, { status: 413 }) : answerFailure(error, request);
 }
 
-function isNavigation(request) {
-  const accept = request.headers.get("accept");
+function isNavigation(method, headers) {
+  const accept = headers.get("accept");
   if (accept === null || !accept.toLowerCase().includes("text/html")) return false;
-  const mode = request.headers.get("sec-fetch-mode");
-  return mode === null ? request.method === "GET" : mode === "navigate";
+  const mode = headers.get("sec-fetch-mode");
+  return mode === null ? method === "GET" : mode === "navigate";
 }
 
 // Returns the page about newer code that does not run, or null.
-async function failingPage(request) {
-  const accept = request.headers.get("accept");
+async function failingPage(headers) {
+  const accept = headers.get("accept");
   const failing = await host.fetch("http://groundfog/navigation", { headers: { accept } });
   return failing.status === 204 ? null : failing;
 }
@@ -121,14 +118,13 @@ async function answerOfHost(request) {
 }
 
 // The request as the user's worker gets it. `request_cf.js` gives it `request.cf`.
-function forUser(request) {
-  const isUnmeasured = request.body !== null && !request.headers.has("content-length");
-  const copy = isUnmeasured ? new Request(request, { body: limited(request) }) : new Request(request);
+function forUser(request, given, length, address) {
+  const copy = length === null ? new Request(request, { body: limited(request) }) : new Request(request);
   const { headers } = copy;
-  for (const name of request.headers.keys()) {
+  for (const name of given.keys()) {
     if (internal.test(name)) headers.delete(name);
   }
-  if (!headers.has("cf-connecting-ip")) headers.set("cf-connecting-ip", addressOf(request.cf?.clientIp));
+  if (!given.has("cf-connecting-ip")) headers.set("cf-connecting-ip", address ?? addressOf(request.cf?.clientIp));
   return copy;
 }
 

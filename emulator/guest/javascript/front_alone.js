@@ -3,4 +3,8 @@
 import { env } from "cloudflare:workers";
 import { front } from "./groundfog/front.js";
 
-export default front((request) => env.USER.fetch(request));
+const serve = (request) => env.USER.fetch(request);
+
+export const __groundfog_front = front(serve);
+export const __groundfog_front_v4 = front(serve, "127.0.0.1");
+export const __groundfog_front_v6 = front(serve, "::1");

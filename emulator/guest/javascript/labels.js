@@ -29,17 +29,13 @@ function escaped(character) {
 
 // For whom code runs that answers a request.
 export class Requested {
-  #method;
-  #url;
-
-  constructor(method, url) {
-    this.#method = method;
-    this.#url = url;
+  constructor(method, target) {
+    this.method = method;
+    this.target = target;
   }
 
   get label() {
-    const url = this.#url;
-    const path = url.slice(url.indexOf("/", url.indexOf("//") + 2)).split("?", 1)[0];
-    return `${this.#method} ${path.length > PATH_MAX_CHARS ? `${path.slice(0, PATH_MAX_CHARS)}…` : path}`;
+    const path = this.target.split("?", 1)[0];
+    return `${this.method} ${path.length > PATH_MAX_CHARS ? `${path.slice(0, PATH_MAX_CHARS)}…` : path}`;
   }
 }

@@ -10,7 +10,8 @@ Source: https://github.com/cloudflare/workerd/blob/main/src/workerd/server/worke
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from emulator.runner.workerd.member import WORKER, service_of
 # Exported by entry.js:
 CONTROL = "__groundfog_control"
 FRONT = "__groundfog_front"
+# By the address on which a socket listens: the front that knows all its clients' address.
+LOCAL_FRONTS = {"127.0.0.1": f"{FRONT}_v4", "::1": f"{FRONT}_v6"}
 # The same names as in host.js:
 HOST = "__groundfog_host"
 DOOR = "__groundfog_door"
@@ -39,6 +42,9 @@ ABSENT = "groundfog:absent"
 FORMAT = "groundfog:format"
 INLINE_MAX_BYTES = 16 * 1024  # of a module in the text of the configuration
 OWN_DATE = "2026-06-01"  # of our own workers
+# workerd makes `request.cf` of the header of this name, which no client can guess, or else of the
+# client's address, which would cost a copied request more than everything else.
+NO_CF = f"x-groundfog-{secrets.token_hex(8)}"
 # From this date the flag is the default, and naming it is an error for some versions of workerd.
 NODEJS_COMPAT_FROM = "2026-08-04"
 
@@ -68,8 +74,8 @@ class Layout(Struct, frozen=True):
     storage: Path
 
 
-def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes:
-    """Return the configuration as text. sockets: their names; all but `"control"` are public."""
+def configuration(layout: Layout, public: Mapping[str, str], embed: Embed) -> bytes:
+    """Return the configuration as text. public: names of sockets, and on which address each is."""
     services: list[Value] = [
         {"name": "user", "worker": Reference("user")},
         {
@@ -88,10 +94,9 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
     if layout.door is not None:
         services.append(_external("door", layout.door, f"{layout.generation} door"))
     constants: dict[str, tuple[str, Value]] = {"user": ("Worker", _user(layout))}
-    control: Value = {"name": "user", "entrypoint": CONTROL}
-    front: Value = {"name": "user", "entrypoint": FRONT}
+    control = front = "user"
     if layout.bundle.service_worker:
-        control, front = {"name": "control", "entrypoint": CONTROL}, "front"
+        control, front = "control", "front"
         constants["control"] = ("Worker", _control(layout))
         constants["front"] = ("Worker", _front_alone(layout))
     constants["workflows"] = ("Worker", _workflows(layout.spec))
@@ -104,8 +109,8 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
     config: dict[str, Value] = {
         "services": services,
         "sockets": [
-            {"name": name, "http": {}, "service": control if name == "control" else front}
-            for name in sockets
+            _socket("control", control, CONTROL),
+            *(_public_socket(name, front, address) for name, address in public.items()),
         ],
         "extensions": [
             {
@@ -117,6 +122,16 @@ def configuration(layout: Layout, sockets: Sequence[str], embed: Embed) -> bytes
         ],
     }
     return document({"config": ("Config", config), **constants}, embed)
+
+
+def _socket(name: str, service: str, entrypoint: str, **http: Value) -> Value:
+    return {"name": name, "http": http, "service": {"name": service, "entrypoint": entrypoint}}
+
+
+def _public_socket(name: str, service: str, address: str) -> Value:
+    if address in LOCAL_FRONTS:
+        return _socket(name, service, LOCAL_FRONTS[address], cfBlobHeader=NO_CF)
+    return _socket(name, service, FRONT)
 
 
 def asker_of(generation: int, binding: str) -> str:
@@ -273,7 +288,7 @@ def _front_alone(layout: Layout) -> Value:
     """Return the worker in front of a service worker."""
     modules: list[Value] = [
         {"name": "front", "esModule": javascript.source("front_alone.js")},
-        *_parts("front.js", "host.js", "failures.js"),
+        *_parts("front.js", "host.js", "failures.js", "targets.js"),
     ]
     return {
         "modules": modules,

@@ -138,15 +138,16 @@ class WorkerdSource:
         control = self.folder / f"control-{layout.generation}.sock"
         listener = listen_privately(control)
         listeners: list[tuple[str, socket.socket]] = [("control", listener)]
+        public: dict[str, str] = {}
         berth = None
         try:
             if front is not None:
                 berth = front.public.berth()
-                listeners += [
-                    (_socket_name(index), each) for index, each in enumerate(berth.sockets)
-                ]
-            names = [name for name, _ in listeners]
-            described = partial(configuration, layout, names)
+                for index, each in enumerate(berth.sockets):
+                    name = f"http-{index}"
+                    listeners.append((name, each))
+                    public[name] = str(each.getsockname()[0])
+            described = partial(configuration, layout, public)
             # It cannot listen on a unix socket: it would never say that it is ready.
             arguments = ("--inspector-addr=127.0.0.1:0",) if layout.spec.debug else ()
             process = launch(Start(self._program, described, listeners, self.folder, arguments))
@@ -230,10 +231,6 @@ def _check_service_worker(spec: WorkerSpec) -> None:
             " export default { … }"
         )
         raise LoadError(BUILD_FAILED, text, text, "", 0)
-
-
-def _socket_name(index: int) -> str:
-    return f"http-{index}"
 
 
 def _identity(bundle: Bundle) -> list[bytes]:
