@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from bindings.binding import Binding
 from bindings.durable_objects.namespace import ObjectCalls, ObjectClass
+from bindings.network.network import Fetched, Network
 from bindings.webcrypto.webcrypto import Webcrypto
 from emulator import watch
 from emulator.clock import Clock
@@ -27,7 +28,7 @@ from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError, WorkerError
 from emulator.kinds.object_classes import missing_classes
 from emulator.kinds.workflow_classes import check_exports
-from emulator.protocol.loading import CRYPTO, EMAILS, STUBS
+from emulator.protocol.loading import CRYPTO, EMAILS, NETWORK, STUBS
 from emulator.runner.guest import Guest
 from emulator.runner.loads import Loads
 from emulator.runner.requests import (
@@ -61,6 +62,7 @@ class Terminal(Protocol):
     def warning(self, text: str) -> None: ...
     def error(self, text: str) -> None: ...
     def output(self, line: OutputLine) -> None: ...
+    def fetched(self, fetched: Fetched) -> None: ...
     def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None: ...
     def load_failed(self, error: LoadError, still_serving: bool) -> None: ...
     def diverged(self, told: Diverged) -> None: ...
@@ -337,8 +339,13 @@ class Supervisor:
         spec, bindings = worker_spec(config), self.worker.bindings.of(config)
         if self._loading is not None:
             spec, bindings = self._loading(spec, bindings)
-        own: dict[str, Binding] = {STUBS: self.worker.peers.stubs, CRYPTO: Webcrypto()}
-        bindings = {**bindings, **own, EMAILS: self.worker.emails}
+        own: dict[str, Binding] = {
+            CRYPTO: Webcrypto(),
+            EMAILS: self.worker.emails,
+            NETWORK: bindings.get(NETWORK) or Network(self._terminal.fetched),
+            STUBS: self.worker.peers.stubs,
+        }
+        bindings = {**bindings, **own}
         return await self.runner.load(spec, bindings, apart=apart)
 
     async def _open_apart(self) -> None:

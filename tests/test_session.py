@@ -61,6 +61,9 @@ class Told:
     def output(self, line: object) -> None:
         self.texts.append(str(line))
 
+    def fetched(self, fetched: object) -> None:
+        self.texts.append(str(fetched))
+
     def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None:
         self.texts.append("reloaded")
 

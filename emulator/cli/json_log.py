@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from bindings.network.network import Fetched
 from emulator.cli.levels import Level
 from emulator.cli.names import InstanceName
 from emulator.cli.sink import Sink
@@ -114,6 +115,15 @@ class JsonTerminal:
         told |= {"durationMs": round(duration_ms)}
         text = f"{method} {path} {status}"
         self._write(Level.DEBUG if own else Level.INFO, sys.stdout, "request", text, told)
+
+    def fetched(self, fetched: Fetched) -> None:
+        """The worker has sent a request elsewhere."""
+        told: dict[str, object] = {"method": fetched.method, "url": fetched.url}
+        told |= {"status": fetched.status} if fetched.status else {"problem": fetched.problem}
+        told |= {"durationMs": round(fetched.duration_ms)}
+        text = f"fetch {fetched.method} {fetched.url} {fetched.status or fetched.problem}"
+        level = Level.WARN if fetched.problem else Level.INFO
+        self._write(level, sys.stdout, "fetch", text, told)
 
     def close(self) -> None:
         """Write everything collected, if somebody reads it; later lines are not written."""

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
+from bindings.network.network import Fetched
 from emulator.cli.cells import printable, printable_lines
 from emulator.cli.ink import Ink
 from emulator.cli.levels import Level
@@ -182,6 +183,18 @@ class ConsoleTerminal:
         colour = _GREEN if status < 400 else _YELLOW if status < 500 else _RED
         shown = self._paint(sys.stdout, colour, str(status))
         text = f"{method} {printable(path)} {shown} ({duration_ms:.0f}ms)"
+        self._write(level, sys.stdout, text)
+
+    def fetched(self, fetched: Fetched) -> None:
+        """The worker has sent a request elsewhere."""
+        level = Level.WARN if fetched.problem else Level.INFO
+        if level > self._level:
+            return
+        colour = _GREEN if 0 < fetched.status < 400 else _YELLOW
+        shown = self._paint(sys.stdout, colour, str(fetched.status or "failed"))
+        text = f"fetch {fetched.method} {printable(fetched.url)} {shown}"
+        text += f" ({fetched.duration_ms:.0f}ms)"
+        text += f": {printable(fetched.problem)}" if fetched.problem else ""
         self._write(level, sys.stdout, text)
 
     # --- writing

@@ -14,7 +14,13 @@ EMAILS = (
     ":email"  # what does what an `email` handler asks for, as if it were a binding of this name
 )
 STUBS = ":stubs"  # what calls functions of other guests, as if it were a binding of this name
+_NOT_ON_ENV = {NETWORK: "", CRYPTO: "crypto.subtle."}
 OTHER_VERSION = "ProtocolVersionError"  # name in LoadFailed: host and guest differ
+
+
+def called(binding: str, method: str) -> str:
+    """Return a call as user code has written it: `env.DB.exec()`, `fetch()`."""
+    return f"{_NOT_ON_ENV.get(binding, f'env.{binding}.')}{method}()"
 
 
 @message

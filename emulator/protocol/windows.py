@@ -89,6 +89,11 @@ class Incoming:
             self._error = error
             self._wake()
 
+    def failed_with(self, error: Exception) -> None:
+        """Reading past what has come raises `error`."""
+        self._error = error
+        self._wake()
+
     def cancel(self) -> None:
         """Stop reading; the peer is told to stop sending."""
         if not self.ended:

@@ -14,6 +14,7 @@ from emulator.protocol import values
 from emulator.protocol.bindings import BindingCall, BindingFailed, BindingResult
 from emulator.protocol.exchanges import Cancel, Credit, Data, End
 from emulator.protocol.framing import MAX_FRAME_BYTES, FrameTooLarge
+from emulator.protocol.loading import called
 from emulator.protocol.message import Message, ProtocolError
 from emulator.protocol.windows import Incoming, Outgoing
 from emulator.runner import payloads
@@ -110,7 +111,7 @@ class BindingCalls:
                 call.incoming.end(WorkerError(error) if error else None)
             case Credit(bytes=amount) if call.outgoing is not None:
                 call.outgoing.credit(amount)
-            case Cancel() if call.outgoing is not None and call.task is not None:
+            case Cancel() if call.task is not None:
                 call.task.cancel()
 
     async def close(self) -> None:
@@ -136,7 +137,7 @@ class BindingCalls:
             call.incoming.cancel()
 
     async def _answer(self, message: BindingCall, call: _Call) -> None:
-        where = f"env.{message.binding}.{message.method}()"
+        where = called(message.binding, message.method)
         try:
             binding = self._bindings.get(message.binding)
             if binding is None:

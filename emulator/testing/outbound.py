@@ -1,6 +1,6 @@
 """What a worker under test fetches: answered by rules, let through, or refused.
 
-It is the binding that a guest asks before it fetches (`emulator/guest/python/network.py`).
+It stands in front of the network (`bindings/network/network.py`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct, field
 
+from bindings.network.network import LOST, Network
 from emulator.errors import WorkerError
 from emulator.protocol import values
 from emulator.testing.connection import TestFailed
 
-LOST = "Network connection lost."
 CallTest = Callable[..., Awaitable[Any]]
 
 
@@ -84,18 +84,19 @@ class Outbound:
         self.allowed: set[str] = set()
         self.unexpected: list[str] = []
         self._call = call
+        self._network = Network()
 
     async def call(self, method: str, args: list[Any]) -> Any:
-        """Answer `fetch(request)`, or return None: it may pass. Raises WorkerError."""
+        """Answer `fetch(request)` as the network does. Raises WorkerError."""
         request = args[0]
-        request["body"] = None if request["body"] is None else bytes(request["body"])
+        request["body"] = await _whole(request["body"])
         best = self.rule_for(request)
         if best is not None:
             best.calls.append(request)
             return await self._answer(best, request)
         host = urlsplit(request["url"]).hostname or ""
         if any(fnmatch.fnmatchcase(host, pattern) for pattern in self.allowed):
-            return None
+            return await self._network.call(method, args)
         text = self._refusal(request)
         self.unexpected.append(text)
         raise WorkerError(text, name="NetworkRefused")
@@ -125,7 +126,7 @@ class Outbound:
                 raise WorkerError(error.message, name=error.name) from None
         return {
             "status": answer["status"],
-            "reason": "",
+            "status_text": "",
             "headers": answer["headers"],
             "body": answer["body"],
         }
@@ -139,6 +140,13 @@ class Outbound:
             text += f" The nearest is {nearest.shown}; it expects: {differs}."
         host = urlsplit(request["url"]).hostname
         return text + f' worker.outbound.allow("{host}") would let it through.'
+
+
+async def _whole(body: Any) -> bytes | None:
+    """Return a body as rules compare it."""
+    if body is None or isinstance(body, bytes):
+        return body
+    return b"".join([piece async for piece in body])
 
 
 def _differing(what: str, wanted: dict[str, str], given: dict[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bindings.network.network import Fetched
 from emulator.engine.model.divergence import Diverged
 from emulator.protocol.life import REFUSED_NETWORK
 from emulator.runner.output import OutputLine
@@ -40,6 +41,9 @@ class Logs:
             self.refused(line.text.removeprefix(REFUSED_NETWORK))
             return
         self._add("log" if line.stream == "stdout" else "error", line.text)
+
+    def fetched(self, fetched: Fetched) -> None:
+        return None
 
     def reloaded(self, changed: frozenset[Path], duration_ms: float) -> None:
         return None

@@ -443,6 +443,6 @@ def test_fetch_raises_oserror_when_nobody_listens(tmp_path: Path, upstream: str)
 
     async def scenario(it: Running) -> None:
         await it.load()
-        assert await it.get() == b"ConnectionRefusedError"
+        assert await it.get() == b"AbortError"
 
     run(tmp_path, scenario)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bindings.binding import Binding
+from bindings.network.network import Network
 from emulator.engine.guests.blame import Cause, Loss
+from emulator.protocol.loading import NETWORK
 from emulator.protocol.runs import Replayed, RunMessage, StepChunk, StreamRead
 from emulator.runner.guest import Guest
 from emulator.runner.output import OutputLine
@@ -98,7 +100,8 @@ class Running:
         kinds = {name: {"kind": binding.kind} for name, binding in (bindings or {}).items()}
         kinds = options.pop("kinds", kinds)
         guest = await self.runner.load(
-            spec(self.project, bindings=kinds, **options), bindings or {}
+            spec(self.project, bindings=kinds, **options),
+            {NETWORK: Network(), **(bindings or {})},
         )
         self.runner.switch(guest)
         return guest

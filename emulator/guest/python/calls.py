@@ -11,7 +11,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from ...protocol.bindings import BindingCall, BindingFailed, BindingResult
+from ...protocol.exchanges import Cancel
 from ...protocol.framing import FrameTooLarge
+from ...protocol.loading import called
 from ...protocol.values import MalformedValue
 from ...protocol.windows import Outgoing
 from . import conversion, scope, tracebacks
@@ -35,6 +37,7 @@ class Caller(Protocol):
         failed: Callable[[str, str], Exception] | None = None,
         takes_stream: bool = False,
         is_rpc: bool = False,
+        stops: bool = False,
     ) -> Answer:
         """Send a call at once and return what waits for its answer; see `BindingCalls.call`."""
         ...
@@ -77,21 +80,23 @@ class BindingCalls:
         failed: Callable[[str, str], Exception] | None = None,
         takes_stream: bool = False,
         is_rpc: bool = False,
+        stops: bool = False,
     ) -> Answer:
         """Send the call now, awaited or not, and return a coroutine of its result.
 
         `then` turns the decoded result into what user code gets; `failed` makes the exception from
         the error's name and message. With `takes_stream`, one ReadableStream may stand in `args`;
         it is sent as it is read. With `is_rpc`, another worker is called: functions may too.
+        With `stops`, the host does not go on when waiting for the answer is cancelled.
         Raises what `conversion.encode` and `scope.current` raise.
         """
         if not self._loop.is_driven_here():
             options: Any = {"then": then, "failed": failed}
-            options |= {"takes_stream": takes_stream, "is_rpc": is_rpc}
+            options |= {"takes_stream": takes_stream, "is_rpc": is_rpc, "stops": stops}
             return self._from_thread(lambda: self.call(binding, method, args, **options))
         current = scope.current()
         if current.refuse is not None:
-            return answer_of(current.refuse(f"env.{binding}.{method}()"), binding)
+            return answer_of(current.refuse(called(binding, method)), binding)
         stream: ReadableStream | None = None
         if takes_stream or is_rpc:
             functions = self.functions if is_rpc else None
@@ -109,12 +114,14 @@ class BindingCalls:
             try:
                 self._send(message)
             except FrameTooLarge as error:
-                raise JsException(f"env.{binding}.{method}(): {error}", "RangeError") from None
+                raise JsException(f"{called(binding, method)}: {error}", "RangeError") from None
         self._next_id += 2
         answer: asyncio.Future[Any] = self._loop.create_future()
         self._waiting[number] = (answer, then, failed)
         if current.run:
             self._runs[number] = current.run
+        if stops:
+            answer.add_done_callback(lambda done: self._stop(number) if done.cancelled() else None)
         if begin is not None:
             begin(answer)
         elif stream is not None:
@@ -187,6 +194,12 @@ class BindingCalls:
             return
         error = (failed or _js_error)(message.name, message.message)
         answer.set_exception(error)
+
+    def _stop(self, number: int) -> None:
+        """Nobody waits for an answer any more: what was asked for ends."""
+        self._runs.pop(number, None)
+        if self._waiting.pop(number, None) is not None:
+            self._send(Cancel(number))
 
     def outgoing(self, exchange_id: int) -> Outgoing | None:
         """Return the stream that is being sent with the call on this exchange."""

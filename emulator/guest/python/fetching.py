@@ -16,7 +16,7 @@ from .sdk.pyodide.ffi import JsException
 from .sdk.workers.headers import HeaderList
 from .sdk.workers.request import Request
 from .sdk.workers.response import NULL_BODY, Response, head_and_body
-from .streams import ReadableStream, Send
+from .streams import IncomingBody, ReadableStream, Send
 from .web_sockets import WebSocket
 
 _LABEL_MAX_CHARS = 40  # of the path
@@ -45,6 +45,8 @@ class FetchExchange(Exchange):
             body = None
         if isinstance(body, bytes):
             headers = _with_length(headers, len(body))
+        elif body is not None and not isinstance(body.source, IncomingBody):
+            headers = _with_length(headers, body.announced)
         whole = body if isinstance(body, bytes) and len(body) <= CHUNK_BYTES else b""
         self._send(
             FetchResponse(
@@ -137,10 +139,10 @@ def _described(result: Any) -> str:
     return "None" if result is None else f"a value of {type(result)}"
 
 
-def _with_length(headers: HeaderList, length: int) -> HeaderList:
-    """A body that is complete is sent with its true length, not with the one user code gave."""
+def _with_length(headers: HeaderList, length: int | None) -> HeaderList:
+    """A body is sent with its true length, or without one, not with the one user code gave."""
     kept = [pair for pair in headers if pair[0].lower() != "content-length"]
-    return [*kept, ("content-length", str(length))]
+    return kept if length is None else [*kept, ("content-length", str(length))]
 
 
 def _path(url: str) -> str:

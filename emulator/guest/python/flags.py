@@ -9,6 +9,7 @@ NO_GLOBAL_HANDLERS = "python_no_global_handlers"
 IMPLICIT_DEPENDENCIES = "python_workflows_implicit_dependencies"
 DELETES_ALARM = "delete_all_deletes_alarm"
 CTX_EXPORTS = "enable_ctx_exports"
+STRIPS_AUTHORIZATION = "strip_authorization_on_cross_origin_redirect"
 
 # enable flag, the flag that turns it off again, and the compatibility date that implies it
 _FLAGS = (
@@ -25,12 +26,25 @@ _FLAGS = (
         "2026-02-17",
     ),
     (IMPLICIT_DEPENDENCIES, f"no_{IMPLICIT_DEPENDENCIES}", "2026-02-25"),
+    (STRIPS_AUTHORIZATION, "retain_authorization_on_cross_origin_redirect", "2025-09-01"),
     (CTX_EXPORTS, "disable_ctx_exports", "2025-11-17"),
     (DELETES_ALARM, "delete_all_preserves_alarm", "2026-02-24"),
     ("enable_python_external_sdk", "disable_python_external_sdk", "2026-04-21"),
     ("python_process_pth_files", "disable_python_process_pth_files", "2026-05-26"),
     ("nodejs_compat", "no_nodejs_compat", "9999-99-99"),
 )
+
+_on: dict[str, bool] = {}
+
+
+def use(resolved: dict[str, bool]) -> None:
+    """Let these be the flags of the worker."""
+    _on.update(resolved)
+
+
+def is_on(name: str) -> bool:
+    """Return whether a flag of the worker is on."""
+    return _on.get(name, False)
 
 
 def resolve(compatibility_date: str, given: list[str]) -> dict[str, bool]:

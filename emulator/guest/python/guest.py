@@ -138,7 +138,7 @@ class Guest:
         hints.elsewhere.update(variables.get("elsewhere", {}))
         host_calls.use(self._calls)
         if message.asks_network:
-            network.guard(self._calls, message.allowed_hosts)
+            network.guard(message.allowed_hosts)
         if message.clock_ahead_ms:
             from . import shifted_clock
 

@@ -1,10 +1,11 @@
-"""Calls of what the host does for every worker, whatever is on `env`, such as `crypto.subtle`."""
+"""Calls of what the host does for every worker, whatever is on `env`, such as `fetch`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from ...protocol.loading import NETWORK
 from .calls import Answer, Caller
 
 _caller: Caller | None = None
@@ -27,3 +28,9 @@ def ask(
     """Send a call, and return what waits for its answer. For the rest, see `Caller.call`."""
     assert _caller is not None
     return _caller.call(name, method, args, failed=failed, takes_stream=takes_stream)
+
+
+def fetch(request: dict[str, Any]) -> Answer:
+    """Send a request of user code; it is stopped when nobody waits for its answer any more."""
+    assert _caller is not None
+    return _caller.call(NETWORK, "fetch", [request], takes_stream=True, stops=True)

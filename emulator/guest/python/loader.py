@@ -79,6 +79,7 @@ def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
     project_dir = Path(message.project_dir)
     main = Path(project_dir, message.main)
     compat = flags.resolve(message.compatibility_date, message.compatibility_flags)
+    flags.use(compat)
     try:
         os.chdir(project_dir)
     except OSError as error:

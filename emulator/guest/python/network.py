@@ -1,36 +1,27 @@
-"""The network of a worker under test: the host answers `fetch`, and nothing else gets out.
+"""The network of a worker under test: only `fetch`, which the host sends, gets out.
 
-Where a guest is told so when it loads, `fetch` asks the host first, which answers, refuses, or lets
-the request pass. Connections that other packages make are refused, but to hosts that are allowed;
-the host finds each refusal on stderr.
+Connections that packages make by themselves are refused, but to hosts that are allowed; the host
+finds each refusal on stderr.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from ...protocol.life import REFUSED_NETWORK
-from ...protocol.loading import NETWORK
-from .calls import Answer, Caller
 
 _EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
-
-_caller: Caller | None = None
-_passing = threading.local()
 
 
 class NetworkRefused(OSError):
     """Code of a worker under test has opened a connection of its own."""
 
 
-def guard(caller: Caller, allowed: Collection[str]) -> None:
-    """Ask the host before every `fetch` from now on, and refuse other connections."""
-    global _caller
-    _caller = caller
+def guard(allowed: Collection[str]) -> None:
+    """Refuse connections from now on."""
     hosts = frozenset(allowed)
 
     def watch(event: str, args: tuple[Any, ...]) -> None:
@@ -40,29 +31,9 @@ def guard(caller: Caller, allowed: Collection[str]) -> None:
     sys.addaudithook(watch)
 
 
-def asked(method: str, url: str, headers: Any, body: bytes | None) -> Answer | None:
-    """Return what waits for the host's answer; None where the network is free.
-
-    The answer is `{"status", "reason", "headers", "body"}`, or None: the request may pass.
-    """
-    if _caller is None:
-        return None
-    request = {"method": method, "url": url, "headers": [list(pair) for pair in headers]}
-    return _caller.call(NETWORK, "fetch", [{**request, "body": body}])
-
-
-def passing(send: Callable[..., Any], *args: Any) -> Any:
-    """Send a request that the host has let pass; connections of this thread are free meanwhile."""
-    _passing.free = True
-    try:
-        return send(*args)
-    finally:
-        _passing.free = False
-
-
 def _check(event: str, args: tuple[Any, ...], allowed: frozenset[str]) -> None:
     host, port = _target(event, args)
-    if not host or host in allowed or getattr(_passing, "free", False):
+    if not host or host in allowed:
         return
     place = f"{host}:{port}" if port else host
     os.write(2, f"{REFUSED_NETWORK}{place}\n".encode())

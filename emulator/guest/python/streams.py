@@ -50,6 +50,7 @@ class ReadableStream(JsObject):
     """
 
     _is_called = True  # `ReadableStream(source)` is ours
+    announced: int | None = None  # how many bytes it has, if it is one of a FixedLengthStream
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -286,6 +287,12 @@ class IncomingBody(Incoming):
     def cut_off(self, error: str) -> None:
         """The host could not send everything: reading past what came raises `error`."""
         self.end(JsException(error))
+
+    def break_off(self, error: Exception) -> None:
+        """Stop reading: who reads on gets `error`."""
+        if not self.ended:
+            self.cancel()
+            self.failed_with(error)
 
     async def aclose(self) -> None:
         """Stop reading (the name async generators use)."""

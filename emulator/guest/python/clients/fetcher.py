@@ -9,15 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from types import MethodType
 from typing import Any
-from urllib.parse import urljoin
 
+from .. import redirects
 from ..calls import Answer
 from ..sdk.jsdict import JsDict
-from ..sdk.jserror import JsException
 from .binding import _BindingWrapper
-
-_MAX_REDIRECTS = 20  # the Fetch standard
-_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 def method_called(name: str, send: Callable[[list[Any]], Answer]) -> Callable[..., Answer]:
@@ -39,32 +35,22 @@ class _FetcherWrapper(_BindingWrapper):
 
         request = resource if isinstance(resource, Request) and not options else None
         request = request or Request(resource, **options)
-        response = await self._sent(request)
-        for _ in range(_MAX_REDIRECTS):
-            target = response.headers.get("location")
-            if request.redirect == "manual" or response.status not in _REDIRECTS or not target:
-                return response
-            if request.redirect == "error":
-                raise JsException(f"Unexpected redirect from {request.url}", "TypeError")
-            request = _redirected(request, response.status, urljoin(request.url, target))
-            response = await self._sent(request)
-            response.redirected = True
-        raise JsException("Too many redirects.", "TypeError")
+        return await redirects.followed(request, self._sent)
 
-    def _sent(self, request: Any) -> Answer:
-        if (request.headers.get("upgrade") or "").lower() == "websocket":
-            return self._upgraded(request)
-        from ..sdk.workers.request import wire_method
+    def _sent(self, method: str, url: str, headers: redirects.HeaderList, body: Any) -> Answer:
+        from ..sdk.workers.outbound import received
 
-        headers = [list(pair) for pair in request._header_list()]
-        args = [wire_method(request), request.url, headers, request._take()]
+        pairs = [list(pair) for pair in headers]
+        if ("upgrade", "websocket") in ((n.lower(), v.lower()) for n, v in headers):
+            return self._upgraded(url, pairs)
 
         def then(answer: JsDict) -> Any:
-            return _response(answer, request.url)
+            return received(answer, method)
 
+        args = [method, url, pairs, body]
         return self._caller.call(self._name, "fetch", args, then=then, is_rpc=True)
 
-    def _upgraded(self, request: Any) -> Answer:
+    def _upgraded(self, url: str, pairs: list[list[str]]) -> Answer:
         """Ask for a WebSocket, whose messages go as streams."""
         from ..sdk.workers.response import Response  # it imports the clients
         from ..web_socket_streams import Coupled
@@ -80,8 +66,7 @@ class _FetcherWrapper(_BindingWrapper):
             coupled.hear(body)
             return Response(None, 101, headers=headers, web_socket=coupled.near)
 
-        headers = [list(pair) for pair in request._header_list()]
-        args = ["GET", request.url, headers, coupled.outgoing]
+        args = ["GET", url, pairs, coupled.outgoing]
         return self._caller.call(self._name, "fetch", args, then=then, is_rpc=True)
 
     def __getattr__(self, name: str) -> Callable[..., Answer]:
@@ -89,29 +74,6 @@ class _FetcherWrapper(_BindingWrapper):
             raise AttributeError(name, name=name, obj=self)
 
         return method_called(name, partial(self._caller.call, self._name, name, is_rpc=True))
-
-
-def _redirected(request: Any, status: int, url: str) -> Any:
-    """Return the request that follows a redirect. Raises JsException for a body that is gone."""
-    from ..sdk.workers.request import Request, wire_method
-
-    method = wire_method(request)
-    if status == 303 or (status in (301, 302) and method == "POST"):
-        method = "GET"
-    elif request.body is not None:
-        text = "A request with a one-time-use body encountered a redirect requiring the body."
-        raise JsException(text, "TypeError")
-    headers = dict(request._header_list())
-    return Request(url, method=method, headers=headers, redirect=request.redirect)
-
-
-def _response(answer: JsDict, url: str) -> Any:
-    from ..sdk.workers.response import Response
-
-    headers = [(name, value) for name, value in answer["headers"]]
-    response = Response(answer["body"], answer["status"], answer.get("status_text", ""), headers)
-    response.url = url
-    return response
 
 
 _FetcherWrapper.__module__ = "workers.rpc"

@@ -13,6 +13,7 @@ from ..jsnull import JsNull, jsnull
 from ..jsobject import JsObject, options, show_as
 from ..jstext import js_text
 from ..workers.body import Body
+from ..workers.errors import AbortError
 from ..workers.formdata import FormData as SdkFormData
 from ..workers.formdata import as_multipart
 from ..workers.request import Request as SdkRequest
@@ -92,7 +93,10 @@ class _Message(JsObject):
                 "need to read it twice.",
                 "TypeError",
             )
-        return await method()
+        try:
+            return await method()
+        except AbortError as error:
+            raise error.reason from None
 
 
 class Request(_Message):
@@ -187,6 +191,7 @@ class Response(_Message):
         """Return what shows a Response of the SDK."""
         made = cls.__new__(cls)
         made._own = own
+        made._immutable = own.is_received
         return made
 
     @staticmethod

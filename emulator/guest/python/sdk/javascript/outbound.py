@@ -6,7 +6,7 @@ from typing import Any
 
 from ..jsobject import options
 from ..jsproxy import JsProxy, plain
-from ..workers.outbound import fetch as send
+from ..workers.outbound import sent
 from .headers import header_list
 from .messages import Request, Response
 from .promises import Promise
@@ -24,7 +24,7 @@ async def _fetched(resource: Any, chosen: dict[str, Any]) -> Response:
     chosen = {name: _value(value) for name, value in chosen.items() if value is not None}
     source = resource.href if isinstance(resource, URL) else resource
     own: Any = source._own if isinstance(source, Request) else source
-    return Response.of(await send(own, **chosen))
+    return Response.of(await sent(own, chosen))
 
 
 def _value(value: Any) -> Any:

@@ -201,7 +201,7 @@ class FixedLengthStream(TransformStream):
 
     def __init__(self, length: int) -> None:
         super().__init__()
-        self.length = length
+        self.readable.announced = int(length)
 
 
 class _TransformController(JsObject):

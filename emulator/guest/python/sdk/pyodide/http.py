@@ -5,34 +5,38 @@ Source: https://pyodide.org/en/0.28.2/usage/api/python-api/http.html.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from ..javascript.events import AbortController, AbortSignal
 from ..jserror import JsException
+from ..workers.errors import AbortError as AbortError
 from ..workers.errors import BodyUsedError as BodyUsedError
 from ..workers.errors import HttpStatusError as HttpStatusError
-from ..workers.outbound import fetch as _fetch
+from ..workers.outbound import sent
 from ..workers.response import FetchResponse as FetchResponse
 
 __all__ = ["AbortError", "BodyUsedError", "FetchResponse", "HttpStatusError", "pyfetch"]
 
 
-class AbortError(OSError):
-    """The request was aborted, or the network failed."""
-
-    def __init__(self, reason: JsException | str) -> None:
-        super().__init__(str(reason))
-
-
 async def pyfetch(
     url: Any, /, *, signal: Any = None, fetcher: Any = None, **options: Any
 ) -> FetchResponse:
-    """Send a request and return the response. Raises AbortError when the network fails."""
-    if fetcher is not None:
-        found = await fetcher(url, options)
-        return FetchResponse(found)
+    """Send a request and return the response. Raises AbortError, an OSError, when it fails."""
+    controller = AbortController()
+    options["signal"] = (
+        AbortSignal.any([signal, controller.signal]) if signal else controller.signal
+    )
     try:
-        return await _fetch(url, **options)
-    except JsException:
+        if fetcher is None:
+            response = await sent(url, options)
+        else:
+            response = FetchResponse(await fetcher(url, options))
+    except asyncio.CancelledError:
+        controller.abort()
         raise
-    except OSError as error:
-        raise AbortError(str(error)) from error
+    except JsException as error:
+        raise AbortError(error) from None
+    response.abort_controller = controller
+    response.abort_signal = options["signal"]
+    return response

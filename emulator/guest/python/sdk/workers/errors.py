@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from ..jserror import JsException
+
 
 class BodyUsedError(OSError):
     """A body is read a second time."""
+
+
+class AbortError(OSError):
+    """The request was aborted, or the network failed. `reason` is the error of JavaScript's."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
+        super().__init__(reason.message if isinstance(reason, JsException) else str(reason))
 
 
 class HttpStatusError(OSError):
@@ -18,5 +28,5 @@ class HttpStatusError(OSError):
         super().__init__(f"{status} {kind} Error: {status_text} for url: {url}")
 
 
-for _class in (BodyUsedError, HttpStatusError):
+for _class in (AbortError, BodyUsedError, HttpStatusError):
     _class.__module__ = "pyodide.http"

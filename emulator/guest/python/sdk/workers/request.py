@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from http import HTTPMethod
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...streams import ReadableStream
+from ..javascript.urls import URL
 from ..jsobject import is_named, shown
 from ..jsproxy import plain, proxied
 from ..pyodide.ffi import JsException
@@ -67,6 +67,7 @@ class Request(Body):
         self._headers = list(source._headers)
         self.redirect = source.redirect
         self._cf, self.is_received = source._cf, False
+        self._signal = source._signal
         if source.is_received:
             self._cf = source.cf
 
@@ -77,7 +78,8 @@ class Request(Body):
             self._headers = from_user(options["headers"])
         if options.get("body") is not None:
             self._content = self._content_of(options["body"])
-        self.redirect = options.get("redirect", self.redirect)
+        self.redirect = _redirect(options.get("redirect", self.redirect))
+        self._signal = options.get("signal") or self._signal
         if "cf" in options:
             self._cf = proxied(plain(options["cf"]), "request.cf")
         if self._content is not None and self._method in _BODYLESS:
@@ -142,11 +144,22 @@ def _method_name(method: Any) -> str:
     return name
 
 
+def _redirect(given: Any) -> str:
+    if given not in ("follow", "manual"):
+        text = (
+            'Invalid redirect value, must be one of "follow" or "manual" ("error" won\'t be '
+            'implemented since it does not make sense at the edge; use "manual" and check the '
+            "response status code)."
+        )
+        raise JsException(text, "TypeError")
+    return str(given)
+
+
 def _normal_url(url: str) -> str:
-    parts = urlsplit(url)
-    if not parts.scheme or not parts.netloc:
-        raise JsException(f"Invalid URL: {url}", "TypeError")
-    return parts._replace(path=parts.path or "/").geturl()
+    try:
+        return str(URL(url).href)
+    except JsException:
+        raise JsException(f"Invalid URL: {url}", "TypeError") from None
 
 
 Request.__module__ = "workers"

@@ -9,13 +9,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ... import deployed
+from ...encoded_streams import as_sent
 from ...web_sockets import WebSocket
+from ..javascript.promises import as_exception
 from ..javascript.text import JSON
 from ..jsobject import is_named, shown
 from ..jsproxy import JsProxy
 from ..pyodide.ffi import JsException
-from .body import Body
-from .errors import BodyUsedError, HttpStatusError
+from .body import Body, header
+from .errors import AbortError, BodyUsedError, HttpStatusError
 from .headers import HeaderList, HTTPMessageMapping, as_message, from_user
 
 NULL_BODY = (101, 204, 205, 304)
@@ -32,6 +34,9 @@ class _JsonMethod:
 class Response(Body):
     """An HTTP response: to return, or as `fetch` gave it."""
 
+    is_received = False  # from elsewhere: as `js.Response` its headers cannot be changed
+    abort_controller: Any = None
+    abort_signal: Any = None
     _already_used = "Response body is already used"
     _whose = "Response"
     _used_error = BodyUsedError
@@ -97,6 +102,22 @@ class Response(Body):
         return shown(self)
 
     js_response = js_object
+
+    async def bytes(self) -> bytes:
+        """Read the body. Raises AbortError, or OSError when it has been read before."""
+        if self.abort_signal is not None and self.abort_signal.aborted:
+            raise AbortError(as_exception(self.abort_signal.reason))
+        try:
+            return await super().bytes()
+        except JsException as error:
+            raise AbortError(error) from None
+
+    def abort(self, reason: Any = None) -> None:
+        """Stop the request of a response of `pyfetch`. Raises ValueError for another one."""
+        if self.abort_controller is None:
+            raise ValueError("abort_controller is not set")
+        given = None if reason is None else JsException(str(reason), "AbortError")
+        self.abort_controller.abort(given)
 
     async def string(self) -> str:
         """Read the body as UTF-8."""
@@ -195,7 +216,8 @@ def head_and_body(response: Response) -> tuple[HeaderList, Any]:
             "request fails. Return the response itself, and read its clone.",
             response._cloned_at,
         )
-    return response._headers, response._take()
+    encoding = header(response._headers, "content-encoding") or ""
+    return response._headers, as_sent(response._take(), encoding)
 
 
 def _web_socket(value: Any) -> WebSocket | None:

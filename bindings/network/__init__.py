@@ -1,0 +1,1 @@
+"""The network as a worker's `fetch` reaches it."""
