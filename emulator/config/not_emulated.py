@@ -66,7 +66,6 @@ OTHER_KINDS = (
         instead="Browsers run at Cloudflare. Use one of your own here, such as Playwright's behind "
         "an address that you fetch, or wrangler dev with remote = true.",
     ),
-    Other("images", "Images", "object", optional=_REMOTE),
     Other("media", "Media", "object", optional=_REMOTE),
     Other("stream", "Stream", "object", optional=_REMOTE),
     Other(

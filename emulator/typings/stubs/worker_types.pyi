@@ -415,6 +415,36 @@ class SendEmail:
     @overload
     async def send(self, /, **keywords: Any) -> JsDict: ...
 
+class ImageInfo(JsDict):
+    format: str
+    fileSize: int
+    width: int
+    height: int
+
+class ImageTransformationResult:
+    def contentType(self) -> str: ...
+    def image(self, options: Mapping[str, Any] | None = ..., **keywords: Any) -> Any: ...
+    def response(self, options: Mapping[str, Any] | None = ..., **keywords: Any) -> Response: ...
+
+class ImageTransformer:
+    def transform(
+        self, options: Mapping[str, Any] | None = ..., /, **keywords: Any
+    ) -> ImageTransformer: ...
+    def draw(
+        self, image: Any, options: Mapping[str, Any] | None = ..., /, **keywords: Any
+    ) -> ImageTransformer: ...
+    async def output(
+        self, options: Mapping[str, Any] | None = ..., /, **keywords: Any
+    ) -> ImageTransformationResult: ...
+
+class ImagesBinding:
+    async def info(
+        self, image: Any, options: Mapping[str, Any] | None = ..., /, **keywords: Any
+    ) -> ImageInfo: ...
+    def input(
+        self, image: Any, options: Mapping[str, Any] | None = ..., /, **keywords: Any
+    ) -> ImageTransformer: ...
+
 class SecretsStoreSecret:
     async def get(self) -> str: ...
 
