@@ -281,7 +281,10 @@ class Running:
             self._server = Server(app, sockets)
         else:
             self._app = app
-            self._workerd.open_door(sockets, front_rules(self.access))
+            rules = front_rules(self.access)
+            if door.flags is not None:
+                rules = door.flags.front_rules(rules)
+            self._workerd.open_door(sockets, rules)
 
     def _debug_door(self, port: int) -> DebugDoor | InspectorDoor:
         serving = lambda: self.supervisor.runner.current  # noqa: E731

@@ -159,6 +159,12 @@ class Supervisor:
 
     # --- the worker, as ingress sees it
 
+    @property
+    def generation(self) -> int:
+        """The generation that serves; 0: none."""
+        guest = self.runner.current
+        return 0 if guest is None else guest.generation
+
     async def fetch(self, request: FetchRequest) -> FetchReply:
         """Let the current generation answer, unless a front of the worker answers first.
 

@@ -92,25 +92,12 @@ def _check(config: Config, arguments: DevArguments, before: list[Member]) -> Non
         )
     if arguments.is_first:
         check_language(config, arguments.bundling)
-    if not config.is_python and (option := _for_python_only(arguments)):
-        raise UsageError(f"{option} is for Python workers, and main is {config.main.name}.")
     for other in before:
         if other.name == config.name:
             raise UsageError(
                 f"Two workers are called {config.name}: {other.project.config.path} and"
                 f" {config.path}. Workers call each other by name; give one of them another name."
             )
-
-
-def _for_python_only(arguments: DevArguments) -> str:
-    """Return an option that has no effect in workerd, which listens by itself."""
-    given = {
-        "--host": arguments.host,
-        "--routes": arguments.routes,
-        "--test-scheduled": arguments.test_scheduled,
-        "--live-reload": arguments.live_reload,
-    }
-    return next((option for option, value in given.items() if value), "")
 
 
 def _refuse_what_is_not_in_workerd(config: Config) -> None:

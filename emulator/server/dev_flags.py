@@ -6,7 +6,8 @@ handler of cron triggers, `--live-reload` lets pages load themselves again after
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +33,17 @@ class DevFlags(NamedTuple):
     def around_all(self, app: ASGIApp) -> ASGIApp:
         """Return the app for all requests."""
         return _TestScheduled(app) if self.test_scheduled else app
+
+    def front_rules(self, rules: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what `security.front_rules` says, and what `front.js` does for these flags."""
+        changed = dict(rules)
+        if self.host:
+            changed["seen_host"] = self.host
+        if self.test_scheduled:
+            changed["control_roots"] = [*rules["control_roots"], SCHEDULED]
+        if self.live_reload:
+            changed["reload_script"] = RELOAD_SCRIPT
+        return changed
 
 
 class _SeenHost:

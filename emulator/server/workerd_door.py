@@ -31,6 +31,7 @@ from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
 
 _OWN = "x-groundfog-"  # headers between front.js and here
+_LOADS = "x-groundfog-loads"
 
 
 class Serving(Protocol):
@@ -40,6 +41,8 @@ class Serving(Protocol):
 
     @property
     def project_dir(self) -> Path: ...
+    @property
+    def generation(self) -> int: ...
     def failed_load(self) -> LoadError | None: ...
     async def front(self, request: FetchRequest) -> FetchReply | None: ...
 
@@ -126,7 +129,7 @@ class WorkerdQuestions:
             case "/front":
                 return await self._front(headers)
             case "/navigation":
-                return self._navigation(headers)
+                return self._navigation(headers, stacks)
             case "/log":
                 for method, target, status, duration_ms in json.loads(body):
                     if self._on_request is not None:
@@ -144,7 +147,7 @@ class WorkerdQuestions:
         headers = [
             (name.encode(), value.encode("utf-8", "replace")) for name, value in about["headers"]
         ]
-        return _page(self.serving, error, method, target, headers, still_serving=False)
+        return self._page(error, stacks, method, target, headers, still_serving=False)
 
     async def _front(self, headers: Mapping[str, str]) -> HttpAnswer | StreamedAnswer:
         """Answer a request before the worker does, or say that only the worker can."""
@@ -157,12 +160,43 @@ class WorkerdQuestions:
             return HttpAnswer(204, {"x-groundfog-none": "1"}, b"")
         return StreamedAnswer(reply.status, reply.headers, reply.body)
 
-    def _navigation(self, headers: Mapping[str, str]) -> HttpAnswer:
+    def _navigation(self, headers: Mapping[str, str], stacks: Stacks) -> HttpAnswer:
         failed = self.serving.failed_load() if self.serving is not None else None
         if failed is None:
-            return HttpAnswer(204, {}, b"")
+            return HttpAnswer(204, {_LOADS: str(self._loads(stacks))}, b"")
         accept = [(b"accept", headers.get("accept", "").encode("latin-1", "replace"))]
-        return _page(self.serving, failed, "GET", "/", accept, still_serving=True)
+        return self._page(failed, stacks, "GET", "/", accept, still_serving=True)
+
+    def _page(
+        self,
+        error: EmulatorError,
+        stacks: Stacks,
+        method: str,
+        target: str,
+        headers: RawHeaders,
+        *,
+        still_serving: bool,
+    ) -> HttpAnswer:
+        from emulator.server import error_page
+
+        told = None
+        if self.serving is not None:
+            told = error_page.Serving(self.serving.project_dir, self._loads(stacks))
+        raw, body = error_page.answer(
+            error, method, target, headers, told, still_serving=still_serving
+        )
+        return HttpAnswer(500, {name.decode(): value.decode() for name, value in raw}, body)
+
+    def _loads(self, stacks: Stacks) -> int:
+        """Return how often code was loaded when this generation began to serve.
+
+        A connection that is kept alive may lead to the generation before, for a moment: its page
+        loads again at once.
+        """
+        if self.serving is None:
+            return 0
+        is_new = stacks.generation == self.serving.generation
+        return self.serving.loads.count if is_new else self.serving.loads.count - 1
 
 
 async def _handler_error(told: dict[str, Any], stacks: Stacks) -> HandlerError:
@@ -173,21 +207,3 @@ async def _handler_error(told: dict[str, Any], stacks: Stacks) -> HandlerError:
         cause = cause.get("cause")
     traceback = await asyncio.to_thread(stacks.mapped, stack) if stack else ""
     return HandlerError(str(told["name"]), str(told["message"]), traceback)
-
-
-def _page(
-    serving: Serving | None,
-    error: EmulatorError,
-    method: str,
-    target: str,
-    headers: RawHeaders,
-    *,
-    still_serving: bool,
-) -> HttpAnswer:
-    from emulator.server import error_page
-
-    told = None
-    if serving is not None:
-        told = error_page.Serving(serving.project_dir, serving.loads.count)
-    raw, body = error_page.answer(error, method, target, headers, told, still_serving=still_serving)
-    return HttpAnswer(500, {name.decode(): value.decode() for name, value in raw}, body)

@@ -85,7 +85,6 @@ def test_the_host_of_a_route(route: str, host: str) -> None:
     ("words", "told"),
     [
         (["nowhere"], "nowhere does not exist"),
-        (["--live-reload", "{ts}"], "--live-reload is for Python workers"),
         (["{ts}", "."], "is a file. One script runs alone"),
     ],
 )

@@ -33,13 +33,20 @@ export function front(serve, address) {
       const length = request.body === null ? "0" : headers.get("content-length");
       if (!isAllowed(headers, target, length)) return refused(request);
       const began = now();
-      let answer = isNavigation(method, headers) ? await failingPage(headers) : null;
+      let answer = null;
+      let loads = null; // how often code was loaded, for `--live-reload`
+      if (isNavigation(method, headers)) {
+        const told = await navigation(headers);
+        if (told.status !== 204) answer = told; // the page about newer code that does not run
+        else if (rules.reload_script) loads = told.headers.get("x-groundfog-loads");
+      }
       if (rules.has_front) answer ??= await answerOfHost(request);
       try {
         if (answer === null) {
           answer = await serve(forUser(request, headers, length, address), method, target, env, ctx);
           if (!(answer instanceof Response)) throw new TypeError(NO_RESPONSE);
         }
+        if (loads !== null && isPage(answer)) answer = reloading(answer, loads);
       } catch (error) {
         answer = await failed(request, error);
       }
@@ -100,11 +107,9 @@ function isNavigation(method, headers) {
   return mode === null ? method === "GET" : mode === "navigate";
 }
 
-// Returns the page about newer code that does not run, or null.
-async function failingPage(headers) {
+async function navigation(headers) {
   const accept = headers.get("accept");
-  const failing = await host.fetch("http://groundfog/navigation", { headers: { accept } });
-  return failing.status === 204 ? null : failing;
+  return await host.fetch("http://groundfog/navigation", { headers: { accept } });
 }
 
 // Returns what the host answers before the worker does, such as an asset, or null.
@@ -117,15 +122,44 @@ async function answerOfHost(request) {
   return answer.headers.has("x-groundfog-none") ? null : answer;
 }
 
+// Returns a page with a script below it that waits for the next load of code.
+function reloading(answer, loads) {
+  const tag = new TextEncoder().encode(`<script src="${rules.reload_script}" data-loads="${loads}"></script>`);
+  const { readable, writable } = new IdentityTransformStream();
+  followed(answer.body, writable, tag).catch(() => {}); // the reader of the page sees it
+  const page = new Response(readable, answer);
+  page.headers.delete("content-length");
+  return page;
+}
+
+function isPage({ body, headers }) {
+  if (body === null || headers.has("content-encoding")) return false;
+  return (headers.get("content-type") ?? "").toLowerCase().startsWith("text/html");
+}
+
+async function followed(body, writable, tag) {
+  await body.pipeTo(writable, { preventClose: true });
+  const writer = writable.getWriter();
+  await writer.write(tag);
+  await writer.close();
+}
+
 // The request as the user's worker gets it. `request_cf.js` gives it `request.cf`.
 function forUser(request, given, length, address) {
-  const copy = length === null ? new Request(request, { body: limited(request) }) : new Request(request);
+  const whole = length === null ? new Request(request, { body: limited(request) }) : request;
+  const copy = rules.seen_host ? new Request(seenUrl(request.url), whole) : new Request(whole);
   const { headers } = copy;
+  if (rules.seen_host) headers.set("host", rules.seen_host);
   for (const name of given.keys()) {
     if (internal.test(name)) headers.delete(name);
   }
   if (!given.has("cf-connecting-ip")) headers.set("cf-connecting-ip", address ?? addressOf(request.cf?.clientIp));
   return copy;
+}
+
+// Returns a URL with the host that `--host` or `--routes` names.
+function seenUrl(url) {
+  return url.slice(0, url.indexOf("//") + 2) + rules.seen_host + targetOf(url);
 }
 
 function addressOf(client) {

@@ -90,7 +90,7 @@ class WorkerdSource:
         Raises LoadError when the code does not build, GuestError when nothing can be started.
         """
         bundle = await self._bundle(spec)
-        stacks = Stacks(spec.project_dir, bundle)
+        stacks = Stacks(spec.project_dir, bundle, generation)
         front = None if apart else self.front
         layout = Layout(
             generation,

@@ -25,9 +25,10 @@ QUICK_MAP_MAX_BYTES = 2 * 1024 * 1024
 
 
 class Stacks:
-    """Puts places in the user's files into the stacks of one generation."""
+    """Puts places in the user's files into the stacks of one generation, which it names."""
 
-    def __init__(self, project_dir: Path, bundle: Bundle) -> None:
+    def __init__(self, project_dir: Path, bundle: Bundle, generation: int = 0) -> None:
+        self.generation = generation
         self._project_dir = project_dir
         self._main = bundle.main
         self.map = bundle.source_map
