@@ -104,8 +104,7 @@ class ProgressLines:
     def _name(self, key: int) -> InstanceName:
         name = self._names.get(key)
         if name is None:
-            row = self._journal.row(key)
-            name = InstanceName.of(row.workflow, row.id) if row else InstanceName.of("?", str(key))
+            name = InstanceName.of(*(self._journal.name_of(key) or ("?", str(key))))
             if len(self._names) >= NAMES_MAX:
                 self._names.clear()
             self._names[key] = name

@@ -138,7 +138,7 @@ class Dispatch:
         roster.drop_leftovers(instance)  # of attempts that a crash cut off
         run = self._new_run(instance, guest, feed)
         roster.enter(run)
-        roster.record(instance, self._first_entries(run))
+        roster.record(instance, self._first_entries(run), late=True)
         rolling_back = run.state.gate is Gate.REFUSING
         free = guest.loaded.free_steps and not rolling_back and run.nesting is None
         messages = opening(

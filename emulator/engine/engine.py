@@ -189,7 +189,8 @@ class Engine:
     def obey(self, instance: Instance, decision: Decision) -> None:
         """Record a decision for a user, and perform its actions."""
         instance = self.roster.keep(instance)
-        self.roster.record(instance, decision.entries)
+        if decision.entries:
+            self.roster.record(instance, decision.entries)
         self._perform(decision.actions)
         self.roster.evict(instance)
 
@@ -256,7 +257,7 @@ class Engine:
                 case actions.StartQueued():
                     if not self._dispatching:
                         self._dispatching = True
-                        self.journal.after_commit(self._start_queued)
+                        self.journal.after_commit(self._start_after_replies)
                 case actions.End():
                     roster.record(action.instance, action.entries)
                     self.blame.clear(action.instance.key)
@@ -308,6 +309,10 @@ class Engine:
         """Perform what follows, now that it is time; nothing after a failed commit."""
         if error is None:
             self._perform(then())
+
+    def _start_after_replies(self, _error: sqlite3.Error | None) -> None:
+        """Let those who wait for this commit be answered first; a start takes longer."""
+        self.journal.after_commit(self._start_queued)
 
     def _start_queued(self, _error: sqlite3.Error | None) -> None:
         """Start queued instances: their histories are durable now."""

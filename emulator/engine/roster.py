@@ -199,15 +199,19 @@ class Roster:
         if entries and entry.step and len(entry.value) > LARGE_BYTES:  # the disk keeps it
             instance.steps[entry.step].value = self.journal.left(instance.key)
         if instance.status is not status:
-            self.project(instance)
+            self.project(instance, late=late)
 
-    def project(self, instance: Instance) -> None:
+    def project(self, instance: Instance, *, late: bool = False) -> None:
         """Record the part of an instance's state that the table of instances repeats."""
         waiting = instance.status is Status.WAITING
         wake_ms = instance.next_due_ms() if waiting else None
-        definition = self.definitions.get(instance.workflow)
-        at_ms = expires_ms(instance, definition.retention if definition else Retention())
-        self.journal.set_status(instance.key, instance.status, wake_ms, instance.ended_ms, at_ms)
+        at_ms = None
+        if instance.is_terminal:
+            definition = self.definitions.get(instance.workflow)
+            at_ms = expires_ms(instance, definition.retention if definition else Retention())
+        self.journal.set_status(
+            instance.key, instance.status, wake_ms, instance.ended_ms, at_ms, late=late
+        )
         self.expiry.expect(at_ms)
         if instance.is_terminal:
             self.drop_leftovers(instance)

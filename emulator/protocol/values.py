@@ -50,6 +50,22 @@ _BASE64 = re.compile(
 )
 
 
+def _write(tree: Any) -> bytes:
+    return _dump(tree).encode()
+
+
+_quick: Callable[[Any], bytes] = _write
+
+
+def write_with(writer: Callable[[Any], bytes]) -> None:
+    """Write values with a quicker writer of JSON from now on.
+
+    What it raises for is written again with Python's own.
+    """
+    global _quick
+    _quick = writer
+
+
 def encode(
     value: Any, convert: Callable[[Any], Any] | None = None, *, copies_max: int = 0
 ) -> bytes:
@@ -63,7 +79,11 @@ def encode(
     """
     tree = to_tree(value, convert, copies_max)
     try:
-        return _dump(tree).encode()
+        return _quick(tree)
+    except Exception:
+        pass
+    try:
+        return _write(tree)
     except UnicodeEncodeError:  # lone surrogates, legal in JavaScript strings: escape them
         return _dump_ascii(tree).encode()
     except RecursionError:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from bindings.binding import Binding
+from emulator.protocol import values
 from emulator.protocol.bindings import BindingCall, BindingFailed
 from emulator.protocol.exchanges import (
     Cancel,
@@ -39,6 +40,7 @@ from emulator.runner.exchanges import Exchanges
 log = logging.getLogger(__name__)
 
 read_with(msgspec.json.Decoder().decode)  # the host has it, and reads two messages for each step
+values.write_with(msgspec.json.Encoder().encode)
 
 # When so much is unread, the host reads nothing more from the guest and begins none of its calls
 # until the guest has read most of it: the answers would otherwise fill the host's memory. The

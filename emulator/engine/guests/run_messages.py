@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from emulator.engine.decide.payloads import date, moved, record, text
+from emulator.engine.decide.payloads import date, moved, text
 from emulator.engine.decide.step_config import shown_config
 from emulator.engine.model.instance import Instance, Status
 from emulator.engine.model.places import SHARED, Place
@@ -23,15 +23,15 @@ HISTORY_CHUNK_BYTES = 1024 * 1024
 
 def workflow_event(instance: Instance) -> bytes:
     """Return the `event` that `run()` gets. Source: docs/platform/workflows.md, "The event"."""
-    fields = {
-        "payload": instance.params,
-        "timestamp": date(instance.created_ms),
-        "instanceId": text(instance.id),
-        "workflowName": text(instance.workflow),
-    }
-    if instance.schedule is not None:
-        fields["schedule"] = json.dumps(instance.schedule.as_json()).encode()
-    return record(fields)
+    (payload,) = moved([instance.params or b"null"], opened=1)
+    schedule = instance.schedule
+    return b'{"payload":%b,"timestamp":%b,"instanceId":%b,"workflowName":%b%b}' % (
+        payload,
+        date(instance.created_ms),
+        text(instance.id),
+        text(instance.workflow),
+        b"" if schedule is None else b',"schedule":' + json.dumps(schedule.as_json()).encode(),
+    )
 
 
 def opening(
@@ -51,9 +51,10 @@ def opening(
 
     Raises MalformedValue when a recorded value is malformed.
     """
-    ended = [step for step in instance.steps.values() if step.has_ended]
-    for payload in history(ended, read):
-        yield History(run, payload)
+    if instance.steps:
+        ended = [step for step in instance.steps.values() if step.has_ended]
+        for payload in history(ended, read):
+            yield History(run, payload)
     event = workflow_event(instance)
     yield RunStart(
         run,

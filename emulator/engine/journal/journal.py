@@ -52,6 +52,7 @@ class Journal(Reader):
         self.watchers = Watchers()
         self._batch = Batch()
         self._new: dict[tuple[str, str], int] = {}
+        self._named: dict[int, tuple[str, str]] = {}  # those of the last commit, by key
         self._gone: set[int] = set()  # keys that the next commit deletes
         self._waiting: list[CommitCallback] = []
         self._scheduled = False
@@ -105,6 +106,13 @@ class Journal(Reader):
         key = super().find(workflow, instance_id)
         return None if key in self._gone else key
 
+    def name_of(self, key: int) -> tuple[str, str] | None:
+        """Return the workflow and the id of an instance, or None when there is none."""
+        name = self._named.get(key)
+        if name is None and (row := self.row(key)) is not None:
+            name = row.workflow, row.id
+        return name
+
     def is_pending(self, key: int) -> bool:
         """Whether something about an instance is recorded and not committed yet."""
         return key in self._batch.keys
@@ -147,12 +155,7 @@ class Journal(Reader):
         if not entries:
             return
         self._next_entry = self._batch.add(entries, self._next_entry)
-        self._batch.keys.add(entries[0].instance)
-        if not self._scheduled:
-            if not late:
-                self._schedule()
-            elif self._late is None:
-                self._schedule_late()
+        self._rows_of(entries[0].instance, late=late)
 
     def left(self, key: int) -> Left:
         """Return where the last recorded value of an instance is; nothing was read since."""
@@ -168,10 +171,12 @@ class Journal(Reader):
         wake_ms: int | None,
         ended_ms: int | None,
         expires_ms: int | None = None,
+        *,
+        late: bool = False,
     ) -> None:
         """Record the present state of an instance, which is the fold of its entries."""
         values = (status.value, wake_ms, ended_ms, expires_ms, key)
-        self._rows_of(key).statuses[key] = values
+        self._rows_of(key, late=late).statuses[key] = values
 
     def wipe(self, key: int) -> None:
         """Delete every entry of an instance, before it is restarted or deleted."""
@@ -189,10 +194,14 @@ class Journal(Reader):
         self._new = {name: new for name, new in self._new.items() if new != key}
         self._gone.add(key)
 
-    def _rows_of(self, key: int) -> Rows:
+    def _rows_of(self, key: int, *, late: bool = False) -> Rows:
         """Return the rows of the next commit; the caller adds something about an instance."""
         self._batch.keys.add(key)
-        self._schedule()
+        if not self._scheduled:
+            if not late:
+                self._schedule()
+            elif self._late is None:
+                self._schedule_late()
         return self._batch.rows
 
     def _new_id(self) -> int:
@@ -254,6 +263,7 @@ class Journal(Reader):
             return
         self._batch = Batch()
         waiting, self._waiting = self._waiting, []
+        self._named = {key: name for name, key in self._new.items()}
         self._new.clear()
         self._gone.clear()
         last_id = self._next_entry - 1

@@ -16,6 +16,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -49,7 +50,8 @@ D = TypeVar("D")
 
 _KNOWN_STARTS = 256  # texts of STEP_START that are kept read: most steps say the same
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_quick = msgspec.json.Encoder().encode
+_complete = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Data(Protocol):
@@ -114,6 +116,14 @@ def encoded(data: Data) -> str | None:
         return data.text
     members = data.as_json()
     return _encode(members) if members else None
+
+
+def _encode(members: Mapping[str, object]) -> str:
+    try:
+        text = _quick(members).decode()
+    except Exception:  # lone surrogates, integers of more than 64 bits
+        return _complete(members)
+    return _complete(members) if "null" in text else text  # which it writes for infinity, too
 
 
 def decoded(kind: EntryKind, text: str | None) -> Data | None:
