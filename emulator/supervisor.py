@@ -128,6 +128,7 @@ class Supervisor:
             self._terminal.notice(unfinished_text(unfinished, self.engine.roster.definitions))
         await self.runner.start()
         if self._follows_saves:
+            self._spawn(watch.get_ready(), "get ready to watch")
             await self._load()
             self._spawn(self._watch(), "watch")
         else:

@@ -23,6 +23,7 @@ from emulator.clock import SystemClock
 if TYPE_CHECKING:
     from watchfiles.main import FileChange
 
+GUEST_BEGINS_S = 0.005  # after that a guest has been asked to load
 MODIFIED = 2  # `watchfiles.Change.modified`
 IGNORED_FOLDERS = frozenset(
     {
@@ -163,6 +164,15 @@ class Scope(Struct, frozen=True):
             rust_timeout=60_000,
             ignore_permission_denied=True,
         )
+
+
+async def get_ready() -> None:
+    """Import what `changes` needs, while a guest loads and the host has nothing else to do."""
+    await asyncio.sleep(GUEST_BEGINS_S)
+    import anyio
+    import watchfiles  # noqa: F401
+
+    anyio.get_cancelled_exc_class()  # which imports its half for asyncio
 
 
 def snapshot(roots: Iterable[Path], files: Iterable[Path]) -> Snapshot:

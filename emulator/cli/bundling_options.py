@@ -10,11 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
-from msgspec import Struct
-from msgspec.structs import asdict, replace
 
 from emulator.errors import UsageError
 
@@ -34,7 +32,7 @@ _OPTIONS = (
 )
 
 
-class BundlingOptions(Struct, frozen=True):
+class BundlingOptions(NamedTuple):
     """What was typed; None and empty: nothing."""
 
     defines: tuple[str, ...] = ()
@@ -55,6 +53,8 @@ def bundling_options(command: Command) -> Command:
 
 def bundled_so(config: Config, options: BundlingOptions) -> Config:
     """Return the configuration with the options. Raises UsageError."""
+    from msgspec.structs import replace
+
     changes = _changes(config.bundling, options)
     return replace(config, bundling=replace(config.bundling, **changes)) if changes else config
 
@@ -62,7 +62,7 @@ def bundled_so(config: Config, options: BundlingOptions) -> Config:
 def check_language(config: Config, options: BundlingOptions) -> None:
     """Raise UsageError for a worker whose code is not bundled."""
     if config.is_python and options != BundlingOptions():
-        typed = next(name for name, value in asdict(options).items() if value not in (None, ()))
+        typed = next(name for name, value in options._asdict().items() if value not in (None, ()))
         option = _NAMES.get(typed, f"--{typed.replace('_', '-')}")
         raise UsageError(
             f"{option} is for TypeScript and JavaScript workers, and main is {config.main.name}"

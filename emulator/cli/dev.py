@@ -17,7 +17,6 @@ from pathlib import Path
 import click
 
 from emulator.cli.bundling_options import BundlingOptions, bundling_options
-from emulator.cli.dev_arguments import DEBUG_PORT, DevArguments
 from emulator.cli.levels import Level
 from emulator.runner.python.interpreter import (
     guest_interpreter,
@@ -25,6 +24,8 @@ from emulator.runner.python.interpreter import (
     may_run_python,
 )
 from emulator.runner.python.launching import launch, terminal_path
+
+DEBUG_PORT = 5678  # debugpy's own, which editors suggest
 
 # wrangler's options that take several values, and what a further value looks like: a path of a
 # project must not be taken for one.
@@ -168,6 +169,7 @@ def dev(
     places: tuple[Path, ...],
     cwd: Path,
     config_paths: tuple[Path, ...],
+    python: Path | None,
     log_level: str,
     allowed_hosts: tuple[str, ...],
     **options: object,
@@ -176,37 +178,38 @@ def dev(
 
     With several, the first one owns the port, and they call each other by service bindings.
     """
-    bundling = {name: options.pop(name) for name in BundlingOptions.__struct_fields__}
+    began = time.perf_counter()
     os.chdir(cwd)
     for place in places:
         if not place.exists():
             raise click.UsageError(f"{place} does not exist.")
     script = places[0] if len(places) == 1 and places[0].is_file() else None
     (directory, config_path), *others = _places(() if script else places, config_paths)
-    arguments = DevArguments(
-        directory=directory,
-        script=script,
-        config_path=config_path,
-        others=tuple(others),
-        level=Level[log_level.upper()],
-        allowed_hosts=frozenset(allowed_hosts),
-        began=time.perf_counter(),
-        bundling=BundlingOptions(**bundling),  # type: ignore[arg-type]
-        **options,  # type: ignore[arg-type]
-    )
-    project = likely_project(arguments.directory, arguments.config_path)
+    project = likely_project(directory, config_path)
     launched = None
-    if may_run_python(project, arguments.config_path):
-        launched = launch(
-            guest_interpreter(project, arguments.python, Path(sys.executable)), terminal_path()
-        )
+    if may_run_python(project, config_path):
+        launched = launch(guest_interpreter(project, python, Path(sys.executable)), terminal_path())
     try:
         gc.disable()  # imports make no garbage, and looking for it takes 5 % of their time
         # A thread that decodes megabytes, for example rows of D1, may keep the interpreter for this
         # long while the event loop waits for it.
         sys.setswitchinterval(0.001)
+        from emulator.cli.dev_arguments import DevArguments
         from emulator.cli.serving import run
 
+        bundling = {name: options.pop(name) for name in BundlingOptions._fields}
+        arguments = DevArguments(
+            directory=directory,
+            script=script,
+            config_path=config_path,
+            others=tuple(others),
+            level=Level[log_level.upper()],
+            allowed_hosts=frozenset(allowed_hosts),
+            began=began,
+            bundling=BundlingOptions(**bundling),  # type: ignore[arg-type]
+            python=python,
+            **options,  # type: ignore[arg-type]
+        )
         run(arguments, launched)
     finally:
         if launched is not None:

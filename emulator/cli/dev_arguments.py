@@ -1,4 +1,4 @@
-"""The options of `groundfog dev`, checked. Imports next to nothing, for the start."""
+"""The options of `groundfog dev`, checked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from msgspec import Struct
 
 from emulator.cli.bundling_options import BundlingOptions
 from emulator.cli.levels import Level
-
-DEBUG_PORT = 5678  # debugpy's own, which editors suggest
 
 
 class DevArguments(Struct, frozen=True):

@@ -7,16 +7,13 @@ with colours, the drawing code has already done it (`cells.printable`).
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 from typing import TextIO
 
 import click
 
 from emulator.cli.cells import printable_lines
-from emulator.protocol import deep_json
 
 PIPE_COLUMNS = 120  # when the width of the terminal is unknown
 # Characters that JSON does not escape, although they can control a terminal or reverse text: DEL,
@@ -47,9 +44,13 @@ def json_text(value: object, indent: int | None = None) -> str:
 
 def spaced_json(value: object, indent: int | None = None) -> str:
     """Return a value as JSON of any depth, without further escapes."""
+    import json  # a server that starts has nothing to show
+
     try:
         return json.dumps(value, indent=indent, ensure_ascii=False)
     except RecursionError:
+        from emulator.protocol import deep_json
+
         return deep_json.dumps(value, indent=indent, ascii_only=False)
 
 
@@ -74,4 +75,6 @@ def size_of(stream: TextIO) -> os.terminal_size:
         found = os.terminal_size((0, 0))
     if found.columns and found.lines:
         return found
+    import shutil
+
     return shutil.get_terminal_size((PIPE_COLUMNS, 24))

@@ -1,6 +1,7 @@
 """Pending migrations of `groundfog dev`: shown, or applied with `--migrate`.
 
-A migration that is added while the server runs is told too.
+A migration that is added while the server runs is told too. What opens databases is imported when
+there is one to open: a server looks for migrations from its start on.
 """
 
 from __future__ import annotations
@@ -8,9 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from bindings.d1.database import D1
 from bindings.d1.migration_files import migration_files
-from bindings.d1.migrations import apply_migration, unapplied_in_file
 from emulator.config.model import Bound, Config
 from emulator.errors import EmulatorError, UsageError
 from emulator.kinds.d1 import Database, pending_text
@@ -21,6 +20,8 @@ LOOK_EVERY_S = 1.0
 
 def pending_warnings(config: Config, state: State) -> list[str]:
     """Return one text per database with pending migrations; nothing is changed."""
+    from bindings.d1.migrations import unapplied_in_file
+
     warnings = []
     for bound in _once_each(config):
         database = bound.record
@@ -67,6 +68,9 @@ async def apply_pending(config: Config, state: State, told: Callable[[str], None
 
     Raises MigrationFailed for the first that is refused; those before it stay applied.
     """
+    from bindings.d1.database import D1
+    from bindings.d1.migrations import apply_migration, unapplied_in_file
+
     for bound in _once_each(config):
         database = bound.record
         path, migrations = database.path(state), database.migrations

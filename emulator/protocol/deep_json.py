@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
+
+from .record import Record, record
 
 _LARGE_PARTS = 5_000
 _PART_CHARS = 200  # of a text: as long to encode as a number
@@ -29,8 +30,8 @@ _OPENING = {"[": list, "{": dict}
 _CLOSING = {list: "]", dict: "}"}
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+@record
+class Limits(Record):
     """How much a text may say: how deep it is, and how many lists and objects it has in all."""
 
     depth: int = TREE_DEPTH_MAX

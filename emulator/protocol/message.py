@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, fields
 from json.encoder import encode_basestring_ascii
 from typing import Any, ClassVar
+
+from .record import Record, record
 
 
 class ProtocolError(Exception):
@@ -26,37 +28,21 @@ MESSAGE_TYPES: dict[str, type[Message]] = {}  # by their names on the wire
 
 @typing.dataclass_transform(frozen_default=True)
 def message(cls: type[_M]) -> type[_M]:
-    """Make a message class: frozen to the type checker, a plain record at run time.
-
-    Freezing at run time makes an object five times as slow to create, and each step has four.
-    Comparing and showing are written once, in `Message`: made anew for each class, they would cost
-    a few milliseconds at every start of a host and of a guest.
-    """
-    made = dataclass(slots=True, eq=False, repr=False)(cls)
+    """Make a message class: a record, which is known by its name on the wire."""
+    made = record(cls)
     if "type" in vars(cls):
         MESSAGE_TYPES[vars(cls)["type"]] = made  # type: ignore[assignment]
     return made
 
 
 @message
-class Message:
-    """What all messages share: a name on the wire, and equality by value."""
+class Message(Record):
+    """What all messages share: a name on the wire."""
 
     type: ClassVar[str]
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and _values(self) == _values(other)
-
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # some fields are lists
         return hash(repr(self))
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
-        return f"{type(self).__name__}({shown})"
-
-
-def _values(message: Message) -> list[Any]:
-    return [getattr(message, f.name) for f in fields(message)]
 
 
 class _Shape(typing.NamedTuple):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from . import dates
+from .record import Record, record
 
 MAX_SAFE_INTEGER = 2**53 - 1  # ECMAScript Number.MAX_SAFE_INTEGER
 # Containers inside one another. The SDK's own conversion is recursive Python and ends at the usual
@@ -59,31 +59,31 @@ class MalformedValue(ValueError):
         self.path = path
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorValue:
+@record
+class ErrorValue(Record):
     """An Error object that travels as data."""
 
     name: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class MapValue:
+@record
+class MapValue(Record):
     """A JavaScript Map: pairs in insertion order, keys of any type."""
 
     pairs: list[tuple[Any, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class RegExpValue:
+@record
+class RegExpValue(Record):
     """A JavaScript RegExp."""
 
     source: str
     flags: str
 
 
-@dataclass(frozen=True, slots=True)
-class TypedArray:
+@record
+class TypedArray(Record):
     """A JavaScript typed array other than Uint8Array: `kind` is `"Float32Array"` and the like."""
 
     kind: str
@@ -96,8 +96,8 @@ class TypedArray:
         return view if code is None else view.cast(code)  # type: ignore[call-overload]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamValue:
+@record
+class StreamValue(Record):
     """A byte stream that a step returned: not the bytes, but where the host has them.
 
     `size` is in bytes. `preview` is what people are shown of it.
@@ -109,8 +109,8 @@ class StreamValue:
     preview: str
 
 
-@dataclass(frozen=True, slots=True)
-class StubValue:
+@record
+class StubValue(Record):
     """A function, or an object with methods, that stays where it is: `owner` is the address of its
     guest, and `id` its number there.
     """
@@ -142,8 +142,8 @@ def _empty_map() -> Any:
     return MapValue([])
 
 
-@dataclass(frozen=True, slots=True)
-class Shapes:
+@record
+class Shapes(Record):
     """What the reader wants each kind of value to become; the defaults are the host's.
 
     date: is given milliseconds; the ValueError that it raises says why there is no such date.

@@ -23,7 +23,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from . import deep_json
 from .reading import from_tree
 from .value_types import BODY as BODY
 from .value_types import DEPTH_MAX as DEPTH_MAX
@@ -87,6 +86,8 @@ def encode(
     except UnicodeEncodeError:  # lone surrogates, legal in JavaScript strings: escape them
         return _dump_ascii(tree).encode()
     except RecursionError:
+        from . import deep_json  # seldom needed
+
         return deep_json.dumps(tree).encode()
 
 
@@ -116,6 +117,8 @@ def _parse(text: str, new_object: type[dict[str, Any]], yielding: bool) -> Any:
             return _loader(new_object)(text)
     except RecursionError:
         pass
+    from . import deep_json  # seldom needed
+
     return deep_json.Reader(deep_json.Limits(), new_object=new_object).whole(text)
 
 

@@ -1,15 +1,15 @@
 """What is on `env`: text variables as they are, JSON as JavaScript objects, binding clients.
 
-The client of a kind is the `CLIENT` of the module in `clients/` that has the kind's name. All of
-them are imported here, so before guests are forked: user code may have modules of the same names as
-those that they import.
+The client of a kind is the `CLIENT` of the module in `clients/` that has the kind's name. It is
+imported here, before the folder of user code can be imported from: there may be modules of the same
+names as those that a client imports.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from . import clients
@@ -20,18 +20,13 @@ from .sdk.jsproxy import proxied
 Client = Callable[[Caller, str, Mapping[str, Any]], Any]
 
 
-def _import_clients() -> dict[str, Client]:
-    found: dict[str, Client] = {}
-    for file in sorted(os.listdir(os.path.dirname(clients.__file__))):
-        name, suffix = os.path.splitext(file)
-        if suffix == ".py" and name != "__init__":
-            module = importlib.import_module(f"{clients.__name__}.{name}")
-            if hasattr(module, "CLIENT"):
-                found[name] = module.CLIENT
-    return found
-
-
-_CLIENTS = _import_clients()
+def _client_of(kind: str) -> Client | None:
+    """Return the client of a kind; None where it has none."""
+    name = f"{clients.__name__}.{kind}"
+    if find_spec(name) is None:
+        return None
+    client: Client | None = getattr(importlib.import_module(name), "CLIENT", None)
+    return client
 
 
 def members(
@@ -45,7 +40,7 @@ def members(
     found = {name: proxied(value, f"env.{name}") for name, value in variables.items()}
     for name, binding in bindings.items():
         kind = binding["kind"]
-        client = None if "friendly" in binding else _CLIENTS.get(kind)
+        client = None if "friendly" in binding else _client_of(kind)
         if client is None:
             found[name] = Unsupported(
                 name, kind, binding.get("friendly", kind), binding.get("instead", "")

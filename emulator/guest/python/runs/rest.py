@@ -16,10 +16,10 @@ import asyncio
 import functools
 from collections.abc import Callable, Iterator
 from contextvars import Context
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from ....protocol.record import Record, record
 from ..loop import asyncio_privates
 from ..loop.asyncio_privates import Future, Task, callbacks_of, gathered, is_of_thread, waited_for
 from ..loop.web_loop import WebLoop
@@ -27,8 +27,8 @@ from ..loop.web_loop import WebLoop
 _OUR_PACKAGE = __name__.partition(".")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+@record
+class Waits(Record):
     """What a run waits for, as far as the run knows.
 
     tasks: all of the run that are not done. steps: futures that only the answer to a step resolves.
