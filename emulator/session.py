@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from bindings.binding import Binding
+    from emulator.certificate import Https
     from emulator.runner.debug_door import DebugDoor
     from emulator.runner.workerd.inspector_door import InspectorDoor
     from emulator.server.dev_flags import DevFlags
@@ -71,7 +72,7 @@ class Door(Struct, frozen=True):
 
     port: None takes the usual one, or the next free one. debug_port: where editors' debuggers
     attach, on loopback; 0 takes any free one, None is for none. on_error, on_request, flags: see
-    `create_app`.
+    `create_app`. https: None for HTTP.
     """
 
     ip: str = "localhost"
@@ -81,6 +82,7 @@ class Door(Struct, frozen=True):
     on_request: OnRequest | None = None
     debug_port: int | None = None
     flags: DevFlags | None = None
+    https: Https | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,11 @@ class Running:
     def _open_door(self, door: Door, sockets: list[socket.socket]) -> None:
         ip, port = sockets[0].getsockname()[:2]
         debug_port = None if self._debug is None else self._debug.port
-        self.announced = self.project.state.announce(str(ip), int(port), debug_port)
+        state, certificate, named = self.project.state, None, ""
+        if door.https is not None:
+            certificate = door.https.certificate(state.directory)
+            named = str(certificate.path.absolute())
+        self.announced = state.announce(str(ip), int(port), debug_port, named)
         self.access = Access.for_bind(door.ip, self.announced.token, door.allowed_hosts)
         # A worker in a test has no door, so these are not imported for it.
         from emulator.server.app import create_app
@@ -278,13 +284,14 @@ class Running:
             flags=door.flags,
         )
         if self._workerd is None:
-            self._server = Server(app, sockets)
+            tls = None if certificate is None else certificate.context()
+            self._server = Server(app, sockets, tls=tls)
         else:
             self._app = app
             rules = front_rules(self.access)
             if door.flags is not None:
                 rules = door.flags.front_rules(rules)
-            self._workerd.open_door(sockets, rules)
+            self._workerd.open_door(sockets, rules, certificate)
 
     def _debug_door(self, port: int) -> DebugDoor | InspectorDoor:
         serving = lambda: self.supervisor.runner.current  # noqa: E731

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from emulator.config.model import Config
 from emulator.disk import create_file, make_folder, refusal, replace_file
@@ -43,12 +44,16 @@ class RunningServer(Struct, frozen=True):
     port: int
     token: str
     debug_port: int | None = None  # on loopback, where editors attach
+    certificate: str = ""  # the file of the one that it speaks HTTPS with
 
     @property
     def url(self) -> str:
         """The server's address, as a person would type it."""
-        host = f"[{self.ip}]" if ":" in self.ip else self.ip
-        return f"http://{host}:{self.port}"
+        return self.url_for(f"[{self.ip}]" if ":" in self.ip else self.ip)
+
+    def url_for(self, host: str) -> str:
+        """Return its address under another name."""
+        return f"{'https' if self.certificate else 'http'}://{host}:{self.port}"
 
 
 class State(Struct, frozen=True):
@@ -128,9 +133,11 @@ class State(Struct, frozen=True):
         """Save the time of a virtual clock; `synced`: durably. Raises StateError."""
         self._write("clock.json", record, synced=synced)
 
-    def announce(self, ip: str, port: int, debug_port: int | None = None) -> RunningServer:
+    def announce(
+        self, ip: str, port: int, debug_port: int | None = None, certificate: str = ""
+    ) -> RunningServer:
         """Write `dev.json` for the server that has just begun to listen; only the user reads it."""
-        server = RunningServer(os.getpid(), ip, port, _new_token(), debug_port)
+        server = RunningServer(os.getpid(), ip, port, _new_token(), debug_port, certificate)
         self.write_server(server)
         return server
 
@@ -140,6 +147,8 @@ class State(Struct, frozen=True):
         record["token"] = server.token
         if server.debug_port is not None:
             record["debugPort"] = server.debug_port
+        if server.certificate:
+            record |= {"protocol": "https", "certificate": server.certificate}
         self._write("dev.json", record)
 
     @property
@@ -190,7 +199,9 @@ class State(Struct, frozen=True):
     def _read_dev_json(self) -> RunningServer | None:
         try:
             record = json.loads((self.directory / "dev.json").read_text(encoding="utf-8"))
-            return RunningServer(record["pid"], record["ip"], record["port"], record["token"])
+            found = RunningServer(record["pid"], record["ip"], record["port"], record["token"])
+            certificate = record.get("certificate", "")
+            return replace(found, certificate=certificate) if certificate else found
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

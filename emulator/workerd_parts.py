@@ -26,6 +26,7 @@ from emulator.state import OBJECTS, State
 from emulator.user_code import BundledCode
 
 if TYPE_CHECKING:
+    from emulator.certificate import Certificate
     from emulator.supervisor import Supervisor, Terminal
 
 # In the state directory:
@@ -90,10 +91,17 @@ class WorkerdParts:
         self._questions.serving = supervisor
         supervisor.unserved = self._unserved
 
-    def open_door(self, sockets: list[socket.socket], rules: Mapping[str, Any]) -> None:
+    def open_door(
+        self,
+        sockets: list[socket.socket],
+        rules: Mapping[str, Any],
+        certificate: Certificate | None,
+    ) -> None:
         """Let clients of these sockets, which belong to the door from now on, reach the worker."""
-        self._door = WorkerdDoor(sockets, self.source.folder)
-        self.source.front = Front(self._door.public, self._door.path, rules)
+        tls = None if certificate is None else certificate.context()
+        self._door = WorkerdDoor(sockets, self.source.folder, tls)
+        texts = None if certificate is None else certificate.texts()
+        self.source.front = Front(self._door.public, self._door.path, rules, texts)
 
     async def listen(self, app: ASGIApp) -> None:
         """Answer what workerd passes on. Raises EmulatorError."""

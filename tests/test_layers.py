@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 FOUNDATION = {
     *("emulator.errors", "emulator.clock", "emulator.durations", "emulator.sqlite"),
     *("emulator.disk", "emulator.cron", "emulator.regex", "emulator.words"),
+    "emulator.certificate",
     "emulator.child_processes",
     *("emulator.json_types", "emulator.answers"),
 }
@@ -34,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.json_types": set(),
     "emulator.answers": {"emulator.json_types"},
     "emulator.cron": {"emulator.words"},
+    "emulator.certificate": {"emulator.clock", "emulator.disk", "emulator.errors"},
     "emulator.regex": set(),
     "emulator.findings": set(),
     "emulator.python_source": set(),

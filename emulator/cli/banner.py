@@ -82,7 +82,7 @@ def url_of(running: Running, arguments: DevArguments) -> str:
     announced = running.announced
     assert announced is not None
     is_local = (arguments.ip or running.worker.config.dev.ip) in ("localhost", "127.0.0.1")
-    return f"http://localhost:{announced.port}" if is_local else announced.url
+    return announced.url_for("localhost") if is_local else announced.url
 
 
 def tell_debugger(running: Running, terminal: AnyTerminal) -> None:

@@ -135,6 +135,17 @@ def spread(args: list[str]) -> list[str]:
 )
 @click.option("--host", help="The host that the worker sees in its requests.")
 @click.option("--routes", "--route", "routes", multiple=True, help="The first one is the --host.")
+@click.option(
+    "--local-protocol",
+    type=click.Choice(["http", "https"]),
+    help="https makes a certificate for this machine [http].",
+)
+@click.option(
+    "--https-key-path", type=click.Path(path_type=Path), help="Key of your own certificate."
+)
+@click.option(
+    "--https-cert-path", type=click.Path(path_type=Path), help="A certificate of your own, in PEM."
+)
 @click.option("--test-scheduled", is_flag=True, help="Call the cron handler at /__scheduled.")
 @click.option("--live-reload", is_flag=True, help="Pages load themselves again after a save.")
 @click.option("--local", "-l", is_flag=True, expose_value=False, hidden=True)

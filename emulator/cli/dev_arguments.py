@@ -45,6 +45,9 @@ class DevArguments(Struct, frozen=True):
     host: str | None  # which the worker sees
     test_scheduled: bool
     live_reload: bool
+    local_protocol: Literal["http", "https"] | None
+    https_key_path: Path | None
+    https_cert_path: Path | None
     show_interactive_dev_session: bool | None  # the keys; None: on a terminal
     began: float  # when, on the performance counter, in seconds
     others: tuple[tuple[Path, Path | None], ...] = ()

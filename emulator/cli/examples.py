@@ -6,6 +6,7 @@ EXAMPLES = {
   groundfog dev src/other.py --port 3000 --env staging
   groundfog dev --var GREETING:hello LIMIT:3 --migrate
   groundfog dev -c api/wrangler.toml -c auth/wrangler.toml
+  groundfog dev --local-protocol https --live-reload
 """,
     "init": """
   groundfog init my-shop

@@ -85,8 +85,12 @@ class RemoteApi:
         return {"authorization": f"Bearer {self._server.token}"} if self._server.token else {}
 
     def _connection(self) -> http.client.HTTPConnection:
-        host = _WILDCARDS.get(self._server.ip, self._server.ip)
-        return http.client.HTTPConnection(host, self._server.port, timeout=self._timeout_s)
+        host, port = _WILDCARDS.get(self._server.ip, self._server.ip), self._server.port
+        if self._server.certificate:
+            from emulator.cli.pinned import PinnedConnection
+
+            return PinnedConnection(host, port, self._timeout_s, self._server.certificate)
+        return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
 
     def _silent(self, error: Exception) -> Unreachable:
         who = f"pid {self._server.pid}" if self._server.pid else "is groundfog dev running there?"

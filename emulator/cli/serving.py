@@ -29,7 +29,7 @@ from emulator.cli.levels import Level
 from emulator.cli.members import Member, read_members
 from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
 from emulator.config.model import Config
-from emulator.errors import EmulatorError, StateError
+from emulator.errors import EmulatorError, StateError, UsageError
 from emulator.kinds.d1 import Database
 from emulator.peers import Peers
 from emulator.runner.guest_source import GuestSource
@@ -41,6 +41,7 @@ from emulator.server.security import checked_host, is_control_path
 from emulator.session import Door, Running, Seams, Session
 
 if TYPE_CHECKING:
+    from emulator.certificate import Https
     from emulator.cli.progress import ProgressLines
     from emulator.engine.engine import Engine
     from emulator.engine.journal.journal import Journal
@@ -234,12 +235,33 @@ def _door(arguments: DevArguments, config: Config, terminal: AnyTerminal) -> Doo
         _worker_error(terminal),
         _request_lines(terminal),
         arguments.debug if config.is_python else arguments.inspector_port,
-        _flags(arguments),
+        _flags(arguments, config),
+        _https(arguments, config),
     )
 
 
-def _flags(arguments: DevArguments) -> DevFlags | None:
+def _https(arguments: DevArguments, config: Config) -> Https | None:
+    key, path = arguments.https_key_path, arguments.https_cert_path
+    if (arguments.local_protocol or config.dev.local_protocol) == "http":
+        if key is not None or path is not None:
+            raise UsageError("A certificate is for HTTPS: add --local-protocol https.")
+        return None
+    if (key is None) != (path is None):
+        raise UsageError(
+            "A certificate of your own has two files: give both --https-key-path and"
+            " --https-cert-path."
+        )
+    from emulator.certificate import Certificate, Https
+
+    given = None if key is None or path is None else Certificate(path, key)
+    ip = arguments.ip or config.dev.ip
+    names = [*sorted(arguments.allowed_hosts), *([] if ip in ("localhost", "*") else [ip])]
+    return Https(tuple(names), given)
+
+
+def _flags(arguments: DevArguments, config: Config) -> DevFlags | None:
     host = arguments.host or next((host_of_route(each) for each in arguments.routes), "")
+    host = host or (config.dev.host if arguments.is_first else "")
     if not (host or arguments.test_scheduled or arguments.live_reload):
         return None
     from emulator.server.dev_flags import DevFlags

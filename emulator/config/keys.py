@@ -77,9 +77,9 @@ REMOVED = {
     "webpack_config": 'Remove the key; "build.command" runs a build of your own.',
 }
 
-DEV_EMULATED = frozenset({"ip", "port"})
+DEV_EMULATED = frozenset({"host", "ip", "local_protocol", "port"})
 DEV_SILENT = frozenset(
     {"container_engine", "enable_containers", "generate_types", "inspector_ip", "inspector_port"}
 )
-DEV_NOT_EMULATED = frozenset({"host", "local_protocol", "upstream_protocol"})
+DEV_NOT_EMULATED = frozenset({"upstream_protocol"})
 DEV = DEV_EMULATED | DEV_SILENT | DEV_NOT_EMULATED

@@ -55,10 +55,15 @@ class Unsupported(Struct, frozen=True):
 
 
 class DevConfig(Struct, frozen=True):
-    """The `dev` table. `port` is None when not set: 8787, or the next free one."""
+    """The `dev` table. `port` is None when not set: 8787, or the next free one.
+
+    host: which the worker sees in its requests; empty: the one that was asked.
+    """
 
     ip: str = "localhost"
     port: int | None = None
+    local_protocol: Literal["http", "https"] = "http"
+    host: str = ""
 
 
 class ClockSettings(Struct, frozen=True):

@@ -146,7 +146,13 @@ def read_dev(selected: Selected) -> DevConfig:
     dev = selected.top.table("dev", "Write [dev] with the settings below it.")
     if dev is None:
         return DevConfig()
-    return DevConfig(dev.string("ip") or DevConfig().ip, dev.integer("port", 0, 65_535))
+    is_https = dev.choice("local_protocol", ("http", "https")) == "https"
+    return DevConfig(
+        dev.string("ip") or DevConfig().ip,
+        dev.integer("port", 0, 65_535),
+        "https" if is_https else "http",
+        dev.string("host") or "",
+    )
 
 
 def _slug(name: str) -> str:

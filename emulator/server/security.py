@@ -142,12 +142,12 @@ def host_problem(access: Access, hosts: list[bytes]) -> Refusal | None:
     )
 
 
-def origin_problem(host: bytes, headers: RawHeaders) -> Refusal | None:
+def origin_problem(host: bytes, headers: RawHeaders, scheme: str = "http") -> Refusal | None:
     """Return why a control request is refused because of its origin, or None.
 
     A page of ours has the same scheme, name and port as its request. Programs send no such headers.
     """
-    own = b"http://" + host.lower()
+    own = scheme.encode("ascii") + b"://" + host.lower()
     for name, value in headers:
         if name == b"origin" and value.lower() != own:
             shown = value.decode("latin-1")
@@ -174,12 +174,14 @@ def token_problem(access: Access, headers: RawHeaders) -> Refusal | None:
     )
 
 
-def control_problem(access: Access, method: str, headers: RawHeaders) -> Refusal | None:
+def control_problem(
+    access: Access, method: str, headers: RawHeaders, scheme: str = "http"
+) -> Refusal | None:
     """Return why a control request from an allowed host is refused, or None."""
     if method not in CONTROL_METHODS:
         return Refusal(405, f"{method} is not a method of this server's control routes.")
     host = value_of(headers, b"host") or b""
-    return origin_problem(host, headers) or token_problem(access, headers)
+    return origin_problem(host, headers, scheme) or token_problem(access, headers)
 
 
 class AccessCheck:
@@ -191,7 +193,7 @@ class AccessCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: RawHeaders = scope["headers"]
-        refusal = self._problem(scope["path"], scope["method"], headers)
+        refusal = self._problem(scope, headers)
         if refusal is not None:
             await refusal.send(send)
             return
@@ -201,11 +203,11 @@ class AccessCheck:
         else:
             await run_with_body_limit(self._app, scope, receive, send)
 
-    def _problem(self, path: str, method: str, headers: RawHeaders) -> Refusal | None:
+    def _problem(self, scope: Scope, headers: RawHeaders) -> Refusal | None:
         hosts = [value for name, value in headers if name == b"host"]
         problem = host_problem(self._access, hosts) or _length_problem(headers)
-        if problem is None and is_control_path(path):
-            problem = control_problem(self._access, method, headers)
+        if problem is None and is_control_path(scope["path"]):
+            problem = control_problem(self._access, scope["method"], headers, scope["scheme"])
         return problem
 
 

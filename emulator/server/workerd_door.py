@@ -12,10 +12,10 @@ import json
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bindings.http import HttpAnswer, StreamedAnswer
 from emulator.errors import EmulatorError
@@ -29,6 +29,9 @@ from emulator.server.headers import RawHeaders
 from emulator.server.http.serve import Server
 from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
+
+if TYPE_CHECKING:
+    import ssl
 
 _OWN = "x-groundfog-"  # headers between front.js and here
 _LOADS = "x-groundfog-loads"
@@ -48,10 +51,16 @@ class Serving(Protocol):
 
 
 class WorkerdDoor:
-    """Owns the public sockets and the private one behind them. `app` answers both."""
+    """Owns the public sockets and the private one behind them. `app` answers both.
 
-    def __init__(self, sockets: list[socket.socket], folder: Path) -> None:
+    tls: with which clients are answered as long as no generation runs.
+    """
+
+    def __init__(
+        self, sockets: list[socket.socket], folder: Path, tls: ssl.SSLContext | None
+    ) -> None:
         self.public = PublicSockets(sockets)
+        self._tls = tls
         self.path = folder / "door.sock"
         self._private: Server | None = None
         self._public_server: Server | None = None
@@ -62,14 +71,16 @@ class WorkerdDoor:
     async def start(self, app: ASGIApp) -> None:
         """Answer what workerd passes on. Raises EmulatorError."""
         self._app = app
-        self._private = Server(app, [listen_privately(self.path)])
+        private = app if self._tls is None else _of_https(app)
+        self._private = Server(private, [listen_privately(self.path)])
         await self._private.start()
 
     def serve_clients(self) -> None:
         """No generation serves: answer clients here until one does."""
         if self._public_server is None and self._app is not None:
             berth = self.public.chosen
-            self._public_server = Server(self._app, [each.dup() for each in berth.sockets])
+            sockets = [each.dup() for each in berth.sockets]
+            self._public_server = Server(self._app, sockets, tls=self._tls)
             self.public.is_served = True
             self._spawn(self._public_server.start())
 
@@ -96,6 +107,16 @@ class WorkerdDoor:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _of_https(app: ASGIApp) -> ASGIApp:
+    """Return `app` for requests that clients sent by HTTPS, and workerd passes on without."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        scheme = "wss" if scope["type"] == "websocket" else "https"
+        await app({**scope, "scheme": scheme}, receive, send)
+
+    return serve
 
 
 class WorkerdQuestions:

@@ -191,12 +191,12 @@ class TestUnsupported:
     def test_everything_not_emulated_is_named_in_one_warning(self, project: Project) -> None:
         project.toml(
             '[[artifacts]]\nbinding = "REPOS"\nnamespace = "1"\n[browser]\nbinding = "CHROME"\n'
-            '[site]\nbucket = "public"\n[dev]\nlocal_protocol = "https"\n'
+            '[site]\nbucket = "public"\n[dev]\nupstream_protocol = "https"\n'
         )
 
         assert project.warnings() == [
             "wrangler.toml: not emulated yet: artifacts (line 5), browser (line 8), "
-            "site (line 10), dev.local_protocol (line 13)\n"
+            "site (line 10), dev.upstream_protocol (line 13)\n"
             "  The worker runs without. Using env.CHROME and env.REPOS raises an error that "
             "says so."
         ]

@@ -17,7 +17,7 @@ import psutil
 
 from tests.waiting import DEADLINE_S, eventually
 
-READY = re.compile(r"Ready on (http://\S+)")
+READY = re.compile(r"Ready on (https?://\S+)")
 
 
 class DevServer:

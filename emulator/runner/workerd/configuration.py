@@ -62,7 +62,8 @@ class Layout(Struct, frozen=True):
     """One process to configure. rules: for front.js; None: it has no door.
 
     door, host: unix sockets of the host's HTTP server and of its `HostServer`.
-    storage: the folder of Durable Objects, which exists if there are any.
+    storage: the folder of Durable Objects, which exists if there are any. tls: certificate and key
+    in PEM, for public sockets that speak HTTPS.
     """
 
     generation: int
@@ -72,6 +73,7 @@ class Layout(Struct, frozen=True):
     door: Path | None
     rules: Mapping[str, Any] | None
     storage: Path
+    tls: tuple[str, str] | None = None
 
 
 def configuration(layout: Layout, public: Mapping[str, str], embed: Embed) -> bytes:
@@ -110,7 +112,7 @@ def configuration(layout: Layout, public: Mapping[str, str], embed: Embed) -> by
         "services": services,
         "sockets": [
             _socket("control", control, CONTROL),
-            *(_public_socket(name, front, address) for name, address in public.items()),
+            *(_public_socket(layout, name, front, address) for name, address in public.items()),
         ],
         "extensions": [
             {
@@ -124,14 +126,20 @@ def configuration(layout: Layout, public: Mapping[str, str], embed: Embed) -> by
     return document({"config": ("Config", config), **constants}, embed)
 
 
-def _socket(name: str, service: str, entrypoint: str, **http: Value) -> Value:
+def _socket(name: str, service: str, entrypoint: str, **http: Value) -> dict[str, Value]:
     return {"name": name, "http": http, "service": {"name": service, "entrypoint": entrypoint}}
 
 
-def _public_socket(name: str, service: str, address: str) -> Value:
+def _public_socket(layout: Layout, name: str, service: str, address: str) -> Value:
     if address in LOCAL_FRONTS:
-        return _socket(name, service, LOCAL_FRONTS[address], cfBlobHeader=NO_CF)
-    return _socket(name, service, FRONT)
+        made = _socket(name, service, LOCAL_FRONTS[address], cfBlobHeader=NO_CF)
+    else:
+        made = _socket(name, service, FRONT)
+    if layout.tls is not None:
+        certificate, key = layout.tls
+        pair: Value = {"privateKey": key, "certificateChain": certificate}
+        made["https"] = {"options": made.pop("http"), "tlsOptions": {"keypair": pair}}
+    return made
 
 
 def asker_of(generation: int, binding: str) -> str:

@@ -39,12 +39,14 @@ BUILD_FAILED = "BuildError"
 class Front(Struct, frozen=True):
     """What comes before the user's code in requests of clients. See `security.front_rules`.
 
-    door: the unix socket of the server that answers control routes.
+    door: the unix socket of the server that answers control routes. tls: certificate and key in
+    PEM, for HTTPS.
     """
 
     public: PublicSockets
     door: Path
     rules: Mapping[str, Any]
+    tls: tuple[str, str] | None = None
 
 
 # What our code in workerd asks the host: the path of the request, the stacks of the generation that
@@ -100,6 +102,7 @@ class WorkerdSource:
             front.door if front else None,
             front.rules if front else None,
             self._storage,
+            front.tls if front else None,
         )
         if spec.durable:
             self._storage.mkdir(mode=0o700, exist_ok=True)

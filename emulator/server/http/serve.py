@@ -21,6 +21,8 @@ from emulator.server.http.listen import BACKLOG
 from emulator.server.http.protocol import Connections, HttpProtocol
 
 if TYPE_CHECKING:
+    import ssl
+
     from emulator.server.http.web_socket_protocol import WebSocketProtocol
 
 # How long requests in progress may take when the server stops.
@@ -41,7 +43,7 @@ def _web_socket_protocol(**arguments: Any) -> asyncio.Protocol:
 class Server:
     """Serves `app` on `sockets` (from `listen.bind`), which it owns from now on.
 
-    head_limit_s: how long the head of a request may take to arrive.
+    head_limit_s: how long the head of a request may take to arrive. tls: for HTTPS.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class Server:
         sockets: Sequence[socket.socket],
         *,
         head_limit_s: float = head.LIMIT_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._head_limit_s = head_limit_s
+        self._tls = tls
         self._sockets = list(sockets)
         # uvicorn warns of wrong requests. The client gets an error; the terminal need not.
         self._config = Config(
@@ -81,7 +85,9 @@ class Server:
         self._config.load()
         loop = asyncio.get_running_loop()
         for listener in self._sockets:
-            server = await loop.create_server(self._protocol, sock=listener, backlog=BACKLOG)
+            server = await loop.create_server(
+                self._protocol, sock=listener, backlog=BACKLOG, ssl=self._tls
+            )
             self._servers.append(server)
         address = self._sockets[0].getsockname()
         return (address, 0) if isinstance(address, str) else (str(address[0]), int(address[1]))
