@@ -1,11 +1,13 @@
 // The guest's end of the conversation: messages <-> frames in a WebSocket. PROTOCOL.md, section 2.
 
 import { joined } from "./bytes.js";
-import { queueMicrotask, setTimeout } from "./primitives.js";
+import { setTimeout } from "./primitives.js";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const MAX_FRAME_BYTES = 67_108_864;
+const FIRST_BYTES = 65_536;
+const KEPT_BYTES = 1_048_576; // for the next frames
 const INFINITY = "\u0000infinity";
 const EMPTY = new Uint8Array(0);
 
@@ -19,7 +21,8 @@ const QUIET_MICROTASKS = 6;
 export class Connection {
   #socket;
   #reader = new FrameReader();
-  #pending = [];
+  #pending = new Frames();
+  #isFlushing = false;
   #after = [];
 
   constructor(socket, receive) {
@@ -32,9 +35,8 @@ export class Connection {
 
   // Throws FrameTooLarge.
   send(header, payload = EMPTY) {
-    const frame = encodeFrame(header, payload);
-    this.#pending.push(frame);
-    if (this.#pending.length === 1) this.#flushSoon(1, 0);
+    this.#pending.add(header, payload);
+    if (!this.#isFlushing) this.#flushSoon();
   }
 
   // Calls `code` in a turn of the loop after the one in which all that was sent has left: then
@@ -43,14 +45,18 @@ export class Connection {
     this.#after.push(code);
   }
 
-  // A timer would let go of the isolate and take it again, which costs more than all these.
-  #flushSoon(seen, quiet) {
-    queueMicrotask(() => {
-      const count = this.#pending.length;
-      if (count > seen) this.#flushSoon(count, 0);
-      else if (quiet < QUIET_MICROTASKS) this.#flushSoon(count, quiet + 1);
-      else this.flush();
-    });
+  // Sends once this turn has nothing more to say. A timer would let go of the isolate and take it
+  // again, which costs more than all these; so does each call of the platform's `queueMicrotask`.
+  async #flushSoon() {
+    this.#isFlushing = true;
+    let seen = 0;
+    for (let quiet = 0; quiet <= QUIET_MICROTASKS; quiet++) {
+      if (this.#pending.size > seen) quiet = 0;
+      seen = this.#pending.size;
+      await undefined;
+    }
+    this.#isFlushing = false;
+    this.flush();
   }
 
   flush() {
@@ -61,11 +67,9 @@ export class Connection {
         for (const code of after) code();
       }, 0);
     }
-    const frames = this.#pending;
-    if (frames.length === 0) return;
-    this.#pending = [];
+    if (this.#pending.size === 0) return;
     try {
-      this.#socket.send(joined(frames));
+      this.#socket.send(this.#pending.take());
     } catch {} // it is closed: the host is gone, and so are we soon
   }
 
@@ -77,19 +81,46 @@ export class Connection {
   }
 }
 
-function encodeFrame(header, payload) {
-  const text = encoder.encode(header.type === "step_begin" ? withInfinity(header) : JSON.stringify(header));
-  const length = 4 + text.length + payload.length;
-  if (length > MAX_FRAME_BYTES) {
-    throw new FrameTooLarge(`a message of ${length.toLocaleString("en")} bytes; the limit is 64 MiB`);
+// Frames one after another. Their bytes are used again for the next ones.
+class Frames {
+  size = 0;
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #view = new DataView(this.#bytes.buffer);
+
+  // Throws FrameTooLarge.
+  add(header, payload) {
+    const text = header.type === "step_begin" ? withInfinity(header) : JSON.stringify(header);
+    const longest = 8 + 3 * text.length + payload.length; // in UTF-8, a character has 3 bytes at most
+    if (this.size + longest > this.#bytes.length) this.#grow(longest);
+    const start = this.size + 8;
+    const { written } = encoder.encodeInto(text, this.#bytes.subarray(start));
+    const length = 4 + written + payload.length;
+    if (length > MAX_FRAME_BYTES) {
+      throw new FrameTooLarge(`a message of ${length.toLocaleString("en")} bytes; the limit is 64 MiB`);
+    }
+    this.#view.setUint32(this.size, length);
+    this.#view.setUint32(this.size + 4, written);
+    this.#bytes.set(payload, start + written);
+    this.size += 4 + length;
   }
-  const frame = new Uint8Array(4 + length);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, length);
-  view.setUint32(4, text.length);
-  frame.set(text, 8);
-  frame.set(payload, 8 + text.length);
-  return frame;
+
+  #grow(more) {
+    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.size + more));
+    grown.set(this.#bytes.subarray(0, this.size));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+
+  // Returns all frames, as a copy: what is sent leaves later.
+  take() {
+    const taken = this.#bytes.slice(0, this.size);
+    this.size = 0;
+    if (this.#bytes.length > KEPT_BYTES) {
+      this.#bytes = new Uint8Array(FIRST_BYTES);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
+    return taken;
+  }
 }
 
 // JSON has no infinity, which a limit of retries may be; what is too large is read as it.

@@ -7,7 +7,6 @@ import { uncaught } from "./failures.js";
 const platform = globalThis;
 
 export const setTimeout = platform.setTimeout.bind(platform);
-export const queueMicrotask = platform.queueMicrotask.bind(platform);
 export const clearTimeout = platform.clearTimeout.bind(platform);
 
 // Which run calls, and from which callback: a Caller.

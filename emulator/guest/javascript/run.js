@@ -13,7 +13,7 @@ import { decode, encode } from "./values.js";
 
 const NAME_MAX_CHARS = 256; // longer ones the host refuses
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
-const FRAMES = 4; // of the stack above a step, among which the user's is looked for
+const FRAMES = 4; // of the stack above a step, among which the user's is looked for, after the first
 const { captureStackTrace } = Error;
 const NEVER = new Promise(() => {});
 
@@ -150,7 +150,7 @@ export class Run {
     if (caller.call < 0 || (this.over && !this.#rollingBack)) {
       throw stepError("WorkflowFatalError", "Cannot execute steps during rollback phase");
     }
-    const line = this.#guest.positions.line(stackAbove(called));
+    const line = this.#lineAbove(called);
     const count = caller.count(kind, name);
     if (handler) this.#rollbacks.keep(caller.call ? this.asked + 1 : `${count} ${name}`, handler);
     const key = `${kind} ${count} ${name}`;
@@ -162,6 +162,12 @@ export class Run {
       return this.#remembered(known, name, count);
     }
     return this.#ask(kind, name, count, options, caller, line, callback, delay);
+  }
+
+  // Returns the user's place above a function of ours: as a rule, the next frame is the user's.
+  #lineAbove(called) {
+    const { positions } = this.#guest;
+    return positions.line(stackAbove(called, 1)) || positions.line(stackAbove(called, FRAMES));
   }
 
   #ask(kind, name, count, options, caller, line, callback, delay) {
@@ -297,10 +303,10 @@ export class Run {
   }
 }
 
-// Returns the stack of who called a function of ours: `stackTraceLimit` bounds what it costs.
-function stackAbove(called) {
+// Returns the stack of who called a function of ours: the number of frames decides what it costs.
+function stackAbove(called, frames) {
   const before = Error.stackTraceLimit;
-  Error.stackTraceLimit = FRAMES;
+  Error.stackTraceLimit = frames;
   const holder = {};
   captureStackTrace(holder, called);
   Error.stackTraceLimit = before;
