@@ -9,13 +9,16 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from bindings.store import Store
 from emulator.errors import WorkerError
 from emulator.sqlite import Synchronous
+
+if TYPE_CHECKING:
+    from bindings.analytics.sql.running import Result
 
 BLOBS_MAX = DOUBLES_MAX = 20
 INDEXES_MAX = 1
@@ -71,6 +74,13 @@ class Datasets:
 
         await self._store.write(write)
 
+    async def query(self, query: str, parameters: Any = None, namespace: str = "") -> Result:
+        """Return what a query finds, run on a thread; see `running.run`. Raises InvalidQuery."""
+        from bindings.analytics.sql.running import run  # most workers query nothing
+
+        now_ms = self._now_ms()
+        return await self._store.read_long(lambda on: run(on, query, now_ms, parameters, namespace))
+
     def newest(self, dataset: str, limit: int) -> list[Point]:
         """Return the newest data points, the newest first."""
         rows = self._store.read(
@@ -89,7 +99,7 @@ class Dataset:
     kind = "analytics_engine"
 
     def __init__(self, datasets: Datasets, name: str) -> None:
-        self._datasets = datasets
+        self.datasets = datasets
         self._name = name
         self.removed = datasets.removed
 
@@ -97,11 +107,11 @@ class Dataset:
         """Run `writeDataPoint(point)`. Raises WorkerError."""
         if method != "writeDataPoint":
             raise WorkerError(f'A dataset has no method "{method}"')
-        await self._datasets.add(self._name, args[0] if args else None)
+        await self.datasets.add(self._name, args[0] if args else None)
 
     async def close(self) -> None:
         """Close the file, for all datasets."""
-        await self._datasets.close()
+        await self.datasets.close()
 
 
 def read_point(given: Any, now_ms: int) -> Point:

@@ -13,6 +13,7 @@ from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import say, show, show_json
 from emulator.clock import SystemClock
 from emulator.engine.model.plain import iso
+from emulator.errors import UsageError
 from emulator.kinds.analytics_engine import path
 from emulator.state import State
 
@@ -56,3 +57,27 @@ def points(options: ProjectOptions, dataset: str, limit: int, as_json: bool) -> 
         show(f"{each['timestamp']}  {each['index']:<16}  {'  '.join(values)}")
     if not shown:
         say(f"No data point has been written to {dataset}.")
+
+
+@analytics.command("query")
+@click.argument("sql")
+@project_options
+def query(options: ProjectOptions, sql: str) -> None:
+    """Run SQL on the data points, and print the rows as its FORMAT says, or as JSON."""
+    from bindings.analytics.sql.formats import written
+    from bindings.analytics.sql.tree import InvalidQuery
+
+    state = State.locate(load_project(options), options.persist_to)
+    state.prepare()
+
+    async def ask() -> str:
+        datasets = Datasets(path(state), SystemClock().now_ms, "FULL")
+        try:
+            return written(await datasets.query(sql))[0]
+        finally:
+            await datasets.close()
+
+    try:
+        show(asyncio.run(ask()).rstrip("\n"))
+    except InvalidQuery as error:
+        raise UsageError(f"The query cannot be run: {error}.") from None

@@ -194,6 +194,9 @@ EXAMPLES = {
     "analytics points": """
   groundfog analytics points visits --limit 5
 """,
+    "analytics query": """
+  groundfog analytics query "SHOW TABLES FORMAT TabSeparated"
+""",
     "email list": """
   groundfog email list
   groundfog email list --way sent --json

@@ -56,7 +56,6 @@ OTHER_KINDS = (
         required=("id",),
         optional=("localConnectionString", "remote"),
     ),
-    Other("analytics", "Analytics SQL", "object", optional=_REMOTE),
     Other("k2", "K2 Stream", required=("stream",), optional=_REMOTE),
     Other(
         "browser",

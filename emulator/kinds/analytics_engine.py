@@ -46,13 +46,20 @@ def _read(section: Section) -> list[Bound[DatasetRecord]]:
     return found
 
 
-def _open(record: DatasetRecord, places: Places) -> Binding:
-    from bindings.analytics.analytics import Dataset, Datasets
+def datasets(places: Places) -> Datasets:
+    """Return the project's data points."""
+    from bindings.analytics.analytics import Datasets
 
     def opened() -> Datasets:
         return Datasets(path(places.state), places.clock.now_ms, places.synchronous)
 
-    return Dataset(places.keep(FOLDER, opened), record.name)
+    return places.keep(FOLDER, opened)
+
+
+def _open(record: DatasetRecord, places: Places) -> Binding:
+    from bindings.analytics.analytics import Dataset
+
+    return Dataset(datasets(places), record.name)
 
 
 def _in_workerd(record: DatasetRecord, service: str) -> dict[str, Value]:
@@ -73,6 +80,7 @@ KIND = Kind(
     files=(FOLDER,),
     commands="emulator.cli.analytics:analytics",
     command="analytics",
+    routes="emulator.server.api.analytics:routes",
     workerd=_in_workerd,
     http="bindings.calls:answer",
 )

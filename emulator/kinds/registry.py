@@ -8,6 +8,7 @@ from typing import Any
 from emulator.kinds import (
     ai,
     analytics_engine,
+    analytics_sql,
     assets,
     cron,
     d1,
@@ -38,6 +39,7 @@ KINDS: tuple[Kind, ...] = (
     ratelimits.KIND,
     version_metadata.KIND,
     analytics_engine.KIND,
+    analytics_sql.KIND,
     secrets_store.KIND,
     email.KIND,
     images.KIND,

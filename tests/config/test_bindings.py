@@ -249,7 +249,6 @@ class TestUnsupported:
 @pytest.mark.parametrize(
     ("toml", "name", "friendly"),
     [
-        ('[analytics]\nbinding = "AN"\n', "AN", "Analytics SQL"),
         ('[[k2]]\nbinding = "K"\nstream = "s"\n', "K", "K2 Stream"),
     ],
 )

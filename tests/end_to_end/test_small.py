@@ -39,6 +39,14 @@ def test_each_of_them_works(tmp_path: Path) -> None:
         shown = ("analytics", "points", "visits", "--json")
         (point,) = eventually(lambda: json.loads(groundfog(project, *shown).output))
         assert (point["index"], point["blobs"], point["doubles"]) == ("home", ["a visit"], [1.5])
+        assert server.get("/visits").json() == [["home", 1]]
+        api = "/client/v4/accounts/a/analytics_engine/sql"
+        query = "SELECT sum(_sample_interval) AS n FROM visits FORMAT JSONEachRow"
+        assert server.post(api, content=query).json() == {"n": "1"}
+        assert server.get(api, params={"query": query}).json() == {"n": "1"}
+        refused = server.post(api, content="SELECT 1 FROM nothing")
+        told = "Input was invalid: unknown table nothing; nothing has been written to it yet\n"
+        assert (refused.status_code, refused.text) == (422, told)
         assert "hunter2" not in server.output
 
     listed = groundfog(project, "secrets-store", "secret", "list", "store")
@@ -51,6 +59,10 @@ def test_each_of_them_works(tmp_path: Path) -> None:
     gone = groundfog(project, "secrets-store", "secret", "delete", "store", "--name", "x", code=1)
     assert "has no secret x" in gone.output
     assert "home" in groundfog(project, "analytics", "points", "visits").output
+    ask = ("analytics", "query", "SELECT blob1 FROM visits FORMAT TabSeparated")
+    assert groundfog(project, *ask).output == "a visit\n"
+    told = "The query cannot be run: unknown column x"
+    assert told in groundfog(project, "analytics", "query", "SELECT x", code=1).output
     assert "No data point" in groundfog(project, "analytics", "points", "none").output
 
 

@@ -19,6 +19,11 @@ export default {
       if (pathname === "/limit") {
         return Response.json(await env.LIMITER.limit(JSON.parse(searchParams.get("options")!)));
       }
+      if (pathname === "/visits") {
+        const from = "FROM events.analyticsEngine.visits WHERE timestamp > $since";
+        const query = `SELECT blob1 AS page ${from}`;
+        return Response.json(await env.ANALYTICS.query({ query, params: { since: 0 } }));
+      }
       if (pathname === "/secret") return new Response(await env.KEY.get());
       if (pathname === "/version") return Response.json(Object.keys(env.VERSION).sort());
       const indexes = searchParams.getAll("index");
@@ -42,6 +47,9 @@ simple = { limit = 2, period = 60 }
 [[analytics_engine_datasets]]
 binding = "METRICS"
 dataset = "visits"
+
+[analytics]
+binding = "ANALYTICS"
 
 [[secrets_store_secrets]]
 binding = "KEY"
@@ -80,6 +88,7 @@ def test_each_of_them_works(tmp_path: Path) -> None:
         assert server.get("/?index=a").text == "undefined"
         shown = ("analytics", "points", "visits", "--json")
         (point,) = eventually(lambda: json.loads(groundfog(folder, *shown)))
+        assert server.get("/visits").json()["data"] == [{"page": "home"}]
         assert (point["index"], point["blobs"]) == ("a", ["home", "bytes", ""])
         assert server.get("/?index=a&index=b").text == "undefined"
         server.wait_for(r"TypeError: writeDataPoint\(\): Maximum of 1 indexes supported\.")

@@ -409,6 +409,11 @@ class RateLimit:
 class AnalyticsEngineDataset:
     def writeDataPoint(self, event: Mapping[str, Any] | None = ..., /, **keywords: Any) -> None: ...
 
+class AnalyticsSQL:
+    async def query(
+        self, request: Mapping[str, Any] | None = ..., /, **keywords: Any
+    ) -> JsDict: ...
+
 class SendEmail:
     @overload
     async def send(self, message: Any, /) -> JsDict: ...
