@@ -5,14 +5,14 @@ A call passes through here as it is: its arguments and its result are not looked
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
 from bindings.binding import Call, Encoded, OnlyForwards
 from bindings.durable_objects.namespace import ObjectCalls, ObjectClass
-from bindings.service.service import Callee, Target
+from bindings.service.service import Target
 from emulator import forwarding
 from emulator.errors import WorkerError
 from emulator.runner.requests import FetchReply, FetchRequest, RpcReply, RpcRequest
@@ -35,6 +35,7 @@ class Serving(Protocol):
 
     async def fetch(self, request: FetchRequest) -> FetchReply: ...
     async def rpc(self, request: RpcRequest) -> RpcReply: ...
+    async def call(self, handler: str, args: list[Any]) -> Any: ...
 
 
 class Owner(Protocol):
@@ -62,7 +63,7 @@ class Peers:
         if peer is not None and peer.serving is serving:
             del self._workers[name]
 
-    def find(self, name: str) -> Callee | None:
+    def find(self, name: str) -> Peer | None:
         """Return the worker with this name; None: it does not run."""
         return self._workers.get(name)
 
@@ -89,6 +90,10 @@ class Peer(Struct, frozen=True):
 
     name: str
     serving: Serving
+
+    async def handle(self, handler: str, args: list[Any]) -> Any:
+        """Let its handler of an event be called. Raises EmulatorError."""
+        return await self.serving.call(handler, args)
 
     async def answer(self, target: Target, call: Call) -> Encoded:
         """Let the worker answer a call. Raises WorkerError."""

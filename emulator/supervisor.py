@@ -28,7 +28,7 @@ from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError, WorkerError
 from emulator.kinds.object_classes import missing_classes
 from emulator.kinds.workflow_classes import check_exports
-from emulator.protocol.loading import CRYPTO, EMAILS, NETWORK, STUBS
+from emulator.protocol.loading import CRYPTO, EMAILS, NETWORK, STUBS, TAILS
 from emulator.runner.guest import Guest
 from emulator.runner.loads import Loads
 from emulator.runner.requests import (
@@ -351,6 +351,7 @@ class Supervisor:
             EMAILS: self.worker.emails,
             NETWORK: bindings.get(NETWORK) or Network(self._terminal.fetched),
             STUBS: self.worker.peers.stubs,
+            TAILS: self.worker.tails,
         }
         bindings = {**bindings, **own}
         return await self.runner.load(spec, bindings, apart=apart)

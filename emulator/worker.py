@@ -33,6 +33,7 @@ from emulator.peers import Peers
 from emulator.runner.requests import FetchReply, FetchRequest, GuestLost
 from emulator.runner.runner import WorkerSpec
 from emulator.state import State
+from emulator.tails import Tails, consumers
 from emulator.triggers.email_actions import EmailActions
 from emulator.triggers.trigger import Around, Call
 from emulator.triggers.triggers import Triggers
@@ -86,6 +87,7 @@ class Worker:
         self.triggers = Triggers(
             Around(clock, self._call, self.opened, announce, error, follows_crons)
         )
+        self.tails = Tails(lambda: self.config, self.peers, error)
         self.emails = EmailActions(self.triggers)
         self.timekeeper = _timekeeper(
             config, state, self.engine, self._other_deadline, self.triggers.in_flight
@@ -149,6 +151,7 @@ class Worker:
 
     async def close(self) -> None:
         """Close bindings and journal, once everything has stopped."""
+        await self.tails.close()
         await self.objects.close()
         await self.bindings.close()
         self.engine.journal.close()
@@ -228,6 +231,7 @@ def worker_spec(config: Config) -> WorkerSpec:
         compatibility_date=config.compatibility_date,
         compatibility_flags=config.compatibility_flags,
         bindings=bindings,
+        traced=bool(consumers(config)),
         elsewhere=config.elsewhere,
         vars={**config.vars, **values},
         deployed_files=tuple(covered(config.bundling.rules)) if config.is_python else (),

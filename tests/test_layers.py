@@ -86,6 +86,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.config.load": FOUNDATION | {"emulator.config", "emulator.kinds"},
     "emulator.forwarding": FOUNDATION | {"emulator.protocol", "emulator.runner", "bindings"},
     "emulator.peers": FOUNDATION | {"emulator.forwarding", "emulator.runner", "bindings"},
+    "emulator.tails": FOUNDATION | {"emulator.config", "emulator.kinds", "emulator.peers"},
     "emulator.objects": FOUNDATION
     | {"emulator.forwarding", "emulator.protocol", "emulator.runner", "bindings"},
     "emulator.triggers": FOUNDATION
@@ -93,6 +94,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator.worker": FOUNDATION
     | {
         "emulator.peers",
+        "emulator.tails",
         "emulator.objects",
         "emulator.triggers",
         "emulator.bundling.rules",

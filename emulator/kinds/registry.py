@@ -21,6 +21,7 @@ from emulator.kinds import (
     ratelimits,
     secrets_store,
     service,
+    tail_consumers,
     vectorize,
     version_metadata,
     workflow,
@@ -45,6 +46,7 @@ KINDS: tuple[Kind, ...] = (
     images.KIND,
     queues.KIND,
     service.KIND,
+    tail_consumers.KIND,
     assets.KIND,
     durable_objects.KIND,
 )

@@ -10,6 +10,7 @@ from .message import Message, message
 PROTOCOL_VERSION = 2
 NETWORK = ""  # what answers requests of the code, as if it were a binding of this name
 CRYPTO = ":crypto"  # what answers `crypto.subtle` of the code, as if it were a binding of this name
+TAILS = ":tails"  # what is told what events did, as if it were a binding of this name
 EMAILS = (
     ":email"  # what does what an `email` handler asks for, as if it were a binding of this name
 )
@@ -41,6 +42,7 @@ class Load(Message):
     address: str = ""
     deployed_files: list[str] = field(default_factory=list)
     clock_ahead_ms: int = 0
+    traced: bool = False
     payload: bytes = b""
 
 

@@ -33,7 +33,8 @@ class WorkerSpec:
     host answers some requests before the worker does. `durable`: the classes of its Durable
     Objects.
     elsewhere: names that other environments have, and where, for hints.
-    asks_network, allowed_hosts, debug, deployed_files, clock_ahead_ms: see `load` in `PROTOCOL.md`.
+    asks_network, allowed_hosts, debug, traced, deployed_files, clock_ahead_ms: see `load` in
+    `PROTOCOL.md`.
     """
 
     project_dir: Path
@@ -48,6 +49,7 @@ class WorkerSpec:
     asks_network: bool = False
     allowed_hosts: tuple[str, ...] = ()
     debug: bool = False
+    traced: bool = False
     deployed_files: tuple[str, ...] = ()
     clock_ahead_ms: int = 0
     elsewhere: Mapping[str, str] = field(default_factory=dict)

@@ -291,7 +291,8 @@ def _load_message(spec: WorkerSpec, generation: int, address: str) -> Load:
         address,
         list(spec.deployed_files),
         spec.clock_ahead_ms,
-        values.encode({"vars": dict(spec.vars), "elsewhere": dict(spec.elsewhere)}),
+        traced=spec.traced,
+        payload=values.encode({"vars": dict(spec.vars), "elsewhere": dict(spec.elsewhere)}),
     )
 
 

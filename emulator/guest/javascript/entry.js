@@ -3,13 +3,14 @@
 
 import { runAs } from "./groundfog/primitives.js";
 import "./groundfog/watching.js";
-import "./groundfog/host.js";
+import { traced } from "./groundfog/host.js";
 import { Requested } from "./groundfog/labels.js";
 import "./groundfog/services.js";
 import { front } from "./groundfog/front.js";
 import { Guest } from "./groundfog/guest.js";
 import { withCf } from "./groundfog/request_cf.js";
 import { watchedContext } from "./groundfog/failures.js";
+import { collected } from "./groundfog/traces.js";
 import * as user from "./main";
 
 export * from "./main";
@@ -21,7 +22,9 @@ let open = 0;
 
 // Lets the user's default export answer a request.
 function serve(request, method, target, env, ctx) {
-  return runAs(new Requested(method, target), () => answered(request, env, ctx));
+  const caller = new Requested(method, target);
+  if (traced) return collected(caller, request, ctx, () => answered(request, env, ctx));
+  return runAs(caller, () => answered(request, env, ctx));
 }
 
 function answered(request, env, ctx) {

@@ -34,6 +34,16 @@ export const EVENTS = {
     return [batch, outcome];
   },
 
+  // What events of other workers did.
+  tail([items]) {
+    for (const { event } of items) {
+      if (event.request === undefined) continue;
+      const { unredacted, ...shown } = event.request;
+      event.request = Object.assign(Object.create({ getUnredacted: () => unredacted }), shown);
+    }
+    return [items, { outcome: "ok" }];
+  },
+
   // Its number for the host, envelope, headers, the whole message.
   email([number, from, to, headers, raw]) {
     const outcome = { outcome: "ok", rejectReason: null };

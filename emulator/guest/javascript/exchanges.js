@@ -8,6 +8,7 @@ import { Requested } from "./labels.js";
 import { runAs, setTimeout } from "./primitives.js";
 import { atDepth, decodeCalled, encodeCalled, methodOf, notImplemented, ownFunction } from "./stubs.js";
 import { targetOf } from "./targets.js";
+import { traceOf } from "./traces.js";
 import { decode, encode } from "./values.js";
 
 const CHUNK_BYTES = 65_536;
@@ -57,14 +58,18 @@ export class Exchanges {
     const exchange = new Exchange(message, this.#guest);
     this.#open.set(message.id, exchange);
     try {
-      const handled = runAs(scopeOf(message), () => atDepth(message.depth, () => handle(exchange)));
+      const scope = scopeOf(message);
+      scope.trace = exchange.trace;
+      const handled = runAs(scope, () => atDepth(message.depth, () => handle(exchange)));
       await Promise.race([handled, exchange.cancelled]);
     } catch (error) {
+      exchange.trace?.raised(error);
       const { name, message: text, stack } = told(error);
       const traceback = await this.#guest.mapped(stack);
       this.#guest.send({ type: "invoke_failed", id: message.id, name, message: text, traceback });
     }
     await Promise.allSettled(exchange.promises);
+    await exchange.trace?.send();
     this.#open.delete(message.id);
     this.#guest.send({ type: "invoke_done", id: message.id });
   }
@@ -121,6 +126,7 @@ export class Exchanges {
         "Incorrect type for Promise: the Promise did not resolve to 'Response'.",
       );
     }
+    exchange.trace?.answered(response.status);
     if (response.webSocket) return this.#converse(message, response, exchange);
     await this.#respond(message, response, exchange);
   }
@@ -175,6 +181,7 @@ export class Exchanges {
     const stream = () => exchange.incoming.stream;
     const args = (rpc ? decodeCalled(payload, stream) : decode(payload, stream)) ?? [];
     let body = null;
+    exchange.trace?.called(method, args, rpc);
     const event = entrypoint || rpc ? undefined : EVENTS[method]?.(args);
     const result = rpc
       ? await this.#called(message, exchange)(...args)
@@ -224,6 +231,7 @@ export class Exchanges {
       }
       await call(event);
     } catch (error) {
+      exchange.trace?.raised(error);
       const { name: kind, message, stack } = told(error);
       outcome.outcome = "exception";
       outcome.error = [kind, message, (await this.#guest.mapped(stack)) || `${kind}: ${message}`];
@@ -245,6 +253,7 @@ class Exchange {
   constructor(message, guest) {
     this.incoming = message.has_body ? new Incoming(message.id, guest) : null;
     this.outgoing = new Outgoing(message.id, guest);
+    this.trace = traceOf(message);
     this.answered = false;
     this.cancelled = new Promise((_, reject) => {
       this.cancel = () => {

@@ -16,5 +16,7 @@ export const door = taken("__groundfog_door");
 export const rules = taken("__groundfog_rules");
 // The names of bindings to other workers.
 export const workers = taken("__groundfog_services") ?? [];
+// Whether other workers want to know what events do.
+export const traced = taken("__groundfog_traced") ?? false;
 // Formats what is printed as workerd does; undefined where its lines get no labels.
 export const format = taken("__groundfog_format");

@@ -14,7 +14,9 @@ if (format !== undefined) {
 
 function labelled(name, print) {
   const printed = (...args) => {
-    const label = callerNow()?.label;
+    const caller = callerNow();
+    caller?.trace?.log(name, args);
+    const label = caller?.label;
     if (!label) return print.apply(console, args);
     const mark = `${BEGINS}${label.replace(UNPRINTABLE, escaped)}${ENDS}`;
     print.call(console, mark + format(...args).replaceAll("\n", `\n${mark}`));

@@ -1,4 +1,4 @@
-"""Handlers that the platform calls, besides `fetch`: `scheduled`, `queue` and `email`.
+"""Handlers that the platform calls, besides `fetch`: `scheduled`, `queue`, `email` and `tail`.
 
 The host calls one like a method, by its name, and gets `{"outcome", "error"?, …}`: a handler may
 raise and still have said something, such as `controller.noRetry()`.
@@ -77,6 +77,13 @@ async def _called(instance: Any, name: str, event: Any, told: Told) -> Told:
     return told
 
 
+async def tail(instance: Any, args: list[Any]) -> Told:
+    """Call `tail(events, env, ctx)`; args: what events of other workers did."""
+    from .tail_events import trace_items  # few workers hear of others
+
+    return await _called(instance, "tail", trace_items(args[0]), {"outcome": "ok"})
+
+
 async def email(instance: Any, args: list[Any]) -> Told:
     """Call `email(message, env, ctx)`; args: see `ForwardableEmailMessage`."""
     from .emails import ForwardableEmailMessage  # few workers receive any
@@ -90,4 +97,5 @@ EVENTS: dict[str, Callable[[Any, list[Any]], Awaitable[Told]]] = {
     "email": email,
     "queue": queue,
     "scheduled": scheduled,
+    "tail": tail,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...protocol.exchanges import Fetch, Invoke, InvokeDone, InvokeFailed
 from ...protocol.windows import Outgoing
-from . import conversion, scope, tracebacks
+from . import conversion, scope, tracebacks, traces
 from .loader import Worker
 from .loop.web_loop import interrupt
 from .sdk.jserror import JsException
@@ -31,6 +31,7 @@ class Exchange:
 
     def __init__(self, message: Fetch | Invoke, worker: Worker, send: Send) -> None:
         self.id = message.id
+        self._message: Any = message
         self.incoming = IncomingBody(message.id, send) if message.has_body else None
         self.outgoing = Outgoing(message.id, send)
         self.depth = message.depth
@@ -45,6 +46,7 @@ class Exchange:
         self._given_up = False
         self._broken: BaseException | None = None
         self.object: DurableInstance | None = None
+        self.trace: traces.Trace | None = None
 
     @property
     def label(self) -> str:
@@ -53,6 +55,8 @@ class Exchange:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
         """Handle the call in a task of its own."""
+        if traces.is_on:
+            self.trace = self._traced()
         context = contextvars.copy_context()
         context.run(scope.enter, self)
         self._task = loop.create_task(self._exchange(), context=context)
@@ -89,6 +93,8 @@ class Exchange:
                 self._target = await self.object.entered()
             await self._answer()
         except BaseException as error:  # everything user code raises is the answer to its caller
+            if self.trace is not None:
+                self.trace.raised(self._broken or error)
             self._failed(self._broken or error)
         self._answered = True
         if self.incoming is not None:
@@ -97,7 +103,15 @@ class Exchange:
             await asyncio.wait(set(self._promises))
         if self.object is not None:
             self.object.events.discard(self)
+        if self.trace is not None:
+            await self.trace.send()
         self._send(InvokeDone(self.id))
+
+    def _traced(self) -> traces.Trace | None:
+        """Return what collects what this event does."""
+        if self.object is None:
+            return traces.begun(self._message, "stateless", self._entrypoint)
+        return traces.begun(self._message, "durableObject", self.object.class_name)
 
     async def _answer(self) -> None:
         """Call user code and send what it returns."""
@@ -133,4 +147,6 @@ async def _reported(awaitable: Awaitable[Any]) -> None:
     try:
         await awaitable
     except Exception as error:
+        if (trace := traces.current()) is not None:
+            trace.raised(error)
         tracebacks.print_error(error)

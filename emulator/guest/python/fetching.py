@@ -27,7 +27,6 @@ class FetchExchange(Exchange):
 
     def __init__(self, message: Fetch, worker: Worker, send: Send) -> None:
         super().__init__(message, worker, send)
-        self._message = message
 
     @property
     def label(self) -> str:
@@ -37,6 +36,8 @@ class FetchExchange(Exchange):
         await self._send_response(_checked(await settle(self._call())))
 
     async def _send_response(self, response: Response) -> None:
+        if self.trace is not None:
+            self.trace.answered(response.status)
         if response.web_socket is not None:
             await self._converse(response, response.web_socket)
             return

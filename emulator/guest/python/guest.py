@@ -26,7 +26,7 @@ from ...protocol.runs import (
     StepTaken,
     StreamPiece,
 )
-from . import conversion, flags, hints, host_calls, loader, network
+from . import conversion, flags, hints, host_calls, loader, network, traces
 from .calls import BindingCalls
 from .debugging import breakpoints
 from .env import _EnvWrapper
@@ -139,6 +139,8 @@ class Guest:
         host_calls.use(self._calls)
         if message.asks_network:
             network.guard(message.allowed_hosts)
+        if message.traced:
+            traces.collect()
         if message.clock_ahead_ms:
             from . import shifted_clock
 

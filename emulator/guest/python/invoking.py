@@ -7,7 +7,7 @@ from typing import Any
 from ...protocol.exchanges import Invoke, InvokeFailed, InvokeResult
 from ...protocol.framing import FrameTooLarge
 from . import conversion, tracebacks
-from .calling import settle
+from .calling import relaxed_call, settle
 from .events import EVENTS
 from .exchange import Exchange
 from .loader import Worker
@@ -30,7 +30,6 @@ class InvokeExchange(Exchange):
 
     def __init__(self, message: Invoke, worker: Worker, send: Send, stubs: Stubs) -> None:
         super().__init__(message, worker, send)
-        self._message = message
         self._stubs = stubs
         self._method = message.method
         self._payload = message.payload
@@ -41,6 +40,8 @@ class InvokeExchange(Exchange):
 
     async def _answer(self) -> None:
         args = conversion.decode(self._payload, self._stream_of_args(), self._stubs) or []
+        if self.trace is not None:
+            self.trace.called(self._method, args, is_rpc=self._message.rpc)
         event = None if self._message.rpc else EVENTS.get(self._method)
         of_socket = None if self._message.rpc else SOCKET_EVENTS.get(self._method)
         if of_socket is not None and self.object is not None:
@@ -48,9 +49,16 @@ class InvokeExchange(Exchange):
         elif event is not None:
             result = await event(self._instance(), args)
         else:
-            result = await settle(self._called()(*args))
+            result = await settle(self._result_of(self._called(), args))
+        if event is not None or of_socket is not None:
+            self._trace_failure(result)
         functions = self._stubs if self._message.rpc else None
         await self._reply(*conversion.encode_with_stream(result, functions))
+
+    def _trace_failure(self, told: dict[str, Any]) -> None:
+        """Note what a handler raised, which its result tells the host."""
+        if self.trace is not None and told.get("outcome") == "exception":
+            self.trace.failed(*told["error"])
 
     def _stream_of_args(self) -> ReadableStream | None:
         return None if self.incoming is None else ReadableStream(self.incoming)
@@ -62,6 +70,12 @@ class InvokeExchange(Exchange):
             raise JsException(f"{self._method}(): {error}", "RangeError") from None
         if stream is not None:
             await self._stream(stream)
+
+    def _result_of(self, method: Any, args: list[Any]) -> Any:
+        """Call a method; the handler `test` has three arguments, which are None, or fewer."""
+        if self._method == "test" and not args and not self._message.rpc:
+            return relaxed_call(method, None, None, None)
+        return method(*args)
 
     def _called(self) -> Any:
         message = self._message

@@ -17,10 +17,14 @@ class LabelledStream(io.TextIOWrapper):
     """A line-buffered stream that marks the beginning of each line."""
 
     _has_begun = False  # a line
+    level = "log"  # of its lines, for who is told of them
 
     def write(self, text: str, /) -> int:
         """Write `text`; return its length, without marks."""
         of = scope.find()
+        trace = getattr(of, "trace", None)
+        if trace is not None:
+            trace.printed(self.level, text)
         if of is None or not of.label or not text:
             super().write(text)
         else:

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from ...protocol.life import STUCK_IN
 from . import scope
@@ -71,9 +71,10 @@ def _take_streams(out: int, err: int) -> None:
     sys.stdin = open(0, encoding="utf-8", closefd=False)
     sys.stdout = _line_buffered(1)
     sys.stderr = _line_buffered(2)
+    sys.stderr.level = "warn"
 
 
-def _line_buffered(descriptor: int) -> TextIO:
+def _line_buffered(descriptor: int) -> LabelledStream:
     raw = open(descriptor, "wb", closefd=False)
     return LabelledStream(raw, "utf-8", "backslashreplace", line_buffering=True)
 

@@ -34,6 +34,7 @@ HOST = "__groundfog_host"
 DOOR = "__groundfog_door"
 RULES = "__groundfog_rules"
 LABELS = "__groundfog_format"
+TRACED = "__groundfog_traced"
 SERVICES = "__groundfog_services"
 STORAGE = "durable-objects"
 USER = "user"  # the service that is the user's worker
@@ -189,6 +190,8 @@ def _to_host(layout: Layout) -> list[Value]:
         rules = {**layout.rules, "has_front": layout.spec.has_front}
         found.append({"name": DOOR, "service": "door"})
         found.append({"name": RULES, "json": json.dumps(rules)})
+    if layout.spec.traced:
+        found.append({"name": TRACED, "json": "true"})
     if workers := [each.name for each in layout.spec.members if each.answer == WORKER]:
         found.append({"name": SERVICES, "json": json.dumps(workers)})
     return found

@@ -5,6 +5,7 @@ One source belongs to one worker, because each process is configured for one.
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bindings.binding import Forwarding
+from bindings.http import HttpAnswer
 from emulator.bundling.bundle import Bundle, BundleError
 from emulator.errors import GuestError
-from emulator.protocol.loading import EMAILS, STUBS
+from emulator.protocol.loading import EMAILS, STUBS, TAILS
 from emulator.runner.guest_source import Inspected, WorkerSpec
 from emulator.runner.requests import LoadError
 from emulator.runner.workerd.configuration import Layout, asker_of, configuration
@@ -188,6 +190,9 @@ class WorkerdSource:
                 from bindings.email import http
 
                 return await http.answer(emails, method, target, headers, body)
+            if target == "/tail" and (tails := bindings.get(TAILS)) is not None:
+                await tails.call("trace", [json.loads(body)])
+                return HttpAnswer(204, {}, b"")
             return await self._answer(target, stacks, headers, body)
 
         handlers: dict[str, Handler] = {

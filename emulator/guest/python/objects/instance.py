@@ -34,7 +34,7 @@ class DurableInstance:
         self.number = message.object
         self.events: set[Event] = set()
         self._gate = InputGate()
-        self._class_name = message.class_name
+        self.class_name = message.class_name
         self._worker = worker
         self._send = storages.send
         self._line = Line(storages, message.object)
@@ -101,10 +101,10 @@ class DurableInstance:
             event.break_off(JsException(reason))
 
     def _made(self) -> Any:
-        cls = self._worker.objects.get(self._class_name)
+        cls = self._worker.objects.get(self.class_name)
         if cls is None:
             raise JsException(
-                f"The worker has no class {self._class_name} that extends DurableObject.",
+                f"The worker has no class {self.class_name} that extends DurableObject.",
                 "TypeError",
             )
         try:

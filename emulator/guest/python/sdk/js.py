@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys as _sys
 from typing import Any
 
+from .. import scope as _scope
 from ..objects.sockets import WebSocketRequestResponsePair
 from ..streams import ReadableStream
 from ..web_sockets import WebSocket, WebSocketPair
@@ -78,20 +79,36 @@ NaN, Infinity = float("nan"), float("inf")
 
 
 class _Console(JsObject):
-    def log(self, *parts: Any) -> None:
-        print(*map(_shown, parts))
+    def debug(self, *parts: Any) -> None:
+        _print("debug", parts, _sys.stdout)
 
-    info = debug = log
+    def info(self, *parts: Any) -> None:
+        _print("info", parts, _sys.stdout)
+
+    def log(self, *parts: Any) -> None:
+        _print("log", parts, _sys.stdout)
 
     def warn(self, *parts: Any) -> None:
-        print(*map(_shown, parts), file=_sys.stderr)
+        _print("warn", parts, _sys.stderr)
 
-    error = warn
+    def error(self, *parts: Any) -> None:
+        _print("error", parts, _sys.stderr)
 
 
 class _Navigator(JsObject):
     userAgent = "Cloudflare-Workers"
     language = "en"
+
+
+def _print(level: str, parts: tuple[Any, ...], stream: Any) -> None:
+    trace = getattr(_scope.find(), "trace", None)
+    if trace is None:
+        print(*map(_shown, parts), file=stream)
+        return
+    trace.log(level, list(parts))
+    trace.is_console = True
+    print(*map(_shown, parts), file=stream)
+    trace.is_console = False
 
 
 def _shown(part: Any) -> Any:
