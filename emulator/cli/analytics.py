@@ -11,6 +11,7 @@ from bindings.analytics.analytics import Datasets, Point
 from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import say, show, show_json
+from emulator.cli.table import draw_table
 from emulator.clock import SystemClock
 from emulator.engine.model.plain import iso
 from emulator.errors import UsageError
@@ -52,10 +53,18 @@ def points(options: ProjectOptions, dataset: str, limit: int, as_json: bool) -> 
     if as_json:
         show_json(shown)
         return
-    for each in shown:
-        values = [*each["blobs"], *(f"{number:g}" for number in each["doubles"])]
-        show(f"{each['timestamp']}  {each['index']:<16}  {'  '.join(values)}")
-    if not shown:
+    if shown:
+        rows = [
+            (
+                each["timestamp"],
+                each["index"],
+                ", ".join(str(blob) for blob in each["blobs"]),
+                ", ".join(f"{number:g}" for number in each["doubles"]),
+            )
+            for each in shown
+        ]
+        show(draw_table(("time", "index", "blobs", "doubles"), rows))
+    else:
         say(f"No data point has been written to {dataset}.")
 
 

@@ -53,7 +53,15 @@ class _Dev(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         flags = [each for each in self.params if isinstance(each, click.Option) and each.is_flag]
         opposites = {name: each.secondary_opts for each in flags for name in each.opts}
-        return super().parse_args(ctx, list(_without_truth(spread(args), opposites)))
+        try:
+            return super().parse_args(ctx, list(_without_truth(spread(args), opposites)))
+        except click.NoSuchOption as error:
+            from emulator.cli.wrangler_only import OPTIONS
+
+            if error.option_name in OPTIONS:
+                text = f"There is no {error.option_name} here. {OPTIONS[error.option_name]}"
+                raise click.UsageError(text, ctx) from error
+            raise
 
 
 def _without_truth(args: list[str], opposites: Mapping[str, list[str]]) -> Iterator[str]:
@@ -148,6 +156,8 @@ def spread(args: list[str]) -> list[str]:
 )
 @click.option("--test-scheduled", is_flag=True, help="Call the cron handler at /__scheduled.")
 @click.option("--live-reload", is_flag=True, help="Pages load themselves again after a save.")
+@click.option("--name", help="In place of the configuration's.")
+@click.option("--latest", is_flag=True, expose_value=False, hidden=True)
 @click.option("--local", "-l", is_flag=True, expose_value=False, hidden=True)
 @click.option("--profile", expose_value=False, hidden=True)
 @click.option("--allowed-host", "allowed_hosts", multiple=True, help="Another Host to accept.")

@@ -39,6 +39,7 @@ class DevArguments(Struct, frozen=True):
     migrate: bool
     bundling: BundlingOptions
     script: Path | None
+    name: str | None
     compatibility_date: str | None
     compatibility_flags: tuple[str, ...]
     routes: tuple[str, ...]

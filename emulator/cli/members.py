@@ -71,6 +71,7 @@ def _each(arguments: DevArguments) -> Iterator[DevArguments]:
             debug=None,
             inspector_port=None,
             script=None,
+            name=None,
             local_protocol="http",
             https_key_path=None,
             https_cert_path=None,
@@ -95,12 +96,25 @@ def _check(config: Config, arguments: DevArguments, before: list[Member]) -> Non
         )
     if arguments.is_first:
         check_language(config, arguments.bundling)
+    _check_certificate(config, arguments)
     for other in before:
         if other.name == config.name:
             raise UsageError(
                 f"Two workers are called {config.name}: {other.project.config.path} and"
                 f" {config.path}. Workers call each other by name; give one of them another name."
             )
+
+
+def _check_certificate(config: Config, arguments: DevArguments) -> None:
+    given = [arguments.https_key_path, arguments.https_cert_path]
+    is_https = (arguments.local_protocol or config.dev.local_protocol) == "https"
+    if any(given) and not is_https:
+        raise UsageError("A certificate is for HTTPS: add --local-protocol https.")
+    if any(given) and not all(given):
+        raise UsageError(
+            "A certificate of your own has two files: give both --https-key-path and"
+            " --https-cert-path."
+        )
 
 
 def _refuse_what_is_not_in_workerd(config: Config) -> None:
@@ -127,6 +141,8 @@ def _cli_keys(arguments: DevArguments) -> dict[str, Json]:
     keys: dict[str, Json] = {}
     if arguments.script is not None:
         keys["main"] = str(arguments.script.absolute())
+    if arguments.name:
+        keys["name"] = arguments.name
     if arguments.compatibility_date:
         keys["compatibility_date"] = arguments.compatibility_date
     if arguments.compatibility_flags:

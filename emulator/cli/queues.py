@@ -21,9 +21,11 @@ from emulator.cli.output import say, show, show_json
 from emulator.cli.table import draw_table
 from emulator.clock import SystemClock
 from emulator.config.model import Config
+from emulator.engine.model.plain import iso
 from emulator.errors import EmulatorError, UsageError, WorkerError
 from emulator.kinds.queues import FOLDER, Consumer, Producer, queue_names
 from emulator.state import State
+from emulator.words import counted
 from emulator.worker import open_clock
 
 T = TypeVar("T")
@@ -112,9 +114,16 @@ def info(options: ProjectOptions, name: str, as_json: bool) -> None:
     if as_json:
         show_json(told)
         return
-    for key, value in told.items():
-        shown = ", ".join(value) if isinstance(value, list) else value
-        show(f"{key:<28} {shown}")
+    shown = {
+        "messages": told["backlog_count"],
+        "bytes": told["backlog_bytes"],
+        "oldest": told["oldest_message_timestamp_ms"] and iso(told["oldest_message_timestamp_ms"]),
+        "delivery": "paused" if told["delivery_paused"] else "on",
+        "producers": told["producers"],
+        "consumers": ", ".join(told["consumers"]),
+        "dead letters": told["dead_letter_queue"],
+    }
+    show(draw_table(("", name), [(key, value or "") for key, value in shown.items()]))
 
 
 @queues.command("send")
@@ -140,7 +149,8 @@ def send(options: ProjectOptions, name: str, body: str, content_type: str, delay
         return metrics.count
 
     count = _ask(options, name, write)
-    say(f"Sent to {name}; {count} messages wait there.")
+    waiting = f"{counted(count, 'message')} {'waits' if count == 1 else 'wait'}"
+    say(f"Sent to {name}; {waiting} there.")
 
 
 @queues.command("purge")
@@ -152,7 +162,7 @@ def purge(options: ProjectOptions, name: str, force: bool) -> None:
     if not force:
         click.confirm(f"Delete every message of {name}?", abort=True)
     count = _ask(options, name, lambda broker, config: broker.purge(name))
-    say(f"Purged {name}: {count} messages are deleted.")
+    say(f"Purged {name}: deleted {counted(count, 'message')}.")
 
 
 @queues.command("pause-delivery")

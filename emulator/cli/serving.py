@@ -29,7 +29,7 @@ from emulator.cli.levels import Level
 from emulator.cli.members import Member, read_members
 from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
 from emulator.config.model import Config
-from emulator.errors import EmulatorError, StateError, UsageError
+from emulator.errors import EmulatorError, StateError
 from emulator.kinds.d1 import Database
 from emulator.peers import Peers
 from emulator.runner.guest_source import GuestSource
@@ -241,16 +241,9 @@ def _door(arguments: DevArguments, config: Config, terminal: AnyTerminal) -> Doo
 
 
 def _https(arguments: DevArguments, config: Config) -> Https | None:
-    key, path = arguments.https_key_path, arguments.https_cert_path
     if (arguments.local_protocol or config.dev.local_protocol) == "http":
-        if key is not None or path is not None:
-            raise UsageError("A certificate is for HTTPS: add --local-protocol https.")
         return None
-    if (key is None) != (path is None):
-        raise UsageError(
-            "A certificate of your own has two files: give both --https-key-path and"
-            " --https-cert-path."
-        )
+    key, path = arguments.https_key_path, arguments.https_cert_path
     from emulator.certificate import Certificate, Https
 
     given = None if key is None or path is None else Certificate(path, key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,22 @@ from emulator.cli.main import cli
 from emulator.server.api.queues import queue_id
 from tests.end_to_end.projects import WRANGLER, make_project
 from tests.end_to_end.server import DevServer
-from tests.end_to_end.wrangler import ACCOUNT, wrangler
+from tests.end_to_end.wrangler import ACCOUNT, wrangler, wrangler_folder
 
 pytestmark = pytest.mark.wrangler
+
+DEFINED = re.compile(r'command: "wrangler ([a-z0-9 -]+)"')
+
+
+def test_each_command_of_wrangler_is_ours_too_or_is_answered_in_a_sentence() -> None:
+    distribution = wrangler_folder() / "node_modules/wrangler/wrangler-dist/cli.js"
+    defined = set(DEFINED.findall(distribution.read_text(encoding="utf-8")))
+    assert {"dev", "d1 time-travel info"} <= defined
+
+    for words in sorted(defined):
+        done = CliRunner().invoke(cli, [*words.split(), "--help"])
+        assert done.exit_code in (0, 1), (words, done.output)
+
 
 CONFIGURATION = (
     WRANGLER.partition("[[workflows]]")[0]

@@ -34,9 +34,11 @@ def test_a_script_without_a_configuration_runs_with_all_that_is_typed(tmp_path: 
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "worker.py").write_text(SCRIPT)
     words = "--cwd . --local --profile me --var A:1 B:2 --compatibility-date 2026-04-01"
-    words += " --compatibility-flags python_workers --routes shop.example/* --test-scheduled"
+    words += " --compatibility-flags python_workers --routes shop.example/*"
+    words += " --name other --test-scheduled=true"
     server = DevServer(Path("src/worker.py"), *words.split(), "--live-reload", cwd=tmp_path)
     with server, opened_page() as page:
+        assert "Groundfog runs other " in server.output
         port = server.url.rpartition(":")[2]
         assert server.get("/x").text == "http://shop.example/x shop.example 1 2"
         assert server.get("/__scheduled?cron=*+*+*+*+*").status_code == 200
@@ -86,6 +88,9 @@ def test_the_host_of_a_route(route: str, host: str) -> None:
     [
         (["nowhere"], "nowhere does not exist"),
         (["{ts}", "."], "is a file. One script runs alone"),
+        (["--remote"], "There is no --remote here. Everything runs on this machine"),
+        (["--https-key-path", "key.pem", "{ts}"], "add --local-protocol https"),
+        (["--local-protocol=https", "--https-key-path=k", "{ts}"], "give both --https-key-path"),
     ],
 )
 def test_what_cannot_be_meant_is_told(tmp_path: Path, words: list[str], told: str) -> None:

@@ -145,7 +145,7 @@ def test_the_command_line_sends_lists_and_purges(server: DevServer) -> None:
     listed = json.loads(groundfog(server.project, "list", "--json").output)
     assert [each["queue_name"] for each in listed] == ["failed-jobs", "jobs"]
     assert "failed-jobs" in groundfog(server.project, "list").output
-    assert "dead_letter_queue" in groundfog(server.project, "info", "jobs").output
+    assert "│ dead letters │ failed-jobs │" in groundfog(server.project, "info", "jobs").output
     assert (
         "Purged failed-jobs" in groundfog(server.project, "purge", "failed-jobs", "--force").output
     )
