@@ -13,6 +13,7 @@ from typing import Any
 
 # Names in the table _cf_METADATA of an object's file.
 ALARM, ALARM_DUE, ALARM_RETRIES, NAME = "alarm", "alarm_due", "alarm_retries", "name"
+RESTORE = "restore"  # `"BOOKMARK UNDO"`: what the next opening of the file restores
 _SUFFIX = ".alarm"
 
 

@@ -17,13 +17,15 @@ class ObjectClass:
     """A class of objects, and what identifies their storage: `"my-worker-Counter"`.
 
     has_sql: it was made with SQLite storage, as `migrations` say. idle_ms: how long one may be
-    without an event before it is forgotten. Source: docs/platform/durable-objects.md, "Life".
+    without an event before it is forgotten. origin: the worker that the class was transferred from.
+    Source: docs/platform/durable-objects.md, "Life".
     """
 
     name: str
     unique_key: str
     has_sql: bool = True
     idle_ms: int = IDLE_MS
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ Source: docs/platform/durable-objects.md, "Storage".
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,17 @@ from bindings.durable_objects.alarms import (
     ALARM,
     ALARM_DUE,
     ALARM_RETRIES,
-    NAME,
+    RESTORE,
     Alarm,
     mark,
     unmark,
 )
+from bindings.durable_objects.bookmarks import Bookmarks
+from bindings.durable_objects.file import open_file
 from bindings.durable_objects.syncing import Syncing
-from bindings.durable_objects.user_sql import UserSql
+from bindings.durable_objects.user_sql import TooSlow, UserSql
 from bindings.sql.errors import error_message
-from bindings.sql.opening import open_connection
-from emulator.disk import make_folder, refusal, refuse_foreign_link
+from emulator.disk import refusal
 from emulator.errors import WorkerError
 from emulator.sqlite import DatabaseFile, Removed, Synchronous
 
@@ -36,17 +38,14 @@ NO_SQL = (
     "SQL is not enabled for this Durable Object class. To enable it, list the class in "
     "new_sqlite_classes in place of new_classes, in the migrations of the configuration."
 )
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS _cf_KV (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS _cf_METADATA (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
-)
+NO_BOOKMARKS = "This Durable Object's storage back-end does not implement point-in-time recovery."
 
 
 class Storage:
     """The file `path`; the first call creates it.
 
-    name: the name that the object's id was made of, which is kept in the file. alarm_changed is
-    called with when the alarm is due, once that is committed.
+    name: the name that the object's id was made of, which is kept in the file. now_ms: the time of
+    its bookmarks. alarm_changed is called with when the alarm is due, once that is committed.
     """
 
     def __init__(
@@ -57,6 +56,7 @@ class Storage:
         *,
         name: str | None = None,
         has_sql: bool = True,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         alarm_changed: Callable[[int | None], None] = lambda due_ms: None,
     ) -> None:
         self.path = path
@@ -66,6 +66,7 @@ class Storage:
         self._has_new_alarm = False  # set or deleted in this transaction
         self._is_ringing = False
         self._synced = syncing.of(path, synchronous)
+        self._bookmarks = Bookmarks(path, now_ms, synced=synchronous == "FULL")
         # `durable` does what FULL would do at each commit, for many commits at a time.
         self._synchronous: Synchronous = "NORMAL" if synchronous == "FULL" else synchronous
         self._connection: apsw.Connection | None = None
@@ -75,6 +76,8 @@ class Storage:
         # A cached statement is not authorized again, so a worker's text must never equal ours.
         self._mark = f" /* {secrets.token_hex(8)} */"
         self._methods: dict[str, Callable[..., Any]] = {
+            "bookmark": self._bookmark,
+            "bookmark_at": self._bookmark_at,
             "commit": self._commit,
             "delete_all": self._delete_all,
             "exec": self._exec,
@@ -82,6 +85,7 @@ class Storage:
             "get_alarm": self._get_alarm,
             "list": self._list,
             "release": self._release,
+            "restore": self._restore,
             "roll_back": self._roll_back,
             "savepoint": self._savepoint,
             "set_alarm": self._set_alarm,
@@ -235,7 +239,7 @@ class Storage:
         if ms is not None:
             self._note(ALARM, ms)
 
-    def _note(self, name: str, value: int) -> None:
+    def _note(self, name: str, value: int | str) -> None:
         self._execute("INSERT OR REPLACE INTO _cf_METADATA VALUES (?, ?)", (name, value))
 
     # --- transactions
@@ -294,6 +298,49 @@ class Storage:
         size: int = self._execute("PRAGMA page_size").get
         return pages * size
 
+    # --- bookmarks
+
+    def _bookmark(self) -> str:
+        """Return a bookmark of what is committed. Raises TooSlow: it copies the file."""
+        self._open()
+        self._check_bookmarks()
+        assert self._sql is not None
+        if self._sql.is_quick:
+            raise TooSlow
+        return self._bookmarks.take(self._synced.count)
+
+    def _bookmark_at(self, ms: int) -> str:
+        self._check_bookmarks()
+        return self._bookmarks.at(ms)
+
+    def _restore(self, bookmark: str) -> str:
+        """Let the next opening restore a bookmark; return that of the moment before it does."""
+        self._check_bookmarks()
+        self._bookmarks.check(bookmark)
+        undo = self._bookmarks.reserve()
+        self._begin()
+        self._note(RESTORE, f"{bookmark} {undo}")
+        return undo
+
+    def _check_bookmarks(self) -> None:
+        if not self._has_sql:
+            raise WorkerError(NO_BOOKMARKS)
+
+    def _restore_noted(self, connection: apsw.Connection) -> None:
+        """Restore the bookmark that the object asked for when it was in memory last."""
+        noted = self._metadata(RESTORE)
+        if noted is None:
+            return
+        if not self._bookmarks.restore(connection, *noted.split(" ")):
+            self._execute("DELETE FROM _cf_METADATA WHERE name = ?", (RESTORE,))
+        self._synced.written()
+        alarm = self.alarm()
+        if alarm is None:
+            unmark(self.path)
+        elif mark(self.path):
+            self._synced.named()
+        self._alarm_changed(None if alarm is None else alarm.due_ms)
+
     # --- the file
 
     def _metadata(self, name: str) -> Any:
@@ -306,29 +353,15 @@ class Storage:
     def _open(self) -> apsw.Connection:
         if self._connection is not None:
             return self._connection
-        make_folder(self.path.parent)
-        refuse_foreign_link(self.path)
-        # A new file waits for no disk: nobody was told of anything in it before `durable`.
-        synchronous = self._synchronous if self.path.exists() else "OFF"
-        connection = open_connection(self.path, synchronous, reads_only=False, waits=True)
-        # To copy the log into the file at each close would wait for the disk; the log may stay.
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        try:
-            if connection.execute("PRAGMA schema_version").get == 0:
-                self._prepare(connection)
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        except BaseException:
-            connection.close()
-            raise
+        connection, is_new = open_file(self.path, self._synchronous, self._name)
+        if is_new:
+            self._synced.written()
         self._connection = connection
+        try:
+            self._restore_noted(connection)
+        except BaseException:
+            self.close()
+            raise
         self._file = DatabaseFile(self.path)
         self._sql = UserSql(connection, self._execute, self._begin)
         return connection
-
-    def _prepare(self, connection: apsw.Connection) -> None:
-        with connection:
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            if self._name is not None:
-                connection.execute("INSERT INTO _cf_METADATA VALUES (?, ?)", (NAME, self._name))
-        self._synced.written()

@@ -12,7 +12,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from emulator.disk import refusal
+from emulator.disk import refusal, sync_folder
 from emulator.errors import WorkerError
 from emulator.sqlite import Synchronous
 
@@ -43,48 +43,49 @@ class Synced:
         self._path = path
         self._syncing = syncing
         self._needed = needed
-        self._has_name = False  # the folder is synced too: the file will be found after a power cut
-        self._written = 0
+        self._has_new_name = True  # the folder must be synced too, or a power cut takes the file
+        self.count = 0  # of commits
         self._durable = 0
         self._running: asyncio.Task[None] | None = None
 
     @property
     def is_behind(self) -> bool:
         """Whether something was committed that may not be durable."""
-        return self._needed and self._durable < self._written
+        return self._needed and self._durable < self.count
 
     def written(self) -> None:
         """Something was committed."""
-        self._written += 1
+        self.count += 1
 
     def named(self) -> None:
         """A file was created beside it."""
-        self._has_name = False
+        self._has_new_name = True
 
     async def reached(self) -> None:
         """Return when what was committed before this call is durable. Raises WorkerError."""
-        until = self._written
+        until = self.count
         while self._needed and self._durable < until:
             if self._running is None:
                 self._running = asyncio.ensure_future(self._sync())
             await asyncio.shield(self._running)
 
     async def _sync(self) -> None:
-        written = self._written
+        written = self.count
         loop = asyncio.get_running_loop()
+        has_new_name, self._has_new_name = self._has_new_name, False
         try:
-            await loop.run_in_executor(self._syncing.threads, self._sync_files)
+            await loop.run_in_executor(self._syncing.threads, self._sync_files, has_new_name)
         except OSError as error:
+            self._has_new_name |= has_new_name
             raise WorkerError(refusal(self._path, "cannot be made durable", error)) from None
         finally:
             self._running = None
         self._durable = written
 
-    def _sync_files(self) -> None:
-        if not self._has_name:
-            self._has_name = True
+    def _sync_files(self, has_new_name: bool) -> None:
+        if has_new_name:
             _sync(os.fspath(self._path))
-            _sync(os.fspath(self._path.parent))
+            sync_folder(self._path.parent)  # all of it: `fdatasync` may leave new names out
         for path in (f"{self._path}-wal", os.fspath(self._path)):
             try:
                 _sync(path)

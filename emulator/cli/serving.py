@@ -31,6 +31,7 @@ from emulator.cli.terminal import AnyTerminal, ConsoleTerminal, LogLines
 from emulator.config.model import Config
 from emulator.errors import EmulatorError, StateError
 from emulator.kinds.d1 import Database
+from emulator.kinds.transfers import transferred
 from emulator.peers import Peers
 from emulator.runner.guest_source import GuestSource
 from emulator.runner.python.forkserver import Forkserver
@@ -104,6 +105,9 @@ async def _serve(
         session = await stack.enter_async_context(Session(sources[first.interpreter]))
         peers = Peers()
         named = [terminal.of(each.name) if others else terminal for each in members]
+        if others:
+            for text in transferred([(m.project.config, m.project.state) for m in members]):
+                terminal.notice(text)
         opened = [
             _opened(session, each, _seams(each, sources[each.interpreter], shown), peers, shown)
             for each, shown in zip(members, named, strict=True)

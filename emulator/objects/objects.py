@@ -224,6 +224,7 @@ class Objects:
             self._syncing,
             name=address.name,
             has_sql=address.of.has_sql,
+            now_ms=self._clock.now_ms,
             alarm_changed=lambda due_ms: self.alarm_changed(address, due_ms),
         )
         resident = Resident(self._last, address, guest, storage, self.close_resident)

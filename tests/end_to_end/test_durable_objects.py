@@ -99,6 +99,27 @@ class Room(DurableObject):
         self.ctx.storage.kv.put("lost", 1)
         self.ctx.abort("enough")
 
+    async def bookmark(self):
+        return await self.ctx.storage.getCurrentBookmark()
+
+    async def restores(self, bookmark):
+        storage = self.ctx.storage
+        assert bookmark == await storage.getBookmarkForTime(4_000_000_000_000)
+        undo = await storage.onNextSessionRestoreBookmark(bookmark)
+        await storage.sync()
+        await storage.put("undo", undo)
+        self.ctx.abort("restored")
+
+    async def restores_unknown(self):
+        await self.ctx.storage.onNextSessionRestoreBookmark("x")
+
+    async def passed_on(self, stream):
+        await self.ctx.storage.put("streamed", True)
+        return stream
+
+    async def slow(self):
+        await asyncio.sleep(1_000)
+
     async def keys(self):
         return list(await self.ctx.storage.list())
 
@@ -193,6 +214,8 @@ class Room(DurableObject):
                 self.ctx.acceptWebSocket(server, ["a", "b", "a"])
                 server.send("welcome")
             return Response(None, status=101, web_socket=client)
+        if request.url.endswith("/echo"):
+            return Response(request.body)
         return Response.json({"url": request.url, "text": await request.text(),
                               "id": str(self.ctx.id), "name": self.ctx.id.name})
 
@@ -207,6 +230,9 @@ class Old(DurableObject):
 
     async def sql(self):
         return self.ctx.storage.sql.exec("SELECT 1").one()
+
+    async def bookmark(self):
+        return await self.ctx.storage.getCurrentBookmark()
 
 
 class Default(WorkerEntrypoint):
@@ -251,6 +277,21 @@ class Default(WorkerEntrypoint):
     async def sends(self, room):
         answer = await room.fetch("http://room/path?q=1", method="POST", body="hello")
         return await answer.json()
+
+    async def streams(self, room):
+        def body():
+            async def pieces():
+                for n in range(64):
+                    yield bytes([n]) * 65_536
+
+            return Response(pieces()).body
+
+        counted = [0, 0]
+        answer = await room.fetch("http://room/echo", method="POST", body=body())
+        for place, stream in enumerate((answer.body, await room.passed_on(body()))):
+            async for piece in stream:
+                counted[place] += sum(bytes(piece))
+        return counted
 
     async def ids(self, room):
         rooms, old = self.env.ROOMS, self.env.OLD
@@ -360,6 +401,18 @@ def test_an_object_that_aborts_keeps_what_was_committed(server: DevServer) -> No
     assert asked(server, "call", "keys", name="aborted") == ["kept"]
 
 
+def test_an_object_is_as_at_a_bookmark_after_it_was_made_anew(server: DevServer) -> None:
+    assert asked(server, "call", "increment", name="restored") == 1
+    bookmark = asked(server, "call", "bookmark", name="restored")
+    assert asked(server, "call", "increment", name="restored") == 2
+    answer = asked(server, "call", "restores", bookmark, name="restored")
+    assert answer == {"error": "Error: restored"}
+    assert asked(server, "call", "keys", name="restored") == ["value"]
+    assert asked(server, "call", "increment", name="restored") == 2
+    assert "not a bookmark" in asked(server, "call", "restores_unknown")["error"]
+    assert "point-in-time recovery" in asked(server, "call", "bookmark", of="OLD")["error"]
+
+
 def test_a_worker_that_exits_in_an_object_loses_nothing(server: DevServer) -> None:
     asked(server, "call", "increment", name="exits")
     body = {"do": "call", "args": ["exits"], "name": "exits"}
@@ -386,6 +439,10 @@ def test_a_request_reaches_the_object_with_its_body(server: DevServer) -> None:
 
 def socket(server: DevServer, path: str) -> ClientConnection:
     return connect(f"{server.url.replace('http', 'ws')}{path}")
+
+
+def test_streams_pass_through_an_object_in_both_directions(server: DevServer) -> None:
+    assert asked(server, "streams") == [sum(range(64)) * 65_536] * 2
 
 
 def test_a_socket_that_an_object_accepts_stays_with_its_instance(server: DevServer) -> None:
@@ -517,6 +574,45 @@ def test_objects_of_another_worker_of_the_session_are_called(tmp_path: Path) -> 
     assert len(list((tmp_path / "objects" / ".groundfog" / "do").glob("*/*.sqlite"))) == 1
 
 
+HEIR_TOML = """
+name = "heir"
+main = "src/entry.py"
+compatibility_date = "2026-04-01"
+compatibility_flags = ["python_workers"]
+[[durable_objects.bindings]]
+name = "ROOMS"
+class_name = "Parlour"
+[[kv_namespaces]]
+binding = "KV"
+id = "kv"
+[[migrations]]
+tag = "v1"
+transferred_classes = [{ from = "Room", from_script = "objects", to = "Parlour" }]
+"""
+HEIR = ENTRY.replace("class Room(", "class Parlour(").replace(
+    "class Old(DurableObject)", "class Old"
+)
+
+
+def test_a_transferred_class_takes_its_objects_along(tmp_path: Path) -> None:
+    for name, toml, entry in (("objects", TOML, ENTRY), ("heir", HEIR_TOML, HEIR)):
+        (tmp_path / name / "src").mkdir(parents=True)
+        (tmp_path / name / "wrangler.toml").write_text(toml)
+        (tmp_path / name / "src" / "entry.py").write_text(entry)
+    with DevServer(tmp_path / "objects") as before:
+        assert asked(before, "call", "increment") == 1
+        id = asked(before, "ids")[0]
+    (tmp_path / "objects" / "wrangler.toml").write_text(
+        TOML.split("[[durable_objects")[0] + TOML[TOML.index("[[kv_") :].split("[[migr")[0]
+    )
+    with DevServer(tmp_path / "heir", str(tmp_path / "objects")) as server:
+        server.wait_for("the objects of Parlour were transferred from objects")
+        assert asked(server, "call", "increment") == 2
+        assert asked(server, "call", "set_alarm", 4_000_000_000_000) == 4_000_000_000_000
+    assert not (tmp_path / "objects" / ".groundfog" / "do" / "objects-Room").exists()
+    assert f"{id[:8]}" in told(tmp_path / "heir", "list")
+
+
 def told(project: Path, *words: str, code: int = 0) -> str:
     done = CliRunner().invoke(cli, ["do", *words, "--cwd", str(project)])
     assert done.exit_code == code, done.output
@@ -545,11 +641,12 @@ def test_commands_show_objects_their_storage_and_their_alarms(
     assert "There are: Room, Old" in told(project, "list", "Nothing", code=1)
 
 
-def test_a_save_moves_idle_objects_and_lets_a_busy_one_finish(
+def test_a_save_moves_idle_objects_and_a_busy_one_when_it_is_done_or_after_3_s(
     server: DevServer, project: Path, tmp_path: Path
 ) -> None:
     asked(server, "call", "increment", name="idle")
-    with ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(2) as thread:
+        cut = thread.submit(asked, server, "call", "slow", name="cut")
         busy = thread.submit(asked, server, "call", "waits", str(tmp_path), name="busy")
         eventually(lambda: (tmp_path / "waits").exists())
         (project / "src" / "entry.py").write_text(ENTRY.replace("VERSION = 1", "VERSION = 2"))
@@ -558,4 +655,5 @@ def test_a_save_moves_idle_objects_and_lets_a_busy_one_finish(
         assert asked(server, "call", "increment", name="idle") == 2
         (tmp_path / "go").touch()
         assert busy.result() == 1
-    assert asked(server, "call", "version", name="busy")[0] == 2
+        assert "reset because its code was updated" in cut.result()["error"]
+    assert [asked(server, "call", "version", name=name)[0] for name in ("busy", "cut")] == [2, 2]

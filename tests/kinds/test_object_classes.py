@@ -43,6 +43,18 @@ def classes(folder: Path, text: str) -> dict[str, tuple[str, bool]]:
             '[exports.Gone]\ntype = "durable-object"\nstate = "deleted"\n',
             {"Room": ("Room", False), "Lobby": ("Hall", True)},
         ),
+        (
+            BINDING + "[[migrations]]\ntransferred_classes = "
+            '[{ from = "Hall", from_script = "app-2", to = "Room" }, { from = "x" }]\n',
+            {"Room": ("2-Hall", True)},
+        ),
+        (
+            '[exports.Room]\ntype = "durable-object"\nstate = "expecting-transfer"\n'
+            'storage = "sqlite"\ntransfer_from = "app-2"\n'
+            '[exports.Gone]\ntype = "durable-object"\nstate = "transferred"\n'
+            'transferred_to = "app-3"\n',
+            {"Room": ("2-Room", True)},
+        ),
         ('migrations = "none"\nexports = 5\n', {}),
     ],
 )

@@ -139,6 +139,28 @@ class DurableObjectStorage(_Operations):
         self._keys.forget()
         self._keys.changed()
 
+    def getCurrentBookmark(self) -> Answer:
+        """Return a bookmark: the storage as it is now can be restored with it."""
+        return _done("getCurrentBookmark", lambda: self._asked("bookmark"))
+
+    def getBookmarkForTime(self, when: Any) -> Answer:
+        """Return the bookmark of a time, in milliseconds or as a datetime."""
+        ask = lambda: self._asked("bookmark_at", _milliseconds(when))  # noqa: E731
+        return _done("getBookmarkForTime", ask)
+
+    def onNextSessionRestoreBookmark(self, bookmark: Any) -> Answer:
+        """Restore a bookmark when the object is made anew; return the one that undoes that."""
+        return _done("onNextSessionRestoreBookmark", lambda: self._restore(str(bookmark)))
+
+    def _asked(self, method: str, *args: Any) -> Any:
+        self._keys.commit()
+        return self._line.ask(method, *args)
+
+    def _restore(self, bookmark: str) -> Any:
+        undo = self._asked("restore", bookmark)
+        self._keys.changed()
+        return undo
+
     async def sync(self) -> None:
         """Return when everything that was written is durable."""
         self._keys.commit()
