@@ -18,10 +18,18 @@ props = { scale = 10 }
 [[services]]
 binding = "SELF"
 service = "under-test"
+
+[[durable_objects.bindings]]
+name = "RING"
+class_name = "Ring"
+
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Ring"]
 """
 
 INDEX = """
-import { RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
+import { DurableObject, RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
 
 class Counter extends RpcTarget {
   #count = 0;
@@ -33,6 +41,15 @@ export class Numbers extends WorkerEntrypoint {
   counter() { return new Counter(); }
   async apply(call: any, x: number) { return await call(x); }
   boom() { throw new RangeError("too much"); }
+  around(): Promise<number> { return (this.env as any).MATH.around(); }
+  twice(x: number) { return this.apply((y: number) => 2 * y, x); }
+}
+
+export class Ring extends DurableObject<any> {
+  next(name: string): Promise<string> {
+    console.log(`at ${name}`);
+    return this.env.RING.get(this.env.RING.idFromName(name)).next(name === "a" ? "b" : "a");
+  }
 }
 
 export default {
@@ -51,8 +68,11 @@ export default {
       await env.MATH.boom().catch((error: Error) => `${error.name}: ${error.message}`),
       await inner.text(),
       await ctx.exports.Numbers.apply((x: number) => -x, 1),
+      await env.MATH.twice(4),
       boom,
       circle,
+      await env.MATH.around().catch((error: Error) => error.message),
+      await env.RING.get(env.RING.idFromName("a")).next("b").catch((error: Error) => error.message),
     ]);
   },
 };
@@ -61,10 +81,13 @@ export default {
 
 def test_a_worker_calls_itself(tmp_path: Path) -> None:
     with dev(project(tmp_path / "worker", INDEX, MORE)) as server:
-        *found, boom, circle = server.get("/").json()
-        assert found == [20, 1, 42, "RangeError: too much", "POST", -1]
+        *found, boom, of_fetch, of_methods, of_objects = server.get("/").json()
+        assert found == [20, 1, 42, "RangeError: too much", "POST", -1, 8]
         assert boom == "out of tea"
-        assert circle.startswith("More than 1000 requests of this worker to itself")
+        for circle in (of_fetch, of_methods, of_objects):
+            assert circle.startswith("More than 1000 calls of this worker to itself")
+        server.wait_for(r"Ring\.next\(\) \| at a")
+        assert server.get("/inner").text == "GET"
 
 
 def test_the_sample_asks_a_worker_in_another_language(tmp_path: Path) -> None:

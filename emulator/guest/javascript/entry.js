@@ -10,6 +10,7 @@ import { front } from "./groundfog/front.js";
 import { Guest } from "./groundfog/guest.js";
 import { withCf } from "./groundfog/request_cf.js";
 import { watchedContext } from "./groundfog/failures.js";
+import { counted, countOwnCalls, requested } from "./groundfog/own_calls.js";
 import { collected } from "./groundfog/traces.js";
 import * as user from "./main";
 
@@ -17,8 +18,6 @@ export * from "./main";
 
 const { Response } = globalThis;
 const HANDLERS = ["scheduled", "queue", "email", "tail", "trace"];
-const OPEN_MAX = 1_000; // requests of the worker to itself at a time
-let open = 0;
 
 // Lets the user's default export answer a request.
 function serve(request, method, target, env, ctx) {
@@ -52,7 +51,7 @@ function wrapClass(Default) {
   };
   if (typeof Default.prototype?.fetch === "function") {
     Wrapped.prototype.fetch = function fetch(request) {
-      return counted(() => Default.prototype.fetch.call(this, withCf(request)));
+      return Default.prototype.fetch.call(this, withCf(request));
     };
   }
   Object.defineProperty(Wrapped, "name", { value: Default.name });
@@ -68,23 +67,12 @@ function wrapObject(handlers) {
   }
   if (typeof handlers.fetch === "function") {
     wrapped.fetch = (request, env, ctx) =>
-      counted(() => handlers.fetch(withCf(request), env, watchedContext(ctx)));
+      counted(requested(request), () => handlers.fetch(withCf(request), env, watchedContext(ctx)));
   }
   return wrapped;
 }
 
-// Ends a circle, before this process has no memory left.
-async function counted(handle) {
-  if (open >= OPEN_MAX) {
-    throw new Error(`More than ${OPEN_MAX} requests of this worker to itself at a time. Does it call itself in a circle?`);
-  }
-  open += 1;
-  try {
-    return await handle();
-  } finally {
-    open -= 1;
-  }
-}
+countOwnCalls(user);
 
 export default wrap(user.default);
 
