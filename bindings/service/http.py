@@ -20,7 +20,9 @@ PAYLOAD = "x-groundfog-payload"  # the size of the value; what follows it is the
 STREAM = "x-groundfog-stream"
 DEPTH = "x-groundfog-depth"
 SCHEME = "x-groundfog-scheme"
+SOCKET = "x-groundfog-socket"  # the bodies carry the messages of a WebSocket
 FAILED = "x-groundfog-failed"  # the answer is an error that the caller gets
+SWITCHING = 101
 _OWN = "x-groundfog-"
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 
@@ -60,6 +62,9 @@ async def _fetch(
     url = f"{headers.get(SCHEME, 'http')}://{headers.get('host', 'localhost')}{target}"
     pairs = [pair for pair in headers.items() if not pair[0].startswith(_OWN)]
     pairs = [pair for pair in pairs if pair[0] not in _FRAMING]
+    if asks_socket := SOCKET in headers:
+        method = "GET"
+        pairs.append(("upgrade", "websocket"))
     payload = json.dumps([method, url, pairs, {"$body": 1} if has_body else None]).encode()
     depth = int(headers.get(DEPTH, "0"))
     try:
@@ -70,6 +75,8 @@ async def _fetch(
     shown = [(name.lower(), value) for name, value in found["headers"]]
     shown = [pair for pair in shown if pair[0] not in _FRAMING and not pair[0].startswith(_OWN)]
     pieces = None if result.stream is None else result.stream.chunks
+    if asks_socket and found["status"] == SWITCHING:
+        return StreamedAnswer(200, [*shown, (SOCKET, "1")], pieces)
     return StreamedAnswer(found["status"], shown, pieces)
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
 from tests.end_to_end.projects import FIXTURES, edit
 from tests.typescript.projects import dev, project
 
@@ -129,6 +133,17 @@ export default {
   add(a: number) { return a + 1; },
   async fetch(request: Request): Promise<Response> {
     if (request.url.endsWith("/echo")) return new Response(request.body);
+    if (request.headers.get("upgrade") === "websocket") {
+      if (request.url.endsWith("/declined")) return new Response("not here", { status: 403 });
+      const [client, socket] = Object.values(new WebSocketPair());
+      socket.binaryType = "arraybuffer";
+      socket.accept();
+      socket.addEventListener("message", ({ data }) => {
+        if (data === "bye") socket.close(4001, "gone");
+        else socket.send(typeof data === "string" ? `${request.method} ${data}` : data);
+      });
+      return new Response(null, { status: 101, webSocket: client });
+    }
     const { method, url, headers } = request;
     const text = `${method} ${url} ${await request.text()} ${headers.get("x-a")}`;
     return new Response(text, { status: 201, headers: { "x-b": "2" } });
@@ -146,12 +161,36 @@ async function write(writer: WritableStreamDefaultWriter) {
 }
 
 const told = (error: Error) => `${error.name}: ${error.message}`;
+const UPGRADE = { headers: { Upgrade: "websocket" } };
+
+async function conversation(callee: Fetcher): Promise<unknown[]> {
+  const socket = (await callee.fetch("http://x/socket", UPGRADE)).webSocket!;
+  const heard: unknown[] = [];
+  const closed = new Promise<void>((resolve) => {
+    socket.addEventListener("message", ({ data }) => {
+      heard.push(typeof data === "string" ? data : [...new Uint8Array(data as ArrayBuffer)]);
+    });
+    socket.addEventListener("close", ({ code, reason }) => {
+      heard.push(code, reason);
+      resolve();
+    });
+  });
+  socket.binaryType = "arraybuffer";
+  socket.accept();
+  socket.send("tea");
+  socket.send(new Uint8Array([1, 2]));
+  socket.send("bye");
+  await closed;
+  const declined = await callee.fetch("http://x/declined", UPGRADE);
+  return [...heard, declined.status, await declined.text()];
+}
 
 export default class extends WorkerEntrypoint<any> {
   circle() { return this.env.NUMBERS.circle(); }
 
-  async fetch(): Promise<Response> {
+  async fetch(request: Request): Promise<Response> {
     const { NUMBERS: numbers, CALLEE: callee, GONE: gone } = this.env;
+    if (request.headers.has("upgrade")) return callee.fetch(request);
     const counter = await numbers.counter();
     const init = { method: "POST", body: "tea", headers: { "x-a": "1" } };
     const answer = await callee.fetch("https://x.test/inner?q=1", init);
@@ -180,6 +219,7 @@ export default class extends WorkerEntrypoint<any> {
       ].map((text) => text.slice(0, 60)),
       object: await callee.add(1),
       heard,
+      socket: await conversation(callee),
       fetch: [answer.status, await answer.text(), answer.headers.get("x-b")],
     });
   }
@@ -211,6 +251,13 @@ def test_two_of_them_call_each_other(tmp_path: Path) -> None:
     with dev(caller, str(callee)) as server:
         found = server.get("/").json()
         assert "nowhere, which is not started here" in server.output
+        with connect(server.url.replace("http", "ws")) as socket:  # passed on by the caller
+            socket.send("x" * 100_000)
+            assert socket.recv() == "GET " + "x" * 100_000
+            socket.send("bye")
+            with pytest.raises(ConnectionClosed):
+                socket.recv()
+            assert socket.close_code == 4001
     assert found == {
         "scaled": 20,
         "kinds": ["BigInt", "Date", "Map", "Error", "Array", "Undefined", "Function"],
@@ -230,5 +277,6 @@ def test_two_of_them_call_each_other(tmp_path: Path) -> None:
         ],
         "object": 2,
         "heard": "one, two",
+        "socket": ["GET tea", [1, 2], 4001, "gone", 403, "not here"],
         "fetch": [201, "POST https://x.test/inner?q=1 tea 1", "2"],
     }

@@ -1,10 +1,9 @@
 // Both ends of a body: in pieces, as fast as its reader reads. PROTOCOL.md, section 6.
 
-import { joined } from "./bytes.js";
+import { passTo } from "./sockets.js";
 
 const WINDOW_BYTES = 262_144;
 const CHUNK_BYTES = 65_536;
-const EMPTY = new Uint8Array(0);
 
 // A body that the host sends.
 export class Incoming {
@@ -54,37 +53,12 @@ export class Incoming {
     return null;
   }
 
-  // Passes the client's messages to a WebSocket: kind (u8), length (u32), payload.
+  // Passes the client's messages to a WebSocket.
   async passTo(socket, closed) {
-    let rest = EMPTY;
-    const decoder = new TextDecoder();
-    for (;;) {
-      const piece = await Promise.race([this.next().catch(() => null), closed.then(() => null)]);
-      if (piece === null) return close(socket, 1006, "");
-      rest = joined([rest, piece]);
-      while (rest.length >= 5) {
-        const view = new DataView(rest.buffer, rest.byteOffset, rest.length);
-        const end = 5 + view.getUint32(1);
-        if (rest.length < end) break;
-        const payload = rest.slice(5, end);
-        const kind = rest[0];
-        rest = rest.subarray(end);
-        if (kind === 1) socket.send(decoder.decode(payload));
-        else if (kind === 2) socket.send(payload);
-        else {
-          this.hasClosed = true;
-          const has = payload.length >= 2;
-          return close(socket, has ? (payload[0] << 8) | payload[1] : 1000, decoder.decode(payload.subarray(2)));
-        }
-      }
-    }
+    const end = closed.then(() => null);
+    const next = () => Promise.race([this.next().catch(() => null), end]);
+    await passTo(socket, next, () => (this.hasClosed = true));
   }
-}
-
-function close(socket, code, reason) {
-  try {
-    socket.close(code === 1005 || code === 1006 ? 1000 : code, reason);
-  } catch {} // it is closed
 }
 
 // A body that goes to the host, within its window.
@@ -139,28 +113,12 @@ export class Outgoing {
     }
   }
 
-  webSocket(data) {
-    const payload = typeof data === "string" ? new TextEncoder().encode(data) : new Uint8Array(data);
-    this.#message(typeof data === "string" ? 1 : 2, payload);
-  }
-
-  close(code, reason) {
-    const text = new TextEncoder().encode(reason ?? "");
-    const payload = new Uint8Array(2 + text.length);
-    payload.set([code >> 8, code & 255]);
-    payload.set(text, 2);
-    this.#message(8, code === 1005 || code === 1006 ? EMPTY : payload);
+  // Sends what a WebSocket says, as `sockets.js` writes it.
+  said(bytes) {
+    this.#line = this.#line.then(() => this.write(bytes));
   }
 
   end() {
     this.#line.then(() => this.guest.send({ type: "end", id: this.id }));
-  }
-
-  #message(kind, payload) {
-    const whole = new Uint8Array(5 + payload.length);
-    whole[0] = kind;
-    new DataView(whole.buffer).setUint32(1, payload.length);
-    whole.set(payload, 5);
-    this.#line = this.#line.then(() => this.write(whole));
   }
 }

@@ -6,6 +6,7 @@ import { EVENTS } from "./events.js";
 import { told } from "./failures.js";
 import { Requested } from "./labels.js";
 import { runAs, setTimeout } from "./primitives.js";
+import { closeOf, messageOf } from "./sockets.js";
 import { atDepth, decodeCalled, encodeCalled, methodOf, notImplemented, ownFunction } from "./stubs.js";
 import { targetOf } from "./targets.js";
 import { traceOf } from "./traces.js";
@@ -164,9 +165,9 @@ export class Exchanges {
     });
     socket.binaryType = "arraybuffer";
     const closed = new Promise((resolve) => {
-      socket.addEventListener("message", ({ data }) => exchange.outgoing.webSocket(data));
+      socket.addEventListener("message", ({ data }) => exchange.outgoing.said(messageOf(data)));
       socket.addEventListener("close", ({ code, reason }) => {
-        if (!exchange.incoming.hasClosed) exchange.outgoing.close(code, reason);
+        if (!exchange.incoming.hasClosed) exchange.outgoing.said(closeOf(code, reason));
         resolve();
       });
     });

@@ -2,10 +2,12 @@
 
 import { env } from "cloudflare:workers";
 import { workers } from "./host.js";
+import { closeOf, messageOf, passTo } from "./sockets.js";
 import { ask, depthNow } from "./stubs.js";
 import { errorOf } from "./values.js";
 
 const METHODS = "x-groundfog-method";
+const SOCKET = "x-groundfog-socket";
 
 // What user code calls takes the place of services that lead to the host.
 for (const name of workers) env[name] = worker(env[name]);
@@ -24,15 +26,61 @@ function worker(service) {
 }
 
 async function fetched(service, request) {
-  if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-    throw new Error("Groundfog does not emulate WebSockets through a binding to another worker yet.");
-  }
   const headers = new Headers(request.headers);
   headers.delete(METHODS);
   headers.set("x-groundfog-scheme", new URL(request.url).protocol.slice(0, -1));
   headers.set("x-groundfog-depth", String(depthNow()));
-  const answer = await service.fetch(new Request(request, { headers }));
+  if (headers.get("upgrade")?.toLowerCase() === "websocket") return connected(service, request.url, headers);
+  headers.delete(SOCKET);
+  return answerOf(service, new Request(request, { headers }));
+}
+
+async function answerOf(service, request) {
+  const answer = await service.fetch(request);
   if (!answer.headers.has("x-groundfog-failed")) return answer;
   const { name, message } = await answer.json();
   throw errorOf(name, message);
+}
+
+// Asks for a WebSocket: the bodies of request and answer carry its messages.
+async function connected(service, url, headers) {
+  headers.delete("upgrade");
+  headers.set(SOCKET, "1");
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  let line = Promise.resolve();
+  const write = (bytes) => (line = line.then(() => writer.write(bytes)).catch(() => {}));
+  const end = () => line.then(() => writer.close()).catch(() => {});
+  let answer;
+  try {
+    answer = await answerOf(service, new Request(url, { method: "POST", headers, body: readable, redirect: "manual" }));
+  } catch (error) {
+    end();
+    throw error;
+  }
+  if (!answer.headers.has(SOCKET)) {
+    end();
+    return answer;
+  }
+  const [client, socket] = Object.values(new WebSocketPair());
+  converse(socket, answer.body.getReader(), write, end);
+  const shown = new Headers(answer.headers);
+  shown.delete(SOCKET);
+  return new Response(null, { status: 101, webSocket: client, headers: shown });
+}
+
+function converse(socket, reader, write, end) {
+  let hasClosed = false; // the other worker
+  socket.binaryType = "arraybuffer";
+  socket.addEventListener("message", ({ data }) => write(messageOf(data)));
+  socket.addEventListener("close", ({ code, reason }) => {
+    if (!hasClosed) write(closeOf(code, reason));
+    end();
+  });
+  socket.accept();
+  const next = async () => {
+    const { done, value } = await reader.read().catch(() => ({ done: true }));
+    return done ? null : value;
+  };
+  passTo(socket, next, () => (hasClosed = true)).catch(() => {}); // it is closed
 }
