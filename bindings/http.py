@@ -7,6 +7,13 @@ from collections.abc import AsyncIterator, Mapping
 
 from msgspec import Struct
 
+# Headers of what a guest in workerd asks: `guest/javascript/services.js`, `stubs.js`.
+OWN = "x-groundfog-"  # what all of them begin with
+METHOD = "x-groundfog-method"  # that is called; without it, it is a request
+SCHEME = "x-groundfog-scheme"  # of the URL of a request
+SOCKET = "x-groundfog-socket"  # the bodies carry the messages of a WebSocket
+FAILED = "x-groundfog-failed"  # the answer is an error that the caller gets
+
 
 class HttpAnswer(Struct, frozen=True):
     """A whole response; `headers` are lower case. `reason`: its phrase; "" is the usual one."""

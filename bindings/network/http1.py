@@ -41,9 +41,16 @@ class Answer(Struct, frozen=True):
 
 
 async def send(
-    method: str, url: str, headers: Headers, body: Body, length: int | None = None
+    method: str,
+    url: str,
+    headers: Headers,
+    body: Body,
+    length: int | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Answer:
-    """Send a request; return when the head of the answer is there. length: of a stream, if known.
+    """Send a request; return when the head of the answer is there.
+
+    length: of a stream, if known. tls: for `https`; None: what the system trusts.
 
     Raises OSError, TimeoutError, EOFError or ValueError when the network or the server fails, and
     what reading `body` raises.
@@ -52,7 +59,7 @@ async def send(
     exchange = _Exchange(method)
     try:
         async with asyncio.timeout(HEAD_MAX_S):
-            await exchange.open(parts)
+            await exchange.open(parts, tls)
             sent = [*(pair for pair in headers if pair[0].lower() not in _OWN)]
             sent += _framing(method, body, length)
             exchange.write(_head(method, parts, sent), body, chunked=length is None)
@@ -96,13 +103,13 @@ class _Exchange:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def open(self, parts: SplitResult) -> None:
+    async def open(self, parts: SplitResult, tls: ssl.SSLContext | None) -> None:
         """Connect to the server of a URL."""
         secure = parts.scheme == "https"
         self._reader, self._writer = await asyncio.open_connection(
             parts.hostname,
             parts.port or _PORTS[parts.scheme],
-            ssl=_tls() if secure else None,
+            ssl=(tls or _tls()) if secure else None,
             server_hostname=parts.hostname if secure else None,
         )
 

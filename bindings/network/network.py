@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
+
+if TYPE_CHECKING:
+    import ssl
 
 # Source: https://github.com/cloudflare/workerd/blob/main/src/workerd/io/worker.c%2B%2B
 LOST = "Network connection lost."
@@ -32,12 +35,20 @@ class Fetched(Struct, frozen=True):
 
 
 class Network:
-    """The network for one worker. told: hears of each request once its answer has begun."""
+    """The network for one worker. told: hears of each request once its answer has begun.
+
+    tls: what `https` uses in place of what the system trusts.
+    """
 
     kind = "network"
 
-    def __init__(self, told: Callable[[Fetched], None] = lambda fetched: None) -> None:
+    def __init__(
+        self,
+        told: Callable[[Fetched], None] = lambda fetched: None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._told = told
+        self._tls = tls
 
     async def call(self, method: str, args: list[Any]) -> dict[str, Any]:
         """Answer `fetch({"method", "url", "headers", "body", "length"})`; length: of a stream.
@@ -55,7 +66,7 @@ class Network:
         headers = [_readable(str(name), str(value)) for name, value in args[0]["headers"]]
         began, status, problem = time.perf_counter(), 0, ""
         try:
-            answer = await http1.send(verb, url, headers, body, args[0]["length"])
+            answer = await http1.send(verb, url, headers, body, args[0]["length"], self._tls)
             status = answer.status
         except (OSError, EOFError, ValueError) as error:  # TimeoutError is an OSError
             problem = why(error)

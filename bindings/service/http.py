@@ -11,19 +11,23 @@ from collections.abc import AsyncIterator, Mapping
 from urllib.parse import unquote
 
 from bindings.binding import ByteStream, Call, Forwarding
-from bindings.http import HttpAnswer, StreamedAnswer, json_answer
+from bindings.http import (
+    FAILED,
+    METHOD,
+    OWN,
+    SCHEME,
+    SOCKET,
+    HttpAnswer,
+    StreamedAnswer,
+    json_answer,
+)
 from bindings.service.service import FETCH
 from emulator.errors import WorkerError
 
-METHOD = "x-groundfog-method"
 PAYLOAD = "x-groundfog-payload"  # the size of the value; what follows it is the stream in it
 STREAM = "x-groundfog-stream"
 DEPTH = "x-groundfog-depth"
-SCHEME = "x-groundfog-scheme"
-SOCKET = "x-groundfog-socket"  # the bodies carry the messages of a WebSocket
-FAILED = "x-groundfog-failed"  # the answer is an error that the caller gets
 SWITCHING = 101
-_OWN = "x-groundfog-"
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 
 
@@ -60,7 +64,7 @@ async def _fetch(
 ) -> HttpAnswer | StreamedAnswer:
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     url = f"{headers.get(SCHEME, 'http')}://{headers.get('host', 'localhost')}{target}"
-    pairs = [pair for pair in headers.items() if not pair[0].startswith(_OWN)]
+    pairs = [pair for pair in headers.items() if not pair[0].startswith(OWN)]
     pairs = [pair for pair in pairs if pair[0] not in _FRAMING]
     if asks_socket := SOCKET in headers:
         method = "GET"
@@ -73,7 +77,7 @@ async def _fetch(
         return _failed(error)
     found = json.loads(result.data)
     shown = [(name.lower(), value) for name, value in found["headers"]]
-    shown = [pair for pair in shown if pair[0] not in _FRAMING and not pair[0].startswith(_OWN)]
+    shown = [pair for pair in shown if pair[0] not in _FRAMING and not pair[0].startswith(OWN)]
     pieces = None if result.stream is None else result.stream.chunks
     if asks_socket and found["status"] == SWITCHING:
         return StreamedAnswer(200, [*shown, (SOCKET, "1")], pieces)

@@ -75,10 +75,6 @@ OTHER_KINDS = (
         instead="wrangler has removed this key; env.AI.websearch() took its place.",
     ),
     Other(
-        "dispatch_namespaces", "Dispatch Namespace", optional=("namespace", "outbound", "remote")
-    ),
-    Other("mtls_certificates", "mTLS Certificate", required=("certificate_id",), optional=_REMOTE),
-    Other(
         "pipelines",
         "Pipeline",
         optional=("pipeline", "stream", "remote"),

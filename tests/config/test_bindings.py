@@ -204,14 +204,14 @@ class TestUnsupported:
     def test_every_binding_of_it_is_listed(self, project: Project) -> None:
         project.toml(
             '[[unsafe.bindings]]\nname = "JOBS"\ntype = "jobs"\n'
-            '[[mtls_certificates]]\nbinding = "CERT"\ncertificate_id = "1"\n'
+            '[[vpc_services]]\nbinding = "VPC"\nservice_id = "1"\n'
             '[media]\nbinding = "MEDIA"\n'
         )
 
         found = project.load().bound(Unsupported)
         assert {(bound.name, bound.kind, bound.record.friendly) for bound in found} == {
             ("JOBS", "unsafe.bindings", "Unsafe"),
-            ("CERT", "mtls_certificates", "mTLS Certificate"),
+            ("VPC", "vpc_services", "VPC Service"),
             ("MEDIA", "media", "Media"),
         }
 

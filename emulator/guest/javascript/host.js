@@ -18,5 +18,7 @@ export const rules = taken("__groundfog_rules");
 export const workers = taken("__groundfog_services") ?? [];
 // Whether other workers want to know what events do.
 export const traced = taken("__groundfog_traced") ?? false;
+// The names of bindings that find workers by name.
+export const dispatchers = taken("__groundfog_dispatchers") ?? [];
 // Formats what is printed as workerd does; undefined where its lines get no labels.
 export const format = taken("__groundfog_format");

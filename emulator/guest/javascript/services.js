@@ -1,7 +1,7 @@
 // Service bindings to other workers: `fetch` and every method goes to the host.
 
 import { env } from "cloudflare:workers";
-import { workers } from "./host.js";
+import { dispatchers, workers } from "./host.js";
 import { closeOf, messageOf, passTo } from "./sockets.js";
 import { ask, depthNow } from "./stubs.js";
 import { errorOf } from "./values.js";
@@ -11,6 +11,19 @@ const SOCKET = "x-groundfog-socket";
 
 // What user code calls takes the place of services that lead to the host.
 for (const name of workers) env[name] = worker(env[name]);
+for (const name of dispatchers) env[name] = dispatcher(env[name]);
+
+// Finds workers by name: each request says which one it is for.
+function dispatcher(service) {
+  const to = (name) => ({
+    fetch(input, init) {
+      const request = new Request(input, init);
+      request.headers.set("x-groundfog-worker", encodeURIComponent(name));
+      return service.fetch(request);
+    },
+  });
+  return { get: (name) => worker(to(String(name))) };
+}
 
 function worker(service) {
   const fetch = (input, init) => fetched(service, new Request(input, init));

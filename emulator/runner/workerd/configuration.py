@@ -22,7 +22,7 @@ from emulator.guest import javascript
 from emulator.runner.guest_source import WorkerSpec
 from emulator.runner.workerd.capnp import Embed, Embedded, Reference, Value, Word, document
 from emulator.runner.workerd.host_server import ASKER
-from emulator.runner.workerd.member import WORKER, service_of
+from emulator.runner.workerd.member import DISPATCHER, FETCHER, WORKER, service_of
 
 # Exported by entry.js:
 CONTROL = "__groundfog_control"
@@ -36,6 +36,7 @@ RULES = "__groundfog_rules"
 LABELS = "__groundfog_format"
 TRACED = "__groundfog_traced"
 SERVICES = "__groundfog_services"
+DISPATCHERS = "__groundfog_dispatchers"
 STORAGE = "durable-objects"
 USER = "user"  # the service that is the user's worker
 CACHE = "host:cache"
@@ -192,8 +193,9 @@ def _to_host(layout: Layout) -> list[Value]:
         found.append({"name": RULES, "json": json.dumps(rules)})
     if layout.spec.traced:
         found.append({"name": TRACED, "json": "true"})
-    if workers := [each.name for each in layout.spec.members if each.answer == WORKER]:
-        found.append({"name": SERVICES, "json": json.dumps(workers)})
+    for name, answers in ((SERVICES, (WORKER, FETCHER)), (DISPATCHERS, (DISPATCHER,))):
+        if bound := [each.name for each in layout.spec.members if each.answer in answers]:
+            found.append({"name": name, "json": json.dumps(bound)})
     return found
 
 

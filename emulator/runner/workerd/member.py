@@ -14,6 +14,10 @@ SERVICE = "groundfog:binding:"
 CALLER = "groundfog:caller"
 # What answers calls of another worker.
 WORKER = "bindings.service.http:answer"
+# What answers requests through a binding that has nothing but `fetch`.
+FETCHER = "bindings.network.http:answer"
+# What answers calls of workers that are found by name.
+DISPATCHER = "bindings.service.dispatch_http:answer"
 
 
 class Member(Struct, frozen=True):

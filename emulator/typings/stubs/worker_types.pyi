@@ -414,6 +414,9 @@ class AnalyticsSQL:
         self, request: Mapping[str, Any] | None = ..., /, **keywords: Any
     ) -> JsDict: ...
 
+class DispatchNamespace:
+    def get(self, name: str, args: Any = ..., options: Any = ...) -> Fetcher: ...
+
 class SendEmail:
     @overload
     async def send(self, message: Any, /) -> JsDict: ...
