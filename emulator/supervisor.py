@@ -416,18 +416,21 @@ class Supervisor:
 
     async def _reload_safely(self, changed: frozenset[Path]) -> None:
         try:
-            await self._reload(changed)
+            await self.reload(changed)
         except Exception as error:  # one reload may fail; the next save must still be seen
             self._terminal.error(f"the reload failed: {type(error).__name__}: {error}")
 
-    async def _reload(self, changed: frozenset[Path]) -> None:
+    async def reload(self, changed: frozenset[Path]) -> bool:
+        """Load what changed, the configuration included; return whether that serves now."""
         started = asyncio.get_running_loop().time()
         code = self._files.of_code(changed)
         if code != changed and not self._reconfigure() and not code:
-            return
-        if await self._load():
+            return False
+        loaded = await self._load()
+        if loaded:
             elapsed_ms = (asyncio.get_running_loop().time() - started) * 1000
             self._terminal.reloaded(changed, elapsed_ms)
+        return loaded
 
     def _reconfigure(self) -> bool:
         """Read the configuration again; return whether it can be used."""

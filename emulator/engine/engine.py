@@ -211,6 +211,10 @@ class Engine:
         finally:
             alarm.cancel()
 
+    def hibernate(self, run: Run) -> bool:
+        """Drop a run now, if it only waits; return whether it does. Something will replay it."""
+        return self.idle.end(run)
+
     def delete(self, key: int) -> None:
         """Stop an instance, whatever it does, and forget it; its id can be used again."""
         self._drop(self.roster.run_of(key), tell=True)

@@ -35,6 +35,7 @@ from emulator.testing import (  # noqa: F401  (they register what may be asked)
     databases,
     declaring,
     instances,
+    life,
     mocking,
     options,
     requests,

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from emulator.engine.forking import fork
 from emulator.engine.model.instance import TERMINAL, Instance, Status
+from emulator.engine.model.instance_entries import ReceivedEvent
 from emulator.engine.model.plain import iso
 from emulator.engine.model.step import Step
 from emulator.engine.model.step_key import StepKind
@@ -233,6 +234,18 @@ async def steps(subject: Subject, args: Args) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+@asked("instance.events")
+async def events(subject: Subject, args: Args) -> list[dict[str, Any]]:
+    """Return the events that an instance got: `{"type", "payload", "at"}` of each."""
+    instance = Place.of(subject, args).get()
+    read = subject.engine.journal.value
+    return [
+        {"type": entry.data.event, "payload": read(entry.value) or b"null", "at": iso(entry.at_ms)}
+        for entry in subject.engine.journal.entries(instance.key)
+        if isinstance(entry.data, ReceivedEvent)
+    ]
 
 
 @asked("instance.timeline")

@@ -83,6 +83,7 @@ class Outbound:
         self.rules: list[Rule] = []
         self.allowed: set[str] = set()
         self.unexpected: list[str] = []
+        self.log: list[str] = []  # each request and what became of it, for people
         self._call = call
         self._network = Network()
 
@@ -90,14 +91,17 @@ class Outbound:
         """Answer `fetch(request)` as the network does. Raises WorkerError."""
         request = args[0]
         request["body"] = await _whole(request["body"])
-        best = self.rule_for(request)
+        best, what = self.rule_for(request), f"{request['method']} {request['url']}"
         if best is not None:
             best.calls.append(request)
+            self.log.append(f"{what}, answered by the rule {best.shown}")
             return await self._answer(best, request)
         host = urlsplit(request["url"]).hostname or ""
         if any(fnmatch.fnmatchcase(host, pattern) for pattern in self.allowed):
+            self.log.append(f"{what}, let through")
             return await self._network.call(method, args)
         text = self._refusal(request)
+        self.log.append(f"{what}, refused")
         self.unexpected.append(text)
         raise WorkerError(text, name="NetworkRefused")
 

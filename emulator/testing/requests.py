@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from emulator.kinds import cron
+from emulator.errors import WorkerError
+from emulator.kinds import cron, email
 from emulator.protocol import values
 from emulator.runner.requests import (
     FetchRequest,
@@ -18,9 +19,15 @@ from emulator.runner.requests import (
 )
 from emulator.session import Door
 from emulator.testing.operations import Args, asked, told
-from emulator.testing.refusals import HandlerRefused, TooLate
+from emulator.testing.refusals import HandlerRefused, Refused, TooLate
 from emulator.testing.subject import Subject, load_refused
 from emulator.triggers.cron import CronTriggers
+
+if TYPE_CHECKING:
+    from bindings.email.sending import SendEmail
+    from emulator.triggers.email import Emails
+
+EMAILS_MAX = 1_000  # the newest
 
 
 @asked("fetch")
@@ -85,6 +92,39 @@ async def deliver(subject: Subject, args: Args) -> dict[str, Any]:
     except (HandlerError, GuestLost) as error:
         raise handler_refused(error, f"queue {args['queue']}") from None
     return {name: told[name] for name in ("outcome", "ackAll", "retryAll", "acks", "retries")}
+
+
+@asked("email")
+async def receive_email(subject: Subject, args: Args) -> dict[str, Any]:
+    """Call the `email` handler with a message; return what it did."""
+    emails = cast("Emails", subject.worker.triggers.of(email.KIND))
+    try:
+        handled = await emails.deliver(args["sender"], args["recipient"], args["raw"])
+    except LoadError as error:
+        raise load_refused(error) from None
+    except (HandlerError, GuestLost) as error:
+        raise handler_refused(error, "email") from None
+    except WorkerError as error:
+        raise Refused(error.message) from None
+    if handled.unhandled:
+        raise Refused("The worker has no email handler.")
+    return {
+        name: getattr(handled, name)
+        for name in ("outcome", "reject_reason", "error", "forwards", "replies")
+    }
+
+
+@asked("sent_emails")
+async def sent_emails(subject: Subject, args: Args) -> list[dict[str, Any]]:
+    """Return what the worker has sent: `{"from", "to", "subject", "raw"}` of each, in order."""
+    box = cast("SendEmail", subject.worker.opened(email.KIND, email.Sender())).mailbox
+    found = []
+    for mail in reversed(box.newest(EMAILS_MAX, "sent")):
+        kept = box.get(str(mail.number))
+        raw = b"" if kept is None else kept[1]
+        told = {"from": mail.sender, "to": mail.recipients, "subject": mail.subject}
+        found.append({**told, "raw": raw.decode("utf-8", "replace")})
+    return found
 
 
 @asked("wait_until_done")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bindings.ai.settings import AiSettings, Rule
 from bindings.binding import Binding
+from emulator.clock import VirtualClock
 from emulator.config.model import Config
 from emulator.engine.clock_control import Work
 from emulator.engine.control import Control
@@ -45,6 +46,7 @@ from emulator.testing.mocks import Call, Mocks
 from emulator.testing.options import Options
 from emulator.testing.ordering import Ordering
 from emulator.testing.outbound import Outbound
+from emulator.testing.project_copy import ProjectCopy
 from emulator.testing.refusals import LoadRefused
 from emulator.testing.states import States
 from emulator.testing.terminal import Logs
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from emulator.shadow import Seen
 
 CRASH_WAIT_S = 2.0  # for requests that are under way
+SWEEP_WAIT_S, SWEEP_LOOK_S = 5.0, 0.002
 GUEST_WAIT_S = 0.5  # for an answer: code that computes for longer is not waited for
 
 
@@ -86,6 +89,7 @@ class Subject:
         self.outbound = Outbound(self.call)
         self.faults = Faults()
         self.answers: Answers | None = None
+        self.project_copy: ProjectCopy | None = None  # whose files the test changes
         self.conversations: dict[int, Any] = {}  # with bodies that are read piece by piece
         self.crashes = Crashes()
         self.ordering = Ordering(self)
@@ -153,6 +157,36 @@ class Subject:
             self._declare_again(before)
         for problem in self.config.warnings:
             self.logs.warning(str(problem))
+        await self._run(state)
+
+    async def restart(self) -> None:
+        """Stop it, and start it again on the same state. Raises LoadRefused."""
+        state, now_ms = self.worker.state, self.worker.timekeeper.now_ms()
+        self.config = self.worker.config
+        if self.answers is not None:
+            self._answer_rules, self.answers = self.answers.rules, None
+        await self.engine.journal.committed()
+        await self.close()
+        self.held = []
+        await self._run(state, now_ms)
+
+    async def reload(self, changed: frozenset[Path]) -> bool:
+        """Load the code as it is now, with its configuration; return whether that went well.
+
+        Returns when it is known which instances the code does not fit.
+        """
+        await self.worker.timekeeper.at_rest()
+        loaded = await self.supervisor.reload(changed | frozenset(self.worker.config.files))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP_WAIT_S):
+                await self.worker.timekeeper.at_rest()
+                while self.engine.sweep.is_busy:
+                    await asyncio.sleep(SWEEP_LOOK_S)
+                await self.engine.journal.committed()
+        return loaded
+
+    async def _run(self, state: State, now_ms: int = 0) -> None:
+        """Start on a state. now_ms: a virtual clock is there at least."""
         seams = Seams(
             make_guest=self._new_guest,
             loading=self._loading,
@@ -163,6 +197,8 @@ class Subject:
         try:
             running = self._session.open(project, self.logs, seams=seams, peers=self._peers)
             self._running = running
+            if isinstance(clock := self.engine.clock, VirtualClock):
+                clock.advance(max(0, now_ms - clock.now_ms()))
             running.worker.engine.journal.on_commit = self._committed
             running.worker.timekeeper.held_runs = lambda: {held.run for held in self.held}
             await running.listen()

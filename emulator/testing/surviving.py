@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import Any
 
 from emulator.kinds.workflow import Workflow
@@ -49,15 +47,6 @@ async def replays(subject: Subject, args: Args) -> list[dict[str, str]]:
         {"instance": f"{seen.workflow} / {seen.id}", "text": seen.text, "line": seen.line}
         for seen in await subject.replayed()
     ]
-
-
-@asked("kill")
-async def kill(subject: Subject, args: Args) -> None:
-    """Kill the guest now, as memory that runs out would; another one takes its place."""
-    guest = subject.supervisor.runner.current
-    if guest is not None:
-        os.kill(guest.pid, signal.SIGKILL)
-        await guest.ended()
 
 
 @asked("outcome")

@@ -4,28 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
+from bindings.ai.ledger import read
 from emulator.engine.model.instance import Status
+from emulator.kinds.ai import ledger_path
 from emulator.kinds.workflow import Workflow
 from emulator.testing.instances import Place
 from emulator.testing.operations import Args, asked
 from emulator.testing.subject import Subject
 
 INSTANCES_SHOWN = 20
+CALLS_SHOWN = 50
 
 
 @asked("debug")
 async def debug(subject: Subject, args: Args) -> str:
-    """Return the logs, and the timeline of each instance."""
+    """Return logs, requests that were fetched, calls of `env.AI`, the timeline of each instance."""
     parts = []
     if subject.logs.lines:
         lines = [f"  {line['level']:<8}{line['message']}" for line in subject.logs.lines]
         parts.append("\n".join(["Logs", *lines]))
+    parts += [part for part in (_fetched(subject), _asked_ai(subject)) if part]
     rows = subject.engine.journal.every()
     for row in rows[:INSTANCES_SHOWN]:
         parts.append(Place(subject, row.workflow, row.id).timeline())
     if len(rows) > INSTANCES_SHOWN:
         parts.append(f"and {len(rows) - INSTANCES_SHOWN} instances more")
     return "\n\n".join(parts)
+
+
+def _fetched(subject: Subject) -> str:
+    calls = subject.outbound.log[-CALLS_SHOWN:]
+    return "\n".join(["Fetched", *(f"  {line}" for line in calls)]) if calls else ""
+
+
+def _asked_ai(subject: Subject) -> str:
+    """Return the newest calls of `env.AI`, a line each."""
+    if subject.answers is None:
+        return ""
+    lines = []
+    for call in list(read(ledger_path(subject.worker.state)))[-CALLS_SHOWN:]:
+        lines.append(f"  {call.get('model', '')}  {call.get('answered_by', '')}".rstrip())
+    return "\n".join(["Asked env.AI", *lines]) if lines else ""
 
 
 @asked("errored")

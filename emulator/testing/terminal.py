@@ -16,10 +16,11 @@ LOGS_MAX = 10_000
 
 
 class Logs:
-    """The lines of one worker, the newest 10,000: `{"level", "message", "at_ms"}` of each.
+    """The lines of one worker, the newest 10,000.
 
-    level: "log" and "error" are what user code prints on stdout and stderr; "notice", "warning"
-    and "problem" are Groundfog's.
+    `{"level", "message", "at_ms", "request", "workflow", "instance"}` of each; the last three say
+    on whose behalf it was printed. level: "log" and "error" are what user code prints on stdout
+    and stderr; "notice", "warning" and "problem" are Groundfog's.
     """
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
@@ -40,7 +41,7 @@ class Logs:
         if line.stream == "stderr" and line.text.startswith(REFUSED_NETWORK):
             self.refused(line.text.removeprefix(REFUSED_NETWORK))
             return
-        self._add("log" if line.stream == "stdout" else "error", line.text)
+        self._add("log" if line.stream == "stdout" else "error", line.text, line.label)
 
     def fetched(self, fetched: Fetched) -> None:
         return None
@@ -54,6 +55,21 @@ class Logs:
     def diverged(self, told: Diverged) -> None:
         self._add("problem", str(told))
 
-    def _add(self, level: str, text: str) -> None:
-        self.lines.append({"level": level, "message": text, "at_ms": self._now_ms()})
+    def problems(self) -> list[str]:
+        """Return what was told as a problem, the newest last."""
+        return [line["message"] for line in self.lines if line["level"] == "problem"]
+
+    def _add(self, level: str, text: str, label: str = "") -> None:
+        """Keep a line. label: see `protocol/life.py`."""
+        workflow, tab, instance = label.partition("\t")
+        self.lines.append(
+            {
+                "level": level,
+                "message": text,
+                "at_ms": self._now_ms(),
+                "request": "" if tab else label,
+                "workflow": workflow if tab else "",
+                "instance": instance,
+            }
+        )
         del self.lines[:-LOGS_MAX]

@@ -29,6 +29,20 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """An event that was sent to an instance. at: in the worker's own clock."""
+
+    type: str
+    payload: Any
+    at: datetime
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Event:
+        """Return the event that a record of the host describes."""
+        return cls(record["type"], decoded(record["payload"]), _required(record["at"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step. Times are in the worker's own clock.
 

@@ -72,6 +72,11 @@ class Sweep:
         self._last_key = 0
         self._schedule()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is more to probe, or to hear of probes."""
+        return bool(self._alarm is not None or self._alike_of or self._due)
+
     def stop(self) -> None:
         """Begin no more probes."""
         self.probes.stop()

@@ -41,6 +41,14 @@ class IdleRuns:
             at_ms = self._clock.now_ms() + self._grace_ms(run)
             self._alarms[run.number] = self._clock.call_at(at_ms, partial(self._ring, run))
 
+    def end(self, run: Run) -> bool:
+        """End the moment of a run now; return False for one that does not only wait."""
+        if run not in self:
+            return False
+        self.remove(run)
+        self._over(run)
+        return True
+
     def remove(self, run: Run) -> None:
         """Remove a run that goes on or is over."""
         alarm = self._alarms.pop(run.number, None)

@@ -53,8 +53,10 @@ class AsyncClock:
         """
         return _instant(await self._ask("clock.run_until_idle", limit=_span(limit)))
 
-    async def freeze(self) -> datetime:
-        """Stop time."""
+    async def freeze(self, at: datetime | str | None = None) -> datetime:
+        """Stop time: now, or at a later instant, which it moves to."""
+        if at is not None:
+            await self.move_to(at)
         return _instant(await self._ask("clock.freeze"))
 
     async def run(self) -> datetime:

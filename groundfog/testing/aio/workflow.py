@@ -15,7 +15,7 @@ from groundfog.testing.mocking import StepContext, WaitContext, decoded, encoded
 from groundfog.testing.opened import Opened
 from groundfog.testing.selecting import Selector, selected
 from groundfog.testing.sending import _UNSET
-from groundfog.testing.steps import Difference, Step
+from groundfog.testing.steps import Difference, Event, Step
 
 
 class AsyncModifier:
@@ -228,6 +228,11 @@ class AsyncInstance(AsyncModifier):
                 return each
         names = ", ".join(dict.fromkeys(each.name for each in found)) or "none"
         raise NotFound(f"{self.id} has no step {step!r}. Its steps are: {names}.")
+
+    @property
+    async def events(self) -> list[Event]:
+        """The events that were sent to it, in order."""
+        return [Event.of(record) for record in await self._about("instance.events")]
 
     async def timeline(self) -> str:
         """Return everything about the instance as text, as `describe` shows it."""

@@ -53,8 +53,10 @@ class Clock:
         """
         return _instant(self._ask("clock.run_until_idle", limit=_span(limit)))
 
-    def freeze(self) -> datetime:
-        """Stop time."""
+    def freeze(self, at: datetime | str | None = None) -> datetime:
+        """Stop time: now, or at a later instant, which it moves to."""
+        if at is not None:
+            self.move_to(at)
         return _instant(self._ask("clock.freeze"))
 
     def run(self) -> datetime:

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import datetime
 from types import TracebackType
 from typing import Any
 
 from groundfog.testing.env import members
-from groundfog.testing.errors import RefusedError, WorkerError
+from groundfog.testing.errors import RefusedError
 from groundfog.testing.opened import Opened
-from groundfog.testing.options import instant_ms
-from groundfog.testing.queues import QueueResult, queue_message
-from groundfog.testing.response import Response, ScheduledResult
-from groundfog.testing.sending import _UNSET, Sending, sending
 from groundfog.testing.sync.ai import Ai
 from groundfog.testing.sync.clock import Clock
 from groundfog.testing.sync.d1 import D1
 from groundfog.testing.sync.faults import Faults
+from groundfog.testing.sync.handlers import Handlers
+from groundfog.testing.sync.life import Life
 from groundfog.testing.sync.outbound import Outbound
-from groundfog.testing.sync.rpc import Rpc
-from groundfog.testing.sync.streaming import Stream, WebSocket
+from groundfog.testing.sync.requests import Requests
 from groundfog.testing.sync.workflow import Instance, Workflow
 
-_MAX_REDIRECTS = 20
 
-
-class Worker:
+class Worker(Requests, Handlers, Life):
     """A real worker with real bindings, with state and a clock of its own.
 
     The fixture `worker` gives one to each test; `groundfog.worker()` makes others. All
@@ -36,155 +29,8 @@ class Worker:
     """
 
     def __init__(self, opened: Opened) -> None:
-        self._opened = opened
-        self._link = opened.link
+        super().__init__(opened)
         self._env: Any = None
-
-    # --- requests
-
-    def fetch(
-        self,
-        path: str,
-        *,
-        method: str = "GET",
-        json: Any = _UNSET,
-        data: Mapping[str, Any] | str | bytes | None = None,
-        content: str | bytes | None = None,
-        files: Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
-        headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
-        cookies: Mapping[str, str] | None = None,
-        follow_redirects: bool = False,
-        raise_worker_errors: bool = True,
-        timeout: float | None = None,
-    ) -> Response:
-        """Send a request to the worker and return its response, read to its end.
-
-        path: `"/orders"`, or a whole address. json, data, content, files, params, headers, cookies:
-        as httpx takes them. timeout: seconds of real time.
-
-        Raises WorkerError with the user's traceback when the worker raises; without
-        `raise_worker_errors`, the response then has the status 500. Raises WaitTimeout.
-        """
-        request = sending(
-            path,
-            method,
-            json=json,
-            data=data,
-            content=content,
-            files=files,
-            params=params,
-            headers=headers,
-            cookies=cookies,
-        )
-        history: list[Response] = []
-        while True:
-            response = self._fetch_once(request, history, raise_worker_errors, timeout)
-            if not (follow_redirects and response.is_redirect) or len(history) >= _MAX_REDIRECTS:
-                return response
-            history.append(response)
-            request = request.redirected(response.status_code, response.headers["location"])
-
-    def get(self, path: str, **options: Any) -> Response:
-        """Send a GET request; see `fetch`."""
-        return self.fetch(path, method="GET", **options)
-
-    def post(self, path: str, **options: Any) -> Response:
-        """Send a POST request; see `fetch`."""
-        return self.fetch(path, method="POST", **options)
-
-    def put(self, path: str, **options: Any) -> Response:
-        """Send a PUT request; see `fetch`."""
-        return self.fetch(path, method="PUT", **options)
-
-    def patch(self, path: str, **options: Any) -> Response:
-        """Send a PATCH request; see `fetch`."""
-        return self.fetch(path, method="PATCH", **options)
-
-    def delete(self, path: str, **options: Any) -> Response:
-        """Send a DELETE request; see `fetch`."""
-        return self.fetch(path, method="DELETE", **options)
-
-    def _fetch_once(
-        self,
-        request: Sending,
-        history: list[Response],
-        raises: bool,
-        timeout: float | None,
-    ) -> Response:
-        args = request.args(self._opened.timeout_ms(timeout))
-        try:
-            found = self._link.ask(self._opened.number, "fetch", **args)
-        except WorkerError as error:
-            if raises:
-                raise
-            found = {
-                "status": 500,
-                "status_text": "Internal Server Error",
-                "headers": [("content-type", "text/plain;charset=UTF-8")],
-                "body": str(error).encode(),
-            }
-        return Response(
-            found["status"],
-            found["status_text"],
-            [(name, value) for name, value in found["headers"]],
-            found["body"],
-            request.method,
-            request.url,
-            list(history),
-        )
-
-    def stream(
-        self, path: str, *, method: str = "GET", timeout: float | None = None, **options: Any
-    ) -> Stream:
-        """Return a request whose answer is read piece by piece, as a context manager.
-
-        options: the body and headers, as of `fetch`. timeout: for each piece.
-        """
-        return Stream(
-            self._opened, sending(path, method, **options), self._opened.timeout_ms(timeout)
-        )
-
-    def websocket(
-        self,
-        path: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-    ) -> WebSocket:
-        """Return a WebSocket, as a context manager. Python workers only."""
-        self._opened.need_python("worker.websocket")
-        wanted = {"upgrade": "websocket", "connection": "Upgrade", **(headers or {})}
-        request = sending(path, "GET", headers=wanted)
-        return WebSocket(self._opened, request, self._opened.timeout_ms(timeout))
-
-    @property
-    def url(self) -> str:
-        """An address on this machine, for browsers and other programs; without it, nothing listens.
-
-        Python workers only.
-        """
-        return str((self._listening())["url"])
-
-    @property
-    def token(self) -> str:
-        """The token that opens the control routes of `url`."""
-        return str((self._listening())["token"])
-
-    def _listening(self) -> dict[str, str]:
-        self._opened.need_python("worker.url")
-        found: dict[str, str] = self._link.ask(self._opened.number, "url")
-        return found
-
-    def wait_until_done(self, *, timeout: float | None = None) -> None:
-        """Return when no request is under way, work given to `ctx.waitUntil` included.
-
-        Raises WaitTimeout, which names what is.
-        """
-        timeout_ms = self._opened.timeout_ms(timeout)
-        self._link.ask(self._opened.number, "wait_until_done", timeout_ms=timeout_ms)
-
-    # --- bindings, workflows, time
 
     @property
     def env(self) -> Any:
@@ -237,32 +83,6 @@ class Worker:
         """Return assertions about a D1 database."""
         return D1(self._opened, binding, self.env)
 
-    def scheduled(
-        self, cron: str = "* * * * *", scheduled_time: datetime | str | None = None
-    ) -> ScheduledResult:
-        """Call the worker's `scheduled` handler; return its `outcome` and `no_retry`.
-
-        scheduled_time: the time of the tick; the worker's own clock without it.
-        """
-        at_ms = None if scheduled_time is None else instant_ms(scheduled_time)
-        found = self._link.ask(self._opened.number, "scheduled", cron=cron, at_ms=at_ms)
-        return ScheduledResult(found["outcome"], found["no_retry"])
-
-    def queue(self, name: str, messages: Sequence[Any]) -> QueueResult:
-        """Call the worker's `queue` handler with a batch, and return what it said of it.
-
-        messages: bodies, which are sent as JSON (bytes as they are), or dicts with `body`, and `id`
-        and `attempts` if they matter. The queue itself is not used.
-        """
-        batch = [queue_message(number, given) for number, given in enumerate(messages, 1)]
-        found = self._link.ask(self._opened.number, "queue", queue=name, messages=batch)
-        return QueueResult.of(found)
-
-    @property
-    def rpc(self) -> Rpc:
-        """The methods of the worker's default entrypoint; `rpc.of("Name")` of another class."""
-        return Rpc(self._opened)
-
     def apply_migrations(self, binding: str | None = None) -> list[str]:
         """Apply the D1 migrations that are not applied yet, of one database or of all.
 
@@ -289,19 +109,6 @@ class Worker:
             raise RefusedError(f"seed() needs the name of one D1 database; there are: {there}.")
         self._link.ask(self._opened.number, "seed", binding=name, sql=sql)
 
-    # --- life
-
-    def reset(self) -> None:
-        """Begin again: fresh state, no instances, no mocks, no logs, the same code."""
-        self._link.ask(self._opened.number, "reset")
-
-    def kill(self) -> None:
-        """Kill the process that runs the worker's code, with SIGKILL; another takes its place.
-
-        Workflows go on where they were recorded; variables of the code are lost.
-        """
-        self._link.ask(self._opened.number, "kill")
-
     def close(self) -> None:
         """End the worker. The fixtures do this themselves."""
         if not self._opened.closed:
@@ -323,10 +130,11 @@ class Worker:
 
     @property
     def logs(self) -> list[dict[str, Any]]:
-        """What was printed and told: `{"level", "message", "at_ms"}` of each line.
+        """What was printed and told: `{"level", "message", "at_ms", …}` of each line.
 
         level: "log" and "error" are lines of the worker's stdout and stderr; "notice", "warning"
-        and "problem" are Groundfog's.
+        and "problem" are Groundfog's. A line that was printed for a request has `request`
+        (`"GET /orders"`), one of a workflow has `workflow` and `instance`; others have "" there.
         """
         found: list[dict[str, Any]] = self._link.ask(self._opened.number, "logs")
         return found
