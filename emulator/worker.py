@@ -217,7 +217,9 @@ def worker_spec(config: Config) -> WorkerSpec:
         if bound.name and bound.name not in values
     }
     for other in config.bound(Unsupported):
-        bindings[other.name] |= {"friendly": other.record.friendly, "instead": other.record.instead}
+        record = other.record
+        told = {"friendly": record.friendly, "instead": record.instead, "lacks": record.lacks}
+        bindings[other.name] |= told
     members = () if config.is_python else _members(config)
     if not config.is_python:
         for name in bindings.keys() - {member.name for member in members}:
@@ -281,7 +283,8 @@ def _members(config: Config) -> tuple[Member, ...]:
             value = kind.workerd(bound.record, service)
             if value is not None:
                 answer = kind.http if service in str(value) else ""
-                found.append(Member(bound.name, value, answer, kind.http_streams))
+                tcp = "" if kind.tcp is None else kind.tcp(bound.record)
+                found.append(Member(bound.name, value, answer, kind.http_streams, tcp))
     return tuple(found)
 
 

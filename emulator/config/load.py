@@ -188,7 +188,9 @@ def _read_config(selected: Selected, inputs: _Inputs, settings: Settings, report
     bindings: list[Bound[Any]] = []
     for kind in KINDS:
         own = settings.kinds.get(kind.name)
-        bindings += kind.read(Section(kind, selected, names, config_dir, name, own))
+        bindings += kind.read(
+            Section(kind, selected, names, config_dir, name, own, inputs.process_env)
+        )
     sections = [kind.section for kind in KINDS]
     bindings += read_unsupported(selected, names, sections)
     variables = _read_variables(selected, names, inputs, report)

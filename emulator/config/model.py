@@ -47,11 +47,13 @@ class Bound(Struct, Generic[R], frozen=True):
 class Unsupported(Struct, frozen=True):
     """The record of a kind that is not emulated: using such a binding raises an error.
 
-    friendly: wrangler's name for the kind. instead: what to do without it.
+    friendly: wrangler's name for the kind. instead: what to do without it. lacks: why it cannot be
+    used, "Groundfog does not emulate yet" if it is empty.
     """
 
     friendly: str
     instead: str = ""
+    lacks: str = ""
 
 
 class DevConfig(Struct, frozen=True):

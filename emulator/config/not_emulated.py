@@ -50,12 +50,6 @@ _SEARCH = (
 )
 
 OTHER_KINDS = (
-    Other(
-        "hyperdrive",
-        "Hyperdrive Config",
-        required=("id",),
-        optional=("localConnectionString", "remote"),
-    ),
     Other("k2", "K2 Stream", required=("stream",), optional=_REMOTE),
     Other(
         "browser",

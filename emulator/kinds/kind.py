@@ -30,7 +30,7 @@ Record = Any  # what one kind reads of one binding: a frozen dataclass of that k
 class Section(Struct, frozen=True):
     """Where the bindings of one kind are in the wrangler configuration.
 
-    settings: what `Kind.read_settings` has returned.
+    settings: what `Kind.read_settings` has returned. process_env: the variables of the process.
     """
 
     kind: Kind
@@ -39,6 +39,7 @@ class Section(Struct, frozen=True):
     config_dir: Path
     worker_name: str
     settings: Any
+    process_env: Mapping[str, str] = {}
 
     @property
     def owner(self) -> Table:
@@ -140,7 +141,8 @@ class Kind(Struct, frozen=True):
     `front(method, url, headers)` returns a StreamedAnswer, or None.
     workerd: a binding's value in workerd's configuration, from its record and the service that its
     client module asks. None, itself or returned: it does not exist there. http: what answers that
-    module, as "module:attribute"; http_streams: bodies come to it piece by piece. See `Member`.
+    module, as "module:attribute"; http_streams: bodies come to it piece by piece. tcp: the address
+    that its service leads to in place of that. See `Member`.
     typed: its class in `typings/stubs/worker_types.pyi`.
     line: sorts the table that `groundfog dev` shows; equal ones keep the order of the list.
     """
@@ -171,6 +173,7 @@ class Kind(Struct, frozen=True):
     workerd: Callable[[Record, str], dict[str, Value] | None] | None = None
     http: str = ""
     http_streams: bool = False
+    tcp: Callable[[Record], str] | None = None
     typed: str = "JsProxy"
     line: int = 3
 

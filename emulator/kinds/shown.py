@@ -14,7 +14,9 @@ def shown_bindings(config: Config) -> list[tuple[str, str, str]]:
     """Return name, kind and detail of each: `("env.DB", "D1 Database", "brief-db")`."""
     rows = _emulated(config)
     for other in config.bound(Unsupported):
-        rows.append((f"env.{other.name}", other.record.friendly, "not emulated yet"))
+        rows.append(
+            (f"env.{other.name}", other.record.friendly, other.record.lacks or "not emulated yet")
+        )
     for name, value in config.vars.items():
         if name in config.secret_names:
             rows.append((f"env.{name}", "Secret", "(hidden)"))

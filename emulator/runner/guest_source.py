@@ -28,10 +28,10 @@ STOP_GRACE_MS = 200  # from asking a guest to end to killing it
 class WorkerSpec:
     """What a guest must know to load user code.
 
-    `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …, "instead"?: …}`. `vars` may hold
-    secrets. `members`: the same bindings for a guest in workerd; empty for others. `has_front`: the
-    host answers some requests before the worker does. `durable`: the classes of its Durable
-    Objects.
+    `bindings`: name -> `{"kind": "d1" | "ai" | …, "friendly"?: …, …}`; see `load` in `PROTOCOL.md`.
+    `vars` may hold secrets. `members`: the same bindings for a guest in workerd; empty for others.
+    `has_front`: the host answers some requests before the worker does. `durable`: the classes of
+    its Durable Objects.
     elsewhere: names that other environments have, and where, for hints.
     asks_network, allowed_hosts, debug, traced, deployed_files, clock_ahead_ms: see `load` in
     `PROTOCOL.md`.

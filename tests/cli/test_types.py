@@ -122,7 +122,7 @@ def test_env_has_the_bindings_of_all_environments_and_variables_as_literals(proj
         "PLAIN": "Workflow  # not in: staging",
         "DB": "D1Database  # not in: staging",
         "KV": "KVNamespace",
-        "POSTGRES": "JsProxy  # not in: staging",
+        "POSTGRES": "Hyperdrive  # not in: staging",
         "MODE": "Literal['fast'] | Literal['slow']",
         "LIMIT": "Literal[3]",
         "DEBUG": "Literal[False]",

@@ -34,7 +34,7 @@ def members(
 ) -> dict[str, Any]:
     """Return what is on `env`, by name.
 
-    bindings: name -> `{"kind", "friendly"?, "instead"?, …}`; only a kind that is not emulated has
+    bindings: name -> `{"kind", "friendly"?, …}`; only a kind that is not emulated has
     `friendly`.
     """
     found = {name: proxied(value, f"env.{name}") for name, value in variables.items()}
@@ -42,9 +42,7 @@ def members(
         kind = binding["kind"]
         client = None if "friendly" in binding else _client_of(kind)
         if client is None:
-            found[name] = Unsupported(
-                name, kind, binding.get("friendly", kind), binding.get("instead", "")
-            )
+            found[name] = Unsupported(name, kind, binding)
         else:
             found[name] = client(caller, name, binding)
     return found

@@ -110,6 +110,11 @@ def configuration(layout: Layout, public: Mapping[str, str], embed: Embed) -> by
         for member in layout.spec.members
         if member.answer
     ]
+    services += [
+        {"name": service_of(each.name), "external": {"address": each.tcp, "tcp": {}}}
+        for each in layout.spec.members
+        if each.tcp
+    ]
     config: dict[str, Value] = {
         "services": services,
         "sockets": [
@@ -278,7 +283,7 @@ def _bindings(spec: WorkerSpec) -> list[Value]:
 def _absent(name: str, binding: Mapping[str, Any]) -> Value:
     message = (
         f"env.{name} is a binding of kind {binding['kind']} ({binding.get('friendly', '')}), which "
-        f"Groundfog does not emulate yet. {binding.get('instead', '')}"
+        f"{binding.get('lacks') or 'Groundfog does not emulate yet'}. {binding.get('instead', '')}"
     ).rstrip()
     inner: list[Value] = [{"name": "message", "text": message}]
     return {"name": name, "wrapped": {"moduleName": ABSENT, "innerBindings": inner}}

@@ -25,13 +25,14 @@ class Member(Struct, frozen=True):
 
     answer: what answers the requests of its client module, as "module:attribute", if it asks any:
     a coroutine function of the binding, method, target, headers and body. streams: it gets the body
-    as an async iterator, while it comes.
+    as an async iterator, while it comes. tcp: the address that its service leads to in place of us.
     """
 
     name: str
     value: dict[str, Value]
     answer: str = ""
     streams: bool = False
+    tcp: str = ""
 
 
 class DurableClass(Struct, frozen=True):

@@ -417,6 +417,14 @@ class AnalyticsSQL:
 class DispatchNamespace:
     def get(self, name: str, args: Any = ..., options: Any = ...) -> Fetcher: ...
 
+class Hyperdrive:
+    connectionString: str
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+
 class SendEmail:
     @overload
     async def send(self, message: Any, /) -> JsDict: ...

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 
 class Unsupported:
     """Is on `env` under the binding's name, so that only its use raises an error.
 
-    instead: what the error says to do.
+    told: `{"friendly"?, "lacks"?, "instead"?}`: the kind, why it cannot be used, and what helps.
     """
 
-    def __init__(self, name: str, kind: str, friendly: str, instead: str = "") -> None:
+    def __init__(self, name: str, kind: str, told: Mapping[str, Any]) -> None:
         self.__dict__["_problem"] = (
-            f"env.{name} is a binding of kind {kind} ({friendly}), which Groundfog does not emulate"
-            f" yet. {instead}"
+            f"env.{name} is a binding of kind {kind} ({told.get('friendly', kind)}), which "
+            f"{told.get('lacks') or 'Groundfog does not emulate yet'}. {told.get('instead', '')}"
         ).rstrip()
 
     def __getattr__(self, attribute: str) -> NoReturn:
