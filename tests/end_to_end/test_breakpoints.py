@@ -44,6 +44,33 @@ class Default(WorkerEntrypoint):
             return Response(path)
         return Response("answered")
 """
+WAITING = """
+import asyncio
+from pyodide.ffi import run_sync
+from workers import Response, WorkerEntrypoint
+
+
+async def looked_up():
+    await asyncio.sleep(0)
+    found = 7
+    breakpoint()
+    return found
+
+
+def price():
+    \"\"\"Synchronous, as code of a library is.\"\"\"
+    amount = run_sync(looked_up())
+    doubled = 2 * amount
+    breakpoint()
+    return doubled
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        if request.url.endswith("/price"):
+            return Response(str(price()))
+        return Response("answered")
+"""
 SETTINGS = "[guest]\nhang_timeout = 800\n"
 
 
@@ -95,6 +122,29 @@ def test_code_stops_at_a_prompt_and_no_time_counts_until_it_goes_on(tmp_path: Pa
         eventually(lambda: not dev.echoes)  # single keys act again
         dev.end()
         assert dev.echoes
+
+
+def test_code_stops_where_a_handler_waits_in_synchronous_code(tmp_path: Path) -> None:
+    """First in the coroutine that `run_sync` waits for, then in the code that waited."""
+    made = make_project(tmp_path / "p", WAITING, WRANGLER.partition("[[")[0])
+    with OnTerminal(made) as dev, ThreadPoolExecutor() as others:
+        with dev.client() as client:
+            asked = others.submit(client.get, "/price")
+            dev.wait_for("halts the worker for GET /price")
+            dev.wait_for(PROMPT)
+            dev.type("found = found + 1\np found\n")
+            dev.wait_for(r"\n8\r?\n")
+            waiting = others.submit(client.get, "/other")
+            dev.wait_for("GET /other waits: the debugger halts the worker")
+            dev.type("c\n")
+            dev.wait_for(r"entry\.py\(\d+\)price\(\)")
+            dev.wait_for(PROMPT)
+            dev.type("p doubled\nup\n")
+            dev.wait_for(r"\n16\r?\n")
+            dev.wait_for(r"entry\.py\(\d+\)fetch\(\)")
+            dev.type("c\n")
+            assert (asked.result().text, waiting.result().text) == ("16", "answered")
+        dev.end()
 
 
 def test_without_terminal_and_debugpy_a_breakpoint_is_passed_by_and_told(tmp_path: Path) -> None:
