@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 from emulator.cli.main import cli
 from emulator.kinds.registry import KINDS
 from emulator.typings.files import STUBS
+from tests.end_to_end.wrangler import environment, wrangler_folder
 
 WRANGLER = """
 name = "typed"
@@ -92,6 +94,26 @@ class Orders(WorkflowEntrypoint):
     async def run(self, event: WorkflowEvent[Order], step: WorkflowStep) -> int:
         return event["payload"]["count"]
 """
+UNTYPED = """
+import asyncio
+from workers import WorkflowEntrypoint
+
+class Orders(WorkflowEntrypoint):
+    async def run(self, event, step):
+        reveal_type(event)
+
+        @step.do("count", config={"timeout": "1 minute"})
+        async def count(ctx) -> int:
+            return 1
+
+        @step.do()
+        def name() -> str:
+            return "fog"
+
+        reveal_type(await count())
+        reveal_type(await asyncio.gather(count(), name()))
+        reveal_type(await self.env.KV.get("a"))
+"""
 
 
 @pytest.fixture
@@ -162,6 +184,34 @@ def test_a_type_checker_knows_what_is_on_env(
     assert len(errors) == 2, told
     assert '"Env" has no attribute "NOPE"' in errors[1]
     assert "entry.py:19" in errors[0]  # params without their count
+
+
+def test_pyright_knows_what_is_on_env_and_what_a_run_and_its_steps_get(project: Path) -> None:
+    """Without annotations: it takes them from the class that is extended."""
+    pyright = wrangler_folder() / "node_modules" / "pyright" / "index.js"
+    if not pyright.exists():
+        pytest.skip("pyright is not beside wrangler: npm install pyright")
+    types(project)
+    (project / "src/flows.py").write_text(UNTYPED)
+    settings = {"include": ["src"], "stubPath": "typings", "reportMissingModuleSource": False}
+    (project / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = ["node", str(pyright), "--outputjson", "--pythonpath", sys.executable]
+    checked = subprocess.run(
+        command, cwd=project, env=environment(project), capture_output=True, text=True, check=False
+    )
+    told = json.loads(checked.stdout)["generalDiagnostics"]
+    revealed = [
+        each["message"].partition(' is "')[2][:-1]
+        for each in told
+        if each["severity"] == "information"
+    ]
+    assert sorted(revealed) == sorted(
+        ["D1PreparedStatement", "JsDict | None", "str | None", "str", "str | None"]
+        + ["Literal['fast', 'slow']", "Literal['a', 'b']"]
+        + ["WorkflowEvent[Any]", "int", "tuple[int, str]"]
+    )
+    errors = [each["message"] for each in told if each["severity"] == "error"]
+    assert len(errors) == 1 and 'Cannot access attribute "NOPE" for class "Env"' in errors[0]
 
 
 def test_check_says_what_is_out_of_date_and_writes_nothing(project: Path) -> None:

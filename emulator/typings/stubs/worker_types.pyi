@@ -1,8 +1,8 @@
 """Types of what is on `env`, for type checkers only: at run time there is no such module."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, Literal, NotRequired, TypeAlias, TypedDict, overload
+from typing import Any, Generic, Literal, NotRequired, Protocol, TypeAlias, TypedDict, overload
 
 import js
 from typing_extensions import TypeVar
@@ -350,6 +350,16 @@ class Workflow(Generic[_Params]):
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+class _StepDecorator(Protocol):
+    @overload
+    def __call__(
+        self, function: Callable[..., Awaitable[_T]], /
+    ) -> Callable[[], Coroutine[Any, Any, _T]]: ...
+    @overload
+    def __call__(
+        self, function: Callable[..., _T], /
+    ) -> Callable[[], Coroutine[Any, Any, _T]]: ...
+
 class WorkflowStep:
     def do(
         self,
@@ -360,9 +370,7 @@ class WorkflowStep:
         *,
         rollback: Callable[..., Any] | None = None,
         rollback_config: Mapping[str, Any] | None = None,
-    ) -> Callable[
-        [Callable[..., Awaitable[_T]] | Callable[..., _T]], Callable[[], Awaitable[_T]]
-    ]: ...
+    ) -> _StepDecorator: ...
     async def sleep(self, name: str, duration: str | int) -> None: ...
     async def sleep_until(self, name: str, timestamp: datetime | float) -> None: ...
     async def wait_for_event(

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import js
 from worker_env import Env as Env
-from worker_types import ExecutionContext
+from worker_types import ExecutionContext, WorkflowEvent, WorkflowStep
 from worker_types import JsDict as JsDict
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | js.Headers
@@ -167,6 +167,7 @@ class WorkflowEntrypoint:
     env: Env
     ctx: ExecutionContext
     def __init__(self, ctx: Any, env: Any) -> None: ...
+    def run(self, event: WorkflowEvent[Any], step: WorkflowStep) -> Any: ...
 
 async def fetch(
     resource: str | Request | js.Request,
