@@ -18,6 +18,9 @@ TO_JS = [
     *("memoryview(b'xy')", "{'k': {'l': {1}}}", "float('inf')", "[float('nan')]", "-0.0"),
 ]
 
+OBJECT = "to_js({'a': 1, 'b': 'x'}, dict_converter=js.Object.fromEntries)"
+ROUNDING = ("floor", "ceil", "trunc", "round", "abs", "sign")
+
 CASES: list[str] = [
     *(f"to_js({text})" for text in TO_JS),
     *(f"to_js([{text}]).to_py()" for text in TO_JS),
@@ -107,6 +110,23 @@ CASES: list[str] = [
     "js.JSON.stringify(to_js([1, None, {'a': 2}]))",
     "js.JSON.stringify(to_js([1, {'b': 2}], dict_converter=js.Object.fromEntries), jsnull, 2)",
     "js.JSON.stringify('ä')",
+    *(f"js.{name}('a b/ä?&=#%25')" for name in ("encodeURI", "encodeURIComponent")),
+    *(f"js.{name}('a%20b%2F%C3%A4%3F')" for name in ("decodeURI", "decodeURIComponent")),
+    *(f"js.decodeURIComponent({text!r})" for text in ("%", "%zz", "%ff", "%e4")),
+    *(f"[js.Math.{name}(v) for v in (2.5, -2.5, 0, 7)]" for name in ROUNDING),
+    *(f"[js.Math.{name}(v) for v in (0.5, 1, 'x')]" for name in ("sqrt", "log", "cos", "asin")),
+    "[js.Math.max(1, 3, 2), js.Math.min(), js.Math.max(), js.Math.pow(2, 10), js.Math.hypot(3, 4)]",
+    "[js.Math.PI, js.Math.log(0), js.Math.sqrt(-1), js.Math.pow(0, -1), js.Math.max(1, 'x')]",
+    f"list(js.Reflect.ownKeys({OBJECT}))",
+    "list(js.Reflect.ownKeys(to_js([7, 8])))",
+    f"[js.Reflect.get({OBJECT}, 'a'), js.Reflect.get({OBJECT}, 'x')]",
+    f"[js.Reflect.has({OBJECT}, 'a'), js.Reflect.has({OBJECT}, 'x')]",
+    f"(lambda o: [js.Reflect.set(o, 'a', 5), o.a, js.Reflect.deleteProperty(o, 'a')])({OBJECT})",
+    "js.Reflect.construct(js.URL, to_js(['http://a/b'])).href",
+    "js.Reflect.apply(js.parseInt, None, to_js(['12']))",
+    "js.Proxy.new(to_js([1, 2]), to_js({}, dict_converter=js.Object.fromEntries))[1]",
+    "js.Proxy.new(5, to_js({}, dict_converter=js.Object.fromEntries))",
+    "js.globalThis.Math.abs(-3)",
     "[js.btoa('hi'), js.atob('aGk='), js.atob(' aGk')]",
     "js.atob('a')",
     "js.btoa('€')",

@@ -13,8 +13,8 @@ from websockets.sync.server import ServerConnection, serve
 from tests.guest.test_bindings import seen, seen_and_told
 
 
-def given(folder: Path, code: str) -> Any:
-    return seen(folder, code, {})
+def given(folder: Path, code: str, **options: Any) -> Any:
+    return seen(folder, code, {}, **options)
 
 
 def test_streams_of_users_functions_are_pulled_and_cancelled(tmp_path: Path) -> None:
@@ -172,6 +172,53 @@ promise = js.fetch("nothing").catch(lambda error: error.message)
 out.append(await promise)
 """
     assert given(tmp_path, code) == ["JsException", "AbortError", "Invalid URL: nothing"]
+
+
+def test_a_proxy_asks_its_handler_and_does_the_rest_itself(tmp_path: Path) -> None:
+    code = """
+import js
+from pyodide.ffi import JsException, create_proxy, to_js
+
+class Handler:
+    def get(self, target, name, receiver):
+        return f"<{name}>" if name != "missing" else None
+
+    def has(self, target, name):
+        return name != "missing"
+
+    def set(self, target, name, value, receiver):
+        return name != "fixed" and js.Reflect.set(target, name, 2 * value)
+
+target = js.Object.fromEntries([["a", 1]])
+proxy = js.Proxy.new(target, create_proxy(Handler()))
+proxy.b = 4
+out = [proxy.a, hasattr(proxy, "missing"), target.b, list(proxy.object_keys())]
+try:
+    proxy.fixed = 1
+except JsException as error:
+    out.append(str(error))
+double = js.Proxy.new(create_proxy(lambda n: 2 * n), js.Object.fromEntries(
+    [["apply", lambda of, this, given: of(given[0]) + 1]]))
+out.append(double(4))
+"""
+    assert given(tmp_path, code) == [
+        *("<a>", False, 8, ["a", "b"]),
+        "TypeError: 'set' on proxy: trap returned falsish for property 'fixed'",
+        9,
+    ]
+
+
+def test_buffer_of_node_is_there_with_its_flag(tmp_path: Path) -> None:
+    code = """
+from js import Buffer
+made = Buffer.from_("hi ä")
+out = [made.toString("hex"), made.toString("base64"), len(made), Buffer.isBuffer(made)]
+out += [Buffer.from_("68696a", "hex").toString(), Buffer.from_("aGk", "base64url").toString()]
+out.append(Buffer.concat([Buffer.alloc(2, "ab"), made]).equals(b"abhi \\xc3\\xa4"))
+"""
+    assert given(tmp_path, code, date="2026-08-04") == [
+        *("686920c3a4", "aGkgw6Q=", 5, True, "hij", "hi", True),
+    ]
 
 
 def test_the_error_of_a_listener_is_shown_and_the_next_one_is_called(tmp_path: Path) -> None:

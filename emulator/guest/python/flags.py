@@ -8,6 +8,7 @@ from __future__ import annotations
 NO_GLOBAL_HANDLERS = "python_no_global_handlers"
 IMPLICIT_DEPENDENCIES = "python_workflows_implicit_dependencies"
 DELETES_ALARM = "delete_all_deletes_alarm"
+NODEJS_COMPAT = "nodejs_compat"
 CTX_EXPORTS = "enable_ctx_exports"
 STRIPS_AUTHORIZATION = "strip_authorization_on_cross_origin_redirect"
 
@@ -31,7 +32,7 @@ _FLAGS = (
     (DELETES_ALARM, "delete_all_preserves_alarm", "2026-02-24"),
     ("enable_python_external_sdk", "disable_python_external_sdk", "2026-04-21"),
     ("python_process_pth_files", "disable_python_process_pth_files", "2026-05-26"),
-    ("nodejs_compat", "no_nodejs_compat", "9999-99-99"),
+    (NODEJS_COMPAT, "no_nodejs_compat", "2026-08-04"),
 )
 
 _on: dict[str, bool] = {}

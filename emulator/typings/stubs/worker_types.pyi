@@ -356,9 +356,7 @@ class _StepDecorator(Protocol):
         self, function: Callable[..., Awaitable[_T]], /
     ) -> Callable[[], Coroutine[Any, Any, _T]]: ...
     @overload
-    def __call__(
-        self, function: Callable[..., _T], /
-    ) -> Callable[[], Coroutine[Any, Any, _T]]: ...
+    def __call__(self, function: Callable[..., _T], /) -> Callable[[], Coroutine[Any, Any, _T]]: ...
 
 class WorkflowStep:
     def do(

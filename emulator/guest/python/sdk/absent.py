@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import tracebacks
 
-TEXT = "Groundfog does not emulate it yet, or there is no such name."
+TEXT = "Groundfog does not emulate it yet, or there is no such name. What there is: docs/python.md."
 # Modules of the runtime and the SDK besides those packages. A user's module has priority.
 TOP_LEVEL = ("micropip", "pyodide_js", "_pyodide", "_pyodide_entrypoint_helper")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys as _sys
 from typing import Any
 
+from .. import flags as _flags
 from .. import scope as _scope
 from ..objects.sockets import WebSocketRequestResponsePair
 from ..streams import ReadableStream
@@ -57,11 +58,13 @@ from .javascript.events import (
     setTimeout,
 )
 from .javascript.headers import Headers
+from .javascript.mathematics import Math
 from .javascript.messages import Request, Response
 from .javascript.numbers import Boolean, Number, String, isFinite, isNaN, parseFloat, parseInt
 from .javascript.outbound import fetch
 from .javascript.patterns import RegExp
 from .javascript.promises import Promise
+from .javascript.reflecting import Proxy, Reflect
 from .javascript.rewriting import HTMLRewriter
 from .javascript.streams import (
     FixedLengthStream,
@@ -70,11 +73,19 @@ from .javascript.streams import (
     WritableStream,
 )
 from .javascript.text import JSON, TextDecoder, TextEncoder, atob, btoa
-from .javascript.urls import URL, URLSearchParams
+from .javascript.urls import (
+    URL,
+    URLSearchParams,
+    decodeURI,
+    decodeURIComponent,
+    encodeURI,
+    encodeURIComponent,
+)
 from .jsobject import JsObject
 from .jstext import js_text as _js_text
 
 undefined = None
+globalThis = self = _sys.modules[__name__]
 NaN, Infinity = float("nan"), float("inf")
 
 
@@ -109,6 +120,14 @@ def _print(level: str, parts: tuple[Any, ...], stream: Any) -> None:
     trace.is_console = True
     print(*map(_shown, parts), file=stream)
     trace.is_console = False
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Buffer" and _flags.is_on(_flags.NODEJS_COMPAT):
+        from .javascript.node_buffers import Buffer
+
+        return Buffer
+    raise AttributeError(name)
 
 
 def _shown(part: Any) -> Any:
@@ -151,12 +170,15 @@ __all__ = [
     "Int32Array",
     "JSON",
     "Map",
+    "Math",
     "NaN",
     "Number",
     "Object",
     "Promise",
+    "Proxy",
     "RangeError",
     "ReadableStream",
+    "Reflect",
     "RegExp",
     "Request",
     "Response",
@@ -184,7 +206,12 @@ __all__ = [
     "clearTimeout",
     "console",
     "crypto",
+    "decodeURI",
+    "decodeURIComponent",
+    "encodeURI",
+    "encodeURIComponent",
     "fetch",
+    "globalThis",
     "isFinite",
     "isNaN",
     "navigator",
@@ -193,6 +220,7 @@ __all__ = [
     "performance",
     "queueMicrotask",
     "scheduler",
+    "self",
     "setInterval",
     "setTimeout",
     "structuredClone",

@@ -204,6 +204,50 @@ class URL(JsObject):
         self._query = query
 
 
+_UNESCAPED = "!'()*-._~"
+_RESERVED = ";/?:@&=+$,#"
+
+
+def encodeURIComponent(text: Any) -> str:  # JavaScript's name
+    """Return a text with all escaped that means something in a URL."""
+    return _escaped(text, _UNESCAPED)
+
+
+def encodeURI(text: Any) -> str:  # JavaScript's name
+    """Return a URL with all escaped that cannot stand in one."""
+    return _escaped(text, _UNESCAPED + _RESERVED)
+
+
+def decodeURIComponent(text: Any) -> str:  # JavaScript's name
+    """Return a text without escapes. Raises JsException for those that are not UTF-8."""
+    return _unescaped(js_text(text), "")
+
+
+def decodeURI(text: Any) -> str:  # JavaScript's name
+    """Return a URL without escapes, but for those of characters that mean something there."""
+    return _unescaped(js_text(text), _RESERVED)
+
+
+def _escaped(text: Any, safe: str) -> str:
+    try:
+        return quote(js_text(text), safe)
+    except UnicodeEncodeError:  # half of a pair
+        raise JsException("URI malformed", "URIError") from None
+
+
+def _unescaped(text: str, kept: str) -> str:
+    def decoded(found: re.Match[str]) -> str:
+        try:
+            plain = bytes.fromhex(found[0].replace("%", "")).decode()
+        except ValueError:
+            raise JsException("URI malformed", "URIError") from None
+        return "".join(quote(each, "") if each in kept else each for each in plain)
+
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise JsException("URI malformed", "URIError")
+    return re.sub(r"(?:%[0-9A-Fa-f]{2})+", decoded, text)
+
+
 def _pairs(init: Any) -> list[tuple[str, str]]:
     if init is None:
         return []
