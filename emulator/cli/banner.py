@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def introduce(running: Running, arguments: DevArguments, terminal: AnyTerminal) -> None:
     """Show the name of the worker, its bindings, and the warnings about its configuration."""
     config = running.worker.config
-    where = os.path.relpath(config.path)
+    where = os.path.relpath(config.path if config.path.exists() else config.main)
     environment = f", environment {config.environment}" if config.environment else ""
     terminal.introduce(f"Groundfog runs {config.name} ({where}{environment})")
     for line in bindings_table(config):

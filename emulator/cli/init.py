@@ -50,7 +50,7 @@ _MEANINGS = {
     "npm install": "wrangler, with esbuild and workerd",
     "groundfog dev": "runs it on http://localhost:8787",
     "groundfog dev --migrate": "creates its tables and runs it on http://localhost:8787",
-    "pytest": "runs its tests (pip install pytest)",
+    "pytest": "runs its tests (pip install groundfog pytest)",
     "npm test": "runs its tests",
     "uv run pywrangler deploy": "puts it on Cloudflare",
     "npx wrangler deploy": "puts it on Cloudflare",

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from emulator.cli.lazy import LazyGroup, load_command
-from emulator.cli.output import say
+from emulator.cli.output import say, show
 from emulator.errors import EmulatorError
 
 BEGIN = 2  # so many of these come first, then those of kinds of bindings
@@ -60,6 +60,9 @@ class _Commands(LazyGroup):
         try:
             code = run(*args, standalone_mode=False, **options)
             sys.exit(code if isinstance(code, int) else 0)
+        except click.exceptions.NoArgsIsHelpError as error:
+            show(error.format_message())
+            sys.exit(0)
         except click.UsageError as error:
             if error.ctx is not None:
                 say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n")

@@ -82,6 +82,13 @@ def test_a_command_of_wranglers_without_a_local_meaning_says_so(
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("words", [[], ["d1"], ["workflows", "instances"]])
+def test_without_a_command_the_help_is_shown(words: list[str]) -> None:
+    done = CliRunner().invoke(cli, words)
+
+    assert done.exit_code == 0 and done.stdout.startswith("Usage: ") and done.stderr == ""
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_printed_for_each_shell(shell: str) -> None:
     done = CliRunner().invoke(cli, ["complete", shell])
