@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from bindings.binding import Binding
 from bindings.durable_objects.namespace import ObjectCalls, ObjectClass
-from bindings.network.network import Fetched, Network
+from bindings.network.network import Fetched, Network, NoNetwork
 from bindings.webcrypto.webcrypto import Webcrypto
 from emulator import watch
 from emulator.clock import Clock
@@ -28,6 +28,7 @@ from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError, WorkerError
 from emulator.kinds.object_classes import missing_classes
 from emulator.kinds.workflow_classes import check_exports
+from emulator.loaded_code import Code
 from emulator.protocol.loading import CRYPTO, EMAILS, NETWORK, STUBS, TAILS
 from emulator.runner.guest import Guest
 from emulator.runner.loads import Loads
@@ -118,6 +119,7 @@ class Supervisor:
         self.runner.on_lost = self._guest_lost
         self.unserved: Callable[[], None] = lambda: None
         worker.call = self.call
+        worker.isolates.start = self._isolate
         worker.objects.serving = self._serving
 
     async def start(self) -> None:
@@ -283,6 +285,7 @@ class Supervisor:
             self._started_ms = self._clock.now_ms()
             self.worker.define()
             old = self.runner.switch(guest)
+            self.worker.isolates.drop()
             if config.is_python:
                 self.worker.objects.serve(guest)
             self.worker.triggers.follow(config)
@@ -346,15 +349,39 @@ class Supervisor:
         spec, bindings = worker_spec(config), self.worker.bindings.of(config)
         if self._loading is not None:
             spec, bindings = self._loading(spec, bindings)
-        own: dict[str, Binding] = {
+        bindings = {**bindings, **self._own_bindings(bindings)}
+        return await self.runner.load(spec, bindings, apart=apart)
+
+    def _own_bindings(self, bindings: Mapping[str, Binding]) -> dict[str, Binding]:
+        """Return what every guest may call besides the bindings of its configuration."""
+        return {
             CRYPTO: Webcrypto(),
             EMAILS: self.worker.emails,
             NETWORK: bindings.get(NETWORK) or Network(self._terminal.fetched),
             STUBS: self.worker.peers.stubs,
             TAILS: self.worker.tails,
         }
-        bindings = {**bindings, **own}
-        return await self.runner.load(spec, bindings, apart=apart)
+
+    async def _isolate(self, folder: Path, code: Code) -> Guest:
+        """Return a guest with code that the worker loads. Raises LoadError, GuestError."""
+        parent, bindings = worker_spec(self._config), self.worker.bindings.of(self._config)
+        names = {name: of for name, of in code.bindings.items() if of in parent.bindings}
+        spec = WorkerSpec(
+            project_dir=folder,
+            main=folder / code.main,
+            compatibility_date=code.date,
+            compatibility_flags=code.flags,
+            bindings={name: {"kind": parent.bindings[of]["kind"]} for name, of in names.items()},
+            vars=code.variables,
+            asks_network=code.is_cut_off,
+        )
+        found: Mapping[str, Binding] = {name: bindings[of] for name, of in names.items()}
+        if self._loading is not None:
+            spec, found = self._loading(spec, found)
+        own = self._own_bindings(found)
+        if code.is_cut_off:
+            own[NETWORK] = NoNetwork()
+        return await self.runner.load(spec, {**found, **own}, apart=True)
 
     async def _open_apart(self) -> None:
         """Bring up a guest for instances that are suspected of taking guests down."""

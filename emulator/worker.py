@@ -23,6 +23,7 @@ from emulator.engine.journal.journal import Journal
 from emulator.engine.model.definition import Definition
 from emulator.engine.model.divergence import Policy
 from emulator.engine.schedules import Schedules
+from emulator.isolates import Isolates
 from emulator.json_types import Json
 from emulator.kinds.kind import Kind, Record
 from emulator.kinds.open_bindings import Bindings, synchronous
@@ -92,11 +93,13 @@ class Worker:
         self.timekeeper = _timekeeper(
             config, state, self.engine, self._other_deadline, self.triggers.in_flight
         )
+        self.isolates = Isolates()
         self.bindings = Bindings(
             *(state, clock, self.control, announce),
             self.engine.journal.file.check,
             self.peers,
             self.objects,
+            self.isolates,
         )
         self._fronts = fronts(config)
         self.started_ms = clock.now_ms()
@@ -152,6 +155,7 @@ class Worker:
     async def close(self) -> None:
         """Close bindings and journal, once everything has stopped."""
         await self.tails.close()
+        await self.isolates.close()
         await self.objects.close()
         await self.bindings.close()
         self.engine.journal.close()

@@ -85,6 +85,15 @@ ALLOWED: dict[str, set[str]] = {
     # It reads the sections of kinds, which read with the rest of `config`.
     "emulator.config.load": FOUNDATION | {"emulator.config", "emulator.kinds"},
     "emulator.forwarding": FOUNDATION | {"emulator.protocol", "emulator.runner", "bindings"},
+    "emulator.loaded_code": FOUNDATION,
+    "emulator.isolates": FOUNDATION
+    | {
+        "emulator.loaded_code",
+        "emulator.forwarding",
+        "emulator.protocol",
+        "emulator.runner",
+        "bindings",
+    },
     "emulator.peers": FOUNDATION | {"emulator.forwarding", "emulator.runner", "bindings"},
     "emulator.tails": FOUNDATION | {"emulator.config", "emulator.kinds", "emulator.peers"},
     "emulator.objects": FOUNDATION
@@ -93,6 +102,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"emulator.config", "emulator.kinds", "emulator.engine", "emulator.runner", "bindings"},
     "emulator.worker": FOUNDATION
     | {
+        "emulator.isolates",
         "emulator.peers",
         "emulator.tails",
         "emulator.objects",
@@ -109,6 +119,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"emulator.config", "emulator.user_code", "emulator.watch"},
     "emulator.supervisor": FOUNDATION
     | {
+        "emulator.loaded_code",
         "emulator.watched_files",
         "emulator.config",
         "emulator.protocol",

@@ -91,6 +91,22 @@ class Network:
         """Nothing is open: requests end with the calls that they belong to."""
 
 
+class NoNetwork:
+    """The network of a worker that may not use it, with workerd's text."""
+
+    kind = "network"
+
+    async def call(self, method: str, args: list[Any]) -> Any:
+        """Refuse. Raises WorkerError."""
+        raise WorkerError(
+            "This worker is not permitted to access the internet via global functions like fetch()."
+            " It must use capabilities (such as bindings in 'env') to talk to the outside world."
+        )
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 def _readable(name: str, value: str) -> tuple[str, str]:
     """Ask for no encoding that the guest cannot read; production reads `br` too."""
     if name.lower() != "accept-encoding":

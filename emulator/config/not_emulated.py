@@ -75,7 +75,6 @@ OTHER_KINDS = (
         instead="Pipelines run at Cloudflare. Write to an R2 bucket or a queue here, which are "
         "emulated, or use wrangler dev with remote = true.",
     ),
-    Other("worker_loaders", "Worker Loader"),
     Other(
         "vpc_services",
         "VPC Service",

@@ -17,6 +17,7 @@ from emulator.state import State
 if TYPE_CHECKING:
     from bindings.binding import Binding, Call, Encoded
     from bindings.durable_objects.namespace import ObjectCalls
+    from bindings.loader.loader import Isolates
     from bindings.service.service import Workers
     from bindings.workflow.workflow import Executor
 
@@ -33,6 +34,7 @@ class Bindings:
         look: Callable[[], None],
         workers: Workers,
         objects: ObjectCalls,
+        isolates: Isolates,
     ) -> None:
         """See `Places`."""
         self._state = state
@@ -42,6 +44,7 @@ class Bindings:
         self._look = look
         self._workers = workers
         self._objects = objects
+        self._isolates = isolates
         self._kept: dict[str, Any] = {}
         self._made: dict[Hashable, _Lazy] = {}
 
@@ -86,6 +89,7 @@ class Bindings:
             look=self._look,
             workers=self._workers,
             objects=self._objects,
+            isolates=self._isolates,
             kept=self._kept,
         )
 

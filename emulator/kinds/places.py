@@ -14,6 +14,7 @@ from emulator.state import State
 
 if TYPE_CHECKING:
     from bindings.durable_objects.namespace import ObjectCalls
+    from bindings.loader.loader import Isolates
     from bindings.service.service import Workers
     from bindings.workflow.workflow import Executor
 
@@ -28,7 +29,7 @@ class Places:
     may be virtual. executor: executes workflows. synchronous: how SQLite files are made durable.
     secrets: values that no file may contain. announce: tells the person at the terminal. look:
     raises Removed when the state directory is gone. workers: those that it can be bound to.
-    objects: the Durable Objects of this one.
+    objects: the Durable Objects of this one. isolates: those that it has loaded.
     """
 
     state: State
@@ -41,6 +42,7 @@ class Places:
     look: Callable[[], None]
     workers: Workers
     objects: ObjectCalls
+    isolates: Isolates
     kept: dict[str, Any]
 
     def check(self) -> None:

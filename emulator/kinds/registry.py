@@ -27,6 +27,7 @@ from emulator.kinds import (
     tail_consumers,
     vectorize,
     version_metadata,
+    worker_loaders,
     workflow,
 )
 from emulator.kinds.kind import Kind
@@ -52,6 +53,7 @@ KINDS: tuple[Kind, ...] = (
     service.KIND,
     dispatch_namespaces.KIND,
     mtls_certificates.KIND,
+    worker_loaders.KIND,
     tail_consumers.KIND,
     assets.KIND,
     durable_objects.KIND,

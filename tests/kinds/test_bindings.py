@@ -31,7 +31,9 @@ def nothing(*told: Any) -> None:
 
 def bindings(folder: Path, look: Any = nothing) -> Bindings:
     executor, none = cast(Executor, None), cast(Any, None)
-    return Bindings(State(folder / "state"), SystemClock(), executor, nothing, look, Peers(), none)
+    return Bindings(
+        State(folder / "state"), SystemClock(), executor, nothing, look, Peers(), none, none
+    )
 
 
 def configured(folder: Path, text: str, settings: str = "") -> Config:

@@ -154,7 +154,11 @@ class WorkerdSource:
                     public[name] = str(each.getsockname()[0])
             described = partial(configuration, layout, public)
             # It cannot listen on a unix socket: it would never say that it is ready.
-            arguments = ("--inspector-addr=127.0.0.1:0",) if layout.spec.debug else ()
+            arguments: tuple[str, ...] = ()
+            if layout.spec.debug:
+                arguments += ("--inspector-addr=127.0.0.1:0",)
+            if any("workerLoader" in member.value for member in layout.spec.members):
+                arguments += ("--experimental",)
             process = launch(Start(self._program, described, listeners, self.folder, arguments))
         except BaseException as error:
             if front is not None and berth is not None:

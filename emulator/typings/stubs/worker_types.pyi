@@ -431,6 +431,15 @@ class Hyperdrive:
     password: str
     database: str
 
+class WorkerStub:
+    def getEntrypoint(
+        self, name: str | None = ..., options: Any = ..., **keywords: Any
+    ) -> Fetcher: ...
+
+class WorkerLoader:
+    def get(self, name: str | None, callback: Callable[[], Any]) -> WorkerStub: ...
+    def load(self, code: Any) -> WorkerStub: ...
+
 class SendEmail:
     @overload
     async def send(self, message: Any, /) -> JsDict: ...

@@ -1,0 +1,1 @@
+"""Worker Loader: workers whose code another worker has when it runs."""
