@@ -10,25 +10,27 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import TextIO
 
 from emulator.cli.outlet import Outlet
 
 
 class Sink:
-    """Collects lines for both streams."""
+    """Collects lines for both streams, in the order in which they are told."""
 
     def __init__(self) -> None:
-        self._pending: dict[TextIO, list[str]] = {sys.stdout: [], sys.stderr: []}
-        self._outlets = _outlets(self._pending)
+        self._pending: list[tuple[TextIO, str]] = []
+        self._outlets = _outlets((sys.stdout, sys.stderr))
         self.collects = False  # until the end of this turn of the loop
         self.coloured = {
-            stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._pending
+            stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._outlets
         }
 
     def write(self, stream: TextIO, text: str) -> None:
         """Write a line, or several with their line breaks, soon and in order."""
-        self._pending[stream].append(text)
+        self._pending.append((stream, text))
         if self.collects:
             return
         try:
@@ -41,10 +43,9 @@ class Sink:
     def flush(self) -> None:
         """Pass on everything collected so far."""
         self.collects = False
-        for stream, lines in self._pending.items():
-            if lines:
-                self._outlets[stream].write(stream, lines)
-                lines.clear()
+        taken, self._pending = self._pending, []
+        for stream, told in groupby(taken, itemgetter(0)):
+            self._outlets[stream].write(stream, [text for _, text in told])
 
     def close(self) -> None:
         """Write everything collected, if somebody reads it; later lines are not written."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,32 @@ def test_each_level_shows_more_than_the_one_before(
         {"/request", "step"},
         {"/own"},
     ]
+
+
+MIXED = """
+import asyncio, sys
+from pathlib import Path
+from emulator.cli.levels import Level
+from emulator.cli.terminal import ConsoleTerminal
+
+async def tell():
+    terminal = ConsoleTerminal(Level.INFO, Path(), timed=False)
+    terminal.notice("first")
+    terminal.warning("second")
+    terminal.notice("third")
+    terminal.error("fourth")
+    terminal.close()
+
+asyncio.run(tell())
+"""
+
+
+def test_lines_of_one_moment_keep_their_order_where_both_streams_are_one() -> None:
+    command = [sys.executable, "-c", MIXED]
+
+    told = subprocess.check_output(command, stderr=subprocess.STDOUT, text=True)
+
+    assert told.splitlines() == ["first", "warning: second", "third", "error: fourth"]
 
 
 @pytest.mark.parametrize("timed", [True, False])
