@@ -29,6 +29,7 @@ from emulator.errors import GuestError, WorkerError
 from emulator.kinds.object_classes import missing_classes
 from emulator.kinds.workflow_classes import check_exports
 from emulator.loaded_code import Code
+from emulator.objects.in_workerd import InWorkerd
 from emulator.protocol.loading import CRYPTO, EMAILS, NETWORK, STUBS, TAILS
 from emulator.runner.guest import Guest
 from emulator.runner.loads import Loads
@@ -189,10 +190,12 @@ class Supervisor:
         """Return a class of its Durable Objects, and where they live. Raises WorkerError."""
         config = self._config
         for bound in config.bound(ObjectClass):
-            if bound.record.name == class_name and config.is_python:
-                return bound.record, self.worker.objects
-        why = "has no such class" if config.is_python else "runs them in workerd, for itself alone"
-        raise WorkerError(f"Durable Objects of {class_name}: the worker {config.name} {why}.")
+            if bound.record.name == class_name:
+                return bound.record, self.worker.objects if config.is_python else InWorkerd(self)
+        raise WorkerError(
+            f"The worker {config.name} has no binding to a class {class_name} of its own. Add one "
+            "to its durable_objects.bindings."
+        )
 
     async def rpc(self, request: RpcRequest) -> RpcReply:
         """Let the current generation answer a call. Raises LoadError, HandlerError, GuestLost."""

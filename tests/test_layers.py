@@ -129,6 +129,7 @@ ALLOWED: dict[str, set[str]] = {
         "emulator.user_code",
         "emulator.watch",
         "emulator.kinds",
+        "emulator.objects",
         "emulator.worker",
         "bindings",
     },

@@ -28,6 +28,7 @@ PAYLOAD = "x-groundfog-payload"  # the size of the value; what follows it is the
 STREAM = "x-groundfog-stream"
 DEPTH = "x-groundfog-depth"
 SWITCHING = 101
+OBJECT = "x-groundfog-object"  # the method of a request, with the object that it is for
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 
 
@@ -71,8 +72,9 @@ async def _fetch(
         pairs.append(("upgrade", "websocket"))
     payload = json.dumps([method, url, pairs, {"$body": 1} if has_body else None]).encode()
     depth = int(headers.get(DEPTH, "0"))
+    called = unquote(headers.get(OBJECT, FETCH))
     try:
-        result = await binding.forward(Call(FETCH, payload, body, depth))
+        result = await binding.forward(Call(called, payload, body, depth))
     except WorkerError as error:
         return _failed(error)
     found = json.loads(result.data)

@@ -1,7 +1,7 @@
 """Durable Objects: `[[durable_objects.bindings]]`.
 
 Objects of a Python worker run in its guest, and the host has their storage. For a TypeScript or
-JavaScript worker, workerd does both; nothing of them passes the host.
+JavaScript worker, workerd does both; only calls of other workers pass the host.
 Source: https://developers.cloudflare.com/workers/wrangler/configuration/ (durable objects).
 """
 
@@ -80,8 +80,9 @@ def _open(record: ObjectClass | ForeignClass, places: Places) -> Binding:
 
 
 def _in_workerd(record: ObjectClass | ForeignClass, service: str) -> dict[str, Value] | None:
+    """Return a namespace of the same process, or what leads to the host."""
     if isinstance(record, ForeignClass):
-        return None
+        return {"service": service}
     return {"durableObjectNamespace": {"className": record.name}}
 
 
@@ -116,4 +117,6 @@ KIND = Kind(
     commands="emulator.cli.durable_objects:durable_objects",
     command="do",
     workerd=_in_workerd,
+    http="bindings.service.http:answer",
+    http_streams=True,
 )

@@ -22,6 +22,7 @@ class Invoke(Message):
     object: int = 0
     depth: int = 0
     props: dict[str, Any] = field(default_factory=dict)
+    durable: str = ""
     payload: bytes = b""
 
 
@@ -50,6 +51,7 @@ class Fetch(Message):
     object: int = 0
     depth: int = 0
     props: dict[str, Any] = field(default_factory=dict)
+    durable: str = ""
 
 
 @message

@@ -106,6 +106,7 @@ class Exchanges:
                 request.object,
                 request.depth,
                 dict(request.props),
+                request.durable,
             )
         )
         return await self._answer(exchange_id, exchange, request.body)  # type: ignore[no-any-return]
@@ -152,6 +153,7 @@ class Exchanges:
                 request.object,
                 request.depth,
                 dict(request.props),
+                request.durable,
                 request.payload,
             ),
         )

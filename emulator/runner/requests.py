@@ -15,7 +15,7 @@ class FetchRequest(Struct, frozen=True):
 
     With `web_socket`, the client asks for a WebSocket: its messages are `body`, and the `body` of a
     reply with status 101 (`protocol/web_sockets.py`). entrypoint, props,
-    object, depth: see `RpcRequest`.
+    object, depth, durable: see `RpcRequest`.
     """
 
     method: str
@@ -27,6 +27,7 @@ class FetchRequest(Struct, frozen=True):
     props: Mapping[str, Any] = field(default_factory=dict)
     object: int = 0
     depth: int = 0
+    durable: str = ""
 
 
 class FetchReply(Struct, frozen=True):
@@ -73,7 +74,8 @@ class RpcRequest(Struct, frozen=True):
     payload: the list of arguments as tagged JSON; body: the stream in it. `entrypoint` "" is the
     default one. props: its `ctx.props`. stub: a function of the guest's with this number, or an
     object that has the method, is called in place of an entrypoint. object: so is the Durable
-    Object with this number. depth: how many calls of workers it is inside of.
+    Object with this number. depth: how many calls of workers it is inside of. durable: the id of
+    the Durable Object of the class `entrypoint`, and its name, for guests that keep objects.
     """
 
     method: str
@@ -84,6 +86,7 @@ class RpcRequest(Struct, frozen=True):
     stub: int = 0
     object: int = 0
     depth: int = 0
+    durable: str = ""
 
 
 class RpcReply(Struct, frozen=True):

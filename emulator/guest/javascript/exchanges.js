@@ -5,6 +5,7 @@ import { Incoming, Outgoing } from "./bodies.js";
 import { EVENTS } from "./events.js";
 import { told } from "./failures.js";
 import { Requested } from "./labels.js";
+import { objects } from "./host.js";
 import { runAs, setTimeout } from "./primitives.js";
 import { closeOf, messageOf } from "./sockets.js";
 import { atDepth, decodeCalled, encodeCalled, methodOf, notImplemented, ownFunction } from "./stubs.js";
@@ -117,7 +118,9 @@ export class Exchanges {
     const { method, url, headers } = message;
     const given = { method, headers: headers.map(([name, value]) => [name, value]) };
     if (exchange.incoming !== null && !message.web_socket) given.body = exchange.incoming.stream;
-    const [receiver, call] = this.#handler(message, "fetch", exchange);
+    const [receiver, call] = message.durable
+      ? durable(message)
+      : this.#handler(message, "fetch", exchange);
     if (typeof receiver?.fetch !== "function") {
       throw new TypeError("Handler does not export a fetch() function.");
     }
@@ -201,6 +204,7 @@ export class Exchanges {
   #called(message, exchange) {
     const { method, stub } = message;
     if (stub) return ownFunction(stub, method);
+    if (message.durable) return durableMethod(message);
     const target = this.#user[message.entrypoint || "default"];
     if (typeof target === "function") return methodOf(this.#instance(target, message, exchange), method);
     if (typeof target !== "object" || target === null) {
@@ -239,6 +243,23 @@ export class Exchanges {
     }
     return outcome;
   }
+}
+
+// Returns `[receiver, call]` of the requests of a Durable Object.
+function durable({ entrypoint, durable }) {
+  const namespace = objects[entrypoint];
+  if (namespace === undefined) throw new TypeError(`The worker has no Durable Objects of ${entrypoint}.`);
+  const [id, ...name] = durable.split(" ");
+  const stub = name.length
+    ? namespace.getByName(name.join(" "))
+    : namespace.get(namespace.idFromString(id));
+  return [stub, (request) => stub.fetch(request)];
+}
+
+function durableMethod(message) {
+  methodOf({ __proto__: { [message.method]() {} } }, message.method); // the names that are reserved
+  const [stub] = durable(message);
+  return (...args) => stub[message.method](...args);
 }
 
 // For whom the code of a call runs.

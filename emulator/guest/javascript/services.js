@@ -1,17 +1,19 @@
-// Service bindings to other workers: `fetch` and every method goes to the host.
+// Bindings to other workers and to their Durable Objects: `fetch` and every method goes to the host.
 
 import { env } from "cloudflare:workers";
-import { dispatchers, workers } from "./host.js";
+import { dispatchers, ids, workers } from "./host.js";
 import { closeOf, messageOf, passTo } from "./sockets.js";
 import { ask, depthNow } from "./stubs.js";
 import { errorOf } from "./values.js";
 
 const METHODS = "x-groundfog-method";
+const OBJECT = "x-groundfog-object";
 const SOCKET = "x-groundfog-socket";
 
 // What user code calls takes the place of services that lead to the host.
 for (const name of workers) env[name] = worker(env[name]);
 for (const name of dispatchers) env[name] = dispatcher(env[name]);
+for (const [name, made] of Object.entries(ids)) env[name] = namespace(env[name], made);
 
 // Finds workers by name: each request says which one it is for.
 function dispatcher(service) {
@@ -26,21 +28,46 @@ function dispatcher(service) {
 }
 
 function worker(service) {
-  const fetch = (input, init) => fetched(service, new Request(input, init));
+  return called({}, service, (method) => method);
+}
+
+// made: a namespace with the same ids, whose objects are not called.
+function namespace(service, made) {
+  return {
+    idFromName: (name) => made.idFromName(name),
+    idFromString: (text) => made.idFromString(text),
+    newUniqueId: (options) => made.newUniqueId(options),
+    jurisdiction: (jurisdiction) => made.jurisdiction(jurisdiction),
+    get: (id, options) => object(service, made.get(id, options)),
+    getByName: (name, options) => object(service, made.getByName(name, options)),
+  };
+}
+
+function object(service, { id, name }) {
+  const suffix = name === undefined ? "" : ` ${name}`;
+  return called({ id, name }, service, (method) => `${id} ${method}${suffix}`);
+}
+
+// Returns what calls a service. known: its properties. addressed: how the host knows a method.
+function called(known, service, addressed) {
+  const fetch = (input, init) => fetched(service, new Request(input, init), addressed("fetch"));
   const bound = new Proxy({}, {
     get(of, name) {
+      if (Object.hasOwn(known, name)) return known[name];
       if (typeof name !== "string" || name === "then") return undefined;
       if (name === "fetch") return fetch;
       if (name === "dup") return () => bound;
-      return (...args) => ask(service, "/", name, args);
+      return (...args) => ask(service, "/", addressed(name), args);
     },
   });
   return bound;
 }
 
-async function fetched(service, request) {
+async function fetched(service, request, address) {
   const headers = new Headers(request.headers);
   headers.delete(METHODS);
+  headers.delete(OBJECT);
+  if (address !== "fetch") headers.set(OBJECT, encodeURIComponent(address));
   headers.set("x-groundfog-scheme", new URL(request.url).protocol.slice(0, -1));
   headers.set("x-groundfog-depth", String(depthNow()));
   if (headers.get("upgrade")?.toLowerCase() === "websocket") return connected(service, request.url, headers);

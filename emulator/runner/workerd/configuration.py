@@ -37,6 +37,8 @@ LABELS = "__groundfog_format"
 TRACED = "__groundfog_traced"
 SERVICES = "__groundfog_services"
 DISPATCHERS = "__groundfog_dispatchers"
+IDS = "__groundfog_ids_"  # before the name of a binding
+OBJECTS = "__groundfog_objects_"  # before the name of a class
 STORAGE = "durable-objects"
 USER = "user"  # the service that is the user's worker
 CACHE = "host:cache"
@@ -103,6 +105,8 @@ def configuration(layout: Layout, public: Mapping[str, str], embed: Embed) -> by
         control, front = "control", "front"
         constants["control"] = ("Worker", _control(layout))
         constants["front"] = ("Worker", _front_alone(layout))
+    if keys := _foreign_keys(layout.spec):
+        constants["ids"] = ("Worker", _ids(keys))
     constants["workflows"] = ("Worker", _workflows(layout.spec))
     services += [{"name": name, "worker": Reference(name)} for name in constants if name != "user"]
     services += [
@@ -198,10 +202,41 @@ def _to_host(layout: Layout) -> list[Value]:
         found.append({"name": RULES, "json": json.dumps(rules)})
     if layout.spec.traced:
         found.append({"name": TRACED, "json": "true"})
+    foreign = _foreign_keys(layout.spec)
     for name, answers in ((SERVICES, (WORKER, FETCHER)), (DISPATCHERS, (DISPATCHER,))):
-        if bound := [each.name for each in layout.spec.members if each.answer in answers]:
+        bound = [each.name for each in layout.spec.members if each.answer in answers]
+        if bound := [each for each in bound if each not in foreign]:
             found.append({"name": name, "json": json.dumps(bound)})
+    for number, name in enumerate(foreign):
+        ids: Value = {"className": f"Ids{number}", "serviceName": "ids"}
+        found.append({"name": f"{IDS}{name}", "durableObjectNamespace": ids})
+    for each in layout.spec.durable:
+        own: Value = {"className": each.name}
+        found.append({"name": f"{OBJECTS}{each.name}", "durableObjectNamespace": own})
     return found
+
+
+def _foreign_keys(spec: WorkerSpec) -> dict[str, str]:
+    """Return what identifies the classes of other workers, by the names of their bindings."""
+    found = [each.name for each in spec.members if each.answer == WORKER]
+    return {name: str(spec.bindings[name]["key"]) for name in found if "key" in spec.bindings[name]}
+
+
+def _ids(keys: Mapping[str, str]) -> Value:
+    """Return a worker whose namespaces make the ids of objects that live elsewhere."""
+    classes = [f"Ids{number}" for number in range(len(keys))]
+    lines = [f"export class {name} extends DurableObject {{}}" for name in classes]
+    code = ['import { DurableObject } from "cloudflare:workers";', *lines, "export default {};"]
+    namespaces: list[Value] = [
+        {"className": name, "uniqueKey": key}
+        for name, key in zip(classes, keys.values(), strict=True)
+    ]
+    return {
+        "modules": [{"name": "ids", "esModule": "\n".join(code)}],
+        "compatibilityDate": OWN_DATE,
+        "durableObjectNamespaces": namespaces,
+        "durableObjectStorage": {"inMemory": Word("void")},
+    }
 
 
 def _control(layout: Layout) -> Value:
