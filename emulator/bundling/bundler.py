@@ -51,7 +51,7 @@ def watched(config: Config, inputs: frozenset[Path] = frozenset()) -> frozenset[
     would be followed by two builds.
     """
     found = {*inputs, config.main}
-    if config.bundling.find_additional_modules:
+    if config.bundling.has_additional_modules:
         found.add(module_root(config))
     build = config.bundling.build
     if build is None:
@@ -156,7 +156,7 @@ class Bundler:
         context = await self._context_for(entry.format, service)
         context.collected.clear()
         context.warned.clear()
-        if self._config.bundling.find_additional_modules:
+        if self._config.bundling.has_additional_modules:
             if entry.format == "iife":
                 raise BundleError(_NEEDS_MODULES)
             find_modules(self._config, self._rules, context.collected)

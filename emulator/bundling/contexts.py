@@ -64,7 +64,7 @@ def make_context(
     aliases.add_hooks(context.hooks, bundling.alias, config.project_dir)
     place = Place(
         context.collected,
-        module_root(config) if bundling.find_additional_modules else None,
+        module_root(config) if bundling.has_additional_modules else None,
         bundling.preserve_file_names,
         as_globals=format == "iife",
     )

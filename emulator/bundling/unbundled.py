@@ -40,7 +40,7 @@ def as_they_are(config: Config, rules: Rules, entry: Entry) -> Bundle:
     except OSError as error:
         raise BundleError(f"{config.main}: {error.strerror}") from None
     collected = Collected()
-    if config.bundling.find_additional_modules:
+    if config.bundling.has_additional_modules:
         find_modules(config, rules, collected)
     warnings = rules.warnings + entry.warnings
     inputs = frozenset(collected.files)

@@ -83,7 +83,6 @@ def _changes(usual: Bundling, options: BundlingOptions) -> dict[str, Any]:
     changes = {name: value for name, value in given.items() if value is not None}
     if options.bundle is not None:
         changes["no_bundle"] = not options.bundle
-        changes["find_additional_modules"] = usual.find_additional_modules or not options.bundle
     if not (options.defines or options.aliases):
         return changes
     from emulator.config.bundling_section import parse_pair_flags

@@ -27,10 +27,10 @@ def read_bundling(selected: Selected, config_dir: Path) -> Bundling:
     """Return how the project is bundled; paths become absolute."""
     reader = _Reader(selected, config_dir)
     usual = Bundling()
-    no_bundle = reader.flag("no_bundle", False)
+    additional = selected.owner("find_additional_modules").boolean("find_additional_modules")
     return Bundling(
-        no_bundle=no_bundle,
-        find_additional_modules=reader.flag("find_additional_modules", no_bundle),
+        no_bundle=reader.flag("no_bundle", False),
+        find_additional_modules=additional,
         base_dir=reader.path("base_dir"),
         preserve_file_names=reader.flag("preserve_file_names", False),
         minify=reader.flag("minify", False),

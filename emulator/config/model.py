@@ -136,12 +136,12 @@ class CustomBuild(Struct, frozen=True):
 class Bundling(Struct, frozen=True):
     """How TypeScript and JavaScript become what workerd runs. Paths are absolute.
 
-    base_dir: the folder of additional modules; None: that of `main`. Values of `define` are
-    expressions of JavaScript.
+    find_additional_modules: None if the configuration does not say. base_dir: the folder of
+    additional modules; None: that of `main`. Values of `define` are expressions of JavaScript.
     """
 
     no_bundle: bool = False
-    find_additional_modules: bool = False
+    find_additional_modules: bool | None = None
     base_dir: Path | None = None
     preserve_file_names: bool = False
     minify: bool = False
@@ -153,6 +153,12 @@ class Bundling(Struct, frozen=True):
     define: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[ModuleRule, ...] = ()
     build: CustomBuild | None = None
+
+    @property
+    def has_additional_modules(self) -> bool:
+        """Whether files are modules although nothing imports them."""
+        found = self.find_additional_modules
+        return self.no_bundle if found is None else found
 
 
 class Config(Struct, frozen=True):

@@ -26,10 +26,10 @@ small = "./src/small.ts"
 """
 
 
-def configured(folder: Path) -> Config:
+def configured(folder: Path, first: str = "") -> Config:
     project(folder, "export default {};")
     path = folder / "wrangler.toml"
-    path.write_text(path.read_text().replace("\n[[d1", f"{CONFIGURED}\n[[d1"))
+    path.write_text(path.read_text().replace("\n[[d1", f"{first}{CONFIGURED}\n[[d1"))
     return load_config(folder, process_env={})
 
 
@@ -51,9 +51,27 @@ def test_an_option_takes_the_place_of_its_key_and_leaves_the_others(tmp_path: Pa
         "node:fs": str(Path.cwd() / "shim.ts"),
         "pkg": "other",
     }
-    assert (bundling.minify, bundling.no_bundle, bundling.find_additional_modules) == (True,) * 3
+    assert (bundling.minify, bundling.no_bundle, bundling.has_additional_modules) == (True,) * 3
     assert (bundling.jsx_factory, bundling.jsx_fragment) == ("h", "F")
     assert bundled_so(config, BundlingOptions()) is config
+
+
+@pytest.mark.parametrize(
+    ("line", "bundle", "additional"),
+    [
+        ("find_additional_modules = false", False, False),
+        ("find_additional_modules = true", True, True),
+        ("no_bundle = true", True, False),
+    ],
+)
+def test_no_bundle_takes_additional_modules_unless_the_configuration_says(
+    tmp_path: Path, line: str, bundle: bool, additional: bool
+) -> None:
+    config = configured(tmp_path / "project", line)
+
+    bundling = bundled_so(config, BundlingOptions(bundle=bundle)).bundling
+
+    assert bundling.has_additional_modules is additional
 
 
 @pytest.mark.parametrize(

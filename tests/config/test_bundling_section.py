@@ -48,7 +48,6 @@ def test_every_key_is_read(typescript: Project) -> None:
 
     assert typescript.load().bundling == Bundling(
         no_bundle=True,
-        find_additional_modules=True,
         base_dir=root / "src",
         preserve_file_names=True,
         minify=True,
