@@ -276,6 +276,10 @@ class Driver:
 
     def _look(self, server: DevServer, random: Random, last: bool) -> None:
         unended, creations = set(), self._creations
+        with self._lock:
+            self._number += 1
+            look = self._number
+        self._ledger.note("look", number=look)
         for workflow in ("flow", "leaf"):
             response = server.get(f"{REST}/{workflow}/instances", params={"per_page": 100})
             if response.status_code != 200:
@@ -287,9 +291,9 @@ class Driver:
                     continue
                 self._noted[instance] = status
                 if status in ENDED:
-                    self._ledger.note("ended", instance=instance, status=status)
+                    self._ledger.note("ended", instance=instance, status=status, look=look)
                 elif status == "paused":
-                    self._ledger.note("paused", instance=instance)
+                    self._ledger.note("paused", instance=instance, look=look)
         with self._lock:
             if creations == self._creations:  # else one may have come that was not seen
                 self._unended = unended

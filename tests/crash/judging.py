@@ -99,6 +99,7 @@ class Story:
     rows: list[str] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
     told: list[tuple[str, str, str]] = field(default_factory=list)
+    looks: dict[int, int] = field(default_factory=dict)  # by number, where each began
     paused: list[Line] = field(default_factory=list)
     ended: list[Line] = field(default_factory=list)
 
@@ -155,6 +156,8 @@ def read(lines: list[Line]) -> Story:
                 story.made.add(instance)
             case "told":
                 story.told.append((instance, line["type"], line["value"]))
+            case "look":
+                story.looks[line["number"]] = line.place
             case "paused":
                 story.paused.append(line)
             case "ended":
@@ -295,11 +298,14 @@ def _stillness(story: Story) -> Iterator[str]:
         starts[execution.instance].append(execution)
     for line in [*story.paused, *(line for line in story.ended if line["status"] != "terminated")]:
         instance = str(line["instance"])
+        began = story.looks[
+            line["look"]
+        ]  # what was answered since then may have come before or after
         until = min(
             (
                 one.place
                 for one in story.operations(instance)
-                if one.operation in RESUMING and one.answered > line.place
+                if one.operation in RESUMING and one.answered > began
             ),
             default=NEVER,
         )

@@ -17,8 +17,9 @@ Lines of the client:
 
     ask    number operation instance … it asks for something
     answer number status              it is answered, or never is
-    paused instance                   the instance was seen to be paused
-    ended  instance status            the instance was seen to have ended
+    look   number                     it asks for all statuses
+    paused instance look              the instance was seen to be paused, by the look of that number
+    ended  instance status look       the instance was seen to have ended
     over                              the server is gone
 """
 

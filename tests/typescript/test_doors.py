@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +123,41 @@ def test_both_doors_say_the_address_of_the_client_unless_it_says_one_itself(
         sent = get("/", *line)
         for answer in (through_python(sent), through_workerd(server, sent)):
             assert f'["cf-connecting-ip","{address}"]'.encode() in answer.replace(b'", "', b'","')
+
+
+@contextlib.contextmanager
+def ends_when_asked(path: Path) -> Iterator[None]:
+    """Listen at a path in place of the host, and hang up on whoever asks."""
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(65536)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def test_a_host_that_ends_while_it_is_asked_may_have_done_it() -> None:
+    with tempfile.TemporaryDirectory() as short:  # so that the sockets are in the state directory
+        folder = project(Path(short, "project"), INDEX)
+        with dev(folder) as running, ends_when_asked(folder / ".groundfog/workerd/door.sock"):
+            asked = through_workerd(running, request("POST", "/client/v4/x"))
+            refused = through_workerd(running, get("/", host="evil.example"))
+
+    assert status_of(asked) == 502 and b"It may have done what was asked." in asked
+    assert status_of(refused) == 403
 
 
 def test_user_code_sees_no_binding_of_ours(server: DevServer) -> None:
