@@ -10,7 +10,7 @@ import asyncio
 import select
 import threading
 from asyncio.tasks import _GatheringFuture  # type: ignore[attr-defined]
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextvars import Context
 from typing import Any, NoReturn
 
@@ -139,6 +139,27 @@ def context_that_runs(frame: Any) -> Context | None:
             return handle._context  # type: ignore[attr-defined,no-any-return]
         frame = frame.f_back
     return None
+
+
+def begun(coroutine: Coroutine[Any, Any, Any]) -> Task:
+    """Make a task, and run its first step at once, as a turn of the loop would.
+
+    What needs no second step is done then: a turn of the loop costs as much as a short step.
+    """
+    loop: Any = asyncio.get_running_loop()
+    task: Task = loop.create_task(coroutine)
+    ready: Any = getattr(loop, "_ready", None)
+    is_next = bool(ready) and getattr(ready[-1]._callback, "__self__", None) is task
+    current = asyncio.current_task(loop)
+    if current is None or not is_next:
+        return task
+    step = ready.pop()
+    leave_task(loop, current)
+    try:
+        step._run()
+    finally:
+        enter_task(loop, current)
+    return task
 
 
 def _nothing() -> None: ...

@@ -15,8 +15,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ... import scope
+from ...loop import asyncio_privates
 from ...streams import Channel, ReadableStream
 from ...web_sockets import WebSocketPair
+from .body import header
 from .entrypoints import WorkerEntrypoint
 from .gateway import NULL_BODY_STATUSES, BaseOptions, respond
 from .headers import joined
@@ -41,7 +43,11 @@ DEFAULT_OPTIONS = Options()
 
 def run_in_background(coro: Coroutine[Any, Any, Any]) -> Future[Any]:
     """Run a coroutine to its end; an error is logged."""
-    future = asyncio.ensure_future(coro)
+    return _kept(asyncio.ensure_future(coro))
+
+
+def _kept(future: Future[Any]) -> Future[Any]:
+    """Keep a task until it is over; its error is logged."""
     background_tasks.add(future)
 
     def done(finished: Future[Any]) -> None:
@@ -89,7 +95,7 @@ class _Lifespan:
     async def start(self) -> None:
         """Wait for its startup. Raises RuntimeError if that failed."""
         self._messages.put_nowait({"type": "lifespan.startup"})
-        run_in_background(self._run())
+        _kept(asyncio_privates.begun(self._run()))
         await self._started
 
     async def stop(self) -> None:
@@ -222,7 +228,8 @@ async def process_request(
     """Return the response of an application, and the task in which it ends."""
     exchange = _Exchange(options)
     await exchange.read(req.body)
-    running = asyncio.create_task(exchange.run(app, request_to_scope(req, env, state=state)))
+    of = request_to_scope(req, env, state=state)
+    running = asyncio_privates.begun(exchange.run(app, of))
     try:
         response = await exchange.response
     except Exception:
@@ -324,7 +331,7 @@ def entrypoint(app: Application, *, options: Options | None = None) -> type[Work
 
     class Default(WorkerEntrypoint):
         async def fetch(self, request: Request) -> Any:
-            if (request.headers.get("upgrade") or "").lower() == "websocket":
+            if (header(request._header_list(), "upgrade") or "").lower() == "websocket":
                 return await websocket(app, request, self.env)
             return await fetch(app, request, self.env, self.ctx, options=options)
 
