@@ -186,7 +186,8 @@ class WorkerdQuestions:
         if failed is None:
             return HttpAnswer(204, {_LOADS: str(self._loads(stacks))}, b"")
         accept = [(b"accept", headers.get("accept", "").encode("latin-1", "replace"))]
-        return self._page(failed, stacks, "GET", "/", accept, still_serving=True)
+        target = headers.get(f"{_OWN}target", "/")
+        return self._page(failed, stacks, "GET", target, accept, still_serving=True)
 
     def _page(
         self,

@@ -156,8 +156,10 @@ def test_an_error_is_shown_with_places_in_the_users_files(server: DevServer) -> 
     assert answered.status_code == 500
     assert "RangeError: no answer to -1\n    at answer (src/answer.ts:5:11)" in answered.text
     assert "src/index.ts:30:16" in answered.text and "entry" not in answered.text
-    page = server.get("/fail", headers={"accept": "text/html"}).text
+    asked = {"accept": "text/html", "x-shop": "lamps", "authorization": "secret"}
+    page = server.get("/fail?a=1", headers=asked).text
     assert "<h1>RangeError: no answer to -1</h1>" in page
+    assert "GET /fail?a=1" in page and "x-shop: lamps" in page and "secret" not in page
     server.wait_for(r"error: RangeError: no answer to -1\n    at answer \(src/answer.ts:5:11\)")
 
 
@@ -224,8 +226,10 @@ def test_a_save_takes_over_and_one_that_does_not_build_or_load_does_not(tmp_path
         answer.write_text("export function answer( {\n")
         running.wait_for(r"src/answer.ts:2:0:", seen)
         assert running.get("/").text == "second /"
-        page = running.get("/", headers={"accept": "text/html", "sec-fetch-mode": "navigate"})
+        asked = {"accept": "text/html", "sec-fetch-mode": "navigate"}
+        page = running.get("/orders?a=1", headers=asked)
         assert page.status_code == 500 and "src/answer.ts:2:0" in page.text
+        assert "GET /orders?a=1" in page.text
 
         seen = len(running.lines)
         answer.write_text(ANSWER + "\nthrow new TypeError('at once');\n")

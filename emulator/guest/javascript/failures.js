@@ -22,7 +22,7 @@ export async function answerFailure(error, request) {
     error: told(error),
     method: request.method,
     target: url.pathname + url.search,
-    headers: [...request.headers].filter(([name]) => name === "accept" || name === "sec-fetch-mode"),
+    headers: [...request.headers],
   };
   try {
     return await host.fetch("http://groundfog/failed", { method: "POST", body: JSON.stringify(about) });

@@ -36,7 +36,7 @@ export function front(serve, address) {
       let answer = null;
       let loads = null; // how often code was loaded, for `--live-reload`
       if (isNavigation(method, headers)) {
-        const told = await navigation(headers);
+        const told = await navigation(target, headers);
         if (told.status !== 204) answer = told; // the page about newer code that does not run
         else if (rules.reload_script) loads = told.headers.get("x-groundfog-loads");
       }
@@ -107,9 +107,9 @@ function isNavigation(method, headers) {
   return mode === null ? method === "GET" : mode === "navigate";
 }
 
-async function navigation(headers) {
-  const accept = headers.get("accept");
-  return await host.fetch("http://groundfog/navigation", { headers: { accept } });
+async function navigation(target, headers) {
+  const told = { accept: headers.get("accept"), "x-groundfog-target": target };
+  return await host.fetch("http://groundfog/navigation", { headers: told });
 }
 
 // Returns what the host answers before the worker does, such as an asset, or null.
