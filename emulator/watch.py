@@ -41,10 +41,10 @@ IGNORED_FOLDERS = frozenset(
         ".vscode",
     }
 )
-# Compiled code, and files that editors write beside an edited file.
+# Compiled code, files that editors write beside an edited file, and logs.
 IGNORED_FILES = (
     *("*.pyc", "*~", "*.swp", "*.swx", ".#*", "#*#", "4913"),
-    *("*.tmp", "*.part", "*.bak", "*.orig"),
+    *("*.tmp", "*.part", "*.bak", "*.orig", "*.log"),
 )
 # Formatters and branch switches save many files at once. Such a burst ends after STEP_MS without a
 # change, and after DEBOUNCE_MS at the latest. A single save is reported after about STEP_MS.
@@ -90,6 +90,19 @@ def matters(path: Path) -> bool:
     )
 
 
+def _own_output() -> frozenset[tuple[int, int]]:
+    """Return the files that our own output goes to, by device and number.
+
+    With `groundfog dev > output` beside the code, each reload would be the reason of another one.
+    """
+    found = set()
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # it is closed
+            stat = os.fstat(descriptor)
+            found.add((stat.st_dev, stat.st_ino))
+    return frozenset(found)
+
+
 def folders(root: Path) -> list[Path]:
     """Return `root` and every folder below it that can have code; links are followed.
 
@@ -120,6 +133,7 @@ class Scope(Struct, frozen=True):
 
     trees: frozenset[Path]
     single: frozenset[Path]
+    own: frozenset[tuple[int, int]]  # our own output, by device and number
 
     @classmethod
     def of(cls, roots: Iterable[Path], files: Iterable[Path]) -> Scope:
@@ -128,7 +142,7 @@ class Scope(Struct, frozen=True):
         single = {path.resolve() for path in files}
         for folder in trees:
             single.update(file for file in _linked_files(folder) if matters(file))
-        return cls(trees, frozenset(single))
+        return cls(trees, frozenset(single), _own_output())
 
     @property
     def folders(self) -> frozenset[Path]:
@@ -136,7 +150,17 @@ class Scope(Struct, frozen=True):
 
     def covers(self, _change: object, name: str) -> bool:
         path = Path(name)
+        if not self._covers_name(path):
+            return False
+        with contextlib.suppress(OSError):  # it has gone
+            return not self._is_own(path.stat())
+        return True
+
+    def _covers_name(self, path: Path) -> bool:
         return path in self.single or (path.parent in self.trees and matters(path))
+
+    def _is_own(self, stat: os.stat_result) -> bool:
+        return (stat.st_dev, stat.st_ino) in self.own
 
     def has(self, path: Path) -> bool:
         """Whether a change of this file is one of the scope."""
@@ -147,9 +171,10 @@ class Scope(Struct, frozen=True):
         for folder in self.folders:
             with unless_exhausted(), os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.is_file() and self.covers(MODIFIED, entry.path):
+                    if entry.is_file() and self._covers_name(Path(entry.path)):
                         stat = entry.stat()
-                        found[Path(entry.path)] = (stat.st_mtime_ns, stat.st_size)
+                        if not self._is_own(stat):
+                            found[Path(entry.path)] = (stat.st_mtime_ns, stat.st_size)
         return found
 
     def bursts(self) -> AsyncGenerator[set[FileChange], None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -92,10 +94,26 @@ def watching(root: Path, story: Story, files: list[Path] | None = None) -> None:
         ("#entry.py#", False),
         ("4913", False),
         ("entry.py.tmp", False),
+        ("dev.log", False),
     ],
 )
 def test_what_editors_write_beside_a_file_does_not_matter(name: str, expected: bool) -> None:
     assert watch.matters(Path("src") / name) is expected
+
+
+def test_a_file_that_our_own_output_goes_to_is_not_watched(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from emulator import watch\n"
+        "scope = watch.Scope.of([Path()], [])\n"
+        "print([scope.has(Path(name).resolve()) for name in ('out', 'kept')], flush=True)\n"
+        "print([path.name for path in scope.snapshot()])\n"
+    )
+    (tmp_path / "kept").write_text("")
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stdout=out, check=True)
+
+    assert (tmp_path / "out").read_text().splitlines() == ["[False, True]", "['kept']"]
 
 
 def test_folders_that_never_hold_code_are_left_out(tmp_path: Path) -> None:
