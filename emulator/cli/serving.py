@@ -323,7 +323,7 @@ def _goes_on(engine: Engine) -> bool:
     from emulator.engine.journal.lists import goes_on
 
     try:
-        return not engine.recovery.is_lost and goes_on(engine.journal)
+        return not engine.recovery.is_lost and goes_on(engine.journal, engine.roster.definitions)
     except StateError:
         return True
 

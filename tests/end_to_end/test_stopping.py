@@ -33,6 +33,12 @@ def test_workflows_continue_at_the_next_start_only_where_some_do(
     busy.stop()
     assert busy.lines[-1].endswith(" stopping; workflows in flight continue at the next start")
 
+    with (project / "wrangler.toml").open("a") as configuration:
+        configuration.write("[env.other]\n")  # which has no workflows
+    elsewhere = serve(project, "--env", "other")
+    elsewhere.stop()
+    assert elsewhere.lines[-1].endswith(" stopping")
+
     paused = serve(project)
     paused.client.patch(f"{REST}/naps/status", json={"status": "pause"}).raise_for_status()
     wait_for_status(paused, "naps", "paused")

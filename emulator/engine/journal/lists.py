@@ -149,11 +149,19 @@ def unfinished_text(rows: Sequence[InstanceRow], configured: Collection[str]) ->
     return total
 
 
-def goes_on(journal: Journal) -> bool:
-    """Whether any instance goes on by itself at the next start; a paused one does not."""
+def goes_on(journal: Journal, configured: Collection[str]) -> bool:
+    """Whether any instance goes on by itself at the next start; a paused one does not.
+
+    configured: the names of the workflows that this configuration has.
+    """
     statuses = sorted(set(Status) - TERMINAL - {Status.PAUSED})
     names = ", ".join(f"'{status.value}'" for status in statuses)
-    found = journal.query(f"SELECT EXISTS (SELECT 1 FROM instances WHERE status IN ({names}))")
+    known = ", ".join("?" * len(configured))
+    found = journal.query(
+        f"SELECT EXISTS (SELECT 1 FROM instances WHERE status IN ({names})"
+        f" AND workflow IN ({known}))",
+        tuple(configured),
+    )
     return bool(found[0][0])
 
 
