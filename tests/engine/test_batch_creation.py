@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ import pytest
 from bindings.workflow.workflow import WorkflowBinding
 from emulator.errors import WorkerError
 from emulator.protocol import values
+from emulator.protocol.runs import RunStart
 from tests.engine.scripted import Step
 from tests.engine.world import NAME, World, play
 
@@ -203,5 +205,36 @@ def test_params_over_a_mebibyte_refuse_the_whole_batch(tmp_path: Path) -> None:
             await create(world, {"instances": [{}, {"params": "x" * 1_048_577}]})
 
         assert how_many(world) == 0
+
+    play(tmp_path, echo, story)
+
+
+def test_a_batch_is_answered_before_its_instances_start(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        binding = WorkflowBinding(NAME, world.control, values.encode, values.decode)
+        await world.settle()
+
+        await binding.call("createBatch", [{"count": 100}])
+
+        assert world.sent(RunStart) == []
+        assert world.engine.in_flight()  # a virtual clock does not jump over them
+        await world.settle()
+        assert len(world.sent(RunStart)) == 100
+
+    play(tmp_path, echo, story)
+
+
+def test_the_starts_of_a_batch_are_recorded_with_what_the_runs_do(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        binding = WorkflowBinding(NAME, world.control, values.encode, values.decode)
+        await world.settle()
+        await binding.call("createBatch", [{"count": 10}])
+        before = world.commits
+
+        while len(world.sent(RunStart)) < 10:
+            await asyncio.sleep(0)
+
+        assert world.journal.has_late
+        assert world.commits == before
 
     play(tmp_path, echo, story)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +118,18 @@ def test_a_failed_attempt_is_stored_as_it_is(tmp_path: Path) -> None:
 def test_an_empty_value_stays_empty(tmp_path: Path) -> None:
     nothing = [done()[0], replace(done()[1], value=b"")]
     check(tmp_path, 1, begun(), nothing)
+
+
+def test_an_endless_delay_and_half_characters_are_read_back(tmp_path: Path) -> None:
+    failure = AttemptFailure(ErrorInfo("Error", "half \ud83d"), 1)
+    endless = AttemptFailure(ErrorInfo("Error", "é"), math.inf)  # type: ignore[arg-type]
+    check(
+        tmp_path,
+        3,
+        begun(),
+        [Entry(1, 2, K.ATTEMPT_FAILURE, "do:1:a", 1, data=failure)],
+        [Entry(1, 3, K.ATTEMPT_FAILURE, "do:1:a", 2, data=endless)],
+    )
 
 
 def test_the_step_of_a_wiped_instance_does_not_join_what_follows(tmp_path: Path) -> None:

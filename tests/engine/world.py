@@ -63,7 +63,7 @@ class World:
         self.clock = clock or VirtualClock()
         self.definitions = definitions or [Definition(NAME, CLASS)]
         self._concurrency = concurrency
-        self._commits = 0
+        self.commits = 0
         self.boot(guest=guest)
 
     # --- life and death
@@ -177,7 +177,7 @@ class World:
         while quiet < _QUIET_TURNS:
             self.clock.advance(0)
             await asyncio.sleep(0)
-            activity = self._commits + sum(guest.activity for guest in self.guests)
+            activity = self.commits + sum(guest.activity for guest in self.guests)
             quiet, seen = (quiet + 1, seen) if activity == seen else (0, activity)
 
     async def advance(self, span_ms: int) -> None:
@@ -268,7 +268,7 @@ class World:
         return [m for guest in self.guests for m in guest.sent if isinstance(m, kind)]
 
     def _committed(self, entries: list[Entry]) -> None:
-        self._commits += 1
+        self.commits += 1
 
 
 def play(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,25 @@ def _round_trip(value: Any) -> Any:
 @given(trees)
 def test_every_value_comes_back_as_it_was(value: Any) -> None:
     assert _round_trip(value) == value
+
+
+@given(trees)
+def test_both_writers_of_json_say_the_same(value: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "_quick", msgspec.json.Encoder().encode)  # the host's
+        written = values.encode(value)
+    assert values.decode(written) == value
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "_quick", values._write)  # a guest's
+        assert json.loads(values.encode(value)) == json.loads(written)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfff", "\U0001f600", "é\x7f\u2028"])
+def test_both_writers_of_json_carry_every_text(text: str) -> None:
+    for writer in (msgspec.json.Encoder().encode, values._write):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(values, "_quick", writer)
+            assert _round_trip({text: [text]}) == {text: [text]}
 
 
 def test_a_set_with_what_no_set_takes_is_refused_wherever_it_stands() -> None:
