@@ -140,19 +140,21 @@ class _Writer:
         """Return what stands for `value`; of a container empty, with its items as `_child`."""
         kind = type(value)
         if kind is dict or isinstance(value, dict):
-            number = self._opened.get(id(value))
+            identity = id(value)
+            number = self._opened.get(identity)
             if number is not None and self._is_once(value):
                 return {"$ref": number}
-            self._opened[id(value)] = len(self._held)
+            self._opened[identity] = len(self._held)
             self._held.append(value)
             members: dict[str, Any] = {}
             self._child = (True, iter(value.items()), members, "")
             return members
         if kind is list or isinstance(value, list):
-            number = self._opened.get(id(value))
+            identity = id(value)
+            number = self._opened.get(identity)
             if number is not None and self._is_once(value):
                 return {"$ref": number}
-            self._opened[id(value)] = len(self._held)
+            self._opened[identity] = len(self._held)
             self._held.append(value)
             items: list[Any] = []
             self._child = (False, iter(value), items, "")

@@ -15,17 +15,22 @@ Function = Callable[..., Any]
 _CTX = "ctx"
 
 
+Parameters = tuple[tuple[str, bool], ...]  # of each its name, and whether it is keyword-only
+
+
 class StepCallback:
     """Calls a step's function with its dependencies' results and, where it asks, `ctx`."""
 
     __slots__ = ("function", "delay", "_values", "_parameters", "wants_ctx")
 
-    def __init__(self, function: Function, values: dict[str, Any], delay: Any = None) -> None:
+    def __init__(
+        self, function: Function, takes: Parameters, values: dict[str, Any], delay: Any = None
+    ) -> None:
         self.delay = delay
         self.function = function
         self._values = values
-        self._parameters = _parameters(function)
-        self.wants_ctx = bool(self._parameters) and any(n == _CTX for n, _ in self._parameters)
+        self._parameters = takes
+        self.wants_ctx = bool(takes) and any(name == _CTX for name, _ in takes)
 
     def __call__(self, ctx: Any) -> Any:
         if not self._parameters:
@@ -40,22 +45,33 @@ class StepCallback:
         return self.function(*positional, **keywords)
 
 
-def dependency_names(function: Function) -> list[str]:
+def dependency_names(takes: Parameters) -> list[str]:
     """Return the parameters that take results of other steps."""
-    parameters = _parameters(function)
-    return [name for name, _ in parameters if name != _CTX] if parameters else []
+    return [name for name, _ in takes if name != _CTX] if takes else []
 
 
-def _parameters(function: Function) -> tuple[tuple[str, bool], ...]:
-    """Return each parameter's name, `*args` and `**kwargs` included, and if it is keyword-only."""
-    if type(function) is FunctionType and not hasattr(function, "__wrapped__"):
-        return _parameters_of_code(function.__code__)
+def code_of(function: Function) -> CodeType | None:
+    """Return the code of a function that user code wrote; None for other callables.
+
+    Ask once for each function: the hook that hears of what a deployed worker lacks hears of this.
+    """
+    code: CodeType | None = getattr(function, "__code__", None)
+    return code
+
+
+def parameters(function: Function, code: CodeType | None) -> Parameters:
+    """Return the parameters of a step's function, `*args` and `**kwargs` included.
+
+    code: its own, from `code_of`.
+    """
+    if code is not None and type(function) is FunctionType and not hasattr(function, "__wrapped__"):
+        return _parameters_of_code(code)
     parameters = inspect.signature(function).parameters.values()
     return tuple((p.name, p.kind is p.KEYWORD_ONLY) for p in parameters)
 
 
 @functools.lru_cache(maxsize=1024)
-def _parameters_of_code(code: CodeType) -> tuple[tuple[str, bool], ...]:
+def _parameters_of_code(code: CodeType) -> Parameters:
     """The same from a code object: every run defines new functions, but their code is shared."""
     named = code.co_argcount + code.co_kwonlyargcount
     count = named + bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)

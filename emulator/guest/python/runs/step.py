@@ -10,16 +10,21 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from types import CodeType
 from typing import Any
 
 from ..loader import shown_path
-from .callbacks import Function, StepCallback, dependency_names
+from .callbacks import Function, StepCallback, code_of, dependency_names, parameters
 from .rollbacks import Handler
 from .run import Run
 from .step_options import delay_of, do_options, name_of, plain_json, refuse_bare
 
 Decorated = Callable[[], Awaitable[Any]]
 DEFAULT_EVENT_TIMEOUT = "24 hours"
+# How many frames of this module are between user code and `_line`: of a sleep or a wait (`_line`,
+# `_call` and the method), of a decorated function that is awaited (`_line`, `_execute` and
+# `decorated`), and of a declaration (`_line`, `_decorate` and what decorates).
+_OURS = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +39,8 @@ class _Step:
     rollback: Handler | None
     delay: Any  # `retries.delay` of the configuration, as it was given
     of_run: bool  # declared by `run()`, not in a callback
+    code: CodeType | None = None  # of the function, if user code wrote it
+    declared: str = ""  # where the function begins, `"src/entry.py:30"`, if that is known
 
 
 class _WorkflowStepWrapper:
@@ -81,20 +88,24 @@ class _WorkflowStepWrapper:
         callback: StepCallback | None = None,
         handler: Handler | None = None,
         shared: int = 0,
+        line: str = "",
     ) -> asyncio.Future[Any]:
         name = name_of(name)
-        line = self._line(callback)
+        line = line or self._line(_OURS)
         return self._run.step(kind, name, options, callback, line, handler, shared)
 
     def _decorate(self, step: _Step) -> Decorated:
+        step.code = code_of(step.function)
+        step.declared = self._declared(step.code)
+
         async def decorated() -> Any:
             return await self._execute(step)
 
         decorated.__name__ = step.name
         # What CPython calls a coroutine of it that is never awaited.
-        decorated.__qualname__ = f"{step.name} ({self._declared(step.function)})"
+        decorated.__qualname__ = f"{step.name} ({step.declared})"
         if self._run.replay is not None:
-            self._run.replay.declare(step.name, self._line(StepCallback(step.function, {})))
+            self._run.replay.declare(step.name, self._line(_OURS) or step.declared)
         self._by_name[step.name] = step
         self._by_decorated[decorated] = step
         return decorated
@@ -107,8 +118,10 @@ class _WorkflowStepWrapper:
         self._run.shared.add(running)
         try:
             values = await self._resolve(dependencies, step.concurrent) if dependencies else {}
-            callback = StepCallback(step.function, values, step.delay)
-            call = step.name, step.options, callback, step.rollback, shared
+            takes = parameters(step.function, step.code)
+            callback = StepCallback(step.function, takes, values, step.delay)
+            line = self._line(_OURS) or step.declared
+            call = step.name, step.options, callback, step.rollback, shared, line
             result = await self._call("do", *call)
         except BaseException as error:
             if isinstance(error, Exception):
@@ -155,22 +168,21 @@ class _WorkflowStepWrapper:
         """Return parameter name -> step it takes the result of. Raises TypeError."""
         raise NotImplementedError
 
-    def _line(self, callback: StepCallback | None) -> str:
-        """Return where user code made this call, `"src/entry.py:31"`.
+    def _line(self, depth: int) -> str:
+        """Return where user code made this call, `"src/entry.py:31"`, or nothing.
 
-        A step awaited through `gather` has no caller on the stack; then the callback's own line.
+        depth: how many of the innermost frames are ours. A step awaited through `gather` has no
+        caller on the stack.
         """
-        frame = sys._getframe(2)
+        frame = sys._getframe(depth)
         while frame is not None:
             file = frame.f_code.co_filename
             if file.startswith(self._module_root):
                 return f"{shown_path(file, self._project_dir)}:{frame.f_lineno}"
             frame = frame.f_back  # type: ignore[assignment]
-        return "" if callback is None else self._declared(callback.function)
+        return ""
 
-    def _declared(self, function: Function) -> str:
-        """Return where `function` begins, `"src/entry.py:30"`, or nothing."""
-        code = getattr(function, "__code__", None)
+    def _declared(self, code: CodeType | None) -> str:
         if code is None:
             return ""
         return f"{shown_path(code.co_filename, self._project_dir)}:{code.co_firstlineno}"
@@ -208,7 +220,7 @@ class ImplicitStep(_WorkflowStepWrapper):
 
     def _dependencies(self, step: _Step) -> dict[str, _Step]:
         found = {}
-        for parameter in dependency_names(step.function):
+        for parameter in dependency_names(parameters(step.function, step.code)):
             if parameter not in self._by_name:
                 raise TypeError(f"Received unexpected parameter {parameter}")
             found[parameter] = self._by_name[parameter]
@@ -243,19 +255,19 @@ class LegacyStep(_WorkflowStepWrapper):
         )
 
     def _dependencies(self, step: _Step) -> dict[str, _Step]:
-        parameters = dependency_names(step.function)
-        if parameters and not step.depends:
+        names = dependency_names(parameters(step.function, step.code))
+        if names and not step.depends:
             raise TypeError(
-                f"Step has {len(parameters)} non-ctx parameter(s) but no 'depends' list provided"
+                f"Step has {len(names)} non-ctx parameter(s) but no 'depends' list provided"
             )
         depends = step.depends or []
-        if len(parameters) != len(depends):
+        if len(names) != len(depends):
             raise TypeError(
-                f"Step declares {len(parameters)} non-ctx parameter(s) but 'depends' has "
+                f"Step declares {len(names)} non-ctx parameter(s) but 'depends' has "
                 f"{len(depends)} item(s)"
             )
         found = {}
-        for parameter, dependency in zip(parameters, depends, strict=True):
+        for parameter, dependency in zip(names, depends, strict=True):
             if dependency not in self._by_decorated:
                 raise TypeError(
                     f"'depends' entry for parameter '{parameter}' is not a function decorated "
