@@ -1,6 +1,6 @@
 """Where the lines of a server go: its standard output and standard error.
 
-Lines are collected and passed to an `Outlet` once per turn of the event loop, so that a worker that
+Lines are collected for some milliseconds and passed to an `Outlet` together, so that a worker that
 prints much costs one write and not thousands.
 """
 
@@ -16,6 +16,8 @@ from typing import TextIO
 
 from emulator.cli.outlet import Outlet
 
+GATHER_S = 0.005
+
 
 class Sink:
     """Collects lines for both streams, in the order in which they are told."""
@@ -23,7 +25,7 @@ class Sink:
     def __init__(self) -> None:
         self._pending: list[tuple[TextIO, str]] = []
         self._outlets = _outlets((sys.stdout, sys.stderr))
-        self.collects = False  # until the end of this turn of the loop
+        self._collects = False  # until `flush` is called
         self.coloured = {
             stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._outlets
         }
@@ -31,18 +33,18 @@ class Sink:
     def write(self, stream: TextIO, text: str) -> None:
         """Write a line, or several with their line breaks, soon and in order."""
         self._pending.append((stream, text))
-        if self.collects:
+        if self._collects:
             return
         try:
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_later(GATHER_S, self.flush)
         except RuntimeError:  # no event loop: before the server runs, or after
             self.flush()
         else:
-            self.collects = True
+            self._collects = True
 
     def flush(self) -> None:
         """Pass on everything collected so far."""
-        self.collects = False
+        self._collects = False
         taken, self._pending = self._pending, []
         for stream, told in groupby(taken, itemgetter(0)):
             self._outlets[stream].write(stream, [text for _, text in told])

@@ -61,7 +61,9 @@ class ConsoleTerminal:
         self._level = level
         self._directory = directory
         self._timed = timed
-        self._times: dict[TextIO, str] = {}  # of the lines of this turn of the loop
+        self._times: dict[TextIO, str] = {}  # of the lines of this millisecond
+        self._told_ms = 0
+        self._second = 0, ""  # and its text
         self._sink = sink or Sink()
         self._worker = f"[{printable(worker)}] " if worker else ""
         self._shares_sink: list[ConsoleTerminal] = []
@@ -213,19 +215,21 @@ class ConsoleTerminal:
         if level <= self._level:
             text = f"{self._worker}{text}" if self._worker else text
             if self._timed:
-                at = self._times.get(stream) if self._sink.collects else None
-                text = f"{at or self._time(stream)}{text}"
+                text = f"{self._time(stream)}{text}"
             self._sink.write(stream, text)
 
     def _time(self, stream: TextIO) -> str:
-        """Return `"11:14:07.213 "`: when the first line of this turn of the loop was told."""
-        if not self._sink.collects:
+        """Return `"11:14:07.213 "`."""
+        now_ms = time.time_ns() // 1_000_000
+        if now_ms != self._told_ms:
+            self._told_ms = now_ms
             self._times.clear()
         shown = self._times.get(stream)
         if shown is None:
-            now_s = time.time()
-            text = time.strftime("%H:%M:%S", time.localtime(now_s))
-            shown = self._paint(stream, _DIM, f"{text}.{int(now_s * 1000) % 1000:03d} ")
+            now_s = now_ms // 1000
+            if now_s != self._second[0]:
+                self._second = now_s, time.strftime("%H:%M:%S", time.localtime(now_s))
+            shown = self._paint(stream, _DIM, f"{self._second[1]}.{now_ms % 1000:03d} ")
             self._times[stream] = shown
         return shown
 

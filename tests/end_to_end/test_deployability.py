@@ -18,13 +18,13 @@ compatibility_flags = ["python_workers"]
 rules = [{ type = "Text", globs = ["**/*.css"] }]
 """
 ENTRY = """
-import os, random, uuid
+import os, random, secrets, uuid
 from pathlib import Path
 import starlette.routing, simsimd
 from workers import Response, WorkerEntrypoint
 
 HERE = Path(__file__).parent
-NAME, NUMBER = uuid.uuid4(), random.random()
+NAME, NUMBER, KEY = uuid.uuid4(), random.random(), secrets.token_hex()
 
 
 class Default(WorkerEntrypoint):
@@ -56,12 +56,13 @@ def test_what_would_break_is_told_once_with_its_line(tmp_path: Path) -> None:
         "src/entry.py:4 simsimd is",
         "src/entry.py:8 uuid.uuid4() is",
         "src/entry.py:8 random.random() is",
+        "src/entry.py:8 secrets.token_hex() is",
         "src/entry.py:12 Default.queue gets",
         "src/entry.py:16 src/page.jinja is",
         "src/entry.py:17 beside.json is",
     ]
     assert "which is here only because Groundfog needs it" in own[0]
-    assert "it is outside of the folder of main, and not deployed" in own[5]
+    assert "it is outside of the folder of main, and not deployed" in own[6]
 
 
 def test_the_packages_of_groundfog_are_those_that_it_needs() -> None:

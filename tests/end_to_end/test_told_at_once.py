@@ -10,6 +10,7 @@ import pytest
 
 from emulator.cli.banner import tell_ready
 from emulator.server.http.listen import DEFAULT_PORT
+from emulator.state import RunningServer
 from tests.end_to_end.conftest import Serve
 from tests.end_to_end.projects import edit, make_project
 
@@ -64,7 +65,7 @@ def test_a_usual_port_that_is_taken_is_told(port: int, asked: int | None, is_tol
     config = SimpleNamespace(dev=SimpleNamespace(ip="localhost", port=None))
     running: Any = SimpleNamespace(
         worker=SimpleNamespace(timekeeper=keeper, config=config),
-        announced=SimpleNamespace(port=port, url="", debug_port=None),
+        announced=RunningServer(1, "127.0.0.1", port, ""),
     )
     arguments: Any = SimpleNamespace(began=0.0, ip=None, port=asked, is_first=True)
     terminal: Any = SimpleNamespace(introduce=told.append)

@@ -11,7 +11,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from . import deployed, lacking
@@ -35,10 +35,8 @@ def watched(project: str) -> Iterator[None]:
 
     for name in _OF_RANDOM:
         replace(random, name)
-    replace(os, "urandom")
-    for other, name in (("uuid", "uuid4"), ("secrets", "token_hex"), ("secrets", "token_bytes")):
-        if other in sys.modules:
-            replace(sys.modules[other], name)
+    replace(os, "urandom")  # of uuid
+    replace(random, "_urandom")  # of secrets
     try:
         yield
     finally:
@@ -52,7 +50,16 @@ def _watched(
 ) -> Callable[..., Any]:
     def call(*args: Any, **options: Any) -> Any:
         if watching and lacking.is_of(project, sys._getframe(1)):
-            deployed.warn(_TEXT.format(shown))
+            deployed.warn(_TEXT.format(_called(sys._getframe(1)) or shown))
         return function(*args, **options)
 
     return call
+
+
+def _called(frame: FrameType | None) -> str:
+    """Return what user code called, if it was not the function itself: `"secrets.token_hex()"`."""
+    called = ""
+    while frame is not None and lacking.is_standard(frame.f_code.co_filename):
+        called = f"{frame.f_globals['__name__']}.{frame.f_code.co_name}()"
+        frame = frame.f_back
+    return called

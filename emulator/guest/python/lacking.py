@@ -91,13 +91,18 @@ def _of_written(args: tuple[Any, ...], project: str) -> str:
     return "a file of the project is written: deployed, they can only be read."
 
 
+def is_standard(file: str) -> bool:
+    """Whether a file is of Python itself, or of a package beside it."""
+    return file.startswith(("<frozen", _STANDARD))
+
+
 def is_of(project: str, frame: FrameType | None) -> bool:
     """Return whether the innermost code that is not the standard library's is the project's own."""
     while frame is not None:
         file = frame.f_code.co_filename
         parts = file.split(os.sep)
         is_package = any(folder in parts for folder in _PACKAGES)
-        if not file.startswith("<frozen") and (is_package or not file.startswith(_STANDARD)):
+        if is_package or not is_standard(file):
             inside = file.startswith(project + os.sep) and not is_package
             return inside and not tracebacks.is_ours(file)
         frame = frame.f_back
