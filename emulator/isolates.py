@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -22,17 +20,19 @@ from msgspec import Struct
 from bindings.binding import Call, Encoded
 from emulator import forwarding
 from emulator.errors import WorkerError
-from emulator.loaded_code import Code, read_code
 from emulator.protocol import values
 from emulator.runner import payloads
-from emulator.runner.guest import Guest
 from emulator.runner.requests import RpcRequest
+
+if TYPE_CHECKING:
+    from emulator.loaded_code import Code
+    from emulator.runner.guest import Guest
 
 KEPT_MAX = 16
 DRAIN_MS = 30_000
 NOT_LOADED = "The worker was evicted while it was called. Call it again."
 # Starts a guest from a folder with files: `(folder, code)`. Raises LoadError, GuestError.
-Start = Callable[[Path, Code], Awaitable[Guest]]
+Start = Callable[[Path, "Code"], Awaitable["Guest"]]
 
 
 class _Isolate(Struct):
@@ -91,12 +91,16 @@ class Isolates:
         if isolate is None:
             return None
         if isolate.guest.lost.done() or isolate.guest.connection.closed.done():
-            shutil.rmtree(isolate.folder, ignore_errors=True)
+            _remove(isolate.folder)
             return None
         self._kept[key] = isolate
         return isolate
 
     async def _load(self, key: tuple[str, str], given: Any) -> None:
+        import tempfile  # few workers load any
+
+        from emulator.loaded_code import read_code
+
         code = read_code(given)
         async with self._locks.setdefault(key, asyncio.Lock()):
             if self._find(*key) is not None:
@@ -106,7 +110,7 @@ class Isolates:
                 await asyncio.to_thread(code.write, folder)
                 guest = await self.start(folder, code)
             except BaseException as error:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
                 if isinstance(error, forwarding.FAILURES):
                     raise WorkerError(f"The loaded worker failed to start: {error}") from error
                 raise
@@ -149,7 +153,13 @@ async def _stopped(isolate: _Isolate) -> None:
     try:
         await isolate.guest.stop()
     finally:
-        shutil.rmtree(isolate.folder, ignore_errors=True)
+        _remove(isolate.folder)
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _nothing_runs(folder: Path, code: Code) -> Guest:

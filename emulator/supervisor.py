@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bindings.binding import Binding
 from bindings.durable_objects.namespace import ObjectCalls, ObjectClass
@@ -28,7 +28,6 @@ from emulator.engine.model.divergence import Diverged
 from emulator.errors import GuestError, WorkerError
 from emulator.kinds.object_classes import missing_classes
 from emulator.kinds.workflow_classes import check_exports
-from emulator.loaded_code import Code
 from emulator.objects.in_workerd import InWorkerd
 from emulator.protocol.loading import CRYPTO, EMAILS, NETWORK, STUBS, TAILS
 from emulator.runner.guest import Guest
@@ -46,6 +45,9 @@ from emulator.runner.runner import OutputLine, Runner, WorkerSpec
 from emulator.user_code import UserCode
 from emulator.watched_files import WatchedFiles
 from emulator.worker import Worker, worker_spec
+
+if TYPE_CHECKING:
+    from emulator.loaded_code import Code
 
 DRAIN_LIMIT_MS = 30_000  # an old generation may finish its requests for this long
 RESPAWN_FIRST_MS = 100

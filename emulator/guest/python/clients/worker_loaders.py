@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import uuid
+import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +24,7 @@ class WorkerLoader(_BindingWrapper):
 
     def get(self, name: Any, callback: Callable[[], Any]) -> WorkerStub:
         """Return the worker with this id; `callback` gives its code when it is not loaded."""
-        return WorkerStub(self._caller, self._name, str(name or uuid.uuid4()), callback)
+        return WorkerStub(self._caller, self._name, str(name or os.urandom(16).hex()), callback)
 
     def load(self, code: Any) -> WorkerStub:
         """Return a worker with this code, which has no id."""
