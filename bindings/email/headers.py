@@ -10,6 +10,7 @@ from email.utils import getaddresses
 
 from msgspec import Struct
 
+ADDRESSES_MAX_CHARS = 10_000  # of one field; more is not read
 _FIELD_STARTS = re.compile(rb"(?<=\n)(?![ \t])")
 _FOLDED = re.compile(r"\r?\n[ \t]+")
 
@@ -29,8 +30,11 @@ class Headers(Struct, frozen=True):
 
     def addresses(self, name: str) -> list[str]:
         """Return the addresses in the fields with a name, without the names of people."""
-        values = [value for key, value in self.fields if key == name]
-        return [address for _, address in getaddresses(values) if address]
+        values = [value[:ADDRESSES_MAX_CHARS] for key, value in self.fields if key == name]
+        try:
+            return [address for _, address in getaddresses(values) if address]
+        except (RecursionError, ValueError, IndexError):  # comments in comments, without an end
+            return []
 
 
 def read(raw: bytes) -> Headers:

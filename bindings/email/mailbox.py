@@ -6,6 +6,7 @@ Source: docs/platform/email.md, "Locally".
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from bindings.email import headers
 from bindings.store import Store
 from emulator.sqlite import Synchronous
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 Way = Literal["sent", "received", "forwarded", "reply"]
 SCHEMA = (
     """
@@ -129,11 +131,12 @@ def _mail(row: tuple[Any, ...]) -> Mail:
 
 
 def decoded(value: str) -> str:
-    """Return a header's value with what is encoded in it (RFC 2047) as text."""
+    """Return a header's value with what is encoded in it (RFC 2047) as text of one line."""
     from email.errors import HeaderParseError
     from email.header import decode_header, make_header
 
     try:
-        return str(make_header(decode_header(value)))
+        value = str(make_header(decode_header(value)))
     except (HeaderParseError, LookupError, ValueError):
-        return value
+        pass
+    return _CONTROL.sub(" ", value)

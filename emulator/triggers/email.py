@@ -87,6 +87,9 @@ class Emails:
         handler could not end.
         """
         check_size(len(raw))
+        for given in (sender, recipient):
+            if not given.isprintable():
+                raise WorkerError(f"{given!r} cannot be the address of an email")
         raw = headers.without(raw, "bcc")
         fields = headers.read(raw)
         message_id = fields.get("message-id")

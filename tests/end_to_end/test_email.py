@@ -73,6 +73,7 @@ def test_what_a_request_sends_is_shown(server: DevServer) -> None:
         ({}, "x", 400, "Invalid email. Your request must include URL parameters"),
         (WHO, "", 400, "Invalid email. Your request must include URL parameters"),
         (WHO, "x", 400, "Email could not be parsed: invalid or no message id provided"),
+        ({**WHO, "to": "a\nb@c"}, "x", 400, "cannot be the address of an email"),
         (WHO, "x" * (25 * 1024 * 1024 + 1), 400, "production size limit of 25 MiB"),
     ],
 )

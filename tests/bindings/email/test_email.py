@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bindings.email import headers
 from bindings.email.addresses import new_id
-from bindings.email.mailbox import Mail, Mailbox
+from bindings.email.mailbox import Mail, Mailbox, decoded
 from bindings.email.replies import reply_to
 from bindings.email.sending import RAW, Rules, SendEmail
 from emulator.clock import VirtualClock
 from emulator.errors import WorkerError
+from tests.bindings.killed import acknowledged
 
 OBJECT = {"from": "a@example.com", "to": "b@example.com", "subject": "Hi", "text": "Hello"}
 MESSAGE = "From: Ann <a@example.com>\r\nSubject: Hi\r\nMessage-ID: <1@x>\r\n\r\nHello"
@@ -207,3 +210,47 @@ def test_header_fields_are_read_removed_and_replaced_in_any_form() -> None:
     assert headers.replaced(b"A: 1\nB: 2\n\nx", "a", "3") == b"a: 3\nB: 2\n\nx"
     assert headers.replaced(b"", "A", "1") == b"A: 1\r\n\r\n"
     assert headers.replaced(b"B: 2", "A", "1") == b"B: 2\r\nA: 1\r\n\r\n"
+
+
+def test_hostile_addresses_and_subjects_are_read() -> None:
+    for value in ("(" * 100_000, '"' * 100_000, "<" * 100_000, ",".join(["a@b"] * 50_000)):
+        assert len(headers.read(f"From: {value}\n\n".encode()).addresses("from")) < 10_000
+    assert decoded("=?utf-8?q?a=0Ab?=") == "a b"
+    assert decoded("=?nothing?q?a?=") == "=?nothing?q?a?="
+    assert decoded("=?utf-8?b?!?=") == ""
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60) | st.text("AaBbc: \t\r\n", max_size=60).map(str.encode))
+def test_a_replaced_field_is_there_once_and_the_body_stays(content: bytes) -> None:
+    changed = headers.replaced(content, "X-Own", "1")
+    assert [value for key, value in headers.read(changed).fields if key == "x-own"] == ["1"]
+    assert not headers.read(headers.without(changed, "x-own")).has("x-own")
+    body = content.partition(b"\n\n")[2]
+    assert changed.endswith(body)
+
+
+WRITES = """
+import asyncio, sys
+from pathlib import Path
+from bindings.email.mailbox import Mailbox
+from bindings.email.sending import Rules, SendEmail
+
+async def main():
+    box = Mailbox(Path(sys.argv[1]), lambda: 0, "NORMAL")
+    binding = SendEmail(box, Rules(), lambda text: None)
+    for number in range(100_000):
+        email = {"from": "a@b.c", "to": "d@e.f", "subject": str(number), "text": "x"}
+        await binding.call("send", [email])
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_an_email_that_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    told = acknowledged(WRITES, 20, tmp_path / "mails")
+    box = Mailbox(tmp_path / "mails", VirtualClock().now_ms, "NORMAL")
+    found = {mail.subject for mail in box.newest(1_000_000)}
+    asyncio.run(box.close())
+    assert set(map(str, told)) <= found
