@@ -37,11 +37,15 @@ class WorkerError(Exception):
     """An error that user code can catch, with the platform's name and message.
 
     `name` is the JavaScript error name (`"Error"`, `"TypeError"`, …), `message` its text;
-    `code` is the REST error number where the platform has one. `str(error)` is `message`.
+    `code` is the REST error number where the platform has one; `label` is what user code finds as
+    `error.code`, such as `"E_FIELD_MISSING"`. `str(error)` is `message`.
     """
 
-    def __init__(self, message: str, *, name: str = "Error", code: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, name: str = "Error", code: int | None = None, label: str = ""
+    ) -> None:
         super().__init__(message)
         self.name = name
         self.message = message
         self.code = code
+        self.label = label

@@ -12,6 +12,7 @@ from typing import Any
 
 from emulator.errors import WorkerError
 
+INVALID, MISSING = "E_VALIDATION_ERROR", "E_FIELD_MISSING"
 _ID_CHARS = string.ascii_letters + string.digits
 _ID_LENGTH = 36
 _LITERAL = re.compile(r"@(\[[!-Z^-~]+\])\Z")
@@ -20,15 +21,21 @@ _IN_ANGLES = re.compile(r"<([^<>]*)>\s*\Z")
 _ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+\Z")
 
 
+def refused(text: str, label: str = INVALID) -> WorkerError:
+    """Return the error of an email that is not sent, with production's `code`."""
+    return WorkerError(text, label=label)
+
+
 def address_of(given: Any, field: str) -> str:
     """Return the address in `"a@b"`, `"Name <a@b>"` or `{email, name}`. Raises WorkerError."""
     text = given.get("email") if isinstance(given, dict) else given
     if not isinstance(text, str):
-        raise WorkerError(f"invalid {field} address: expected text or an object with email")
+        text = f"invalid {field} address: expected text or an object with email"
+        raise refused(text, MISSING if given is None else INVALID)
     found = _IN_ANGLES.search(text)
     address = (found[1] if found else text).strip()
     if not _ADDRESS.match(address):
-        raise WorkerError(f"invalid {field} address: {text!r}")
+        raise refused(f"invalid {field} address: {text!r}")
     return address
 
 

@@ -13,8 +13,7 @@ from email.policy import SMTP
 from email.utils import formatdate
 from typing import Any
 
-from bindings.email.addresses import address_of, several, shown
-from emulator.errors import WorkerError
+from bindings.email.addresses import MISSING, address_of, refused, several, shown
 
 RECIPIENTS_MAX = 50
 SUBJECT_MAX_CHARS = 998
@@ -35,9 +34,10 @@ def recipients(given: dict[str, Any]) -> list[str]:
         address_of(each, name) for name in ("to", "cc", "bcc") for each in several(given.get(name))
     ]
     if not several(given.get("to")):
-        raise WorkerError("an email needs at least one address in to")
+        raise refused("an email needs at least one address in to", MISSING)
     if len(found) > RECIPIENTS_MAX:
-        raise WorkerError(f"too many recipients: {len(found)}, at most {RECIPIENTS_MAX}")
+        text = f"too many recipients: {len(found)}, at most {RECIPIENTS_MAX}"
+        raise refused(text, "E_TOO_MANY_RECIPIENTS")
     return found
 
 
@@ -48,11 +48,11 @@ def composed(
     subject = given.get("subject")
     text, html = _text(given, "text"), _text(given, "html")
     if not isinstance(subject, str):
-        raise WorkerError("an email needs a subject")
+        raise refused("an email needs a subject", MISSING)
     if len(subject) > SUBJECT_MAX_CHARS:
-        raise WorkerError(f"the subject is longer than {SUBJECT_MAX_CHARS} characters")
+        raise refused(f"the subject is longer than {SUBJECT_MAX_CHARS} characters")
     if text is None and html is None:
-        raise WorkerError("an email needs text or html")
+        raise refused("an email needs text or html", MISSING)
     message = EmailMessage(SMTP)
     fields = {"From": shown(given.get("from")), "To": _listed(given.get("to"))}
     fields |= {"Cc": _listed(given.get("cc")), "Reply-To": _listed(given.get("replyTo"))}
@@ -75,7 +75,7 @@ def composed(
 def _text(given: dict[str, Any], name: str) -> str | None:
     value = given.get(name)
     if value is not None and not isinstance(value, str):
-        raise WorkerError(f"{name} of an email must be a string")
+        raise refused(f"{name} of an email must be a string")
     return value
 
 
@@ -85,39 +85,40 @@ def _listed(given: Any) -> str:
 
 def _add(message: EmailMessage, name: str, value: str) -> None:
     if _CONTROL.search(value) or not _NAME.match(name):
-        raise WorkerError("invalid headers set")
+        raise refused("invalid headers set")
     try:
         message[name] = value
     except (ValueError, IndexError) as error:  # the parser of header fields gives up
-        raise WorkerError("invalid headers set") from error
+        raise refused("invalid headers set") from error
 
 
 def _add_headers(message: EmailMessage, given: Any, taken: frozenset[str]) -> None:
     if given is None:
         return
     if not isinstance(given, dict):
-        raise WorkerError("invalid headers set")
+        raise refused("invalid headers set")
     if sum(len(f"{name}{value}".encode()) for name, value in given.items()) > HEADERS_MAX_BYTES:
-        raise WorkerError(f"the headers are larger than {HEADERS_MAX_BYTES} bytes")
+        text = f"the headers are larger than {HEADERS_MAX_BYTES} bytes"
+        raise refused(text, "E_HEADERS_TOO_LARGE")
     for name, value in given.items():
         if name.lower() == "received":
-            raise WorkerError("invalid headers set")
+            raise refused("invalid headers set")
         if name.lower() not in taken:
             _add(message, name, str(value))
 
 
 def _attach(message: EmailMessage, given: Any) -> None:
     if not isinstance(given, dict):
-        raise WorkerError("invalid attachment")
+        raise refused("invalid attachment")
     name, kind = given.get("filename"), given.get("type")
     disposition = given.get("disposition", "attachment")
     content_id = given.get("contentId")
     if not isinstance(name, str) or not isinstance(kind, str) or not _TYPE.match(kind):
-        raise WorkerError("invalid attachment")
+        raise refused("invalid attachment")
     if disposition not in ("attachment", "inline") or (disposition == "inline" and not content_id):
-        raise WorkerError("invalid attachment")
+        raise refused("invalid attachment")
     if _CONTROL.search(f"{name}{content_id or ''}"):
-        raise WorkerError("invalid headers set")
+        raise refused("invalid headers set")
     main, _, sub = kind.partition("/")
     message.add_attachment(
         _content(given.get("content")),
@@ -136,4 +137,4 @@ def _content(given: Any) -> bytes:
     try:
         return base64.b64decode("".join(str(given).split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise WorkerError("invalid attachment content") from error
+        raise refused("invalid attachment content") from error

@@ -59,7 +59,8 @@ def replaced(raw: bytes, name: str, value: str) -> bytes:
     fields, rest = _split(raw)
     line_end = b"\r\n" if b"\r\n" in raw[:1000] or b"\n" not in raw[:1000] else b"\n"
     if fields and not fields[-1].endswith(b"\n"):
-        fields[-1] += line_end
+        last = fields.pop().rstrip(b"\r")  # a lone one would make an empty line
+        fields += [last + line_end] if last else []
     made = f"{name}: {value}".encode() + line_end
     place = next((n for n, each in enumerate(fields) if _is(each, name)), len(fields))
     kept = [each for each in fields if not _is(each, name)]

@@ -25,7 +25,9 @@ async def answer(
         args = json.loads(body, object_hook=_decoded)
         return json_answer(200, {"value": await binding.call(name, args)})
     except WorkerError as error:
-        return json_answer(200, {"error": {"name": error.name, "message": error.message}})
+        return json_answer(
+            200, {"error": {"name": error.name, "message": error.message, "code": error.label}}
+        )
 
 
 def _decoded(found: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from bindings.email import headers
-from bindings.email.addresses import address_of, new_id
+from bindings.email.addresses import address_of, new_id, refused
 from bindings.email.composing import composed, recipients
 from bindings.email.mailbox import Mailbox, decoded
 from emulator.errors import WorkerError
@@ -36,7 +36,8 @@ class Rules(Struct, frozen=True):
         """Raise WorkerError for a recipient who is not allowed."""
         one_other = self.destination is not None and recipient != self.destination
         if one_other or (self.destinations is not None and recipient not in self.destinations):
-            raise WorkerError(f"email to {recipient} not allowed")
+            text = f"email to {recipient} not allowed"
+            raise refused(text, "E_RECIPIENT_NOT_ALLOWED")
 
 
 class SendEmail:
@@ -93,18 +94,18 @@ class SendEmail:
 def check_raw(fields: headers.Headers, sender: str, *, needs_id: bool = True) -> None:
     """Raise WorkerError for a raw message that may not be sent from `sender`."""
     if fields.get("message-id") is None and (needs_id or fields.has("message-id")):
-        raise WorkerError("invalid message-id")
+        raise refused("invalid message-id")
     if sender not in fields.addresses("from")[:1]:
-        raise WorkerError("From: header does not match mail from")
+        raise refused("From: header does not match mail from")
     if fields.has("received"):
-        raise WorkerError("invalid headers set")
+        raise refused("invalid headers set")
 
 
 def check_size(size_bytes: int) -> None:
     """Raise WorkerError for an email that is too large."""
     if size_bytes > RAW_MAX_BYTES:
         text = "Email message size is bigger than the production size limit of 25 MiB."
-        raise WorkerError(text)
+        raise refused(text, "E_CONTENT_TOO_LARGE")
 
 
 async def whole(given: str | bytes | AsyncIterator[bytes]) -> bytes:

@@ -40,3 +40,4 @@ class BindingFailed(Message):
     name: str
     message: str
     code: int = 0
+    label: str = ""

@@ -155,7 +155,7 @@ class BindingCalls:
             await self._reply(message.id, call, result, where)
         except WorkerError as error:
             code = error.code or 0
-            self._send(BindingFailed(message.id, error.name, error.message, code))
+            self._send(BindingFailed(message.id, error.name, error.message, code, error.label))
         except RecursionError:
             text = f"{where}: a value is nested too deeply for it."
             self._send(BindingFailed(message.id, "RangeError", text))

@@ -55,6 +55,11 @@ def test_a_forwarded_email_is_told_and_kept(server: DevServer) -> None:
     assert "Subject: question" in kept and "secret@example.com" not in kept
 
 
+def test_an_email_to_somebody_else_is_refused_with_productions_code(server: DevServer) -> None:
+    told = "E_RECIPIENT_NOT_ALLOWED: email to ada@example.com not allowed"
+    assert server.get("/support").text == told
+
+
 def test_what_a_request_sends_is_shown(server: DevServer) -> None:
     message_id = server.get("/").text
     server.wait_for('email [0-9]+ to ada@example.com, bob@example.com: "Your order"')

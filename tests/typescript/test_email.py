@@ -29,7 +29,7 @@ export default {
         : new EmailMessage("shop@example.com", pathname.slice(1) + "@example.com", body as any);
       return Response.json(await env.EMAIL.send(message));
     } catch (error: any) {
-      return new Response(`${error.name}: ${error.message}`);
+      return new Response(`${error.name}: ${error.message} ${error.code}`);
     }
   },
   async email(message: any, env: any, ctx: any): Promise<void> {
@@ -66,8 +66,8 @@ def test_a_worker_sends_forwards_answers_and_refuses_emails(tmp_path: Path) -> N
         assert server.post("/stream", content=RAW).json().keys() == {"messageId"}
         assert server.post("/object").json().keys() == {"messageId"}
         refused = server.post("/c", content=RAW).text
-        assert refused == "Error: email to c@example.com not allowed"
-        assert server.post("/b", content="x").text == "Error: invalid message-id"
+        assert refused == "Error: email to c@example.com not allowed E_RECIPIENT_NOT_ALLOWED"
+        assert server.post("/b", content="x").text == "Error: invalid message-id E_VALIDATION_ERROR"
 
         def deliver(subject: str) -> dict[str, object]:
             raw = f"From: a@example.com\nSubject: {subject}\nMessage-ID: <3@example.com>\n\nHello"

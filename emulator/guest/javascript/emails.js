@@ -9,7 +9,7 @@ export async function call(host, url, args) {
   const { value, error } = await response.json();
   if (error === undefined) return value;
   const Class = { TypeError, RangeError }[error.name] ?? Error;
-  throw new Class(error.message);
+  throw Object.assign(new Class(error.message), error.code ? { code: error.code } : {});
 }
 
 async function plain(message) {

@@ -193,6 +193,8 @@ class BindingCalls:
         if answer is None or answer.done():
             return
         error = (failed or _js_error)(message.name, message.message)
+        if message.label:
+            error.code = message.label  # type: ignore[attr-defined]  # as in JavaScript
         answer.set_exception(error)
 
     def _stop(self, number: int) -> None:

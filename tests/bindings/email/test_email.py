@@ -202,6 +202,23 @@ def test_an_id_has_the_domain_of_its_sender(sender: str, domain: str) -> None:
     assert new_id(sender).partition("@")[2] == f"{domain}>"
 
 
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ({**OBJECT, "subject": None}, "E_FIELD_MISSING"),
+        ({**OBJECT, "from": None}, "E_FIELD_MISSING"),
+        ({**OBJECT, "to": "x"}, "E_VALIDATION_ERROR"),
+        ({**OBJECT, "to": ["b@example.com"] * 51}, "E_TOO_MANY_RECIPIENTS"),
+        ({**OBJECT, "to": "other@example.com"}, "E_RECIPIENT_NOT_ALLOWED"),
+        (raw(b"x" * (25 * 1024 * 1024 + 1)), "E_CONTENT_TOO_LARGE"),
+    ],
+)
+def test_an_error_has_productions_code(tmp_path: Path, message: Any, code: str) -> None:
+    with pytest.raises(WorkerError) as caught:
+        sent(tmp_path, message, Rules(destination="b@example.com"))
+    assert caught.value.label == code
+
+
 def test_header_fields_are_read_removed_and_replaced_in_any_form() -> None:
     content = b"A: 1\r\n folded\r\nBcc: x\r\n\ty\r\nnonsense\r\nb: \xff\r\n\r\nBcc: body"
     assert headers.read(content).fields == [("a", "1 folded"), ("bcc", "x y"), ("b", "ÿ")]
