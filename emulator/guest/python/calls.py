@@ -194,7 +194,7 @@ class BindingCalls:
             return
         error = (failed or _js_error)(message.name, message.message)
         if message.label:
-            error.code = message.label  # type: ignore[attr-defined]  # as in JavaScript
+            error.__dict__["code"] = message.label  # as in JavaScript
         answer.set_exception(error)
 
     def _stop(self, number: int) -> None:
