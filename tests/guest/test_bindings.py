@@ -42,14 +42,16 @@ def seen(folder: Path, code: str, bindings: dict[str, Binding], **options: Any) 
 
 
 def seen_and_told(
-    folder: Path, code: str, bindings: dict[str, Binding], **options: Any
+    folder: Path, code: str, bindings: dict[str, Binding], *, top: str = "", **options: Any
 ) -> tuple[Any, list[str]]:
-    """The same, and the lines on stderr."""
+    """The same, and the lines on stderr. top: code of the module."""
     worker(
         folder,
         "from workers import env\nfrom pyodide.ffi import JsException\nout = None\n"
         f"{code}\nreturn Response.json(out)",
     )
+    entry = folder / "src" / "entry.py"
+    entry.write_text(top + entry.read_text())
     found: list[Any] = []
 
     async def scenario(it: Running) -> None:

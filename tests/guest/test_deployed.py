@@ -245,6 +245,28 @@ def test_a_frozenset_cannot_be_cloned() -> None:
     assert conversion.copy({1, 2}) == {1, 2}
 
 
+def test_what_is_known_once_the_worker_is_loaded_is_told(tmp_path: Path) -> None:
+    (tmp_path / "src" / "python_modules").mkdir(parents=True)
+    (tmp_path / "requirements.txt").write_text("jinja2")
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["fastapi"]\n')
+    (tmp_path / "src" / "flow.py").write_text(
+        "import flask, pydantic\n"
+        "from pyodide.ffi import run_sync\n"
+        "from workers import WorkflowEntrypoint\n"
+        "class Flow(WorkflowEntrypoint):\n    async def run(self, event, step): ...\n"
+    )
+    code = "from flow import Flow\n"
+    out, told = seen_and_told(tmp_path, "out = 'done'", {}, date="2025-08-20", top=code)
+    assert out == "done"
+    assert sorted(line.removeprefix("warning: ").partition(":")[0] for line in told) == [
+        *("configuration", "requirements.txt", "src/flow.py", "src/flow.py"),
+        "src/python_modules",
+    ]
+    text = "\n".join(told)
+    assert "src/flow.py:1: flask is imported, which pyproject.toml does not name" in text
+    assert "src/flow.py: pyodide.ffi.run_sync is imported" in text and "python_workflows" in text
+
+
 def test_what_pyodide_lacks_is_named_with_the_line_of_users_own_code(tmp_path: Path) -> None:
     code = """
 import socket, subprocess, threading

@@ -16,13 +16,23 @@ from types import ModuleType
 from typing import Any
 
 from ...protocol.loading import PROTOCOL_VERSION, Load, Loaded, LoadFailed
-from . import arity, chance, deployed, flags, imports, lacking, packages, tracebacks
+from . import (
+    arity,
+    chance,
+    deployed,
+    flags,
+    imports,
+    lacking,
+    load_checks,
+    packages,
+    tracebacks,
+)
 from .env import _EnvWrapper
 from .global_handlers import entrypoint_of
+from .load_checks import PYTHON_MODULES
 from .sdk.workers.entrypoints import BASES, DurableObject, WorkerEntrypoint, WorkflowEntrypoint
 from .sdk.workers.utils import set_env
 
-PYTHON_MODULES = "python_modules"
 _OLD_HANDLERS = (
     "handlers that are functions, such as on_fetch, are called at compatibility dates before"
     " 2025-08-14 only. Write class Default(WorkerEntrypoint) with async def fetch(self, request)."
@@ -94,6 +104,7 @@ def load(message: Load, env: _EnvWrapper) -> Worker | LoadFailed:
         _discover(module, worker)
     except BaseException as error:  # any error of the import, SystemExit too, is the answer
         return _failure(error, worker)
+    load_checks.check(project_dir, main.parent, compat, bool(worker.workflows))
     return worker
 
 

@@ -33,6 +33,12 @@ def text_of(module: str) -> str:
             "deployed. Add it to the dependencies in pyproject.toml."
         )
     info = _distributions().get(packages.normalized(module))
+    name = packages.normalized(module).replace("-", "_")
+    if info is not None and module not in GROUNDFOGS and name not in _needed(Path.cwd()):
+        return (
+            f"{module} is imported, which pyproject.toml does not name: it is not deployed. Add it "
+            "to the dependencies there."
+        )
     if info is None or not _has_binaries(info) or packages.normalized(module) in _builds():
         return ""
     return (
