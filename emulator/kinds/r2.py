@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from emulator.config.model import Bound
+from emulator.config.table import Table
 from emulator.kinds.kind import Kind, Section
 from emulator.state import State
 
@@ -24,9 +25,16 @@ _EXAMPLE = 'with binding = "FILES" and bucket_name = "files" below it.'
 
 
 class BucketRecord(Struct, frozen=True):
-    """One `[[r2_buckets]]` entry. `name` names the folder: preview name, name, or the binding."""
+    """One `[[r2_buckets]]` entry. `name` names the folder: preview name, name, or the binding.
+
+    s3: the key and the secret with which requests of S3's API must be signed; None: with any.
+    """
 
     name: str
+    s3: tuple[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"BucketRecord({self.name!r})"  # without the secret
 
     def folder(self, state: State) -> Path:
         """Return its folder; it may not exist yet."""
@@ -40,8 +48,19 @@ def _read(section: Section) -> list[Bound[BucketRecord]]:
         name = item.string("bucket_name")
         name = item.string("preview_bucket_name") or name or binding
         if binding and name:
-            buckets.append(Bound(binding, NAME, BucketRecord(name)))
+            buckets.append(Bound(binding, NAME, BucketRecord(name, _credentials(item))))
     return buckets
+
+
+def _credentials(item: Table) -> tuple[str, str] | None:
+    local = item.table("local_dev", "Write local_dev = { experimental_s3_credentials = … }.")
+    example = 'Write { accessKeyId = "local", secretAccessKey = "secret" }.'
+    given = None if local is None else local.table("experimental_s3_credentials", example)
+    if given is None:
+        return None
+    key = given.string("accessKeyId", required=True, example="local")
+    secret = given.string("secretAccessKey", required=True, example="secret")
+    return (key, secret) if key and secret else None
 
 
 def _open(record: BucketRecord, places: Places) -> Binding:
@@ -53,7 +72,7 @@ def _open(record: BucketRecord, places: Places) -> Binding:
 
 
 def _identity(record: BucketRecord, places: Places) -> Hashable:
-    return record, places.synchronous
+    return record.name, places.synchronous
 
 
 KIND = Kind(

@@ -21,6 +21,7 @@ from emulator.kinds.r2 import KIND, BucketRecord
 from emulator.server.api.bases import BASES
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
 from emulator.server.api.parameters import whole_number
+from emulator.server.api.s3.door import routes as s3_routes
 from emulator.worker import Worker
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def routes(worker: Worker) -> list[Route]:
         ("PUT", "/objects/{key:path}", _put),
         ("DELETE", "/objects/{key:path}", _delete),
     ]
-    found = [Route(PUBLIC, endpoint(partial(_on_bucket, worker, _get)), methods=["GET"])]
+    found = [*s3_routes(worker)]
+    found.append(Route(PUBLIC, endpoint(partial(_on_bucket, worker, _get)), methods=["GET"]))
     for base in BASES:
         path = f"{base}/r2/buckets"
         one = f"{path}/{{bucket}}"
