@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 from emulator.clock import SystemClock
 from emulator.config.model import Config
 from emulator.custody import Custody
+from emulator.generations import Loading, ToLoad
 from emulator.kinds.registry import KINDS, attribute
 from emulator.peers import Peers
 from emulator.runner.debugging import Debugging
@@ -39,7 +40,8 @@ from emulator.server.ingress import OnError
 from emulator.server.request_log import OnRequest
 from emulator.server.security import Access, front_rules
 from emulator.state import RunningServer, State, private_files
-from emulator.supervisor import Loading, Supervisor, Terminal, ToLoad
+from emulator.supervisor import Supervisor
+from emulator.terminal import Terminal
 from emulator.user_code import PythonCode, UserCode
 from emulator.worker import Worker, open_clock
 

@@ -27,7 +27,8 @@ from emulator.user_code import BundledCode
 
 if TYPE_CHECKING:
     from emulator.certificate import Certificate
-    from emulator.supervisor import Supervisor, Terminal
+    from emulator.supervisor import Supervisor
+    from emulator.terminal import Terminal
 
 # In the state directory:
 SOCKETS = "workerd"

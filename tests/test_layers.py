@@ -117,8 +117,29 @@ ALLOWED: dict[str, set[str]] = {
     },
     "emulator.watched_files": FOUNDATION
     | {"emulator.config", "emulator.user_code", "emulator.watch"},
+    "emulator.terminal": FOUNDATION | {"emulator.engine", "emulator.runner", "bindings"},
+    "emulator.reconfiguration": FOUNDATION | {"emulator.config", "emulator.terminal"},
+    "emulator.generations": FOUNDATION
+    | {
+        "emulator.loaded_code",
+        "emulator.watched_files",
+        "emulator.config",
+        "emulator.protocol",
+        "emulator.runner",
+        "emulator.kinds",
+        "emulator.terminal",
+        "emulator.worker",
+        "bindings",
+    },
+    "emulator.losses": FOUNDATION,
+    "emulator.tasks": FOUNDATION,
     "emulator.supervisor": FOUNDATION
     | {
+        "emulator.generations",
+        "emulator.reconfiguration",
+        "emulator.terminal",
+        "emulator.losses",
+        "emulator.tasks",
         "emulator.loaded_code",
         "emulator.watched_files",
         "emulator.config",
@@ -166,6 +187,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "emulator.workerd_parts": FOUNDATION
     | {
+        "emulator.terminal",
         "emulator.bundling",
         "emulator.config",
         "emulator.kinds",
@@ -177,6 +199,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "emulator.session": FOUNDATION
     | {
+        "emulator.generations",
+        "emulator.terminal",
         "emulator.peers",
         "emulator.config",
         "emulator.kinds",

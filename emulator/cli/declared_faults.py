@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from bindings.binding import Binding
 from emulator.config.model import Config
 from emulator.errors import UsageError
+from emulator.generations import Loading, ToLoad
 from emulator.runner.guest_source import WorkerSpec
-from emulator.supervisor import Loading, ToLoad
 from emulator.testing.faults import Fault, Faults, Tap
 
 
