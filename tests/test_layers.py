@@ -540,3 +540,22 @@ def test_tests_reach_no_private_state() -> None:
 
     assert [each for each in found if each[:2] not in PRIVATE_ALL_THE_SAME] == []
     assert {each[:2] for each in found} >= PRIVATE_ALL_THE_SAME  # none is out of date
+
+
+def test_modules_of_the_engine_can_be_read_in_one_go() -> None:
+    """350 lines, 400 for the journal, whose writer cannot be cut."""
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in sorted((ROOT / "emulator" / "engine").rglob("*.py"))
+        if (lines := len(path.read_text(encoding="utf-8").splitlines()))
+        > (400 if path.parent.name == "journal" else 350)
+    }
+    assert long == {}
+
+
+def test_the_engine_only_passes_on_and_performs() -> None:
+    """A rule belongs to a part, which decides; then the engine needs no more methods than these."""
+    tree = ast.parse((ROOT / "emulator" / "engine" / "engine.py").read_text(encoding="utf-8"))
+    (engine,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    methods = [n for n in engine.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert len(methods) <= 25

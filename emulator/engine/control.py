@@ -341,8 +341,7 @@ class Control:
         return self._engine.roster.instance(self._key(workflow, instance_id))
 
     def _key(self, workflow: str, instance_id: str) -> int:
-        key = self._journal.find(workflow, instance_id)
-        if key is None:
+        if (key := self._journal.find(workflow, instance_id)) is None:
             raise WorkerError(_NOT_FOUND_TEXT)
         return key
 

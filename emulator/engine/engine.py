@@ -176,8 +176,7 @@ class Engine:
 
     def mishap(self, guest: Guest, number: int, problem: str) -> None:
         """A message about a run could not be handled: its instance fails, and no other."""
-        run = self.roster.run(number)
-        if run is not None and run.guest is guest:
+        if (run := self.roster.run(number)) is not None and run.guest is guest:
             self._perform(self._outcomes.mishap(run, problem))
 
     def all_heard(self) -> None:
@@ -211,10 +210,6 @@ class Engine:
         finally:
             alarm.cancel()
 
-    def hibernate(self, run: Run) -> bool:
-        """Drop a run now, if it only waits; return whether it does. Something will replay it."""
-        return self.idle.end(run)
-
     def delete(self, key: int) -> None:
         """Stop an instance, whatever it does, and forget it; its id can be used again."""
         self._drop(self.roster.run_of(key), tell=True)
@@ -228,14 +223,13 @@ class Engine:
     def in_flight(self) -> set[tuple[int, str, int]]:
         """Return the work that does not wait for time: (run, step key, attempt) of each.
 
-        Without a key: code between steps. Run 0: instances that are about to run; its last number
-        grows as they get further.
+        Without a key: code between steps. Run 0: those that are about to run; its number grows.
         """
         feed, due = self.serving.feed, self.roster.ready or self.roster.suspects
         if not (due or self._dispatching or self.turns or feed):
             return self.roster.in_flight()
-        sent = 0 if feed is None else feed.sent
-        return self.roster.in_flight() | {(0, "", self.turns.done + sent)}
+        done = self.turns.done + (0 if feed is None else feed.sent)
+        return self.roster.in_flight() | {(0, "", done)}
 
     def look_at_journal(self) -> None:
         """Notice that the journal was removed, when nothing is recorded that would show it."""
@@ -261,7 +255,10 @@ class Engine:
                 case actions.StartQueued():
                     if not self._dispatching:
                         self._dispatching = True
-                        self.journal.after_commit(self._start_after_replies)
+                        # After two commits: who waits for the first is answered before.
+                        self.journal.after_commit(
+                            lambda _: self.journal.after_commit(self._start_queued)
+                        )
                 case actions.End():
                     roster.record(action.instance, action.entries)
                     self.blame.clear(action.instance.key)
@@ -311,12 +308,7 @@ class Engine:
 
     def _then(self, then: Then, error: sqlite3.Error | None = None) -> None:
         """Perform what follows, now that it is time; nothing after a failed commit."""
-        if error is None:
-            self._perform(then())
-
-    def _start_after_replies(self, _error: sqlite3.Error | None) -> None:
-        """Let those who wait for this commit be answered first; a start takes longer."""
-        self.journal.after_commit(self._start_queued)
+        self._perform(() if error else then())
 
     def _start_queued(self, _error: sqlite3.Error | None) -> None:
         """Start queued instances: their histories are durable now."""

@@ -40,7 +40,7 @@ async def hibernate(subject: Subject, args: Args) -> list[str]:
         instance = run.instance
         if args["instance"] not in (None, instance.id):
             continue
-        if subject.engine.hibernate(run):
+        if subject.engine.idle.end(run):
             found.append(instance.id)
         elif args["instance"] is not None:
             place = Place(subject, instance.workflow, instance.id)
