@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, ModuleType
@@ -39,10 +37,6 @@ def watched(project: str) -> Iterator[None]:
         replace(random, name)
     replace(os, "urandom")  # of uuid
     replace(random, "_urandom")  # of secrets
-    replace(os, "urandom")
-    replace(uuid, "uuid4")
-    for name in ("token_hex", "token_bytes"):
-        replace(secrets, name)
     try:
         yield
     finally:
