@@ -174,6 +174,17 @@ out.append(await promise)
     assert given(tmp_path, code) == ["JsException", "AbortError", "Invalid URL: nothing"]
 
 
+def test_object_looks_into_a_pair_of_sockets_as_examples_do(tmp_path: Path) -> None:
+    code = """
+from js import Headers, Object, WebSocketPair
+pair = Object.values(WebSocketPair.new())
+client, server = pair
+out = [type(client).__name__, client is pair[0], list(Object.keys(WebSocketPair.new())),
+       len(Object.entries(WebSocketPair.new())), len(Object.keys(Headers.new({"a": "b"}.items())))]
+"""
+    assert given(tmp_path, code) == ["WebSocket", True, ["0", "1"], 2, 0]
+
+
 def test_a_proxy_asks_its_handler_and_does_the_rest_itself(tmp_path: Path) -> None:
     code = """
 import js

@@ -13,7 +13,7 @@ from . import conversion, scope, tracebacks, traces
 from .loader import Worker
 from .loop.web_loop import interrupt
 from .sdk.jserror import JsException
-from .sdk.workers.entrypoints import Context
+from .sdk.workers.entrypoints import Context, DurableObjectAbort
 from .streams import IncomingBody, ReadableStream, Send
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ async def _reported(awaitable: Awaitable[Any]) -> None:
     """Await a promise given to `wait_until`; a failure is only shown in the terminal."""
     try:
         await awaitable
-    except Exception as error:
+    except (Exception, DurableObjectAbort) as error:
         if (trace := traces.current()) is not None:
             trace.raised(error)
         tracebacks.print_error(error)

@@ -276,6 +276,14 @@ class WebSocketPair(JsObject):
         """Return both ends."""
         return JsArrayProxy(list(self._ends), "WebSocketPair")
 
+    def object_keys(self) -> Any:
+        """Return their names."""
+        return JsArrayProxy(["0", "1"], "WebSocketPair")
+
+    def object_entries(self) -> Any:
+        """Return names and ends."""
+        return JsArrayProxy([list(pair) for pair in zip("01", self._ends, strict=True)], "entries")
+
     def __iter__(self) -> Iterator[WebSocket]:
         return iter(self._ends)
 

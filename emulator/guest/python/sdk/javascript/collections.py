@@ -174,16 +174,22 @@ class Object(JsObject):
     @staticmethod
     def keys(value: Any) -> JsProxy:
         """Return the names of its properties."""
+        if _is_ours(value):
+            return value.object_keys()  # type: ignore[no-any-return]
         return JsArrayProxy(list(_members(value)), "Object.keys(…)")
 
     @staticmethod
     def values(value: Any) -> JsProxy:
         """Return the values of its properties."""
+        if _is_ours(value):
+            return value.object_values()  # type: ignore[no-any-return]
         return JsArrayProxy(list(_members(value).values()), "Object.values(…)")
 
     @staticmethod
     def entries(value: Any) -> JsProxy:
         """Return pairs of both."""
+        if _is_ours(value):
+            return value.object_entries()  # type: ignore[no-any-return]
         pairs = [[key, item] for key, item in _members(value).items()]
         return JsArrayProxy(pairs, "Object.entries(…)")
 
@@ -221,6 +227,11 @@ class Array(JsObject):
     def isArray(value: Any) -> bool:  # JavaScript's name
         """Whether a value is an array."""
         return isinstance(value, JsArrayProxy)
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether a value is an instance of one of the classes here, such as a WebSocketPair."""
+    return isinstance(value, JsObject) and not isinstance(value, Map | Set)
 
 
 def _members(value: Any) -> dict[str, Any]:
