@@ -50,7 +50,7 @@ class Isolates:
         self.start: Start = _nothing_runs
         self._kept: dict[tuple[str, str], _Isolate] = {}  # the most recently called one last
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], _Isolate] = {}
 
     async def answer(self, loader: str, call: Call) -> Encoded:
         """Run `:ready(id)`, `:load(id, code)`, or `"<target> <method>"` of a loaded worker.
@@ -78,11 +78,12 @@ class Isolates:
 
     async def close(self) -> None:
         """End all of them now."""
-        for task in list(self._ending):
-            task.cancel()
-        await asyncio.gather(*self._ending, return_exceptions=True)
-        kept, self._kept = self._kept, {}
-        await asyncio.gather(*(_stopped(each) for each in kept.values()))
+        ending, kept = dict(self._ending), list(self._kept.values())
+        self._kept.clear()
+        for task in ending:
+            task.cancel()  # perhaps before it has begun
+        await asyncio.gather(*ending, return_exceptions=True)
+        await asyncio.gather(*(_stopped(each) for each in (*kept, *ending.values())))
 
     def _find(self, loader: str, name: str) -> _Isolate | None:
         """Return a loaded worker, which counts as called now."""
@@ -120,9 +121,10 @@ class Isolates:
             self._end(next(iter(self._kept)))
 
     def _end(self, key: tuple[str, str]) -> None:
-        task = asyncio.get_running_loop().create_task(_drained(self._kept.pop(key)))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        isolate = self._kept.pop(key)
+        task = asyncio.get_running_loop().create_task(_drained(isolate))
+        self._ending[task] = isolate
+        task.add_done_callback(self._ending.pop)
 
 
 async def _answered(guest: Guest, target: dict[str, Any], method: str, call: Call) -> Encoded:

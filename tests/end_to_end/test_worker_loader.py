@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from bindings.binding import Call
 from emulator.errors import WorkerError
-from emulator.isolates import KEPT_MAX
-from emulator.loaded_code import read_code
+from emulator.isolates import KEPT_MAX, Isolates
+from emulator.loaded_code import Code, read_code
+from emulator.protocol import values
 from tests.config.project import Project
 from tests.end_to_end.server import DevServer
 from tests.typescript.projects import dev, project
@@ -31,6 +36,7 @@ service = "parent"
 entrypoint = "Prices"
 """
 PARENT = '''
+import asyncio
 import json
 from js import Object
 from pyodide.ffi import create_proxy, to_js
@@ -166,20 +172,70 @@ def test_what_a_loaded_worker_cannot_do_is_told(server: DevServer, path: str, te
     assert answer.status_code == 500 and text in answer.text
 
 
-def test_few_are_kept_and_a_save_ends_all(tmp_path: Path) -> None:
+def test_a_save_ends_loaded_workers(tmp_path: Path) -> None:
     made = Project(tmp_path)
     made.toml(head=HEAD)
     made.write("src/entry.py", PARENT)
     with DevServer(tmp_path) as server:
         alone = len(server.guest_pids())
-        for number in range(KEPT_MAX + 2):
-            assert server.post(f"/n{number}", content="").status_code == 203
-        eventually(lambda: len(server.guest_pids()) == alone + KEPT_MAX)
-        assert server.post("/n0", content="").status_code == 203  # it had ended
+        assert server.post("/n", content="tea").text == "hello POST ann tea"
+        assert len(server.guest_pids()) == alone + 1
         made.write("src/entry.py", PARENT.replace('"text": "hello"', '"text": "goodbye"'))
         server.wait_for("[Rr]eloaded")
         eventually(lambda: len(server.guest_pids()) == alone)
-        assert server.post("/n0", content="tea").text == "goodbye POST ann tea"
+        assert server.post("/n", content="tea").text == "goodbye POST ann tea"
+
+
+class _Guest:
+    """Stands for a guest that answers nothing."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[str] = loop.create_future()
+        self.connection = SimpleNamespace(closed=loop.create_future())
+        self.stopped = 0
+
+    async def drain(self, limit_ms: int) -> None: ...
+
+    async def stop(self) -> bool:
+        self.stopped += 1
+        return True
+
+
+def test_the_one_that_was_called_least_recently_ends() -> None:
+    started: list[tuple[_Guest, Path]] = []
+
+    async def start(folder: Path, code: Code) -> Any:
+        started.append((_Guest(), folder))
+        return started[-1][0]
+
+    async def ask(isolates: Isolates, method: str, *args: Any) -> Any:
+        payload = values.encode(list(args))
+        answer = await isolates.answer("LOADER", Call(method, payload))
+        return values.decode(answer.data)
+
+    async def main() -> None:
+        isolates = Isolates()
+        isolates.start = start
+        await asyncio.gather(*(ask(isolates, ":load", "0", CODE) for _ in range(3)))
+        assert len(started) == 1  # they waited for one another
+        for number in range(1, KEPT_MAX):
+            await ask(isolates, ":load", str(number), CODE)
+        assert await ask(isolates, ":ready", "0")  # now "1" is the oldest
+        await ask(isolates, ":load", "more", CODE)
+        await asyncio.gather(*isolates._ending)
+        assert [guest.stopped for guest, _ in started[:3]] == [0, 1, 0]
+        assert not started[1][1].exists() and started[0][1].exists()
+        assert not await ask(isolates, ":ready", "1")
+        started[0][0].lost.set_result("was killed")
+        assert not await ask(isolates, ":ready", "0")
+        with pytest.raises(WorkerError, match="was evicted while it was called"):
+            await ask(isolates, quote(json.dumps({"id": "1"})) + " fetch")
+        isolates.drop()
+        await isolates.close()
+        assert not any(folder.exists() for _, folder in started)
+
+    asyncio.run(main())
 
 
 def test_workerd_loads_javascript(tmp_path: Path) -> None:
