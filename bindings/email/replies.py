@@ -58,7 +58,7 @@ async def _raw(received: Headers, given: dict[str, Any]) -> tuple[str, str, byte
         raise WorkerError("In-Reply-To does not match original Message-ID")
     references = fields.get("references")
     if references is None:
-        raw = headers.replaced(raw, "References", f"{before} {message_id}".strip())
+        raw = headers.added(raw, "References", f"{before} {message_id}".strip())
     elif message_id not in references or before not in references:
         raise WorkerError("provided References header is invalid")
     own_id = new_id(sender)

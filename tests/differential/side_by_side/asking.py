@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +13,8 @@ from tests.waiting import eventually
 
 Answers = dict[str, Any]  # case -> what was answered
 
-BINDINGS = ("variables", "d1", "kv", "r2", "small", "objects")
+BINDINGS = ("variables", "d1", "kv", "r2", "small", "objects", "others")
+EMAILS = ("forward", "reject", "reply", "wrong reply", "fail", "")  # by their subject
 # Workflows that end by themselves; the class has a method for each.
 FLOWS = tuple(
     """values kinds context retries misuse parallel nested settled timesOut sleeps event stream
@@ -51,6 +54,7 @@ def answers(client: httpx.Client) -> Answers:
         found[f"response {name}"] = _shown(client.get(f"/response/{name}", headers=headers))
     for name, (method, path, options) in REQUESTS.items():
         found[f"request {name}"] = _shown(client.request(method, path, **options))
+    found |= {f"email {name}": _emailed(client, name) for name in EMAILS}
     found |= _operations(client)
     found |= {f"flow {name}": _until(client, name, *ENDED) for name in FLOWS}
     found["scheduled"] = _kept(client, "scheduled", 1)
@@ -93,6 +97,19 @@ def _operations(client: httpx.Client) -> Answers:
     found["flow that is restarted"] = _until(client, "again", "waiting", "running")
     do("status of nobody", "status", "nobody")
     return found
+
+
+def _emailed(client: httpx.Client, subject: str) -> Any:
+    """Hand an email over; one without a subject has no id either."""
+    fields = f"Subject: {subject}\nMessage-ID: <1@example.com>\nBcc: z@example.com\n"
+    raw = f"From: a@example.com\nTo: b@example.com\n{fields if subject else ''}\nHello"
+    query = {"from": "a@example.com", "to": "b@example.com", "format": "json"}
+    answer = client.post("/cdn-cgi/handler/email", params=query, content=raw)
+    if not answer.headers["content-type"].startswith("application/json"):
+        return [answer.status_code, answer.text]
+    text = re.sub(r"<[A-Za-z0-9]{36}@", "<ID@", answer.text)
+    text = re.sub(r'"timestamp":"[^"]*"', '"timestamp":"T"', text.replace('": "', '":"'))
+    return [answer.status_code, json.loads(text)]
 
 
 def _new(case: str, instance: str = "") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { d1, kv, r2, small, variables } from "./bindings";
 import { requestOf, responses } from "./http";
+import { handled, others } from "./others";
 import { outcomes, show } from "./show";
 
 export { Flow } from "./flow";
@@ -65,7 +66,7 @@ async function workflows(env: any, what: string, id: string, body: any): Promise
   return outcomes({ [what]: call });
 }
 
-const CASES: Record<string, (env: any) => Promise<any>> = { d1, kv, r2, small, variables, objects };
+const CASES: Record<string, (env: any) => Promise<any>> = { d1, kv, r2, small, variables, objects, others };
 
 export default {
   async fetch(request: Request, env: any, ctx: any): Promise<Response> {
@@ -95,6 +96,10 @@ export default {
       await env.KV.put(`queue ${told}`, "x");
       if (attempts === 1 && body === "a text") message.retry();
     }
+  },
+
+  async email(message: any): Promise<void> {
+    await handled(message);
   },
 
   async scheduled(event: any, env: any): Promise<void> {
