@@ -172,7 +172,8 @@ def _request_text(line: str, headers: RawHeaders) -> str:
 def _report(error: EmulatorError, request: str, still_serving: bool) -> Report:
     match error:
         case LoadError():
-            place = f" ({error.file}:{error.line})" if error.file else ""
+            line = f":{error.line}" if error.line else ""
+            place = f" ({error.file}{line})" if error.file else ""
             serving = (
                 "Programs still get answers from the code saved before."
                 if still_serving

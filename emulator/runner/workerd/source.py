@@ -136,7 +136,7 @@ class WorkerdSource:
         for warning in bundle.warnings:
             self._warn(warning)
         if bundle.service_worker:
-            _check_service_worker(spec)
+            _check_service_worker(spec, bundle.main)
         return bundle
 
     def _launch(self, layout: Layout, front: Front | None) -> WorkerdProcess:
@@ -233,12 +233,12 @@ def _of_binding(member: Member, binding: Binding) -> Handler:
     return handle
 
 
-def _check_service_worker(spec: WorkerSpec) -> None:
+def _check_service_worker(spec: WorkerSpec, main: str) -> None:
     """Raise LoadError for bindings that workerd gives to modules only."""
     names = [member.name for member in spec.members if "wrapped" in member.value]
     if names:
         text = (
-            f"{spec.main.name} has no default export, so it is a script in service-worker format,"
+            f"{main} has no default export, so it is a script in service-worker format,"
             f" which cannot have {', '.join(names)}. Export an object with a fetch method:"
             " export default { … }"
         )
