@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from emulator.isolates import KEPT_MAX, Isolates
 from emulator.loaded_code import Code, read_code
 from emulator.protocol import values
 from tests.config.project import Project
+from tests.end_to_end.projects import FIXTURES
 from tests.end_to_end.server import DevServer
 from tests.typescript.projects import dev, project
 from tests.waiting import eventually
@@ -116,6 +118,13 @@ class Default(WorkerEntrypoint):
         except Exception as error:
             return Response(str(error), status=500)
 '''
+CHILD_THAT_SAYS = """
+from workers import Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response("{text}")
+"""
 TYPESCRIPT = """
 export default {
   async fetch(request: Request, env: any): Promise<Response> {
@@ -170,6 +179,16 @@ def test_a_loaded_worker_calls_a_service_that_it_was_given(server: DevServer) ->
 def test_what_a_loaded_worker_cannot_do_is_told(server: DevServer, path: str, text: str) -> None:
     answer = server.get(f"/{path}")
     assert answer.status_code == 500 and text in answer.text
+
+
+def test_the_sample_runs_what_it_is_sent(tmp_path: Path) -> None:
+    folder = shutil.copytree(FIXTURES / "worker-loader", tmp_path / "sample")
+    source = CHILD_THAT_SAYS.format(text="hello")
+    with DevServer(folder) as server:
+        assert server.get("/one").status_code == 404
+        assert server.post("/one", content=source).text == "hello"
+        assert server.get("/one").text == "hello"
+        assert server.post("/one", content=source.replace("hello", "bye")).text == "bye"
 
 
 def test_a_save_ends_loaded_workers(tmp_path: Path) -> None:
