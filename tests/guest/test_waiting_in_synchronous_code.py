@@ -229,6 +229,30 @@ def test_functions_for_another_thread_run_at_once_and_threads_may_wait(tmp_path:
     assert answers(tmp_path, "threads()") == [[True, 5, "from a thread"]]
 
 
+def test_pytest_runs_inside_a_handler_as_the_sdks_own_tests_do(tmp_path: Path) -> None:
+    inner = tmp_path / "src" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "test_inner.py").write_text(
+        "import asyncio\n"
+        "from pyodide.ffi import run_sync\n"
+        "async def later(): return await asyncio.sleep(0.01, 7)\n"
+        "def test_waits(): assert run_sync(later()) == 7\n"
+        "def test_loop(): assert asyncio.run(later()) == 7\n"
+        "async def test_async(): assert await later() == 7\n"
+    )
+    code = """
+import io
+from contextlib import redirect_stdout
+import pytest
+more = "no:cacheprovider no:xdist no:randomly no:timeout no:anyio no:hypothesispytest".split()
+with redirect_stdout(io.StringIO()) as told:
+    code = pytest.main(["-q", "-o", "asyncio_mode=auto", "--rootdir", "src/inner", "src/inner",
+                        *(f"-p{each}" for each in more)])
+out = [int(code), "3 passed" in told.getvalue()]
+"""
+    assert seen(tmp_path, code, {}) == [0, True]
+
+
 def test_what_anyio_hands_to_a_thread_runs_at_once(tmp_path: Path) -> None:
     run_in_thread = "async def run_sync(func, *args, **options):\n    raise NotImplementedError\n"
     write(tmp_path, {"src/anyio/__init__.py": "", "src/anyio/to_thread.py": run_in_thread})

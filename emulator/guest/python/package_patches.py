@@ -46,4 +46,18 @@ def _anyio_to_thread(module: Any) -> None:
     module.run_sync = run_sync
 
 
-_CHANGES: dict[str, Callable[[ModuleType], None]] = {"anyio.to_thread": _anyio_to_thread}
+def _pytest_config(module: Any) -> None:
+    """Our own plugin tests workers from outside; where user code runs pytest, there is none."""
+    make = module.PytestPluginManager.__init__
+
+    def made(self: Any, *args: Any, **options: Any) -> None:
+        make(self, *args, **options)
+        self.set_blocked("groundfog")
+
+    module.PytestPluginManager.__init__ = made
+
+
+_CHANGES: dict[str, Callable[[ModuleType], None]] = {
+    "_pytest.config": _pytest_config,
+    "anyio.to_thread": _anyio_to_thread,
+}
