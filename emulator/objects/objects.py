@@ -211,6 +211,10 @@ class Objects:
             found = self._residents.get(address.key) or self._open(address, guest)
         return found
 
+    def in_memory(self, address: Address) -> Resident | None:
+        """Return the object if it is in memory."""
+        return self._residents.get(address.key)
+
     def _open(self, address: Address, guest: Guest) -> Resident:
         from bindings.durable_objects.storage import Storage
         from bindings.durable_objects.syncing import Syncing

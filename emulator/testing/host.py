@@ -37,6 +37,7 @@ from emulator.testing import (  # noqa: F401  (they register what may be asked)
     instances,
     life,
     mocking,
+    objects,
     options,
     requests,
     surviving,

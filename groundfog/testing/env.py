@@ -120,6 +120,9 @@ def _given(value: Any) -> Any:
 
 
 def _is_client(value: Any) -> bool:
+    """Whether a value sends calls: a binding, or what one has returned, such as a stub."""
+    if "_caller" in getattr(value, "__dict__", ()):
+        return True
     return isinstance(value, module("guest.python.clients.binding")._BindingWrapper)
 
 

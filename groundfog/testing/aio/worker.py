@@ -13,6 +13,7 @@ from groundfog.testing.aio.d1 import AsyncD1
 from groundfog.testing.aio.faults import AsyncFaults
 from groundfog.testing.aio.handlers import AsyncHandlers
 from groundfog.testing.aio.life import AsyncLife
+from groundfog.testing.aio.objects import AsyncObject
 from groundfog.testing.aio.outbound import AsyncOutbound
 from groundfog.testing.aio.requests import AsyncRequests
 from groundfog.testing.aio.workflow import AsyncInstance, AsyncWorkflow
@@ -82,6 +83,19 @@ class AsyncWorker(AsyncRequests, AsyncHandlers, AsyncLife):
     def d1(self, binding: str) -> AsyncD1:
         """Return assertions about a D1 database."""
         return AsyncD1(self._opened, binding, self.env)
+
+    def durable_object(self, of: str, *, name: str | None = None, id: Any = None) -> AsyncObject:
+        """Return what looks into a Durable Object. of: its binding on `env`, or its class."""
+        self._opened.need_python("worker.durable_object")
+        return AsyncObject(self._opened, of, name, id)
+
+    async def durable_object_ids(self, of: str) -> list[dict[str, Any]]:
+        """Return `{"id", "name"}` of the Durable Objects of a class that have stored something."""
+        self._opened.need_python("worker.durable_object_ids")
+        found: list[dict[str, Any]] = await self._link.asking(
+            self._opened.number, "objects.ids", of=of
+        )
+        return found
 
     async def apply_migrations(self, binding: str | None = None) -> list[str]:
         """Apply the D1 migrations that are not applied yet, of one database or of all.

@@ -16,6 +16,7 @@ from groundfog.testing.sync.d1 import D1
 from groundfog.testing.sync.faults import Faults
 from groundfog.testing.sync.handlers import Handlers
 from groundfog.testing.sync.life import Life
+from groundfog.testing.sync.objects import Object
 from groundfog.testing.sync.outbound import Outbound
 from groundfog.testing.sync.requests import Requests
 from groundfog.testing.sync.workflow import Instance, Workflow
@@ -82,6 +83,17 @@ class Worker(Requests, Handlers, Life):
     def d1(self, binding: str) -> D1:
         """Return assertions about a D1 database."""
         return D1(self._opened, binding, self.env)
+
+    def durable_object(self, of: str, *, name: str | None = None, id: Any = None) -> Object:
+        """Return what looks into a Durable Object. of: its binding on `env`, or its class."""
+        self._opened.need_python("worker.durable_object")
+        return Object(self._opened, of, name, id)
+
+    def durable_object_ids(self, of: str) -> list[dict[str, Any]]:
+        """Return `{"id", "name"}` of the Durable Objects of a class that have stored something."""
+        self._opened.need_python("worker.durable_object_ids")
+        found: list[dict[str, Any]] = self._link.ask(self._opened.number, "objects.ids", of=of)
+        return found
 
     def apply_migrations(self, binding: str | None = None) -> list[str]:
         """Apply the D1 migrations that are not applied yet, of one database or of all.
