@@ -14,6 +14,7 @@ import click
 
 from bindings.queues import rules
 from bindings.queues.broker import Broker, Sent
+from emulator.cli.asking import confirm
 from emulator.cli.lazy import Group
 from emulator.cli.local_options import local_options
 from emulator.cli.options import ProjectOptions, load_project
@@ -160,7 +161,7 @@ def send(options: ProjectOptions, name: str, body: str, content_type: str, delay
 def purge(options: ProjectOptions, name: str, force: bool) -> None:
     """Delete every message of the queue NAME."""
     if not force:
-        click.confirm(f"Delete every message of {name}?", abort=True)
+        confirm(f"Delete every message of {name}?")
     count = _ask(options, name, lambda broker, config: broker.purge(name))
     say(f"Purged {name}: deleted {counted(count, 'message')}.")
 

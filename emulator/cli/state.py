@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from msgspec.structs import asdict
 
+from emulator.cli.asking import confirm
 from emulator.cli.cells import printable
 from emulator.cli.contents import differences, whole
 from emulator.cli.lazy import Group
@@ -39,7 +40,7 @@ def reset(options: ProjectOptions, yes: bool) -> None:
     """Delete everything: workflow instances, D1 databases, Vectorize indexes."""
     state = _locate(options)
     if not yes:
-        click.confirm(f"Delete all state in {state.directory}?", abort=True)
+        confirm(f"Delete all state in {state.directory}?")
     removed = state.reset([name for kind in KINDS for name in kind.files])
     where = state.directory
     show(f"Deleted {', '.join(removed)} in {where}" if removed else f"{where} was empty")
@@ -68,7 +69,7 @@ def load(name: str, options: ProjectOptions, yes: bool) -> None:
     states, state = SavedStates.of(config), State.locate(config, options.persist_to)
     states.get(name)
     if not yes and state.directory.is_dir():
-        click.confirm(f"Replace all state in {state.directory}?", abort=True)
+        confirm(f"Replace all state in {state.directory}?")
     saved = states.load(name, state)
     show(f"Loaded {saved.name}: {_told(saved)}")
 

@@ -135,3 +135,22 @@ def test_without_a_person_at_the_terminal_no_key_acts(tmp_path: Path) -> None:
 
 def server_of(project: Path) -> int:
     return int(json.loads((project / ".groundfog" / "dev.json").read_text())["pid"])
+
+
+def test_ctrl_c_at_a_question_does_nothing_and_ends_with_130(tmp_path: Path) -> None:
+    made = make_project(tmp_path / "p", WORKER, WRANGLER)
+    (made / "migrations").mkdir(exist_ok=True)
+    (made / "migrations" / "0001_first.sql").write_text("CREATE TABLE first (n);")
+    with Shell() as shell:
+        shell.type(f"cd {made}; {sys.executable} -m groundfog d1 migrations apply DB\n")
+        shell.wait_for(r"continue\? \[Y/n\]")
+        shell.type("\x03")
+        shell.wait_for(r"\^C\s+\$ ")
+        shell.type("echo code $?\n")
+        shell.wait_for(r"code 130\r")
+        shell.type(f"{sys.executable} -m groundfog d1 migrations apply DB\n")
+        shell.wait_for(r"continue\? \[Y/n\]")
+        shell.type("n\n")
+        shell.wait_for("error: nothing was done")
+        shell.type("echo code $?\n")
+        shell.wait_for(r"code 1\r")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bindings.d1.wrangler_state import take_over, user_tables, wrangler_file
+from emulator.cli.asking import confirm
 from emulator.cli.d1.databases import Chosen, choose, choose_all, database_options
 from emulator.cli.local_options import import_options, wrangler_folder
 from emulator.cli.options import ProjectOptions
@@ -65,7 +66,7 @@ def _import(found: Chosen, source: Path, yes: bool) -> None:
         text = f"{found.title} already has {counted(len(there), 'table')}: {', '.join(there[:5])}"
         if not sys.stdin.isatty():
             raise UsageError(f"{text}.\n  To replace all of it, run the command with --yes.")
-        click.confirm(f"{text}. Replace all of it?", abort=True)
+        confirm(f"{text}. Replace all of it?")
     found.state.prepare()
     tables = take_over(source, found.path)
     show(f"✅ {found.title}: {counted(len(tables), 'table')} taken over from {source}")

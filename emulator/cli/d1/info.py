@@ -11,6 +11,7 @@ from bindings.d1.jobs import Query
 from bindings.d1.migrations import unapplied_in_file
 from bindings.d1.wrangler_state import user_tables
 from emulator.answers.d1 import DatabaseInfo
+from emulator.cli.asking import confirm
 from emulator.cli.d1.databases import Chosen, choose, choose_all, database_options
 from emulator.cli.options import ProjectOptions
 from emulator.cli.output import show, show_json
@@ -94,7 +95,7 @@ def delete(options: ProjectOptions, name: str, yes: bool) -> None:
         show(f"{found.title} has no file, so there is nothing to delete.")
         return
     if not yes:
-        click.confirm(f"Delete {found.title}, {found.path}?", abort=True)
+        confirm(f"Delete {found.title}, {found.path}?")
     with found.state.locked():
         for ending in ("-wal", "-shm", ""):
             found.path.with_name(found.path.name + ending).unlink(missing_ok=True)

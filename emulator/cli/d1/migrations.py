@@ -9,6 +9,7 @@ import click
 
 from bindings.d1.migration_files import create_migration
 from bindings.d1.migrations import MigrationFailed, apply_migration, unapplied
+from emulator.cli.asking import confirm
 from emulator.cli.d1.databases import Chosen, choose, database_options
 from emulator.cli.lazy import Group
 from emulator.cli.options import ProjectOptions
@@ -66,7 +67,7 @@ async def _apply(found: Chosen) -> None:
         show(draw_table(["name"], [[name] for name in names]))
         if sys.stdin.isatty():
             count = counted(len(names), "migration")
-            click.confirm(f"About to apply {count}, continue?", default=True, abort=True)
+            confirm(f"About to apply {count}, continue?", default=True)
         show(f"🌀 Executing on local database {found.title}:")
         statuses = dict.fromkeys(names, "🕒️")
         try:

@@ -15,6 +15,7 @@ from bindings.kv import rules
 from bindings.kv.kv import Kv, as_text
 from bindings.kv.namespace import Entry
 from bindings.kv.values import to_json
+from emulator.cli.asking import confirm
 from emulator.cli.kv.opening import Chosen, namespace_options
 from emulator.cli.output import say, show_json
 from emulator.errors import UsageError
@@ -75,7 +76,7 @@ def delete(choose: Choose, file: Path, force: bool) -> None:
     names = _names(file)
     chosen = choose()
     if not force:
-        click.confirm(f"Delete {len(names)} keys of {chosen.name}?", abort=True)
+        confirm(f"Delete {len(names)} keys of {chosen.name}?")
     chosen.ask(lambda kv: kv.namespace.delete([rules.check_key(name) for name in names]))
     say(f"Success! {len(names)} keys are deleted.")
 

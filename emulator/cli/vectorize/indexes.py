@@ -10,6 +10,7 @@ from bindings.vectorize.index import Index
 from bindings.vectorize.settings import DIMENSIONS_MAX
 from bindings.vectorize.vectors import NAME_MAX_BYTES
 from emulator.answers.vectorize import IndexDefinition, IndexShape
+from emulator.cli.asking import confirm
 from emulator.cli.options import ProjectOptions, load_project, project_options
 from emulator.cli.output import show, show_json
 from emulator.cli.table import draw_table
@@ -147,7 +148,7 @@ def delete(options: ProjectOptions, name: str, force: bool) -> None:
             )
         if not force and sys.stdin.isatty():
             count = counted(index.describe()["vectorCount"], "vector")
-            click.confirm(f"Delete the index '{name}' with {count}?", abort=True)
+            confirm(f"Delete the index '{name}' with {count}?")
         _erase(index, options)
     show(f"✅ Deleted Vectorize index '{name}'")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from emulator.answers.workflows import BatchDeletion, CountedWorkflow
+from emulator.cli.asking import confirm
 from emulator.cli.output import say, show_json
 from emulator.cli.workflows.access import opened
 from emulator.cli.workflows.naming import LATEST, explained, find_instance
@@ -31,7 +32,7 @@ def delete_workflow(target: Target, name: str, yes: bool) -> None:
             count = sum(found["instances"].values())
         if count and not yes and sys.stdin.isatty():
             question = f"Delete {counted(count, 'instance')} of {name}?"
-            click.confirm(question, abort=True, err=True)
+            confirm(question, err=True)
         result = api.ask("DELETE", name).result
     if target.as_json:
         show_json(result)

@@ -7,6 +7,7 @@ import sys
 import click
 
 from emulator.answers.workflows import JournalSizes, Pruned
+from emulator.cli.asking import confirm
 from emulator.cli.cells import printable
 from emulator.cli.ink import Colour, Ink
 from emulator.cli.output import say, show_drawn, show_json
@@ -96,7 +97,7 @@ def prune(
                 return
             if found["pruned"]:
                 question = f"Delete {counted(found['pruned'], 'instance')}?"
-                click.confirm(question, abort=True, err=True)
+                confirm(question, err=True)
         result = _prune(api, name, body | ({"compact": True} if compact else {}))
     _tell(target, result, "deleted")
 
