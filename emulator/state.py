@@ -29,8 +29,10 @@ except ImportError:  # Windows
 
 DIRECTORY_NAME = ".groundfog"
 OBJECTS = "do"  # the folder of Durable Objects
+CREATED = "created.json"  # what was created over REST
 # The other entries of the directory are files of bindings.
 CONTENTS = (
+    CREATED,
     *("clock.json", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"),
     *("workerd", "polyfills.json"),
 )
@@ -84,6 +86,11 @@ class State(Struct, frozen=True):
     def objects(self, unique_key: str) -> Path:
         """Return the folder with the files of the objects of a class."""
         return self.directory / OBJECTS / _file_stem(unique_key)
+
+    @property
+    def created(self) -> Path:
+        """The list of what was created over REST."""
+        return self.directory / CREATED
 
     def prepare(self) -> None:
         """Create the folder, private to the user and ignored by git.

@@ -12,6 +12,14 @@ METADATA_TYPES = ("string", "number", "boolean")
 # Source: docs/platform/vectorize.md, "Limits".
 DIMENSIONS_MAX = 1_536
 METADATA_INDEXES_MAX = 10
+# Each preset has its model's dimensions. Source: docs/platform/vectorize.md, "The command line".
+PRESETS = {
+    "@cf/baai/bge-small-en-v1.5": 384,
+    "@cf/baai/bge-base-en-v1.5": 768,
+    "@cf/baai/bge-large-en-v1.5": 1024,
+    "openai/text-embedding-ada-002": 1536,
+    "cohere/embed-multilingual-v2.0": 768,
+}
 
 
 class IndexConfig(Struct, frozen=True):

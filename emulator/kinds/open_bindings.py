@@ -62,6 +62,13 @@ class Bindings:
         """Return what `record` describes, open, whether or not it is bound to a name."""
         return self._lazy(kind, record, self._places(config)).opened()
 
+    async def discard(self, kind: Kind, record: Record, config: Config) -> None:
+        """Close what `record` describes: its files can be deleted then."""
+        key = kind.name, kind.identity(record, self._places(config))
+        binding = self._made.pop(key, None)
+        if binding is not None:
+            await binding.close()
+
     def removed(self) -> list[str]:
         """Return messages about files that were removed while bindings used them."""
         return [told for binding in self._made.values() if (told := binding.removed())]

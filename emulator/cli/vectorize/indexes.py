@@ -7,7 +7,7 @@ import sys
 import click
 
 from bindings.vectorize.index import Index
-from bindings.vectorize.settings import DIMENSIONS_MAX
+from bindings.vectorize.settings import DIMENSIONS_MAX, PRESETS
 from bindings.vectorize.vectors import NAME_MAX_BYTES
 from emulator.answers.vectorize import IndexDefinition, IndexShape
 from emulator.cli.asking import confirm
@@ -20,15 +20,6 @@ from emulator.state import State
 from emulator.words import counted
 
 METRICS = ("cosine", "euclidean", "dot-product")
-
-# Each preset has its model's dimensions. Source: docs/platform/vectorize.md, "The command line".
-PRESETS = {
-    "@cf/baai/bge-small-en-v1.5": 384,
-    "@cf/baai/bge-base-en-v1.5": 768,
-    "@cf/baai/bge-large-en-v1.5": 1024,
-    "openai/text-embedding-ada-002": 1536,
-    "cohere/embed-multilingual-v2.0": 768,
-}
 
 
 @click.command()

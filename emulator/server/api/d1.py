@@ -9,19 +9,31 @@ import asyncio
 import hashlib
 import json
 import secrets
+import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bindings.d1.migration_files import Migrations
+from emulator.clock import SystemClock
 from emulator.engine.model.plain import iso
 from emulator.errors import EmulatorError, WorkerError
 from emulator.kinds.d1 import KIND, Database
 from emulator.server.api.bases import BASES
-from emulator.server.api.bodies import BATCH_MAX_BYTES, as_object, body_bytes, read_apart, read_json
+from emulator.server.api.bodies import (
+    BATCH_MAX_BYTES,
+    as_object,
+    body_bytes,
+    object_body,
+    read_apart,
+    read_json,
+)
+from emulator.server.api.created import add, created, delete, text_of
 from emulator.server.api.envelope import OWN_BASE, Answer, ApiError, endpoint
 from emulator.server.api.parameters import bad, whole_number
 from emulator.worker import Worker
@@ -29,9 +41,10 @@ from emulator.worker import Worker
 if TYPE_CHECKING:
     from bindings.d1.database import D1
 
-NO_DATABASE, FAILED = 7404, 7500
+NO_DATABASE, FAILED, NAME_IN_USE = 7404, 7500, 7502
 PER_PAGE, PER_PAGE_MAX = 10, 10_000
 FILES_MAX = 16  # exports that were not fetched, uploads that were not ingested
+_NO_MIGRATIONS = Migrations(Path("migrations"), "d1_migrations", "*.sql")
 _FILES = f"{OWN_BASE}/d1/files/{{name}}"
 
 Handler = Callable[["_Databases", Database, "D1", Request], Awaitable[Answer]]
@@ -54,7 +67,9 @@ def routes(worker: Worker) -> list[Route]:
         path = f"{base}/d1/database"
         one = f"{path}/{{database}}"
         found.append(Route(path, endpoint(databases.list), methods=["GET"]))
+        found.append(Route(path, endpoint(databases.create), methods=["POST"]))
         found.append(Route(one, endpoint(databases.show), methods=["GET"]))
+        found.append(Route(one, endpoint(databases.delete), methods=["DELETE"]))
         for rest, handler in table:
             asked = endpoint(partial(databases.on_database, handler))
             found.append(Route(one + rest, asked, methods=["POST"]))
@@ -62,7 +77,7 @@ def routes(worker: Worker) -> list[Route]:
 
 
 class _Databases:
-    """The databases of the configuration, and files on their way in and out."""
+    """The databases that there are, and files on their way in and out."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -70,8 +85,12 @@ class _Databases:
 
     def records(self) -> list[Database]:
         """Return each database once."""
+        found = {
+            key: Database(key, each["name"], _NO_MIGRATIONS)
+            for key, each in created(self._worker, KIND).items()
+        }
         bound = self._worker.config.bound(Database)
-        return list({each.record.local_id: each.record for each in bound}.values())
+        return list((found | {each.record.local_id: each.record for each in bound}).values())
 
     async def list(self, request: Request) -> Answer:
         """GET …/database?name=&page=&per_page=."""
@@ -82,6 +101,24 @@ class _Databases:
         shown = [self.shown(each) for each in found[(page - 1) * per_page :][:per_page]]
         counts = {"count": len(shown), "total_count": len(found)}
         return Answer(shown, {"page": page, "per_page": per_page, **counts})
+
+    async def create(self, request: Request) -> Answer:
+        """POST …/database `{name}`; where it would be means nothing here."""
+        name = text_of(await object_body(request), "name")
+        if any(each.name == name for each in self.records()):
+            text = f"A database with that name already exists: {name}"
+            raise ApiError(400, NAME_IN_USE, text)
+        record = Database(str(uuid.uuid4()), name, _NO_MIGRATIONS)
+        now = iso(SystemClock().now_ms())
+        add(self._worker, KIND, record.local_id, {"name": name, "created": now})
+        return Answer(self.shown(record))
+
+    async def delete(self, request: Request) -> Answer:
+        """DELETE …/database/{id or name}."""
+        record = self._record(request)
+        path = record.path(self._worker.state)
+        await delete(self._worker, KIND, record.local_id, record, path)
+        return Answer(None)
 
     async def show(self, request: Request) -> Answer:
         """GET …/database/{id or name}."""
@@ -131,11 +168,12 @@ class _Databases:
         from bindings.d1.wrangler_state import user_tables
 
         path = record.path(self._worker.state)
+        since = created(self._worker, KIND).get(record.local_id, {})
         return {
             "uuid": record.local_id,
             "name": record.name,
             "version": "production",
-            "created_at": iso(self._worker.started_ms),
+            "created_at": since.get("created", iso(self._worker.started_ms)),
             "num_tables": len(user_tables(path)),
             "file_size": path.stat().st_size if path.is_file() else 0,
             "running_in_region": "WEUR",
@@ -151,8 +189,7 @@ class _Databases:
         for each in self.records():
             if wanted in (each.local_id, each.name):
                 return each
-        text = f"The database {wanted} could not be found: the configuration does not have it."
-        raise ApiError(404, NO_DATABASE, text)
+        raise ApiError(404, NO_DATABASE, f"The database {wanted} could not be found.")
 
 
 async def _query(databases: _Databases, record: Database, database: D1, request: Request) -> Answer:

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +21,15 @@ from starlette.routing import Route
 from emulator.errors import WorkerError
 from emulator.kinds.kv import KIND, Namespace
 from emulator.server.api.bases import BASES
-from emulator.server.api.bodies import BATCH_MAX_BYTES, as_object, body_bytes, read_apart, read_json
+from emulator.server.api.bodies import (
+    BATCH_MAX_BYTES,
+    as_object,
+    body_bytes,
+    object_body,
+    read_apart,
+    read_json,
+)
+from emulator.server.api.created import add, created, delete, text_of
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
 from emulator.server.api.parameters import bad, whole_number
 from emulator.worker import Worker
@@ -29,8 +38,9 @@ if TYPE_CHECKING:
     from bindings.kv.kv import Kv
     from bindings.kv.namespace import Entry
 
-NOT_FOUND, NO_NAMESPACE = 10009, 10013
-PER_PAGE, PER_PAGE_MAX = 20, 100
+NOT_FOUND, NO_NAMESPACE, TITLE_IN_USE = 10009, 10013, 10014
+TITLE_MAX_BYTES = 512
+PER_PAGE, PER_PAGE_MAX = 20, 1_000  # wrangler asks for so many
 BULK_MAX = 10_000
 VALUE_MAX_BYTES = 26 * 1024 * 1024  # a value, and the rest of a form
 
@@ -56,7 +66,10 @@ def routes(worker: Worker) -> list[Route]:
         path = f"{base}/storage/kv/namespaces"
         namespaces = partial(_list_namespaces, worker)
         found.append(Route(path, endpoint(namespaces), methods=["GET"]))
+        found.append(Route(path, endpoint(partial(_create, worker)), methods=["POST"]))
         found.append(Route(path + one, endpoint(partial(_show, worker)), methods=["GET"]))
+        found.append(Route(path + one, endpoint(partial(_rename, worker)), methods=["PUT"]))
+        found.append(Route(path + one, endpoint(partial(_remove, worker)), methods=["DELETE"]))
         for method, rest, handler in table:
             asked = endpoint(partial(_on_namespace, worker, handler))
             found.append(Route(path + rest, asked, methods=[method]))
@@ -64,7 +77,7 @@ def routes(worker: Worker) -> list[Route]:
 
 
 async def _list_namespaces(worker: Worker, request: Request) -> Answer:
-    """GET …/namespaces: those of the configuration."""
+    """GET …/namespaces: those of the configuration, and those that were created."""
     found = [_shown(worker, each) for each in _namespaces(worker)]
     if request.query_params.get("direction") == "desc":
         found.reverse()
@@ -80,8 +93,43 @@ async def _show(worker: Worker, request: Request) -> Answer:
     return Answer(_shown(worker, _namespace(worker, request)))
 
 
+async def _create(worker: Worker, request: Request) -> Answer:
+    """POST …/namespaces `{title}`."""
+    title = await _new_title(worker, request)
+    namespace = Namespace(secrets.token_hex(16))
+    add(worker, KIND, namespace.id, {"title": title})
+    return Answer(_shown(worker, namespace))
+
+
+async def _rename(worker: Worker, request: Request) -> Answer:
+    """PUT …/namespaces/{id} `{title}`."""
+    namespace = _namespace(worker, request)
+    if namespace.id not in created(worker, KIND):
+        raise bad("The title of a namespace of the configuration is the name of its binding.")
+    add(worker, KIND, namespace.id, {"title": await _new_title(worker, request)})
+    return Answer(_shown(worker, namespace))
+
+
+async def _remove(worker: Worker, request: Request) -> Answer:
+    """DELETE …/namespaces/{id}, with its keys."""
+    namespace = _namespace(worker, request)
+    await delete(worker, KIND, namespace.id, namespace, namespace.path(worker.state))
+    return Answer({})
+
+
+async def _new_title(worker: Worker, request: Request) -> str:
+    title = text_of(await object_body(request), "title")
+    if len(title.encode()) > TITLE_MAX_BYTES:
+        raise bad(f"title is too long; expected at most {TITLE_MAX_BYTES} bytes")
+    if any(each["title"] == title for each in created(worker, KIND).values()):
+        text = f"a namespace with this account ID and title already exists: {title}"
+        raise ApiError(400, TITLE_IN_USE, text)
+    return title
+
+
 def _namespaces(worker: Worker) -> list[Namespace]:
-    found = {bound.record.id: bound.record for bound in worker.config.bound(Namespace)}
+    found = {key: Namespace(key) for key in created(worker, KIND)}
+    found |= {bound.record.id: bound.record for bound in worker.config.bound(Namespace)}
     return sorted(found.values(), key=lambda each: each.id)
 
 
@@ -90,13 +138,15 @@ def _namespace(worker: Worker, request: Request) -> Namespace:
     for each in _namespaces(worker):
         if each.id == wanted:
             return each
-    text = f"namespace not found: the configuration has no KV namespace with the id '{wanted}'"
+    text = f"namespace not found: there is no KV namespace with the id '{wanted}'"
     raise ApiError(404, NO_NAMESPACE, text)
 
 
 def _shown(worker: Worker, namespace: Namespace) -> dict[str, object]:
     names = [bound.name for bound in worker.config.bound(Namespace) if bound.record == namespace]
-    return {"id": namespace.id, "title": names[0], "supports_url_encoding": True}
+    found = created(worker, KIND).get(namespace.id)
+    title = names[0] if found is None else found["title"]
+    return {"id": namespace.id, "title": title, "supports_url_encoding": True}
 
 
 async def _on_namespace(worker: Worker, handler: Handler, request: Request) -> Answer | Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from hashlib import sha256
@@ -16,11 +17,13 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.requests import Request
 from starlette.routing import Route
 
+from emulator.clock import SystemClock
 from emulator.engine.model.plain import iso
 from emulator.errors import WorkerError
 from emulator.kinds.queues import KIND, Consumer, Producer, queue_names
 from emulator.server.api.bases import BASES
 from emulator.server.api.bodies import object_body
+from emulator.server.api.created import add, created, forget, text_of
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
 from emulator.server.api.parameters import bad, whole_number
 from emulator.worker import Worker
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
     from bindings.queues.broker import Message
     from bindings.queues.queue import Queue
 
-NO_QUEUE = 11_000
+NO_QUEUE, NAME_IN_USE = 11_000, 11_009
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 PULL_MAX = 100
 PEEK_MAX = 100
 
@@ -40,6 +44,7 @@ def routes(worker: Worker) -> list[Route]:
     """Return these routes, for `create_app`."""
     table: list[tuple[str, str, Handler]] = [
         ("GET", "", _show),
+        ("DELETE", "", _delete),
         ("PATCH", "", _change),
         ("PUT", "", _change),
         ("GET", "/consumers", _list_consumers),
@@ -56,6 +61,8 @@ def routes(worker: Worker) -> list[Route]:
     for base in BASES:
         whole = endpoint(partial(_list, worker))
         found.append(Route(f"{base}/queues", whole, methods=["GET"]))
+        made = endpoint(partial(_create, worker))
+        found.append(Route(f"{base}/queues", made, methods=["POST"]))
         for method, rest, handler in table:
             asked = endpoint(partial(_on_queue, worker, handler))
             found.append(Route(f"{base}/queues/{{queue}}{rest}", asked, methods=[method]))
@@ -68,8 +75,28 @@ def queue_id(name: str) -> str:
 
 
 def names(worker: Worker) -> list[str]:
-    """Return every queue of the configuration, also those for dead letters."""
-    return queue_names(worker.config)
+    """Return every queue: those of the configuration, dead letters too, and created ones."""
+    return sorted({*queue_names(worker.config), *created(worker, KIND)})
+
+
+async def _create(worker: Worker, request: Request) -> Answer:
+    """POST …/queues `{queue_name}`."""
+    name = text_of(await object_body(request), "queue_name")
+    if not _NAME.fullmatch(name):
+        raise bad("queue_name has 1 to 63 lower case letters, digits and hyphens between them")
+    if name in names(worker):
+        raise ApiError(409, NAME_IN_USE, f"Queue name '{name}' is already taken.")
+    add(worker, KIND, name, {"created": iso(SystemClock().now_ms())})
+    return Answer(_shown(worker, name))
+
+
+async def _delete(worker: Worker, name: str, queue: Queue, request: Request) -> Answer:
+    """DELETE …/queues/{id}, with its messages."""
+    if name in queue_names(worker.config):
+        raise bad(f"{name} is in the configuration. Remove it there, before you delete it.")
+    await queue.broker.purge(name)
+    forget(worker, KIND, name)
+    return Answer(None)
 
 
 async def _list(worker: Worker, request: Request) -> Answer:
@@ -95,7 +122,7 @@ async def _on_queue(worker: Worker, handler: Handler, request: Request) -> Answe
     wanted = request.path_params["queue"]
     name = next((each for each in names(worker) if wanted in (each, queue_id(each))), None)
     if name is None:
-        raise ApiError(404, NO_QUEUE, f"Queue not found: the configuration has no queue '{wanted}'")
+        raise ApiError(404, NO_QUEUE, f"Queue not found: there is no queue '{wanted}'")
     queue = cast("Queue", worker.opened(KIND, Producer(name)))
     try:
         return await handler(worker, name, queue, request)

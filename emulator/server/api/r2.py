@@ -5,6 +5,7 @@ Source: docs/platform/r2.md, "REST".
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,12 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from emulator.clock import SystemClock
 from emulator.engine.model.plain import iso
 from emulator.errors import WorkerError
 from emulator.kinds.r2 import KIND, BucketRecord
 from emulator.server.api.bases import BASES
+from emulator.server.api.bodies import object_body
+from emulator.server.api.created import add, created, delete, text_of
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
-from emulator.server.api.parameters import whole_number
+from emulator.server.api.parameters import bad, whole_number
 from emulator.server.api.s3.door import routes as s3_routes
 from emulator.worker import Worker
 
@@ -28,7 +32,9 @@ if TYPE_CHECKING:
     from bindings.r2.bucket import Bucket
     from bindings.r2.r2 import R2
 
-NO_BUCKET = 10006
+BAD_NAME, NO_BUCKET, NAME_IN_USE, NOT_EMPTY = 10005, 10006, 10004, 10008
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_CLASSES = ("Standard", "InfrequentAccess")
 PUBLIC = "/cdn-cgi/local/r2/public/{bucket}/{key:path}"
 _FIELDS = {
     "content-type": "contentType",
@@ -49,26 +55,56 @@ def routes(worker: Worker) -> list[Route]:
         ("PUT", "/objects/{key:path}", _put),
         ("DELETE", "/objects/{key:path}", _delete),
     ]
-    found = [*s3_routes(worker)]
+    found = [*s3_routes(worker, records)]
     found.append(Route(PUBLIC, endpoint(partial(_on_bucket, worker, _get)), methods=["GET"]))
     for base in BASES:
         path = f"{base}/r2/buckets"
         one = f"{path}/{{bucket}}"
         found.append(Route(path, endpoint(partial(_list_buckets, worker)), methods=["GET"]))
+        found.append(Route(path, endpoint(partial(_create_bucket, worker)), methods=["POST"]))
         found.append(Route(one, endpoint(partial(_show_bucket, worker)), methods=["GET"]))
+        found.append(Route(one, endpoint(partial(_delete_bucket, worker)), methods=["DELETE"]))
         for method, rest, handler in table:
             asked = endpoint(partial(_on_bucket, worker, handler))
             found.append(Route(one + rest, asked, methods=[method]))
     return found
 
 
-def _records(worker: Worker) -> dict[str, BucketRecord]:
-    return {bound.record.name: bound.record for bound in worker.config.bound(BucketRecord)}
+async def _create_bucket(worker: Worker, request: Request) -> Answer:
+    """POST …/buckets `{name, storageClass?, locationHint?}`."""
+    body = await object_body(request)
+    name = text_of(body, "name")
+    if not _NAME.fullmatch(name):
+        raise ApiError(400, BAD_NAME, "The specified bucket name is not valid.")
+    storage_class = body.get("storageClass") or "Standard"
+    if storage_class not in _CLASSES:
+        raise bad("storageClass is not one of Standard and InfrequentAccess")
+    if name in records(worker):
+        text = "The bucket you tried to create already exists, and you own it."
+        raise ApiError(409, NAME_IN_USE, text)
+    now = iso(SystemClock().now_ms())
+    add(worker, KIND, name, {"storage_class": storage_class, "created": now})
+    return Answer(_shown_bucket(worker, name))
+
+
+async def _delete_bucket(worker: Worker, request: Request) -> Answer:
+    """DELETE …/buckets/{bucket}, if it is empty."""
+    record = _record(worker, request)
+    if cast("R2", worker.opened(KIND, record)).bucket.totals()[0]:
+        raise ApiError(409, NOT_EMPTY, "The bucket you tried to delete is not empty.")
+    await delete(worker, KIND, record.name, record, record.folder(worker.state))
+    return Answer({})
+
+
+def records(worker: Worker) -> dict[str, BucketRecord]:
+    """Return the buckets by name: those of the configuration, and those that were created."""
+    found = {name: BucketRecord(name) for name in created(worker, KIND)}
+    return found | {bound.record.name: bound.record for bound in worker.config.bound(BucketRecord)}
 
 
 async def _list_buckets(worker: Worker, request: Request) -> Answer:
-    """GET …/buckets: those of the configuration."""
-    shown = [_shown_bucket(worker, name) for name in sorted(_records(worker))]
+    """GET …/buckets: those of the configuration, and those that were created."""
+    shown = [_shown_bucket(worker, name) for name in sorted(records(worker))]
     return Answer({"buckets": shown})
 
 
@@ -78,16 +114,20 @@ async def _show_bucket(worker: Worker, request: Request) -> Answer:
 
 
 def _shown_bucket(worker: Worker, name: str) -> dict[str, Any]:
-    when = iso(worker.started_ms)
-    return {"name": name, "creation_date": when, "location": "local", "storage_class": "Standard"}
+    found = created(worker, KIND).get(name, {})
+    return {
+        "name": name,
+        "creation_date": found.get("created", iso(worker.started_ms)),
+        "location": "local",
+        "storage_class": found.get("storage_class", "Standard"),
+    }
 
 
 def _record(worker: Worker, request: Request) -> BucketRecord:
     wanted = request.path_params["bucket"]
-    found = _records(worker).get(wanted)
+    found = records(worker).get(wanted)
     if found is None:
-        text = f"The specified bucket does not exist: the configuration has no bucket '{wanted}'."
-        raise ApiError(404, NO_BUCKET, text)
+        raise ApiError(404, NO_BUCKET, f"The specified bucket does not exist: '{wanted}'.")
     return found
 
 

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.requests import Request
 from starlette.routing import Route
 
+from bindings.vectorize.settings import PRESETS
 from emulator.errors import WorkerError
-from emulator.kinds.vectorize import KIND, VectorIndex
+from emulator.kinds.vectorize import INDEX_NAME_MAX_BYTES, KIND, VectorIndex, index_named
 from emulator.server.api.bases import BASES
-from emulator.server.api.bodies import as_object, body_bytes, read_apart, read_json
+from emulator.server.api.bodies import as_object, body_bytes, object_body, read_apart, read_json
+from emulator.server.api.created import add, created, delete, text_of
 from emulator.server.api.envelope import Answer, ApiError, endpoint
 from emulator.server.api.parameters import bad, whole_number
 from emulator.worker import Worker
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from bindings.vectorize.index import Index
     from bindings.vectorize.vectorize import Vectorize
 
-NO_INDEX, FAILED = 3000, 40026
+NO_INDEX, NAME_IN_USE, FAILED = 3000, 3002, 40026
 BODY_MAX_BYTES = 100 * 1024 * 1024
 LIST_COUNT, LIST_MAX = 100, 1000
 _OPTIONS = ("topK", "returnValues", "returnMetadata", "namespace", "filter")
@@ -54,6 +56,9 @@ def routes(worker: Worker) -> list[Route]:
     for base in BASES:
         path = f"{base}/vectorize/v2/indexes"
         found.append(Route(path, endpoint(partial(_indexes, worker)), methods=["GET"]))
+        found.append(Route(path, endpoint(partial(_create, worker)), methods=["POST"]))
+        one = endpoint(partial(_delete, worker))
+        found.append(Route(f"{path}/{{index}}", one, methods=["DELETE"]))
         for method, rest, handler in table:
             asked = endpoint(partial(_on_index, worker, handler))
             found.append(Route(f"{path}/{{index}}{rest}", asked, methods=[method]))
@@ -61,19 +66,62 @@ def routes(worker: Worker) -> list[Route]:
 
 
 async def _indexes(worker: Worker, request: Request) -> Answer:
-    """GET …/indexes: those of the configuration."""
+    """GET …/indexes: those of the configuration, and those that were created."""
     shown = [await _opened(worker, each).on_index(_definition) for each in _records(worker)]
     return Answer(shown)
+
+
+async def _create(worker: Worker, request: Request) -> Answer:
+    """POST …/indexes `{name, config: {dimensions, metric} or {preset}, description?}`."""
+    from bindings.vectorize.errors import Refused
+
+    body = await object_body(request)
+    name = text_of(body, "name")
+    if any(each.name == name for each in _records(worker)):
+        text = f"vectorize.index.duplicate_name: there is an index named '{name}'"
+        raise ApiError(409, NAME_IN_USE, text)
+    if len(name.encode()) > INDEX_NAME_MAX_BYTES:
+        raise bad(f"name is too long; expected at most {INDEX_NAME_MAX_BYTES} bytes")
+    wanted = as_object(body.get("config"))
+    dimensions, metric = wanted.get("dimensions"), wanted.get("metric")
+    if (preset := wanted.get("preset")) is not None:
+        dimensions, metric = PRESETS.get(str(preset)), "cosine"
+    if not isinstance(dimensions, int) or not isinstance(metric, str):
+        raise bad("config needs dimensions and metric, or a preset")
+    size, kind, described = dimensions, metric, body.get("description")
+    record = index_named(worker.config, name)
+    description = described if isinstance(described, str) else None
+    try:
+        made = _opened(worker, record)
+        await made.on_index(lambda index: index.create(size, kind, description))
+    except Refused as refused:
+        raise ApiError(400, refused.code, refused.text) from None
+    except WorkerError as error:
+        raise ApiError(400, FAILED, error.message) from None
+    add(worker, KIND, name, {})
+    return Answer(await made.on_index(_definition))
+
+
+async def _delete(worker: Worker, request: Request) -> Answer:
+    """DELETE …/indexes/{index}."""
+    record = _record(worker, request)
+    await delete(worker, KIND, record.name, record, record.path(worker.state))
+    return Answer(None)
+
+
+def _record(worker: Worker, request: Request) -> VectorIndex:
+    wanted = request.path_params["index"]
+    for each in _records(worker):
+        if each.name == wanted:
+            return each
+    text = f"vectorize.index.not_found: there is no index named '{wanted}'"
+    raise ApiError(404, NO_INDEX, text)
 
 
 async def _on_index(worker: Worker, handler: Handler, request: Request) -> Answer:
     from bindings.vectorize.errors import Refused
 
-    wanted = request.path_params["index"]
-    record = next((each for each in _records(worker) if each.name == wanted), None)
-    if record is None:
-        text = f"vectorize.index.not_found: the configuration has no index named '{wanted}'"
-        raise ApiError(404, NO_INDEX, text)
+    record = _record(worker, request)
     try:
         return Answer(await handler(_opened(worker, record), request))
     except Refused as refused:
@@ -83,7 +131,8 @@ async def _on_index(worker: Worker, handler: Handler, request: Request) -> Answe
 
 
 def _records(worker: Worker) -> list[VectorIndex]:
-    found = {bound.record.name: bound.record for bound in worker.config.bound(VectorIndex)}
+    found = {name: index_named(worker.config, name) for name in created(worker, KIND)}
+    found |= {bound.record.name: bound.record for bound in worker.config.bound(VectorIndex)}
     return list(found.values())
 
 
@@ -92,7 +141,11 @@ def _opened(worker: Worker, record: VectorIndex) -> Vectorize:
 
 
 def _definition(index: Index) -> Any:
-    return index.definition()
+    """Return a definition; wrangler reads numbers, so unknown dimensions are 0."""
+    found = index.definition()
+    shape = found["config"]
+    config = {"dimensions": shape["dimensions"] or 0, "metric": shape["metric"] or "cosine"}
+    return {**found, "config": config}
 
 
 async def _show(vectorize: Vectorize, request: Request) -> Any:

@@ -7,7 +7,7 @@ rest of the API. Source: docs/platform/r2.md, "S3".
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from bindings.r2.bucket import Bucket
     from bindings.r2.r2 import R2
 
+Buckets = Mapping[str, BucketRecord]
+Records = Callable[[Worker], Buckets]
 PATH = "/cdn-cgi/local/r2/s3"
 _METHODS = ["GET", "PUT", "POST", "DELETE"]  # and HEAD
 _XML_MAX_BYTES = 2 * 1024 * 1024
@@ -47,16 +49,16 @@ _OTHERS = frozenset(
 )
 
 
-def routes(worker: Worker) -> list[Route]:
-    """Return these routes, for `create_app`."""
-    answer = partial(_answer, worker)
+def routes(worker: Worker, records: Records) -> list[Route]:
+    """Return these routes, for `create_app`. records: the buckets that there are."""
+    answer = partial(_answer, worker, records)
     paths = (PATH, f"{PATH}/", f"{PATH}/{{bucket}}", f"{PATH}/{{bucket}}/{{key:path}}")
     return [Route(path, answer, methods=_METHODS) for path in paths]
 
 
-async def _answer(worker: Worker, request: Request) -> Response:
+async def _answer(worker: Worker, records: Records, request: Request) -> Response:
     try:
-        return await _perform(worker, request)
+        return await _perform(worker, records(worker), request)
     except S3Error as error:
         failed = error
     except R2Error as error:
@@ -69,8 +71,7 @@ async def _answer(worker: Worker, request: Request) -> Response:
     return answer
 
 
-async def _perform(worker: Worker, request: Request) -> Response:
-    records = {bound.record.name: bound.record for bound in worker.config.bound(BucketRecord)}
+async def _perform(worker: Worker, records: Buckets, request: Request) -> Response:
     name = request.path_params.get("bucket")
     if name is None:
         for each in records.values():
@@ -106,7 +107,7 @@ def _check(request: Request, record: BucketRecord) -> None:
     signature.check(signed, *record.s3, SystemClock().now_ms() / 1000)
 
 
-def _list_buckets(worker: Worker, records: dict[str, BucketRecord], request: Request) -> Response:
+def _list_buckets(worker: Worker, records: Buckets, request: Request) -> Response:
     if request.method not in ("GET", "HEAD"):
         raise not_implemented(f"{request.method} of all buckets is")
     since = iso(worker.started_ms)
@@ -164,9 +165,7 @@ def _refuse_others(request: Request) -> None:
             raise not_implemented(f"{request.method} of {name} is")
 
 
-def _source(
-    worker: Worker, records: dict[str, BucketRecord], request: Request, given: str
-) -> tuple[Bucket, str]:
+def _source(worker: Worker, records: Buckets, request: Request, given: str) -> tuple[Bucket, str]:
     name, _, key = unquote(given.partition("?")[0]).removeprefix("/").partition("/")
     record = records.get(name)
     if record is None or not key:
