@@ -62,7 +62,7 @@ class Budget:
 class AiSettings:
     """`[ai]`: who answers, and what one run of the server may use."""
 
-    mode: Literal["stub", "replay", "record", "remote"] = "stub"
+    mode: Literal["stub", "replay", "record", "extend", "remote"] = "stub"
     upstream: UpstreamSettings | None = None
     cassette: str = "ai-cassette.json"  # relative to groundfog.toml
     budget: Budget = Budget()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
-from bindings.ai.cassettes import Cassette, to_record
+from bindings.ai.cassettes import Cassette, CassetteError, to_record
 from bindings.ai.replies import Events
 from bindings.binding import ByteStream
 from emulator.errors import WorkerError
@@ -41,6 +41,26 @@ class PlayedCassette:
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+class ExtendedCassette:
+    """Answers from a cassette, and what that has not from an upstream, whose answers it records."""
+
+    def __init__(self, played: PlayedCassette, recorded: RecordedUpstream) -> None:
+        self.name = f"{played.name}, or {recorded.name}"
+        self.takes_any_model = recorded.takes_any_model
+        self._played = played
+        self._recorded = recorded
+
+    async def answer(self, model: str, inputs: Any) -> Any:
+        try:
+            return await self._played.answer(model, inputs)
+        except CassetteError:
+            return await self._recorded.answer(model, inputs)
+
+    async def close(self) -> None:
+        """Close the upstream."""
+        await self._recorded.close()
 
 
 class RecordedUpstream:

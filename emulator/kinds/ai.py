@@ -67,6 +67,8 @@ def _shown(settings: AiSettings) -> str:
             return f"replayed from {settings.cassette}"
         case "record":
             return f"asks {asked}, recorded in {settings.cassette}"
+        case "extend":
+            return f"replayed from {settings.cassette}, or asks {asked}"
         case "remote":
             return f"asks {asked}"
         case _:
@@ -111,7 +113,7 @@ def _substitute(
         return None
     from bindings.ai.cassettes import Cassette
     from bindings.ai.scrubbing import Scrubber
-    from bindings.ai.substitutes import PlayedCassette, RecordedUpstream
+    from bindings.ai.substitutes import ExtendedCassette, PlayedCassette, RecordedUpstream
     from bindings.ai.upstreams import Cloudflare, OpenAi
 
     asked = settings.upstream
@@ -124,7 +126,10 @@ def _substitute(
     cassette = Cassette(project_dir / named, Scrubber(hidden))
     if settings.mode == "replay" or upstream is None:
         return PlayedCassette(cassette)
-    return RecordedUpstream(upstream, cassette)
+    recorded = RecordedUpstream(upstream, cassette)
+    if settings.mode == "extend":
+        return ExtendedCassette(PlayedCassette(cassette), recorded)
+    return recorded
 
 
 def _secrets(settings: AiSettings, secrets: tuple[str, ...]) -> tuple[str, ...]:

@@ -23,6 +23,15 @@ class Answers:
         self._opened = opened
         self.rules: tuple[Rule, ...] = ()
 
+    @property
+    def settings(self) -> AiSettings:
+        """Who answers what no rule of the test is for."""
+        return self._settings
+
+    def use(self, settings: AiSettings) -> None:
+        """Let calls be answered so from now on."""
+        self._settings = settings
+
     def check(self) -> None:
         """Raise ValueError when a rule cannot be used."""
         self._binding()

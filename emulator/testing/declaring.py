@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bindings.ai.ledger import read
@@ -9,6 +10,7 @@ from bindings.ai.settings import Rule as AiRule
 from emulator.durations import InvalidDuration, parse_duration_ms
 from emulator.errors import WorkerError
 from emulator.kinds.ai import ledger_path
+from emulator.kinds.service import ServiceRecord
 from emulator.testing.ai_answers import WHERE, Answers, shown
 from emulator.testing.faults import Fault
 from emulator.testing.operations import Args, asked, told
@@ -49,6 +51,22 @@ async def judged(subject: Subject, args: Args) -> dict[str, list[str]]:
     """Return the requests that no rule was for, and the rules that answered nothing."""
     unused = [rule.shown for rule in subject.outbound.rules if not rule.calls]
     return {"unexpected": subject.outbound.unexpected, "unused": unused}
+
+
+@asked("stand_in")
+async def stand_in(subject: Subject, args: Args) -> None:
+    """Let a function of the test answer for a service binding."""
+    name = args["binding"]
+    services = {bound.name: bound.record for bound in subject.config.bound(ServiceRecord)}
+    if name not in services:
+        there = ", ".join(sorted(services)) or "none"
+        raise NoSuch(
+            f"bindings: {name} is no service binding. There are: {there}. Variables are replaced by"
+            " vars; what other bindings do is declared by faults, worker.outbound and worker.ai."
+        )
+    if services[name].is_own:
+        raise Refused(f"bindings: {name} is bound to the worker itself, and is not replaced.")
+    subject.stand_ins[name] = args["function"]
 
 
 @asked("fault")
@@ -96,6 +114,19 @@ async def add_ai_rule(subject: Subject, args: Args) -> None:
     except (ValueError, WorkerError) as error:
         answers.rules = answers.rules[:-1]
         raise Refused(f"The rule for env.AI cannot be used: {error}") from None
+
+
+@asked("ai.cassette")
+async def use_cassette(subject: Subject, args: Args) -> None:
+    """Answer from a cassette, or record one: `mode` of `AiSettings`, `path`."""
+    settings = _answers_of(subject).settings
+    if args["mode"] not in ("replay", "stub") and settings.upstream is None:
+        raise Refused(
+            "Nobody can be asked, so no answers of env.AI are recorded: add [ai] with"
+            ' upstream = "cloudflare", or the name of an [ai.upstreams.NAME], to groundfog.toml.'
+        )
+    subject.ai_settings = replace(settings, mode=args["mode"], cassette=args["path"])
+    _answers_of(subject).use(subject.ai_settings)
 
 
 @asked("ai.calls")

@@ -201,7 +201,8 @@ class Host:
     async def _reset(self, number: int) -> None:
         """Put a fresh worker in the place of one, with the same options."""
         subject = self._subjects[number]
-        self._subjects[number] = await self._spares.take(subject.options)
+        fresh = self._subjects[number] = await self._spares.take(subject.options)
+        fresh.take_over(subject)
         self._end(subject, keep=False)
 
     async def _session(self, project_dir: Path) -> Session:

@@ -48,6 +48,8 @@ from emulator.testing.ordering import Ordering
 from emulator.testing.outbound import Outbound
 from emulator.testing.project_copy import ProjectCopy
 from emulator.testing.refusals import LoadRefused
+from emulator.testing.stand_ins import KIND as SERVICE
+from emulator.testing.stand_ins import StandIn
 from emulator.testing.states import States
 from emulator.testing.terminal import Logs
 from emulator.worker import Worker
@@ -88,7 +90,9 @@ class Subject:
         self.logs = Logs(lambda: self.worker.timekeeper.now_ms() if self._running else 0)
         self.outbound = Outbound(self.call)
         self.faults = Faults()
+        self.stand_ins: dict[str, int] = {}  # bindings -> functions of the test
         self.answers: Answers | None = None
+        self.ai_settings: AiSettings | None = None  # in place of those of the project
         self.project_copy: ProjectCopy | None = None  # whose files the test changes
         self.conversations: dict[int, Any] = {}  # with bodies that are read piece by piece
         self.crashes = Crashes()
@@ -245,6 +249,15 @@ class Subject:
         self.mocks, self.outbound.rules, self.outbound.allowed = mocks, rules, allowed
         self._answer_rules, self.faults.declared = answers, faults
         self.looked_at = set(before.looked_at)
+        self.stand_ins.update(before.stand_ins)
+        self.ai_settings = before.ai_settings
+
+    def take_over(self, before: Subject) -> None:
+        """Answer calls as the worker before this one did, by the options of the test."""
+        self.stand_ins.update(before.stand_ins)
+        self.ai_settings = before.ai_settings
+        if self.answers is not None and self.ai_settings is not None:
+            self.answers.use(self.ai_settings)
 
     def remove(self) -> None:
         """Delete its state."""
@@ -264,7 +277,7 @@ class Subject:
         """Let a guest ask for the network, and put what a test may declare before bindings."""
         hosts = self.options.allow_hosts
         if not self.config.is_python:  # workerd asks bindings in ways that know each kind
-            return replace(spec, asks_network=not hosts), bindings
+            return replace(spec, asks_network=not hosts), self._with_stand_ins(bindings)
         spec = replace(spec, asks_network=True, allowed_hosts=hosts)
         answered = self._with_answers(bindings)
         taps: dict[str, Binding] = {
@@ -274,13 +287,23 @@ class Subject:
 
     def _with_answers(self, bindings: Mapping[str, Binding]) -> dict[str, Binding]:
         """Return the bindings, with rules of the test for the one of kind ai."""
-        found = dict(bindings)
+        found = self._with_stand_ins(bindings)
         for bound in self.config.bound(AiSettings):
             if self.answers is None:
-                self.answers = Answers(bound.record, partial(self.worker.opened, ai.KIND))
+                settings = self.ai_settings or bound.record
+                self.answers = Answers(settings, partial(self.worker.opened, ai.KIND))
                 self.answers.rules = self._answer_rules
             found[bound.name] = self.answers
         return found
+
+    def _with_stand_ins(self, bindings: Mapping[str, Binding]) -> dict[str, Binding]:
+        """Return the bindings; an object of the test may answer for those to other workers."""
+        return {
+            name: StandIn(name, binding, self.stand_ins, self.call)
+            if binding.kind == SERVICE
+            else binding
+            for name, binding in bindings.items()
+        }
 
     def _committed(self, entries: list[Entry]) -> None:
         self.news.set()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
+import re
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,12 +110,30 @@ class TestWorkers:
             where = f"{where} {sorted(wanted.items(), key=str)!r}"
             if where in failed:
                 return f"the worker does not load: see {failed[where]}"
+            if wanted.get("ai") == "replay":
+                wanted = self._with_cassette(wanted)
             return self._session.open(wanted)
         except WorkerLoadError as error:
             failed[where] = self._item.nodeid
             return str(error)
         except options.BadOption as error:
             return str(error)
+
+    def _with_cassette(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Return options with a cassette of this test's own, and recorded as `--ai-record` says."""
+        path = wanted.get("cassette")
+        if path is None:
+            name = re.sub(r"[^\w.-]+", "-", self._item.name).strip("-")
+            tests = self._item.path
+            path = tests.parent / "cassettes" / tests.stem / f"{name}.json"
+        how = self._item.config.getoption("--ai-record")
+        if how == "all":
+            Path(path).unlink(missing_ok=True)
+        modes = {"all": "record", "new_episodes": "extend"}
+        mode = modes.get(how, "replay")
+        if how == "once" and not os.path.exists(path):
+            mode = "record"
+        return {**wanted, "ai": mode, "cassette": path}
 
     # --- after the test
 

@@ -93,6 +93,25 @@ def request_function(link: Link, function: Callable[[OutboundRequest], Any]) -> 
     return link.function(_noting_failures(link, call))
 
 
+def service_function(link: Link, target: Any) -> int:
+    """Let the host call methods of `target`, which stands in for another worker.
+
+    `fetch(request)` answers requests, as `Route.answer` does; other methods get the arguments of
+    the call. A function answers requests too.
+    """
+
+    def call(method: str, given: Any) -> Any:
+        if method == "fetch":
+            fetch = getattr(target, "fetch", target)
+            return _then(fetch(OutboundRequest.of(given)), _answer)
+        function = None if method.startswith("_") else getattr(target, method, None)
+        if function is None:
+            raise TypeError(f'The RPC receiver does not implement the method "{method}".')
+        return _then(function(*decoded(given)), encoded)
+
+    return link.function(_noting_failures(link, call))
+
+
 def _answer(result: Any) -> bytes:
     data: bytes = module("protocol.values").encode(answer_of(result))
     return data
@@ -126,8 +145,8 @@ def _then(result: Any, finish: Callable[[Any], bytes]) -> Any:
 
 
 def _noting_failures(
-    link: Link, call: Callable[[dict[str, Any]], Any], *, every: bool = False
-) -> Callable[[dict[str, Any]], Any]:
+    link: Link, call: Callable[..., Any], *, every: bool = False
+) -> Callable[..., Any]:
     """Keep failed assertions in `call`: user code may swallow them, and the test must fail.
 
     every: keep other errors too.
@@ -141,9 +160,9 @@ def _noting_failures(
             link.errors.append(error)
             raise
 
-    def noting(context: dict[str, Any]) -> Any:
+    def noting(*given: Any) -> Any:
         try:
-            result = call(context)
+            result = call(*given)
         except kept as error:
             link.errors.append(error)
             raise

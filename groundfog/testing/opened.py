@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from groundfog.testing import options
-from groundfog.testing.errors import RefusedError
+from groundfog.testing import mocking, options
+from groundfog.testing.errors import GroundfogError, RefusedError
 from groundfog.testing.link import Link
 
 
@@ -51,4 +51,20 @@ def open_worker(
     """
     timeout_s = float(wanted.get("timeout", options.DEFAULT_TIMEOUT_S))
     about = link.ask(0, "open", options=options.for_host(wanted, base, group), base=state)
-    return Opened(link, about["worker"], about, timeout_s)
+    number = about["worker"]
+    try:
+        _declare(link, number, wanted, base)
+    except GroundfogError as error:
+        link.ask(number, "close", keep=False)
+        raise options.BadOption(str(error)) from None
+    return Opened(link, number, about, timeout_s)
+
+
+def _declare(link: Link, number: int, wanted: Mapping[str, Any], base: str) -> None:
+    """Tell the host what calls back into the test, and which cassette is used."""
+    for binding, target in wanted.get("bindings", {}).items():
+        function = mocking.service_function(link, target)
+        link.ask(number, "stand_in", binding=binding, function=function)
+    if wanted.get("ai", "stub") != "stub":
+        path = options.cassette_path(wanted, base)
+        link.ask(number, "ai.cassette", mode=wanted["ai"], path=path)

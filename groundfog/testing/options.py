@@ -17,14 +17,16 @@ from groundfog.testing.errors import GroundfogError
 KEYS = frozenset(
     """
     project config environment vars secrets clock now migrate on_divergence durability timeout
-    allow_hosts
+    allow_hosts bindings ai cassette
     """.split()
 )
 CHOICES = {
     "clock": ("auto", "virtual", "real"),
     "on_divergence": ("fail", "hold", "warn"),
     "durability": ("process", "full"),
+    "ai": ("stub", "replay", "record", "extend"),
 }
+_ADDED = ("vars", "secrets", "bindings")
 DEFAULT_TIMEOUT_S = 10.0
 _VARIABLES = {
     "GROUNDFOG_PROJECT": "project",
@@ -43,7 +45,7 @@ def of_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of all layers; later ones win, and add to `vars` and `secrets`.
+    """Return the options of all layers; later ones win, and add to `vars`, `secrets`, `bindings`.
 
     Raises BadOption.
     """
@@ -51,7 +53,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             _check(key, value)
-            if key in ("vars", "secrets"):
+            if key in _ADDED:
                 value = {**merged.get(key, {}), **value}
             merged[key] = value
     return merged
@@ -65,7 +67,7 @@ def _check(key: str, value: Any) -> None:
     if key in CHOICES and value not in CHOICES[key]:
         expected = ", ".join(f'"{choice}"' for choice in CHOICES[key])
         raise BadOption(f"The option {key} is {value!r}; expected one of {expected}.")
-    if key in ("vars", "secrets") and not isinstance(value, Mapping):
+    if key in _ADDED and not isinstance(value, Mapping):
         raise BadOption(f"The option {key} is {value!r}; expected a dict of names and values.")
 
 
@@ -93,6 +95,14 @@ def for_host(options: Mapping[str, Any], folder: str, group: str = "") -> dict[s
         "process_env": dict(os.environ),
         "group": group,
     }
+
+
+def cassette_path(options: Mapping[str, Any], folder: str) -> str:
+    """Return the file of recorded answers of `env.AI`. Raises BadOption without one."""
+    path = options.get("cassette")
+    if path is None:
+        raise BadOption('The option ai needs the option cassette: a path, such as "ai.json".')
+    return os.path.abspath(os.path.join(folder, os.fspath(path)))
 
 
 def _hosts(given: Any) -> list[str]:

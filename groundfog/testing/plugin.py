@@ -51,6 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="POINT",
         help="Of tests that must survive a crash: this only, such as commit:3 or order:0.1.",
     )
+    group.addoption(
+        "--ai-record",
+        choices=("none", "once", "new_episodes", "all"),
+        default="none",
+        help="Of tests with ai='replay': record answers of env.AI that are missing, or all [none].",
+    )
     group.addoption("--worker-real-time", action="store_true", help="Give every worker real time.")
     for name, text in _INI.items():
         parser.addini(name, text)
