@@ -13,6 +13,8 @@ from typing import Any
 from groundfog.testing.guest_code import module
 from groundfog.testing.link import Link, Pending
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 def members(link: Link, worker: int, opened: dict[str, Any], *, blocking: bool) -> Any:
     """Return `env` with all bindings and variables of a worker."""

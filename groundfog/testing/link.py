@@ -19,6 +19,8 @@ from groundfog.testing.errors import GroundfogError, HostLost, of_refusal
 from groundfog.testing.guest_code import module
 from groundfog.testing.loops import Waiter, waiter
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 _RECEIVE_BYTES = 256 * 1024
 
 

@@ -115,6 +115,10 @@ def test_swallowed(worker):
     orders.one().wait_for_step("rest")
 
 
+def test_refused(worker):
+    worker.durable_object("X", name="a").evict()
+
+
 def test_shown(worker):
     worker.get("/")
     assert False
@@ -194,6 +198,8 @@ def test_the_plugin_in_a_project_of_a_user_with_asyncio_anyio_trio_xdist_and_ran
     assert "the test has not looked at it" in outcomes.pop("test_unseen")
     assert "assert 1 == 2" in outcomes.pop("test_swallowed")
     assert "assert False" in outcomes.pop("test_shown")
+    refused = outcomes.pop("test_refused")  # shown without code of ours
+    assert "There is no class or binding X" in refused and "groundfog/testing" not in refused
     fetched = outcomes.pop("test_fetches")
     assert "GET https://bank.example/rates is fetched, and no rule" in fetched
     assert "The nearest is POST https://bank.example/other" in fetched

@@ -8,6 +8,8 @@ from typing import Any
 from groundfog.testing.opened import Opened
 from groundfog.testing.options import instant_ms
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 Span = str | int | float | timedelta
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from groundfog.testing.errors import OverBudget
 from groundfog.testing.opened import Opened
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class AsyncD1:
     """One database, by the name of its binding."""

@@ -7,6 +7,8 @@ from typing import Any
 from groundfog.testing import mocking
 from groundfog.testing.opened import Opened
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class AsyncFaults:
     """Lets calls of bindings go wrong in the worker; those of the test itself are not affected.

@@ -13,6 +13,8 @@ from groundfog.testing.options import instant_ms
 from groundfog.testing.queues import QueueResult, queue_message
 from groundfog.testing.response import ScheduledResult
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class AsyncHandlers:
     """What the platform calls in a worker."""

@@ -11,6 +11,8 @@ from groundfog.testing.opened import Opened
 from groundfog.testing.response import Response
 from groundfog.testing.sending import _UNSET, Sending, sending
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 _MAX_REDIRECTS = 20
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from groundfog.testing.mocking import decoded, encoded
 from groundfog.testing.opened import Opened
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class AsyncRpc:
     """The methods of one entrypoint: `await worker.rpc.add(1, 2)`.

@@ -12,6 +12,8 @@ from groundfog.testing.opened import Opened
 from groundfog.testing.response import Headers
 from groundfog.testing.sending import Sending
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class AsyncStream:
     """An answer whose body is read piece by piece; a context manager that sends the request."""

@@ -21,6 +21,8 @@ from groundfog.testing.env import members
 from groundfog.testing.errors import RefusedError
 from groundfog.testing.opened import Opened
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class AsyncWorker(AsyncRequests, AsyncHandlers, AsyncLife):
     """A real worker with real bindings, with state and a clock of its own.

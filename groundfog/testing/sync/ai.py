@@ -9,6 +9,8 @@ from typing import Any
 from groundfog.testing.errors import OverBudget
 from groundfog.testing.opened import Opened
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class Ai:
     """`env.AI` of a worker: its calls, and rules for them. Without a rule, the stub answers.

@@ -13,6 +13,8 @@ from groundfog.testing.queues import QueueResult, queue_message
 from groundfog.testing.response import ScheduledResult
 from groundfog.testing.sync.rpc import Rpc
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class Handlers:
     """What the platform calls in a worker."""

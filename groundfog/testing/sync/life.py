@@ -8,6 +8,8 @@ from typing import Any
 
 from groundfog.testing.opened import Opened
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class Life:
     """What becomes of a worker's state, process and code."""

@@ -9,6 +9,8 @@ from groundfog.testing.guest_code import module
 from groundfog.testing.mocking import decoded
 from groundfog.testing.opened import Opened
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class Object:
     """One Durable Object, which need not exist yet. Python workers only.

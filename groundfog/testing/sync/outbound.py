@@ -12,6 +12,8 @@ from groundfog.testing.opened import Opened
 from groundfog.testing.outbound_values import OutboundRequest, answer_of
 from groundfog.testing.sending import _UNSET
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class Outbound:
     """The network of a worker: refused, but for what a rule answers or `allow` lets through.

@@ -21,6 +21,8 @@ from groundfog.testing.sync.outbound import Outbound
 from groundfog.testing.sync.requests import Requests
 from groundfog.testing.sync.workflow import Instance, Workflow
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class Worker(Requests, Handlers, Life):
     """A real worker with real bindings, with state and a clock of its own.

@@ -17,6 +17,8 @@ from groundfog.testing.selecting import Selector, selected
 from groundfog.testing.sending import _UNSET
 from groundfog.testing.steps import Difference, Event, Step
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 class Modifier:
     """Mocks the steps of the instances of one workflow, or of one instance.
