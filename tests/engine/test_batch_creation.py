@@ -224,14 +224,14 @@ def test_a_batch_is_answered_before_its_instances_start(tmp_path: Path) -> None:
     play(tmp_path, echo, story)
 
 
-def test_the_starts_of_a_batch_are_recorded_with_what_the_runs_do(tmp_path: Path) -> None:
+def test_the_start_of_a_run_is_recorded_with_what_the_run_does(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         binding = WorkflowBinding(NAME, world.control, values.encode, values.decode)
         await world.settle()
-        await binding.call("createBatch", [{"count": 10}])
+        await binding.call("create", [])
         before = world.commits
 
-        while len(world.sent(RunStart)) < 10:
+        while not world.sent(RunStart):
             await asyncio.sleep(0)
 
         assert world.journal.has_late

@@ -105,7 +105,7 @@ def test_planted_mistakes_are_found_with_the_place_and_a_command(tmp_path: Path)
     assert "table rows of DB: 1 before, 2 with the crash" in repeats
     assert "Again: pytest 'test_planted.py::test_repeats' --worker-crash-at end:1" in repeats
     remembers = outcomes["test_remembers"]
-    assert 'after sleep start "rest"' in remembers and "It fails then" in remembers
+    assert 'step success "note"' in remembers and "It fails then" in remembers
     assert f"+POST {BANK} b''" in outcomes["test_charges"]
     assert "survives_crash has no option point" in outcomes["test_option"]
     assert "the replay does not ask for step" in outcomes["test_time_and_chance[DATES]"]
