@@ -40,8 +40,9 @@ _COLUMNS = (
 class Mail(Struct, frozen=True):
     """What is known of an email besides its content.
 
-    about: the number of the received one that it forwards or answers. outcome, of a received one:
-    `""` while the handler runs, then `"ok"`, `"exception"`, or `"rejected"` with a `reason`.
+    about: the number of the received email that this one forwards or answers. outcome, of a
+    received one: `""` while the handler runs, then `"ok"`, `"exception"`, or `"rejected"` with a
+    `reason`.
     """
 
     number: int

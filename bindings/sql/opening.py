@@ -72,7 +72,7 @@ def _open(path: Path, *statements: str) -> apsw.Connection:
 def _live_in_utc() -> None:
     """Set the time zone of this process to UTC: SQLite asks the C library what 'localtime' is.
 
-    Commands that show local times to people open no database.
+    A terminal keeps the zone that it was made in.
     """
     if os.environ.get("TZ") != "UTC":
         os.environ["TZ"] = "UTC"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
@@ -26,6 +27,7 @@ class Sink:
         self._pending: list[tuple[TextIO, str]] = []
         self._outlets = _outlets((sys.stdout, sys.stderr))
         self._collects = False  # until `flush` is called
+        self.ahead_s = time.localtime().tm_gmtoff  # of UTC, in which the process may live later
         self.coloured = {
             stream: stream.isatty() and "NO_COLOR" not in os.environ for stream in self._outlets
         }

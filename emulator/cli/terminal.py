@@ -228,7 +228,10 @@ class ConsoleTerminal:
         if shown is None:
             now_s = now_ms // 1000
             if now_s != self._second[0]:
-                self._second = now_s, time.strftime("%H:%M:%S", time.localtime(now_s))
+                self._second = (
+                    now_s,
+                    time.strftime("%H:%M:%S", time.gmtime(now_s + self._sink.ahead_s)),
+                )
             shown = self._paint(stream, _DIM, f"{self._second[1]}.{now_ms % 1000:03d} ")
             self._times[stream] = shown
         return shown

@@ -42,7 +42,7 @@ class ForeignClass(Struct, frozen=True):
 
 
 def _read(section: Section) -> list[Bound[Any]]:
-    """Return the bindings; classes of a Python worker that none leads to are there without name."""
+    """Return the bindings, and without a name classes of a Python worker that have no binding."""
     classes = Classes(section)
     bounds: list[Bound[Any]] = []
     for item in section.items(_EXAMPLE):

@@ -49,7 +49,7 @@ class DebugDoor:
         await asyncio.gather(*self._editors, return_exceptions=True)
 
     def discard(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._server is not None:
             self._server.close()
         self._socket.close()

@@ -85,7 +85,7 @@ class WorkerdDoor:
             self._spawn(self._public_server.start())
 
     async def stop(self) -> None:
-        """Listen no more; requests in progress have the usual time."""
+        """Stop listening; requests in progress have the usual time."""
         servers = [server for server in (self._public_server, self._private) if server is not None]
         self._public_server = self._private = None
         self.public.close()

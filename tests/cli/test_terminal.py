@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -127,3 +128,30 @@ def test_an_attempt_is_announced_once_if_it_takes_long_and_never_if_it_is_quick(
         running.forget(1)
 
     asyncio.run(main())
+
+
+def test_times_are_those_of_the_zone_at_the_start_after_a_database_was_opened(
+    tmp_path: Path,
+) -> None:
+    code = f"""
+import datetime, sys, zoneinfo
+from pathlib import Path
+from bindings.sql.opening import open_whole
+from emulator.cli.levels import Level
+from emulator.cli.terminal import ConsoleTerminal
+terminal = ConsoleTerminal(Level.INFO, Path())
+terminal.notice("before")
+open_whole(Path({str(tmp_path / "db.sqlite")!r})).close()
+terminal.notice("after")
+terminal.close()
+print(datetime.datetime.now(zoneinfo.ZoneInfo("America/New_York")).strftime("%H"))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TZ": "America/New_York"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, after, hour = ran.stdout.splitlines()
+    assert {before[:2], after[:2]} == {hour} and after.endswith("after")

@@ -50,6 +50,9 @@ _TOKENS = (
 )
 
 
+QUERY_TIMEOUT_MS = 2_000  # a statement may be endless: it ends before the target's own limit
+
+
 class Sql(Target):
     """An input is a body of the client's protocol, by itself or damaged."""
 
@@ -118,7 +121,7 @@ class Sql(Target):
     def _start(self) -> None:
         self._forget()
         self._uses = 0
-        self._database = D1(self.folder / "db.sqlite", "db")
+        self._database = D1(self.folder / "db.sqlite", "db", query_timeout_ms=QUERY_TIMEOUT_MS)
         table = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, age)"
         body = json_bytes({"sql": table, "params": []})
         self._runner.run(answer(self._database, "POST", "/execute", {}, body))

@@ -245,6 +245,7 @@ def test_a_frozenset_cannot_be_cloned() -> None:
     assert conversion.copy({1, 2}) == {1, 2}
 
 
+@pytest.mark.imports_packages
 def test_what_is_known_once_the_worker_is_loaded_is_told(tmp_path: Path) -> None:
     (tmp_path / "src" / "python_modules").mkdir(parents=True)
     (tmp_path / "requirements.txt").write_text("jinja2")

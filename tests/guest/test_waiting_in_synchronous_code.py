@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.guest.test_bindings import seen
 from tests.runner.running import Running, run, write
 
@@ -229,6 +231,7 @@ def test_functions_for_another_thread_run_at_once_and_threads_may_wait(tmp_path:
     assert answers(tmp_path, "threads()") == [[True, 5, "from a thread"]]
 
 
+@pytest.mark.imports_packages
 def test_pytest_runs_inside_a_handler_as_the_sdks_own_tests_do(tmp_path: Path) -> None:
     inner = tmp_path / "src" / "inner"
     inner.mkdir(parents=True)

@@ -106,7 +106,7 @@ class Divergence(Struct, frozen=True):
     """All that was found in one instance.
 
     missing: keys of the recorded steps that were not asked for. later: those of them that the run
-    has only not reached yet. stands: how the replay ended, "rested", "ended" or "restless"; why:
+    has not reached yet. stands: how the replay ended, "rested", "ended" or "restless"; why:
     what `run()` raised, or what it did outside steps. within: the step in whose callback it was
     found; empty: in `run()` itself.
     """

@@ -71,7 +71,7 @@ class Forkserver:
         self._control = launched.control if launched else None
         self._listening = False  # the event loop reads the control socket
         self._lines = bytearray()
-        # Answers carry no number: they come in the order of the requests, given up or not.
+        # Answers carry no number: they come in the order of the requests, also of those given up.
         self._answers: deque[asyncio.Future[_Forked]] = deque()
         self._exits: dict[int, asyncio.Future[Ending]] = {}
 

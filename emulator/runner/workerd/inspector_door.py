@@ -71,7 +71,7 @@ class InspectorDoor:
             await self._server.wait_closed()
 
     def discard(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._server is not None:
             self._server.close()
         self._socket.close()

@@ -116,7 +116,7 @@ class PublicSockets:
             self._point()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self.is_served = False
         for berth in {id(each): each for each in (*self._group, self.chosen)}.values():
             for each in berth.sockets:

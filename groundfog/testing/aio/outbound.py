@@ -44,8 +44,9 @@ class AsyncOutbound:
         json: Any = _UNSET,
         content: str | bytes | None = None,
     ) -> AsyncRoute:
-        """Return a rule for requests with this method ("" is any) and address, as yet "200 OK".
+        """Return a rule for requests with this method ("" is any) and address.
 
+        It answers "200 OK" until it is told something else.
         url: `*` in it stands for anything; without a query, it is for every query. params, headers,
         json: what a request must have at least. Of several rules for one request, the last answers.
         """

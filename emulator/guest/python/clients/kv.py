@@ -131,7 +131,7 @@ def _as_dict(options: list[Any]) -> dict[str, Any]:
 
 
 def _key(key: Any) -> str:
-    """Return a key as JavaScript would: any value has a text."""
+    """Return the text that JavaScript makes of a key; it makes one of any value."""
     return key if isinstance(key, str) else "undefined" if key is None else str(key)
 
 

@@ -129,7 +129,7 @@ class Keys:
 
 
 def text_of_key(key: Any) -> str:
-    """Return a key as JavaScript would: any value has a text."""
+    """Return the text that JavaScript makes of a key; it makes one of any value."""
     text = key if isinstance(key, str) else str(key)
     return text.encode("utf-8", "replace").decode()
 

@@ -31,7 +31,7 @@ _OUR_PACKAGE = __name__.partition(".")[0]
 class Waits(Record):
     """What a run waits for, as far as the run knows.
 
-    tasks: all of the run that are not done. steps: futures that only the answer to a step resolves.
+    tasks: the run's own that are not done. steps: futures that only the answer to a step resolves.
     """
 
     tasks: list[Task]

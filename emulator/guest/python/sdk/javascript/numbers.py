@@ -54,7 +54,7 @@ BooleanObject.__name__ = "Boolean"
 
 
 class Number(JsObject):
-    """Called, it converts; `new` makes an object."""
+    """A call converts a value; `new` makes an object."""
 
     _is_called = True
 
@@ -84,7 +84,7 @@ class Number(JsObject):
 
 
 class String(JsObject):
-    """Called, it converts; `new` makes an object."""
+    """A call converts a value; `new` makes an object."""
 
     _is_called = True
 
@@ -105,7 +105,7 @@ class String(JsObject):
 
 
 class Boolean(JsObject):
-    """Called, it converts; `new` makes an object."""
+    """A call converts a value; `new` makes an object."""
 
     _is_called = True
 
