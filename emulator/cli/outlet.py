@@ -37,6 +37,7 @@ class Outlet:
         self._waiting: deque[tuple[int, bytes]] = deque()  # descriptor, whole lines
         self._bytes = 0  # of the lines that wait or are being written
         self._left_out = 0  # lines, after the last one that was kept
+        self._left_out_of = 0  # the descriptor that they were for
         self._closed = threading.Event()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._write_all, name="output", daemon=True)
@@ -49,6 +50,7 @@ class Outlet:
         with self._changed:
             if self._bytes and self._bytes + len(data) > self._kept_max_bytes:
                 self._left_out += len(lines)
+                self._left_out_of = stream.fileno()
                 return
             if self._left_out:
                 data = _gap(self._left_out) + data
@@ -67,6 +69,10 @@ class Outlet:
     def _write_all(self) -> None:
         while True:
             with self._changed:
+                if not self._waiting and self._left_out:  # perhaps no line comes after them
+                    told, self._left_out = _gap(self._left_out), 0
+                    self._waiting.append((self._left_out_of, told))
+                    self._bytes += len(told)
                 while not self._waiting and not self._closed.is_set():
                     self._changed.wait()
                 if not self._waiting:

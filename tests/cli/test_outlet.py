@@ -60,6 +60,18 @@ def test_what_goes_beyond_the_limit_is_counted_and_told(pipe: Pipe) -> None:
     assert "…".encode()[:1] in read
 
 
+def test_lines_that_were_left_out_last_are_told_once_the_others_are_read(pipe: Pipe) -> None:
+    outlet = Outlet(kept_max_bytes=300_000)
+    for number in range(5):
+        outlet.write(pipe[0], [f"{number}" * 100_000])
+    with os.fdopen(os.dup(pipe[1]), "rb") as reader:
+        read = [reader.readline() for _ in range(3)]  # nothing more is written meanwhile
+    outlet.close()
+
+    assert [line[:1] for line in read[:2]] == [b"0", b"1"]
+    assert read[2].decode() == "… 3 lines left out: nobody read them in time\n"
+
+
 def test_one_line_may_be_larger_than_the_limit(pipe: Pipe) -> None:
     outlet = Outlet(kept_max_bytes=10)
     outlet.write(pipe[0], ["x" * 1_000])
