@@ -7,20 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 
+from bindings import http
 from bindings.binding import Binding
-from bindings.http import (
-    FAILED,
-    METHOD,
-    OWN,
-    SCHEME,
-    SOCKET,
-    HttpAnswer,
-    StreamedAnswer,
-    json_answer,
-)
+from bindings.http import FRAMING, METHOD, SOCKET, HttpAnswer, StreamedAnswer
 from emulator.errors import WorkerError
-
-_FRAMING = ("content-length", "transfer-encoding", "connection")
 
 
 async def answer(
@@ -31,24 +21,18 @@ async def answer(
     body: bytes | AsyncIterator[bytes],
 ) -> HttpAnswer | StreamedAnswer:
     """Send a request to where it was meant to go, and answer with what comes back."""
-    url = f"{headers.get(SCHEME, 'https')}://{headers.get('host', 'localhost')}{target}"
-    pairs = [[name, value] for name, value in headers.items() if not name.startswith(OWN)]
-    pairs = [pair for pair in pairs if pair[0] not in _FRAMING]
-    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    url = http.url_of(headers, target, "https")
+    pairs = [list(pair) for pair in http.passed_on(headers)]
     try:
         if SOCKET in headers:
             raise WorkerError("Groundfog opens no WebSocket with a certificate of an mTLS binding.")
         called = "fetch" if METHOD not in headers else headers[METHOD]
-        found = await binding.call(called, [method, url, pairs, body if has_body else None])
+        found = await binding.call(
+            called, [method, url, pairs, body if http.has_body(headers) else None]
+        )
     except WorkerError as error:
-        told = {"name": error.name, "message": error.message}
-        return json_answer(500, told, {FAILED: "1"})
-    shown = [(name, value) for name, value in found["headers"] if name not in _FRAMING]
+        return http.failed(error)
+    shown = [(name, value) for name, value in found["headers"] if name not in FRAMING]
     content = found["body"]
-    pieces = _whole(content) if isinstance(content, bytes) else content and content.chunks
+    pieces = http.whole(content) if isinstance(content, bytes) else content and content.chunks
     return StreamedAnswer(found["status"], shown, pieces)
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    if content:
-        yield content

@@ -12,14 +12,17 @@ from urllib.parse import unquote
 
 from bindings.binding import ByteStream, Call, Forwarding
 from bindings.http import (
-    FAILED,
+    FRAMING,
     METHOD,
     OWN,
-    SCHEME,
     SOCKET,
     HttpAnswer,
     StreamedAnswer,
-    json_answer,
+    failed,
+    has_body,
+    passed_on,
+    url_of,
+    whole,
 )
 from bindings.service.service import FETCH
 from emulator.errors import WorkerError
@@ -29,7 +32,6 @@ STREAM = "x-groundfog-stream"
 DEPTH = "x-groundfog-depth"
 SWITCHING = 101
 OBJECT = "x-groundfog-object"  # the method of a request, with the object that it is for
-_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 
 
 async def answer(
@@ -40,7 +42,7 @@ async def answer(
     body: bytes | AsyncIterator[bytes],
 ) -> HttpAnswer | StreamedAnswer:
     """Answer a call of a method, or a request."""
-    pieces = _whole(body) if isinstance(body, bytes) else body
+    pieces = whole(body) if isinstance(body, bytes) else body
     if METHOD not in headers:
         return await _fetch(binding, method, target, headers, pieces)
     payload, rest = await _parts(pieces, int(headers[PAYLOAD]))
@@ -49,7 +51,7 @@ async def answer(
     try:
         result = await binding.forward(Call(unquote(headers[METHOD]), payload, stream, depth))
     except WorkerError as error:
-        return _failed(error)
+        return failed(error)
     if result.stream is None:
         return HttpAnswer(200, {}, result.data)
     sizes = [(PAYLOAD, str(len(result.data)))]
@@ -63,36 +65,24 @@ async def _fetch(
     headers: Mapping[str, str],
     body: AsyncIterator[bytes],
 ) -> HttpAnswer | StreamedAnswer:
-    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-    url = f"{headers.get(SCHEME, 'http')}://{headers.get('host', 'localhost')}{target}"
-    pairs = [pair for pair in headers.items() if not pair[0].startswith(OWN)]
-    pairs = [pair for pair in pairs if pair[0] not in _FRAMING]
+    url, pairs = url_of(headers, target, "http"), passed_on(headers)
     if asks_socket := SOCKET in headers:
         method = "GET"
         pairs.append(("upgrade", "websocket"))
-    payload = json.dumps([method, url, pairs, {"$body": 1} if has_body else None]).encode()
+    payload = json.dumps([method, url, pairs, {"$body": 1} if has_body(headers) else None]).encode()
     depth = int(headers.get(DEPTH, "0"))
     called = unquote(headers.get(OBJECT, FETCH))
     try:
         result = await binding.forward(Call(called, payload, body, depth))
     except WorkerError as error:
-        return _failed(error)
+        return failed(error)
     found = json.loads(result.data)
     shown = [(name.lower(), value) for name, value in found["headers"]]
-    shown = [pair for pair in shown if pair[0] not in _FRAMING and not pair[0].startswith(OWN)]
+    shown = [pair for pair in shown if pair[0] not in FRAMING and not pair[0].startswith(OWN)]
     pieces = None if result.stream is None else result.stream.chunks
     if asks_socket and found["status"] == SWITCHING:
         return StreamedAnswer(200, [*shown, (SOCKET, "1")], pieces)
     return StreamedAnswer(found["status"], shown, pieces)
-
-
-def _failed(error: WorkerError) -> HttpAnswer:
-    return json_answer(500, {"name": error.name, "message": error.message}, {FAILED: "1"})
-
-
-async def _whole(body: bytes) -> AsyncIterator[bytes]:
-    if body:
-        yield body
 
 
 async def _parts(pieces: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:

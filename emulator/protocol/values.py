@@ -59,7 +59,8 @@ _quick: Callable[[Any], bytes] = _write
 def write_with(writer: Callable[[Any], bytes]) -> None:
     """Write values with a quicker writer of JSON from now on.
 
-    What it raises for is written again with Python's own.
+    It raises UnicodeEncodeError for lone surrogates and RecursionError for what is too deep, as
+    Python's own does.
     """
     global _quick
     _quick = writer
@@ -79,10 +80,6 @@ def encode(
     tree = to_tree(value, convert, copies_max)
     try:
         return _quick(tree)
-    except Exception:
-        pass
-    try:
-        return _write(tree)
     except UnicodeEncodeError:  # lone surrogates, legal in JavaScript strings: escape them
         return _dump_ascii(tree).encode()
     except RecursionError:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from bindings.http import whole
 from emulator.errors import WorkerError
 from emulator.kinds import cron, email
 from emulator.protocol import values
@@ -38,7 +38,7 @@ async def fetch(subject: Subject, args: Args) -> dict[str, Any]:
         args["method"],
         args["url"],
         [(name, value) for name, value in args["headers"]],
-        _whole(body) if body is not None else None,
+        whole(body) if body is not None else None,
     )
     what = f"{request.method} {request.url}"
     seconds = args["timeout_ms"] / 1000
@@ -185,8 +185,3 @@ def handler_refused(error: HandlerError | GuestLost, what: str) -> HandlerRefuse
     traceback = error.traceback.rstrip()
     text = f"{what}: {error}" + (f"\n{traceback}" if traceback else "")
     return HandlerRefused(text, name=error.name, message=error.message, traceback=traceback)
-
-
-async def _whole(body: bytes) -> AsyncIterator[bytes]:
-    if body:
-        yield body

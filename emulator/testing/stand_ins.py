@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bindings.binding import Binding, Call, Encoded, OnlyForwards
+from bindings.http import whole
 from bindings.service.service import FETCH
 from emulator import forwarding
 from emulator.errors import WorkerError
@@ -60,12 +61,7 @@ class StandIn(OnlyForwards):
         }
         answer = values.decode(await self._call(function, FETCH, record))
         headers = [(name, value) for name, value in answer["headers"]]
-        return FetchReply(answer["status"], "", headers, _whole(answer["body"]), _nothing)
-
-
-async def _whole(body: bytes) -> AsyncIterator[bytes]:
-    if body:
-        yield body
+        return FetchReply(answer["status"], "", headers, whole(answer["body"]), _nothing)
 
 
 async def _nothing() -> None:

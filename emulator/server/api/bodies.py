@@ -2,17 +2,18 @@
 
 Each route has a limit, and a larger body is refused before it is read. A large body is read on a
 thread, so that the event loop goes on, and with limits. Numbers are read as JavaScript reads them.
-Every problem is an `ApiError`.
+Every problem is an `ApiError`. Bodies of responses that come in pieces are here too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from typing import NoReturn, TypeVar, cast
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, NoReturn, TypeVar, cast
 
 from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from emulator.json_types import Json
 from emulator.protocol import values
@@ -135,3 +136,22 @@ def _integer(text: str) -> int | float:
 
 def _not_json(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a JSON number")
+
+
+async def streamed(
+    request: Request, body: AsyncIterator[bytes], status: int, headers: Mapping[str, str]
+) -> Response:
+    """Return a response whose body comes in pieces; its source is closed in any case."""
+    if request.method == "HEAD":
+        await cast(Any, body).aclose()
+        return Response(status_code=status, headers=headers)
+    return StreamingResponse(closing(body), status, headers)
+
+
+async def closing(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the pieces of a body, and close its source in any case."""
+    try:
+        async for piece in body:
+            yield piece
+    finally:
+        await cast(Any, body).aclose()

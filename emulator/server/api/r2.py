@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from emulator.clock import SystemClock
@@ -21,7 +21,7 @@ from emulator.engine.model.plain import iso
 from emulator.errors import WorkerError
 from emulator.kinds.r2 import KIND, BucketRecord
 from emulator.server.api.bases import BASES
-from emulator.server.api.bodies import object_body
+from emulator.server.api.bodies import object_body, streamed
 from emulator.server.api.created import add, created, delete, text_of
 from emulator.server.api.envelope import INTERNAL, Answer, ApiError, endpoint
 from emulator.server.api.parameters import bad, whole_number
@@ -164,18 +164,7 @@ async def _get(bucket: Bucket, request: Request) -> Response:
         end = part["offset"] + part["length"] - 1
         headers["content-range"] = f"bytes {part['offset']}-{end}/{size}"
     body = cast("AsyncIterator[bytes]", found.body)
-    if request.method == "HEAD":
-        await cast(Any, body).aclose()
-        return Response(status_code=status, headers=headers)
-    return StreamingResponse(_closing(body), status, headers)
-
-
-async def _closing(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    try:
-        async for piece in body:
-            yield piece
-    finally:
-        await cast(Any, body).aclose()
+    return await streamed(request, body, status, headers)
 
 
 async def _put(bucket: Bucket, request: Request) -> Answer:

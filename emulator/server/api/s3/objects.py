@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from bindings.r2.conditions import holds
 from bindings.r2.errors import PRECONDITION_FAILED, R2Error
 from emulator.engine.model.plain import iso
+from emulator.server.api.bodies import closing, streamed
 from emulator.server.api.s3.failure import S3Error, malformed, not_implemented, xml_response
 from emulator.server.api.s3.xml import NotXml, flag, items
 
@@ -78,23 +79,12 @@ async def _read(bucket: Bucket, request: Request, key: str) -> Response:
         status = 206
         end = part["offset"] + part["length"] - 1
         headers["content-range"] = f"bytes {part['offset']}-{end}/{size}"
-    if request.method == "HEAD":
-        await cast(Any, content).aclose()
-        return Response(status_code=status, headers=headers)
-    return StreamingResponse(_closing(content), status, headers)
+    return await streamed(request, content, status, headers)
 
 
 def _is_beyond(request: Request, size: int) -> bool:
     first = request.headers.get("range", "").removeprefix("bytes=").partition("-")[0]
     return first.isdecimal() and int(first) >= size
-
-
-async def _closing(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    try:
-        async for piece in body:
-            yield piece
-    finally:
-        await cast(Any, body).aclose()
 
 
 async def put(bucket: Bucket, request: Request, key: str, body: AsyncIterator[bytes]) -> Response:
@@ -128,7 +118,7 @@ async def copy(bucket: Bucket, request: Request, key: str, source: Bucket, name:
             if n not in asked or n == "storageClass"
         }
     stored = (
-        await bucket.perform(asked, _closing(cast("AsyncIterator[bytes]", found.body)))
+        await bucket.perform(asked, closing(cast("AsyncIterator[bytes]", found.body)))
     ).metadata
     return xml_response("CopyObjectResult", copied(stored["etag"], stored["uploaded"]))
 
